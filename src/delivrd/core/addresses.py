@@ -1,0 +1,78 @@
+"""Which addresses a hub may be told to call: not the inside of its own network (rule H6)."""
+
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+
+class BadUrl(ValueError):
+    """The URL may not be called; str() says why, ``hint`` what to do."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] = ()) -> None:
+    """Refuses what could reach the inside, as far as the URL itself shows it.
+
+    Names are checked again when they have been resolved for the call.
+
+    Raises:
+        BadUrl: another scheme, a user name in it, or an address that is not public.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadUrl("it is not a URL", "Write it like https://app.example.org/sms.") from error
+    if parts.scheme not in ("https", "http") or not host or len(url) > 2000:
+        raise BadUrl("it is not a web address", "Write it like https://app.example.org/sms.")
+    if parts.username is not None or parts.password is not None:
+        raise BadUrl("it holds a user name", "Put a secret into the path or the query instead.")
+    address = literal(host)
+    allowed = tuple(allow_networks)
+    if address is not None and not callable_address(address, allowed):
+        raise BadUrl(
+            f"{host} is not a public address",
+            "Allow its network in the settings: [relay] allow_networks.",
+        )
+    if address is None and (host == "localhost" or host.endswith((".localhost", ".internal"))):
+        raise BadUrl(f"{host} is not a public name", "Use the address, and allow its network.")
+    if parts.scheme == "http" and not allow_http:
+        raise BadUrl("it is not https", "Use https, or set [relay] allow_http = true.")
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host's text is, also in the old notations (0x7f.1, 2130706433)."""
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
+    except OSError:
+        return None
+
+
+def callable_address(address: Address, allowed: Iterable[Network] = ()) -> bool:
+    """Whether an address is public, or in a network that the settings allow."""
+    plain = _unwrapped(address)
+    if any(plain.version == net.version and plain in net for net in allowed):
+        return True
+    return plain.is_global and not plain.is_multicast
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 one (mapped, 6to4, NAT64), which is what is reached."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is not None:
+            return inner
+        if address in IPv6Network("64:ff9b::/96"):
+            return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

@@ -1,0 +1,268 @@
+"""What a set of statements adds up to: part, attempt, message (rules C2 to C7).
+
+Everything here is a pure function of a set: the order in which statements came, and how many
+copies of each, change nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Kind, Receipt, Status, micros
+
+RANK = {
+    Status.PENDING: 0,
+    Status.UNKNOWN: 1,
+    Status.EXPIRED: 2,
+    Status.UNDELIVERED: 3,
+    Status.REJECTED: 4,
+    Status.DELIVERED: 5,
+}
+
+FAILURES = frozenset({Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED})
+
+# Looked up once: in Python 3.11 each look at an enum's member or value is a call, and the fold
+# looks at them for every receipt.
+_PENDING, _UNKNOWN, _DELIVERED = Status.PENDING, Status.UNKNOWN, Status.DELIVERED
+
+
+class State(StrEnum):
+    """How far the hand-over of an attempt to its provider has come."""
+
+    QUEUED = "queued"
+    HANDING_OVER = "handing_over"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """A receipt (or answer, or look-up) with our clock: when it first came, in microseconds."""
+
+    kind: Kind
+    receipt: Receipt
+    received_at: int
+    hash: bytes
+    count: int = 1
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """The status of a part, an attempt or a message, and what stands behind it.
+
+    Times are microseconds since 1970: ``finished_at`` by our clock, ``delivered_at`` by the
+    provider's where it gave one. A field that nobody stated is None.
+    """
+
+    status: Status
+    final: bool
+    reason: Reason | None = None
+    permanent: bool | None = None
+    error_code: str | None = None
+    provider_status: str | None = None
+    detail: str | None = None
+    network: str | None = None
+    price: str | None = None
+    currency: str | None = None
+    finished_at: int | None = None
+    delivered_at: int | None = None
+
+
+class Handover(msgspec.Struct, frozen=True, gc=False):
+    """What we know ourselves of an attempt: how the hand-over went, and whether its time is up."""
+
+    state: State
+    parts_expected: int = 1
+    answered_at: int | None = None
+    reason: Reason | None = None
+    error_code: str | None = None
+    detail: str | None = None
+    timeout_at: int | None = None
+    """When our own time-out spoke: a ``timeout`` statement on the attempt."""
+
+
+PENDING = Outcome(Status.PENDING, False)
+
+_NOT_OUT = (State.QUEUED, State.HANDING_OVER, State.REFUSED)
+
+
+def strength(statement: Statement) -> tuple[int, bool, bool, int, int, bytes]:
+    """The order of statements about one part; the greatest counts (rule C2)."""
+    receipt = statement.receipt
+    rank = RANK[receipt.status]
+    if receipt.status is Status.UNKNOWN and not receipt.final:
+        rank = 0
+    occurred = receipt.occurred_at
+    told = 0 if occurred is None else micros(occurred)
+    received = statement.received_at
+    if rank:  # of two ends that say the same, the earlier; of two beginnings, the later
+        told, received = -told, -received
+    return (rank, receipt.final, occurred is not None, told, received, statement.hash)
+
+
+def fold_part(statements: Iterable[Statement]) -> Outcome:
+    """The outcome of one part; of no statement at all, pending."""
+    ranked = list(statements)
+    if not ranked:
+        return PENDING
+    if len(ranked) > 1:
+        ranked.sort(key=strength, reverse=True)
+    receipt, received_at = ranked[0].receipt, ranked[0].received_at
+    status, final, delivered_at = receipt.status, receipt.final, None
+    if status is not _UNKNOWN:
+        final = status is not _PENDING  # only `unknown` may be either, an end or not (rule C5)
+    elif not final:
+        status = _PENDING
+    finished_at = received_at if final else None
+    if status is _DELIVERED:
+        told = receipt.occurred_at
+        delivered_at = received_at if told is None else micros(told)
+    network, price, currency = receipt.network, receipt.price, receipt.currency
+    provider_status = receipt.provider_status
+    for weaker in ranked[1:]:  # nulls never wipe
+        said = weaker.receipt
+        network, provider_status = network or said.network, provider_status or said.provider_status
+        if price is None:
+            price, currency = said.price, said.currency
+    if status is _DELIVERED or status is _PENDING:
+        return Outcome(
+            status, final, provider_status=provider_status, network=network, price=price,
+            currency=currency, finished_at=finished_at, delivered_at=delivered_at,
+        )  # fmt: skip
+    if len(ranked) > 1:
+        receipt = _explained(ranked)
+    return Outcome(
+        status, final, receipt.reason, receipt.permanent, receipt.error_code, provider_status,
+        receipt.detail, network, price, currency, finished_at,
+    )  # fmt: skip
+
+
+def _explained(ranked: Sequence[Statement]) -> Receipt:
+    """The strongest statement, and what it does not say of its failure, from the next strongest.
+
+    Where it gives no cause at all, the cause (code, reason) is that of one other failure: taken
+    from several, they would tell of a failure that nobody stated.
+    """
+    told = ranked[0].receipt
+    if told.error_code is None and told.reason in (None, Reason.OTHER):
+        failures = (s.receipt for s in ranked if s.receipt.status in FAILURES)
+        told = next((receipt for receipt in failures if receipt.error_code is not None), told)
+    said = {name: _first(ranked, name) for name in _CAUSE if getattr(told, name) is None}
+    return replace(told, detail=_first(ranked, "detail"), **said)
+
+
+_CAUSE = ("error_code", "reason", "permanent")
+
+
+def _first(ranked: Sequence[Statement], name: str) -> Any:
+    values = (getattr(statement.receipt, name) for statement in ranked)
+    return next((value for value in values if value is not None), None)
+
+
+def fold_attempt(handover: Handover, parts: Sequence[Outcome]) -> Outcome:
+    """The outcome of one attempt from its hand-over and its parts (rule C4).
+
+    A message in parts has arrived when every part has; it has failed as soon as one part has.
+    """
+    alone = len(parts) == 1 and handover.parts_expected <= 1
+    if alone and parts[0].final and handover.state not in _NOT_OUT:
+        return parts[0]
+    if len(parts) > 1:
+        parts = sorted(parts, key=msgspec.json.encode)  # in which order they came decides nothing
+    if handover.state in (State.QUEUED, State.HANDING_OVER):
+        return _not_handed_over(handover)
+    if handover.state is State.REFUSED:
+        return Outcome(
+            Status.REJECTED,
+            True,
+            reason=handover.reason,
+            permanent=handover.reason.permanent if handover.reason else None,
+            error_code=handover.error_code,
+            detail=handover.detail,
+            finished_at=handover.answered_at,
+        )
+    failed = [part for part in parts if part.status in FAILURES]
+    if failed:
+        worst = max(failed, key=lambda part: (RANK[part.status], -(part.finished_at or 0)))
+        return _with_totals(worst, parts)
+    missing = max(0, handover.parts_expected - len(parts))
+    still_open = [part for part in parts if not part.final]
+    if missing or still_open:
+        return _waiting(handover, parts, still_open)
+    unknown = [part for part in parts if part.status is Status.UNKNOWN]
+    last = max(unknown or parts, key=lambda part: part.finished_at or 0)
+    arrived = [part.delivered_at for part in parts if part.delivered_at is not None]
+    last = replace(last, delivered_at=max(arrived) if arrived and not unknown else None)
+    return _with_totals(last, parts)
+
+
+def _not_handed_over(handover: Handover) -> Outcome:
+    if handover.timeout_at is None or handover.state is State.HANDING_OVER:
+        return PENDING
+    return Outcome(
+        Status.EXPIRED,
+        True,
+        reason=Reason.EXPIRED,
+        permanent=False,
+        detail="not handed over before its deadline",
+        finished_at=handover.timeout_at,
+    )
+
+
+def _waiting(handover: Handover, parts: Sequence[Outcome], still_open: list[Outcome]) -> Outcome:
+    shown = next((part.provider_status for part in still_open if part.provider_status), None)
+    if handover.timeout_at is None:
+        waiting = Outcome(Status.PENDING, False, provider_status=shown)
+    else:
+        waiting = Outcome(
+            Status.UNKNOWN,
+            True,
+            provider_status=shown,
+            detail="no final receipt came in time",
+            finished_at=handover.timeout_at,
+        )
+    return _with_totals(waiting, parts)
+
+
+def _with_totals(outcome: Outcome, parts: Sequence[Outcome]) -> Outcome:
+    """The outcome with the price of all parts, and a network where it names none itself."""
+    price, currency = add_prices(parts)
+    network = outcome.network or next((p.network for p in parts if p.network), None)
+    return replace(outcome, network=network, price=price, currency=currency)
+
+
+def add_prices(outcomes: Iterable[Outcome]) -> tuple[str | None, str | None]:
+    """The sum of what was charged, as decimal text; of mixed currencies, nothing."""
+    priced = [o for o in outcomes if o.price is not None]
+    if len(priced) == 1:
+        return priced[0].price, priced[0].currency
+    if not priced or len({o.currency for o in priced}) > 1:
+        return None, None
+    try:
+        total = sum((Decimal(o.price or 0) for o in priced), Decimal(0))
+    except InvalidOperation:
+        return None, None
+    return format(total, "f"), priced[0].currency
+
+
+def fold_message(attempts: Sequence[Outcome], *, planned: bool = False) -> Outcome:
+    """The outcome of a message from its attempts in the order of their making (rule C5)."""
+    if not attempts:
+        return PENDING
+    if len(attempts) == 1 and not planned:
+        return attempts[0]
+    delivered = [a for a in attempts if a.status is Status.DELIVERED]
+    if delivered:
+        outcome = min(delivered, key=lambda a: a.finished_at or 0)
+    elif planned or any(not attempt.final for attempt in attempts):
+        shown = next((a.provider_status for a in reversed(attempts) if not a.final), None)
+        network = next((a.network for a in attempts if a.network), None)
+        outcome = Outcome(Status.PENDING, False, provider_status=shown, network=network)
+    else:
+        outcome = attempts[-1]
+    price, currency = add_prices(attempts)
+    return replace(outcome, price=price, currency=currency)

@@ -1,0 +1,110 @@
+"""Times as gateways write them: leniently read, never trusted.
+
+A time that cannot be true (before 2000, more than two days ahead) or cannot be read is None; there
+is no exception. Times without a zone are in the zone that the caller names.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_AHEAD = timedelta(days=2)
+_LONGEST = 40
+_UTC = re.compile(r" ?(UTC|GMT|Z)$")
+_OFFSET = re.compile(r"(?<=:\d\d) ([+-]?)(\d{2}(?::?\d{2})?)$")
+"""An offset after a space; in a query the space may have been its plus."""
+
+
+def parse(
+    value: object,
+    zone: tzinfo = UTC,
+    *,
+    now: datetime | None = None,
+    smpp: bool = False,
+) -> datetime | None:
+    """The moment that a provider names, aware and in UTC, or None.
+
+    Understood are ISO 8601 (with ``T`` or a space, with or without an offset), digits as SMPP
+    writes them (12, 14 or 16 characters) and seconds or milliseconds since 1970. Ten digits are
+    seconds, unless ``smpp`` says that they are YYMMDDhhmm.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    text = str(value).strip()
+    if not text.isascii() or len(text) > _LONGEST:
+        return None
+    try:
+        found = _digits(text, smpp) if text[:10].isdigit() else _iso(text)
+        return _plausible(found, zone, now)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def zone(name: str | None) -> tzinfo:
+    """The zone of an IANA name; UTC where there is none or nobody knows it."""
+    return UTC if not name else _zone(name)
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return UTC
+
+
+def _plausible(found: datetime | None, zone: tzinfo, now: datetime | None) -> datetime | None:
+    if found is None or not 2000 <= found.year <= 9000:
+        return None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    if found.tzinfo is not UTC:
+        found = found.astimezone(UTC)
+    return found if found <= (now or datetime.now(UTC)) + _AHEAD else None
+
+
+def _iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(_tidy(text))
+
+
+def _tidy(text: str) -> str:
+    """With dashes in its date, and its zone in the form that Python reads."""
+    text = _UTC.sub("+00:00", text.replace("/", "-"))
+    return _OFFSET.sub(lambda found: (found[1] or "+") + found[2], text)
+
+
+def _digits(text: str, smpp: bool) -> datetime | None:
+    length = len(text)
+    if length == 16 and text[-1] in "+-":
+        return _absolute(text)
+    if not text.isdigit():
+        return datetime.fromtimestamp(float(text), UTC)
+    if length == 10 and smpp:
+        return datetime.strptime(text, "%y%m%d%H%M")
+    if length == 12:
+        return _twelve(text)
+    if length == 14:
+        return datetime.strptime(text, "%Y%m%d%H%M%S")
+    number = int(text)
+    return datetime.fromtimestamp(number / 1000 if number >= 10**11 else number, UTC)
+
+
+def _twelve(text: str) -> datetime:
+    """YYMMDDhhmmss, unless that is no date: then YYYYMMDDhhmm."""
+    try:
+        return datetime.strptime(text, "%y%m%d%H%M%S")
+    except ValueError:
+        return datetime.strptime(text, "%Y%m%d%H%M")
+
+
+def _absolute(text: str) -> datetime:
+    """SMPP's 16 characters: YYMMDDhhmmss, tenths, quarters of an hour off UTC, and its sign."""
+    local = datetime.strptime(text[:12], "%y%m%d%H%M%S")
+    quarters = int(text[13:15]) * (1 if text[15] == "+" else -1)
+    return (local - timedelta(minutes=15 * quarters)).replace(
+        tzinfo=UTC, microsecond=int(text[12]) * 100_000
+    )

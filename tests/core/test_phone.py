@@ -1,0 +1,127 @@
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from phonenumbers import PhoneNumberType
+
+from delivrd.core.phone import InvalidNumber, country_of, digits, mask, normalize
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "e164", "country"),
+    [
+        ("+12015555522", None, "+12015555522", "US"),
+        ("+1 (201) 555-5522", None, "+12015555522", "US"),
+        ("0012015555522", None, "+12015555522", "US"),
+        (" +44 7700 900123 ", None, "+447700900123", "GB"),
+        ("+1 416 555 0123", None, "+14165550123", "CA"),
+        ("+7 701 123 4567", None, "+77011234567", "KZ"),
+        ("07700 900123", "GB", "+447700900123", "GB"),
+        ("+37251234567", "GB", "+37251234567", "EE"),
+        ("+2347894561230", None, "+2347894561230", "NG"),
+        ("+80012345678", None, "+80012345678", None),
+    ],
+)
+def test_a_number_as_people_write_it_becomes_e164(written, region, e164, country):
+    assert normalize(written, region) == (e164, country)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("", "is not a telephone number"),
+        ("hello", "is not a telephone number"),
+        ("+", "is not a telephone number"),
+        ("+1", "is not a telephone number"),
+        ("+999123456", "is not a telephone number"),
+        ("12015555522", "has no country code"),
+        ("07700 900123", "has no country code"),
+        ("+123", "is too short"),
+        ("+1201555552", "is too short"),
+        ("+120155555221", "is too long"),
+        ("+442079460958 ext. 5", "has an extension"),
+        ("+" + "1" * 300, "is not a telephone number"),
+        ("\0+12015555522", "has no country code"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_with_a_hint(written, why):
+    with pytest.raises(InvalidNumber) as refusal:
+        normalize(written)
+    assert why in refusal.value.why
+    assert "+12015555522" in refusal.value.hint
+    assert len(refusal.value.why) < 120
+
+
+@given(st.text())
+def test_no_text_crashes(text):
+    digits(text)
+    mask(text)
+    country_of(text)
+    try:
+        phone = normalize(text)
+    except InvalidNumber:
+        return
+    assert phone.e164[0] == "+"
+    assert phone.e164[1:].isdigit()
+
+
+def examples():
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE):
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is not None:
+                e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+                owner = phonenumbers.region_code_for_number(number)
+                yield pytest.param(e164[1:], owner, id=f"{region} {e164}")
+
+
+@pytest.mark.parametrize(("number", "region"), examples())
+def test_the_country_is_that_of_the_numbering_plan(number, region):
+    assert country_of(number) == region
+
+
+def test_the_country_hangs_on_the_number_alone_whatever_was_asked_before():
+    """A number that no plan has must not decide for the next one with the same beginning."""
+    assert country_of("441481") == "GB"
+    assert country_of("441481960194") == "GG"
+
+
+@pytest.mark.parametrize("number", ["", "0", "000447700900123", "999", "4477***000", "１２０１"])
+def test_what_is_no_number_has_no_country(number):
+    assert country_of(number) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("447700900123", "447700900123"),
+        ("+447700900123", "447700900123"),
+        ("00447700900123", "447700900123"),
+        ("+44 7700 900-123", "447700900123"),
+        ("3721", "3721"),
+        ("4477***123", "4477***123"),
+        (" XXXX1234 ", "XXXX1234"),
+        ("", None),
+        ("  ", None),
+        ("+", None),
+        ("9" * 400, "9" * 64),
+    ],
+)
+def test_a_gateway_s_number_is_digits_as_far_as_it_tells(sent, kept):
+    assert digits(sent) == kept
+
+
+@given(st.text())
+def test_digits_of_digits_stay(text):
+    once = digits(text)
+    if once and not once.startswith("00"):
+        assert digits(once) == once
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("+12015555522", "+1201*****22"), ("447700900123", "4477******23"), ("+123", "+1*3"),
+     ("12", "**"), ("", "")],
+)  # fmt: skip
+def test_a_masked_number_shows_its_ends(number, shown):
+    assert mask(number) == shown

@@ -1,0 +1,35 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.core.text import clean, short
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("a\0b", "ab"),
+        ("é\0", "é"),
+        ("\ud800", ""),
+        ("a\udfffé\0😀", "aé😀"),
+        ("\ud83d\ude00", ""),
+        ("\n\t\x7f", "\n\t\x7f"),
+    ],
+)
+def test_nul_and_lone_surrogates_go(text, cleaned):
+    assert clean(text) == cleaned
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_what_is_clean_stays(text):
+    assert clean(text) == text
+
+
+@given(st.text(st.characters()), st.integers(1, 20))
+def test_every_text_becomes_storable_and_short(text, limit):
+    kept = short(text, limit)
+    assert "\0" not in kept
+    assert len(kept.encode()) <= 4 * limit
+    assert len(kept) <= limit
