@@ -1,0 +1,359 @@
+"""What every provider's module is made of: the shapes that go in and out, and their defaults.
+
+A provider is a module with tables and a few functions; :class:`Provider` reads the module and fills
+in what most providers share. No provider does I/O of its own: ``send`` and ``look_up`` are given a
+client.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self
+
+import msgspec
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Status
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP call as it came. Header names are lower case; ``query`` and ``body`` are raw bytes.
+
+    ``url`` is the address that the provider called, without the query; signatures that cover the
+    address are checked against it. ``received_at`` is the clock that replay windows go by.
+    """
+
+    method: str
+    query: bytes = b""
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    url: str = ""
+    received_at: datetime | None = None
+
+    def header(self, name: str) -> str:
+        """The first header of that name (lower case), or the empty string."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return ""
+
+
+class Response(NamedTuple):
+    """What the provider wants to hear."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+OK = Response()
+"""What most providers want to hear."""
+
+
+class Unauthentic(Exception):
+    """The request does not come from the provider, or cannot prove it; str() says why."""
+
+
+class Unreadable(Exception):
+    """Nothing could be told from the request at all; str() says why."""
+
+
+class Authentic(NamedTuple):
+    """How a request proved where it comes from.
+
+    ``scheme`` is a short name ("sha256", "path-secret", "basic", …; "none" where the settings ask
+    for no proof); ``secret`` tells which of several secrets, counted from 0. A ``nonce`` must not
+    be seen again with other content.
+    """
+
+    scheme: str
+    secret: int = 0
+    nonce: str | None = None
+
+
+class Word(NamedTuple):
+    """What a provider's status word means; ``reason`` where the word itself says why."""
+
+    status: Status
+    final: bool
+    reason: Reason | None = None
+
+
+class Code(NamedTuple):
+    """What a provider's error code means. ``status`` refines a failure where it is given."""
+
+    words: str
+    reason: Reason | None = None
+    status: Status | None = None
+    permanent: bool | None = None
+
+
+FAILURES = frozenset({Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED})
+
+
+def refine(word: Word, code: Code | None) -> tuple[Word, Reason | None, bool | None]:
+    """A failure's word, reason and permanence as its code makes them more exact (rule C3).
+
+    A code never turns pending or delivered into a failure, nor a failure into delivered. A refusal
+    that nobody explains is permanent: the same text again would be refused again.
+    """
+    if word.status not in FAILURES:
+        return word, word.reason, None if word.reason is None else word.reason.permanent
+    status = (code and code.status) or word.status
+    reason = (code and code.reason) or word.reason
+    if reason in (None, Reason.OTHER):
+        reason = Reason.EXPIRED if status is Status.EXPIRED else Reason.OTHER
+    permanent = reason.permanent or (reason is Reason.OTHER and status is Status.REJECTED)
+    if code is not None and code.permanent is not None:
+        permanent = code.permanent
+    return Word(status, word.final, reason), reason, permanent
+
+
+def _listed(value: Any) -> Any:
+    """One secret, or a list of them, as a list."""
+    return (value,) if isinstance(value, str | SecretStr) else value
+
+
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)]
+"""One secret or, while one is being replaced, several."""
+
+
+class AccountSettings(BaseModel):
+    """The settings that every account has, whatever its provider.
+
+    A provider's own settings are a subclass; those that it cannot send without stand in
+    ``NEEDED_TO_SEND``, and only a ``receive_only`` account may leave them out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    NEEDED_TO_SEND: ClassVar[tuple[str, ...]] = ()
+
+    provider: str = Field(description="The gateway's dialect; `delivrd providers list` names them.")
+    webhook_secret: Secrets = Field(
+        default=(), description="Last part of the webhook's address, one or a list (rotation)."
+    )
+    basic_auth: SecretStr | None = Field(
+        default=None, description='"user:password" that the gateway must send.'
+    )
+    allow_from: tuple[str, ...] = Field(
+        default=(), description="Networks (CIDR) that the gateway calls from."
+    )
+    open: bool = Field(default=False, description="Accept receipts that prove nothing.")
+    receive_only: bool = Field(
+        default=False, description="Sent elsewhere: receipts create their message."
+    )
+    simulated: bool = Field(default=False, description="A simulator; marked so wherever it shows.")
+    base_url: str | None = Field(default=None, description="Another address of the gateway's API.")
+    id_format: str | None = Field(
+        default=None, description="How ids compare: hex, decimal, lower, strip-zeros."
+    )
+    ids_with: str | None = Field(
+        default=None, description="Another account on the same login, whose ids these are too."
+    )
+    replay_window: int | None = Field(
+        default=None, description="Seconds for which a signed receipt may be late."
+    )
+    time_zone: str | None = Field(
+        default=None, description="Zone of the gateway's times that name none (IANA name)."
+    )
+
+    @model_validator(mode="after")
+    def _can_send(self) -> Self:
+        missing = [name for name in self.NEEDED_TO_SEND if getattr(self, name) is None]
+        if missing and not self.receive_only:
+            raise ValidationError.from_exception_data(
+                type(self).__name__,
+                [InitErrorDetails(type="missing", loc=(name,), input=None) for name in missing],
+            )
+        return self
+
+
+class Outgoing(NamedTuple):
+    """A text to hand over. ``to`` is E.164 with plus; ``validity`` is in seconds."""
+
+    reference: str
+    to: str
+    sender: str
+    text: str
+    unicode: bool
+    segments: int
+    validity: int | None
+    callback_url: str | None
+
+
+class SentPart(NamedTuple):
+    """One element of a provider's answer: its id, or why this element was refused."""
+
+    provider_message_id: str | None
+    status: Status = Status.PENDING
+    reason: Reason | None = None
+    error_code: str | None = None
+    detail: str | None = None
+    price: str | None = None
+    currency: str | None = None
+    network: str | None = None
+
+
+class Accepted(NamedTuple):
+    """The provider took the message, at least in part."""
+
+    parts: tuple[SentPart, ...]
+
+
+class Refused(NamedTuple):
+    """The provider refused the message; the same again changes nothing."""
+
+    reason: Reason
+    error_code: str | None = None
+    detail: str | None = None
+
+
+class Later(NamedTuple):
+    """Surely not taken: try again, ``after`` that many seconds where the provider says how many."""
+
+    after: float | None = None
+    detail: str | None = None
+
+
+class Unsure(NamedTuple):
+    """Perhaps taken, perhaps not: never send again blindly."""
+
+    detail: str
+
+
+Answer = Accepted | Refused | Later | Unsure
+
+
+class HttpAnswer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NotSent(Exception):
+    """No byte of the request reached the other side: connection refused, DNS, TLS."""
+
+
+class Http(Protocol):
+    """The client that `send` is given.
+
+    Raises :class:`NotSent` when surely no byte went out; any other failure (a time-out, a
+    connection that breaks) raises ``OSError`` and means that nobody knows.
+    """
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        auth: tuple[str, str] | None = None,
+    ) -> HttpAnswer: ...
+
+
+class Provider:
+    """A provider's module with the defaults filled in."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.name: str = module.NAME
+        self.title: str = getattr(module, "TITLE", module.NAME)
+        self.docs: str = module.DOCS
+        self.Settings: type[AccountSettings] = getattr(module, "Settings", AccountSettings)
+        self.statuses: Mapping[str, Word] = module.STATUSES
+        self.errors: Mapping[str, Code] = getattr(module, "ERRORS", {})
+        """Codes in receipts."""
+        self.send_errors: Mapping[str, Code] = getattr(module, "SEND_ERRORS", {})
+        """Codes in the answers to a send."""
+        self.fields: Mapping[str, str] = getattr(module, "FIELDS", {})
+        """The fields of a receipt, and what each says."""
+        self.set_up: Sequence[str] = getattr(module, "SETUP", ())
+        """What a newcomer does, step by step (Markdown)."""
+        self.read: Callable[[Request, AccountSettings | None], Reading] = module.read
+        self.send: Callable[..., Any] | None = getattr(module, "send", None)
+        self.look_up: Callable[..., Any] | None = getattr(module, "look_up", None)
+        self.patience: float = getattr(module, "PATIENCE", 10.0)
+        """Seconds that this provider surely waits for our answer."""
+        self.replay_behind: int = getattr(module, "REPLAY_BEHIND", 300)
+        """Seconds for which a signed request may come late."""
+        self.own_authenticate: Callable[..., Authentic | None] | None
+        self.own_authenticate = getattr(module, "authenticate", None)
+        self.own_answer: Callable[[Request, Reading], Response] | None
+        self.own_answer = getattr(module, "answer", None)
+        self.own_id_key: Callable[..., str] | None = getattr(module, "id_key", None)
+        self.id_per_segment: bool = getattr(module, "ID_PER_SEGMENT", False)
+        self.number_in_key: bool = getattr(module, "NUMBER_IN_KEY", False)
+        self.reuses_ids: bool = getattr(module, "REUSES_IDS", False)
+        self.calls_back: bool = getattr(module, "CALLS_BACK", False)
+        """Whether a send can name the address for its receipts."""
+        self.max_validity: int | None = getattr(module, "MAX_VALIDITY", None)
+        self.default_validity: int = getattr(module, "DEFAULT_VALIDITY", 72 * 3600)
+        """Seconds after which the provider itself gives up, where we name no validity."""
+        self.secret_fields: tuple[str, ...] = getattr(module, "SECRET_FIELDS", ())
+        """Fields of a request that hold a secret, replaced before it is kept."""
+        self.text_fields: tuple[str, ...] = getattr(module, "TEXT_FIELDS", ())
+        """Fields of a request that repeat the message's text, cut before it is kept."""
+
+    def authenticate(self, request: Request, settings: AccountSettings) -> Authentic | None:
+        """How the request proves itself by the provider's own scheme; None where there is none.
+
+        Raises:
+            Unauthentic: it should prove itself and does not.
+        """
+        if self.own_authenticate is None:
+            return None
+        return self.own_authenticate(request, settings)
+
+    def answer(self, request: Request, reading: Reading) -> Response:
+        return OK if self.own_answer is None else self.own_answer(request, reading)
+
+    def id_key(self, receipt_id: str, settings: AccountSettings) -> str:
+        """How an id compares with others of this account (rule D3)."""
+        if self.own_id_key is not None:
+            return self.own_id_key(receipt_id, settings)
+        return comparable(receipt_id, settings.id_format) if settings.id_format else receipt_id
+
+
+def comparable(receipt_id: str, id_format: str | None) -> str:
+    """An id in the one form by which an account says its ids compare."""
+    match id_format:
+        case "lower":
+            return receipt_id.lower()
+        case "strip-zeros":
+            return receipt_id.lstrip("0") or "0"
+        case "hex":
+            return _number(receipt_id, 16)
+        case "decimal":
+            return _number(receipt_id, 10)
+        case _:
+            return receipt_id
+
+
+def _number(receipt_id: str, base: int) -> str:
+    if not (receipt_id.isascii() and receipt_id.isalnum()):
+        return receipt_id  # Python would take "1_0" and " 10" for numbers
+    try:
+        return str(int(receipt_id, base))
+    except ValueError:
+        return receipt_id
+
+
+def same(given: str | bytes, secret: str | bytes) -> bool:
+    """Whether two strings are equal, in constant time; an empty secret equals nothing."""
+    given = given.encode() if isinstance(given, str) else given
+    secret = secret.encode() if isinstance(secret, str) else secret
+    return bool(secret) and hmac.compare_digest(given, secret)

@@ -1,0 +1,157 @@
+"""The fields of a request: from its query, its form or its JSON, however badly they are written.
+
+Gateways call with wrong content types, blank values, repeated names, invalid UTF-8 and numbers for
+strings. Whatever can be told is told; where a name stands twice, the last counts, for reading and
+for signatures alike. Numbers in JSON keep their literal text, since they may be ids or be signed.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from delivrd.core import phone
+from delivrd.core.text import clean
+from delivrd.providers.base import Request, Unreadable
+
+Fields = Mapping[str, Any]
+
+MAX_FIELDS = 1000
+MAX_ID = 200
+"""Characters of an id; a longer one is not an id, and would not fit an index."""
+
+_STRINGS = msgspec.json.Decoder(dict[str, str] | list[dict[str, str]])
+_ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
+_AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e[+-]?\d)?", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+
+
+def of(request: Request) -> Fields | list[Any] | None:
+    """The fields of a request, or the items of a JSON array; of an empty GET or HEAD, None.
+
+    Raises:
+        Unreadable: it holds no fields at all.
+    """
+    looks = request.method in ("GET", "HEAD")
+    if request.body and not (looks and request.query) and not request.body.isspace():
+        return _body(request)
+    if request.query:
+        return form(request.query.decode(errors="replace"))
+    if looks:
+        return None
+    raise Unreadable("the request is empty")
+
+
+def _body(request: Request) -> Fields | list[Any]:
+    body = request.body
+    if body[0] in b"{[":
+        try:
+            strings: Fields | list[Any] = _STRINGS.decode(body)
+            return strings
+        except ValueError:
+            pass  # numbers, nesting, bad UTF-8: the slower way tells what can be told
+    text, charset = _decoded(request)
+    content_type = request.header("content-type").lower()
+    if text.startswith(("{", "[")) or "json" in content_type:
+        try:
+            return _json(text)
+        except Unreadable:
+            if "=" not in text or text.startswith(("{", "[")):
+                raise
+    return form(text, charset)
+
+
+def _decoded(request: Request) -> tuple[str, str]:
+    """The body as text, and the charset that it is in."""
+    named = _CHARSET.search(request.header("content-type"))
+    charset = named[1] if named else json.detect_encoding(request.body)
+    try:
+        text = request.body.decode(charset, errors="replace")
+    except (LookupError, ValueError):
+        charset, text = "utf-8", request.body.decode(errors="replace")
+    return text.strip("\ufeff \t\r\n"), charset
+
+
+def _json(text: str) -> Fields | list[Any]:
+    value: object
+    try:
+        value = _ANYTHING.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Unreadable(f"the body is not JSON: {error.msg} ({where})") from None
+    except RecursionError:
+        raise Unreadable("the body is nested too deeply") from None
+    if isinstance(value, dict | list):
+        return value
+    raise Unreadable("the body is JSON, but no object")
+
+
+def form(text: str, charset: str = "utf-8") -> dict[str, str]:
+    """The fields of a query string or a form, blank ones too."""
+    if text.count("&") >= MAX_FIELDS:
+        raise Unreadable(f"more than {MAX_FIELDS} fields")
+    fields = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            fields[_plain(name, charset)] = _plain(value, charset)
+    return fields
+
+
+def _plain(text: str, charset: str) -> str:
+    return unquote_plus(text, charset, "replace") if "%" in text or "+" in text else text
+
+
+def text(fields: Fields, *names: str, limit: int = 255) -> str | None:
+    """The first of these fields that holds a text, trimmed, clean and cut to ``limit``; else None.
+
+    Objects, arrays, true and false are no texts.
+    """
+    for name in names:
+        value = fields.get(name)
+        if type(value) is str and (value := clean(value).strip()):
+            return value[:limit]
+    return None
+
+
+def message_id(fields: Fields, *names: str) -> str:
+    """The provider's id of the message, from the first of these fields that holds one.
+
+    Raises:
+        Unreadable: there is none, or what is there is too long to be one.
+    """
+    found = text(fields, *names, limit=MAX_ID + 1)
+    if found is None:
+        raise Unreadable(f"there is no {' or '.join(names)}")
+    if len(found) > MAX_ID:
+        raise Unreadable(f"the message id has more than {MAX_ID} characters")
+    return found
+
+
+def number(fields: Fields, *names: str) -> str | None:
+    """A telephone number in digits, as far as the provider tells it."""
+    found = text(fields, *names, limit=80)
+    return None if found is None else phone.digits(found)
+
+
+def amount(fields: Fields, *names: str) -> str | None:
+    """A decimal number as it was written (without exponent), or None where it is none."""
+    found = text(fields, *names, limit=40)
+    if found is None or not _AMOUNT.fullmatch(found):
+        return None
+    if "e" not in found and "E" not in found:
+        return found
+    try:
+        return format(Decimal(found), "f")
+    except InvalidOperation:
+        return None
+
+
+def inner(fields: Fields, name: str) -> Fields:
+    """The object inside a field; an empty one where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,99 @@
+"""Handing a message to a gateway: what every dialect does in the same way.
+
+The question is always whether the gateway has the message now. Where nobody knows, the answer is
+:class:`Unsure`, and the receipt will tell; a text sent twice costs trust and money.
+"""
+
+import re
+from typing import Any
+
+from pydantic import SecretStr
+
+from delivrd.core.reasons import Reason
+from delivrd.core.text import short
+from delivrd.providers import fields as f
+from delivrd.providers.base import (
+    AccountSettings,
+    Http,
+    HttpAnswer,
+    Later,
+    NotSent,
+    Refused,
+    Request,
+    Unreadable,
+    Unsure,
+)
+
+MAX_WAIT = 3600.0
+"""Seconds for which a gateway's Retry-After is believed."""
+
+_JSON = (("content-type", "application/json"),)
+_ZEROS = re.compile(rb"([:\[,]\s*)0+(?=\d+\s*[,}\]])")
+"""Zeros before a number, which JSON forbids and some gateways write."""
+
+
+def address(settings: AccountSettings, api: str, path: str) -> str:
+    """The URL of a call: ``base_url`` takes the place of the gateway's own scheme and host."""
+    return (settings.base_url or api).rstrip("/") + path
+
+
+async def post(
+    http: Http, settings: AccountSettings, url: str, **content: Any
+) -> HttpAnswer | Refused | Later | Unsure:
+    """The gateway's answer where it has one to read (2xx, 4xx), else what its silence means.
+
+    Where a gateway repeats the account's secrets, they are taken out of its answer.
+    """
+    try:
+        answer = await http.request("POST", url, **content)
+    except NotSent as error:
+        return Later(detail=_said(error))
+    except OSError as error:
+        return Unsure(_said(error))
+    if answer.status == 429:
+        return Later(retry_after(answer), "the gateway answered HTTP 429, too many requests")
+    if answer.status >= 500 or answer.status == 408:
+        return Unsure(f"the gateway answered HTTP {answer.status}")
+    if not 200 <= answer.status < 300 and answer.status < 400:
+        return Refused(Reason.OTHER, str(answer.status), "the gateway's address redirects")
+    return answer._replace(body=_without_secrets(answer.body, settings))
+
+
+def _without_secrets(body: bytes, settings: AccountSettings) -> bytes:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        for secret in value if isinstance(value, tuple) else (value,):
+            if isinstance(secret, SecretStr) and secret.get_secret_value():
+                body = body.replace(secret.get_secret_value().encode(), b"***")
+    return body
+
+
+def _said(error: Exception) -> str:
+    return short(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 300)
+
+
+def retry_after(answer: HttpAnswer) -> float | None:
+    """The seconds that Retry-After asks for, at most an hour; a date is not followed."""
+    told = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", told.strip()):
+        return None
+    return min(float(told), MAX_WAIT)
+
+
+def fields(answer: HttpAnswer) -> f.Fields:
+    """The fields of a JSON answer, numbers as text; none where it is no JSON object."""
+    for body in (answer.body, _ZEROS.sub(rb"\1", answer.body)):
+        try:
+            told = f.of(Request("POST", body=body, headers=_JSON))
+        except Unreadable:
+            continue
+        return told if isinstance(told, dict) else {}
+    return {}
+
+
+def refused(answer: HttpAnswer, code: str | None = None, detail: str | None = None) -> Refused:
+    """The refusal that a 4xx stands for where the dialect's tables say nothing better."""
+    reason = Reason.ACCOUNT_PROBLEM if answer.status in (401, 402, 403) else Reason.OTHER
+    said = detail or short(answer.body.decode(errors="replace").strip(), 200)
+    detail = f"HTTP {answer.status}: {said}" if said else f"HTTP {answer.status}"
+    return Refused(reason, code or str(answer.status), detail)

@@ -1,0 +1,97 @@
+"""What `delivrd parse` does with each line: a captured request in, its reading out.
+
+A line is ``{"method", "query", "content_type", "headers", "body"}``; anything of it may be missing.
+No configuration is needed, no signature is checked, and no line makes it fail.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from delivrd.core.statement import Fault, Receipt
+from delivrd.core.text import clean, short
+from delivrd.providers import UnknownProvider, provider
+from delivrd.providers.base import Request, Unreadable
+
+
+def parse_line(provider_name: str, line: str) -> dict[str, Any]:
+    """The reading of one captured request: ``receipts`` and ``faults``, or ``error``.
+
+    Never raises. A request that is no receipt says what else it is by ``kind``.
+    """
+    try:
+        found = provider(provider_name)
+        reading = found.read(_request(json.loads(line)), None)
+    except (Unreadable, UnknownProvider) as error:
+        return {"error": str(error)}
+    except json.JSONDecodeError as error:
+        return {"error": f"the line is not JSON: {error.msg} (column {error.colno})"}
+    except Exception as error:  # promised: a bad line stops nobody
+        return {"error": f"{type(error).__name__}: {short(str(error), 200)}"}
+    told: dict[str, Any] = {
+        "receipts": [shown(receipt) for receipt in reading.receipts],
+        "faults": [_fault(fault) for fault in reading.faults],
+    }
+    return told if reading.kind == "receipts" else {"kind": reading.kind, **told}
+
+
+def _request(captured: Any) -> Request:
+    if not isinstance(captured, dict):
+        raise Unreadable("the line is no JSON object")
+    given = captured.get("headers")
+    headers = _pairs(given.items() if isinstance(given, Mapping) else given)
+    content_type = captured.get("content_type")
+    if content_type and not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", str(content_type)))
+    body = captured.get("body")
+    return Request(
+        method=str(captured.get("method") or ("POST" if body else "GET")).upper(),
+        query=_bytes(captured.get("query")).removeprefix(b"?"),
+        headers=headers,
+        body=_bytes(body),
+        url=str(captured.get("url") or ""),
+    )
+
+
+def _pairs(headers: Any) -> list[tuple[str, str]]:
+    return [(str(name).lower(), str(value)) for name, value in headers or ()]
+
+
+def _bytes(content: Any) -> bytes:
+    if content is None:
+        return b""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return text.encode(errors="surrogatepass")
+
+
+def shown(receipt: Receipt) -> dict[str, Any]:
+    """A receipt in plain JSON values; times in ISO 8601 with Z, whole seconds where they are."""
+    return {
+        "provider_message_id": receipt.provider_message_id,
+        "status": receipt.status.value,
+        "final": receipt.final,
+        "provider_status": receipt.provider_status,
+        "status_provider": receipt.provider_status,
+        "error_code": receipt.error_code,
+        "reason": None if receipt.reason is None else receipt.reason.value,
+        "permanent": receipt.permanent,
+        "detail": receipt.detail,
+        "to": receipt.to,
+        "sender": receipt.sender,
+        "network": receipt.network,
+        "price": receipt.price,
+        "currency": receipt.currency,
+        "occurred_at": iso(receipt.occurred_at),
+        "reference": receipt.reference,
+        "parts_total": receipt.parts_total,
+        "unmapped": receipt.unmapped,
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"position": fault.position, "why": fault.why, "raw": clean(fault.raw)}

@@ -1,0 +1,106 @@
+"""From a request's fields to a reading: what every dialect does in the same way."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from delivrd.core.statement import Fault, Reading, Receipt, Status
+from delivrd.core.text import short
+from delivrd.providers import fields as f
+from delivrd.providers.base import Code, Request, Unreadable, Word, refine
+
+UNKNOWN_WORD = Word(Status.UNKNOWN, False)
+PROBE = Reading(kind="probe")
+
+_RAW = 2000  # characters of a faulty item that are kept; the whole is in the stored request
+
+
+def read_each(
+    request: Request,
+    read_one: Callable[[f.Fields], Receipt],
+    other: Callable[[f.Fields], str | None] = lambda fields: None,
+) -> Reading:
+    """The reading of a request that holds one receipt, or an array of them.
+
+    A bad item of an array becomes a fault and harms no other. ``other`` names the kind of a request
+    that is no receipt.
+
+    Raises:
+        Unreadable: there is one item, and nothing can be told from it.
+    """
+    told = f.of(request)
+    if told is None:
+        return PROBE
+    if isinstance(told, list):
+        return _batch(told, read_one)
+    kind = other(told)
+    if kind is not None:
+        return Reading(kind=kind)
+    return Reading(receipts=(_guarded(read_one, told),))
+
+
+def _batch(items: list[Any], read_one: Callable[[f.Fields], Receipt]) -> Reading:
+    receipts, faults = [], []
+    for position, item in enumerate(items):
+        try:
+            receipts.append(_guarded(read_one, item))
+        except Unreadable as error:
+            faults.append(Fault(position=position, why=str(error), raw=_raw(item)))
+    return Reading(receipts=tuple(receipts), faults=tuple(faults))
+
+
+def _guarded(read_one: Callable[[f.Fields], Receipt], item: Any) -> Receipt:
+    if not isinstance(item, dict):
+        raise Unreadable("it is no object")
+    try:
+        return read_one(item)
+    except Unreadable:
+        raise
+    except Exception as error:  # ours is the fault, but the other items must not pay for it
+        raise Unreadable(f"{type(error).__name__}: {short(str(error), 200)}") from error
+
+
+def _raw(item: Any) -> str:
+    try:
+        return short(json.dumps(item, ensure_ascii=False), _RAW)
+    except RecursionError:
+        return "(nested too deeply)"
+
+
+def receipt(
+    statuses: Mapping[str, Word],
+    errors: Mapping[str, Code],
+    *,
+    provider_message_id: str | None,
+    provider_status: str | None,
+    error_code: str | None = None,
+    pair: Word | None = None,
+    **told: Any,
+) -> Receipt:
+    """A receipt whose status, reason and permanence follow from the provider's tables.
+
+    An unknown word is ``unknown`` and not final; it is marked ``unmapped``, as is a code that the
+    provider's table lacks (where it has one). ``pair`` is what word and code mean together, where
+    the provider's table names the two.
+    """
+    found = pair or word(statuses, provider_status)
+    code = None if error_code is None else errors.get(error_code)
+    meaning, reason, permanent = refine(found or UNKNOWN_WORD, code)
+    return Receipt(
+        provider_message_id=provider_message_id,
+        status=meaning.status,
+        final=meaning.final,
+        provider_status=provider_status,
+        error_code=error_code,
+        reason=reason,
+        permanent=permanent,
+        unmapped=found is None or (code is None and error_code is not None and bool(errors)),
+        **told,
+    )
+
+
+def word(statuses: Mapping[str, Word], said: str | None) -> Word | None:
+    """What a status word means, in any case of its letters; None where no table has it."""
+    if said is None:
+        return None
+    return statuses.get(said) or statuses.get(said.lower()) or statuses.get(said.upper())

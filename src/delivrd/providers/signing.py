@@ -1,0 +1,75 @@
+"""Proofs that several gateways use: tokens, and how old they may be."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from delivrd.providers.base import Request, Unauthentic, same
+
+AHEAD = 300
+"""Seconds by which a gateway's clock may be ahead of ours."""
+
+
+def bearer(request: Request) -> str:
+    """The token of ``Authorization: Bearer …``.
+
+    Raises:
+        Unauthentic: there is none.
+    """
+    scheme, _, token = request.header("authorization").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthentic("there is no token (Authorization: Bearer)")
+    return token.strip()
+
+
+def hs256(token: str, secrets: Sequence[SecretStr]) -> tuple[Mapping[str, Any], int]:
+    """The claims of a JSON web token, and which secret signed it; no other algorithm is taken.
+
+    Raises:
+        Unauthentic: it is no such token, or none of the secrets signed it.
+    """
+    try:
+        signed, _, given = token.rpartition(".")
+        header, claims = (json.loads(_decoded(part)) for part in signed.split("."))
+        algorithm, signature = header["alg"], _decoded(given)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise Unauthentic("the token is no signed JSON web token") from None
+    if algorithm != "HS256" or not isinstance(claims, dict):
+        raise Unauthentic("the token is not signed by HS256")
+    for position, secret in enumerate(secrets):
+        key = secret.get_secret_value().encode()
+        if key and same(signature, hmac.digest(key, signed.encode(), "sha256")):
+            return claims, position
+    raise Unauthentic("the token's signature does not fit")
+
+
+def _decoded(part: str) -> bytes:
+    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+
+
+def covers(body: bytes, digest: object) -> bool:
+    """Whether this is the SHA-256 of the body, in hex."""
+    return isinstance(digest, str) and same(digest.lower(), hashlib.sha256(body).hexdigest())
+
+
+def check_age(stamp: object, request: Request, behind: int) -> None:
+    """Refuses what was signed more than ``behind`` seconds ago, or in the future.
+
+    Raises:
+        Unauthentic: so it is, or ``stamp`` is no time (seconds since 1970).
+    """
+    seconds = str(stamp)
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12):
+        raise Unauthentic("it does not say when it was signed")
+    now = (request.received_at or datetime.now(UTC)).timestamp()
+    age = now - int(seconds)
+    if age > behind:
+        raise Unauthentic(f"it was signed {age:.0f} seconds ago, more than {behind}")
+    if age < -AHEAD:
+        raise Unauthentic(f"it was signed {-age:.0f} seconds in the future: check the clocks")

@@ -1,0 +1,306 @@
+"""Vonage (Nexmo): the SMS API; receipts of the Messages API are told by their shape.
+
+Sources: developer.vonage.com/messaging/sms (delivery receipts, error codes, signed webhooks);
+Nexmo/api-specification ``definitions/sms.yml``; the vendor's SDKs for signatures.
+"""
+
+import hashlib
+import hmac
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from delivrd.core import times
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import fields as f
+from delivrd.providers import handover, reading, signing
+from delivrd.providers import vonage_messages as messages
+from delivrd.providers.base import (
+    Accepted,
+    AccountSettings,
+    Answer,
+    Authentic,
+    Code,
+    Http,
+    HttpAnswer,
+    Later,
+    Outgoing,
+    Refused,
+    Request,
+    Secrets,
+    SentPart,
+    Unauthentic,
+    Unreadable,
+    Unsure,
+    Word,
+    same,
+)
+
+NAME = "vonage"
+TITLE = "Vonage (Nexmo)"
+DOCS = "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts"
+API = "https://rest.nexmo.com"
+
+ID_PER_SEGMENT = True
+CALLS_BACK = True
+PATIENCE = 12.0  # it gives up after 15 seconds
+REPLAY_BEHIND = 72 * 3600  # receipts are pushed again for 72 hours, with their first signature
+MIN_VALIDITY = 20
+MAX_VALIDITY = 604_800
+DEFAULT_VALIDITY = 72 * 3600
+
+SMS_STATUSES = {
+    "accepted": Word(Status.PENDING, False),
+    "buffered": Word(Status.PENDING, False),
+    "delivered": Word(Status.DELIVERED, True),
+    "expired": Word(Status.EXPIRED, True),
+    "failed": Word(Status.UNDELIVERED, True),
+    "rejected": Word(Status.REJECTED, True),
+    "unknown": Word(Status.UNKNOWN, False),
+}
+
+R = Status.REJECTED
+SMS_ERRORS = {
+    "0": Code("Delivered"),
+    "1": Code("Unknown", Reason.OTHER),
+    "2": Code("Absent subscriber, temporary", Reason.UNREACHABLE),
+    "3": Code("Absent subscriber, permanent", Reason.UNKNOWN_NUMBER),
+    "4": Code("Call barred by user", Reason.BLOCKED_BY_RECIPIENT),
+    "5": Code("Portability error", Reason.PORTED),
+    "6": Code("Anti-spam rejection", Reason.BLOCKED_BY_CARRIER, R),
+    "7": Code("Handset busy", Reason.HANDSET_ERROR),
+    "8": Code("Network error", Reason.NETWORK_ERROR),
+    "9": Code("Illegal number, or the recipient opted out", Reason.BLOCKED_BY_RECIPIENT, R),
+    "10": Code("Illegal message", Reason.CONTENT_INVALID, R),
+    "11": Code("Unroutable", Reason.NETWORK_ERROR),
+    "12": Code("Destination unreachable", Reason.UNREACHABLE),
+    "13": Code("Subscriber age restriction", Reason.BLOCKED_BY_CARRIER, R),
+    "14": Code("Number blocked by carrier", Reason.BLOCKED_BY_CARRIER, R),
+    "15": Code("Prepaid phone with insufficient funds", Reason.OTHER),
+    "16": Code("Gateway quota exceeded", Reason.ACCOUNT_PROBLEM, R),
+    "50": Code("Entity filter (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
+    "51": Code("Header filter (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
+    "52": Code("Content filter (India DLT)", Reason.BLOCKED_BY_CARRIER, R),
+    "53": Code("Consent filter (India DLT)", Reason.BLOCKED_BY_RECIPIENT, R),
+    "54": Code("Regulation error (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
+    "99": Code("General error", Reason.OTHER),
+}
+
+STATUSES = SMS_STATUSES | messages.STATUSES
+ERRORS = SMS_ERRORS | messages.ERRORS
+
+SEND_ERRORS = {
+    "1": Code("Throttled", Reason.THROTTLED),
+    "2": Code("Missing parameters", Reason.CONTENT_INVALID),
+    "3": Code("Invalid parameters", Reason.CONTENT_INVALID),
+    "4": Code("Invalid credentials", Reason.ACCOUNT_PROBLEM),
+    "5": Code("Internal error", Reason.NETWORK_ERROR),
+    "6": Code("Invalid message", Reason.CONTENT_INVALID),
+    "7": Code("Number barred", Reason.BLOCKED_BY_CARRIER),
+    "8": Code("Partner account barred", Reason.ACCOUNT_PROBLEM),
+    "9": Code("Partner quota violation", Reason.ACCOUNT_PROBLEM),
+    "10": Code("Too many binds", Reason.THROTTLED),
+    "11": Code("Account not enabled for HTTP", Reason.ACCOUNT_PROBLEM),
+    "12": Code("Message too long", Reason.CONTENT_INVALID),
+    "14": Code("Invalid signature", Reason.ACCOUNT_PROBLEM),
+    "15": Code("Invalid sender address", Reason.SENDER_NOT_ALLOWED),
+    "22": Code("Invalid network code", Reason.CONTENT_INVALID),
+    "23": Code("Invalid callback URL", Reason.CONTENT_INVALID),
+    "29": Code("Destination not on the trial account's list", Reason.ACCOUNT_PROBLEM),
+    "32": Code("Signature and API secret together", Reason.ACCOUNT_PROBLEM),
+    "33": Code("Number de-activated", Reason.UNKNOWN_NUMBER),
+}
+TRY_AGAIN = {"1", "5"}
+"""Send statuses that the vendor asks to try again: the message was not taken."""
+
+FIELDS = {
+    "messageId": "The id of this part, as in the answer to the send.",
+    "msisdn": "The recipient's number, without plus.",
+    "to": "The sender that you used, a number or a name. (Named the other way round!)",
+    "status": "The status word.",
+    "err-code": "The error code; 0 is delivered.",
+    "network-code": "MCC and MNC of the recipient's network.",
+    "price": "What this part cost, in the account's currency.",
+    "message-timestamp": "When Vonage pushed this receipt, UTC; taken as the time of the event.",
+    "scts": "The carrier's time, in the carrier's zone; not used.",
+    "client-ref": "The reference that was sent along.",
+    "timestamp, nonce, sig": "Only when receipts are signed.",
+} | {f"{name} (Messages API)": said for name, said in messages.FIELDS.items()}
+
+SETUP = (
+    "In the Vonage dashboard, under API settings, copy the API key and the API secret.",
+    'Put them in `delivrd.toml`: `[accounts.vonage]` with `provider = "vonage"`, `api_key` and '
+    "`api_secret` (or the variable `DELIVRD_ACCOUNTS__VONAGE__API_SECRET_FILE`).",
+    "Under SMS settings, set the webhook for delivery receipts to "
+    "`https://YOUR-HOST/webhooks/vonage` and its method to POST-JSON (GET and POST work too).",
+    "Ask Vonage's support to sign webhooks, choose a method (SHA-256 or better) and put the "
+    "signature secret in `signature_secret` and its method in `signature_method`; until then, set "
+    "a `webhook_secret` and append it to the webhook's address.",
+    "Start `delivrd serve`, run `delivrd doctor`, and send yourself a text: "
+    '`delivrd send +… "Hello" --from … --via vonage --wait 60`.',
+)
+
+
+class Settings(AccountSettings):
+    """An account of the Vonage SMS API."""
+
+    NEEDED_TO_SEND: ClassVar[tuple[str, ...]] = ("api_key", "api_secret")
+
+    provider: str = NAME
+    api_key: str | None = Field(default=None, description="API key, from the dashboard.")
+    api_secret: SecretStr | None = Field(default=None, description="API secret.")
+    signature_secret: Secrets = Field(
+        default=(), description="Signature secret of signed webhooks, one or a list (rotation)."
+    )
+    signature_method: Literal["md5hash", "md5", "sha1", "sha256", "sha512"] = Field(
+        default="md5hash", description="How webhooks are signed, as set in the dashboard."
+    )
+
+
+def authenticate(request: Request, settings: Settings) -> Authentic | None:
+    """The receipt's signature (or its token), checked with each of the account's secrets.
+
+    Without a ``signature_secret`` in the settings there is nothing to check: None.
+
+    Raises:
+        Unauthentic: no signature, a wrong one, or one too old or from the future.
+    """
+    if not settings.signature_secret:
+        return None
+    try:
+        told = f.of(request)
+    except Unreadable as error:
+        raise Unauthentic(str(error)) from None
+    if isinstance(told, dict) and messages.ID in told:
+        return messages.authenticate(request, settings.signature_secret, settings.replay_window)
+    if not isinstance(told, dict) or not (given := f.text(told, "sig")):
+        raise Unauthentic("there is no signature (sig)")
+    secret = _signed_by(told, given, settings)
+    behind = REPLAY_BEHIND if settings.replay_window is None else settings.replay_window
+    signing.check_age(f.text(told, "timestamp"), request, behind)
+    return Authentic(settings.signature_method, secret, f.text(told, "nonce"))
+
+
+def _signed_by(told: f.Fields, given: str, settings: Settings) -> int:
+    method = settings.signature_method
+    signed = [told]
+    if "" in told.values() or None in told.values():
+        # Some of the vendor's SDKs sign blank values, Java's leaves them out: either is right.
+        signed.append({name: value for name, value in told.items() if value})
+    for position, secret in enumerate(settings.signature_secret):
+        key = secret.get_secret_value()
+        if key and any(same(given.lower(), signature(fields, key, method)) for fields in signed):
+            return position
+    if len(given) != len(signature({}, "-", method)):
+        raise Unauthentic(f"the signature is not of the method {method}: check signature_method")
+    raise Unauthentic("the signature does not fit")
+
+
+def signature(fields: f.Fields, secret: str, method: str) -> str:
+    """The ``sig`` of these fields, in lower-case hex.
+
+    What is signed are all fields but ``sig`` by name; what would part them is replaced in values.
+    In names it is not, so a name that holds it could pass for several fields: such are refused.
+
+    Raises:
+        Unauthentic: the name of a field holds & or =.
+    """
+    if any("&" in name or "=" in name for name in fields):
+        raise Unauthentic("a field's name holds & or =")
+    parts = [f"&{name}={_literal(fields[name])}" for name in sorted(fields) if name != "sig"]
+    base, key = "".join(parts).encode(errors="replace"), secret.encode()
+    if method == "md5hash":
+        return hashlib.md5(base + key, usedforsecurity=False).hexdigest()
+    return hmac.digest(key, base, method).hex()
+
+
+def _literal(value: object) -> str:
+    text = value if isinstance(value, str) else _CONSTANTS.get(str(value), "")
+    return text.replace("&", "_").replace("=", "_")
+
+
+_CONSTANTS = {"True": "true", "False": "false"}
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipt in a request by GET, POST form or POST JSON (or an array of them).
+
+    Raises:
+        Unreadable: there is no message id in it.
+    """
+    zone = times.zone(settings.time_zone if settings else None)
+
+    def one(told: f.Fields) -> Receipt:
+        if messages.ID in told:
+            return messages.receipt(told, zone, request.received_at)
+        return reading.receipt(
+            SMS_STATUSES,
+            SMS_ERRORS,
+            provider_message_id=f.message_id(told, "messageId"),
+            provider_status=f.text(told, "status", limit=64),
+            error_code=f.text(told, "err-code", limit=64),
+            to=f.number(told, "msisdn"),
+            sender=f.text(told, "to", limit=64),
+            network=f.text(told, "network-code", limit=16),
+            price=f.amount(told, "price"),
+            occurred_at=times.parse(told.get("message-timestamp"), zone, now=request.received_at),
+            reference=f.text(told, "client-ref"),
+        )
+
+    return reading.read_each(request, one, _other)
+
+
+def _other(told: f.Fields) -> str | None:
+    """An inbound text comes with the same names, but has a text or a type, and no status."""
+    inbound = "status" not in told and "msisdn" in told and ("text" in told or "type" in told)
+    return "inbound" if inbound or messages.is_inbound(told) else None
+
+
+async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
+    """Hand over by ``POST /sms/json``; each part of a long text has its own id."""
+    form = {
+        "api_key": settings.api_key or "",
+        "api_secret": settings.api_secret.get_secret_value() if settings.api_secret else "",
+        "from": message.sender.removeprefix("+"),
+        "to": message.to.removeprefix("+"),
+        "text": message.text,
+        "type": "unicode" if message.unicode else "text",
+        "client-ref": message.reference,
+    }
+    if message.validity is not None:
+        seconds = min(max(message.validity, MIN_VALIDITY), MAX_VALIDITY)
+        form["ttl"] = str(seconds * 1000)
+    if message.callback_url:
+        form["callback"] = message.callback_url
+    url = handover.address(settings, API, "/sms/json")
+    answer = await handover.post(http, settings, url, form=form)
+    return _answer(answer) if isinstance(answer, HttpAnswer) else answer
+
+
+def _answer(answer: HttpAnswer) -> Answer:
+    told = handover.fields(answer)
+    listed = told.get("messages")
+    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    if not elements:
+        if answer.status >= 400:
+            return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
+        return Unsure("the answer names no message")
+    parts = tuple(map(_part, elements))
+    if any(part.status is Status.PENDING for part in parts):
+        nameless = any(p.status is Status.PENDING and not p.provider_message_id for p in parts)
+        return Unsure("the answer accepts, but names no id") if nameless else Accepted(parts)
+    again = next((part for part in parts if part.error_code in TRY_AGAIN), None)
+    if again:
+        return Later(detail=again.detail)
+    return Refused(parts[0].reason or Reason.OTHER, parts[0].error_code, parts[0].detail)
+
+
+def _part(element: f.Fields) -> SentPart:
+    status = f.text(element, "status", limit=64)
+    network, price = f.text(element, "network", limit=16), f.amount(element, "message-price")
+    if status == "0":
+        return SentPart(f.text(element, "message-id", limit=f.MAX_ID), price=price, network=network)
+    meaning = SEND_ERRORS.get(status or "", Code("Refused", Reason.OTHER))
+    detail = f.text(element, "error-text", limit=300) or meaning.words
+    return SentPart(None, Status.REJECTED, meaning.reason, status, detail, price, None, network)

@@ -1,0 +1,102 @@
+"""`delivrd parse`, without its command line."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.providers.parse import parse_line
+
+EXAMPLE = (
+    '{"msisdn":"12015555522","to":"12025555511","network-code":"310090",'
+    '"messageId":"02000000FEA5EE9B","price":"0.00570000","status":"delivered",'
+    '"scts":"1208121359","err-code":"0","message-timestamp":"2017-06-29 22:40:30"}'
+)
+
+
+def line(**captured):
+    return json.dumps(captured)
+
+
+def test_the_vendors_example():
+    told = parse_line("vonage", line(method="POST", content_type="application/json", body=EXAMPLE))
+    assert told["faults"] == []
+    (receipt,) = told["receipts"]
+    assert receipt["status"] == "delivered"
+    assert receipt["final"] is True
+    assert receipt["to"] == "12015555522"
+    assert receipt["network"] == "310090"
+    assert float(receipt["price"]) == 0.0057
+    assert receipt["occurred_at"] == "2017-06-29T22:40:30Z"
+    assert receipt["provider_status"] == receipt["status_provider"] == "delivered"
+
+
+def test_a_query_may_bear_its_question_mark():
+    told = parse_line("ruach", line(method="GET", query="?messageId=1&status=DELIVRD"))
+    assert told["receipts"][0]["provider_message_id"] == "1"
+
+
+def test_a_body_may_be_json_itself():
+    told = parse_line("vonage", line(method="POST", body={"messageId": "1", "status": "failed"}))
+    assert told["receipts"][0]["status"] == "undelivered"
+
+
+def test_a_bad_item_is_a_fault():
+    told = parse_line(
+        "smspm", line(method="POST", body=[{"id": "1", "status": "sent"}, {"x": "y"}])
+    )
+    assert [receipt["status"] for receipt in told["receipts"]] == ["pending"]
+    assert told["faults"] == [
+        {"position": 1, "why": "there is no messageId or id or smsId", "raw": '{"x": "y"}'}
+    ]
+
+
+def test_a_probe_says_so():
+    assert parse_line("vonage", line(method="GET")) == {
+        "kind": "probe",
+        "receipts": [],
+        "faults": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("vonage", "", "the line is not JSON"),
+        ("vonage", "[]", "no JSON object"),
+        ("vonage", '{"method":"POST","body":"{"}', "the body is not JSON"),
+        ("vonage", '{"query":"a=b"}', "there is no messageId"),
+        ("vonnage", "{}", "Did you mean vonage?"),
+        ("vonage", "[" * 100_000, "RecursionError"),
+    ],
+)
+def test_what_cannot_be_told_is_an_error(name, text, error):
+    told = parse_line(name, text)
+    assert list(told) == ["error"]
+    assert error in told["error"]
+
+
+CAPTURED = ("method", "query", "content_type", "headers", "body", "url")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    captured=st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(CAPTURED, ANYTHING),
+    )
+)
+def test_no_line_raises(captured):
+    told = parse_line("vonage", json.dumps(captured))
+    assert "error" in told or "receipts" in told
+    json.dumps(told).encode()
+
+
+@given(st.text())
+def test_no_text_raises(text):
+    assert parse_line("ruach", text)

@@ -1,0 +1,264 @@
+"""What must harm nobody: poison in one field, one item, one body (failure mode D8)."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from provider_cases import DIALECTS, JSON
+
+from delivrd.core.statement import Kind, Reading, identity
+from delivrd.providers import provider
+from delivrd.providers.base import Request, Unreadable
+from delivrd.providers.reading import _batch
+
+BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
+TEMPLATES = {name: dialect.template for name, dialect in BY_NAME.items()}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+POISON = [
+    "\0",
+    "\ud800",
+    "a\0b\udfff",
+    2**80,
+    -(2**80),
+    1.5e300,
+    True,
+    None,
+    [],
+    {},
+    [[[[]]]],
+    {"a": {"b": 1}},
+    "9" * 400,
+    "0000-00-00 00:00:00",
+    "99999-01-01T00:00:00Z",
+    "x" * 100_000,
+    "１２３",
+    "1e999999",
+    "NaN",
+    "-Infinity",
+]
+
+
+def posted(content: object) -> Request:
+    return Request("POST", headers=JSON, body=json.dumps(content).encode(), received_at=NOW)
+
+
+def assert_storable(reading: Reading) -> None:
+    """Texts that PostgreSQL takes, of a length that an index takes; times that are true."""
+    for receipt in reading.receipts:
+        identity(Kind.RECEIPT, receipt)
+        for name in receipt.__struct_fields__:
+            value = getattr(receipt, name)
+            if isinstance(value, str):
+                assert "\0" not in value.encode().decode()
+                assert len(value) <= 255
+        if receipt.occurred_at is not None:
+            assert receipt.occurred_at.year >= 2000
+            assert receipt.occurred_at.tzinfo is UTC
+    for fault in reading.faults:
+        assert "\0" not in (fault.why + fault.raw).encode().decode()
+        assert len(fault.raw) <= 2000
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("poison", POISON, ids=lambda poison: ascii(poison)[:20])
+def test_poison_in_any_field_is_read_or_refused(name, poison):
+    fields = TEMPLATES[name]["fields"]
+    for field in fields:
+        try:
+            reading = provider(BY_NAME[name].provider).read(posted(fields | {field: poison}), None)
+        except Unreadable:
+            assert field == TEMPLATES[name]["id"]
+        else:
+            assert_storable(reading)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("poison", POISON, ids=lambda poison: ascii(poison)[:20])
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_bad_item_of_a_batch_harms_no_neighbour(name, poison, position):
+    good = TEMPLATES[name]["fields"]
+    items = [good, good]
+    items.insert(position, poison)
+    reading = provider(BY_NAME[name].provider).read(posted(items), None)
+    assert len(reading.receipts) == 2
+    assert [fault.position for fault in reading.faults] == [position]
+    assert_storable(reading)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_ten_thousand_receipts_in_one_body_are_read(name):
+    template = TEMPLATES[name]
+    items = [template["fields"] | {template["id"]: f"id-{n}"} for n in range(10_000)]
+    items[5_000] = 7
+    reading = provider(BY_NAME[name].provider).read(posted(items), None)
+    assert len(reading.receipts) == 9_999
+    assert len({receipt.provider_message_id for receipt in reading.receipts}) == 9_999
+    assert [fault.position for fault in reading.faults] == [5_000]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b"{",
+        b"}",
+        b"null",
+        b"7",
+        b'"text"',
+        b"{}",
+        b"\xff\xfe",
+        b"\0",
+        b"a=" + b"%" * 1000,
+        b"a&" * 100_000,
+        b"--boundary\r\nContent-Disposition: form-data\r\n",
+    ],
+    ids=lambda body: repr(body[:16]),
+)
+@pytest.mark.parametrize("content_type", ["application/json", "", "text/html; charset=klingon"])
+def test_a_hopeless_body_is_unreadable(name, body, content_type):
+    headers = (("content-type", content_type),)
+    with pytest.raises(Unreadable):
+        provider(BY_NAME[name].provider).read(Request("POST", headers=headers, body=body), None)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize(
+    ("content_type", "write"),
+    [
+        ("application/json; charset=utf-8", lambda text: text.encode()),
+        ("", lambda text: text.encode()),
+        ("text/plain", lambda text: text.encode()),
+        ("application/x-www-form-urlencoded", lambda text: text.encode()),
+        ("application/json", lambda text: b"\xef\xbb\xbf" + text.encode()),
+        ("application/json", lambda text: b"\r\n " + text.encode() + b"\n"),
+        ("application/json", lambda text: text.encode("utf-16")),
+        ("application/json; charset=ISO-8859-1", lambda text: text.encode("latin-1")),
+        ("application/json; charset=nonsense", lambda text: text.encode()),
+    ],
+)
+def test_json_is_read_whatever_the_content_type_says(name, content_type, write):
+    template = TEMPLATES[name]
+    body = write(json.dumps(template["fields"] | {"sender": "é"}, ensure_ascii=False))
+    request = Request("POST", headers=(("content-type", content_type),), body=body)
+    (receipt,) = provider(BY_NAME[name].provider).read(request, None).receipts
+    assert receipt.provider_message_id == template["fields"][template["id"]]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_form_is_read_though_the_content_type_says_json(name):
+    template = TEMPLATES[name]
+    body = f"{template['id']}=abc&{template['status']}=x".encode()
+    (receipt,) = (
+        provider(BY_NAME[name].provider)
+        .read(Request("POST", headers=JSON, body=body), None)
+        .receipts
+    )
+    assert receipt.provider_message_id == "abc"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_invalid_utf8_costs_only_its_own_characters(name):
+    template = TEMPLATES[name]
+    field, status = template["id"].encode(), template["status"].encode()
+    request = Request("POST", body=b'{"%s":"abc","%s":"\xff\xfe"}' % (field, status))
+    (receipt,) = provider(BY_NAME[name].provider).read(request, None).receipts
+    assert receipt.provider_message_id == "abc"
+    (receipt,) = (
+        provider(BY_NAME[name].provider)
+        .read(Request("GET", query=field + b"=abc&x=%FF%C3"), None)
+        .receipts
+    )
+    assert receipt.provider_message_id == "abc"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_plus_in_a_query_is_a_space(name):
+    template = TEMPLATES[name]
+    query = f"{template['id']}=a+b&{template['status']}=c+d%2B".encode()
+    (receipt,) = provider(BY_NAME[name].provider).read(Request("GET", query=query), None).receipts
+    assert (receipt.provider_message_id, receipt.provider_status) == ("a b", "c d+")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_of_a_repeated_name_the_last_counts(name):
+    field = TEMPLATES[name]["id"].encode()
+    by_query = Request("GET", query=field + b"=first&" + field + b"=last")
+    by_json = Request("POST", body=b'{"%s":"first","%s":"last"}' % (field, field))
+    for request in (by_query, by_json):
+        (receipt,) = provider(BY_NAME[name].provider).read(request, None).receipts
+        assert receipt.provider_message_id == "last"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_body_with_a_get_does_not_hide_its_query(name):
+    field = TEMPLATES[name]["id"].encode()
+    (receipt,) = (
+        provider(BY_NAME[name].provider)
+        .read(Request("GET", query=field + b"=a", body=b"x"), None)
+        .receipts
+    )
+    assert receipt.provider_message_id == "a"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_form_of_too_many_fields_is_refused(name):
+    body = TEMPLATES[name]["id"].encode() + b"=a" + b"&x=1" * 1000
+    with pytest.raises(Unreadable, match="more than 1000 fields"):
+        provider(BY_NAME[name].provider).read(Request("POST", body=body), None)
+
+
+def test_a_fault_nested_too_deeply_to_be_written_is_still_a_fault():
+    item = []
+    for _ in range(10_000):
+        item = [item]
+    reading = _batch([item], lambda fields: None)
+    assert reading.faults[0].raw == "(nested too deeply)"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_an_id_longer_than_an_id_is_refused_rather_than_cut(name):
+    fields = TEMPLATES[name]["fields"] | {TEMPLATES[name]["id"]: "x" * 201}
+    with pytest.raises(Unreadable, match="more than 200 characters"):
+        provider(BY_NAME[name].provider).read(posted(fields), None)
+
+
+def anything_from(name: str) -> st.SearchStrategy[object]:
+    words = st.sampled_from(
+        [*TEMPLATES[name]["fields"], *TEMPLATES[name]["fields"].values(), "sig", "text"]
+    )
+    leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | words
+    return st.recursive(
+        leaf,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words | st.text(), inner),
+        max_leaves=12,
+    )
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_json_crashes_a_reader(name, data):
+    content = data.draw(anything_from(name))
+    with suppress(Unreadable):
+        assert_storable(provider(BY_NAME[name].provider).read(posted(content), None))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@settings(max_examples=150, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
+    query=st.binary(max_size=80),
+    body=st.binary(max_size=80) | st.just(b"{") | st.just(b"messageId=%00&status=\xff"),
+    content_type=st.text(max_size=20) | st.sampled_from(["application/json", "text/plain"]),
+)
+def test_no_bytes_crash_a_reader(name, method, query, body, content_type):
+    headers = (("content-type", content_type),)
+    request = Request(method, query=query, headers=headers, body=body)
+    with suppress(Unreadable):
+        assert_storable(provider(BY_NAME[name].provider).read(request, None))
