@@ -1,0 +1,67 @@
+"""The configured accounts as the store knows them: small integers, and whose ids they share."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from delivrd.providers.base import AccountSettings, Provider
+from delivrd.store import schema
+from delivrd.store.tx import Tx
+
+
+class Account(NamedTuple):
+    """One account; ``ns`` is the account (itself, or that of ``ids_with``) whose ids these are."""
+
+    id: int
+    name: str
+    ns: int
+    provider: Provider
+    settings: AccountSettings
+
+    def part_key(self, provider_message_id: str, to: str | None) -> str:
+        """The key under which a part of this account is found (rule D3)."""
+        key = f"{self.ns}/{self.provider.id_key(provider_message_id, self.settings)}"
+        return f"{key}|{to or ''}" if self.provider.number_in_key else key
+
+
+class Accounts:
+    """All configured accounts, by id and by name."""
+
+    def __init__(
+        self, accounts: Iterable[Account], retired: Mapping[int, str], *, keep_texts: bool = False
+    ) -> None:
+        self.keep_texts = keep_texts
+        """Whether full texts stay when no attempt can need them any more (rule H5)."""
+        self.by_id = {account.id: account for account in accounts}
+        self.by_name = {account.name: account for account in self.by_id.values()}
+        self._names = {**retired, **{a.id: a.name for a in self.by_id.values()}}
+
+    def name(self, account_id: int) -> str:
+        """The account's name, also of one that is no longer configured."""
+        return self._names.get(account_id, "?")
+
+    def id_of(self, name: str) -> int | None:
+        return next((i for i, n in self._names.items() if n == name), None)
+
+
+async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:
+    """Gives every configured account its row and its id; ids are given once and stay."""
+    rows = await tx.fetch("SELECT id, name, provider, ns FROM account")
+    known = {name: (row_id, provider, ns) for row_id, name, provider, ns in rows}
+    next_id = max((row[0] for row in rows), default=0) + 1
+    for name, (provider, _) in configured.items():
+        if name not in known:
+            known[name] = (next_id, provider.name, next_id)
+            await tx.insert(
+                schema.account,
+                ("id", "name", "provider", "ns"),
+                [(next_id, name, provider.name, next_id)],
+            )
+            next_id += 1
+    made = []
+    for name, (provider, settings) in configured.items():
+        row_id, _, ns = known[name]
+        shared = known[settings.ids_with or name][0]
+        if shared != ns:
+            await tx.execute("UPDATE account SET ns = $1 WHERE id = $2", shared, row_id)
+        made.append(Account(row_id, name, shared, provider, settings))
+    return Accounts(made, {row_id: name for name, (row_id, _, _) in known.items()})

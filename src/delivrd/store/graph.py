@@ -1,0 +1,414 @@
+"""Everything that bears on some messages: locked, in memory, folded, written back (rule G1).
+
+Every writer works the same way, whatever it has to say:
+
+    graph = await Graph.load(tx, accounts, parts=..., attempts=..., messages=...)
+    ...change what is known: statements, hand-overs, links between part and attempt...
+    await graph.save(ids, now)
+
+``load`` takes the locks in the one order that all writers keep: the parts it names, then their
+messages by id; what stands under them is read after that. ``save`` folds every message it holds and
+writes the rows that differ, the counts that moved and the events that follow.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import astuple
+from sqlalchemy import Table
+
+from delivrd.core.statement import Kind, Receipt, Status, identity
+from delivrd.core.status import Outcome, State, Statement, fold_attempt, fold_message
+from delivrd.store import schema
+from delivrd.store.accounts import Accounts
+from delivrd.store.counts import Move, deltas, latency_step, spread
+from delivrd.store.ids import Ids
+from delivrd.store.messages import MAX_PARTS, describe
+from delivrd.store.rows import (
+    ATTEMPT_COLUMNS,
+    ATTEMPT_FACTS,
+    MESSAGE_COLUMNS,
+    MESSAGE_FACTS,
+    PART_COLUMNS,
+    STATEMENT_COLUMNS,
+    AttemptRow,
+    MessageRow,
+    PartRow,
+    StatementRow,
+    read_statement,
+    write_statement,
+)
+from delivrd.store.tx import Tx
+
+_PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE"
+_PARTS_BY_KEY = f"{_PARTS} key = ANY($1::text[]) ORDER BY key FOR UPDATE"
+_PARTS_BY_ATTEMPT = f"{_PARTS} attempt_id = ANY($1::bigint[])"
+_MESSAGES_OF = "SELECT id, message_id FROM attempt WHERE id = ANY($1::bigint[])"
+_MESSAGES = (
+    f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id = ANY($1::bigint[]) "
+    "ORDER BY id FOR UPDATE"
+)
+_ATTEMPTS = (
+    f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt WHERE message_id = ANY($1::bigint[]) "
+    "ORDER BY message_id, seq"
+)
+_STATEMENTS = (
+    f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
+)
+
+
+_COUNTRY = MESSAGE_COLUMNS.index("country")
+
+
+class Moved(Exception):
+    """Between two locks another writer moved an attempt to another message: begin again."""
+
+
+class PartName(NamedTuple):
+    """What a part is called by whoever speaks of it."""
+
+    key: str
+    ns: int
+    provider_message_id: str | None
+
+
+class Link(NamedTuple):
+    """Where a statement stands: a position in a reading of a request."""
+
+    request_id: int
+    reading_no: int
+    position: int
+    received_at: int
+
+
+_LINK_COLUMNS = ("request_id", "reading_no", "position", "statement_id", "received_at")
+
+
+class Graph:
+    """Parts, attempts and messages under lock; see the module's docstring."""
+
+    def __init__(self, tx: Tx, accounts: Accounts, ids: Ids, now: int) -> None:
+        self.tx, self.accounts, self.ids, self.now = tx, accounts, ids, now
+        self.parts: dict[str, PartRow] = {}
+        self.attempts: dict[int, AttemptRow] = {}
+        self.messages: dict[int, MessageRow] = {}
+        self.buried: Set[str] = frozenset()
+        """Keys of parts whose message was pruned: nothing is made of a receipt for one."""
+        self._links: list[tuple[int, ...]] = []
+        self._moves: Counter[Move] = Counter()
+        self.events: list[tuple[int, int, str, str, int]] = []
+
+    # --- reading, under locks -------------------------------------------------------------------
+
+    @classmethod
+    async def load(
+        cls,
+        tx: Tx,
+        accounts: Accounts,
+        ids: Ids,
+        now: int,
+        *,
+        parts: Iterable[PartName] = (),
+        attempts: Iterable[int] = (),
+        messages: Iterable[int] = (),
+    ) -> "Graph":
+        """Locks and reads; named parts that nobody stored are inserted without an attempt.
+
+        Raises:
+            Moved: another writer merged messages in between; the transaction must begin again.
+        """
+        graph = cls(tx, accounts, ids, now)
+        named = await graph._load_parts({part.key: part for part in parts})
+        wanted = {p.attempt_id for p in named if p.attempt_id is not None} | set(attempts)
+        homes = await tx.fetch(_MESSAGES_OF, sorted(wanted)) if wanted else []
+        await graph._load_messages(sorted({row[1] for row in homes} | set(messages)))
+        if any(attempt_id not in graph.attempts for attempt_id, _ in homes):
+            raise Moved
+        await graph._load_statements(named)
+        return graph
+
+    async def _load_parts(self, names: Mapping[str, PartName]) -> list[PartRow]:
+        if not names:
+            return []
+        keys = sorted(names)
+        found = [PartRow(*row) for row in await self.tx.fetch(_PARTS_BY_KEY, keys)]
+        self.parts = {part.key: part for part in found}
+        missing = [key for key in keys if key not in self.parts]
+        if missing:
+            rows = [
+                (
+                    self.ids.next(),
+                    key,
+                    names[key].ns,
+                    names[key].provider_message_id,
+                    None,
+                    self.now,
+                )
+                for key in missing
+            ]
+            await self.tx.insert(schema.part, PART_COLUMNS, rows, "ignore")
+            new = [PartRow(*row) for row in await self.tx.fetch(_PARTS_BY_KEY, missing)]
+            self.parts.update((part.key, part) for part in new)
+            found += new
+        return found
+
+    async def _load_messages(self, message_ids: list[int]) -> None:
+        if not message_ids:
+            return
+        for row in await self.tx.fetch(_MESSAGES, message_ids):
+            message = MessageRow(*row)
+            message.stored = row
+            self.messages[message.id] = message
+        for row in await self.tx.fetch(_ATTEMPTS, list(self.messages)):
+            attempt = AttemptRow(*row)
+            attempt.stored = row
+            self.attempts[attempt.id] = attempt
+            self.messages[attempt.message_id].attempts.append(attempt)
+
+    async def _load_statements(self, named: list[PartRow]) -> None:
+        by_id = {part.id: part for part in named}
+        if self.attempts:
+            for row in await self.tx.fetch(_PARTS_BY_ATTEMPT, list(self.attempts)):
+                by_id.setdefault(row[0], PartRow(*row))
+        for part in sorted(by_id.values(), key=lambda part: part.id):
+            self.parts[part.key] = part
+            if part.attempt_id is not None:
+                self.attempts[part.attempt_id].parts.append(part)
+        for row in await self.tx.fetch(_STATEMENTS, list(by_id)) if by_id else ():
+            part_id, statement = read_statement(row)
+            by_id[part_id].statements.append(statement)
+
+    # --- changing what is known -----------------------------------------------------------------
+
+    def state(
+        self, part: PartRow, account_id: int, kind: Kind, receipt: Receipt, link: Link | None
+    ) -> StatementRow:
+        """Adds a statement, or one more link to it (rule C1)."""
+        digest = identity(kind, receipt)
+        received_at = link.received_at if link else self.now
+        for row in part.statements:
+            if row.statement.hash == digest:
+                break
+        else:
+            row = None
+        if row is None:
+            said = Statement(kind, receipt, received_at, digest)
+            row = StatementRow(self.ids.next(), account_id, said, new=True)
+            part.statements.append(row)
+        elif link:
+            old = row.statement
+            earliest = min(old.received_at, received_at) if old.count else received_at
+            row.statement = msgspec.structs.replace(old, count=old.count + 1, received_at=earliest)
+            row.changed = True
+        if link:
+            self._links.append((*link[:3], row.id, received_at))
+        return row
+
+    def attach(self, part: PartRow, attempt: AttemptRow) -> None:
+        """Gives a part its attempt: the meeting of a receipt and its send (rule D2)."""
+        if part.attempt_id == attempt.id:
+            return
+        if part.attempt_id is not None and part.attempt_id in self.attempts:
+            self.attempts[part.attempt_id].parts.remove(part)
+        part.attempt_id = attempt.id
+        part.moved = True
+        attempt.parts.append(part)
+        attempt.parts.sort(key=lambda part: part.id)  # as they are read: order decides nothing
+
+    def add(self, message: MessageRow) -> MessageRow:
+        """Adds a new message, with the attempts it already has."""
+        self.messages[message.id] = message
+        self.attempts.update((attempt.id, attempt) for attempt in message.attempts)
+        return message
+
+    def status_before(self, message: MessageRow) -> str | None:
+        """The status that the store holds; None for a message that is new."""
+        return None if message.stored is None else message.stored[MESSAGE_FACTS]
+
+    # --- folding and writing back ---------------------------------------------------------------
+
+    async def save(
+        self, *, merged: Sequence[MessageRow] = (), into: MessageRow | None = None
+    ) -> None:
+        """Folds every message held here and writes what differs.
+
+        Of messages that were ``merged``, it tells ``into`` which they went and its status now.
+        """
+        self.fold()
+        if into is not None:
+            now = {"merged_into": into.uuid, "status": into.status, "final": into.final}
+            for gone in merged:
+                self.event(gone, "message.merged", **now)
+        await self._write_parts()
+        await _write(
+            self.tx, schema.attempt, ATTEMPT_COLUMNS, ATTEMPT_FACTS, self.attempts.values()
+        )
+        await _write(
+            self.tx, schema.message, MESSAGE_COLUMNS, MESSAGE_FACTS, self.messages.values()
+        )
+        await self._write_counts()
+        await self._write_events()
+
+    def fold(self) -> None:
+        """Derives every message held here from what is known of it; writes nothing."""
+        for message in self.messages.values():
+            self._fold(message)
+
+    def _fold(self, message: MessageRow) -> None:
+        attempts = message.attempts
+        keep = message.text is None or self.accounts.keep_texts
+        if not (keep or any(map(_needs_text, attempts))):
+            message.text = None
+        if message.origin == "received":  # nothing but its receipts says that it exists (B4)
+            message.withdrawn = not describe(message)
+        if message.sent_at is None:
+            message.sent_at = min((a.handed_at for a in attempts if a.handed_at), default=None)
+        cohort = _cohort(message)
+        country_before = message.country if message.stored is None else message.stored[_COUNTRY]
+        outcomes = []
+        for attempt in attempts:
+            told = [s.receipt.parts_total for p in attempt.parts for s in p.live]
+            if any(told):  # a receipt that states the number of parts knows it best (rule C4)
+                attempt.parts_expected = min(MAX_PARTS, max(filter(None, told)))
+            outcome = fold_attempt(attempt.handover(), [part.outcome() for part in attempt.parts])
+            outcomes.append(outcome)
+            since = attempt.handed_at or message.sent_at
+            counted_at = cohort and (since or cohort)
+            self._count(attempt, 1, attempt.account_id, outcome, since, counted_at,
+                        message.country, country_before)  # fmt: skip
+            attempt.status, attempt.final = outcome.status._value_, outcome.final
+            attempt.reason = outcome.reason and outcome.reason._value_
+            attempt.network = outcome.network
+        outcome = fold_message(outcomes)
+        self._count(message, 0, 0, outcome, message.sent_at, cohort,
+                    message.country, country_before)  # fmt: skip
+        if message.merged_into is None:
+            self._tell(message, outcome)
+            _settle(message, outcome)
+
+    def _count(
+        self, row: AttemptRow | MessageRow, unit: int, account_id: int, outcome: Outcome,
+        since: int | None, cohort: int | None, country: str | None, country_before: str | None,
+    ) -> None:  # fmt: skip
+        """Moves a row from where it was counted to where it belongs now (rule F1)."""
+        bucket = spread(cohort)
+        step = None if bucket is None else latency_step(outcome, since)
+        reason = outcome.reason and outcome.reason._value_
+        move = (
+            (row.bucket, country_before, row.network, row.status, row.reason, row.latency),
+            (bucket, country, outcome.network, outcome.status._value_, reason, step),
+        )
+        if move[0] != move[1]:
+            self._moves[unit, account_id, *move] += 1
+            row.bucket, row.latency = bucket, step
+
+    def _tell(self, message: MessageRow, outcome: Outcome) -> None:
+        status = outcome.status._value_
+        if message.stored is None and outcome.status is Status.PENDING:
+            return
+        if (message.status, message.final) == (status, outcome.final):
+            return
+        self.event(
+            message,
+            f"message.{status}",
+            status=status,
+            final=outcome.final,
+            previous_status=message.status,
+            correction=bool(message.final),
+            reason=outcome.reason and outcome.reason._value_,
+            error_code=outcome.error_code,
+        )
+
+    def event(self, message: MessageRow, kind: str, **data: object) -> None:
+        """Writes down that something happened to a message, for whoever listens."""
+        data = {
+            "message_id": message.uuid,
+            "to": message.to_number,
+            "account": self.accounts.name(message.account_id),
+            "reference": message.reference,
+            **data,
+        }
+        text = msgspec.json.encode(data).decode()
+        self.tx.changed.add(message.id)
+        self.events.append((self.ids.next(), message.id, kind, text, self.now))
+
+    async def _write_parts(self) -> None:
+        moved = [(p.id, p.attempt_id) for p in self.parts.values() if p.moved]
+        await self.tx.update(schema.part, "id", ("attempt_id",), moved)
+        said = [(p.id, s) for p in self.parts.values() for s in p.statements]
+        new = [write_statement(part_id, s) for part_id, s in said if s.new]
+        await self.tx.insert(schema.statement, STATEMENT_COLUMNS, new)
+        changed = [
+            (s.id, s.statement.received_at, s.statement.count)
+            for _, s in said
+            if s.changed and not s.new
+        ]
+        await self.tx.update(schema.statement, "id", ("received_at", "count"), changed)
+        await self.tx.insert(schema.link, _LINK_COLUMNS, self._links)
+
+    async def _write_counts(self) -> None:
+        counts, latencies = deltas(self._moves)
+        for table, moved, last in (
+            (schema.rollup, counts, "reason"),
+            (schema.latency, latencies, "le"),
+        ):
+            columns = ("unit", "bucket", "account_id", "country", "network", "status", last,
+                       "slot", "n")  # fmt: skip
+            rows = [(*key, self.tx.slot, n) for key, n in sorted(moved.items()) if n]
+            await self.tx.insert(table, columns, rows, "add")
+
+    async def _write_events(self) -> None:
+        columns = ("id", "message_id", "type", "data", "created_at")
+        await self.tx.insert(schema.event, columns, self.events)
+
+
+async def _write(
+    tx: Tx, table: Table, columns: tuple[str, ...], facts: int,
+    rows: Iterable[AttemptRow | MessageRow],
+) -> None:  # fmt: skip
+    """Writes new rows, and of the others what differs: rarely a fact, mostly what is derived."""
+    new, corrected, derived = [], [], []
+    for row in rows:
+        values, stored = astuple(row)[: len(columns)], row.stored
+        if stored is None:
+            new.append(values)
+            continue
+        if values[:facts] != stored[:facts]:
+            corrected.append(values[:facts])
+        if values[facts:] != stored[facts:]:
+            derived.append((row.id, *values[facts:]))
+    await tx.insert(table, columns, new)
+    await tx.update(table, "id", columns[1:facts], corrected)
+    await tx.update(table, "id", columns[facts:], derived)
+
+
+def _cohort(message: MessageRow) -> int | None:
+    """The moment by which a message is counted (rule F1); None where it is not."""
+    if message.merged_into is not None or message.withdrawn:
+        return None
+    if message.sent_at is not None:
+        return message.sent_at
+    received = (
+        s.received_at
+        for a in message.attempts
+        for p in a.parts
+        for s in p.live
+        if s.kind is Kind.RECEIPT
+    )
+    return min(received, default=message.created_at)
+
+
+def _needs_text(attempt: AttemptRow) -> bool:
+    return attempt.state in (State.QUEUED, State.HANDING_OVER) and attempt.timeout_at is None
+
+
+def _settle(message: MessageRow, outcome: Outcome) -> None:
+    message.status, message.final = outcome.status._value_, outcome.final
+    message.reason = outcome.reason and outcome.reason._value_
+    message.permanent = outcome.permanent
+    message.error_code, message.detail = outcome.error_code, outcome.detail
+    message.provider_status, message.network = outcome.provider_status, outcome.network
+    message.price, message.currency = outcome.price, outcome.currency
+    message.finished_at, message.delivered_at = outcome.finished_at, outcome.delivered_at

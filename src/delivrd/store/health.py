@@ -1,0 +1,152 @@
+"""What `doctor` asks of a store: cheap questions, whatever its size."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from delivrd.core.statement import Kind
+from delivrd.store.ids import born, floor, now_micros
+from delivrd.store.prune import oldest_body
+from delivrd.store.tx import PostgresTx, Tx
+
+RECENT_REQUESTS = 100_000
+UNMATCHED = 500
+"""So many of the newest receipts without a message are looked at."""
+WEEK = 7 * 24 * 3600 * 1_000_000
+SETTLING = 60 * 1_000_000
+"""A receipt may come so long before the answer to its send."""
+
+
+class Figures(NamedTuple):
+    """How a store is; times are microseconds since 1970."""
+
+    backlog: int
+    oldest_waiting: int | None
+    last_receipts: Mapping[int, int]
+    """Account id -> when its last call came, of those among the last 100,000."""
+    unreadable: int
+    unmapped: int
+    refused: int
+    set_aside: int
+    """All but the last: of the last seven days, counted up to a thousand."""
+    newest_id: int | None
+    oldest_body: int | None
+    """When the oldest call came whose body is kept."""
+    settings: Mapping[str, str]
+    """How durable a commit is, as the database says."""
+    database_clock: int | None
+
+
+class Loose(NamedTuple):
+    """A receipt whose message nobody knows: its part, whose ids these are, and the newest such."""
+
+    ns: int
+    provider_message_id: str
+
+
+async def figures(tx: Tx) -> Figures:
+    since = floor(now_micros() - WEEK)
+    waiting = (await tx.fetch("SELECT count(*), min(received_at) FROM to_fold"))[0]
+    newest = (await tx.fetch("SELECT max(id) FROM request"))[0][0]
+    body = await oldest_body(tx)
+    return Figures(
+        backlog=waiting[0],
+        oldest_waiting=waiting[1],
+        last_receipts=await _last_receipts(tx),
+        unreadable=await _count(
+            tx,
+            "request WHERE (kind <> 'receipts' OR faults > 0) "
+            "AND (kind = 'unreadable' OR faults > 0) AND id > $1",
+            since,
+        ),
+        unmapped=await _count(tx, "statement WHERE unmapped AND id > $1", since),
+        refused=await _count(tx, "ring WHERE status = 401 AND id > $1", since),
+        set_aside=await _count(tx, "fault WHERE set_aside AND id > $1", 0),
+        newest_id=newest,
+        oldest_body=None if body is None else born(body),
+        settings=await _settings(tx),
+        database_clock=await _clock(tx),
+    )
+
+
+async def _count(tx: Tx, what: str, since: int) -> int:
+    rows = await tx.fetch(f"SELECT count(*) FROM (SELECT 1 FROM {what} LIMIT 1000) found", since)
+    return int(rows[0][0])
+
+
+async def _last_receipts(tx: Tx) -> dict[int, int]:
+    rows = await tx.fetch(
+        "SELECT account_id, max(received_at) FROM (SELECT account_id, received_at FROM request "
+        "ORDER BY id DESC LIMIT $1) recent GROUP BY account_id",
+        RECENT_REQUESTS,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def _settings(tx: Tx) -> dict[str, str]:
+    if isinstance(tx, PostgresTx):
+        names = ("fsync", "full_page_writes")
+        return {name: str((await tx.fetch(f"SHOW {name}"))[0][0]) for name in names}
+    return {"journal_mode": str((await tx.fetch("PRAGMA journal_mode"))[0][0])}
+
+
+async def durability(tx: Tx) -> dict[str, str]:
+    """How durable a commit of this transaction is, as the live connection says."""
+    if isinstance(tx, PostgresTx):
+        names = ("synchronous_commit", "fsync", "full_page_writes")
+        return {name: str((await tx.fetch(f"SHOW {name}"))[0][0]) for name in names}
+    words = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+    level = int((await tx.fetch("PRAGMA synchronous"))[0][0])
+    return {**await _settings(tx), "synchronous": words.get(level, str(level))}
+
+
+async def _clock(tx: Tx) -> int | None:
+    if not isinstance(tx, PostgresTx):
+        return None
+    rows = await tx.fetch("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    return int(rows[0][0])
+
+
+# --- receipts without a message -----------------------------------------------------------------
+
+
+async def unmatched(tx: Tx) -> list[Loose]:
+    """The newest receipts without a message, but for those of the last minute."""
+    rows = await tx.fetch(
+        "SELECT ns, provider_message_id FROM part WHERE attempt_id IS NULL AND id < $1 "
+        "ORDER BY id DESC LIMIT $2",
+        floor(now_micros() - SETTLING),
+        UNMATCHED,
+    )
+    return [Loose(row[0], row[1]) for row in rows if row[1] is not None]
+
+
+async def silent(tx: Tx) -> dict[int, list[str]]:
+    """By whose ids they are: ids of parts that were sent and have no receipt yet, the newest."""
+    rows = await tx.fetch(
+        "SELECT p.ns, p.provider_message_id FROM message m "
+        "JOIN attempt a ON a.message_id = m.id JOIN part p ON p.attempt_id = a.id "
+        "WHERE NOT m.final AND m.id > $1 AND NOT EXISTS (SELECT 1 FROM statement s "
+        "WHERE s.part_id = p.id AND s.kind = $2) ORDER BY m.id DESC LIMIT $3",
+        floor(now_micros() - WEEK),
+        Kind.RECEIPT.value,
+        10 * UNMATCHED,
+    )
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for ns, provider_message_id in rows:
+        if provider_message_id is not None:
+            found[ns].append(provider_message_id)
+    return found
+
+
+async def sent_under(tx: Tx, keys: list[str]) -> set[str]:
+    """Those of the keys that are parts of a message."""
+    rows = await tx.fetch(
+        "SELECT key FROM part WHERE key = ANY($1::text[]) AND attempt_id IS NOT NULL", keys
+    )
+    return {row[0] for row in rows}
+
+
+async def account_rows(tx: Tx) -> list[Any]:
+    """Id, name, provider and namespace of every account that ever was configured."""
+    return await tx.fetch("SELECT id, name, provider, ns FROM account ORDER BY id")

@@ -1,0 +1,29 @@
+"""Leases: singleton work among processes, by the database's clock (rule G3)."""
+
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import PostgresTx, Tx
+
+_POSTGRES_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+_TAKE = """
+INSERT INTO lease (name, holder, expires_at) VALUES ($1, $2, {now} + $3)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+WHERE lease.holder = excluded.holder OR lease.expires_at < {now}
+RETURNING holder
+"""
+
+
+async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
+    """Takes or renews a lease; whether it is ``holder``'s now, for so many seconds.
+
+    Its row stays locked to the end of the transaction: what else is done in there is done by the
+    holder alone. A lease that is never renewed falls to whoever asks first after its time.
+    """
+    now = _POSTGRES_NOW if isinstance(tx, PostgresTx) else str(now_micros())
+    rows = await tx.fetch(_TAKE.format(now=now), name, holder, int(seconds * 1_000_000))
+    return bool(rows)
+
+
+async def give_lease_back(tx: Tx, name: str, holder: str) -> None:
+    """Lets the next one have it at once."""
+    await tx.execute("DELETE FROM lease WHERE name = $1 AND holder = $2", name, holder)

@@ -1,0 +1,60 @@
+"""Several messages that turn out to be one: the parts of one move to another (rule D5)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from delivrd.store.graph import Graph, Moved, PartName
+from delivrd.store.rows import MessageRow, PartRow
+from delivrd.store.tx import Tx
+
+_SIBLINGS = (
+    "SELECT s.key, s.ns, s.provider_message_id FROM part p "
+    "JOIN attempt a ON a.id = p.attempt_id JOIN attempt b ON b.message_id = a.message_id "
+    "JOIN part s ON s.attempt_id = b.id WHERE p.key = ANY($1::text[])"
+)
+
+
+async def load_with_siblings(
+    tx: Tx, *parts_of: Any, parts: Sequence[PartName], attempts: Iterable[int] = ()
+) -> Graph:
+    """What :meth:`Graph.load` loads, with every part of the parts' messages locked too.
+
+    A part may move to another message only under its own lock, or a fold that read it before would
+    write to the message that it left.
+
+    Raises:
+        Moved: one of those messages got a part in between; the transaction must begin again.
+    """
+    siblings = await tx.fetch(_SIBLINGS, [part.key for part in parts])
+    graph = await Graph.load(
+        tx, *parts_of, parts=[*parts, *(PartName(*row) for row in siblings)], attempts=attempts
+    )
+    locked = {part.key for part in parts} | {row[0] for row in siblings}
+    for message in homes(graph, [graph.parts[part.key] for part in parts]):
+        if not locked.issuperset(p.key for a in message.attempts for p in a.parts):
+            raise Moved
+    return graph
+
+
+def homes(graph: Graph, parts: Iterable[PartRow]) -> list[MessageRow]:
+    """The messages that the parts have now: one that we sent ourselves first, then the oldest."""
+    found = {
+        graph.attempts[part.attempt_id].message_id for part in parts if part.attempt_id is not None
+    }
+    return sorted((graph.messages[i] for i in found), key=lambda m: (m.origin != "api", m.id))
+
+
+async def merge(graph: Graph, message: MessageRow, others: Sequence[MessageRow]) -> None:
+    """Moves all that others have to one message, and saves."""
+    attempt = message.attempts[-1]
+    for other in others:
+        for part in [part for gone in other.attempts for part in gone.parts]:
+            graph.attach(part, attempt)
+        other.merged_into = message.id
+    await graph.save(merged=others, into=message)
+    if others:
+        await graph.tx.execute(
+            "UPDATE message SET merged_into = $1 WHERE merged_into = ANY($2::bigint[])",
+            message.id,
+            [other.id for other in others],
+        )

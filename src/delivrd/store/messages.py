@@ -1,0 +1,81 @@
+"""Messages that come to be: accepted for sending, registered, or known from a receipt alone."""
+
+from uuid import UUID
+
+from uuid_utils import uuid7
+
+from delivrd.core.phone import country_of
+from delivrd.core.status import State
+from delivrd.store.accounts import Account
+from delivrd.store.ids import Ids
+from delivrd.store.rows import AttemptRow, MessageRow
+
+MAX_PARTS = 255
+_PREFIX = "a"
+
+
+def reference_of(attempt_id: int) -> str:
+    """What travels to the provider and comes back with its receipts (rule D1): 17 characters."""
+    return f"{_PREFIX}{attempt_id:016x}"
+
+
+def attempt_of(reference: str | None) -> int | None:
+    """The attempt's id in a reference of ours; None for anything else."""
+    if reference is None or len(reference) != 17 or reference[0] != _PREFIX:
+        return None
+    try:
+        value = int(reference[1:], 16)
+    except ValueError:
+        return None
+    return value if value < 1 << 63 else None
+
+
+def new_uuid() -> str:
+    return str(UUID(bytes=uuid7().bytes))
+
+
+def describe(message: MessageRow) -> bool:
+    """Fills in what is known of a received message from its receipts alone; whether there are any.
+
+    The earliest receipt that says something counts, in whatever order they were folded.
+    """
+    live = [s for a in message.attempts for p in a.parts for s in p.live]
+    live.sort(key=lambda s: (s.received_at, s.hash))
+    to = next((s.receipt.to for s in live if s.receipt.to is not None), None)
+    sender = next((s.receipt.sender for s in live if s.receipt.sender is not None), None)
+    if to is not None:
+        digits = to.isascii() and to.isdigit()
+        message.to_number, message.country = (f"+{to}", country_of(to)) if digits else (to, None)
+    message.sender = sender or message.sender
+    return bool(live)
+
+
+def sent_elsewhere(
+    ids: Ids,
+    account: Account,
+    origin: str,
+    now: int,
+    *,
+    parts_expected: int = 1,
+    sent_at: int | None = None,
+) -> MessageRow:
+    """A message that another program sent (rule D5), with its one attempt.
+
+    ``origin`` is ``registered``, or ``received`` where nothing but its receipts tells of it.
+    """
+    message = MessageRow(
+        id=ids.next(), uuid=new_uuid(), origin=origin, account_id=account.id, created_at=now
+    )
+    message.attempts = [
+        AttemptRow(
+            id=ids.next(),
+            message_id=message.id,
+            seq=0,
+            account_id=account.id,
+            state=State.ACCEPTED.value,
+            answered_at=now,
+            parts_expected=parts_expected,
+            handed_at=sent_at,
+        )
+    ]
+    return message

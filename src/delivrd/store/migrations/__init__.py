@@ -1,0 +1,34 @@
+"""Brings a database's tables up to this release (Alembic)."""
+
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration without a file of its own."""
+    made = Config()
+    made.set_main_option("script_location", "delivrd:store/migrations")
+    made.set_main_option("path_separator", "os")
+    made.attributes["connection"] = connection
+    return made
+
+
+def upgrade(connection: Connection) -> tuple[str | None, str]:
+    """Runs what is missing; the revision before and after."""
+    before = MigrationContext.configure(connection).get_current_revision()
+    command.upgrade(config(connection), "head")
+    return before, head()
+
+
+def current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    revision: Any = ScriptDirectory.from_config(config()).get_current_head()
+    return str(revision)

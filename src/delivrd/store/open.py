@@ -1,0 +1,97 @@
+"""Opening a store by its address: migrate, enrol the accounts, start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from delivrd.providers.base import AccountSettings, Provider
+from delivrd.store import migrations, postgres, sqlite
+from delivrd.store.accounts import Accounts, enrol
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.ids import Ids
+from delivrd.store.tx import PostgresTx, SqliteTx, is_store_error
+
+Configured = Mapping[str, tuple[Provider, AccountSettings]]
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a ``sqlite:///`` address; None for any other address."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+async def open_store(url: str, configured: Configured) -> Store:
+    """Opens the store at ``sqlite:///path`` or ``postgresql://…``, made and migrated where needed.
+
+    Raises:
+        StoreUnavailable: it cannot be reached or opened.
+        ValueError: the address is of neither form.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        return await _open_sqlite(path, configured)
+    if make_url(url).get_backend_name() == "postgresql":
+        return await _open_postgres(url, configured)
+    raise ValueError(f"database = {url!r}: use sqlite:///PATH or postgresql://USER@HOST/NAME")
+
+
+async def _open_sqlite(path: Path, configured: Configured) -> Store:
+    upgrade_sqlite(path)
+    connection = sqlite.connect(path, write=True)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        accounts: Accounts = sqlite.run_now(enrol(SqliteTx(connection), configured))
+        connection.commit()
+        last = connection.execute(_LAST_ID).fetchone()[0]
+    finally:
+        connection.close()
+    return sqlite.SqliteStore(path, accounts, Ids(0, after=last or 0))
+
+
+_LAST_ID = "SELECT max(m) FROM (" + " UNION ALL ".join(
+    f"SELECT max(id) AS m FROM {table}"
+    for table in ("request", "message", "attempt", "part", "statement", "event", "ring")
+) + ")"  # fmt: skip
+
+
+def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
+    """Makes the file where there is none, and brings its tables up to this release."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # numbers and texts of people
+    sqlite.connect(path, write=True).close()  # auto_vacuum must stand before the first table
+    engine = create_engine(f"sqlite:///{path}")
+    try:
+        with engine.begin() as connection:
+            return migrations.upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+async def upgrade_postgres(url: str) -> tuple[str | None, str]:
+    """Brings the tables up to this release; processes that start together take turns."""
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7242001)")
+            return await connection.run_sync(migrations.upgrade)
+    except Exception as error:
+        if is_store_error(error) or is_store_error(error.__cause__ or error):
+            raise StoreUnavailable(str(error)) from error
+        raise
+    finally:
+        await engine.dispose()
+
+
+async def _open_postgres(url: str, configured: Configured) -> Store:
+    await upgrade_postgres(url)
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(7242002)")
+            accounts = await enrol(PostgresTx(connection), configured)
+    finally:
+        await connection.close()
+    return await postgres.connect(url, accounts)

@@ -1,0 +1,223 @@
+"""What goes out: attempts are claimed, answered, given up (rules C8, E1 and E3)."""
+
+from typing import NamedTuple
+
+from delivrd.core.statement import Kind, Receipt, Status
+from delivrd.core.status import State
+from delivrd.providers.base import Accepted, Answer, Later, Refused, SentPart, Unsure
+from delivrd.store.accounts import Account, Accounts
+from delivrd.store.graph import Graph, PartName
+from delivrd.store.ids import Ids
+from delivrd.store.merging import homes, load_with_siblings, merge
+from delivrd.store.rows import AttemptRow, MessageRow
+from delivrd.store.tx import Tx
+
+LEASE_MICROS = 120 * 1_000_000
+"""For so long a hand-over may take; then its process is taken for dead."""
+
+RETRY_SECONDS = (5, 10, 30, 60, 120, 300)
+"""Pauses before a message that was surely not taken is handed over again."""
+
+_DUE = (
+    "SELECT a.id FROM attempt a JOIN message m ON m.id = a.message_id "
+    "WHERE a.state = 'queued' AND NOT a.final AND a.due_at <= $1 "
+    "AND a.account_id = ANY($2::bigint[]) ORDER BY a.due_at LIMIT $3 FOR UPDATE OF m SKIP LOCKED"
+)
+_EXPIRED = (
+    "SELECT id FROM attempt WHERE NOT final AND expires_at <= $1 AND state <> 'handing_over' "
+    "ORDER BY expires_at LIMIT $2"
+)
+_ABANDONED = (
+    "SELECT id FROM attempt WHERE state = 'handing_over' AND lease_until <= $1 "
+    "ORDER BY lease_until LIMIT $2"
+)
+
+
+class Handover(NamedTuple):
+    """An attempt that is ours to hand over now; ``validity`` in seconds, None for the default."""
+
+    attempt_id: int
+    account_id: int
+    to: str
+    sender: str
+    text: str
+    segments: int
+    unicode: bool
+    validity: int | None
+
+
+async def claim(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
+) -> list[Handover]:
+    """Takes queued attempts that are due, and commits to it before any gateway is called."""
+    due = [row[0] for row in await tx.fetch(_DUE, now, account_ids, limit)]
+    if not due:
+        return []
+    graph = await Graph.load(tx, accounts, ids, now, attempts=due)
+    taken = []
+    for attempt_id in due:
+        attempt = graph.attempts[attempt_id]
+        message = graph.messages[attempt.message_id]
+        if attempt.state != State.QUEUED or attempt.final:
+            continue
+        if message.deadline_at is not None and message.deadline_at <= now:
+            attempt.timeout_at = now
+            continue
+        attempt.state = State.HANDING_OVER.value
+        attempt.handed_at, attempt.lease_until = now, now + LEASE_MICROS
+        attempt.tries += 1
+        taken.append(_handover(attempt, message, now))
+    await graph.save()
+    return taken
+
+
+def _handover(attempt: AttemptRow, message: MessageRow, now: int) -> Handover:
+    left = None if message.deadline_at is None else (message.deadline_at - now) // 1_000_000
+    return Handover(
+        attempt.id,
+        attempt.account_id,
+        message.to_number or "",
+        message.sender or "",
+        message.text or "",
+        message.segments,
+        message.encoding == "ucs2",
+        None if left is None else max(1, left),
+    )
+
+
+class Said(NamedTuple):
+    """A gateway's answer to a hand-over, when it came, and when the attempt's time will be up."""
+
+    attempt_id: int
+    answer: Answer
+    answered_at: int
+    expires_at: int | None
+
+
+async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Said) -> None:
+    """Writes an answer down; receipts that came before it meet it here (rule D2)."""
+    answer = said.answer
+    account_id, to = await _whose(tx, said.attempt_id)
+    account = accounts.by_id[account_id]
+    sent = answer.parts if isinstance(answer, Accepted) else ()
+    names = [_part_name(account, said.attempt_id, i, part, to) for i, part in enumerate(sent)]
+    graph = await load_with_siblings(
+        tx, accounts, ids, now, parts=names, attempts=[said.attempt_id]
+    )
+    attempt = graph.attempts[said.attempt_id]
+    if attempt.state not in (State.HANDING_OVER, State.UNSURE):
+        return  # answered before: an answer is stored once
+    message = graph.messages[attempt.message_id]
+    attempt.lease_until = None
+    attempt.expires_at = said.expires_at or attempt.expires_at
+    others: list[MessageRow] = []
+    match answer:
+        case Accepted():
+            attempt.state = State.ACCEPTED.value
+            attempt.answered_at, attempt.parts_expected = said.answered_at, len(names)
+            rows = [graph.parts[name.key] for name in names]
+            # what came before for an account that only receives has become messages of their own
+            others = [m for m in homes(graph, rows) if m.id != message.id and m.origin != "api"]
+            for row, part in zip(rows, sent, strict=True):
+                if row.attempt_id is None:
+                    graph.attach(row, attempt)
+                graph.state(row, account.id, Kind.ANSWER, _stated(part), None)
+        case Refused():
+            attempt.state, attempt.answered_at = State.REFUSED.value, said.answered_at
+            attempt.answer_reason = answer.reason.value
+            attempt.answer_code, attempt.answer_detail = answer.error_code, answer.detail
+        case Later() if attempt.parts:  # a receipt says that it went out after all
+            attempt.state, attempt.answer_detail = State.UNSURE.value, answer.detail
+        case Later():
+            _again(attempt, message, answer, now)
+        case Unsure():
+            attempt.state, attempt.answer_detail = State.UNSURE.value, answer.detail
+    await merge(graph, message, others)
+    tx.queued = tx.queued or attempt.state == State.QUEUED
+
+
+async def _whose(tx: Tx, attempt_id: int) -> tuple[int, str]:
+    """The attempt's account, and its recipient in digits."""
+    rows = await tx.fetch(
+        "SELECT a.account_id, m.to_number FROM attempt a JOIN message m ON m.id = a.message_id "
+        "WHERE a.id = $1",
+        attempt_id,
+    )
+    return rows[0][0], str(rows[0][1] or "").lstrip("+")
+
+
+def _part_name(account: Account, attempt_id: int, i: int, part: SentPart, to: str) -> PartName:
+    if part.provider_message_id is None:  # refused: a failed part without an id (rule C4)
+        return PartName(f"{account.ns}/refused/{attempt_id}/{i}", account.ns, None)
+    key = account.part_key(part.provider_message_id, to)
+    return PartName(key, account.ns, part.provider_message_id)
+
+
+def _stated(part: SentPart) -> Receipt:
+    """What an element of an answer says of its part."""
+    return Receipt(
+        provider_message_id=part.provider_message_id,
+        status=part.status,
+        final=part.status is not Status.PENDING,
+        error_code=part.error_code,
+        reason=part.reason,
+        permanent=part.reason.permanent if part.reason else None,
+        detail=part.detail,
+        network=part.network,
+        price=part.price,
+        currency=part.currency,
+    )
+
+
+def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) -> None:
+    """Surely not taken: back to the queue, as if it had never gone out."""
+    pause = answer.after
+    if pause is None:
+        pause = RETRY_SECONDS[min(attempt.tries - 1, len(RETRY_SECONDS) - 1)]
+    attempt.state, attempt.due_at = State.QUEUED.value, now + int(pause * 1_000_000)
+    attempt.handed_at, attempt.answer_detail = None, answer.detail
+    if all(other.handed_at is None for other in message.attempts):
+        message.sent_at = None
+
+
+async def time_out(tx: Tx, accounts: Accounts, ids: Ids, now: int, limit: int = 200) -> int:
+    """Gives up what is past its time; how many. A receipt that came just now stays (rule C8)."""
+    due = [row[0] for row in await tx.fetch(_EXPIRED, now, limit)]
+    if not due:
+        return 0
+    graph = await Graph.load(tx, accounts, ids, now, attempts=due)
+    given_up = 0
+    for attempt_id in due:
+        attempt = graph.attempts[attempt_id]
+        late = attempt.expires_at is not None and attempt.expires_at <= now
+        under_way = attempt.state == State.HANDING_OVER  # ends by its answer, or by its lease
+        if late and not (under_way or attempt.final) and attempt.timeout_at is None:
+            attempt.timeout_at = now
+            given_up += 1
+    await graph.save()
+    return given_up
+
+
+async def abandon(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, *, grace_seconds: int,
+    all_leases: bool = False, limit: int = 500,
+) -> int:  # fmt: skip
+    """Hand-overs whose process died become `unsure`: nobody knows whether they went out (E1).
+
+    Their receipts are waited for until the validity and ``grace_seconds`` are over.
+    """
+    horizon = (1 << 62) if all_leases else now
+    due = [row[0] for row in await tx.fetch(_ABANDONED, horizon, limit)]
+    if not due:
+        return 0
+    graph = await Graph.load(tx, accounts, ids, now, attempts=due)
+    for attempt_id in due:
+        attempt = graph.attempts[attempt_id]
+        if attempt.state == State.HANDING_OVER and (attempt.lease_until or 0) <= horizon:
+            attempt.state, attempt.lease_until = State.UNSURE.value, None
+            deadline = graph.messages[attempt.message_id].deadline_at
+            if deadline is not None:
+                attempt.expires_at = deadline + grace_seconds * 1_000_000
+            attempt.answer_detail = "the process that handed it over ended in between"
+    await graph.save()
+    return len(due)

@@ -1,0 +1,183 @@
+"""The store for many processes: PostgreSQL through asyncpg."""
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import asyncpg
+
+from delivrd.store.accounts import Accounts
+from delivrd.store.base import Bell, Job, StoreUnavailable
+from delivrd.store.graph import Moved
+from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids
+from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
+
+T = TypeVar("T")
+
+CONFLICT_TRIES = 20
+SLOT_SECONDS = 60
+"""For so long a writer's slot stays its own after the last renewal (by the database's clock)."""
+
+_SETTINGS = {"synchronous_commit": "on", "application_name": "delivrd"}
+NOTIFY = "delivrd"
+
+_TAKE_SLOT = f"""
+INSERT INTO lease (name, holder, expires_at)
+VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) + {SLOT_SECONDS})::bigint * 1000000)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+WHERE lease.holder = excluded.holder
+   OR lease.expires_at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+RETURNING (SELECT expires_at FROM lease WHERE name = $1)
+"""
+
+
+class PostgresStore:
+    """See :class:`delivrd.store.base.Store`; opened by :func:`delivrd.store.open_store`."""
+
+    dialect = "postgresql"
+    slice_seconds = 0.200
+    holds_loop = False
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", accounts: Accounts) -> None:
+        self.pool, self.accounts = pool, accounts
+        self.bell = Bell()
+        self.commits = 0
+        self.holder = str(uuid4())
+        self.ids: Ids
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Takes a slot of its own among the writers, and listens to the other processes."""
+        await self._take_slot()
+        self._tasks = [
+            asyncio.create_task(self._keep_slot(), name="slot"),
+            asyncio.create_task(self._listen(), name="listen"),
+        ]
+
+    async def write(self, job: Job[T], *, background: bool = False) -> T:
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                return await self._write_once(job)
+            except Exception as error:
+                if not (isinstance(error, Moved) or is_conflict(error)):
+                    if is_store_error(error):
+                        raise StoreUnavailable(str(error) or type(error).__name__) from error
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 6)))
+        raise StoreUnavailable("the transaction met others again and again")
+
+    async def _write_once(self, job: Job[T]) -> T:
+        async with self.pool.acquire(timeout=5) as connection:
+            tx = PostgresTx(connection, self.ids.slot)
+            async with connection.transaction():
+                result = await job(tx)
+                if tx.changed or tx.queued:
+                    await connection.execute("SELECT pg_notify($1, $2)", NOTIFY, self.holder)
+        self.commits += 1
+        if tx.changed or tx.queued:
+            self.bell.ring(tx.changed, queued=tx.queued)
+        return result
+
+    async def read(self, job: Job[T]) -> T:
+        try:
+            async with (
+                self.pool.acquire(timeout=5) as connection,
+                connection.transaction(readonly=True),
+            ):
+                return await job(PostgresTx(connection))
+        except Exception as error:
+            if is_store_error(error):
+                raise StoreUnavailable(str(error) or type(error).__name__) from error
+            raise
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(Exception):
+            async with self.pool.acquire(timeout=2) as connection:
+                await connection.execute(
+                    "UPDATE lease SET expires_at = 0 WHERE holder = $1", self.holder
+                )
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.pool.close(), 5)
+        self.pool.terminate()
+
+    # --- the slot -------------------------------------------------------------------------------
+
+    async def _take_slot(self) -> None:
+        for slot in range(1, SLOTS):
+            async with self.pool.acquire() as connection:
+                row = await connection.fetchrow(_TAKE_SLOT, f"slot:{slot}", self.holder)
+            if row is not None:
+                before = row[0] or 0
+                self.ids = Ids(slot, after=max(0, before - EPOCH) << SLOT_BITS)
+                return
+        raise StoreUnavailable(f"all {SLOTS - 1} writer slots are taken")
+
+    async def _keep_slot(self) -> None:
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await asyncio.sleep(SLOT_SECONDS / 6)
+            try:
+                async with self.pool.acquire(timeout=5) as connection:
+                    row = await connection.fetchrow(
+                        _TAKE_SLOT, f"slot:{self.ids.slot}", self.holder
+                    )
+                if row is not None:
+                    renewed = loop.time()
+                    continue
+            except Exception as error:
+                if not is_store_error(error):
+                    raise
+            if loop.time() - renewed > SLOT_SECONDS * 0.7:
+                with suppress(Exception):
+                    await self._take_slot()
+                    renewed = loop.time()
+
+    # --- other processes ------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        """Rings our bell when another process says that something changed."""
+        while True:
+            try:
+                async with self.pool.acquire(timeout=5) as connection:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda _, lost=lost: lost.set())
+                    await connection.add_listener(NOTIFY, self._heard)
+                    try:
+                        await lost.wait()
+                    finally:
+                        with suppress(Exception):
+                            await connection.remove_listener(NOTIFY, self._heard)
+            except Exception as error:
+                if not is_store_error(error):
+                    raise
+            await asyncio.sleep(1)
+
+    def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        if payload != self.holder:
+            self.bell.ring(set(), queued=True)
+
+
+async def connect(url: str, accounts: Accounts) -> PostgresStore:
+    """Opens the pool and starts the store.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached.
+    """
+    try:
+        pool = await asyncpg.create_pool(
+            url, min_size=2, max_size=12, server_settings=_SETTINGS, command_timeout=60,
+            max_inactive_connection_lifetime=0,
+        )  # fmt: skip
+    except Exception as error:
+        if is_store_error(error):
+            raise StoreUnavailable(str(error)) from error
+        raise
+    store = PostgresStore(pool, accounts)
+    await store.start()
+    return store

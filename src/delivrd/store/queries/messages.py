@@ -1,0 +1,277 @@
+"""Messages: the list by its filters, and one message with all that bears on it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from delivrd.core.statement import Kind, moment
+from delivrd.core.status import Outcome, fold_attempt
+from delivrd.store.accounts import Accounts
+from delivrd.store.ids import born
+from delivrd.store.queries import trees
+from delivrd.store.queries.paging import Condition, Found, Span, scan
+from delivrd.store.queries.views import (
+    Attempt,
+    Error,
+    Message,
+    Part,
+    Receipt,
+    at,
+    error,
+    price,
+    provider_name,
+    receipt,
+    simulated,
+)
+from delivrd.store.rows import AttemptRow, MessageRow, PartRow
+from delivrd.store.tx import Tx
+
+SELECT = "SELECT id FROM message"
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list of messages may be narrowed to; times are microseconds since 1970.
+
+    ``country`` is two capital letters, ``to`` E.164 with plus.
+    """
+
+    status: str | None = None
+    account: str | None = None
+    country: str | None = None
+    to: str | None = None
+    sender: str | None = None
+    reference: str | None = None
+    provider_message_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A page: the rows as they are shown, and where the next one begins (an id), if there is one.
+
+    ``scanned_to`` is the moment (microseconds) down to which a partial page looked.
+    """
+
+    items: Sequence[object]
+    next_before: int | None
+    scanned_to: int | None = None
+
+
+def listed(items: Sequence[object], found: Found) -> Listed:
+    scanned = None if found.scanned_to is None else born(found.scanned_to)
+    return Listed(items, found.next_before, scanned)
+
+
+async def list_messages(
+    tx: Tx, accounts: Accounts, filters: Filters, *, before: int | None = None, limit: int = 50
+) -> Listed:
+    """The newest messages that satisfy all filters, below the id ``before``."""
+    span = Span(filters.since, filters.until)
+    indexed, others = await _conditions(tx, accounts, filters)
+    found = await scan(
+        tx,
+        SELECT,
+        indexed=[*indexed, ("merged_into IS NULL", ()), *span.conditions("created_at")],
+        others=others,
+        below=span.below(before),
+        lowest=span.lowest,
+        limit=limit,
+    )
+    ids = [row[0] for row in found.rows]
+    return listed(await shown(tx, accounts, await trees.messages(tx, ids)), found)
+
+
+async def _conditions(
+    tx: Tx, accounts: Accounts, filters: Filters
+) -> tuple[list[Condition], list[Condition]]:
+    """The filters: first the one whose index is walked, then those tried row by row."""
+    narrow = [*_exact(filters), *_inlined(accounts, filters)]
+    broad = _unindexed(filters)
+    if filters.provider_message_id is not None:  # a handful of messages: nothing to bound
+        ids = await of_provider_id(tx, accounts, filters.provider_message_id, filters.account)
+        return [("id = ANY(?::bigint[])", (ids,)), *narrow, *broad], []
+    return narrow[:1], [*narrow[1:], *broad]
+
+
+def _exact(filters: Filters) -> list[Condition]:
+    """The filters that an index serves, the narrowest first."""
+    found: list[Condition] = []
+    if filters.reference is not None:
+        found.append(("reference = ?", (filters.reference,)))
+    if filters.to is not None:
+        found.append(("to_number = ?", (filters.to,)))
+    if filters.status is not None and filters.status != "delivered":
+        found.append(_status(filters.status))
+    return found
+
+
+def _inlined(accounts: Accounts, filters: Filters) -> list[Condition]:
+    """The few countries and accounts stand in the text, so that each has a plan of its own.
+
+    Most messages may be of one account, and hardly any of another.
+    """
+    found: list[Condition] = []
+    if filters.country is not None:
+        if not (filters.country.isascii() and filters.country.isalpha()):
+            raise ValueError("a country is two letters")
+        found.append((f"country = '{filters.country}'", ()))
+    if filters.account is not None:
+        account_id = accounts.id_of(filters.account)
+        found.append((f"account_id = {-1 if account_id is None else account_id:d}", ()))
+    return found
+
+
+def _unindexed(filters: Filters) -> list[Condition]:
+    found: list[Condition] = []
+    if filters.status == "delivered":
+        found.append(("status = 'delivered'", ()))
+    if filters.sender is not None:
+        found.append(("sender = ?", (filters.sender,)))
+    return found
+
+
+def _status(status: str) -> Condition:
+    """In the words of the partial index that serves it; failures and unknown are final (C5)."""
+    if status == "pending":
+        return ("NOT final AND status = 'pending'", ())
+    return ("final AND status <> 'delivered' AND status = ?", (status,))
+
+
+async def of_provider_id(
+    tx: Tx, accounts: Accounts, provider_message_id: str, account: str | None = None
+) -> list[int]:
+    """The messages that have a part of this provider id, on any account or on one."""
+    keys = sorted(
+        {
+            one.part_key(provider_message_id, None)
+            for one in accounts.by_id.values()
+            if account is None or one.name == account
+        }
+    )
+    rows = await tx.fetch(
+        "SELECT a.message_id FROM part p JOIN attempt a ON a.id = p.attempt_id "
+        "WHERE p.key = ANY($1::text[])",
+        keys,
+    )
+    return sorted({row[0] for row in rows})
+
+
+async def find_message(tx: Tx, accounts: Accounts, uuid: str) -> Message | None:
+    """The message of that UUID; of one that was merged, the message it went into."""
+    rows = await tx.fetch("SELECT id, merged_into FROM message WHERE uuid = $1", uuid)
+    if not rows:
+        return None
+    row_id, into = rows[0]
+    merged = into is not None
+    while into is not None:
+        row_id = into
+        rows = await tx.fetch("SELECT merged_into FROM message WHERE id = $1", row_id)
+        into = rows[0][0] if rows else None
+    views = await shown(tx, accounts, await trees.messages(tx, [row_id]))
+    if views and merged:
+        views[0].merged_into = views[0].id
+    return views[0] if views else None
+
+
+async def shown(tx: Tx, accounts: Accounts, rows: Sequence[MessageRow]) -> list[Message]:
+    """Messages as they are shown."""
+    statement_ids = [
+        s.id for m in rows for a in m.attempts for p in a.parts for s in p.statements
+        if s.statement.count > 0
+    ]  # fmt: skip
+    requests = await trees.requests_of(tx, statement_ids)
+    return [_message(accounts, row, requests) for row in rows]
+
+
+def _message(accounts: Accounts, row: MessageRow, requests: dict[int, list[str]]) -> Message:
+    receipts = [
+        receipt(accounts, said, part.provider_message_id, row.uuid, requests.get(said.id, []))
+        for attempt in row.attempts
+        for part in attempt.parts
+        for said in part.statements
+        if said.statement.count > 0 and said.statement.kind is not Kind.ANSWER
+    ]
+    own = {row.account_id, *(attempt.account_id for attempt in row.attempts)}
+    return Message(
+        id=row.uuid,
+        status=row.status,
+        final=bool(row.final),
+        to=row.to_number,
+        sender=row.sender,
+        country=row.country,
+        network=row.network,
+        text_preview=row.preview,
+        parts=row.segments,
+        encoding=row.encoding,
+        price=price(row.price, row.currency),
+        reference=row.reference,
+        metadata=None if row.metadata is None else msgspec.json.decode(row.metadata),
+        origin=row.origin,
+        created_at=moment(row.created_at),
+        deadline_at=at(row.deadline_at),
+        sent_at=at(row.sent_at),
+        finished_at=at(row.finished_at),
+        delivered_at=at(row.delivered_at),
+        provider_status=row.provider_status,
+        error=error(row.status, row.error_code, row.reason, row.permanent, row.detail),
+        attempts=[_attempt(accounts, attempt, row.uuid) for attempt in row.attempts],
+        receipts=sorted(receipts, key=lambda r: (r.received_at, r.id)),
+        simulated=any(simulated(accounts, account_id) for account_id in own),
+        withdrawn=bool(row.withdrawn),
+    )
+
+
+def _attempt(accounts: Accounts, row: AttemptRow, uuid: str) -> Attempt:
+    outcomes = [part.outcome() for part in row.parts]
+    folded = fold_attempt(row.handover(), outcomes)
+    return Attempt(
+        account=accounts.name(row.account_id),
+        provider=provider_name(accounts, row.account_id),
+        state=row.state,
+        status=row.status,
+        final=bool(row.final),
+        error=_error(folded),
+        detail=row.answer_detail,
+        tries=row.tries,
+        due_at=at(row.due_at),
+        sent_at=at(row.handed_at),
+        answered_at=at(row.answered_at),
+        timeout_at=at(row.timeout_at),
+        finished_at=at(folded.finished_at),
+        network=row.network,
+        price=price(folded.price, folded.currency),
+        parts_expected=row.parts_expected,
+        parts=[
+            _part(accounts, part, outcome, uuid)
+            for part, outcome in zip(row.parts, outcomes, strict=True)
+        ],
+    )
+
+
+def _part(accounts: Accounts, row: PartRow, outcome: Outcome, uuid: str) -> Part:
+    live = [said for said in row.statements if said.statement.count > 0]
+    answers: list[Receipt] = [
+        receipt(accounts, said, row.provider_message_id, uuid, [])
+        for said in live
+        if said.statement.kind is Kind.ANSWER
+    ]
+    return Part(
+        provider_message_id=row.provider_message_id,
+        status=outcome.status.value,
+        final=outcome.final,
+        provider_status=outcome.provider_status,
+        error=_error(outcome),
+        network=outcome.network,
+        price=price(outcome.price, outcome.currency),
+        delivered_at=at(outcome.delivered_at),
+        finished_at=at(outcome.finished_at),
+        receipts=len(live) - len(answers),
+        answers=answers,
+    )
+
+
+def _error(outcome: Outcome) -> Error | None:
+    reason = None if outcome.reason is None else outcome.reason.value
+    return error(
+        outcome.status.value, outcome.error_code, reason, outcome.permanent, outcome.detail
+    )

@@ -1,0 +1,128 @@
+"""Pages of rows, newest first: by an index where there is one, else within a scan budget.
+
+Ids grow with time, so a page goes on below the last id of the page before, and a span of time is a
+span of ids. A filter that no index serves is tried on a bounded number of rows; the page is then
+partial and says how far it looked.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, NamedTuple
+
+from delivrd.store.ids import floor
+from delivrd.store.tx import Row, Tx
+
+Condition = tuple[str, tuple[Any, ...]]
+"""A piece of SQL with ``?`` for each of its values."""
+
+BUDGET = (500, 2000, 7500)
+"""Rows looked at for one page, step by step, where no index serves the filters."""
+
+SLACK = 60 * 1_000_000
+"""A row made from a receipt is as old as the receipt, and its id as old as the fold: this lies
+between them at most, unless a backlog or a re-reading brought it later; then its id counts."""
+
+TOP = (1 << 63) - 1
+
+
+class Span(NamedTuple):
+    """A span of time, in microseconds since 1970: from ``since`` to just before ``until``."""
+
+    since: int | None = None
+    until: int | None = None
+
+    def conditions(self, column: str) -> list[Condition]:
+        """What a row's own time must satisfy."""
+        found: list[Condition] = []
+        if self.since is not None:
+            found.append((f"{column} >= ?", (self.since,)))
+        if self.until is not None:
+            found.append((f"{column} < ?", (self.until,)))
+        return found
+
+    @property
+    def lowest(self) -> int:
+        """The lowest id of the span."""
+        return 0 if self.since is None else min(TOP, floor(self.since - SLACK))
+
+    def below(self, before: int | None) -> int:
+        """The id below which to look: the cursor's, or the span's end."""
+        end = TOP if self.until is None else min(TOP, floor(self.until + SLACK))
+        return end if before is None else min(end, before)
+
+
+class Found(NamedTuple):
+    """A page of rows, the id column first.
+
+    ``next_before`` is the cursor of the next page, None at the end; ``scanned_to`` is the id down
+    to which all rows were looked at, where the page is partial.
+    """
+
+    rows: list[Row]
+    next_before: int | None
+    scanned_to: int | None = None
+
+
+async def scan(
+    tx: Tx,
+    select: str,
+    *,
+    indexed: Sequence[Condition] = (),
+    others: Sequence[Condition] = (),
+    below: int = TOP,
+    lowest: int = 0,
+    limit: int = 50,
+) -> Found:
+    """The next ``limit`` rows that satisfy all conditions, newest first.
+
+    ``select`` is ``SELECT id, … FROM table``. ``indexed`` conditions are served by one index that
+    goes on by id; ``others`` run within the budget.
+    """
+    if not others:
+        rows = await _rows(tx, select, indexed, below, lowest, limit + 1)
+        return _page(rows, limit) or Found(rows, None)
+    found: list[Row] = []
+    for step in BUDGET:
+        bound = await _bound(tx, select, indexed, below, lowest, step)
+        low = lowest if bound is None else bound
+        wanted = limit + 1 - len(found)
+        found += await _rows(tx, select, [*indexed, *others], below, low, wanted)
+        full = _page(found, limit)
+        if full:
+            return full
+        if bound is None:
+            return Found(found, None)
+        below = bound
+    return Found(found, below, below)
+
+
+def _page(rows: list[Row], limit: int) -> Found | None:
+    """The page of rows when there is one more behind it."""
+    return Found(rows[:limit], rows[limit - 1][0]) if len(rows) > limit else None
+
+
+async def _rows(
+    tx: Tx, select: str, conditions: Sequence[Condition], below: int, lowest: int, limit: int
+) -> list[Row]:
+    where, args = rendered([*conditions, ("id < ?", (below,)), ("id >= ?", (lowest,))])
+    return await tx.fetch(f"{select} WHERE {where} ORDER BY id DESC LIMIT {limit:d}", *args)
+
+
+async def _bound(
+    tx: Tx, select: str, conditions: Sequence[Condition], below: int, lowest: int, step: int
+) -> int | None:
+    """The id of the ``step``-th row from here; None where there are not so many."""
+    table = select.rpartition(" FROM ")[2]
+    where, args = rendered([*conditions, ("id < ?", (below,)), ("id >= ?", (lowest,))])
+    sql = f"SELECT id FROM {table} WHERE {where} ORDER BY id DESC LIMIT 1 OFFSET {step - 1:d}"
+    rows = await tx.fetch(sql, *args)
+    return rows[0][0] if rows else None
+
+
+def rendered(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """The conditions joined by AND, their values numbered as the store wants them."""
+    args = [value for _, values in conditions for value in values]
+    numbers = count(1)
+    text = " AND ".join(text for text, _ in conditions) or "true"
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", text), args

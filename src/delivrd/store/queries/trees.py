@@ -1,0 +1,100 @@
+"""Messages with all that stands under them, read without locks; and statements by themselves."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from delivrd.store.accounts import Accounts
+from delivrd.store.queries.views import Receipt, receipt
+from delivrd.store.rows import (
+    ATTEMPT_COLUMNS,
+    MESSAGE_COLUMNS,
+    PART_COLUMNS,
+    STATEMENT_COLUMNS,
+    AttemptRow,
+    MessageRow,
+    PartRow,
+    StatementRow,
+    read_statement,
+)
+from delivrd.store.tx import Tx
+
+REQUESTS_SHOWN = 10
+"""Requests named with each receipt: those that brought it first."""
+
+_MESSAGES = f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id = ANY($1::bigint[])"
+_ATTEMPTS = (
+    f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt WHERE message_id = ANY($1::bigint[]) "
+    "ORDER BY message_id, seq"
+)
+_PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE attempt_id = ANY($1::bigint[])"
+_STATEMENTS_OF = (
+    f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
+)
+_STATEMENTS = f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE id = ANY($1::bigint[])"
+_LINKS = (
+    "SELECT statement_id, request_id FROM link WHERE statement_id = ANY($1::bigint[]) AND live "
+    "ORDER BY statement_id, request_id"
+)
+_HOMES = (
+    "SELECT p.id, p.provider_message_id, m.uuid FROM part p "
+    "LEFT JOIN attempt a ON a.id = p.attempt_id LEFT JOIN message m ON m.id = a.message_id "
+    "WHERE p.id = ANY($1::bigint[])"
+)
+
+
+async def messages(tx: Tx, ids: Sequence[int]) -> list[MessageRow]:
+    """The messages with their attempts, parts and statements, in the order of the ids."""
+    if not ids:
+        return []
+    rows = {row[0]: MessageRow(*row) for row in await tx.fetch(_MESSAGES, list(ids))}
+    attempts: dict[int, AttemptRow] = {}
+    for row in await tx.fetch(_ATTEMPTS, list(rows)):
+        attempt = AttemptRow(*row)
+        attempts[attempt.id] = attempt
+        rows[attempt.message_id].attempts.append(attempt)
+    found = [PartRow(*row) for row in await tx.fetch(_PARTS, list(attempts))]
+    for part in sorted(found, key=lambda part: part.id):
+        if part.attempt_id is not None:
+            attempts[part.attempt_id].parts.append(part)
+    await fill(tx, found)
+    return [rows[i] for i in ids if i in rows]
+
+
+async def fill(tx: Tx, parts: Iterable[PartRow]) -> None:
+    """Gives the parts their statements."""
+    by_id = {part.id: part for part in parts}
+    for row in await tx.fetch(_STATEMENTS_OF, list(by_id)) if by_id else ():
+        part_id, said = read_statement(row)
+        by_id[part_id].statements.append(said)
+
+
+async def statements(tx: Tx, ids: Sequence[int]) -> list[tuple[int, StatementRow]]:
+    """Part id and statement, in the order of the ids."""
+    if not ids:
+        return []
+    found = {}
+    for row in await tx.fetch(_STATEMENTS, list(ids)):
+        part_id, said = read_statement(row)
+        found[said.id] = (part_id, said)
+    return [found[i] for i in ids if i in found]
+
+
+async def requests_of(tx: Tx, statement_ids: list[int]) -> dict[int, list[str]]:
+    """The requests that brought each statement, the first of them."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for statement_id, request_id in await tx.fetch(_LINKS, statement_ids) if statement_ids else ():
+        if len(found[statement_id]) < REQUESTS_SHOWN:
+            found[statement_id].append(str(request_id))
+    return found
+
+
+async def receipts(tx: Tx, accounts: Accounts, ids: Sequence[int]) -> list[Receipt]:
+    """The statements of these ids as they are shown, with the message they belong to."""
+    said = await statements(tx, ids)
+    part_ids = sorted({part_id for part_id, _ in said})
+    homes = {row[0]: (row[1], row[2]) for row in await tx.fetch(_HOMES, part_ids)} if said else {}
+    requests = await requests_of(tx, list(ids))
+    return [
+        receipt(accounts, row, *homes.get(part_id, (None, None)), requests.get(row.id, []))
+        for part_id, row in said
+    ]

@@ -1,0 +1,330 @@
+"""What is shown of messages, receipts and requests: the API's JSON, field by field.
+
+Times are aware datetimes in UTC, numbers E.164 with plus, amounts decimal text. Ids of rows are
+text, since JavaScript cannot hold 63 bits.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Status, moment
+from delivrd.store.accounts import Accounts
+from delivrd.store.rows import StatementRow
+
+
+class Error(msgspec.Struct, kw_only=True):
+    """Why it failed: the provider's code and words, and our reason."""
+
+    code: str | None
+    reason: str | None
+    permanent: bool | None
+    explanation: str
+    detail: str | None = None
+
+
+class Price(msgspec.Struct):
+    amount: str
+    currency: str | None
+
+
+class Receipt(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
+    """One statement of a provider about one part.
+
+    ``kind`` is ``receipt``, ``answer`` (to our send) or ``look_up``; ``count`` says how many
+    requests brought it, the first of which are ``requests``; ``unmapped`` that its word or code
+    stands in no table.
+    """
+
+    id: str
+    kind: str
+    account: str
+    provider: str | None
+    provider_message_id: str | None
+    message_id: str | None
+    status: str
+    final: bool
+    provider_status: str | None
+    error: Error | None
+    to: str | None
+    sender: str | None
+    network: str | None
+    price: Price | None
+    occurred_at: datetime | None
+    received_at: datetime
+    count: int
+    unmapped: bool
+    simulated: bool
+    requests: list[str] = []
+
+
+class Part(msgspec.Struct, kw_only=True):
+    """What the provider counts: one provider message id. ``answers`` are those to our send."""
+
+    provider_message_id: str | None
+    status: str
+    final: bool
+    provider_status: str | None
+    error: Error | None
+    network: str | None
+    price: Price | None
+    delivered_at: datetime | None
+    finished_at: datetime | None
+    receipts: int
+    answers: list[Receipt]
+
+
+class Attempt(msgspec.Struct, kw_only=True):
+    """One hand-over to one account."""
+
+    account: str
+    provider: str | None
+    state: str
+    status: str
+    final: bool
+    error: Error | None
+    detail: str | None
+    tries: int
+    due_at: datetime | None
+    sent_at: datetime | None
+    answered_at: datetime | None
+    timeout_at: datetime | None
+    finished_at: datetime | None
+    network: str | None
+    price: Price | None
+    parts_expected: int
+    parts: list[Part]
+
+
+class Message(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
+    """One text to one recipient. ``parts`` is the number of SMS that the text takes."""
+
+    id: str
+    status: str
+    final: bool
+    to: str | None
+    sender: str | None
+    country: str | None
+    network: str | None
+    text_preview: str | None
+    parts: int
+    encoding: str | None
+    price: Price | None
+    reference: str | None
+    metadata: Any
+    origin: str
+    created_at: datetime
+    deadline_at: datetime | None
+    sent_at: datetime | None
+    finished_at: datetime | None
+    delivered_at: datetime | None
+    provider_status: str | None
+    error: Error | None
+    attempts: list[Attempt]
+    receipts: list[Receipt]
+    simulated: bool
+    withdrawn: bool = False
+    merged_into: str | None = None
+
+
+class Unmatched(msgspec.Struct, kw_only=True):
+    """A provider's message id that receipts speak of and no known message has."""
+
+    id: str
+    account: str
+    provider: str | None
+    provider_message_id: str | None
+    status: str
+    final: bool
+    first_seen: datetime
+    simulated: bool
+    receipts: list[Receipt]
+
+
+class Unmapped(msgspec.Struct, kw_only=True):
+    """A word or code of a provider that stands in no table, and the receipts that used it."""
+
+    provider: str
+    accounts: list[str]
+    provider_status: str | None
+    error_code: str | None
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    sample: Receipt
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """One inbound call. ``verdict`` is one of VERDICTS; ``receipts`` and ``faults`` are numbers."""
+
+    id: str
+    account: str | None
+    provider: str | None
+    received_at: datetime
+    source: str | None
+    method: str
+    path: str
+    status: int
+    verdict: str
+    why: str | None
+    auth: str | None
+    took_ms: float | None
+    receipts: int
+    faults: int
+    size: int | None
+    admissible: bool
+    simulated: bool
+
+
+VERDICTS = (
+    "read", "partly", "unreadable", "refused", "probe", "handshake", "inbound", "other",
+)  # fmt: skip
+"""What was made of a call: all read, read in part, not read, refused as not authentic, an empty
+check, and what gateways send to the same address besides receipts."""
+
+
+class Fault(msgspec.Struct, kw_only=True):
+    """An item that could not be read (or, ``set_aside``, not be folded)."""
+
+    position: int
+    why: str
+    raw: str | None
+    set_aside: bool
+    superseded: bool
+
+
+class RequestDetail(msgspec.Struct, kw_only=True):
+    """One inbound call as it came (secrets replaced), and what was read from it.
+
+    ``body`` is text; one that is no UTF-8 is in ``body_base64`` instead. Both are null once
+    retention took the body (``body_kept`` is false). ``folded`` is false while its receipts wait
+    for the fold. ``readings`` says how often it has been read.
+    """
+
+    id: str
+    account: str | None
+    provider: str | None
+    received_at: datetime
+    source: str | None
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: str | None
+    body_base64: str | None
+    body_kept: bool
+    size: int | None
+    status: int
+    verdict: str
+    why: str | None
+    auth: str | None
+    took_ms: float | None
+    readings: int
+    folded: bool
+    receipts_total: int
+    receipts: list[Receipt]
+    faults: list[Fault]
+    admissible: bool
+    simulated: bool
+
+
+def plain(view: Any) -> Any:
+    """A view, or a list of views, as dictionaries, lists and text: what its JSON says."""
+    return msgspec.to_builtins(view)
+
+
+def at(micros: int | None) -> datetime | None:
+    return None if micros is None else moment(micros)
+
+
+def number(text: str | None) -> str | None:
+    """A provider's number as it is shown: digits get their plus."""
+    return f"+{text}" if text and text.isascii() and text.isdigit() and len(text) > 6 else text
+
+
+def price(amount: str | None, currency: str | None) -> Price | None:
+    return None if amount is None else Price(amount, currency)
+
+
+_FAILED = frozenset({"undelivered", "rejected", "expired", "unknown"})
+_BARE = {
+    "undelivered": "The network could not deliver the message and gave no reason.",
+    "rejected": "The message was refused without a reason.",
+    "expired": Reason.EXPIRED.explanation,
+    "unknown": "Nobody could tell what became of the message.",
+}
+
+
+def error(
+    status: str,
+    code: str | None,
+    reason: str | None,
+    permanent: bool | None,
+    detail: str | None,
+) -> Error | None:
+    """Why it failed; None where it did not."""
+    if status not in _FAILED:
+        return None
+    explanation = Reason(reason).explanation if reason else _BARE[status]
+    lasting = None if permanent is None else bool(permanent)
+    return Error(
+        code=code, reason=reason, permanent=lasting, explanation=explanation, detail=detail
+    )
+
+
+def provider_name(accounts: Accounts, account_id: int) -> str | None:
+    """The provider of an account; None when it is no longer configured."""
+    account = accounts.by_id.get(account_id)
+    return None if account is None else account.provider.name
+
+
+def simulated(accounts: Accounts, account_id: int) -> bool:
+    account = accounts.by_id.get(account_id)
+    return account is not None and account.settings.simulated
+
+
+def receipt(
+    accounts: Accounts,
+    row: StatementRow,
+    provider_message_id: str | None,
+    message_id: str | None,
+    requests: list[str],
+) -> Receipt:
+    said, r = row.statement, row.statement.receipt
+    status = r.status.value
+    if not r.final and r.status is Status.UNKNOWN:
+        status = Status.PENDING.value  # a word that nobody knows ends nothing (rule C2)
+    reason = None if r.reason is None else r.reason.value
+    return Receipt(
+        id=str(row.id),
+        kind=said.kind.value,
+        account=accounts.name(row.account_id),
+        provider=provider_name(accounts, row.account_id),
+        provider_message_id=provider_message_id,
+        message_id=message_id,
+        status=status,
+        final=r.final,
+        provider_status=r.provider_status,
+        error=error(status, r.error_code, reason, r.permanent, r.detail),
+        to=number(r.to),
+        sender=r.sender,
+        network=r.network,
+        price=price(r.price, r.currency),
+        occurred_at=r.occurred_at,
+        received_at=moment(said.received_at),
+        count=said.count,
+        unmapped=r.unmapped,
+        simulated=simulated(accounts, row.account_id),
+        requests=requests,
+    )
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """A page of a list, newest first. ``scanned_to`` stands only where the page is partial."""
+
+    items: list[Any]
+    next_cursor: str | None
+    scanned_to: datetime | UnsetType = UNSET

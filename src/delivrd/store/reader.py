@@ -1,0 +1,135 @@
+"""Reading a store from beside it: for `db verify`, `db backup` and `doctor`, while a hub runs."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import asyncpg
+
+from delivrd.store import sqlite
+from delivrd.store.accounts import Accounts
+from delivrd.store.base import Job, StoreUnavailable
+from delivrd.store.migrations import head
+from delivrd.store.open import sqlite_path
+from delivrd.store.tx import PostgresTx, SqliteTx, Tx, is_store_error
+
+T = TypeVar("T")
+
+
+class NotUpgraded(Exception):
+    """The tables are not those of this release; str() says which they are."""
+
+
+class Reader(Protocol):
+    """What can be read; every open store is one."""
+
+    accounts: Accounts
+    dialect: str
+
+    async def read(self, job: Job[T]) -> T:
+        """Runs a job that only reads.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+        """
+        ...
+
+
+async def snapshot(tx: Tx) -> None:
+    """First in a job: all that it reads is of one moment, also on PostgreSQL."""
+    if isinstance(tx, PostgresTx):
+        await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+@asynccontextmanager
+async def open_reader(url: str) -> AsyncGenerator[Reader]:
+    """Opens a database for reading alone; nothing is made, migrated or locked.
+
+    Raises:
+        StoreUnavailable: it cannot be reached, or there is no such file.
+        NotUpgraded: its tables are those of another release.
+    """
+    path = sqlite_path(url)
+    async with _open_sqlite(path) if path else _open_postgres(url) as reader:
+        await reader.read(_check_revision)
+        reader.accounts = await reader.read(_names)
+        yield reader
+
+
+async def _check_revision(tx: Tx) -> None:
+    try:
+        rows = await tx.fetch("SELECT version_num FROM alembic_version")
+    except (sqlite3.OperationalError, asyncpg.UndefinedTableError):
+        rows = []
+    found = rows[0][0] if rows else None
+    if found != head():
+        raise NotUpgraded(f"the tables are of revision {found}, and this release needs {head()}")
+
+
+async def _names(tx: Tx) -> Accounts:
+    return Accounts((), {row[0]: row[1] for row in await tx.fetch("SELECT id, name FROM account")})
+
+
+class _Sqlite:
+    dialect = "sqlite"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection, self.accounts = connection, Accounts((), {})
+
+    async def read(self, job: Job[T]) -> T:
+        return await asyncio.to_thread(self._read, job)
+
+    def _read(self, job: Job[T]) -> T:
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                return sqlite.run_now(job(SqliteTx(self._connection)))
+            finally:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+
+
+@asynccontextmanager
+async def _open_sqlite(path: Path) -> AsyncGenerator[Reader]:
+    with closing(_connect(path)) as connection:
+        yield _Sqlite(connection)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise StoreUnavailable(f"there is no file {path}")
+    return sqlite.connect(path)
+
+
+class _Postgres:
+    dialect = "postgresql"
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection, self.accounts = connection, Accounts((), {})
+
+    async def read(self, job: Job[T]) -> T:
+        try:
+            async with self._connection.transaction(readonly=True):
+                return await job(PostgresTx(self._connection))
+        except Exception as error:
+            if is_store_error(error):
+                raise StoreUnavailable(str(error) or type(error).__name__) from error
+            raise
+
+
+@asynccontextmanager
+async def _open_postgres(url: str) -> AsyncGenerator[Reader]:
+    try:
+        connection = await asyncpg.connect(url)
+    except Exception as error:
+        if is_store_error(error) or isinstance(error, asyncpg.PostgresError):
+            raise StoreUnavailable(str(error) or type(error).__name__) from error
+        raise
+    try:
+        yield _Postgres(connection)
+    finally:
+        await connection.close()

@@ -1,0 +1,69 @@
+"""A message that another program sent meets the receipts that came for it (rule D5)."""
+
+from typing import NamedTuple
+
+from delivrd.store.accounts import Account, Accounts
+from delivrd.store.graph import Graph, PartName
+from delivrd.store.ids import Ids
+from delivrd.store.merging import homes, load_with_siblings, merge
+from delivrd.store.messages import sent_elsewhere
+from delivrd.store.rows import MessageRow, PartRow
+from delivrd.store.tx import Tx
+
+
+class Registration(NamedTuple):
+    """What is told of a message that was sent elsewhere."""
+
+    account: Account
+    provider_message_ids: tuple[str, ...]
+    to: str
+    country: str | None
+    sender: str | None
+    preview: str | None
+    sent_at: int | None
+    reference: str | None
+
+
+async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
+    """Gives the parts one message, merging what they had; the uuid of that message.
+
+    Messages that we sent ourselves are never merged with each other: each keeps its own parts.
+    """
+    account = told.account
+    names = [
+        PartName(account.part_key(i, told.to.lstrip("+")), account.ns, i)
+        for i in told.provider_message_ids
+    ]
+    graph = await load_with_siblings(tx, accounts, ids, now, parts=names)
+    parts = [graph.parts[name.key] for name in names]
+    found = homes(graph, parts)
+    new = sent_elsewhere(
+        ids, account, "registered", now, parts_expected=len(names), sent_at=told.sent_at
+    )
+    message = found[0] if found else graph.add(new)
+    others = [other for other in found[1:] if other.origin != "api"]
+    elsewhere = {other.id for other in found[1:]} - {other.id for other in others}
+    _fill_in(message, told)
+    attempt = message.attempts[-1]
+    ours = [part for part in parts if _home(graph, part) not in elsewhere]
+    attempt.parts_expected = max(attempt.parts_expected, len(ours))
+    for part in ours:
+        graph.attach(part, attempt)
+    await merge(graph, message, others)
+    return message.uuid
+
+
+def _home(graph: Graph, part: PartRow) -> int | None:
+    return None if part.attempt_id is None else graph.attempts[part.attempt_id].message_id
+
+
+def _fill_in(message: MessageRow, told: Registration) -> None:
+    """What the message lacked; what it has is not wiped."""
+    if message.origin == "api":
+        return
+    message.origin, message.withdrawn = "registered", False
+    message.to_number, message.country = told.to, told.country or message.country
+    message.sender = told.sender or message.sender
+    message.preview = told.preview or message.preview
+    message.reference = told.reference or message.reference
+    message.sent_at = told.sent_at or message.sent_at

@@ -1,0 +1,160 @@
+"""A stored request, read again, supersedes its earlier reading (rule B4)."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgspec
+
+from delivrd.core.statement import Kind, Reading, identity
+from delivrd.store import schema
+from delivrd.store.accounts import Account, Accounts
+from delivrd.store.fold import find_buried, match, name_of
+from delivrd.store.graph import Graph, Link, PartName
+from delivrd.store.ids import Ids
+from delivrd.store.messages import attempt_of
+from delivrd.store.rows import StatementRow
+from delivrd.store.tx import Row, Tx
+
+
+class MessageChange(msgspec.Struct, frozen=True):
+    """A message whose status the re-reading changes; ``before`` is None where it is new."""
+
+    message_id: str
+    before: str | None
+    after: str
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What a re-reading changes: statuses by provider message id, then and now."""
+
+    request_id: int
+    before: tuple[tuple[str | None, str], ...]
+    after: tuple[tuple[str | None, str], ...]
+    messages: tuple[MessageChange, ...] = ()
+    changed: bool = False
+    applied: bool = False
+    why_not: str | None = None
+
+
+class DryRun(Exception):
+    """Ends the transaction without effect, and carries what it would have done."""
+
+    def __init__(self, difference: Difference) -> None:
+        self.difference = difference
+
+
+_OLD = (
+    "SELECT l.position, l.statement_id, s.hash, s.status, p.key, p.ns, p.provider_message_id "
+    "FROM link l JOIN statement s ON s.id = l.statement_id JOIN part p ON p.id = s.part_id "
+    "WHERE l.request_id = $1 AND l.live ORDER BY l.position"
+)
+
+
+async def supersede(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, request_id: int, account: Account,
+    received_at: int, reading: Reading, *, dry_run: bool, force: bool,
+) -> Difference:  # fmt: skip
+    """Puts a new reading in the place of the request's earlier one, with all that follows.
+
+    Raises:
+        DryRun: with ``dry_run``, after everything was tried.
+    """
+    rows = await tx.fetch("SELECT reading_no FROM request WHERE id = $1 FOR UPDATE", request_id)
+    reading_no = rows[0][0] + 1
+    # a fold of the earlier reading that is under way ends first, or does not begin
+    await tx.fetch("SELECT id FROM to_fold WHERE id = $1 FOR UPDATE", request_id)
+    old = await tx.fetch(_OLD, request_id)
+    told = Difference(
+        request_id,
+        tuple((row[6], row[3]) for row in old),
+        tuple((r.provider_message_id, r.status.value) for r in reading.receipts),
+    )
+    if _same(account, old, reading):
+        return told
+    refusal = _refusal(old, reading)
+    if refusal and not force:
+        return msgspec.structs.replace(told, changed=True, why_not=refusal)
+    names = [name_of(account, receipt) for receipt in reading.receipts]
+    before = [PartName(row[4], row[5], row[6]) for row in old]
+    references = {attempt_of(receipt.reference) for receipt in reading.receipts} - {None}
+    graph = await Graph.load(
+        tx, accounts, ids, now, parts=[*before, *names], attempts=cast("set[int]", references)
+    )
+    await find_buried(graph, names)
+    await _unlink(tx, graph, request_id, [row[1] for row in old])
+    for position, (receipt, name) in enumerate(zip(reading.receipts, names, strict=True)):
+        part = graph.parts[name.key]
+        link = Link(request_id, reading_no, position, received_at)
+        graph.state(part, account.id, Kind.RECEIPT, receipt, link)
+        if part.attempt_id is None:
+            match(graph, part, account, receipt, received_at)
+    await graph.save()
+    await _note(tx, ids, request_id, reading_no, reading)
+    told = msgspec.structs.replace(
+        told, changed=True, applied=not dry_run, messages=_changes(graph)
+    )
+    if dry_run:
+        raise DryRun(told)
+    return told
+
+
+def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
+    now = [
+        (i, name_of(account, r).key, identity(Kind.RECEIPT, r))
+        for i, r in enumerate(reading.receipts)
+    ]
+    return bool(now) and now == [(row[0], row[4], bytes(row[2])) for row in old]
+
+
+def _refusal(old: Sequence[Row], reading: Reading) -> str | None:
+    if reading.kind == "unreadable" and old:
+        return f"today's adapter cannot read it: {reading.why}"
+    if len(reading.receipts) < len(old):
+        return f"it names {len(reading.receipts)} receipts now, and named {len(old)} before"
+    return None
+
+
+async def _unlink(tx: Tx, graph: Graph, request_id: int, statement_ids: list[int]) -> None:
+    """Takes the request's earlier reading out of the fold; it stays, marked."""
+    await tx.execute("DELETE FROM to_fold WHERE id = $1", request_id)
+    await tx.execute("DELETE FROM fault WHERE request_id = $1 AND set_aside", request_id)
+    await tx.execute("UPDATE link SET live = false WHERE request_id = $1", request_id)
+    left = await tx.fetch(
+        "SELECT statement_id, count(*), min(received_at) FROM link "
+        "WHERE statement_id = ANY($1::bigint[]) AND live GROUP BY statement_id",
+        statement_ids,
+    )
+    counts = {row[0]: (row[1], row[2]) for row in left}
+    for part in graph.parts.values():
+        for row in part.statements:
+            if row.id in set(statement_ids):
+                _recount(row, counts)
+
+
+def _recount(row: StatementRow, counts: Mapping[int, tuple[int, int]]) -> None:
+    count, received_at = counts.get(row.id, (0, row.statement.received_at))
+    row.statement = msgspec.structs.replace(row.statement, count=count, received_at=received_at)
+    row.changed = True
+
+
+async def _note(tx: Tx, ids: Ids, request_id: int, reading_no: int, reading: Reading) -> None:
+    columns = ("reading_no", "kind", "why", "receipts", "faults")
+    row = (request_id, reading_no, reading.kind, reading.why, len(reading.receipts),
+           len(reading.faults))  # fmt: skip
+    await tx.update(schema.request, "id", columns, [row])
+    faults = [
+        (ids.next(), request_id, reading_no, fault.position, fault.why, fault.raw)
+        for fault in reading.faults
+    ]
+    names = ("id", "request_id", "reading_no", "position", "why", "raw")
+    await tx.insert(schema.fault, names, faults)
+
+
+def _changes(graph: Graph) -> tuple[MessageChange, ...]:
+    made = []
+    for message in graph.messages.values():
+        before = graph.status_before(message)
+        after = "withdrawn" if message.withdrawn else message.status
+        if before != after:
+            made.append(MessageChange(message.uuid, before, after))
+    return tuple(made)

@@ -1,0 +1,181 @@
+"""Rows of parts, attempts and messages in memory, column for column."""
+
+import msgspec
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Kind, Receipt, Status, micros, moment
+from delivrd.core.status import Handover, Outcome, State, Statement, fold_part
+from delivrd.store.tx import Row
+
+_STATES = {state.value: state for state in State}
+_STATUSES = {status.value: status for status in Status}
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+class StatementRow(msgspec.Struct, gc=False):
+    """A statement of a part, with the row that holds it."""
+
+    id: int
+    account_id: int
+    statement: Statement
+    new: bool = False
+    changed: bool = False
+
+
+STATEMENT_COLUMNS = (
+    "id", "part_id", "hash", "kind", "account_id", "status", "final", "provider_status",
+    "error_code", "reason", "permanent", "detail", "to_number", "sender", "network", "price",
+    "currency", "occurred_at", "reference", "parts_total", "unmapped", "received_at", "count",
+)  # fmt: skip
+
+
+def read_statement(row: Row) -> tuple[int, StatementRow]:
+    """The part's id and its statement, from the columns above."""
+    reason, permanent, occurred = row[9], row[10], row[17]
+    receipt = Receipt(
+        provider_message_id=None,
+        status=_STATUSES[row[5]],
+        final=bool(row[6]),
+        provider_status=row[7],
+        error_code=row[8],
+        reason=None if reason is None else Reason(reason),
+        permanent=None if permanent is None else bool(permanent),
+        detail=row[11],
+        to=row[12],
+        sender=row[13],
+        network=row[14],
+        price=row[15],
+        currency=row[16],
+        occurred_at=None if occurred is None else moment(occurred),
+        reference=row[18],
+        parts_total=row[19],
+        unmapped=bool(row[20]),
+    )
+    statement = Statement(_KINDS[row[3]], receipt, row[21], row[2], row[22])
+    return row[1], StatementRow(row[0], row[4], statement)
+
+
+def write_statement(part_id: int, row: StatementRow) -> Row:
+    """The columns above of a statement."""
+    s, r = row.statement, row.statement.receipt
+    return (
+        row.id, part_id, s.hash, s.kind._value_, row.account_id, r.status._value_, r.final,
+        r.provider_status, r.error_code, r.reason and r.reason._value_, r.permanent,
+        r.detail, r.to, r.sender, r.network, r.price, r.currency,
+        None if r.occurred_at is None else micros(r.occurred_at), r.reference, r.parts_total,
+        r.unmapped, s.received_at, s.count,
+    )  # fmt: skip
+
+
+class PartRow(msgspec.Struct):
+    """One provider message id of one namespace."""
+
+    id: int
+    key: str
+    ns: int
+    provider_message_id: str | None
+    attempt_id: int | None
+    created_at: int
+    statements: list[StatementRow] = []
+    moved: bool = False
+
+    @property
+    def live(self) -> list[Statement]:
+        """Its statements that stand in a reading that was not superseded."""
+        return [s.statement for s in self.statements if s.statement.count]
+
+    def outcome(self) -> Outcome:
+        return fold_part(self.live)
+
+
+PART_COLUMNS = ("id", "key", "ns", "provider_message_id", "attempt_id", "created_at")
+
+
+class AttemptRow(msgspec.Struct):
+    """One hand-over of a message to one account."""
+
+    id: int
+    message_id: int
+    seq: int
+    account_id: int
+    state: str
+    due_at: int | None = None
+    lease_until: int | None = None
+    handed_at: int | None = None
+    answered_at: int | None = None
+    timeout_at: int | None = None
+    expires_at: int | None = None
+    tries: int = 0
+    parts_expected: int = 1
+    answer_reason: str | None = None
+    answer_code: str | None = None
+    answer_detail: str | None = None
+    status: str = Status.PENDING.value
+    final: bool = False
+    reason: str | None = None
+    network: str | None = None
+    bucket: int | None = None
+    latency: int | None = None
+    parts: list[PartRow] = []
+    stored: Row | None = None
+    """The columns as they stand in the store; None for a new row."""
+
+    def handover(self) -> Handover:
+        return Handover(
+            _STATES[self.state],
+            self.parts_expected,
+            self.answered_at,
+            None if self.answer_reason is None else Reason(self.answer_reason),
+            self.answer_code,
+            self.answer_detail,
+            self.timeout_at,
+        )
+
+
+ATTEMPT_COLUMNS = AttemptRow.__struct_fields__[:-2]
+ATTEMPT_FACTS = ATTEMPT_COLUMNS.index("status")
+"""So many columns are facts; those behind them are derived, and change with every receipt."""
+
+
+class MessageRow(msgspec.Struct):
+    """One text to one recipient."""
+
+    id: int
+    uuid: str
+    origin: str
+    account_id: int
+    to_number: str | None = None
+    sender: str | None = None
+    country: str | None = None
+    text: str | None = None
+    preview: str | None = None
+    encoding: str | None = None
+    segments: int = 1
+    reference: str | None = None
+    metadata: str | None = None
+    callback_url: str | None = None
+    created_at: int = 0
+    deadline_at: int | None = None
+    sent_at: int | None = None
+    merged_into: int | None = None
+    withdrawn: bool = False
+    status: str = Status.PENDING.value
+    final: bool = False
+    reason: str | None = None
+    permanent: bool | None = None
+    error_code: str | None = None
+    provider_status: str | None = None
+    detail: str | None = None
+    network: str | None = None
+    price: str | None = None
+    currency: str | None = None
+    finished_at: int | None = None
+    delivered_at: int | None = None
+    bucket: int | None = None
+    latency: int | None = None
+    attempts: list[AttemptRow] = []
+    stored: Row | None = None
+
+
+MESSAGE_COLUMNS = MessageRow.__struct_fields__[:-2]
+MESSAGE_FACTS = MESSAGE_COLUMNS.index("status")

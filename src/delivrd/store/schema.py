@@ -1,0 +1,384 @@
+"""The tables, for SQLite and PostgreSQL alike.
+
+Times are microseconds since 1970 (UTC) in integers, words are text, ids are 63-bit integers that
+grow with time (:mod:`delivrd.store.ids`). There are no foreign keys: every row is written by the
+few functions of this package, under the locks of rule G1, and each constraint would cost the hot
+path a look-up. Each index beside the keys names the query that pays for it.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+Id: Any = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _table(
+    name: str, *items: Column[Any] | Index | UniqueConstraint, clustered: bool = False
+) -> Table:
+    return Table(name, metadata, *items, sqlite_with_rowid=not clustered)
+
+
+def _id(name: str = "id") -> Column[Any]:
+    return Column(name, Id, primary_key=True, autoincrement=False)
+
+
+def _key(name: str, kind: Any = Text) -> Column[Any]:
+    return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+def _int(name: str, *, null: bool = True, default: str | None = None) -> Column[Any]:
+    return Column(name, BigInteger, nullable=null, server_default=default)
+
+
+def _small(name: str, *, null: bool = False, default: str | None = "0") -> Column[Any]:
+    return Column(name, SmallInteger, nullable=null, server_default=default)
+
+
+def _text(name: str, *, null: bool = True) -> Column[Any]:
+    return Column(name, Text, nullable=null)
+
+
+def _flag(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Boolean, nullable=null, server_default=None if null else text("false"))
+
+
+def _bytes(name: str, *, null: bool = True) -> Column[Any]:
+    return Column(name, LargeBinary, nullable=null)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+account = _table(
+    "account",
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _text("provider", null=False),
+    _int("ns", null=False),  # the account whose ids these are: its own id, or that of ids_with
+)
+
+# --- what came in -------------------------------------------------------------------------------
+
+request = _table(
+    "request",
+    _id(),
+    _int("account_id", null=False),
+    _int("received_at", null=False),
+    _int("took_us"),
+    _text("source"),
+    _text("method", null=False),
+    _text("path", null=False),
+    _bytes("query"),
+    _bytes("headers"),
+    _bytes("body"),
+    _text("auth", null=False),  # scheme, or scheme#n for the n-th secret
+    _text("kind", null=False),
+    _text("why"),
+    _int("receipts", null=False, default="0"),
+    _int("faults", null=False, default="0"),
+    _small("reading_no"),
+    # what an operator looks at: requests that were not simply read
+    Index("ix_request_odd", "id", **_where("kind <> 'receipts' OR faults > 0")),
+)
+
+to_fold = _table(
+    "to_fold",
+    _id(),  # of the request
+    _small("reading_no"),
+    _int("account_id", null=False),
+    _int("received_at", null=False),
+    _bytes("data", null=False),
+    _int("done", null=False, default="0"),  # receipts of a long request already folded
+    _small("owner", null=True, default=None),  # the writer slot whose folder holds it
+    _int("owned_until"),
+    _small("deaths"),  # processes that died while they held it
+)
+
+fault = _table(
+    "fault",
+    _id(),
+    _int("request_id", null=False),
+    _small("reading_no"),
+    _int("position", null=False),
+    _text("why", null=False),
+    _text("raw"),
+    _bytes("data"),  # the receipt, where reading succeeded and folding did not (rule A8)
+    _flag("set_aside"),
+    Index("ix_fault_request_id", "request_id"),
+    Index("ix_fault_set_aside", "id", **_where("set_aside")),
+)
+
+nonce = _table(
+    "nonce",
+    _key("account_id", BigInteger),
+    _key("nonce"),
+    _bytes("content", null=False),
+    _int("expires_at", null=False),
+    Index("ix_nonce_expires_at", "expires_at"),  # pruning
+    clustered=True,
+)
+
+ring = _table(  # not authentic: bounded, best effort (rule B2)
+    "ring",
+    _id(),
+    _text("account"),
+    _int("received_at", null=False),
+    _text("source"),
+    _text("method", null=False),
+    _text("path", null=False),
+    _bytes("query"),
+    _bytes("headers"),
+    _bytes("body"),
+    _int("status", null=False),
+    _text("why", null=False),
+    _flag("admissible"),
+)
+
+# --- what it says -------------------------------------------------------------------------------
+
+statement = _table(
+    "statement",
+    _id(),
+    _int("part_id", null=False),
+    _bytes("hash", null=False),
+    _text("kind", null=False),
+    _int("account_id", null=False),
+    _text("status", null=False),
+    _flag("final"),
+    _text("provider_status"),
+    _text("error_code"),
+    _text("reason"),
+    _flag("permanent", null=True),
+    _text("detail"),
+    _text("to_number"),
+    _text("sender"),
+    _text("network"),
+    _text("price"),
+    _text("currency"),
+    _int("occurred_at"),
+    _text("reference"),
+    _int("parts_total"),
+    _flag("unmapped"),
+    _int("received_at", null=False),  # the earliest of its live links
+    _int("count", null=False),  # of its live links
+    UniqueConstraint("part_id", "hash"),
+    Index("ix_statement_unmapped", "id", **_where("unmapped")),  # GET /v1/unmapped
+)
+
+link = _table(
+    "link",
+    _key("request_id", BigInteger),
+    _key("reading_no", SmallInteger),
+    _key("position", BigInteger),
+    _int("statement_id", null=False),
+    _int("received_at", null=False),
+    Column("live", Boolean, nullable=False, server_default=text("true")),
+    Index("ix_link_statement_id", "statement_id"),  # re-reading: what else says this
+    clustered=True,
+)
+
+part = _table(
+    "part",
+    _id(),
+    Column("key", Text, nullable=False, unique=True),  # namespace, comparable id, generation
+    _int("ns", null=False),
+    _text("provider_message_id"),
+    _int("attempt_id"),
+    _int("created_at", null=False),
+    Index("ix_part_attempt_id", "attempt_id", **_where("attempt_id IS NOT NULL")),
+    Index("ix_part_unmatched", "id", **_where("attempt_id IS NULL")),  # GET /v1/unmatched
+)
+
+attempt = _table(
+    "attempt",
+    _id(),
+    _int("message_id", null=False),
+    _small("seq"),
+    _int("account_id", null=False),
+    _text("state", null=False),
+    _int("due_at"),
+    _int("lease_until"),
+    _int("handed_at"),
+    _int("answered_at"),
+    _int("timeout_at"),
+    _int("expires_at"),  # when the time-out sweep may speak
+    _small("tries"),
+    _int("parts_expected", null=False, default="1"),
+    # why it was refused, or why it waits
+    _text("answer_reason"),
+    _text("answer_code"),
+    _text("answer_detail"),
+    # derived
+    _text("status", null=False),
+    _flag("final"),
+    _text("reason"),
+    _text("network"),
+    _int("bucket"),  # where it is counted; null: nowhere
+    _small("latency", null=True, default=None),
+    Index("ix_attempt_message_id", "message_id"),
+    Index("ix_attempt_queued", "due_at", **_where("state = 'queued' AND NOT final")),
+    Index("ix_attempt_leased", "lease_until", **_where("state = 'handing_over'")),
+    Index("ix_attempt_expiring", "expires_at", **_where("NOT final AND expires_at IS NOT NULL")),
+)
+
+message = _table(
+    "message",
+    _id(),
+    Column("uuid", Text, nullable=False, unique=True),
+    _text("origin", null=False),  # api, registered, received
+    _int("account_id", null=False),
+    _text("to_number"),
+    _text("sender"),
+    _text("country"),
+    _text("text"),
+    _text("preview"),
+    _text("encoding"),
+    _small("segments", default="1"),
+    _text("reference"),
+    _text("metadata"),
+    _text("callback_url"),
+    _int("created_at", null=False),
+    _int("deadline_at"),
+    _int("sent_at"),
+    _int("merged_into"),
+    _flag("withdrawn"),
+    # derived
+    _text("status", null=False),
+    _flag("final"),
+    _text("reason"),
+    _flag("permanent", null=True),
+    _text("error_code"),
+    _text("provider_status"),
+    _text("detail"),
+    _text("network"),
+    _text("price"),
+    _text("currency"),
+    _int("finished_at"),
+    _int("delivered_at"),
+    _int("bucket"),
+    _small("latency", null=True, default=None),
+    # GET /v1/messages, by each filter, newest first
+    Index("ix_message_to_number_id", "to_number", "id"),
+    Index("ix_message_reference_id", "reference", "id", **_where("reference IS NOT NULL")),
+    Index("ix_message_account_id_id", "account_id", "id"),
+    Index("ix_message_country_id", "country", "id"),
+    Index("ix_message_failed", "status", "id", **_where("final AND status <> 'delivered'")),
+    Index("ix_message_open", "id", **_where("NOT final")),
+    Index("ix_message_merged", "merged_into", **_where("merged_into IS NOT NULL")),
+)
+
+# --- what is counted and told -------------------------------------------------------------------
+
+
+def _counts(name: str, last: Column[Any]) -> Table:
+    return _table(
+        name,
+        _key("unit", SmallInteger),  # 0: messages, 1: attempts
+        _key("bucket", BigInteger),  # 15 minutes, counted from 1970
+        _key("account_id", BigInteger),  # 0 where messages are counted
+        _key("country"),
+        _key("network"),
+        _key("status"),
+        last,
+        _key("slot", SmallInteger),
+        _int("n", null=False),
+        clustered=True,
+    )
+
+
+rollup = _counts("rollup", _key("reason"))
+latency = _counts("latency", _key("le", SmallInteger))
+
+event = _table(
+    "event",
+    _id(),
+    _int("message_id", null=False),
+    _text("type", null=False),
+    _text("data", null=False),
+    _int("created_at", null=False),
+    _int("position"),
+    Index("ix_event_unnumbered", "id", **_where("position IS NULL")),
+    Index("ix_event_position", "position", unique=True),  # the stream
+)
+
+tombstone = _table(
+    "tombstone",
+    Column("hash", LargeBinary, primary_key=True),
+    _int("month", null=False),
+    clustered=True,
+)
+
+# --- who may do what, and who does it -----------------------------------------------------------
+
+idempotency = _table(
+    "idempotency",
+    _key("key_id", BigInteger),
+    _key("key"),
+    _bytes("body_hash", null=False),
+    _text("message_uuid", null=False),
+    _int("created_at", null=False),
+    Index("ix_idempotency_created_at", "created_at"),  # pruning
+    clustered=True,
+)
+
+api_key = _table(
+    "api_key",
+    _id(),
+    _text("name", null=False),
+    Column("prefix", Text, nullable=False, unique=True),
+    _bytes("hash", null=False),
+    _text("scope", null=False),
+    _int("created_at", null=False),
+    _int("last_used_at"),
+    _int("revoked_at"),
+)
+
+session = _table(
+    "session",
+    Column("hash", LargeBinary, primary_key=True),
+    _text("kind", null=False),  # link, cookie
+    _text("scope", null=False),
+    _int("created_at", null=False),
+    _int("expires_at", null=False),
+    clustered=True,
+)
+
+lease = _table(
+    "lease",
+    Column("name", Text, primary_key=True),
+    _text("holder", null=False),
+    _int("expires_at", null=False),
+    clustered=True,
+)
+
+audit = _table(
+    "audit",
+    _id(),
+    _int("at", null=False),
+    _text("actor", null=False),
+    _text("action", null=False),
+    _text("detail"),
+)

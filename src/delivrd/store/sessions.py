@@ -1,0 +1,83 @@
+"""Sessions of people: a link that works once, and the cookie it is exchanged for (rule H4).
+
+Both are 256 random bits, kept as their SHA-256.
+"""
+
+import secrets
+from typing import NamedTuple
+
+from delivrd.store import schema
+from delivrd.store.keys import Key, Scope, digest
+from delivrd.store.tx import Tx
+
+LINK_MICROS = 15 * 60 * 1_000_000
+COOKIE_MICROS = 30 * 24 * 3600 * 1_000_000
+_KEY = "key:"
+_COLUMNS = ("hash", "kind", "scope", "created_at", "expires_at")
+
+
+class Session(NamedTuple):
+    """What a person may do, and until when."""
+
+    scopes: frozenset[Scope]
+    expires_at: int
+
+
+async def create_link(tx: Tx, now: int) -> str:
+    """A token that signs one person in, once, within 15 minutes."""
+    return await _create(tx, "link", Scope.ADMIN.value, now, LINK_MICROS)
+
+
+async def create_session(tx: Tx, now: int, key: Key | None = None) -> str:
+    """A cookie's value, good for 30 days; one made by a key ends with it."""
+    await tx.execute("DELETE FROM session WHERE expires_at <= $1", now)
+    scope = Scope.ADMIN.value
+    if key is not None:
+        scope = " ".join([*sorted(key.scopes), f"{_KEY}{key.id}"])
+    return await _create(tx, "cookie", scope, now, COOKIE_MICROS)
+
+
+async def _create(tx: Tx, kind: str, scope: str, now: int, micros: int) -> str:
+    token = secrets.token_urlsafe(32)
+    await tx.insert(schema.session, _COLUMNS, [(digest(token), kind, scope, now, now + micros)])
+    return token
+
+
+async def redeem_link(tx: Tx, token: str, now: int) -> str | None:
+    """The cookie that a link is exchanged for; None where it was used, is too old or unknown."""
+    rows = await tx.fetch(
+        "DELETE FROM session WHERE hash = $1 AND kind = 'link' RETURNING expires_at",
+        digest(token),
+    )
+    if not rows or rows[0][0] <= now:
+        return None
+    return await create_session(tx, now)
+
+
+async def find_session(tx: Tx, cookie: str, now: int) -> Session | None:
+    """The session of a cookie, unless it ended."""
+    rows = await tx.fetch(
+        "SELECT scope, expires_at FROM session WHERE hash = $1 AND kind = 'cookie'", digest(cookie)
+    )
+    if not rows or rows[0][1] <= now:
+        return None
+    words = rows[0][0].split()
+    key_ids = [int(word.removeprefix(_KEY)) for word in words if word.startswith(_KEY)]
+    if key_ids and not await tx.fetch(
+        "SELECT 1 FROM api_key WHERE id = $1 AND revoked_at IS NULL", key_ids[0]
+    ):
+        return None
+    scopes = frozenset(Scope(word) for word in words if not word.startswith(_KEY))
+    return Session(scopes, rows[0][1])
+
+
+async def end_session(tx: Tx, cookie: str) -> None:
+    await tx.execute("DELETE FROM session WHERE hash = $1", digest(cookie))
+
+
+async def nobody_came_yet(tx: Tx) -> bool:
+    """Whether this is a first start: nobody ever signed in, and no key was made."""
+    rows = await tx.fetch(
+        "SELECT 1 FROM session WHERE kind = 'cookie' UNION ALL SELECT 1 FROM api_key LIMIT 1"
+    )
+    return not rows

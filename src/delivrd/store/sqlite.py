@@ -1,0 +1,300 @@
+"""The embedded store: one process, one writer, many readers (rule G4).
+
+All writes run on the event loop's thread, in short jobs that never suspend; only COMMIT, with its
+sync to disk, runs in another thread, and the jobs of the next transaction gather meanwhile. (A
+writer thread of its own would fight the event loop for the interpreter's lock row by row.)
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar, cast
+
+from delivrd.store.accounts import Accounts
+from delivrd.store.base import Bell, Job, StoreUnavailable
+from delivrd.store.ids import Ids
+from delivrd.store.tx import SqliteTx, is_store_error, within_savepoint
+
+T = TypeVar("T")
+
+JOBS_A_COMMIT = 2000
+QUICK_COMMIT = 0.0005
+"""Seconds of a commit that may block the event loop; handing it to a thread costs about as much."""
+
+COMMITS_REMEMBERED = 20
+LOCKED_SECONDS = 5.0
+"""For so long a transaction waits for another process (a backup, a shell) that writes."""
+WAL_KEPT = 32 * 1024**2
+WAL_LIMIT = 64 * 1024**2
+"""Bytes of write-ahead log from which on it is copied back; what is kept of the file then."""
+
+
+class Busy(Exception):
+    """Another process holds the database; str() says which file and what to do."""
+
+
+def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """A connection with this store's settings; only one may write."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
+    )
+    connection.execute("PRAGMA temp_store = MEMORY")
+    if write:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
+        connection.execute("PRAGMA cache_size = -32768")
+    else:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+class FileGuard:
+    """Holds the database's lock file by a kernel lock, which dies with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(path.name + ".lock")
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._fd)
+            raise Busy(
+                f"{path} is in use by another delivrd process. One process serves a SQLite "
+                "database: stop the other one, or move to PostgreSQL."
+            ) from None
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+class _Work(NamedTuple):
+    job: Job[Any]
+    done: "asyncio.Future[Any]"
+
+
+class SqliteStore:
+    """See :class:`delivrd.store.base.Store`; opened by :func:`delivrd.store.open_store`."""
+
+    dialect = "sqlite"
+    slice_seconds = 0.010
+    holds_loop = True
+
+    def __init__(self, path: Path, accounts: Accounts, ids: Ids) -> None:
+        self.path, self.accounts, self.ids = path, accounts, ids
+        self.bell = Bell()
+        self.commits = 0
+        self._connection = self._connect()
+        self._front: deque[_Work] = deque()
+        self._back: deque[_Work] = deque()
+        self._wake = asyncio.Event()
+        self._committer = ThreadPoolExecutor(1, "commit")
+        self._checkpointer = ThreadPoolExecutor(1, "checkpoint")
+        self._checkpointing: asyncio.Future[None] | None = None
+        self._wal = path.with_name(path.name + "-wal")
+        self._readers = ThreadPoolExecutor(4, "read")
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._commit_seconds = 1.0  # a moving mean
+        self._writer = asyncio.create_task(self._write_forever(), name="sqlite-writer")
+
+    async def write(self, job: Job[T], *, background: bool = False) -> T:
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        (self._back if background else self._front).append(_Work(job, done))
+        self._wake.set()
+        return await done
+
+    async def read(self, job: Job[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
+
+    async def close(self) -> None:
+        self._writer.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._writer
+        for pool in (self._committer, self._readers, self._checkpointer):
+            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
+        while not self._idle.empty():
+            self._idle.get().close()
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _read(self, job: Job[T]) -> T:
+        try:
+            with self._reader() as connection:
+                connection.execute("BEGIN")
+                try:
+                    return run_now(job(SqliteTx(connection)))
+                finally:
+                    connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    @contextmanager
+    def _reader(self) -> Generator[sqlite3.Connection]:
+        connection = connect(self.path) if self._idle.empty() else self._idle.get()
+        try:
+            yield connection
+        except sqlite3.OperationalError:
+            connection.close()
+            raise
+        except BaseException:
+            self._idle.put(connection)
+            raise
+        else:
+            self._idle.put(connection)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._front or self._back:
+                await self._commit_once(self._take())
+                await asyncio.sleep(0)  # let those who were answered bring their next work
+
+    def _take(self) -> list[_Work]:
+        front = [self._front.popleft() for _ in range(min(len(self._front), JOBS_A_COMMIT))]
+        back = [self._back.popleft()] if self._back else []
+        return [work for work in front + back if not work.done.done()]
+
+    async def _commit_once(self, works: list[_Work]) -> None:
+        """Runs the jobs in one transaction; none is told of success before the disk has it."""
+        if not works:
+            return
+        tx = SqliteTx(self._connection)
+        results: list[tuple[_Work, Any]] = []
+        try:
+            await self._begin()
+            for work in works:
+                if not work.done.done():
+                    self._run(work, tx, results)
+            await self._commit()
+        except Exception as error:
+            self._take_back()
+            refusal = StoreUnavailable(str(error)) if is_store_error(error) else error
+            for work in works:
+                if not work.done.done():
+                    work.done.set_exception(refusal)
+            return
+        self.commits += 1
+        for work, result in results:
+            if not work.done.done():
+                work.done.set_result(result)
+        if tx.changed or tx.queued:
+            self.bell.ring(tx.changed, queued=tx.queued)
+        await self._checkpoint_if_due()
+
+    async def _begin(self) -> None:
+        """Takes the write lock, and waits for it without holding up the event loop."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LOCKED_SECONDS
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > until:
+                    raise
+            await asyncio.sleep(0.01)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect(self.path, write=True)
+        connection.execute("PRAGMA busy_timeout = 0")
+        return connection
+
+    async def _commit(self) -> None:
+        """Commits in another thread, unless this disk syncs faster than threads change places."""
+        if self._commit_seconds < QUICK_COMMIT:
+            self._timed_commit()
+        else:
+            await self._in_thread(self._committer, self._timed_commit)
+
+    def _timed_commit(self) -> None:
+        began = time.perf_counter()
+        self._connection.commit()
+        spent = time.perf_counter() - began
+        self._commit_seconds += (spent - self._commit_seconds) / COMMITS_REMEMBERED
+
+    def _run(self, work: _Work, tx: SqliteTx, results: list[tuple[_Work, Any]]) -> None:
+        try:
+            results.append((work, run_now(within_savepoint(tx, lambda: work.job(tx)))))
+        except Exception as error:
+            if is_store_error(error):
+                raise
+            work.done.set_exception(error)
+
+    def _take_back(self) -> None:
+        """After a failed transaction: roll back, or, where even that fails, connect anew."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._connection.close()
+            self._connection = self._connect()
+
+    async def _in_thread(self, pool: ThreadPoolExecutor, call: Any) -> Any:
+        """Awaits a call in a thread to its end, also when we are cancelled meanwhile."""
+        future = asyncio.get_running_loop().run_in_executor(pool, call)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    # --- the write-ahead log --------------------------------------------------------------------
+
+    async def _checkpoint_if_due(self) -> None:
+        """Keeps the log short, beside the commits: most of it is copied back in another thread.
+
+        Copying catches up with a busy writer only when the writer stands still, so the few pages
+        that came meanwhile are copied between two transactions; then the log begins anew.
+        """
+        if self._checkpointing is None:
+            if _size(self._wal) > WAL_LIMIT:
+                run = asyncio.get_running_loop().run_in_executor
+                self._checkpointing = run(self._checkpointer, self._checkpoint)
+        elif self._checkpointing.done():
+            self._checkpointing = None
+            await self._in_thread(self._committer, lambda: _copy_back(self._connection))
+
+    def _checkpoint(self) -> None:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=0.05)
+        try:
+            _copy_back(connection)
+        finally:
+            connection.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _copy_back(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def run_now(job: Coroutine[Any, Any, T] | Any) -> T:
+    """The result of a coroutine that never suspends, as every job on SQLite must be."""
+    try:
+        job.send(None)
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    job.close()
+    raise RuntimeError("a job on SQLite waited for something other than the store")

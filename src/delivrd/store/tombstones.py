@@ -1,0 +1,49 @@
+"""What is left of the parts of messages that were pruned: a hash, for 13 months (rule F5).
+
+A receipt that comes for one of them is kept as unmatched and creates no message.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from delivrd.core.statement import moment
+from delivrd.store import schema
+from delivrd.store.tx import Tx
+
+MONTHS = 13
+
+
+async def bury(tx: Tx, now: int, keys: Iterable[str]) -> None:
+    """Leaves a tombstone of each of these parts."""
+    rows = [(_grave(key), _month(now)) for key in sorted(keys)]
+    await tx.insert(schema.tombstone, ("hash", "month"), rows, "ignore")
+
+
+async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
+    """Those of the parts' keys that have a tombstone."""
+    graves = {_grave(key): key for key in keys}
+    if not graves:
+        return set()
+    marks = ", ".join(f"${i}" for i in range(1, len(graves) + 1))
+    rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({marks})", *graves)
+    return {graves[bytes(row[0])] for row in rows}
+
+
+async def weather(tx: Tx, now: int, limit: int) -> int:
+    """Takes away tombstones that are older than 13 months; how many."""
+    return await tx.execute(
+        "DELETE FROM tombstone WHERE hash IN "
+        "(SELECT hash FROM tombstone WHERE month < $1 LIMIT $2)",
+        _month(now) - MONTHS,
+        limit,
+    )
+
+
+def _grave(key: str) -> bytes:
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _month(micros: int) -> int:
+    """Months since the year 0."""
+    at = moment(micros)
+    return at.year * 12 + at.month - 1

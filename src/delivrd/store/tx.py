@@ -1,0 +1,234 @@
+"""A transaction on either store: the same few verbs, the same SQL.
+
+SQL is written once, as PostgreSQL reads it (``$1``, ``= ANY($1)``, ``FOR UPDATE``);
+:func:`for_sqlite` says it for SQLite, where arrays travel as JSON and the one writer needs no row
+locks. Writing many rows goes through :meth:`Tx.insert` and :meth:`Tx.update`: ``unnest`` arrays on
+PostgreSQL, ``executemany`` on SQLite.
+"""
+
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+import asyncpg
+import msgspec
+from sqlalchemy import BigInteger, Boolean, LargeBinary, SmallInteger, Table
+
+T = TypeVar("T")
+
+Row = Sequence[Any]
+Conflict = Literal["error", "ignore", "add"]
+"""What an insert does with a row that is there: fail, leave it, or add the last column to it."""
+
+
+class Tx(Protocol):
+    """One transaction. On SQLite no method ever suspends."""
+
+    slot: int
+    changed: set[int]
+    """Ids of the messages whose status this transaction changed."""
+    queued: bool
+    """Whether it queued something to send."""
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        """Runs one statement; the number of rows it touched."""
+        ...
+
+    async def insert(
+        self,
+        table: Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Row],
+        conflict: Conflict = "error",
+    ) -> int:
+        """Inserts the rows; how many were inserted (or added to)."""
+        ...
+
+    async def update(
+        self, table: Table, key: str, columns: tuple[str, ...], rows: Sequence[Row]
+    ) -> None:
+        """Sets ``columns`` by ``key``; each row is the key, then the values."""
+        ...
+
+
+@cache
+def for_sqlite(sql: str) -> str:
+    """The same statement for SQLite."""
+    sql = re.sub(r"= ANY\(\$(\d+)(::\w+\[\])?\)", r"IN (SELECT value FROM json_each(?\1))", sql)
+    sql = re.sub(r"\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?", "", sql)
+    sql = re.sub(r"\$(\d+)(::\w+)?", r"?\1", sql)
+    return re.sub(r"::\w+", "", sql)
+
+
+def _json(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, list) else value
+
+
+class SqliteTx:
+    """A transaction on a connection of :mod:`sqlite3`; BEGIN and COMMIT are its owner's."""
+
+    def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
+        self.connection = connection
+        self.slot = slot
+        self.changed: set[int] = set()
+        self.queued = False
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]:
+        return self.connection.execute(for_sqlite(sql), [_json(a) for a in args]).fetchall()
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        return self.connection.execute(for_sqlite(sql), [_json(a) for a in args]).rowcount
+
+    async def insert(
+        self,
+        table: Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Row],
+        conflict: Conflict = "error",
+    ) -> int:
+        if not rows:
+            return 0
+        sql = _insert_sqlite(table, columns, conflict)
+        return self.connection.executemany(sql, rows).rowcount
+
+    async def update(
+        self, table: Table, key: str, columns: tuple[str, ...], rows: Sequence[Row]
+    ) -> None:
+        if rows:
+            self.connection.executemany(_update_sqlite(table, key, columns), rows)
+
+
+class PostgresTx:
+    """A transaction on a connection of asyncpg; BEGIN and COMMIT are its owner's."""
+
+    def __init__(self, connection: Any, slot: int = 0) -> None:
+        self.connection = connection
+        self.slot = slot
+        self.changed: set[int] = set()
+        self.queued = False
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]:
+        return cast("list[Row]", await self.connection.fetch(sql, *args))
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        tag = await self.connection.execute(sql, *args)
+        last = tag.rpartition(" ")[2]
+        return int(last) if last.isdigit() else 0
+
+    async def insert(
+        self,
+        table: Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Row],
+        conflict: Conflict = "error",
+    ) -> int:
+        if not rows:
+            return 0
+        sql = _insert_postgres(table, columns, conflict)
+        return await self.execute(sql, *zip(*rows, strict=True))
+
+    async def update(
+        self, table: Table, key: str, columns: tuple[str, ...], rows: Sequence[Row]
+    ) -> None:
+        if rows:
+            sql = _update_postgres(table, key, columns)
+            await self.connection.execute(sql, *zip(*rows, strict=True))
+
+
+def _conflict(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
+    match conflict:
+        case "error":
+            return ""
+        case "ignore":
+            return " ON CONFLICT DO NOTHING"
+        case "add":
+            key = ", ".join(column.name for column in table.primary_key)
+            n = columns[-1]
+            return f" ON CONFLICT ({key}) DO UPDATE SET {n} = {table.name}.{n} + excluded.{n}"
+
+
+@cache
+def _insert_sqlite(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
+    marks = ", ".join("?" * len(columns))
+    tail = _conflict(table, columns, conflict)
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks}){tail}"
+
+
+@cache
+def _insert_postgres(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
+    arrays = _arrays(table, columns)
+    tail = _conflict(table, columns, conflict)
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({arrays}){tail}"
+
+
+@cache
+def _update_sqlite(table: Table, key: str, columns: tuple[str, ...]) -> str:
+    sets = ", ".join(f"{c} = ?{i}" for i, c in enumerate(columns, 2))
+    return f"UPDATE {table.name} SET {sets} WHERE {key} = ?1"
+
+
+@cache
+def _update_postgres(table: Table, key: str, columns: tuple[str, ...]) -> str:
+    arrays = _arrays(table, (key, *columns))
+    sets = ", ".join(f"{c} = given.{c}" for c in columns)
+    return (
+        f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) "
+        f"AS given({', '.join((key, *columns))}) WHERE {table.name}.{key} = given.{key}"
+    )
+
+
+def _arrays(table: Table, columns: tuple[str, ...]) -> str:
+    return ", ".join(f"${i}::{_type(table, c)}[]" for i, c in enumerate(columns, 1))
+
+
+def _type(table: Table, column: str) -> str:
+    kind = table.c[column].type
+    if isinstance(kind, SmallInteger):
+        return "smallint"
+    if isinstance(kind, BigInteger):
+        return "bigint"
+    if isinstance(kind, Boolean):
+        return "boolean"
+    return "bytea" if isinstance(kind, LargeBinary) else "text"
+
+
+async def within_savepoint(tx: Tx, job: Callable[[], Awaitable[T]]) -> T:
+    """Runs a job whose failure takes only its own writes back, and passes the failure on."""
+    await tx.execute("SAVEPOINT step")
+    try:
+        result = await job()
+    except BaseException:
+        await tx.execute("ROLLBACK TO SAVEPOINT step")
+        await tx.execute("RELEASE SAVEPOINT step")
+        raise
+    await tx.execute("RELEASE SAVEPOINT step")
+    return result
+
+
+_STORE_ERRORS = (
+    sqlite3.OperationalError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    OSError,
+    TimeoutError,
+)
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Whether the store failed (connection, lock, deadlock, disk, time-out), not the data (A8)."""
+    return isinstance(error, _STORE_ERRORS) and not isinstance(error, ValueError)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the same transaction, begun again, may well succeed."""
+    return isinstance(error, asyncpg.TransactionRollbackError)

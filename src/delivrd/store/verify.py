@@ -1,0 +1,340 @@
+"""Proves that what is derived follows from what was said (rule F5).
+
+Every status, every derived column and every count is worked out again from the statements and from
+what we know of the hand-overs, and compared with what stands in the store. The store is read in
+short slices, each of one moment, so that a hub goes on working; what differs is read again before
+it is told.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import astuple
+
+from delivrd.store.counts import Count
+from delivrd.store.graph import Graph
+from delivrd.store.ids import Ids
+from delivrd.store.prune import PRUNED
+from delivrd.store.reader import Reader, snapshot
+from delivrd.store.rows import (
+    ATTEMPT_COLUMNS,
+    MESSAGE_COLUMNS,
+    PART_COLUMNS,
+    STATEMENT_COLUMNS,
+    AttemptRow,
+    MessageRow,
+    PartRow,
+    read_statement,
+)
+from delivrd.store.tally import TABLES, Tally
+from delivrd.store.tx import Row, Tx
+
+SLICE = 500
+"""Rows a read: some ten milliseconds."""
+
+Progress = Callable[[str, float], None]
+"""Is told what is looked at, and how much of it is done (0 to 1)."""
+
+
+class Difference(NamedTuple):
+    """One thing that does not follow: what stands in the store, and what should."""
+
+    what: str
+    id: str
+    field: str
+    stored: Any
+    derived: Any
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} {self.id}: {self.field} is {self.stored!r}, "
+            f"and {self.derived!r} would follow"
+        )
+
+
+async def verify(store: Reader, progress: Progress = lambda what, done: None) -> list[Difference]:
+    """Every difference between what is stored and what follows; of a sound store, none.
+
+    Raises:
+        StoreUnavailable: the store cannot be read.
+    """
+    tally = Tally()
+    found: list[Difference] = []
+    for walk in (_Messages(store, tally), *(_Rows(store, check) for check in CHECKS)):
+        found += await _walk(store, walk, progress)
+    progress("counts", 0.0)
+    found += await _counts(store, tally)
+    progress("counts", 1.0)
+    return found
+
+
+class _Walk:
+    """One table, looked at slice by slice in the order of its ids."""
+
+    table: str
+
+    async def look(self, tx: Tx, after: int, limit: int, *, again: bool) -> "_Seen":
+        raise NotImplementedError
+
+
+class _Seen(NamedTuple):
+    last: int | None
+    differences: Sequence[Difference]
+
+
+async def _walk(store: Reader, walk: _Walk, progress: Progress) -> list[Difference]:
+    first, final = await store.read(lambda tx: _span(tx, walk.table))
+    found: list[Difference] = []
+    after = first - 1
+
+    async def look(tx: Tx, *, again: bool = False) -> _Seen:
+        await snapshot(tx)
+        return await walk.look(tx, after, SLICE, again=again)
+
+    while True:
+        seen = await store.read(look)
+        if seen.differences:
+            second = await store.read(lambda tx: look(tx, again=True))
+            still = {(d.what, d.id, d.field) for d in seen.differences}
+            found += [d for d in second.differences if (d.what, d.id, d.field) in still]
+        if seen.last is None:
+            progress(walk.table, 1.0)
+            return found
+        after = seen.last
+        progress(walk.table, min(1.0, (after - first + 1) / (final - first + 1)))
+
+
+async def _span(tx: Tx, table: str) -> tuple[int, int]:
+    row = (await tx.fetch(f"SELECT min(id), max(id) FROM {table}"))[0]
+    return row[0] or 0, row[1] or 0
+
+
+# --- messages and attempts ----------------------------------------------------------------------
+
+_MESSAGES = f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id > $1 ORDER BY id LIMIT $2"
+_ATTEMPTS = (
+    f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt WHERE message_id = ANY($1::bigint[]) "
+    "ORDER BY message_id, seq"
+)
+_PARTS = (
+    f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE attempt_id = ANY($1::bigint[]) ORDER BY id"
+)
+_STATEMENTS = (
+    f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
+)
+
+_NOT_DERIVED = ("text",)
+"""What a fold may take away and nothing can bring back."""
+
+
+class _Messages(_Walk):
+    table = "message"
+
+    def __init__(self, store: Reader, tally: Tally) -> None:
+        self._store, self._tally = store, tally
+
+    async def look(self, tx: Tx, after: int, limit: int, *, again: bool) -> _Seen:
+        graph = Graph(tx, self._store.accounts, Ids(0), 0)
+        await _fill(graph, tx, after, limit)
+        if not again:
+            self._tally.add(graph.messages.values())
+        graph.fold()
+        differences = [
+            *(d for row in graph.messages.values() for d in _compare("message", row.uuid, row)),
+            *(d for row in graph.attempts.values() for d in _compare("attempt", str(row.id), row)),
+        ]
+        full = len(graph.messages) == limit
+        return _Seen(max(graph.messages) if full else None, differences)
+
+
+async def _fill(graph: Graph, tx: Tx, after: int, limit: int) -> None:
+    """Reads messages with all that bears on them, as :meth:`Graph.load` does, without locks."""
+    for row in await tx.fetch(_MESSAGES, after, limit):
+        message = graph.messages[row[0]] = MessageRow(*row)
+        message.stored = tuple(row)
+    for row in await tx.fetch(_ATTEMPTS, list(graph.messages)):
+        attempt = graph.attempts[row[0]] = AttemptRow(*row)
+        attempt.stored = tuple(row)
+        graph.messages[attempt.message_id].attempts.append(attempt)
+    parts = {}
+    for row in await tx.fetch(_PARTS, list(graph.attempts)):
+        part = parts[row[0]] = graph.parts[row[1]] = PartRow(*row)
+        graph.attempts[row[4]].parts.append(part)
+    for row in await tx.fetch(_STATEMENTS, list(parts)):
+        part_id, statement = read_statement(row)
+        parts[part_id].statements.append(statement)
+
+
+def _compare(what: str, name: str, row: MessageRow | AttemptRow) -> Iterator[Difference]:
+    columns = MESSAGE_COLUMNS if isinstance(row, MessageRow) else ATTEMPT_COLUMNS
+    now = astuple(row)[: len(columns)]
+    for column, stored, derived in zip(columns, row.stored or (), now, strict=True):
+        if stored != derived and column not in _NOT_DERIVED:
+            yield Difference(what, name, column, stored, derived)
+
+
+# --- rows that others count or point at ---------------------------------------------------------
+
+
+class Check(NamedTuple):
+    """A query over a table's rows after id ``$1``, at most ``$2`` of them, the id first in each;
+    and what is wrong with one, as field, stored and derived."""
+
+    table: str
+    sql: str
+    judge: Callable[[Row], Iterable[tuple[str, Any, Any]]]
+
+
+def _statement(row: Row) -> Iterator[tuple[str, Any, Any]]:
+    _, part_id, kind, count, received_at, links, earliest, home = row
+    if home is None:
+        yield "part_id", part_id, None
+    if kind != "receipt":  # stated by a send's answer: there is no request behind it
+        return
+    if count != links:
+        yield "count", count, links
+    if links and received_at != earliest:
+        yield "received_at", received_at, earliest
+
+
+def _request(row: Row) -> Iterator[tuple[str, Any, Any]]:
+    _, receipts, links, aside, done, astray = row
+    folded = receipts if done is None else done
+    if links + aside != folded:
+        yield "receipts that stand somewhere", links + aside, folded
+    if astray:
+        yield "links to no statement", astray, 0
+
+
+def _pointer(field: str) -> Callable[[Row], Iterator[tuple[str, Any, Any]]]:
+    def judge(row: Row) -> Iterator[tuple[str, Any, Any]]:
+        if row[1] is not None and row[2] is None:
+            yield field, row[1], None
+
+    return judge
+
+
+CHECKS = (
+    Check(
+        "statement",
+        "SELECT s.id, s.part_id, s.kind, s.count, s.received_at, "
+        "(SELECT count(*) FROM link l WHERE l.statement_id = s.id AND l.live), "
+        "(SELECT min(l.received_at) FROM link l WHERE l.statement_id = s.id AND l.live), p.id "
+        "FROM statement s LEFT JOIN part p ON p.id = s.part_id "
+        "WHERE s.id > $1 ORDER BY s.id LIMIT $2",
+        _statement,
+    ),
+    Check(
+        "request",
+        "SELECT r.id, r.receipts, (SELECT count(*) FROM link l WHERE l.request_id = r.id "
+        "AND l.reading_no = r.reading_no AND l.live), "
+        "(SELECT count(*) FROM fault f WHERE f.request_id = r.id AND f.set_aside), t.done, "
+        "(SELECT count(*) FROM link l LEFT JOIN statement s ON s.id = l.statement_id "
+        "WHERE l.request_id = r.id AND s.id IS NULL) "
+        "FROM request r LEFT JOIN to_fold t ON t.id = r.id "
+        "WHERE r.id > $1 ORDER BY r.id LIMIT $2",
+        _request,
+    ),
+    Check(
+        "part",
+        "SELECT p.id, p.attempt_id, a.id FROM part p LEFT JOIN attempt a ON a.id = p.attempt_id "
+        "WHERE p.id > $1 ORDER BY p.id LIMIT $2",
+        _pointer("attempt_id"),
+    ),
+    Check(
+        "attempt",
+        "SELECT a.id, a.message_id, m.id FROM attempt a LEFT JOIN message m ON m.id = a.message_id "
+        "WHERE a.id > $1 ORDER BY a.id LIMIT $2",
+        _pointer("message_id"),
+    ),
+)
+
+
+class _Rows(_Walk):
+    def __init__(self, store: Reader, check: Check) -> None:
+        self.table, self._check = check.table, check
+
+    async def look(self, tx: Tx, after: int, limit: int, *, again: bool) -> _Seen:
+        rows = await tx.fetch(self._check.sql, after, limit)
+        differences = [
+            Difference(self.table, str(row[0]), *wrong)
+            for row in rows
+            for wrong in self._check.judge(row)
+        ]
+        return _Seen(rows[-1][0] if len(rows) == limit else None, differences)
+
+
+# --- counts -------------------------------------------------------------------------------------
+
+_UNITS = ("message", "attempt")
+
+_RECOUNT = {
+    table: (
+        f"SELECT 0, m.bucket, 0, m.country, m.network, m.status, m.{column}, count(*) "
+        f"FROM message m WHERE m.bucket = ANY($1::bigint[]) AND {counts.format('m')} "
+        "GROUP BY 2, 4, 5, 6, 7 UNION ALL "
+        f"SELECT 1, a.bucket, a.account_id, m.country, a.network, a.status, a.{column}, count(*) "
+        "FROM attempt a JOIN message m ON m.id = a.message_id "
+        f"WHERE a.bucket = ANY($1::bigint[]) AND {counts.format('a')} GROUP BY 2, 3, 4, 5, 6, 7"
+    )
+    for table, column, counts in (
+        ("rollup", "reason", "true"),
+        ("latency", "latency", "{}.latency IS NOT NULL"),
+    )
+}
+_STORED = (
+    "SELECT unit, bucket, account_id, country, network, status, {last}, sum(n) FROM {table} "
+    f"WHERE slot <> {PRUNED} GROUP BY 1, 2, 3, 4, 5, 6, 7"
+)
+
+
+async def _counts(store: Reader, tally: Tally) -> list[Difference]:
+    """What differs is counted again, in the database and at one moment, before it is told."""
+    found = []
+    counted = tally.tables
+    for table, last in TABLES:
+        at_one_moment = _Recount(table, last)
+        stored = await store.read(at_one_moment.stored)
+        at_one_moment.buckets = sorted({key[1] for key in _differing(stored, counted[table])})
+        if at_one_moment.buckets:
+            stored, counts = await store.read(at_one_moment.both)
+            found += [
+                _uncounted(table, key, stored[key], counts[key])
+                for key in _differing(stored, counts)
+            ]
+    return found
+
+
+def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
+    return sorted((k for k in one.keys() | other.keys() if one[k] != other[k]), key=repr)
+
+
+def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
+    unit, bucket, account_id, country, network, status, last = key
+    name = f"{_UNITS[unit]}s bucket={bucket} account={account_id} country={country or '-'} "
+    name += f"network={network or '-'} {status} {last}".rstrip()
+    return Difference(table, name, "n", stored, derived)
+
+
+class _Recount:
+    """A table of counts, as stored and as it follows from the rows, in some quarters of an hour."""
+
+    def __init__(self, table: str, last: str) -> None:
+        self._table, self._last = table, last
+        self.buckets: list[int] = []
+
+    async def both(self, tx: Tx) -> tuple[Counter[Count], Counter[Count]]:
+        await snapshot(tx)
+        counts: Counter[Count] = Counter()
+        for unit, bucket, account_id, country, network, status, end, n in await tx.fetch(
+            _RECOUNT[self._table], self.buckets
+        ):
+            key = (unit, bucket, account_id, country or "", network or "", status)
+            counts[*key, "" if end is None else end] += n
+        stored = await self.stored(tx)
+        return Counter({k: n for k, n in stored.items() if k[1] in set(self.buckets)}), counts
+
+    async def stored(self, tx: Tx) -> Counter[Count]:
+        rows = await tx.fetch(_STORED.format(table=self._table, last=self._last))
+        return Counter({tuple(row[:7]): int(row[7]) for row in rows})

@@ -1,0 +1,45 @@
+"""A copy of the database while somebody writes."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from delivrd.store.backup import BackupFailed, backup
+from delivrd.store.sqlite import connect
+
+
+@pytest.fixture
+def source(sqlite_url):
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    with closing(connect(path, write=True)) as connection:
+        connection.execute("CREATE TABLE filler (x, y)")
+        for _ in range(8):
+            connection.execute("INSERT INTO filler VALUES (1, zeroblob(500000))")
+    return path
+
+
+def test_a_copy_is_of_one_moment_although_rows_come_meanwhile(source, tmp_path):
+    steps = []
+    with closing(connect(source, write=True)) as writer:
+
+        def meanwhile(done):
+            steps.append(done)
+            writer.execute("INSERT INTO filler VALUES (2, 'late')")
+
+        size = backup(source, tmp_path / "copy.db", meanwhile)
+    assert len(steps) > 3
+    assert steps == sorted(steps)
+    assert steps[-1] == 1.0
+    assert size == (tmp_path / "copy.db").stat().st_size
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("SELECT x, count(*) FROM filler GROUP BY x").fetchall() == [(1, 8)]
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_failed_backup_leaves_nothing_behind(tmp_path):
+    (tmp_path / "no.db").write_bytes(b"this is not a database at all" * 100)
+    with pytest.raises(BackupFailed):
+        backup(tmp_path / "no.db", tmp_path / "copy.db", lambda done: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["no.db"]

@@ -1,0 +1,138 @@
+"""API keys and sessions (rule H4)."""
+
+from delivrd.store import keys, sessions
+from delivrd.store.base import Store
+from delivrd.store.keys import Key, Scope
+from delivrd.store.tx import Tx
+from tests.store.query_support import opened
+from tests.support import run
+
+NOW = 1_795_000_000_000_000
+MINUTE = 60 * 1_000_000
+
+
+async def create(store: Store, *scopes: Scope) -> tuple[Key, str]:
+    return await store.write(lambda tx: keys.create_key(tx, store.ids, "shop", scopes, NOW))
+
+
+async def find(store: Store, given: str) -> Key | None:
+    return await store.read(lambda tx: keys.find_key(tx, given))
+
+
+def test_a_key_is_found_with_its_scopes(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            key, secret = await create(store, Scope.READ, Scope.SEND)
+            assert await find(store, secret) == key
+            assert key.scopes == {Scope.READ, Scope.SEND}
+
+    run(test())
+
+
+def test_a_key_with_the_right_prefix_and_a_wrong_secret_opens_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            _, secret = await create(store, Scope.ADMIN)
+            wrong = secret[:-1] + ("0" if secret[-1] != "0" else "1")
+            for given in (wrong, secret.upper(), secret + "0", "", "dlv__", "dlv_\0_x", "é"):
+                assert await find(store, given) is None
+
+    run(test())
+
+
+def test_the_key_itself_is_nowhere_in_the_store(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            _, secret = await create(store, Scope.ADMIN)
+            rows = await store.read(lambda tx: tx.fetch("SELECT * FROM api_key"))
+            kept = " ".join(str(bytes(v) if isinstance(v, memoryview) else v) for v in rows[0])
+            assert secret.rpartition("_")[2] not in kept
+
+    run(test())
+
+
+def test_a_revoked_key_opens_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            key, secret = await create(store, Scope.ADMIN)
+            assert await store.write(lambda tx: keys.revoke_key(tx, key.id, NOW))
+            assert await find(store, secret) is None
+
+    run(test())
+
+
+async def link(store: Store) -> str:
+    return await store.write(lambda tx: sessions.create_link(tx, NOW))
+
+
+async def redeem(store: Store, token: str, now: int = NOW) -> str | None:
+    return await store.write(lambda tx: sessions.redeem_link(tx, token, now))
+
+
+async def session(store: Store, cookie: str, now: int = NOW) -> sessions.Session | None:
+    return await store.read(lambda tx: sessions.find_session(tx, cookie, now))
+
+
+def test_a_link_signs_in_once(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            token = await link(store)
+            cookie = await redeem(store, token)
+            assert cookie is not None
+            found = await session(store, cookie)
+            assert found is not None
+            assert found.scopes == {Scope.ADMIN}
+            assert await redeem(store, token) is None
+
+    run(test())
+
+
+def test_a_link_is_good_for_15_minutes(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            early, late = await link(store), await link(store)
+            assert await redeem(store, early, NOW + 15 * MINUTE - 1) is not None
+            assert await redeem(store, late, NOW + 15 * MINUTE) is None
+
+    run(test())
+
+
+def test_a_link_is_no_session_and_a_session_no_link(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            token = await link(store)
+            assert await session(store, token) is None
+            cookie = await redeem(store, token)
+            assert cookie is not None
+            assert await redeem(store, cookie) is None
+
+    run(test())
+
+
+def test_a_session_ends_with_the_key_that_made_it(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            key, _ = await create(store, Scope.READ)
+            cookie = await store.write(lambda tx: sessions.create_session(tx, NOW, key))
+            found = await session(store, cookie)
+            assert found is not None
+            assert found.scopes == {Scope.READ}
+            await store.write(lambda tx: keys.revoke_key(tx, key.id, NOW))
+            assert await session(store, cookie) is None
+
+    run(test())
+
+
+def test_somebody_came_once_a_key_or_a_session_was_made(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+
+            async def first(tx: Tx) -> bool:
+                return await sessions.nobody_came_yet(tx)
+
+            await link(store)
+            assert await store.read(first)
+            await create(store, Scope.READ)
+            assert not await store.read(first)
+
+    run(test())

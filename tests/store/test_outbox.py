@@ -1,0 +1,274 @@
+"""Hand-overs: claimed once, answered once, timed out without harm (rules C4, C8, E1, E3)."""
+
+from typing import Any
+
+import pytest
+from story import HOUR, SECOND, START, receipt, reference, telling
+from support import run
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Status
+from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from delivrd.store import outbox
+
+
+def test_a_message_is_claimed_once(database_url: str) -> None:
+    """D25."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.submit()
+            assert len(await story.claim()) == 1
+            assert await story.claim() == []
+
+    run(test())
+
+
+def test_a_refusal_rejects_the_message_with_its_reason(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            await story.answer(attempt, Refused(Reason.SENDER_NOT_ALLOWED, "15", "Invalid sender"))
+            assert await story.rows(
+                "SELECT status, final, reason, permanent, error_code, detail FROM message"
+            ) == [("rejected", True, "sender_not_allowed", True, "15", "Invalid sender")]
+            assert [e["type"] for e in await story.events(uuid)] == ["message.rejected"]
+            await story.check()
+
+    run(test())
+
+
+def test_an_answer_of_several_parts_with_one_refused_is_rejected(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            bad = SentPart(None, Status.REJECTED, Reason.CONTENT_INVALID, "6", "Invalid message")
+            await story.answer(attempt, Accepted((SentPart("A", price="0.1"), bad)))
+            await story.hear("main", receipt("A"))
+            assert await story.status(uuid) == "rejected"
+            rows = "SELECT provider_message_id FROM part ORDER BY provider_message_id"
+            assert {row[0] for row in await story.rows(rows)} == {None, "A"}
+            assert await story.one("SELECT price FROM message") == "0.1"
+            await story.check()
+
+    run(test())
+
+
+def test_an_answer_is_stored_once(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.sent("A")
+            await story.answer(attempt, "B")
+            await story.answer(attempt, Refused(Reason.OTHER))
+            assert await story.status(uuid) == "pending"
+            ours = "SELECT provider_message_id FROM part WHERE attempt_id IS NOT NULL"
+            assert await story.rows(ours) == [("A",)]
+
+    run(test())
+
+
+def test_what_was_surely_not_taken_goes_back_to_the_queue_as_if_it_had_never_gone_out(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            before = await story.submit()
+            (attempt,) = await story.claim()
+            await story.answer(attempt, Later(7.0, "HTTP 429"))
+            row = await story.rows("SELECT state, due_at, handed_at, answer_detail FROM attempt")
+            assert row == [("queued", START + 7 * SECOND, None, "HTTP 429")]
+            assert await story.one("SELECT sent_at FROM message") is None
+            assert await story.claim() == [attempt]
+            assert await story.status(before) == "pending"
+            await story.check()
+
+    run(test())
+
+
+def test_what_a_receipt_shows_as_sent_never_goes_back_to_the_queue(database_url: str) -> None:
+    """D24: the gateway said "later", and its receipt said otherwise."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            await story.hear("main", receipt("A", reference=reference(attempt)))
+            await story.answer(attempt, Later(0.0))
+            assert await story.claim() == []
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+@pytest.mark.parametrize("answer", [Unsure("time-out"), None], ids=["unsure", "process died"])
+def test_an_unsure_hand_over_is_never_sent_again_and_its_receipt_tells(
+    database_url: str, answer: Any
+) -> None:
+    """D24."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            if answer is None:
+                died = await story.store.write(lambda tx: outbox.abandon(
+                    tx, *story._parts, all_leases=True, grace_seconds=0
+                ))  # fmt: skip
+                assert died == 1
+            else:
+                await story.answer(attempt, answer)
+            assert await story.one("SELECT state FROM attempt") == "unsure"
+            assert await story.claim() == []
+            assert await story.status(uuid) == "pending"
+            await story.hear("main", receipt("A", reference=reference(attempt)))
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_an_answer_that_comes_after_its_process_was_given_up_still_counts(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            _, attempt = await story.handing_over()
+            await story.store.write(lambda tx: outbox.abandon(
+                tx, *story._parts, all_leases=True, grace_seconds=0
+            ))  # fmt: skip
+            await story.answer(attempt, "A")
+            assert await story.one("SELECT state FROM attempt") == "accepted"
+
+    run(test())
+
+
+def test_an_unsure_message_with_a_deadline_waits_for_its_receipt_until_the_grace_is_over(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.handing_over(deadline_seconds=60)
+            deadline = await story.one("SELECT deadline_at FROM message")
+            await story.store.write(lambda tx: outbox.abandon(
+                tx, *story._parts, all_leases=True, grace_seconds=300
+            ))  # fmt: skip
+            assert await story.one("SELECT expires_at FROM attempt") == deadline + 300 * SECOND
+
+    run(test())
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+def test_what_is_not_handed_over_by_its_deadline_expires_and_is_not_sent(
+    database_url: str,
+) -> None:
+    """E3."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid = await story.submit(deadline_seconds=60)
+            assert await story.claim() == []
+            assert await story.status(uuid) == "expired"
+            assert await story.one("SELECT text FROM message") is None
+            await story.check()
+
+    run(test())
+
+
+def test_the_sweep_leaves_a_hand_over_under_way_alone(database_url: str) -> None:
+    """It would call expired, at its deadline, what is just being taken."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over(deadline_seconds=60)
+            far = (await story.one("SELECT deadline_at FROM message")) + HOUR
+            swept = await story.store.write(
+                lambda tx: outbox.time_out(tx, story.store.accounts, story.store.ids, far)
+            )
+            assert (swept, await story.status(uuid)) == (0, "pending")
+            await story.answer(attempt, "A")
+            assert await story.status(uuid) == "pending"
+
+    run(test())
+
+
+def test_what_nobody_reports_on_becomes_unknown_by_a_time_out(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            await story.hear("main", receipt("A", "pending", provider_status="buffered"))
+            assert await story.time_out(after=99) == 0
+            assert await story.time_out(after=100) == 1
+            assert await story.rows("SELECT status, final, provider_status FROM message") == [
+                ("unknown", True, "buffered")
+            ]
+            assert await story.time_out(after=101) == 0
+            await story.check()
+            assert [e["type"] for e in await story.events(uuid)] == ["message.unknown"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [("delivered", "correction"), ("undelivered", "correction")]
+)
+def test_a_receipt_after_the_time_out_corrects_it_and_says_so(
+    database_url: str, status: str, kind: str
+) -> None:
+    """D4."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            await story.time_out()
+            await story.hear("main", receipt("A", status))
+            told = (await story.events(uuid))[-1]
+            assert (told["status"], told["previous_status"]) == (status, "unknown")
+            assert told["correction"] is True
+            await story.check()
+
+    run(test())
+
+
+def test_a_late_delivery_after_a_failure_corrects_it_and_says_so(database_url: str) -> None:
+    """D4."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            await story.hear("main", receipt("A", "undelivered", error_code="1"))
+            await story.hear("main", receipt("A"))
+            told = (await story.events(uuid))[-1]
+            assert (told["status"], told["previous_status"]) == ("delivered", "undelivered")
+            assert told["correction"] is True
+            assert await story.one("SELECT error_code FROM message") is None
+            await story.check()
+
+    run(test())
+
+
+def test_the_sweep_never_overwrites_a_receipt_that_came_between_its_look_and_its_write(
+    database_url: str,
+) -> None:
+    """D6: a storm of receipts and sweeps over the same messages."""
+
+    async def test() -> None:
+        import asyncio
+
+        async with telling(database_url) as story:
+            sent = [await story.sent(f"A{i}") for i in range(30)]
+
+            async def receipts() -> None:
+                for i in range(30):
+                    await story.hear("main", receipt(f"A{i}"))
+
+            async def sweeps() -> None:
+                for _ in range(40):
+                    await story.time_out()
+
+            await asyncio.gather(receipts(), sweeps(), sweeps())
+            for uuid, _ in sent:
+                assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())

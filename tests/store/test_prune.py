@@ -1,0 +1,322 @@
+"""What goes after its time, what stays, and what is left of it (rule F5, `[retention]`)."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+from filled import execute, opened, receipt, receive, scalar, send
+from support import run, settings
+
+from delivrd.config import Retention
+from delivrd.keeping import sweep as keeping
+from delivrd.keeping.sweep import DAY, HOUR, NotOurs, Sweep
+from delivrd.store import prune, tombstones
+from delivrd.store.ids import floor, now_micros
+from delivrd.store.leases import take_lease
+from delivrd.store.queries.stats import Filters, counts
+from delivrd.store.sqlite import connect
+from delivrd.store.verify import verify
+
+
+def sweep(store, url, *, later=0, **retention):
+    """A sweep whose clock stands ``later`` microseconds ahead."""
+    config = settings(url, retention=Retention(**retention))
+    return Sweep(store, config, clock=lambda: now_micros() + later)
+
+
+async def totals(store):
+    """All that is counted, whatever slot it stands in."""
+    found = await store.read(lambda tx: counts(tx, store.accounts, "account", Filters()))
+    return {key: dict(value) for key, value in found.items()}
+
+
+# --- request bodies -----------------------------------------------------------------------------
+
+
+def test_bodies_go_after_their_time_and_the_receipts_stay(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            request = await receive(store, receipt("a"))
+            taken = await sweep(store, database_url, later=31 * DAY).once(pause=0)
+            assert taken["request_bodies"] == 1
+            body = await scalar(store, "SELECT body FROM request WHERE id = $1", request)
+            assert body is None
+            assert await scalar(store, "SELECT status FROM message") == "delivered"
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_a_body_within_its_time_stays(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await receive(store, receipt("a"))
+            assert "request_bodies" not in await sweep(store, database_url).once(pause=0)
+            taken = await sweep(store, database_url, later=29 * DAY).once(pause=0)
+            assert "request_bodies" not in taken
+            assert bytes(await scalar(store, "SELECT body FROM request")) == b"x"
+
+    run(test())
+
+
+@pytest.mark.parametrize("gone", range(8))
+def test_the_oldest_body_is_found_however_many_are_gone(sqlite_url, gone):
+    async def test():
+        async with opened(sqlite_url) as store:
+            made = [await receive(store, receipt(f"p{i}")) for i in range(7)]
+            for request in made[:gone]:
+                await execute(store, "UPDATE request SET body = NULL WHERE id = $1", request)
+            expected = made[gone] if gone < len(made) else None
+            assert await store.read(prune.oldest_body) == expected
+
+    run(test())
+
+
+def test_under_the_low_disk_mark_the_oldest_bodies_go_first(sqlite_url, monkeypatch):
+    free = iter([0, 0])
+    monkeypatch.setattr(keeping, "free_disk", lambda config: next(free, 10**12))
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            for i in range(3):
+                await receive(store, receipt(f"p{i}"))
+            monkeypatch.setattr(keeping, "BODIES", 1)
+            taken = await sweep(store, sqlite_url, later=2 * HOUR).once(pause=0)
+            assert taken["request_bodies"] == 2  # and no more once there is room again
+            left = await scalar(store, "SELECT id FROM request WHERE body IS NOT NULL")
+            assert left == await scalar(store, "SELECT max(id) FROM request")
+
+    run(test())
+
+
+# --- small things -------------------------------------------------------------------------------
+
+
+def test_events_idempotency_keys_nonces_and_sessions_go_after_their_time(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await receive(store, receipt("a"))
+            old, new = now_micros() - 3 * DAY, now_micros()
+            for name, at in (("old", old), ("new", new)):
+                await execute(
+                    store,
+                    "INSERT INTO idempotency (key_id, key, body_hash, message_uuid, created_at) "
+                    "VALUES (1, $1, $2, 'x', $3)",
+                    name,
+                    b"h",
+                    at,
+                )
+                await execute(
+                    store,
+                    "INSERT INTO nonce (account_id, nonce, content, expires_at) "
+                    "VALUES (1, $1, $2, $3)",
+                    name,
+                    b"c",
+                    at + DAY,
+                )
+            first = await sweep(store, database_url).once(pause=0)
+            assert first == {"idempotency_keys": 1, "nonces": 1}
+            assert await scalar(store, "SELECT key FROM idempotency") == "new"
+            second = await sweep(store, database_url, later=8 * DAY).once(pause=0)
+            assert second["events"] == 1
+
+    run(test())
+
+
+def test_refused_calls_are_bounded_by_rows_and_by_bytes(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            for _ in range(10):
+                await execute(
+                    store,
+                    "INSERT INTO ring (id, received_at, method, path, body, status, why) "
+                    "VALUES ($1, 1, 'GET', '/', $2, 401, 'x')",
+                    store.ids.next(),
+                    bytes(100),
+                )
+            newest = await scalar(store, "SELECT max(id) FROM ring")
+            await sweep(store, database_url, ring_rows=6).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM ring") == 6
+            await sweep(store, database_url, ring_bytes=250).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM ring") == 2
+            assert await scalar(store, "SELECT max(id) FROM ring") == newest
+
+    run(test())
+
+
+def test_messages_and_receipts_are_kept_for_good_by_default(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await receive(store, receipt("a"))
+            await sweep(store, database_url, later=5000 * DAY).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM message") == 1
+            assert await scalar(store, "SELECT count(*) FROM statement") > 0
+
+    run(test())
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def test_pruned_messages_leave_their_counts_and_nothing_else(database_url):
+    async def test():
+        async with opened(database_url, smspm={"receive_only": True}) as store:
+            await send(store, "a")
+            await receive(store, receipt("a"))
+            await send(store, "b", "c")
+            await receive(store, receipt("b", "undelivered"), receipt("c"))
+            await receive(store, receipt("z", to="447400000001"), by="smspm")
+            await receive(store, receipt("nobody"))
+            before = await totals(store)
+            assert before["vonage"] == {"delivered": 1, "undelivered": 1}
+            taken = await sweep(store, database_url, later=40 * DAY, messages_days=30).once(pause=0)
+            assert (taken["messages"], taken["unmatched"], taken["requests"]) == (3, 1, 4)
+            for table in ("message", "attempt", "part", "statement", "link", "request"):
+                assert await scalar(store, f"SELECT count(*) FROM {table}") == 0, table
+            assert await totals(store) == before
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_a_message_that_is_still_waited_for_stays(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await send(store, "b")
+            await receive(store, receipt("b"))
+            await sweep(store, database_url, later=40 * DAY, messages_days=30).once(pause=0)
+            assert await scalar(store, "SELECT status FROM message") == "pending"
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_what_was_pruned_and_what_stays_add_up(database_url):
+    """A message of yesterday beside one that goes, in the same request."""
+
+    async def test():
+        async with opened(database_url) as store:
+            old = await send(store, "a")
+            await asyncio.sleep(0.002)
+            bound = now_micros()
+            await send(store, "b")
+            await receive(store, receipt("a"), receipt("b"))
+            before = await totals(store)
+            count = await store.write(
+                lambda tx: prune.messages(tx, store.accounts, store.ids, bound, bound, 10)
+            )
+            assert count == 1
+            assert await scalar(store, "SELECT count(*) FROM message WHERE id = $1", old.id) == 0
+            assert await scalar(store, "SELECT receipts FROM request") == 1
+            assert await totals(store) == before
+            assert await verify(store) == []
+            await receive(store, receipt("b", "delivered", price="0.1", currency="EUR"))
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_a_receipt_for_a_pruned_message_is_unmatched_and_creates_nothing(database_url):
+    async def test():
+        async with opened(database_url, vonage={"receive_only": True}) as store:
+            await receive(store, receipt("a", to="447400000001"))
+            assert await scalar(store, "SELECT count(*) FROM message") == 1
+            await sweep(store, database_url, later=40 * DAY, messages_days=30).once(pause=0)
+            for _ in range(2):  # the second finds the part there already
+                await receive(store, receipt("a", "undelivered", to="447400000001"))
+            assert await scalar(store, "SELECT count(*) FROM message") == 0
+            unmatched = "SELECT count(*) FROM part WHERE attempt_id IS NULL"
+            assert await scalar(store, unmatched) == 1
+            assert await verify(store) == []
+            await receive(store, receipt("b", to="447400000001"))  # another one's
+            assert await scalar(store, "SELECT count(*) FROM message") == 1
+
+    run(test())
+
+
+def test_tombstones_go_after_thirteen_months(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            now = now_micros()
+            await store.write(lambda tx: tombstones.bury(tx, now, ["a"]))
+            kept = await store.write(lambda tx: tombstones.weather(tx, now + 390 * DAY, 9))
+            gone = await store.write(lambda tx: tombstones.weather(tx, now + 430 * DAY, 9))
+            assert (kept, gone) == (0, 1)
+
+    run(test())
+
+
+# --- beside others ------------------------------------------------------------------------------
+
+
+def test_one_process_prunes_at_a_time_and_gives_the_lease_back(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await store.write(lambda tx: take_lease(tx, keeping.LEASE, "another", 60))
+            with pytest.raises(NotOurs):
+                await sweep(store, database_url).once(pause=0)
+            await execute(store, "UPDATE lease SET expires_at = 0 WHERE name = $1", keeping.LEASE)
+            await sweep(store, database_url).once(pause=0)
+            assert await store.write(lambda tx: take_lease(tx, keeping.LEASE, "another", 60))
+
+    run(test())
+
+
+def test_intake_goes_on_between_the_steps(sqlite_url, monkeypatch):
+    monkeypatch.setattr(keeping, "BODIES", 1)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            for i in range(5):
+                await receive(store, receipt(f"p{i}"))
+            steps, second = [], asyncio.Event()
+
+            def tell(what, count):
+                steps.append(what)
+                if len(steps) == 2:
+                    second.set()
+
+            old = sweep(store, sqlite_url, later=31 * DAY)
+            running = asyncio.create_task(old.once(tell, pause=0.01))
+            await second.wait()
+            await receive(store, receipt("meanwhile"))
+            assert steps.count("request_bodies") < 5
+            await running
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_free_pages_go_back_to_the_disk_in_steps(sqlite_url):
+    path = sqlite_url.removeprefix("sqlite:///")
+    with closing(connect(path, write=True)) as connection:
+        connection.execute("CREATE TABLE filler (x)")
+        connection.execute("INSERT INTO filler SELECT zeroblob(3000000)")
+        connection.execute("DELETE FROM filler")
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            assert await store.write(lambda tx: prune.vacuum(tx, 100, keep=0)) == 100
+            while await store.write(lambda tx: prune.vacuum(tx, 500, keep=10)):
+                pass
+
+    run(test())
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone()[0] == 10
+
+
+def test_ids_bound_what_is_old(sqlite_url):
+    """What is told old by its id was made before that moment."""
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            before = store.ids.next()
+            bound = now_micros() + 1000
+            assert before < floor(bound)
+
+    run(test())

@@ -1,0 +1,159 @@
+"""Messages that another program sent: made known before, after or between their receipts (D5)."""
+
+from itertools import permutations
+
+import pytest
+from story import START, TO, receipt, telling
+from support import run
+
+
+@pytest.mark.parametrize("name", ["elsewhere", "main"], ids=["receive-only", "sends too"])
+@pytest.mark.parametrize("order", permutations(range(3)))
+def test_two_parts_and_their_registration_meet_in_every_order(
+    database_url: str, name: str, order: tuple[int, ...]
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            steps = [
+                lambda: story.register(name, "A", "B", sender="Acme", reference="order-7"),
+                lambda: story.hear(name, receipt("A"), at=1),
+                lambda: story.hear(name, receipt("B", sender="Other"), at=2),
+            ]
+            for i in order:
+                await steps[i]()
+            assert await story.rows(
+                "SELECT origin, to_number, sender, country, reference, sent_at, status, final "
+                "FROM message WHERE merged_into IS NULL"
+            ) == [("registered", f"+{TO}", "Acme", "GB", "order-7", START, "delivered", True)]
+            await story.check()
+
+    run(test())
+
+
+def test_the_oldest_message_stays_and_the_others_lead_to_it(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            for part in "ABC":
+                await story.hear("elsewhere", receipt(part))
+            ids = [row[0] for row in await story.rows("SELECT uuid FROM message ORDER BY id")]
+            assert await story.register("elsewhere", "C", "A", "B") == ids[0]
+            rows = await story.rows("SELECT id, merged_into FROM message ORDER BY id")
+            oldest = rows[0][0]
+            assert [row[1] for row in rows] == [None, oldest, oldest]
+            await story.check()
+
+    run(test())
+
+
+def test_a_merge_tells_of_both_ids_and_of_the_status_afterwards(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A"))
+            await story.hear("elsewhere", receipt("B", "undelivered"))
+            stays, goes = (r[0] for r in await story.rows("SELECT uuid FROM message ORDER BY id"))
+            await story.register("elsewhere", "A", "B")
+            told = (await story.events(goes))[-1]
+            assert told["type"] == "message.merged"
+            assert (told["message_id"], told["merged_into"]) == (goes, stays)
+            assert (told["status"], told["final"]) == ("undelivered", True)
+            changed = (await story.events(stays))[-1]
+            assert changed["previous_status"] == "delivered"
+            assert changed["correction"] is True
+
+    run(test())
+
+
+def test_the_same_registration_again_changes_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A"))
+            await story.hear("elsewhere", receipt("B"))
+            uuid = await story.register("elsewhere", "A", "B")
+            before, events = await story.snapshot(), await story.rows("SELECT id FROM event")
+            assert await story.register("elsewhere", "A", "B") == uuid
+            assert await story.register("elsewhere", "B", "A") == uuid
+            assert await story.snapshot() == before
+            assert await story.rows("SELECT id FROM event") == events
+
+    run(test())
+
+
+def test_registrations_that_overlap_become_one_message_with_all_their_parts(
+    database_url: str,
+) -> None:
+    """A part that the last registration does not name goes along with its message."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            first = await story.register("elsewhere", "A", "B")
+            await story.register("elsewhere", "C", "D")
+            assert await story.register("elsewhere", "B", "C") == first
+            for part in "ABC":
+                await story.hear("elsewhere", receipt(part))
+            assert await story.status(first) == "pending"
+            await story.hear("elsewhere", receipt("D", "undelivered"))
+            assert await story.status(first) == "undelivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_message_that_merged_twice_leads_to_the_last_one_directly(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            for part in "ABC":
+                await story.hear("elsewhere", receipt(part))
+            await story.register("elsewhere", "B", "C")
+            await story.register("elsewhere", "A", "B")
+            rows = await story.rows("SELECT id, merged_into FROM message ORDER BY id")
+            assert [row[1] for row in rows] == [None, rows[0][0], rows[0][0]]
+            await story.check()
+
+    run(test())
+
+
+def test_what_we_sent_ourselves_takes_the_registered_parts_and_keeps_its_own_facts(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            assert await story.register("main", "A", sender="Forged") == uuid
+            assert await story.one("SELECT sender FROM message") == "Acme"
+            await story.hear("main", receipt("A"))
+            assert await story.status(uuid) == "delivered"
+
+    run(test())
+
+
+def test_two_messages_that_we_sent_are_never_merged(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            one, _ = await story.sent("A")
+            two, _ = await story.sent("B")
+            await story.register("main", "A", "B")
+            await story.hear("main", receipt("A"), receipt("B", "undelivered"))
+            assert (await story.status(one), await story.status(two)) == (
+                "delivered",
+                "undelivered",
+            )
+            await story.check()
+
+    run(test())
+
+
+def test_a_registration_between_the_hand_over_and_its_answer_becomes_our_message(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            await story.register("main", "A")
+            await story.answer(attempt, "A")
+            await story.hear("main", receipt("A"))
+            assert await story.status(uuid) == "delivered"
+            shown = "SELECT count(*) FROM message WHERE merged_into IS NULL"
+            assert await story.one(shown) == 1
+            await story.check()
+
+    run(test())

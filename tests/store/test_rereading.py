@@ -1,0 +1,213 @@
+"""A stored request read again: what was misread is put right, in one transaction (rule B4)."""
+
+import pytest
+from story import receipt, reference, telling
+from support import run
+
+
+def test_a_re_reading_takes_the_place_of_the_earlier_one(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A", "undelivered"))
+            told = await story.reread(request, receipt("A"))
+            assert (told.changed, told.applied) == (True, True)
+            assert (told.before, told.after) == ((("A", "undelivered"),), (("A", "delivered"),))
+            assert [(m.message_id, m.before, m.after) for m in told.messages] == [
+                (uuid, "undelivered", "delivered")
+            ]
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_status_goes_back_by_a_re_reading_alone_and_the_event_says_correction(
+    database_url: str,
+) -> None:
+    """C6."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A"))
+            await story.reread(request, receipt("A", "pending"))
+            told = (await story.events(uuid))[-1]
+            assert (told["status"], told["previous_status"], told["correction"]) == (
+                "pending", "delivered", True,
+            )  # fmt: skip
+            await story.check()
+
+    run(test())
+
+
+def test_a_dry_run_shows_the_difference_and_changes_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A", "undelivered"))
+            before = await story.snapshot()
+            told = await story.reread(request, receipt("A"), dry_run=True)
+            assert (told.changed, told.applied, len(told.messages)) == (True, False, 1)
+            assert await story.snapshot() == before
+            assert await story.status(uuid) == "undelivered"
+
+    run(test())
+
+
+def test_reading_the_same_again_changes_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.sent("A")
+            request = await story.hear("main", receipt("A"))
+            before = await story.snapshot()
+            told = await story.reread(request, receipt("A"))
+            assert (told.changed, told.applied) == (False, False)
+            assert await story.snapshot() == before
+
+    run(test())
+
+
+def test_what_was_unreadable_yesterday_lands_today(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            request = await story.receive("main")
+            told = await story.reread(request, receipt("A", reference=reference(attempt)))
+            assert told.applied
+            await story.answer(attempt, "A")
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_re_reading_finds_its_attempt_by_the_reference(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            _, attempt = await story.handing_over()
+            request = await story.receive("main")
+            await story.reread(request, receipt("A", reference=reference(attempt)))
+            assert await story.one("SELECT attempt_id FROM part") == attempt
+
+    run(test())
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("worse", ["unreadable", "fewer"])
+def test_a_worse_re_reading_needs_force(database_url: str, worse: str, force: bool) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A"), receipt("B"))
+            if worse == "fewer":
+                told = await story.reread(request, receipt("B"), force=force)
+            else:
+                told = await story.reread(request, kind="unreadable", why="no id", force=force)
+            assert told.applied == force
+            assert (told.why_not is None) == force
+            assert await story.status(uuid) == ("pending" if force else "delivered")
+            await story.check()
+
+    run(test())
+
+
+def test_a_received_message_that_loses_its_last_statement_stays_withdrawn_and_uncounted(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            request = await story.hear("elsewhere", receipt("A"))
+            told = await story.reread(request, receipt("B"))
+            assert {m.after for m in told.messages} == {"withdrawn", "delivered"}
+            rows = await story.rows("SELECT status, final, withdrawn FROM message ORDER BY id")
+            assert [tuple(map(bool, row[1:])) for row in rows] == [(False, True), (True, False)]
+            assert rows[0][0] == "pending"
+            await story.check()
+            await story.hear("elsewhere", receipt("A"))
+            assert not await story.one("SELECT count(*) FROM message WHERE withdrawn")
+            await story.check()
+
+    run(test())
+
+
+def test_a_statement_that_another_request_says_too_stays(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            first = await story.hear("main", receipt("A"), at=1)
+            await story.hear("main", receipt("A"), at=2)
+            await story.reread(first, receipt("A", "undelivered"))
+            assert await story.status(uuid) == "delivered"
+            counts = "SELECT count, received_at FROM statement WHERE status = 'delivered'"
+            assert [row[0] for row in await story.rows(counts)] == [1]
+            await story.check()
+
+    run(test())
+
+
+def test_a_request_may_be_read_again_before_it_was_folded(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.receive("main", receipt("A", "undelivered"))
+            await story.reread(request, receipt("A"))
+            assert await story.fold() == 0
+            assert await story.status(uuid) == "delivered"
+            assert await story.one("SELECT count(*) FROM link") == 1
+            await story.check()
+
+    run(test())
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_re_reading_that_is_not_applied_leaves_the_request_to_the_fold(
+    database_url: str, dry_run: bool
+) -> None:
+    """It may not take away what still waits."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A", "pending"))
+            waiting = await story.receive("main", receipt("A"), receipt("B"))
+            if dry_run:
+                await story.reread(waiting, receipt("A", "undelivered"), dry_run=True)
+            else:
+                await story.reread(request, kind="unreadable", why="no id")
+            await story.fold()
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_re_reading_of_a_request_with_a_receipt_set_aside_takes_that_away(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            request = await story.hear("main", receipt(None), receipt("B"))
+            assert await story.faults() == 1
+            told = await story.reread(request, receipt("A"), receipt("B"))
+            assert told.applied
+            assert await story.faults() == 0
+            assert (await story.retry()).landed == 0
+            assert await story.one("SELECT count(*) FROM part") == 2
+            await story.check()
+
+    run(test())
+
+
+def test_many_re_readings_end_as_the_last_one_says(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A"))
+            for status in ("undelivered", "rejected", "delivered", "undelivered"):
+                await story.reread(request, receipt("A", status))
+                assert await story.status(uuid) == status
+                await story.check()
+            assert await story.one("SELECT count(*) FROM link") == 5
+
+    run(test())
