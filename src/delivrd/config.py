@@ -1,0 +1,379 @@
+"""The settings of a hub: what there is to set, what it may be, and where each value came from.
+
+Settings stand in ``delivrd.toml``; variables of the environment override them
+(``DELIVRD_DATABASE``, ``DELIVRD_ACCOUNTS__MAIN__API_SECRET``), and a variable that ends in
+``_FILE`` names a file that holds the value. :func:`load` reads them all and refuses what is wrong,
+telling the key, where it stands and what to do.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PrivateAttr,
+    SecretStr,
+    SerializeAsAny,
+)
+
+from delivrd.providers.base import AccountSettings
+
+MIN_SECRET = 12
+"""Shorter secrets cannot be told from ordinary words, and so not be kept out of what is stored."""
+MIN_ADMIN_KEY = 24
+ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+ID_FORMATS = ("hex", "decimal", "lower", "strip-zeros")
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: which setting, where it stands, what is wrong, what to do."""
+
+    key: str
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key}: {self.what}" + (f"\n  {self.hint}" if self.hint else "")
+
+
+class ConfigError(Exception):
+    """The settings cannot be used. Its text never holds a secret's value."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Source(NamedTuple):
+    """Where a value comes from; ``name`` is the file's path or the variable's name."""
+
+    kind: Literal["default", "file", "env"]
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".rstrip()
+
+
+DEFAULT = Source("default")
+
+
+def _http_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("must be an address like https://sms.example.org")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError("must have no user name, query or fragment")
+    return value.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    value = re.sub(r"^postgres://", "postgresql://", value)
+    if not value.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}", value):
+        raise ValueError("must be a country's two letters, like GB")
+    return value.upper()
+
+
+def _admin_key(value: SecretStr) -> SecretStr:
+    length = len(value.get_secret_value())
+    if length < MIN_ADMIN_KEY:
+        raise ValueError(f"must have at least {MIN_ADMIN_KEY} characters, and has {length}")
+    return value
+
+
+class Section(BaseModel):
+    """A table of settings; unknown keys are refused, values cannot be changed afterwards."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+
+class Limits(Section):
+    max_body: ByteSize = Field(
+        default=ByteSize(4 * 1024**2), gt=0, description="Largest body of a webhook call."
+    )
+    body_budget: ByteSize = Field(
+        default=ByteSize(64 * 1024**2), gt=0, description="All bodies in flight together."
+    )
+    receive_seconds: PositiveFloat = Field(
+        default=10.0, description="Time within which a call must have come in whole."
+    )
+    connections_per_source: PositiveInt = Field(
+        default=1000, description="Connections of one address at once; no limit on loopback."
+    )
+
+
+class Privacy(Section):
+    text: Literal["preview", "full", "none"] = Field(
+        default="preview",
+        description="What is kept of a text once no attempt can need it: 50 characters, all, none.",
+    )
+
+
+class Retention(Section):
+    request_bodies_days: PositiveInt = Field(default=30, description="Bodies of webhook calls.")
+    messages_days: PositiveInt | None = Field(
+        default=None, description="Messages with their receipts; default for good."
+    )
+    events_days: PositiveInt = Field(default=7, description="Events, for resuming a stream.")
+    idempotency_hours: PositiveInt = Field(default=48, description="Idempotency keys.")
+    ring_rows: PositiveInt = Field(default=10_000, description="Refused calls kept, at most.")
+    ring_bytes: ByteSize = Field(
+        default=ByteSize(64 * 1024**2), gt=0, description="Refused calls kept, in bytes."
+    )
+    low_disk_mb: NonNegativeInt = Field(
+        default=512, description="With less free disk (MB), old bodies are dropped first."
+    )
+
+
+class Sending(Section):
+    concurrency: PositiveInt = Field(default=32, description="Hand-overs under way at once.")
+    rate: dict[str, PositiveFloat] = Field(
+        default_factory=dict, description="Most messages per second, by account; default no limit."
+    )
+    grace_seconds: NonNegativeInt = Field(
+        default=6 * 3600, description="Wait after the validity before a message is `unknown`."
+    )
+
+
+class Relay(Section):
+    secret: SecretStr | None = Field(
+        default=None, description="Signs the calls of a message's `callback_url`."
+    )
+    allow_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Private networks (CIDR) that endpoints may lie in."
+    )
+    allow_http: bool = Field(default=False, description="Endpoints may be called without TLS.")
+
+
+class Config(Section):
+    """All settings of a hub."""
+
+    FILE: ClassVar[str] = "delivrd.toml"
+
+    database: Annotated[str, AfterValidator(_database_url)] = Field(
+        default="sqlite:///delivrd.db", description="sqlite:///PATH or postgresql://…"
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8025, ge=0, le=65535, description="Port to listen on.")
+    public_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        default=None, description="Address that gateways call; signatures are checked against it."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Proxies (CIDR) whose forwarding headers are believed."
+    )
+    admin_key: Annotated[SecretStr, AfterValidator(_admin_key)] | None = Field(
+        default=None, description=f"A key of all rights, {MIN_ADMIN_KEY} characters or more."
+    )
+    default_region: Annotated[str, AfterValidator(_region)] | None = Field(
+        default=None, description="Country of numbers written without a country code."
+    )
+    limits: Limits = Limits()
+    privacy: Privacy = Privacy()
+    retention: Retention = Retention()
+    sending: Sending = Sending()
+    relay: Relay = Relay()
+    accounts: dict[str, SerializeAsAny[AccountSettings]] = Field(default_factory=dict)
+
+    _sources: Mapping[str, Source] = PrivateAttr(default_factory=dict)
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Dotted path of each setting -> where its value comes from."""
+        return {path: self._sources.get(path, DEFAULT) for path, _ in settings(self)}
+
+    @property
+    def local(self) -> bool:
+        """Whether nobody but this machine can reach the hub."""
+        return is_loopback(self.host) and self.public_url is None
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """The settings of ``path`` (else DELIVRD_CONFIG, else ./delivrd.toml), and of the environment.
+
+    Only the default file may be missing.
+
+    Raises:
+        ConfigError: with every problem that was found.
+    """
+    from delivrd.config_reader import read
+
+    config, tree = read(path, environ)
+    config._sources = tree.sources()
+    problems = [tree.placed(problem) for problem in check(config)]
+    if problems:
+        raise ConfigError(*problems)
+    return config
+
+
+def settings(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each setting's dotted path and value, tables walked through."""
+    for name in type(model).model_fields:
+        value, path = getattr(model, name), f"{prefix}{name}"
+        if isinstance(value, BaseModel):
+            yield from settings(value, f"{path}.")
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                if isinstance(item, BaseModel):
+                    yield from settings(item, f"{path}.{key}.")
+                else:
+                    yield f"{path}.{key}", item
+        else:
+            yield path, value
+
+
+def secrets(config: Config) -> dict[str, str]:
+    """Each secret's dotted path (a list's items numbered from 0) and value, to be kept hidden.
+
+    Basic authentication counts twice, whole and its password; so does the database's password,
+    where it is long enough to be told from an ordinary word.
+    """
+    found = {}
+    for path, value in settings(config):
+        many = isinstance(value, tuple)
+        for position, secret in enumerate(value if many else (value,)):
+            if isinstance(secret, SecretStr):
+                found[f"{path}.{position}" if many else path] = secret.get_secret_value()
+    for path in [path for path in found if path.endswith(".basic_auth")]:
+        found[f"{path}.password"] = found[path].partition(":")[2]
+    password = unquote(urlsplit(config.database).password or "")
+    if len(password) >= MIN_SECRET:
+        found["database.password"] = password
+    return found
+
+
+def hide_password(url: str) -> str:
+    """A database's address that can be shown."""
+    return re.sub(r"(?<=://)([^:/@]*):[^/]*@", r"\1:***@", url)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to this host can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proofs(account: AccountSettings) -> list[str]:
+    """The settings by which a call on this account's webhook proves where it comes from."""
+    common = ("webhook_secret", "basic_auth", "allow_from", "signature_secret")
+    return [name for name in common if getattr(account, name, None)]
+
+
+def exposure(config: Config) -> list[Problem]:
+    """The accounts that would believe anybody who can reach this hub (rule H2).
+
+    On loopback without a public address there are none; `open = true` is the operator's own word.
+    """
+    if config.local:
+        return []
+    return [
+        Problem(
+            f"accounts.{name}",
+            _where_open(config),
+            "anybody could forge its receipts: nothing proves where a call comes from",
+            "Set its signature_secret (where the gateway signs), webhook_secret, basic_auth or "
+            "allow_from; or say open = true.",
+        )
+        for name, account in config.accounts.items()
+        if not account.open and not proofs(account)
+    ]
+
+
+def _where_open(config: Config) -> str:
+    return f"public_url {config.public_url}" if config.public_url else f"host {config.host}"
+
+
+def check(config: Config) -> Iterator[Problem]:
+    """What one value alone cannot tell."""
+    for path, value in secrets(config).items():
+        if len(value) < MIN_SECRET:
+            yield Problem(
+                path,
+                "settings",
+                f"a secret must have at least {MIN_SECRET} characters, and this has {len(value)}",
+                "A shorter one could not be kept out of stored requests and logs; make a longer "
+                "one (where the gateway gave it: in the gateway's own settings).",
+            )
+    for name, account in config.accounts.items():
+        yield from _check_account(config, name, account)
+    for name in config.sending.rate:
+        if name not in config.accounts:
+            yield _unknown_account(config, f"sending.rate.{name}", name)
+
+
+def _check_account(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:
+    prefix = f"accounts.{name}"
+    if not ACCOUNT_NAME.fullmatch(name):
+        yield Problem(
+            prefix, "settings", "not a name for an account", "Use a-z, 0-9, - and _, as in main-2."
+        )
+    if account.basic_auth and ":" not in account.basic_auth.get_secret_value():
+        yield Problem(f"{prefix}.basic_auth", "settings", 'must be "user:password"')
+    for network in account.allow_from:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            yield Problem(f"{prefix}.allow_from", "settings", str(error), "Write 192.0.2.0/24.")
+    if account.id_format is not None and account.id_format not in ID_FORMATS:
+        choices = ", ".join(ID_FORMATS)
+        yield Problem(f"{prefix}.id_format", "settings", f"must be one of {choices}")
+    yield from _check_zone(prefix, account.time_zone)
+    yield from _check_ids_with(config, name, account)
+
+
+def _check_zone(prefix: str, zone: str | None) -> Iterator[Problem]:
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ValueError, OSError, KeyError):
+        yield Problem(
+            f"{prefix}.time_zone", "settings", f"no time zone {zone!r}", "Write Europe/Vienna."
+        )
+
+
+def _check_ids_with(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:
+    other = account.ids_with
+    if other is None:
+        return
+    key = f"accounts.{name}.ids_with"
+    if other == name:
+        yield Problem(key, "settings", "names its own account", "Name the other one, or remove it.")
+    elif other not in config.accounts:
+        yield _unknown_account(config, key, other)
+    elif config.accounts[other].provider != account.provider:
+        yield Problem(
+            key,
+            "settings",
+            f"{other} uses {config.accounts[other].provider}, not {account.provider}",
+            "Ids are shared by accounts of one login at one gateway only.",
+        )
+
+
+def _unknown_account(config: Config, key: str, name: str) -> Problem:
+    from delivrd.config_reader import nearest
+
+    hint = nearest(name, config.accounts) or f"Accounts: {', '.join(config.accounts) or 'none'}."
+    return Problem(key, "settings", f"there is no account {name}", hint)

@@ -1,0 +1,362 @@
+"""How `delivrd.toml` and the environment become a :class:`delivrd.config.Config`.
+
+The file gives a tree of plain values; variables are laid over it; then every table is checked by
+its model, and what pydantic finds wrong is told in the words of the one who wrote the file.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from delivrd.config import Config, ConfigError, Problem, Source
+from delivrd.providers import UnknownProvider
+from delivrd.providers import provider as find_provider
+from delivrd.providers.base import AccountSettings
+
+PREFIX = "DELIVRD_"
+NOT_SETTINGS = ("DELIVRD_CONFIG", "DELIVRD_URL", "DELIVRD_KEY", "DELIVRD_KEY_FILE")
+"""Variables that are read elsewhere: where the settings are, and the command line's client."""
+INJECTED = re.compile(r"DELIVRD_(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP).*)$")
+"""What Kubernetes sets in every pod beside a service named `delivrd`."""
+
+Path_ = tuple[str, ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+class Origin(NamedTuple):
+    """Where a value stands: its source, and how a person would name the place."""
+
+    source: Source
+    place: str
+
+
+class Tree:
+    """Plain values by path, each with its origin."""
+
+    def __init__(self, values: dict[str, Any], file: str, text: str) -> None:
+        self.values = values
+        self.file = file
+        self.origins: dict[Path_, Origin] = {}
+        for path in _paths(values):
+            place = _line(text, file, path)
+            self.origins[path] = Origin(Source("file", file), place)
+
+    def put(self, path: Path_, value: str, variable: str) -> None:
+        table = self.values
+        for position, part in enumerate(path[:-1]):
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                key = ".".join(path[: position + 1])
+                raise ConfigError(Problem(variable, "environment", f"{key} is not a table"))
+        table[path[-1]] = value
+        self.origins[path] = Origin(Source("env", variable), "environment")
+
+    def origin(self, path: Path_) -> Origin:
+        """That of the value at the path, or of the nearest thing around it."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.origins:
+                return self.origins[path[:end]]
+        inside = (o for p, o in self.origins.items() if p[: len(path)] == path)
+        return next(inside, Origin(Source("file", self.file), self.file))
+
+    def sources(self) -> dict[str, Source]:
+        return {".".join(path): origin.source for path, origin in self.origins.items()}
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with the place of its setting, and the variable's name for its key."""
+        origin = self.origin(tuple(problem.key.split(".")))
+        key = origin.source.name if origin.source.kind == "env" else problem.key
+        return problem._replace(key=key, where=origin.place)
+
+
+def read(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, Tree]:
+    """The settings, each value checked by itself, and where each of them stands.
+
+    Raises:
+        ConfigError: with every problem that was found.
+    """
+    tree = _read_file(path, environ)
+    _overlay(tree, environ)
+    problems: list[Problem] = []
+    accounts = _accounts(tree, problems)
+    config = _build(Config, {**tree.values, "accounts": accounts}, (), tree, problems)
+    if problems or config is None:
+        raise ConfigError(*problems)
+    return config, tree
+
+
+def _read_file(path: Path | None, environ: Mapping[str, str]) -> Tree:
+    named = path or environ.get("DELIVRD_CONFIG")
+    file = Path(named or Config.FILE)
+    try:
+        text = file.read_text(encoding="utf-8")
+        return Tree(tomllib.loads(text), str(file), text)
+    except FileNotFoundError:
+        if named is None:
+            return Tree({}, str(file), "")
+        raise ConfigError(
+            Problem("--config", str(file), "no such file", "Write one by `delivrd init`.")
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).removesuffix(")").partition(" (at ")
+        hint = "Texts stand in quotes, tables in [brackets]."
+        raise ConfigError(Problem("TOML", f"{file}, {where}", what, hint)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            Problem("--config", str(file), f"cannot be read: {_why_unreadable(error)}")
+        ) from None
+
+
+def _why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or "no access") if isinstance(error, OSError) else "it is not UTF-8"
+
+
+# The environment
+
+
+def _overlay(tree: Tree, environ: Mapping[str, str]) -> None:
+    variables = {k: v for k, v in environ.items() if k.startswith(PREFIX) and _is_setting(k, v)}
+    # The provider first: only it tells which of an account's variables end in _FILE by name.
+    for variable in sorted(variables, key=lambda name: (not name.endswith("__PROVIDER"), name)):
+        value = variables[variable]
+        path = _path(tree, variable)
+        if path[-1].endswith("_file") and not _has_field(tree, path):
+            plain = variable.removesuffix("_FILE")
+            if plain in variables:
+                raise ConfigError(
+                    Problem(variable, "environment", f"{plain} is set too", "Set one of the two.")
+                )
+            path = (*path[:-1], path[-1].removesuffix("_file"))
+            if _has_field(tree, path):
+                value = _content(variable, value)
+            else:
+                path = _path(tree, variable)
+        tree.put(path, value, variable)
+
+
+def _is_setting(variable: str, value: str) -> bool:
+    if variable in NOT_SETTINGS or INJECTED.match(variable):
+        return False
+    return not (variable == "DELIVRD_PORT" and "://" in value)
+
+
+def _path(tree: Tree, variable: str) -> Path_:
+    path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+    names = _table(tree.values.get("accounts"))
+    if len(path) > 1 and path[0] in ("accounts", "sending"):
+        at = 1 if path[0] == "accounts" else 2
+        for name in names:
+            # A variable's name has no dash: MY_SHOP may mean the account my-shop.
+            if path[at : at + 1] == (name.replace("-", "_"),):
+                return (*path[:at], name, *path[at + 1 :])
+    return path
+
+
+def _content(variable: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"{file} cannot be read: {_why_unreadable(error)}"
+        raise ConfigError(Problem(variable, "environment", what)) from None
+
+
+# Tables and their models
+
+
+def _accounts(tree: Tree, problems: list[Problem]) -> dict[str, AccountSettings]:
+    tables = tree.values.get("accounts", {})
+    accounts = {}
+    for name, table in _table(tables).items():
+        model = _account_model(tree, name, table, problems)
+        if model is not None:
+            settings = _build(model, table, ("accounts", name), tree, problems)
+            if settings is not None:
+                accounts[name] = settings
+    if not isinstance(tables, dict):
+        place = tree.origin(("accounts",)).place
+        problems.append(Problem("accounts", place, "must be tables", "Write [accounts.main]."))
+    return accounts
+
+
+def _account_model(
+    tree: Tree, name: str, table: Any, problems: list[Problem]
+) -> type[AccountSettings] | None:
+    path = ("accounts", name)
+    place = tree.origin(path).place
+    if not isinstance(table, dict):
+        key = ".".join(path)
+        problems.append(Problem(key, place, "must be a table", f"Write [accounts.{name}]."))
+        return None
+    provider = table.get("provider")
+    if not isinstance(provider, str):
+        problems.append(_missing(tree, (*path, "provider"), AccountSettings))
+        return None
+    try:
+        return find_provider(provider).Settings
+    except UnknownProvider as error:
+        problem = Problem(f"accounts.{name}.provider", "", f"no provider {provider!r}", error.hint)
+        problems.append(tree.placed(problem))
+        return None
+
+
+def _build(
+    model: type[M], table: dict[str, Any], path: Path_, tree: Tree, problems: list[Problem]
+) -> M | None:
+    try:
+        return model.model_validate(_shape(model, table))
+    except ValidationError as error:
+        # Not chained: pydantic's own text and the raw values must not reach a log.
+        problems += [_explain(model, path, detail, tree) for detail in error.errors()]
+        return None
+
+
+def _shape(model: type[BaseModel], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with one text made a list where the setting is a list."""
+    shaped = dict(table)
+    for name, field in model.model_fields.items():
+        value, annotation = shaped.get(name), field.annotation
+        if isinstance(value, str) and get_origin(annotation) is tuple:
+            shaped[name] = _items(value, secret=get_args(annotation)[0] is SecretStr)
+        elif isinstance(value, dict) and (inner := _section(annotation)):
+            shaped[name] = _shape(inner, value)
+    return shaped
+
+
+def _items(text: str, *, secret: bool) -> list[Any]:
+    """A list written as one text: JSON, or one a line, or (no secrets) with commas between."""
+    if text.lstrip().startswith("["):
+        try:
+            items = json.loads(text)
+            return items if isinstance(items, list) else [items]
+        except ValueError:
+            pass
+    separator = r"\s*\n\s*" if secret else r"\s*[,\n]\s*"
+    return [item for item in re.split(separator, text.strip()) if item]
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_model else None
+
+
+def _model_at(tree: Tree, path: Path_) -> type[BaseModel] | None:
+    """The model of the table that holds the setting of that path."""
+    if len(path) == 1:
+        return Config
+    if path[0] == "accounts" and len(path) == 3:
+        table = _table(_table(tree.values.get("accounts")).get(path[1]))
+        try:
+            return find_provider(str(table.get("provider"))).Settings
+        except UnknownProvider:
+            return AccountSettings
+    field = Config.model_fields.get(path[0])
+    return _section(field.annotation) if field and len(path) == 2 else None
+
+
+def _has_field(tree: Tree, path: Path_) -> bool:
+    model = _model_at(tree, path)
+    return model is not None and path[-1] in model.model_fields
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _paths(table: Mapping[str, Any], path: Path_ = ()) -> Iterator[Path_]:
+    for key, value in table.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from _paths(value, (*path, key))
+
+
+def _line(text: str, file: str, path: Path_) -> str:
+    """The place of a key: "delivrd.toml, line 7", or the file alone where it is not clear."""
+    table: Path_ = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if header:
+            table = _keys(header[1])
+        if (header and table == path) or (key and (*table, *_keys(key[1])) == path):
+            return f"{file}, line {number}"
+    return file
+
+
+def _keys(dotted: str) -> Path_:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+# Words for what is wrong
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ "Did you mean …?" for a name that is close to a known one, else nothing."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def _explain(model: type[BaseModel], prefix: Path_, error: ErrorDetails, tree: Tree) -> Problem:
+    path = (*prefix, *(str(part) for part in error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return _unknown(tree, path)
+    if error["type"] == "missing":
+        return _missing(tree, path, model)
+    what = error["msg"].removeprefix("Value error, ")
+    return tree.placed(Problem(".".join(path), "", what[:1].lower() + what[1:]))
+
+
+def _unknown(tree: Tree, path: Path_) -> Problem:
+    origin = tree.origin(path)
+    from_env = origin.source.kind == "env"
+    model = _model_at(tree, path)
+    siblings = [(*path[:-1], name) for name in model.model_fields] if model else []
+    close = _nearest_path(path, siblings) or _nearest_path(path, _all_paths(tree))
+    write = _variable if from_env else ".".join
+    hint = f"Did you mean {write(close)}?" if close else "Remove it, or see `delivrd config show`."
+    key = origin.source.name if from_env else ".".join(path)
+    return Problem(key, origin.place, "there is no such setting", hint)
+
+
+def _nearest_path(path: Path_, candidates: Iterable[Path_]) -> Path_ | None:
+    """By the last name alone (it stands in the wrong table), or else by the whole path."""
+    by_last = {candidate[-1]: candidate for candidate in candidates}
+    close = difflib.get_close_matches(path[-1].lower(), by_last, n=1, cutoff=0.6)
+    if close:
+        return by_last[close[0]]
+    by_path = {"_".join(candidate): candidate for candidate in by_last.values()}
+    close = difflib.get_close_matches("_".join(path), by_path, n=1, cutoff=0.8)
+    return by_path[close[0]] if close else None
+
+
+def _all_paths(tree: Tree) -> Iterator[Path_]:
+    for name, field in Config.model_fields.items():
+        section = _section(field.annotation)
+        for inner in section.model_fields if section else ():
+            yield (name, inner)
+        yield (name,)
+    for account in _table(tree.values.get("accounts")):
+        model = _model_at(tree, ("accounts", account, "provider"))
+        for inner in model.model_fields if model else ():
+            yield ("accounts", account, inner)
+
+
+def _missing(tree: Tree, path: Path_, model: type[BaseModel]) -> Problem:
+    field = model.model_fields[path[-1]]
+    variable = _variable(path)
+    secret = "SecretStr" in str(field.annotation)
+    hint = f"Write it under [{'.'.join(path[:-1])}] in {tree.file}, or set {variable}"
+    hint += f" (or {variable}_FILE)." if secret else "."
+    if path[-1] in getattr(model, "NEEDED_TO_SEND", ()):
+        hint += " If other programs send through this account: receive_only = true."
+    return Problem(".".join(path), tree.origin(path[:-1]).place, "is missing", hint)
+
+
+def _variable(path: Path_) -> str:
+    return PREFIX + "__".join(path).upper().replace("-", "_")
