@@ -1,0 +1,1 @@
+"""Receiving: webhooks are authenticated, read, appended and answered; then the fold follows."""

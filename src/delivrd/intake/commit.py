@@ -1,0 +1,131 @@
+"""The group commit: concurrent requests share one sync to disk (rules A2 and A7).
+
+While one batch is written, the next one forms; in quiet times nothing waits for company. When the
+store fails, the batch stays and is tried again; whoever waits gives up after as long as its gateway
+allows.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+from delivrd.intake.folder import Folder
+from delivrd.store.append import Entry, append, is_appended
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.fold import Work
+
+MAX_BATCH = 1000
+MAX_WAITING = 20_000
+WATCH_SECONDS = 0.25
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class Refused(Exception):
+    """The request was seen before with other content (rule B3)."""
+
+
+class _Waiting(NamedTuple):
+    """An entry, who waits for it, and until when (by the loop's clock)."""
+
+    entry: Entry
+    written: "asyncio.Future[None]"
+    until: float
+
+
+class GroupCommit:
+    """Appends entries to the store in shared commits."""
+
+    def __init__(self, store: Store, folder: Folder) -> None:
+        self._store, self._folder = store, folder
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[_Waiting] = []
+        self._written: list[_Waiting] = []  # the batch that is being written
+        self._wake = asyncio.Event()
+        self.batches = 0
+        self.appended = 0
+
+    async def append(self, entry: Entry, patience: float) -> None:
+        """Returns once the entry is on disk.
+
+        Raises:
+            Refused: its nonce was seen before with other content.
+            StoreUnavailable: it could not be written within ``patience`` seconds.
+        """
+        if len(self._waiting) >= MAX_WAITING:
+            raise StoreUnavailable("too many requests wait for the store")
+        written = self._loop.create_future()
+        self._waiting.append(_Waiting(entry, written, self._loop.time() + patience))
+        self._wake.set()
+        await written
+
+    async def run(self) -> None:
+        """Writes batch after batch, until cancelled."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            await self._write_forever()
+        finally:
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        """Lets those give up who waited as long as their gateway allows."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = self._loop.time()
+            for waiting in (*self._written, *self._waiting):
+                if waiting.until < now and not waiting.written.done():
+                    waiting.written.set_exception(StoreUnavailable("the store took too long"))
+
+    async def _write_forever(self) -> None:
+        failures = 0
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await asyncio.sleep(0)  # who is ready now comes along
+                await self._folder.breathe()
+                batch = [w for w in self._waiting[:MAX_BATCH] if not w.written.done()]
+                del self._waiting[:MAX_BATCH]
+                self._written = batch
+                try:
+                    await self._write(batch)
+                    failures = 0
+                except StoreUnavailable:
+                    self._waiting[:0] = batch
+                    await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                    failures += 1
+
+    async def _write(self, batch: "list[_Waiting]") -> None:
+        if not batch:
+            return
+        entries = [waiting.entry for waiting in batch]
+        own = self._folder.idle
+        ids = self._store.ids
+        try:
+            refused = await self._store.write(lambda tx: append(tx, ids, entries, own=own))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            await self._alone(batch, error)
+            return
+        self.batches += 1
+        self.appended += len(entries)
+        for entry, written, _ in batch:
+            if not written.done():
+                written.set_exception(Refused()) if entry.id in refused else written.set_result(
+                    None
+                )
+        self._folder.offer([_work(e) for e in entries if e.id not in refused], own=own)
+
+    async def _alone(self, batch: "list[_Waiting]", error: Exception) -> None:
+        """A batch that the store refuses for its data is written one by one: one fails alone."""
+        if len(batch) > 1:
+            for one in batch:
+                await self._write([one])
+            return
+        entry, written, _ = batch[0]
+        stands = await self._store.read(lambda tx: is_appended(tx, entry.id))
+        if not written.done():  # where it stands, its commit was confirmed to nobody
+            written.set_result(None) if stands else written.set_exception(error)
+
+
+def _work(entry: Entry) -> Work:
+    return Work(entry.id, 0, entry.account_id, entry.received_at, entry.reading.receipts)

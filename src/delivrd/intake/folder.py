@@ -1,0 +1,230 @@
+"""The folder: takes what was appended and folds it, slice by slice (rules A4, A5, A8)."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from delivrd.intake.load import Load
+from delivrd.store import fold
+from delivrd.store.base import Store, StoreUnavailable, event_or_time
+from delivrd.store.fold import Work
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
+
+ROOM = 10_000
+"""Receipts that wait in memory; what comes on top waits in the store alone."""
+
+MAX_SLICE = 1000
+POLL_SECONDS = 1.0
+BRAKE_SECONDS = 60.0
+"""A backlog of this age slows intake to the fold's rate."""
+
+LEAST_SHARE = 0.05
+"""The share of the time that the fold takes while intake is overrun and the backlog young."""
+
+HOUR = 3600.0
+
+
+class Folder:
+    """Folds the appended readings of this process, and those that nobody else folds.
+
+    What it folds next is marked as its own in the store before, so that what a process died over
+    is known afterwards.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], int] = now_micros) -> None:
+        self._store, self._clock = store, clock
+        self._queue: deque[Work] = deque()  # in memory, and not marked yet
+        self._queued = 0  # receipts in it
+        self._marked: list[Work] = []  # ours, to be folded next
+        self._more = True  # the store may hold rows that are not in memory
+        self._wake = asyncio.Event()
+        self._slice_done = asyncio.Event()
+        self._limit = 50  # receipts a slice; adapts to the time they take
+        self._load = Load()
+        self.folded = 0
+        self.slices = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether what is appended now is folded next, and may be marked at once."""
+        return not (self._queue or self._marked or self._more)
+
+    def offer(self, works: Sequence[Work], *, own: bool) -> None:
+        """Takes over what was just appended; ``own`` says that it was marked for this process."""
+        self._load.taken_in(len(works))
+        works = [work for work in works if work.receipts]
+        if own:
+            self._marked += works
+        elif self._more or self._queued > ROOM:
+            self._more = True
+        else:
+            self._queue.extend(works)
+            self._queued += sum(len(work.receipts) for work in works)
+        self._wake.set()
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which the oldest receipt that this process knows of has been waiting."""
+        oldest = self._marked[0] if self._marked else self._queue[0] if self._queue else None
+        return (self._clock() - oldest.received_at) / 1e6 if oldest else 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Receipts that wait in this process's memory."""
+        return self._queued + sum(len(work.receipts) - work.done for work in self._marked)
+
+    async def breathe(self) -> None:
+        """Slows intake to the fold's rate once the backlog is a minute old (rule A5)."""
+        if self.lag > BRAKE_SECONDS:
+            self._slice_done.clear()
+            await self._slice_done.wait()
+
+    async def drain(self, seconds: float) -> None:
+        """Lets the fold catch up; what is left after ``seconds`` is folded after the next start."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._queue or self._marked:
+                    self._slice_done.clear()
+                    await self._slice_done.wait()
+
+    async def run(self) -> None:
+        """Folds until cancelled; what is left is durable and folded by whoever comes next."""
+        retry_at = 0.0
+        while True:
+            if time.monotonic() > retry_at:
+                retry_at = time.monotonic() + HOUR
+                await self._persist(self._retry_set_aside)
+            if not self._marked:
+                await self._next_works()
+            if self._marked:
+                began = time.monotonic()
+                await self._persist(self._fold_slice)
+                await self._give_way(time.monotonic() - began)
+
+    async def _next_works(self) -> None:
+        if self._queue:
+            await self._persist(self._mark_only)
+            return
+        if not self._more:
+            self._wake.clear()
+            if not await event_or_time(self._wake, POLL_SECONDS):
+                self._more = True  # another process may have died, or left its rows to us
+        if self._more and not self._queue and not self._marked:
+            await self._persist(self._claim)
+
+    async def _give_way(self, spent: float) -> None:
+        """Leaves the time to intake while that is overrun, the less the older the backlog is.
+
+        On a store whose jobs do not hold the event loop, both go on at the same time anyway.
+        """
+        if self._store.holds_loop and self._load.crowded:
+            share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
+            await asyncio.sleep(spent * (1 / share - 1))
+
+    async def _claim(self) -> None:
+        self._marked = await self._store.write(
+            lambda tx: fold.claim(tx, self._clock(), self._limit), background=True
+        )
+        self._more = bool(self._marked)
+
+    async def _mark_only(self) -> None:
+        works = self._next_slice()
+        ours = await self._store.write(
+            lambda tx: fold.mark(tx, self._clock(), works), background=True
+        )
+        self._take(works, ours)
+
+    async def _persist(self, step: Callable[[], Any]) -> None:
+        """Runs a step; while the store fails, again, with growing pauses. Nothing is set aside."""
+        pause = 0.05
+        while True:
+            try:
+                await step()
+                return
+            except StoreUnavailable as error:
+                log.warning("the fold waits for the store", error=str(error))
+            except Exception:
+                log.exception("the fold failed; it tries again")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _fold_slice(self) -> None:
+        """Folds what is marked, and marks what comes next, in one transaction."""
+        works, store = self._marked, self._store
+        if works[0].deaths >= 2:
+            why = "the process died twice while folding it"
+            await store.write(
+                lambda tx: fold.set_aside_work(tx, store.ids, self._clock(), works[0], why)
+            )
+            self._finish(works, len(works[0].receipts))
+            return
+        limit, following = self._limit, self._next_slice()
+        began = spent = worked = 0.0
+
+        async def job(tx: Tx) -> set[int]:
+            nonlocal began, spent, worked
+            began, cpu_began = time.perf_counter(), time.thread_time()
+            await fold.fold_slice(tx, store.accounts, store.ids, self._clock(), works, limit)
+            spent, worked = time.perf_counter() - began, time.thread_time() - cpu_began
+            return await fold.mark(tx, self._clock(), following) if following else set()
+
+        ours = await store.write(job, background=True)
+        folded = self._finish(works, limit)
+        self._load.folded(folded, time.perf_counter() - began, worked)
+        self._adapt(folded, spent)
+        self._take(following, ours)
+
+    def _next_slice(self) -> list[Work]:
+        """The first works in memory that fit a slice together, or one that does not fit."""
+        works: list[Work] = []
+        total = 0
+        for work in self._queue:
+            total += len(work.receipts)
+            if works and total > self._limit:
+                break
+            works.append(work)
+        return works
+
+    def _take(self, works: list[Work], ours: set[int]) -> None:
+        """Moves works that were marked from the queue; those of others are dropped from it."""
+        for work in works:
+            self._queue.popleft()
+            self._queued -= len(work.receipts)
+            if work.request_id in ours:
+                self._marked.append(work)
+
+    def _finish(self, works: list[Work], limit: int) -> int:
+        """Takes off what was folded; of a long work, what is left comes first."""
+        left = [w._replace(done=w.done + limit) for w in works if len(w.receipts) - w.done > limit]
+        folded = sum(min(len(work.receipts) - work.done, limit) for work in works)
+        self._marked = left + self._marked[len(works) :]
+        self.folded += folded
+        self.slices += 1
+        self._slice_done.set()
+        return folded
+
+    def _adapt(self, folded: int, spent: float) -> None:
+        """Moves the slice's size towards what fits its time."""
+        if spent > 0 and folded:
+            fits = int(self._store.slice_seconds / (spent / folded))
+            self._limit = max(1, min(MAX_SLICE, (self._limit + fits) // 2))
+
+    async def _retry_set_aside(self) -> None:
+        store, landed, after = self._store, 0, 0
+
+        async def job(tx: Tx) -> fold.Retried:
+            now = self._clock()
+            return await fold.retry_set_aside(tx, store.accounts, store.ids, now, after=after)
+
+        while (retried := await store.write(job, background=True)).last is not None:
+            landed, after = landed + retried.landed, retried.last
+        if landed:
+            log.info("receipts that had been set aside landed", count=landed)

@@ -1,0 +1,104 @@
+"""The HTTP protocol with limits that a server on the open network needs (rule H3).
+
+uvicorn bounds neither the time in which a request's head must have come, nor its size, nor the
+connections of one source; a client that sends a byte a second could hold a connection for ever.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from delivrd.config import Limits
+from delivrd.intake.source import is_loopback
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's head: its line and its headers."""
+
+SWEEP_SECONDS = 1.0
+GRACE_SECONDS = 2.0
+"""Over the deadline of the application, which gives the better answer where it can."""
+
+
+def limited(limits: Limits) -> type[HttpToolsProtocol]:
+    """A protocol class that keeps to these limits, counting over all its connections."""
+
+    return type("Limited", (LimitedProtocol,), {"limits": limits, "sources": Counter()})
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    limits: ClassVar[Limits]
+    sources: ClassVar[Counter[str]]
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._peer = ""
+        self._head = 0
+        self._in_head = True
+        self._since: float | None = None  # when the request under way began to come in
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+        self.sources[self._peer] += 1
+        crowded = self.sources[self._peer] > self.limits.connections_per_source
+        if crowded and self._peer and not is_loopback(self._peer):
+            transport.close()
+        self._since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.sources[self._peer] -= 1
+        if not self.sources[self._peer]:
+            del self.sources[self._peer]
+        self._since = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._in_head and self._head > MAX_HEAD:
+            self._refuse(b"431 Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        if self._since is None:
+            self._since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._since = None
+        super().on_message_complete()
+
+    def check_deadline(self, now: float) -> None:
+        """Ends the connection when a request has been coming in for too long."""
+        if self._since is not None and now - self._since > self.limits.receive_seconds:
+            self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            self.transport.write(head % status)
+        self.transport.close()
+
+
+async def keep_deadlines(connections: Collection[object]) -> None:
+    """Looks after the deadlines of a server's connections once a second, until cancelled.
+
+    (A timer for each request would cost as much as parsing it.)
+    """
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(connections):
+            if isinstance(connection, LimitedProtocol):
+                connection.check_deadline(now - GRACE_SECONDS)

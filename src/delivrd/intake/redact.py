@@ -1,0 +1,95 @@
+"""What may not be kept: secrets become ``{secret:SETTING}``, the echo of a text is cut (B1, H5)."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from pydantic import SecretStr
+
+from delivrd.store.accounts import Account
+
+PREVIEW = 50
+"""Characters of a text that are kept by default."""
+
+_LIMIT = {"preview": PREVIEW, "none": 0}
+
+
+class Redactor:
+    """Cleans the requests of an account, or of nobody knows which, before they are kept."""
+
+    def __init__(self, accounts: Iterable[Account], privacy: str) -> None:
+        accounts = tuple(accounts)
+        self._needles = [
+            (needle, re.compile(_AS_VALUE % re.escape(needle)), b"{secret:%s}" % name.encode())
+            for account in accounts
+            for name, value in account_secrets(account)
+            for needle in {v.encode() for v in (value, quote(value, safe=""), quote_plus(value))}
+        ]
+        limit = _LIMIT.get(privacy)
+        self._texts = [] if limit is None else [
+            _Echo(field.encode(), limit)
+            for field in sorted({f for account in accounts for f in account.provider.text_fields})
+        ]  # fmt: skip
+
+    def value(self, raw: bytes) -> bytes:
+        """The bytes of a query, a header block or a body, fit to be kept."""
+        for needle, pattern, name in self._needles:
+            if needle in raw:
+                raw = pattern.sub(name, raw)
+        for echo in self._texts:
+            if echo.field in raw:
+                raw = echo.cut(raw)
+        return raw
+
+    def headers(self, raw: bytes) -> bytes:
+        """A header block; what Authorization and cookies hold is a secret, whoever sent it."""
+        if b"authorization:" in raw:
+            raw = _BASIC.sub(rb"\1{secret:basic_auth}", raw)
+            raw = _BEARER.sub(rb"\1{hidden}", raw)
+        if b"cookie:" in raw:
+            raw = _COOKIE.sub(rb"\1{hidden}", raw)
+        return self.value(raw)
+
+
+_AS_VALUE = rb'(?<![^=&"?:\s,/])%s(?![^&"\s,;}\]])'
+"""A secret as a whole value: of a query, a form, a JSON member or a header."""
+
+_BASIC = re.compile(rb"(?mi)^(authorization: *basic +)\S+")
+_BEARER = re.compile(rb"(?mi)^((?:proxy-)?authorization:(?! *basic ) *(?:\w+ +)?).+")
+_COOKIE = re.compile(rb"(?mi)^(cookie: *).+")
+
+
+class _Echo(NamedTuple):
+    """A field that repeats the text of the message."""
+
+    field: bytes
+    limit: int
+
+    def cut(self, raw: bytes) -> bytes:
+        name = re.escape(self.field)
+        raw = re.sub(rb"(?<![^?&])(%s=)([^&]*)" % name, self._cut_pair, raw)
+        return re.sub(rb'("%s"\s*:\s*")((?:[^"\\]|\\.)*)' % name, self._cut_member, raw)
+
+    def _cut_pair(self, found: re.Match[bytes]) -> bytes:
+        text = unquote_plus(found[2].decode("latin-1"), errors="replace")
+        if len(text) <= self.limit:
+            return found[0]
+        return found[1] + quote_plus(text[: self.limit]).encode()
+
+    def _cut_member(self, found: re.Match[bytes]) -> bytes:
+        text = found[2].decode(errors="replace")
+        if len(text) <= self.limit:
+            return found[0]
+        return found[1] + re.sub(r"\\[^\\]{0,5}$", "", text[: self.limit]).encode()
+
+
+def account_secrets(account: Account) -> list[tuple[str, str]]:
+    """Each secret of an account's settings: the setting's name and its value."""
+    found = []
+    for name in type(account.settings).model_fields:
+        value = getattr(account.settings, name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, SecretStr) and item.get_secret_value():
+                found.append((name, item.get_secret_value()))
+    return found

@@ -1,0 +1,119 @@
+"""Reading stored requests again with today's adapters and tables (rules B2 and B4)."""
+
+from delivrd.core.statement import moment
+from delivrd.intake.webhook import PREFIX, read, with_reference
+from delivrd.providers.base import Request
+from delivrd.store import schema
+from delivrd.store.accounts import Account, Accounts
+from delivrd.store.append import Entry, append
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.rereading import Difference, DryRun, supersede
+from delivrd.store.tx import Row, Tx
+
+_REQUEST = (
+    "SELECT method, path, query, headers, body, received_at, account_id FROM request WHERE id = $1"
+)
+_RING = (
+    "SELECT method, path, query, headers, body, received_at, account, source, admissible "
+    "FROM ring WHERE id = $1"
+)
+
+
+class CannotReread(Exception):
+    """The request cannot be read again; str() says why."""
+
+
+async def reread(
+    store: Store, request_id: int, *, dry_run: bool = False, force: bool = False
+) -> Difference:
+    """Reads a stored request again; what that changed, or with ``dry_run`` would change.
+
+    Raises:
+        LookupError: there is no such request.
+        CannotReread: its body is no longer kept, or its account is gone.
+    """
+
+    async def find(tx: Tx) -> list[Row]:
+        return await tx.fetch(_REQUEST, request_id)
+
+    rows = await store.read(find)
+    if not rows:
+        raise LookupError(f"there is no request {request_id}")
+    row = rows[0]
+    account = _account(store.accounts, row[6])
+    if row[4] is None:
+        raise CannotReread("its body is no longer kept (see [retention] request_bodies_days)")
+    request = _request(row)
+    reading = with_reference(read(account, request), row[1].removeprefix(PREFIX).split("/")[-1])
+    try:
+        return await store.write(
+            lambda tx: supersede(
+                tx, store.accounts, store.ids, now_micros(), request_id, account, row[5],
+                reading, dry_run=dry_run, force=force,
+            )
+        )  # fmt: skip
+    except DryRun as done:
+        return done.difference
+
+
+def _account(accounts: Accounts, account_id: int) -> Account:
+    account = accounts.by_id.get(account_id)
+    if account is None:
+        raise CannotReread("its account is no longer in the settings")
+    return account
+
+
+def _request(row: Row) -> Request:
+    """The request as it was kept: secrets replaced, in the form that adapters read."""
+    headers = []
+    for line in bytes(row[3] or b"").split(b"\n"):
+        name, colon, value = line.partition(b": ")
+        if colon:
+            headers.append((name.decode("latin-1"), value.decode("latin-1")))
+    return Request(
+        method=row[0],
+        query=bytes(row[2] or b""),
+        headers=headers,
+        body=bytes(row[4]),
+        url=row[1],
+        received_at=moment(row[5]),
+    )
+
+
+async def admit(store: Store, ring_id: int, actor: str) -> int:
+    """Takes in a call that was refused only for its signature; the id of its request (rule B2).
+
+    Its time is when it came. Who admitted it is written down.
+
+    Raises:
+        LookupError: there is no such call.
+        CannotReread: it was refused for another reason, or its account is gone.
+    """
+
+    async def find(tx: Tx) -> list[Row]:
+        return await tx.fetch(_RING, ring_id)
+
+    rows = await store.read(find)
+    if not rows:
+        raise LookupError(f"there is no refused call {ring_id}")
+    row = rows[0]
+    account = store.accounts.by_name.get(row[6] or "")
+    if account is None or not row[8]:
+        raise CannotReread("only a call that was refused for its proof can be admitted")
+    request = _request(row)
+    reading = with_reference(read(account, request), row[1].split("/")[-1])
+    entry = Entry(
+        id=store.ids.next(), account_id=account.id, received_at=row[5], took_us=0, source=row[7],
+        method=row[0], path=row[1], query=request.query, headers=bytes(row[3] or b""),
+        body=request.body, auth=f"admitted by {actor}", reading=reading,
+    )  # fmt: skip
+
+    async def job(tx: Tx) -> None:
+        await append(tx, store.ids, [entry], own=False)
+        await tx.execute("DELETE FROM ring WHERE id = $1", ring_id)
+        audit = (store.ids.next(), now_micros(), actor, "admit", f"call {ring_id} as {entry.id}")
+        await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [audit])
+
+    await store.write(job)
+    return entry.id

@@ -1,0 +1,1 @@
+"""Keeping the store: what goes after its time, in small steps, while intake runs."""

@@ -1,0 +1,144 @@
+"""The retention sweep: singleton work under a lease, in small steps while intake runs (rule G3)."""
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+from uuid import uuid4
+
+import structlog
+
+from delivrd.config import Config, Retention
+from delivrd.store import prune, tombstones
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.ids import now_micros
+from delivrd.store.leases import give_lease_back, take_lease
+from delivrd.store.open import sqlite_path
+from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
+
+LEASE = "keeping"
+LEASE_SECONDS = 60.0
+EVERY_SECONDS = 300.0
+BODIES = 200
+"""Bodies a step."""
+
+PAUSE_SECONDS = 0.02
+"""Between two steps: intake goes first."""
+
+HOUR = 3600 * 1_000_000
+DAY = 24 * HOUR
+
+Tell = Callable[[str, int], None]
+"""Is told what was taken away, and how many rows of it so far."""
+
+
+class NotOurs(Exception):
+    """Another process is pruning."""
+
+
+class Step(NamedTuple):
+    """One kind of row that goes after its time; ``take`` says how many it took, 0 at the end."""
+
+    what: str
+    take: Callable[[Tx], Awaitable[int]]
+
+
+def free_disk(config: Config) -> int | None:
+    """Bytes that are free where the database's file lies; None where that is not this machine."""
+    path = sqlite_path(config.database)
+    return None if path is None else shutil.disk_usage(path.absolute().parent).free
+
+
+def disk_is_low(config: Config) -> bool:
+    free = free_disk(config)
+    return free is not None and free < config.retention.low_disk_mb * 1024**2
+
+
+class Sweep:
+    """Takes away what is past its time, one step after another."""
+
+    def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
+        self._store, self._config, self._clock = store, config, clock
+        self._holder = str(uuid4())
+
+    async def run(self) -> None:
+        """Sweeps every few minutes, until cancelled."""
+        while True:
+            try:
+                taken = await self.once()
+                if taken:
+                    log.info("took away what is past its time", **taken)
+            except NotOurs:
+                pass
+            except StoreUnavailable as error:
+                log.warning("the retention sweep waits for the store", error=str(error))
+            except Exception:
+                log.exception("the retention sweep failed")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def once(
+        self, tell: Tell = lambda what, count: None, pause: float = PAUSE_SECONDS
+    ) -> dict[str, int]:
+        """Takes away all that is past its time now; how many rows of what.
+
+        Raises:
+            NotOurs: another process is at it.
+            StoreUnavailable: the store failed; what went so far is gone for good.
+        """
+        taken: Counter[str] = Counter()
+        try:
+            for step in self._steps():
+                while count := await self._under_lease(step):
+                    taken[step.what] += count
+                    tell(step.what, taken[step.what])
+                    await asyncio.sleep(pause)
+        finally:
+            await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
+        return dict(taken)
+
+    async def _under_lease(self, step: Step) -> int:
+        async def job(tx: Tx) -> int:
+            if not await take_lease(tx, LEASE, self._holder, LEASE_SECONDS):
+                raise NotOurs
+            return await step.take(tx)
+
+        return await self._store.write(job, background=True)
+
+    def _steps(self) -> list[Step]:
+        now, kept = self._clock(), self._config.retention
+        steps = [
+            Step("request_bodies", self._bodies),
+            Step("events", lambda tx: prune.events(tx, now - kept.events_days * DAY, 500)),
+            Step(
+                "idempotency_keys",
+                lambda tx: prune.idempotency_keys(tx, now - kept.idempotency_hours * HOUR, 500),
+            ),
+            Step("nonces", lambda tx: prune.nonces(tx, now, 500)),
+            Step("sessions", lambda tx: prune.sessions(tx, now, 500)),
+            Step("tombstones", lambda tx: tombstones.weather(tx, now, 500)),
+            Step("refused_calls", lambda tx: prune.ring(tx, kept.ring_rows, int(kept.ring_bytes))),
+            *self._messages(kept, now),
+        ]
+        return [*steps, Step("free_pages", lambda tx: prune.vacuum(tx, 200))]
+
+    async def _bodies(self, tx: Tx) -> int:
+        """Bodies past their time; under the low-disk mark also younger ones, the oldest first."""
+        kept, low = self._config.retention.request_bodies_days * DAY, disk_is_low(self._config)
+        count = await prune.bodies(tx, self._clock() - (HOUR if low else kept), BODIES)
+        if count and low:
+            await prune.vacuum(tx, 1000, keep=0)
+        return count
+
+    def _messages(self, kept: Retention, now: int) -> list[Step]:
+        if kept.messages_days is None:
+            return []
+        accounts, ids = self._store.accounts, self._store.ids
+        before = now - kept.messages_days * DAY
+        return [
+            Step("messages", lambda tx: prune.messages(tx, accounts, ids, now, before, 50)),
+            Step("unmatched", lambda tx: prune.unmatched(tx, now, before, 100)),
+            Step("requests", lambda tx: prune.requests(tx, before, 100)),
+        ]

