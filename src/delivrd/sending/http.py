@@ -1,0 +1,81 @@
+"""The client by which gateways are called."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from delivrd import __version__
+from delivrd.providers.base import HttpAnswer, NotSent
+
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+MAX_ANSWER = 1024 * 1024
+
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,  # refused, DNS, TLS: nothing of the request has gone out
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+
+
+class GatewayClient:
+    """An :class:`delivrd.providers.base.Http` over aiohttp. Redirects are not followed."""
+
+    def __init__(self, *, connections: int = 64) -> None:
+        self._session = aiohttp.ClientSession(
+            timeout=TIMEOUT,
+            connector=aiohttp.TCPConnector(limit=connections, limit_per_host=connections),
+            headers={"user-agent": f"delivrd/{__version__}"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        auth: tuple[str, str] | None = None,
+    ) -> HttpAnswer:
+        """One call; see the protocol for what is raised when."""
+        try:
+            async with self._session.request(
+                method, url, params=params, headers=headers, data=form, json=json,
+                auth=aiohttp.BasicAuth(*auth) if auth else None, allow_redirects=False,
+            ) as answer:  # fmt: skip
+                body = await _read(answer.content)
+                return HttpAnswer(answer.status, dict(answer.headers), body)
+        except _NEVER_SENT as error:
+            raise NotSent(str(error) or type(error).__name__) from error
+        except aiohttp.ClientError as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
+        except TimeoutError as error:
+            raise TimeoutError("the gateway did not answer in time") from error
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """The whole body, cut where it is too long; one ``read()`` gives only what has come so far."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            break
+    return bytes(body[:MAX_ANSWER])

@@ -1,0 +1,233 @@
+"""Taking a message: checked, stored and queued in one transaction, before anybody is told so."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from delivrd.config import Config
+from delivrd.core import segments
+from delivrd.core.addresses import BadUrl, check_url
+from delivrd.core.phone import InvalidNumber, Phone, normalize
+from delivrd.core.status import State
+from delivrd.core.text import clean
+from delivrd.sending.errors import Invalid, KeyReused
+from delivrd.store import schema
+from delivrd.store.accounts import Account, Accounts
+from delivrd.store.base import Store
+from delivrd.store.graph import Graph
+from delivrd.store.ids import Ids, now_micros
+from delivrd.store.messages import new_uuid
+from delivrd.store.rows import AttemptRow, MessageRow
+from delivrd.store.tx import Tx
+
+MAX_SEGMENTS = 20
+MAX_REFERENCE = 200
+MAX_METADATA = 4096
+MAX_DEADLINE = 7 * 24 * 3600
+PREVIEW = 50
+SECOND = 1_000_000
+
+
+class Order(NamedTuple):
+    """A message as its caller asks for it."""
+
+    to: str
+    sender: str
+    text: str
+    via: tuple[str, ...] = ()
+    reference: str | None = None
+    metadata: dict[str, Any] | None = None
+    callback_url: str | None = None
+    deadline_seconds: int | None = None
+    max_attempts: int | None = None
+
+
+class Submitted(NamedTuple):
+    """The message's id; ``repeated`` where this same order came before under its key."""
+
+    uuid: str
+    repeated: bool
+
+
+async def submit(
+    store: Store,
+    config: Config,
+    order: Order,
+    *,
+    key_id: int = 0,
+    idempotency_key: str | None = None,
+    body_hash: bytes = b"",
+) -> Submitted:
+    """Stores and queues a message; it is handed over in the background.
+
+    Raises:
+        Invalid: a field cannot be taken; nothing is stored, and the key is not used up.
+        KeyReused: the key came before with another body.
+        StoreUnavailable: nothing is stored.
+    """
+    account, phone = check(order, store.accounts, config)
+    uuid = new_uuid()
+    now = now_micros()
+
+    async def job(tx: Tx) -> Submitted:
+        if idempotency_key is not None:
+            window = config.retention.idempotency_hours * 3600 * SECOND
+            known = await _use_key(tx, key_id, idempotency_key, body_hash, uuid, now, window)
+            if known is not None:
+                return Submitted(known, True)
+        graph = Graph(tx, store.accounts, store.ids, now)
+        graph.add(_message(store.ids, order, account, phone, uuid, now, config))
+        await graph.save()
+        tx.queued = True
+        return Submitted(uuid, False)
+
+    return await store.write(job)
+
+
+def check(order: Order, accounts: Accounts, config: Config) -> tuple[Account, Phone]:
+    """The account that sends and the recipient.
+
+    Raises:
+        Invalid: the first field that cannot be taken.
+    """
+    account = _account(order.via, accounts)
+    try:
+        phone = normalize(order.to, config.default_region)
+    except InvalidNumber as error:
+        raise Invalid("to", error.why, error.hint) from None
+    _check_text(order)
+    _check_extras(order, config)
+    return account, phone
+
+
+def _account(via: tuple[str, ...], accounts: Accounts) -> Account:
+    able = [a for a in accounts.by_name.values() if can_send(a)]
+    names = ", ".join(account.name for account in able) or "none"
+    if len(via) > 1:
+        hint = "Name one account; resending through a second one is not there yet."
+        raise Invalid("via", "names several accounts", hint)
+    if not via:
+        if len(able) == 1:
+            return able[0]
+        raise Invalid("via", "is missing", f"Name the account to send through: {names}.")
+    account = accounts.by_name.get(via[0])
+    if account is None:
+        raise Invalid("via", f"there is no account {via[0][:50]!r}", f"Accounts: {names}.")
+    if not can_send(account):
+        raise Invalid("via", f"the account {account.name} only receives", f"Accounts: {names}.")
+    return account
+
+
+def can_send(account: Account) -> bool:
+    return account.provider.send is not None and not account.settings.receive_only
+
+
+def _check_text(order: Order) -> None:
+    if not order.text.strip():
+        raise Invalid("text", "is empty", "Write at least one character.")
+    if clean(order.text) != order.text:
+        raise Invalid(
+            "text", "holds characters that no SMS can carry (NUL, surrogates)", "Take them out."
+        )
+    count = segments.count(order.text).count
+    if count > MAX_SEGMENTS:
+        hint = f"At most {MAX_SEGMENTS} segments; shorten it, or send a link."
+        raise Invalid("text", f"would need {count} SMS segments", hint)
+    if not order.sender.strip() or len(order.sender) > 20 or clean(order.sender) != order.sender:
+        hint = "A number in international form, or a name of at most 11 letters and digits."
+        raise Invalid("from", "is empty or too long", hint)
+
+
+def _check_extras(order: Order, config: Config) -> None:
+    if order.max_attempts not in (None, 1):
+        hint = "Leave it out; resending is not there yet."
+        raise Invalid("max_attempts", "can only be 1", hint)
+    deadline = order.deadline_seconds
+    if deadline is not None and not 1 <= deadline <= MAX_DEADLINE:
+        raise Invalid("deadline_seconds", "is out of range", f"Between 1 and {MAX_DEADLINE}.")
+    reference = order.reference
+    if reference is not None and (len(reference) > MAX_REFERENCE or clean(reference) != reference):
+        raise Invalid("reference", "is too long", f"At most {MAX_REFERENCE} characters.")
+    if order.metadata is not None and len(_json(order.metadata)) > MAX_METADATA:
+        raise Invalid("metadata", "is too large", f"At most {MAX_METADATA} bytes as JSON.")
+    if order.callback_url is not None:
+        relay = config.relay
+        try:
+            check_url(
+                order.callback_url,
+                allow_http=relay.allow_http,
+                allow_networks=relay.allow_networks,
+            )
+        except BadUrl as error:
+            raise Invalid("callback_url", str(error), error.hint) from None
+
+
+def _json(metadata: dict[str, Any]) -> str:
+    return clean(msgspec.json.encode(metadata).decode())
+
+
+def preview_of(text: str | None, config: Config) -> str | None:
+    """What stays of a text to recognise it by."""
+    return None if text is None or config.privacy.text == "none" else text[:PREVIEW]
+
+
+def _message(
+    ids: Ids, order: Order, account: Account, phone: Phone, uuid: str, now: int, config: Config
+) -> MessageRow:
+    counted = segments.count(order.text)
+    deadline = None if order.deadline_seconds is None else now + order.deadline_seconds * SECOND
+    message = MessageRow(
+        id=ids.next(),
+        uuid=uuid,
+        origin="api",
+        account_id=account.id,
+        to_number=phone.e164,
+        sender=order.sender,
+        country=phone.country,
+        text=order.text,
+        preview=preview_of(order.text, config),
+        encoding=counted.encoding,
+        segments=counted.count,
+        reference=order.reference,
+        metadata=None if order.metadata is None else _json(order.metadata),
+        callback_url=order.callback_url,
+        created_at=now,
+        deadline_at=deadline,
+    )
+    patience = account.provider.default_validity + config.sending.grace_seconds
+    message.attempts = [
+        AttemptRow(
+            id=ids.next(),
+            message_id=message.id,
+            seq=0,
+            account_id=account.id,
+            state=State.QUEUED.value,
+            due_at=now,
+            expires_at=deadline or now + patience * SECOND,
+            parts_expected=counted.count if account.provider.id_per_segment else 1,
+        )
+    ]
+    return message
+
+
+async def _use_key(
+    tx: Tx, key_id: int, key: str, body_hash: bytes, uuid: str, now: int, window: int
+) -> str | None:
+    """Marks the key as used for this message; the earlier message where it was used (rule E2)."""
+    await tx.execute(
+        "DELETE FROM idempotency WHERE key_id = $1 AND key = $2 AND created_at < $3",
+        key_id,
+        key,
+        now - window,
+    )
+    columns = ("key_id", "key", "body_hash", "message_uuid", "created_at")
+    await tx.insert(schema.idempotency, columns, [(key_id, key, body_hash, uuid, now)], "ignore")
+    rows = await tx.fetch(
+        "SELECT message_uuid, body_hash FROM idempotency WHERE key_id = $1 AND key = $2",
+        key_id,
+        key,
+    )
+    known, its_hash = rows[0]
+    if bytes(its_hash) != body_hash:
+        raise KeyReused
+    return None if known == uuid else str(known)

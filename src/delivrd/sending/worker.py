@@ -1,0 +1,207 @@
+"""The send worker: hands queued messages to their gateways, and gives up what is past its time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from delivrd.config import Config
+from delivrd.providers.base import Answer, Http, Later, Outgoing, Unsure
+from delivrd.sending.callback import callback_address
+from delivrd.store import outbox
+from delivrd.store.accounts import Account
+from delivrd.store.base import Store, StoreUnavailable, event_or_time
+from delivrd.store.ids import now_micros
+from delivrd.store.messages import reference_of
+from delivrd.store.outbox import Handover, Said
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+DEFAULT_PAUSE = 5.0
+
+
+class Worker:
+    """Claims, hands over, stores the answers; sweeps time-outs and abandoned hand-overs."""
+
+    def __init__(
+        self, store: Store, config: Config, http: Http, clock: Callable[[], int] = now_micros
+    ) -> None:
+        self._store, self._config, self._http, self._clock = store, config, http, clock
+        self._free = config.sending.concurrency
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._paused: dict[int, float] = {}  # account -> when it may be called again
+        self._buckets = {
+            account.id: Bucket(rate)
+            for name, rate in config.sending.rate.items()
+            if (account := store.accounts.by_name.get(name))
+        }
+
+    async def run(self) -> None:
+        """Works until cancelled; hand-overs under way are then awaited to their end."""
+        sweep = asyncio.create_task(self._sweep_forever())
+        try:
+            while True:
+                await self._round()
+        finally:
+            sweep.cancel()
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=35)
+
+    async def _round(self) -> None:
+        queued = self._store.bell.queued
+        queued.clear()
+        claim = asyncio.ensure_future(self._claim())
+        try:
+            taken = await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            self._begin(await claim)  # what was claimed must go out, or nobody knows whether it did
+            raise
+        self._begin(taken)
+        if not taken:
+            await event_or_time(queued, self._pause())
+
+    def _begin(self, taken: list[Handover]) -> None:
+        for handover in taken:
+            self._free -= 1
+            task = asyncio.create_task(self._hand_over(handover))
+            self._under_way.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._free += 1
+        self._store.bell.queued.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a hand-over failed", exc_info=task.exception())
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        ends = [until - now for until in self._paused.values() if until > now]
+        ends += [b.seconds_to_next() for b in self._buckets.values() if b.seconds_to_next() > 0]
+        return max(0.005, min([POLL_SECONDS, *ends]))
+
+    async def _claim(self) -> list[Handover]:
+        """Takes what is due, for the accounts that may be called now; as far as the store goes."""
+        now = time.monotonic()
+        taken: list[Handover] = []
+        for account_id in list(self._store.accounts.by_id):
+            bucket = self._buckets.get(account_id)
+            limit = self._free - len(taken)
+            limit = min(limit, bucket.tokens() if bucket else limit)
+            if limit > 0 and self._paused.get(account_id, 0) <= now:
+                try:
+                    got = await self._claim_for([account_id], limit)
+                except StoreUnavailable as error:
+                    log.warning("sending waits for the store", error=str(error))
+                    break
+                except Exception:
+                    log.exception("messages could not be claimed")
+                    break
+                if bucket:
+                    bucket.take(len(got))
+                taken += got
+        return taken
+
+    async def _claim_for(self, account_ids: list[int], limit: int) -> list[Handover]:
+        store = self._store
+        return await store.write(
+            lambda tx: outbox.claim(
+                tx, store.accounts, store.ids, self._clock(), account_ids, limit
+            )
+        )
+
+    async def _hand_over(self, handover: Handover) -> None:
+        account = self._store.accounts.by_id[handover.account_id]
+        handed_at = self._clock()
+        answer = await self._ask(account, handover)
+        if isinstance(answer, Later):
+            until = time.monotonic() + (answer.after or 0)
+            self._paused[account.id] = max(until, self._paused.get(account.id, 0))
+        seconds = handover.validity or account.provider.default_validity
+        expires_at = handed_at + (seconds + self._config.sending.grace_seconds) * 1_000_000
+        if isinstance(answer, Later):
+            said = Said(handover.attempt_id, answer, self._clock(), None)
+        else:
+            said = Said(handover.attempt_id, answer, self._clock(), expires_at)
+        await self._store_answer(said)
+
+    async def _ask(self, account: Account, handover: Handover) -> Answer:
+        reference = reference_of(handover.attempt_id)
+        outgoing = Outgoing(
+            reference=reference,
+            to=handover.to,
+            sender=handover.sender,
+            text=handover.text,
+            unicode=handover.unicode,
+            segments=handover.segments,
+            validity=handover.validity,
+            callback_url=callback_address(self._config, account, reference),
+        )
+        assert account.provider.send is not None
+        try:
+            answer: Answer = await account.provider.send(outgoing, account.settings, self._http)
+        except Exception as error:
+            log.exception("an adapter failed to send", account=account.name)
+            return Unsure(f"{type(error).__name__}: {error}"[:300])
+        return answer
+
+    async def _store_answer(self, said: Said) -> None:
+        """Writes the answer down, however long the store is away: it cannot be had again."""
+        store, pause = self._store, 0.1
+        while True:
+            try:
+                await store.write(
+                    lambda tx: outbox.store_answer(
+                        tx, store.accounts, store.ids, self._clock(), said
+                    )
+                )
+                return
+            except StoreUnavailable as error:
+                log.warning("an answer waits for the store", error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except StoreUnavailable as error:
+                log.warning("the sweep waits for the store", error=str(error))
+            except Exception:
+                log.exception("the sweep failed")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def sweep(self) -> int:
+        """Gives up what is past its time, and hand-overs whose process died; how many."""
+        store = self._store
+        made: list[Any] = [store.accounts, store.ids, self._clock()]
+        grace = self._config.sending.grace_seconds
+        abandoned = await store.write(
+            lambda tx: outbox.abandon(tx, *made, grace_seconds=grace), background=True
+        )
+        return abandoned + await store.write(lambda tx: outbox.time_out(tx, *made), background=True)
+
+
+class Bucket:
+    """A token bucket: at most ``rate`` messages a second, one second's worth at once."""
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._clock = rate, clock
+        self._size = max(1.0, rate)
+        self._level, self._at = self._size, clock()
+
+    def tokens(self) -> int:
+        now = self._clock()
+        self._level = min(self._size, self._level + (now - self._at) * self._rate)
+        self._at = now
+        return int(self._level)
+
+    def take(self, count: int) -> None:
+        self._level -= count
+
+    def seconds_to_next(self) -> float:
+        self.tokens()
+        return max(0.0, (1 - self._level) / self._rate)

@@ -1,0 +1,115 @@
+"""Gateways on real sockets that misbehave as told, and a hub that sends through them."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from support import account, open_hub, settings, until
+
+from delivrd import app
+from delivrd.sending.submit import Order, submit
+
+TO = "+447700900123"
+Behaviour = Callable[["Gateway", web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
+
+
+async def accepts(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> web.Response:
+    return gateway.accepted(form)
+
+
+async def drops(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> web.Response:
+    """Takes the text, and breaks the connection instead of answering."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+def answers(status: int, text: str = "", **headers: str) -> Behaviour:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def behave(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> Any:
+        return web.Response(status=status, text=text, headers=named)
+
+    return behave
+
+
+def slow(seconds: float) -> Behaviour:
+    async def behave(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> Any:
+        await asyncio.sleep(seconds)
+        return gateway.accepted(form)
+
+    return behave
+
+
+class Gateway:
+    """Takes texts as Vonage does; ``then`` are its behaviours in turn, the last for ever."""
+
+    def __init__(self, *then: Behaviour, port: int = 0) -> None:
+        self.then, self.port = list(then) or [accepts], port
+        self.calls: list[dict[str, str]] = []
+
+    @property
+    def references(self) -> list[str]:
+        return [call["client-ref"] for call in self.calls]
+
+    def accepted(self, form: dict[str, str]) -> web.Response:
+        part = {"to": form["to"], "message-id": f"M{form['client-ref']}", "status": "0"}
+        return web.json_response({"message-count": "1", "messages": [part]})
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.calls.append(form)
+        behave = self.then.pop(0) if len(self.then) > 1 else self.then[0]
+        return await behave(self, request, form)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncGenerator["Gateway"]:
+        made = web.Application()
+        made.router.add_post("/sms/json", self._take)
+        runner = web.AppRunner(made, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self.port = runner.addresses[0][1]
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+
+class Sender:
+    """A hub that sends, and what became of its messages."""
+
+    def __init__(self, hub: app.Hub) -> None:
+        self.hub = hub
+
+    async def send(self, **more: Any) -> str:
+        order = Order(TO, "Acme", "Hello", ("main",), **more)
+        return (await submit(self.hub.store, self.hub.config, order)).uuid
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        return [tuple(r) for r in await self.hub.store.read(lambda tx: tx.fetch(sql, *args))]
+
+    async def states(self) -> list[str]:
+        return [row[0] for row in await self.rows("SELECT state FROM attempt ORDER BY id")]
+
+    async def reaches(self, *states: str, seconds: float = 10.0) -> None:
+        """Waits until the attempts are in these states."""
+
+        async def so() -> bool:
+            return await self.states() == list(states)
+
+        await until(so, seconds)
+
+
+@asynccontextmanager
+async def sending(database_url: str, address: str, **more: Any) -> AsyncGenerator[Sender]:
+    """A hub with one account, ``main``, whose gateway has this address."""
+    accounts = {"main": account("vonage", base_url=address)}
+    async with open_hub(settings(database_url, accounts=accounts, **more)) as hub:
+        yield Sender(hub)
+
+
+def at(gateway: Gateway) -> str:
+    return f"http://127.0.0.1:{gateway.port}"

@@ -1,0 +1,294 @@
+"""Handing over to gateways that fail in every way (rules E1, E3): nothing is sent twice."""
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from gateways import Behaviour, Gateway, accepts, answers, at, drops, sending, slow
+from support import run, until
+
+from delivrd.config import Sending
+from delivrd.store import outbox
+from delivrd.store.ids import now_micros
+from delivrd.store.open import sqlite_path
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was surely not taken is tried again soon."""
+    monkeypatch.setattr(outbox, "RETRY_SECONDS", (0.05,))
+
+
+def closed_port() -> int:
+    import socket
+
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
+
+
+def test_a_text_goes_out_once_and_is_accepted(database_url: str) -> None:
+    async def test() -> None:
+        async with Gateway().listening() as gateway, sending(database_url, at(gateway)) as hub:
+            await hub.send()
+            await hub.reaches("accepted")
+            assert len(gateway.calls) == 1
+
+    run(test())
+
+
+def test_a_gateway_that_refuses_connections_is_tried_again_until_it_is_there(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        gateway = Gateway(port=closed_port())
+        async with sending(database_url, at(gateway)) as hub:
+            await hub.send()
+
+            async def tried() -> bool:
+                return (await hub.rows("SELECT tries FROM attempt"))[0][0] >= 2
+
+            await until(tried)
+            async with gateway.listening():
+                await hub.reaches("accepted")
+            assert len(gateway.calls) == 1
+            assert (await hub.rows("SELECT sent_at FROM message"))[0][0] is not None
+
+    run(test())
+
+
+@pytest.mark.parametrize("address", ["http://gateway.invalid", "https://127.0.0.1:{port}"])
+def test_a_name_or_a_certificate_that_fails_means_surely_not_sent(
+    sqlite_url: str, address: str
+) -> None:
+    async def test() -> None:
+        async with Gateway().listening() as gateway:
+            async with sending(sqlite_url, address.format(port=gateway.port)) as hub:
+                await hub.send()
+
+                async def tried() -> bool:
+                    return (await hub.rows("SELECT tries FROM attempt"))[0][0] >= 2
+
+                await until(tried)
+                assert set(await hub.states()) <= {"queued", "handing_over"}
+            assert gateway.calls == []
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [drops, answers(500), answers(502, "Bad Gateway"), answers(408), answers(200, "no JSON")],
+    ids=["drops", "500", "502", "408", "nonsense"],
+)
+def test_what_may_have_been_taken_is_unsure_and_never_sent_again(
+    database_url: str, behaviour: Behaviour
+) -> None:
+    """D24."""
+
+    async def test() -> None:
+        async with Gateway(behaviour, accepts).listening() as gateway:
+            async with sending(database_url, at(gateway)) as hub:
+                await hub.send()
+                await hub.reaches("unsure")
+                await hub.send()
+                await hub.reaches("unsure", "accepted")
+            async with sending(database_url, at(gateway)) as hub:  # nor after a restart
+                await hub.send()
+                await hub.reaches("unsure", "accepted", "accepted")
+            assert len(set(gateway.references)) == len(gateway.calls) == 3
+
+    run(test())
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_refusal_is_final_and_not_tried_again(database_url: str, status: int) -> None:
+    async def test() -> None:
+        async with Gateway(answers(status, "no")).listening() as gateway:
+            async with sending(database_url, at(gateway)) as hub:
+                await hub.send()
+                await hub.reaches("refused")
+                assert (await hub.rows("SELECT status, final FROM message"))[0][0] == "rejected"
+            assert len(gateway.calls) == 1
+
+    run(test())
+
+
+def test_a_gateway_that_says_later_is_left_alone_for_that_long(database_url: str) -> None:
+    async def test() -> None:
+        behaviours = answers(429, Retry_After="0.4"), accepts
+        async with (
+            Gateway(*behaviours).listening() as gateway,
+            sending(database_url, at(gateway)) as hub,
+        ):
+            await hub.send()
+            await until(lambda: gateway.calls)
+            began = time.monotonic()
+            await hub.send()  # the pause is the account's, not one message's
+            await hub.reaches("accepted", "accepted")
+            assert time.monotonic() - began >= 0.3
+            assert len(gateway.calls) == 3
+
+    run(test())
+
+
+def test_a_throttled_answer_of_the_dialect_is_tried_again(sqlite_url: str) -> None:
+    throttled = answers(200, '{"messages": [{"status": "1", "error-text": "Throttled"}]}')
+
+    async def test() -> None:
+        async with Gateway(throttled, accepts).listening() as gateway:
+            async with sending(sqlite_url, at(gateway)) as hub:
+                await hub.send()
+                await hub.reaches("accepted")
+            assert len(gateway.calls) == 2
+
+    run(test())
+
+
+def test_after_its_deadline_a_message_is_not_handed_over_any_more(database_url: str) -> None:
+    """E3."""
+
+    async def test() -> None:
+        gateway = Gateway(port=closed_port())
+        async with sending(database_url, at(gateway)) as hub:
+            await hub.send(deadline_seconds=1)
+
+            async def expired() -> bool:
+                return (await hub.rows("SELECT status FROM message"))[0][0] == "expired"
+
+            await until(expired)
+            async with gateway.listening():
+                await hub.send()
+                await hub.reaches("queued", "accepted")
+            assert len(gateway.calls) == 1
+
+    run(test())
+
+
+def test_the_validity_ends_with_the_deadline(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with Gateway().listening() as gateway, sending(sqlite_url, at(gateway)) as hub:
+            await hub.send(deadline_seconds=3600)
+            await hub.reaches("accepted")
+            assert 3_500_000 <= int(gateway.calls[0]["ttl"]) <= 3_600_000
+
+    run(test())
+
+
+def test_texts_that_are_under_way_when_the_hub_stops_are_answered_for(database_url: str) -> None:
+    async def test() -> None:
+        async with Gateway(slow(0.3)).listening() as gateway:
+            async with sending(database_url, at(gateway)) as hub:
+                for _ in range(5):
+                    await hub.send()
+                await until(lambda: gateway.calls)
+            async with sending(database_url, at(gateway)) as hub:
+                await hub.reaches(*["accepted"] * 5)
+            assert len(set(gateway.references)) == len(gateway.calls) == 5
+
+    run(test())
+
+
+def test_an_answer_is_written_down_when_the_store_is_back(sqlite_url: str) -> None:
+    """It cannot be had a second time."""
+    path = sqlite_path(sqlite_url)
+    assert path is not None
+
+    async def test() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            async with Gateway(slow(0.2)).listening() as gateway:
+                async with sending(sqlite_url, at(gateway)) as hub:
+                    await hub.send()
+                    await until(lambda: gateway.calls)
+                    other.execute("BEGIN IMMEDIATE")
+                    await asyncio.sleep(0.5)
+                    other.execute("ROLLBACK")
+                    await hub.reaches("accepted")
+                assert len(gateway.calls) == 1
+
+    run(test())
+
+
+def test_no_more_messages_a_second_than_the_account_may_send(sqlite_url: str) -> None:
+    async def test() -> None:
+        rate = Sending(rate={"main": 20.0})
+        async with Gateway().listening() as gateway:
+            async with sending(sqlite_url, at(gateway), sending=rate) as hub:
+                began = time.monotonic()
+                for _ in range(30):
+                    await hub.send()
+                await hub.reaches(*["accepted"] * 30)
+                assert time.monotonic() - began >= 0.4  # 20 at once, the rest at 20 a second
+            assert len(gateway.calls) == 30
+
+    run(test())
+
+
+# --- crashes and crowds -------------------------------------------------------------------------
+
+
+def test_what_was_claimed_by_a_process_that_died_before_the_call_is_unsure(
+    database_url: str,
+) -> None:
+    """D26: nobody can tell whether the call went out."""
+
+    async def test() -> None:
+        async with Gateway().listening() as gateway:
+            await _die_with_a_claim(database_url)
+            async with sending(database_url, at(gateway)) as hub:
+                await hub.reaches("unsure")
+                assert gateway.calls == []
+
+    run(test())
+
+
+async def _die_with_a_claim(database_url: str) -> None:
+    """A process that submits, claims and is gone; on PostgreSQL its lease has run out since."""
+    from gateways import Sender
+    from support import account, settings
+
+    from delivrd.app import running
+
+    accounts = {"main": account("vonage", base_url="http://127.0.0.1:9")}
+    config = settings(database_url, accounts=accounts)
+    async with running(config, ("intake",)) as hub:
+        await Sender(hub).send()
+        store = hub.store
+        claimed = await store.write(
+            lambda tx: outbox.claim(tx, store.accounts, store.ids, now_micros(), [1], 10)
+        )
+        assert len(claimed) == 1
+        await store.write(lambda tx: tx.execute("UPDATE attempt SET lease_until = 1 "
+                                                "WHERE lease_until IS NOT NULL"))  # fmt: skip
+
+
+def test_two_workers_never_send_one_message_twice(postgres_url: str) -> None:
+    """D25."""
+
+    async def test() -> None:
+        async with (
+            Gateway(slow(0.01)).listening() as gateway,
+            sending(postgres_url, at(gateway)) as one,
+            sending(postgres_url, at(gateway)) as other,
+        ):
+            for _ in range(60):
+                await one.send()
+                await other.send()
+            await one.reaches(*["accepted"] * 120, seconds=30)
+            assert len(set(gateway.references)) == len(gateway.calls) == 120
+
+    run(test())
+
+
+def test_a_second_hub_on_one_sqlite_file_is_refused(sqlite_url: str) -> None:
+    from delivrd.store.sqlite import Busy
+
+    async def test() -> None:
+        async with sending(sqlite_url, "http://127.0.0.1:9"):
+            with pytest.raises(Busy, match="in use by another"):
+                async with sending(sqlite_url, "http://127.0.0.1:9"):
+                    pass
+
+    run(test())

@@ -1,0 +1,109 @@
+"""Waiting for the end: thousands at once, woken by what happens, few queries for all."""
+
+import asyncio
+from typing import Any
+
+from gateways import sending
+from support import run
+
+from delivrd.core.status import State
+from delivrd.store.graph import Graph
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
+
+
+async def end(hub: Any, uuid: str) -> None:
+    """The message is refused by its gateway."""
+    store = hub.hub.store
+
+    async def job(tx: Tx) -> None:
+        rows = await tx.fetch("SELECT id FROM message WHERE uuid = $1", uuid)
+        graph = await Graph.load(tx, store.accounts, store.ids, now_micros(), messages=[rows[0][0]])
+        for attempt in graph.attempts.values():
+            attempt.state = State.REFUSED.value
+        await graph.save()
+
+    await store.write(job)
+
+
+def test_many_waiters_are_woken_by_few_queries(database_url: str) -> None:
+    async def test() -> None:
+        async with sending(database_url, "http://127.0.0.1:9") as hub:
+            await hub.send()
+            uuid = await hub.send()
+            looks = 0
+            read = hub.hub.store.read
+
+            async def counted(job: Any) -> Any:
+                nonlocal looks
+                looks += 1
+                return await read(job)
+
+            hub.hub.store.read = counted
+            waiting = [
+                asyncio.create_task(hub.hub.waiting.until_final(uuid, 20)) for _ in range(2000)
+            ]
+            await asyncio.sleep(0.1)
+            assert not any(task.done() for task in waiting)
+            await end(hub, uuid)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*waiting)
+            assert looks < 50
+
+    run(test())
+
+
+def test_who_waits_for_what_is_over_already_waits_for_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with sending(database_url, "http://127.0.0.1:9") as hub:
+            uuid = await hub.send()
+            await end(hub, uuid)
+            async with asyncio.timeout(2):
+                await hub.hub.waiting.until_final(uuid, 20)
+
+    run(test())
+
+
+def test_who_waits_too_long_goes_on_without(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with sending(sqlite_url, "http://127.0.0.1:9") as hub:
+            uuid = await hub.send()
+            async with asyncio.timeout(2):
+                await hub.hub.waiting.until_final(uuid, 0.05)
+
+    run(test())
+
+
+def test_a_waiter_hears_what_another_process_did(postgres_url: str) -> None:
+    async def test() -> None:
+        async with (
+            sending(postgres_url, "http://127.0.0.1:9") as one,
+            sending(postgres_url, "http://127.0.0.1:9") as other,
+        ):
+            uuid = await one.send()
+            waiting = asyncio.create_task(one.hub.waiting.until_final(uuid, 20))
+            await asyncio.sleep(0.1)
+            await end(other, uuid)
+            async with asyncio.timeout(3):
+                await waiting
+
+    run(test())
+
+
+def test_who_waits_for_a_merged_message_hears_of_the_one_it_became(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with sending(database_url, "http://127.0.0.1:9") as hub:
+            stays, goes = await hub.send(), await hub.send()
+            await hub.hub.store.write(lambda tx: tx.execute(
+                "UPDATE message SET merged_into = (SELECT id FROM message WHERE uuid = $1) "
+                "WHERE uuid = $2", stays, goes
+            ))  # fmt: skip
+            waiting = asyncio.create_task(hub.hub.waiting.until_final(goes, 20))
+            await asyncio.sleep(0.1)
+            await end(hub, stays)
+            async with asyncio.timeout(6):
+                await waiting
+
+    run(test())
