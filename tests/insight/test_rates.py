@@ -1,0 +1,52 @@
+"""Delivery rates: no data is no rate, and small numbers prove little."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.insight.rates import delivery, rate
+
+numbers = st.integers(0, 10**9)
+
+
+def test_no_data_is_no_rate() -> None:
+    assert rate(0, 0) is None
+    assert delivery({"pending": 5}).rate is None
+
+
+def test_a_rate_is_delivered_of_all_that_ended() -> None:
+    told = delivery({"delivered": 90, "undelivered": 9, "unknown": 1, "pending": 400})
+    assert told.total == 500
+    assert told.rate is not None
+    assert told.rate.rate == pytest.approx(0.9)
+
+
+def test_the_interval_is_wilsons() -> None:
+    """Against the worked example of 81 in 263 in Newcombe (1998), method 3."""
+    found = rate(81, 263)
+    assert found is not None
+    assert found.low == pytest.approx(0.2553, abs=1e-4)
+    assert found.high == pytest.approx(0.3662, abs=1e-4)
+
+
+def test_one_of_one_proves_little() -> None:
+    found = rate(1, 1)
+    assert found is not None
+    assert found.high == 1
+    assert found.low < 0.25
+
+
+@given(numbers, numbers)
+def test_the_interval_holds_the_rate_and_stays_a_share(delivered: int, failed: int) -> None:
+    found = rate(delivered, delivered + failed)
+    if found is None:
+        assert delivered + failed == 0
+    else:
+        assert 0 <= found.low <= found.rate <= found.high <= 1
+
+
+@given(st.dictionaries(st.sampled_from(["delivered", "pending", "expired"]), numbers))
+def test_a_status_that_nothing_has_is_not_named(counts: dict[str, int]) -> None:
+    told = delivery(counts)
+    assert all(told.counts.values())
+    assert told.total == sum(counts.values())
