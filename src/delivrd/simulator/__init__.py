@@ -1,0 +1,59 @@
+"""Gateways on loopback that speak the real dialects of Vonage, Ruach and SMSPM, and their traffic.
+
+They take a hub's send calls at the real paths and push receipts as the real gateways do, signed
+where those sign, with what goes wrong in the field: failures with real error codes, phones that are
+off, networks that never report, duplicates, reordering, bursts, receipts that overtake the answer
+to the send, answers that never come, outages. Everything is seeded. The simulator shares no code
+with the hub's adapters and status rules, so that it can catch their errors.
+
+Run the gateways::
+
+    async with Simulation("happy", seed=1, speed=10) as sim:
+        sim.addresses["vonage"]            # "http://127.0.0.1:…": base_url of the hub's account
+        sim.deliver_to(vonage="http://127.0.0.1:8080/webhooks/vonage", ruach=…, smspm=…)
+        sent = await send_traffic(hub, key, messages(seed=1, number=500), rate=20, run=sim.run)
+        await sim.quiesce(within=120)      # everything pushed, acknowledged or given up
+        hub_messages = await fetch_messages(hub, key, [s.body["id"] for s in sent if s.accepted])
+        assert check(hub_messages, sim.journal) == []
+
+``VonageAccount``, ``RuachAccount`` and ``SmspmAccount`` hold credentials, secrets and the form of
+the receipts. ``sim.journal`` knows each text taken, its parts, and each push with the hub's answers
+(``totals()`` for a summary, ``complaints`` for what the real gateways would not have liked).
+``record(…)`` gives the calls without sockets. ``SCENARIOS`` holds the scenarios by name; a scenario
+is data, and ``dataclasses.replace`` makes another.
+"""
+
+from delivrd.simulator.accounts import RuachAccount, SmspmAccount, VonageAccount
+from delivrd.simulator.clock import Clock, ScaledClock
+from delivrd.simulator.driver import Progress, Sent, fetch_messages, send_traffic
+from delivrd.simulator.journal import Journal, expected_status
+from delivrd.simulator.recording import Recorded, Recording, record
+from delivrd.simulator.run import Simulation
+from delivrd.simulator.scenarios import SCENARIOS, Scenario, scenario
+from delivrd.simulator.texts import Text, messages
+from delivrd.simulator.verdict import Difference, check
+
+__all__ = [
+    "SCENARIOS",
+    "Clock",
+    "Difference",
+    "Journal",
+    "Progress",
+    "Recorded",
+    "Recording",
+    "RuachAccount",
+    "ScaledClock",
+    "Scenario",
+    "Sent",
+    "Simulation",
+    "SmspmAccount",
+    "Text",
+    "VonageAccount",
+    "check",
+    "expected_status",
+    "fetch_messages",
+    "messages",
+    "record",
+    "scenario",
+    "send_traffic",
+]

@@ -1,0 +1,135 @@
+"""Sends generated traffic through a hub's REST API, and reads back what became of it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from delivrd.simulator.texts import Text
+
+TRIES = 6
+_PAUSE = 0.2
+"""Seconds before the second try; it doubles."""
+_PASSING = (408, 429, 500, 502, 503, 504)
+
+
+class Sent(NamedTuple):
+    """What the hub said to one message: ``status`` is None when it never answered."""
+
+    text: Text
+    status: int | None
+    body: Any
+
+    @property
+    def accepted(self) -> bool:
+        return self.status == 202
+
+
+class Progress(NamedTuple):
+    """How far the sending has come."""
+
+    sent: int
+    accepted: int
+    failed: int
+
+
+async def send_traffic(
+    hub: str,
+    key: str,
+    texts: Iterable[Text],
+    *,
+    accounts: Mapping[str, str] | None = None,
+    rate: float = 20.0,
+    connections: int = 32,
+    run: str = "",
+    progress: Callable[[Progress], None] | None = None,
+) -> list[Sent]:
+    """Send ``rate`` texts a real second to ``hub`` (its base URL) with the API key ``key``.
+
+    ``accounts`` gives the hub's account for each gateway's dialect; by default they bear the same
+    names. With a ``run``, each text has an idempotency key made of it and of its reference, and a
+    hub that is away is asked again, six times in all; without one, each text is sent once.
+    ``progress`` is called after each text. Endless ``texts`` are sent until the task is cancelled.
+    """
+    names = accounts or {}
+    results: list[Sent] = []
+    slots = asyncio.Semaphore(connections)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    accepted = 0
+
+    async def send(text: Text) -> None:
+        nonlocal accepted
+        try:
+            sent = await _send(client, text, names.get(text.gateway, text.gateway), run)
+        finally:
+            slots.release()
+        results.append(sent)
+        accepted += sent.accepted
+        if progress:
+            progress(Progress(len(results), accepted, len(results) - accepted))
+
+    async with _client(hub, key) as client, asyncio.TaskGroup() as group:
+        for index, text in enumerate(texts):
+            await asyncio.sleep(max(0.0, start + index / rate - loop.time()))
+            await slots.acquire()
+            group.create_task(send(text))
+    return results
+
+
+async def fetch_messages(hub: str, key: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The hub's messages of these ids as its REST API gives them, in the same order.
+
+    Raises:
+        aiohttp.ClientError: the hub is away, or answers with an error.
+    """
+    slots = asyncio.Semaphore(16)
+
+    async def fetch(message_id: str) -> dict[str, Any]:
+        async with slots, client.get(f"v1/messages/{message_id}") as response:
+            response.raise_for_status()
+            message: dict[str, Any] = await response.json()
+            return message
+
+    async with _client(hub, key) as client:
+        return list(await asyncio.gather(*map(fetch, ids)))
+
+
+def _client(hub: str, key: str) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        base_url=hub.rstrip("/") + "/",
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=aiohttp.ClientTimeout(total=30),
+    )
+
+
+async def _send(client: aiohttp.ClientSession, text: Text, account: str, run: str) -> Sent:
+    message = {
+        "to": text.to,
+        "from": text.sender,
+        "text": text.text,
+        "via": [account],
+        "reference": text.reference,
+    }
+    if not run:
+        return await _ask(client, text, message, {})
+    for number in range(TRIES):
+        sent = await _ask(client, text, message, {"Idempotency-Key": f"{run}-{text.reference}"})
+        if sent.status is not None and sent.status not in _PASSING:
+            break
+        await asyncio.sleep(_PAUSE * 2**number)
+    return sent
+
+
+async def _ask(
+    client: aiohttp.ClientSession,
+    text: Text,
+    message: Mapping[str, Any],
+    headers: Mapping[str, str],
+) -> Sent:
+    try:
+        async with client.post("v1/messages", json=message, headers=headers) as response:
+            return Sent(text, response.status, await response.json(content_type=None))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return Sent(text, None, None)

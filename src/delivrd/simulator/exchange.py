@@ -1,0 +1,198 @@
+"""What becomes of each text that a gateway takes: drawn from the model, and planned as pushes.
+
+Pure but for its counters. Everything drawn for a text follows from the seed, the dialect, the
+recipient and the text (and how often just this was sent before), never from the order in which
+texts arrive: a run over real sockets can be repeated. (Only whether a text falls into an outage or
+a burst is a matter of its time.)
+"""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from delivrd.simulator import segments, words
+from delivrd.simulator.accounts import Account
+from delivrd.simulator.dialect import Dialect, Send
+from delivrd.simulator.journal import Journal, Part, Push, Submission
+from delivrd.simulator.scenarios import Scenario
+from delivrd.simulator.traffic import Fate, fate, place
+
+
+class Exchange:
+    """Takes texts, journals them and says what is to be pushed, and when.
+
+    ``run`` goes into every id, so that two runs of one seed against one hub give different ids.
+    """
+
+    def __init__(self, scenario: Scenario, *, seed: int, run: str) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.run = run
+        self.journal = Journal()
+        self._seen: Counter[str] = Counter()
+        self._first: dict[str, float] = {}
+
+    def take(
+        self, dialect: Dialect, send: Send, account: Account, *, at: float, now: float
+    ) -> Submission:
+        """Decide over one text at ``at`` simulated seconds since the start, ``now`` since 1970."""
+        key = f"{self.seed}/{dialect.NAME}/{send.to}/{send.text}"
+        place_ = f"{key}/{self._seen[key]}"
+        self._seen[key] += 1
+        start = self._first.setdefault(dialect.NAME, at)
+        rng = random.Random(place_)
+        submission = self._submission(dialect, send, rng, at, now)
+        if self._is_down(dialect.NAME, at - start):
+            submission.outcome, submission.error = _down(rng)
+        elif submission.outcome == "accepted":
+            self._fill(dialect, submission, send, rng, place_, account)
+            for push in submission.pushes:
+                push.after = self._held(dialect.NAME, at + push.after, start) - at
+            if submission.overtaken and all(push.after > 0 for push in submission.pushes):
+                submission.overtaken = False  # a burst or an outage holds the receipts back
+        self.journal.submissions.append(submission)
+        return submission
+
+    def _submission(
+        self, dialect: Dialect, send: Send, rng: random.Random, at: float, now: float
+    ) -> Submission:
+        scenario, point = self.scenario, rng.random()
+        outcome = "accepted"
+        if point < scenario.refusals:
+            outcome = "refused"
+        elif point < scenario.refusals + scenario.throttled:
+            outcome = "later"
+        country, carrier = place(send.to)
+        return Submission(
+            dialect=dialect.NAME,
+            to=send.to,
+            sender=send.sender,
+            text=send.text,
+            reference=send.reference,
+            callback=send.callback,
+            shape=_draw(rng, dialect.SHAPES) if send.shape == "mixed" else send.shape,
+            at=at,
+            taken_at=now,
+            outcome=outcome,
+            error={"refused": dialect.REFUSAL, "later": "1"}.get(outcome, ""),
+            network=carrier.network,
+            price=country.price,
+            hours=country.hours,
+        )
+
+    def _fill(
+        self,
+        dialect: Dialect,
+        submission: Submission,
+        send: Send,
+        rng: random.Random,
+        place_: str,
+        account: Account,
+    ) -> None:
+        scenario = self.scenario
+        _, carrier = place(send.to)
+        validity = min(scenario.validity, send.validity or scenario.validity)
+        drawn = fate(rng, scenario, carrier, validity)
+        submission.cause = drawn.cause
+        count = segments.count(send.text) if dialect.ID_PER_PART else 1
+        submission.parts = [
+            Part(dialect.new_id(blake2b(f"{self.run}/{place_}/{n}".encode()).digest()))
+            for n in range(count)
+        ]
+        if count > 1 and rng.random() < scenario.partial:
+            submission.parts[-1] = Part(None, refused=dialect.PARTIAL)
+        elif rng.random() < scenario.lost_answers:
+            submission.answered = False
+        authentic = not (
+            getattr(account, "signature_secret", None) and rng.random() < scenario.unsigned
+        )
+        for part, ending in zip(submission.parts, _endings(rng, drawn, count), strict=True):
+            if part.refused is None:
+                _Plan(scenario, rng, submission, part).fill(ending, authentic=authentic)
+        if submission.answered and rng.random() < scenario.overtaking:
+            _overtake(submission)
+
+    def _is_down(self, name: str, since: float) -> bool:
+        outage = self.scenario.outage
+        return (
+            outage is not None
+            and name == self.scenario.outage_of
+            and outage[0] <= since < outage[1]
+        )
+
+    def _held(self, name: str, due: float, start: float) -> float:
+        """When a push that is due then goes out: after the outage, or with the next burst."""
+        if self._is_down(name, due - start):
+            return start + (self.scenario.outage or (0, 0))[1]
+        every = self.scenario.burst_every
+        return math.ceil(due / every) * every if every else due
+
+
+def _down(rng: random.Random) -> tuple[str, str]:
+    """How a gateway that is down answers: most often it says so itself, else a proxy before it."""
+    return ("later", "5") if rng.random() < 0.9 else ("down", "")
+
+
+def _draw(rng: random.Random, shares: Mapping[str, float]) -> str:
+    return rng.choices(list(shares), list(shares.values()))[0]
+
+
+def _endings(rng: random.Random, drawn: Fate, count: int) -> list[Fate]:
+    """The fates of the parts: most often all the same; now and then only one part fails."""
+    if count == 1:
+        return [drawn]
+    fates = [drawn._replace(after=drawn.after + rng.uniform(0, 1.5)) for _ in range(count)]
+    if drawn.cause != "delivered" and rng.random() < 0.3:
+        failing = rng.randrange(count)
+        fates = [f if n == failing else f._replace(cause="delivered") for n, f in enumerate(fates)]
+    return fates
+
+
+def _overtake(submission: Submission) -> None:
+    pushes = submission.pushes
+    if pushes:
+        min(pushes, key=lambda push: push.after).after = 0.0
+        submission.overtaken = True
+
+
+class _Plan:
+    """Writes the pushes of one part."""
+
+    def __init__(
+        self, scenario: Scenario, rng: random.Random, submission: Submission, part: Part
+    ) -> None:
+        self.scenario, self.rng, self.submission, self.part = scenario, rng, submission, part
+
+    def fill(self, ending: Fate, *, authentic: bool) -> None:
+        scenario, rng, dialect = self.scenario, self.rng, self.submission.dialect
+        shape = self.submission.shape
+        early = None
+        if ending.off or rng.random() < scenario.interim:
+            wait = min(rng.uniform(0.5, 5), ending.after * 0.8)
+            early = self._add(*words.on_the_way(dialect, shape, off=ending.off), wait)
+        if not ending.silent:
+            self._add(*words.said(dialect, shape, ending.cause), ending.after)
+            if early and rng.random() < scenario.reordered:
+                early.after = ending.after + rng.uniform(0.2, 8)
+            if self._may_be_corrected(ending) and rng.random() < scenario.corrections:
+                late = ending.after + rng.uniform(20, 120)
+                self._add(*words.said(dialect, shape, "delivered"), late)
+        for push in list(self.part.pushes):
+            if rng.random() < scenario.duplicates:
+                copy = self._add(push.word, push.code, push.after + rng.uniform(0.05, 20))
+                copy.copy_of = push if rng.random() < 0.5 else None
+        for push in self.part.pushes:
+            push.authentic = authentic
+
+    def _add(self, word: str, code: str, after: float) -> Push:
+        push = Push(self.submission, self.part, word, code, after)
+        self.part.pushes.append(push)
+        return push
+
+    def _may_be_corrected(self, ending: Fate) -> bool:
+        """A network that gave up may still be wrong; a refusal stays a refusal."""
+        word, code = words.said(self.submission.dialect, self.submission.shape, ending.cause)
+        meaning = words.meaning(self.submission.dialect, word, code)
+        return meaning.status in ("undelivered", "expired")

@@ -1,0 +1,89 @@
+"""One gateway as a web application: takes sends at the real path and pushes receipts."""
+
+import asyncio
+from contextlib import suppress
+
+import aiohttp
+from aiohttp import web
+
+from delivrd.simulator import ruach, smspm, vonage
+from delivrd.simulator.accounts import Account
+from delivrd.simulator.clock import Clock
+from delivrd.simulator.dialect import Answer, Dialect, Inbound, Refusal, Send
+from delivrd.simulator.exchange import Exchange
+from delivrd.simulator.journal import Submission
+from delivrd.simulator.pusher import Pusher
+
+DIALECTS: dict[str, Dialect] = {module.NAME: module for module in (vonage, ruach, smspm)}
+
+OVERTAKING_PATIENCE = 5.0
+"""Real seconds for which an answer waits for its receipt to overtake it."""
+DOWN = Answer(503, b"Service Unavailable", "text/plain")
+
+
+class Gateway:
+    """A gateway of one dialect: its web application and its pusher."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        account: Account,
+        exchange: Exchange,
+        clock: Clock,
+        client: aiohttp.ClientSession,
+    ) -> None:
+        self._dialect, self._account = dialect, account
+        self._exchange, self._clock = exchange, clock
+        self.pusher = Pusher(dialect, account, exchange.scenario, clock, client)
+        self.app = web.Application(client_max_size=1024 * 1024)
+        self.app.router.add_get(dialect.PATH, self._take, allow_head=False)
+        self.app.router.add_post(dialect.PATH, self._take)
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        call = Inbound(
+            request.method,
+            request.rel_url.raw_query_string,
+            request.content_type,
+            await request.read(),
+        )
+        complain = self._exchange.journal.complaints.append
+        try:
+            sends = self._dialect.read(call, self._account, complain)
+        except Refusal as refusal:
+            complain(f"{self._dialect.NAME}: a call was refused: {refusal}")
+            return _response(refusal.answer)
+        submissions = [self._decide(send) for send in sends]
+        for submission in submissions:
+            await self._push(submission)
+        if any(submission.outcome == "down" for submission in submissions):
+            return _response(DOWN)
+        if not all(submission.answered for submission in submissions):
+            await self._clock.sleep(self._exchange.scenario.hang)
+            if request.transport:
+                request.transport.abort()
+        return _response(self._dialect.answer(submissions, self._account))
+
+    def _decide(self, send: Send) -> Submission:
+        clock = self._clock
+        return self._exchange.take(
+            self._dialect, send, self._account, at=clock.elapsed(), now=clock.now()
+        )
+
+    async def _push(self, submission: Submission) -> None:
+        """Schedule the receipts; where one overtakes the answer, wait until it is there."""
+        if not submission.callback and not self._account.webhook:
+            self._exchange.journal.complaints.append(
+                f"{self._dialect.NAME}: nobody said where the receipts of a send go"
+            )
+            return
+        self.pusher.schedule(submission)
+        if submission.overtaken:
+            first = min(submission.pushes, key=lambda push: push.after)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.pusher.first_try(first), OVERTAKING_PATIENCE)
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(
+        status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
+    )

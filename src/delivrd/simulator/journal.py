@@ -1,0 +1,185 @@
+"""What the gateways took, answered and pushed, and what a hub must make of it.
+
+The journal is the simulator's own truth. A hub knows only what it was told, so the truth about a
+message is not what became of the phone but what was pushed and answered 2xx.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+from delivrd.simulator.words import PENDING, Meaning, meaning
+
+
+class Call(NamedTuple):
+    """One HTTP call as a gateway makes it. ``url`` bears the query."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Try(NamedTuple):
+    """One try of a push: when, and the hub's status code; None when no answer came."""
+
+    at: float
+    status: int | None
+
+    @property
+    def good(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the hub may have kept it although it did not say so."""
+        return self.status is None or self.status >= 500
+
+
+@dataclass(eq=False, slots=True)
+class Push:
+    """One receipt on its way to the hub. ``after`` is in simulated seconds since the hand-over."""
+
+    submission: "Submission"
+    part: "Part"
+    word: str
+    code: str
+    after: float
+    authentic: bool = True
+    """False where the hub must refuse it: signing is on, and this has no or a wrong signature."""
+    copy_of: "Push | None" = None
+    """The push that this repeats byte for byte."""
+    call: Call | None = None
+    tries: list[Try] = field(default_factory=list)
+
+    def answered(self, status: int | None, at: float = 0.0) -> None:
+        """Note what the hub answered; for those who send the calls of a recording themselves."""
+        self.tries.append(Try(at, status))
+
+    @property
+    def acknowledged(self) -> bool:
+        return any(attempt.good for attempt in self.tries)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether nobody can say if the hub has it."""
+        return not self.acknowledged and any(attempt.doubtful for attempt in self.tries)
+
+    @property
+    def meaning(self) -> Meaning:
+        return meaning(self.submission.dialect, self.word, self.code)
+
+
+@dataclass(eq=False, slots=True)
+class Part:
+    """What the gateway counts: its id, or the code with which this element was refused."""
+
+    id: str | None
+    refused: str | None = None
+    pushes: list[Push] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Submission:
+    """One call of a hub to hand over one text to one recipient.
+
+    ``at`` is in simulated seconds since the start, ``taken_at`` in seconds since 1970.
+    ``outcome`` is ``accepted``, ``refused``, ``later`` (come again: nothing was taken) or ``down``
+    (503: nothing was taken either).
+    ``answered`` is False where the gateway took the text and the hub never heard so.
+    """
+
+    dialect: str
+    to: str
+    sender: str
+    text: str
+    reference: str | None
+    callback: str | None
+    shape: str
+    at: float
+    taken_at: float
+    outcome: str
+    error: str = ""
+    answered: bool = True
+    overtaken: bool = False
+    """Whether the answer waits until the first push is answered."""
+    cause: str = ""
+    network: str = ""
+    price: str = ""
+    hours: int = 0
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def pushes(self) -> list[Push]:
+        return [push for part in self.parts for push in part.pushes]
+
+    @property
+    def linked(self) -> bool:
+        """Whether a hub can tell which of its messages the receipts belong to."""
+        return self.answered or self.reference is not None or self.callback is not None
+
+
+@dataclass(eq=False)
+class Journal:
+    """Everything that happened, in the order in which it happened."""
+
+    submissions: list[Submission] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    """What the real gateways would not have liked about the calls, one sentence each."""
+
+    @property
+    def pushes(self) -> list[Push]:
+        """Every push, in the order of the hand-overs."""
+        return [push for submission in self.submissions for push in submission.pushes]
+
+    def totals(self) -> dict[str, int]:
+        """Counts for a summary: what was taken, refused, put off, pushed and acknowledged."""
+        pushes = self.pushes
+        outcomes = [submission.outcome for submission in self.submissions]
+        return {
+            "accepted": outcomes.count("accepted"),
+            "refused": outcomes.count("refused"),
+            "later": outcomes.count("later") + outcomes.count("down"),
+            "parts": sum(len(submission.parts) for submission in self.submissions),
+            "pushes": len(pushes),
+            "tries": sum(len(push.tries) for push in pushes),
+            "acknowledged": sum(push.acknowledged for push in pushes),
+            "unanswered": sum(push.doubtful for push in pushes),
+            "not_authentic": sum(not push.authentic for push in pushes),
+        }
+
+
+_STRENGTH = ("pending", "unknown", "expired", "undelivered", "rejected", "delivered")
+"""The published order of statuses, the strongest last: a late arrival beats a failure."""
+
+
+def _strongest(meanings: Iterable[Meaning]) -> Meaning:
+    return max(meanings, key=lambda m: (_STRENGTH.index(m.status), m.final), default=PENDING)
+
+
+def part_truths(part: Part) -> frozenset[Meaning]:
+    """What a part may show: one meaning, or several where a push's fate is in doubt."""
+    if part.refused is not None:
+        return frozenset({Meaning("rejected", True)})
+    real = [push for push in part.pushes if push.authentic]
+    sure = [push.meaning for push in real if push.acknowledged]
+    maybe = [push.meaning for push in real if push.doubtful]
+    return frozenset({_strongest(sure), *(_strongest([*sure, extra]) for extra in maybe)})
+
+
+def expected_status(submission: Submission) -> frozenset[Meaning]:
+    """What the attempt that made this submission must show: one meaning, or several in doubt."""
+    if submission.outcome == "refused":
+        return frozenset({Meaning("rejected", True)})
+    if submission.outcome != "accepted" or not submission.linked:
+        return frozenset({PENDING})
+    return frozenset(_together(parts) for parts in product(*map(part_truths, submission.parts)))
+
+
+def _together(parts: tuple[Meaning, ...]) -> Meaning:
+    """Failed as soon as one part has failed, delivered when all have arrived, else pending."""
+    failed = [part for part in parts if part.status in ("undelivered", "rejected", "expired")]
+    if failed:
+        return _strongest(failed)
+    return Meaning("delivered", True) if all(p.status == "delivered" for p in parts) else PENDING

@@ -1,0 +1,87 @@
+"""Receipts without sockets: the calls that the gateways would make, in the order of their time.
+
+For benchmarks and crash tests, which send them themselves: the same seed gives the same bytes.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from delivrd.simulator.accounts import Account, RuachAccount, SmspmAccount, VonageAccount
+from delivrd.simulator.dialect import Send
+from delivrd.simulator.exchange import Exchange
+from delivrd.simulator.gateways import DIALECTS
+from delivrd.simulator.journal import Call, Journal, Push
+from delivrd.simulator.scenarios import Scenario, scenario
+from delivrd.simulator.texts import Text
+
+
+class Recorded(NamedTuple):
+    """One receipt: when (seconds since 1970), the call, and its push in the journal.
+
+    Tell the push what the hub answered, ``recorded.push.answered(status)``, and
+    ``journal.expected_status`` says what follows.
+    """
+
+    at: float
+    call: Call
+    push: Push
+
+    @property
+    def path(self) -> str:
+        """Path and query, as they stand in the request line."""
+        parts = urlsplit(self.call.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+class Recording(NamedTuple):
+    calls: list[Recorded]
+    journal: Journal
+
+
+def record(
+    texts: Iterable[Text],
+    *,
+    start: float,
+    scenario_: Scenario | str = "happy",
+    seed: int = 1,
+    run: str = "recorded",
+    rate: float = 20.0,
+    vonage: VonageAccount | None = None,
+    ruach: RuachAccount | None = None,
+    smspm: SmspmAccount | None = None,
+) -> Recording:
+    """Hand over each text, ``rate`` a simulated second from ``start`` (seconds since 1970) on.
+
+    Accounts without a webhook get ``http://hub/webhooks/`` and the dialect's name. Nothing is
+    tried again: neither a send that was put off nor a push. Signatures bear simulated times.
+    """
+    accounts: dict[str, Account] = {
+        "vonage": vonage or VonageAccount(),
+        "ruach": ruach or RuachAccount(),
+        "smspm": smspm or SmspmAccount(),
+    }
+    for name, account in accounts.items():
+        account.webhook = account.webhook or f"http://hub/webhooks/{name}"
+    chosen = scenario(scenario_) if isinstance(scenario_, str) else scenario_
+    exchange = Exchange(chosen, seed=seed, run=run)
+    for index, text in enumerate(texts):
+        dialect, account = DIALECTS[text.gateway], accounts[text.gateway]
+        send = Send(text.to.lstrip("+"), text.sender, text.text, _shape(account))
+        exchange.take(dialect, send, account, at=index / rate, now=start + index / rate)
+    timed = [(start + p.submission.at + p.after, p) for p in exchange.journal.pushes]
+    timed.sort(key=lambda pair: pair[0])
+    return Recording([_call(push, accounts, at) for at, push in timed], exchange.journal)
+
+
+def _shape(account: Account) -> str:
+    if isinstance(account, VonageAccount):
+        return account.method
+    return account.shape if isinstance(account, SmspmAccount) else "GET"
+
+
+def _call(push: Push, accounts: dict[str, Account], at: float) -> Recorded:
+    name = push.submission.dialect
+    push.call = push.copy_of.call if push.copy_of else None
+    push.call = push.call or DIALECTS[name].receipt(push, accounts[name], at)
+    return Recorded(at, push.call, push)

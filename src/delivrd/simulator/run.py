@@ -1,0 +1,135 @@
+"""A simulation: three gateways on loopback, for as long as its ``async with`` lasts."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+
+from delivrd.simulator.accounts import Account, RuachAccount, SmspmAccount, VonageAccount
+from delivrd.simulator.clock import Clock, ScaledClock
+from delivrd.simulator.exchange import Exchange
+from delivrd.simulator.gateways import DIALECTS, Gateway
+from delivrd.simulator.journal import Journal
+from delivrd.simulator.pusher import PATIENCE
+from delivrd.simulator.scenarios import Scenario, scenario
+
+
+class Simulation:
+    """Gateways that speak Vonage's, Ruach's and SMSPM's dialects over real sockets.
+
+    ``seed`` fixes every fate, ``run`` the ids (a new one each time, unless given). ``speed``
+    divides every simulated second. ``ports`` names a port for a dialect, else a free one is taken.
+    ``addresses`` are the base URLs to configure in the hub (``base_url`` of its accounts), known
+    once the simulation has started; where the receipts go may be said later, by :meth:`deliver_to`.
+
+    Raises, on entering: OSError when a port is taken. LookupError for an unknown scenario's name.
+    """
+
+    def __init__(
+        self,
+        scenario_: Scenario | str = "happy",
+        *,
+        seed: int = 1,
+        speed: float = 1.0,
+        run: str | None = None,
+        vonage: VonageAccount | None = None,
+        ruach: RuachAccount | None = None,
+        smspm: SmspmAccount | None = None,
+        host: str = "127.0.0.1",
+        ports: Mapping[str, int] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.scenario = scenario(scenario_) if isinstance(scenario_, str) else scenario_
+        self.seed, self.run = seed, run or uuid4().hex
+        self.accounts: dict[str, Account] = {
+            "vonage": vonage or VonageAccount(),
+            "ruach": ruach or RuachAccount(),
+            "smspm": smspm or SmspmAccount(),
+        }
+        self.addresses: dict[str, str] = {}
+        self._speed, self._given_clock = speed, clock
+        self._host, self._ports = host, dict(ports or {})
+        self._exchange = Exchange(self.scenario, seed=seed, run=self.run)
+        self._runners: list[web.AppRunner] = []
+        self._gateways: dict[str, Gateway] = {}
+        self._client: aiohttp.ClientSession | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """What was taken, answered and pushed so far; stays after the end."""
+        return self._exchange.journal
+
+    def deliver_to(self, **webhooks: str) -> None:
+        """Say where a dialect's receipts go: ``deliver_to(vonage="http://127.0.0.1:8080/…")``."""
+        for name, url in webhooks.items():
+            self.accounts[name].webhook = url
+
+    @property
+    def waiting(self) -> int:
+        """How many pushes are still due or under way."""
+        return sum(len(gateway.pusher) for gateway in self._gateways.values())
+
+    async def quiesce(self, within: float | None = None) -> bool:
+        """Wait until everything has been pushed and either acknowledged or given up.
+
+        False when that is not so after ``within`` real seconds. A hub that is away and a dialect
+        that tries again for days take as long as they take: say ``within``.
+        """
+        try:
+            async with asyncio.timeout(within):
+                while self.waiting:
+                    for gateway in self._gateways.values():
+                        await gateway.pusher.idle()
+        except TimeoutError:
+            return False
+        return True
+
+    async def hush(self) -> None:
+        """Push nothing any more; returns when what was under way is answered."""
+        await asyncio.gather(*(gateway.pusher.hush() for gateway in self._gateways.values()))
+
+    async def __aenter__(self) -> Self:
+        clock = self._given_clock or ScaledClock(self._speed)
+        self._client = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            connector=aiohttp.TCPConnector(limit=0),
+            auto_decompress=False,
+        )
+        try:
+            for name, dialect in DIALECTS.items():
+                gateway = Gateway(dialect, self.accounts[name], self._exchange, clock, self._client)
+                gateway.pusher.start()
+                self._gateways[name] = gateway
+                self.addresses[name] = await self._listen(gateway, self._ports.get(name, 0))
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    async def _listen(self, gateway: Gateway, port: int) -> str:
+        runner = web.AppRunner(gateway.app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, self._host, port).start()
+        host, port = runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+    async def _close(self) -> None:
+        for runner in self._runners:
+            await runner.cleanup()
+        for gateway in self._gateways.values():
+            await gateway.pusher.stop()
+        if self._client:
+            await self._client.close()

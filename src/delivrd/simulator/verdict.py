@@ -1,0 +1,163 @@
+"""Compares a hub's word with the journal's truth, message by message."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from delivrd.simulator.journal import Journal, Submission, expected_status
+from delivrd.simulator.words import PENDING, Meaning
+
+_TIMED_OUT = Meaning("unknown", True)
+_PREVIEW = 50
+
+
+class Difference(NamedTuple):
+    """One thing that is not as it must be. ``message`` is the hub's id, or the gateway's."""
+
+    message: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.why}"
+
+
+def check(
+    hub_messages: Iterable[Mapping[str, Any]],
+    journal: Journal,
+    *,
+    timed_out: bool = False,
+    complete: bool = True,
+) -> list[Difference]:
+    """Each difference between the hub's messages (REST JSON) and what the gateways know.
+
+    ``timed_out``: the hub's own time-outs may have passed, so that ``unknown`` and final is as good
+    as ``pending``. ``complete``: the messages are all that were sent, so that a text that a gateway
+    took must belong to one of them. The simulation should be quiet, and the hub's fold done.
+    """
+    index = _Index(journal)
+    claimed: set[int] = set()
+    differences = list(_pushes(journal))
+    for message in hub_messages:
+        attempts = index.attempts(message)
+        claimed.update(id(submission) for attempt in attempts for submission in attempt)
+        differences += _compare(message, attempts, timed_out=timed_out)
+    if complete:
+        differences += (
+            Difference(
+                _name(submission), "a gateway took it, and no message of the hub is about it"
+            )
+            for submission in journal.submissions
+            if submission.outcome == "accepted" and id(submission) not in claimed
+        )
+    return differences
+
+
+def _pushes(journal: Journal) -> Iterator[Difference]:
+    for push in journal.pushes:
+        statuses = [attempt.status for attempt in push.tries if attempt.status is not None]
+        refused = [s for s in statuses if 400 <= s < 500 and s not in (408, 429)]
+        place = f"{push.part.id} {push.word}"
+        if push.acknowledged and not push.authentic:
+            yield Difference(place, "the hub acknowledged a receipt without a good signature")
+        if refused and push.authentic:
+            yield Difference(place, f"the hub refused an authentic receipt with {refused[0]}")
+
+
+class _Index:
+    """Finds the submissions that a hub's attempt made."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._by_part: dict[str, Submission] = {}
+        self._by_reference: dict[str, list[Submission]] = defaultdict(list)
+        self._by_text: dict[tuple[str, str], list[Submission]] = defaultdict(list)
+        for submission in journal.submissions:
+            for part in submission.parts:
+                if part.id:
+                    self._by_part[part.id] = submission
+            if submission.reference:
+                self._by_reference[submission.reference].append(submission)
+            if submission.callback:
+                last = submission.callback.partition("?")[0].rstrip("/").rpartition("/")[2]
+                self._by_reference[last].append(submission)
+            self._by_text[submission.to, submission.text[:_PREVIEW]].append(submission)
+
+    def attempts(self, message: Mapping[str, Any]) -> list[list[Submission]]:
+        """For each attempt of the message, in order, what the gateways know of it."""
+        attempts = message.get("attempts") or []
+        found = [self._of_attempt(attempt) for attempt in attempts]
+        if len(found) <= 1 and not any(found):
+            return [self._of_message(message)]
+        return found
+
+    def _of_attempt(self, attempt: Mapping[str, Any]) -> list[Submission]:
+        found = [self._by_part[key] for key in _provider_ids(attempt) if key in self._by_part]
+        for name in ("reference", "id"):
+            found += self._by_reference.get(str(attempt.get(name)), [])
+        return _once(found)
+
+    def _of_message(self, message: Mapping[str, Any]) -> list[Submission]:
+        to = str(message.get("to", "")).lstrip("+")
+        preview = str(message.get("text_preview") or "")[:_PREVIEW]
+        found = [self._by_part[key] for key in _provider_ids(message) if key in self._by_part]
+        return _once(found + self._by_text.get((to, preview), []))
+
+
+def _once(submissions: Sequence[Submission]) -> list[Submission]:
+    return list({id(submission): submission for submission in submissions}.values())
+
+
+def _provider_ids(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        own = value.get("provider_message_id")
+        if isinstance(own, str):
+            yield own
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _provider_ids(item)
+
+
+def _compare(
+    message: Mapping[str, Any], attempts: Sequence[Sequence[Submission]], *, timed_out: bool
+) -> Iterator[Difference]:
+    name = f"{message.get('id')} to {message.get('to')}"
+    for submissions in attempts:
+        taken = [s for s in submissions if s.outcome == "accepted"]
+        if len(taken) > 1:
+            yield Difference(name, f"one attempt was handed over {len(taken)} times")
+    wanted = {_fold(each) for each in product(*map(_truths, attempts))}
+    if timed_out and PENDING in wanted:
+        wanted.add(_TIMED_OUT)
+    shown = Meaning(str(message.get("status")), bool(message.get("final")))
+    if shown not in wanted:
+        right = " or ".join(sorted(_words(each) for each in wanted))
+        told = ", ".join(_name(s) for attempt in attempts for s in attempt) or "no gateway heard"
+        yield Difference(name, f"the hub says {_words(shown)}, right is {right} ({told})")
+
+
+def _truths(submissions: Sequence[Submission]) -> frozenset[Meaning]:
+    """An attempt that was put off is tried again: what was taken or refused in the end counts."""
+    for submission in submissions:
+        if submission.outcome in ("accepted", "refused"):
+            return expected_status(submission)
+    return frozenset({PENDING})
+
+
+def _fold(attempts: Sequence[Meaning]) -> Meaning:
+    delivered = Meaning("delivered", True)
+    if delivered in attempts:
+        return delivered
+    if not attempts or not all(attempt.final for attempt in attempts):
+        return PENDING
+    return attempts[-1]
+
+
+def _words(meaning: Meaning) -> str:
+    return f"{meaning.status}{' (final)' if meaning.final else ''}"
+
+
+def _name(submission: Submission) -> str:
+    said = [f"{push.word}/{push.code}" for push in submission.pushes if push.acknowledged]
+    ids = "+".join(part.id or "refused" for part in submission.parts) or submission.outcome
+    return f"{submission.dialect} {ids} acknowledged {said}"

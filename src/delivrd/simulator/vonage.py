@@ -1,0 +1,195 @@
+"""Vonage's SMS API as a gateway speaks it.
+
+https://developer.vonage.com/en/api/sms (send) and
+https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts (receipts).
+"""
+
+import hmac
+import json
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlencode
+
+from delivrd.simulator.accounts import VonageAccount
+from delivrd.simulator.dialect import (
+    Answer,
+    Complain,
+    Inbound,
+    Refusal,
+    Send,
+    address,
+    digits,
+    get,
+    json_answer,
+    post,
+    utc,
+)
+from delivrd.simulator.journal import Call, Part, Push, Submission
+from delivrd.simulator.segments import is_gsm
+from delivrd.simulator.signing import sign
+
+NAME = "vonage"
+PATH = "/sms/json"
+RETRIES = True
+ID_PER_PART = True
+SHAPES = {"GET": 0.2, "POST": 0.3, "POST-JSON": 0.5}
+REFUSAL = "15"
+PARTIAL = "9"
+
+ERRORS = {
+    "1": "Throughput Rate Exceeded - please wait [ 1000 ] and retry",
+    "2": "Missing {} parameter",
+    "3": "Invalid value for {}",
+    "4": "Bad Credentials",
+    "5": "Internal Error",
+    "9": "Quota Exceeded - rejected",
+    "14": "Invalid Signature",
+    "15": "Illegal Sender Address - rejected",
+    "32": "Signature and API secret disallowed",
+}
+
+
+def new_id(digest: bytes) -> str:
+    return digest[:8].hex().upper()
+
+
+def read(call: Inbound, account: VonageAccount, complain: Complain) -> list[Send]:
+    """The text to send; Refusal where a parameter is missing, wrong or not authentic."""
+    try:
+        params = {name: _text(value) for name, value in call.params().items()}
+    except ValueError:
+        raise _refusal("3", "body") from None
+    _check_credentials(params, account)
+    for name in ("from", "to", "text"):
+        if not params.get(name):
+            raise _refusal("2", name)
+    if params.get("type", "text") != "unicode" and not is_gsm(params["text"]):
+        complain("vonage: a text outside GSM 7-bit was sent without type=unicode and is garbled")
+    return [
+        Send(
+            to=digits(params["to"], complain, NAME),
+            sender=params["from"],
+            text=params["text"],
+            shape=account.method,
+            reference=params.get("client-ref") or None,
+            callback=params.get("callback") or None,
+            validity=_validity(params.get("ttl")),
+        )
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _validity(ttl: str | None) -> float | None:
+    if not ttl:
+        return None
+    if not ttl.isdigit() or not 20_000 <= int(ttl) <= 604_800_000:
+        raise _refusal("3", "ttl")
+    return int(ttl) / 1000
+
+
+def _check_credentials(params: dict[str, str], account: VonageAccount) -> None:
+    if not params.get("api_key"):
+        raise _refusal("2", "api_key")
+    if account.api_key and params["api_key"] != account.api_key:
+        raise _refusal("4")
+    if "sig" in params and "api_secret" in params:
+        raise _refusal("32")
+    if "sig" in params:
+        _check_signature(params, account)
+    elif "api_secret" not in params:
+        raise _refusal("2", "api_secret")
+    elif account.api_secret and params["api_secret"] != account.api_secret:
+        raise _refusal("4")
+
+
+def _check_signature(params: dict[str, str], account: VonageAccount) -> None:
+    if not account.signature_secret:
+        raise _refusal("14")
+    right = sign(params, account.signature_secret, account.signature_method)
+    if not params.get("timestamp") or not hmac.compare_digest(
+        right.lower().encode(), params["sig"].lower().encode()
+    ):
+        raise _refusal("14")
+
+
+def _refusal(status: str, name: str = "") -> Refusal:
+    return Refusal(_answer([{"status": status, "error-text": ERRORS[status].format(name)}]))
+
+
+def _answer(messages: list[dict[str, str]]) -> Answer:
+    return json_answer({"message-count": str(len(messages)), "messages": messages})
+
+
+def answer(submissions: list[Submission], account: VonageAccount) -> Answer:
+    """One element for each part, each with its own id and status; 200 in every case."""
+    submission = submissions[0]
+    if submission.outcome != "accepted":
+        return _refusal(submission.error).answer
+    return _answer([_element(submission, part) for part in submission.parts])
+
+
+def _element(submission: Submission, part: Part) -> dict[str, str]:
+    if part.refused is not None:
+        return {
+            "to": submission.to, "status": part.refused, "error-text": ERRORS[part.refused]
+        }  # fmt: skip
+    element = {
+        "to": submission.to,
+        "message-id": part.id or "",
+        "status": "0",
+        "remaining-balance": "16.24389700",
+        "message-price": submission.price,
+        "network": submission.network,
+    }
+    if submission.reference:
+        element["client-ref"] = submission.reference
+    return element
+
+
+def receipt(push: Push, account: VonageAccount, now: float) -> Call:
+    """One receipt in the account's method; ``msisdn`` is the recipient, ``to`` the sender."""
+    params = _fields(push, account, now)
+    if account.signature_secret:
+        _add_signature(params, push, account, now)
+    url = address(push, account)
+    shape = push.submission.shape
+    if shape == "GET":
+        return get(url, params)
+    if shape == "POST":
+        return post(url, "application/x-www-form-urlencoded; charset=UTF-8", urlencode(params))
+    return post(url, "application/json", json.dumps(params, ensure_ascii=False))
+
+
+def _fields(push: Push, account: VonageAccount, now: float) -> dict[str, str]:
+    submission = push.submission
+    carrier_clock = utc(now) + timedelta(hours=submission.hours)
+    fields = {
+        "msisdn": submission.to,
+        "to": submission.sender,
+        "network-code": submission.network,
+        "messageId": push.part.id or "",
+        "price": submission.price,
+        "status": push.word,
+        "scts": carrier_clock.strftime("%y%m%d%H%M"),
+        "err-code": push.code,
+        "api-key": account.api_key or "",
+        "message-timestamp": utc(now).strftime("%Y-%m-%d %H:%M:%S"),
+        "client-ref": submission.reference or "",
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _add_signature(params: dict[str, str], push: Push, account: VonageAccount, now: float) -> None:
+    """Sign; or, where the push is not to be authentic, leave that out or spoil it."""
+    forged = not push.authentic
+    if forged and int((push.part.id or "0")[-1], 16) % 2:
+        return
+    place = f"{push.part.id}/{push.part.pushes.index(push)}"
+    params["timestamp"] = str(int(now))
+    params["nonce"] = blake2b(place.encode(), digest_size=16).hexdigest()
+    secret = account.signature_secret or ""
+    params["sig"] = sign(params, secret + "x" if forged else secret, account.signature_method)
