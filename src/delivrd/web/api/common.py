@@ -1,0 +1,203 @@
+"""What the modules of the API share: answers, cursors, parameters, documentation."""
+
+import base64
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
+
+from delivrd.core.phone import InvalidNumber, normalize
+from delivrd.core.statement import micros, moment
+from delivrd.core.text import clean
+from delivrd.store.accounts import Accounts
+from delivrd.store.queries import views
+from delivrd.store.queries.messages import Listed
+from delivrd.web.problems import MEDIA_TYPE, SCHEMA, Problem, invalid
+
+MAX_LIMIT = 200
+
+
+def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Content (structs, dictionaries) as JSON."""
+    return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
+
+
+# --- lists ------------------------------------------------------------------------------------
+
+
+def page(name: str, listed: Listed) -> Response:
+    """A page of the list of that name."""
+    scanned = msgspec.UNSET if listed.scanned_to is None else moment(listed.scanned_to)
+    cursor = None if listed.next_before is None else cursor_of(name, listed.next_before)
+    return answer(views.Page(items=list(listed.items), next_cursor=cursor, scanned_to=scanned))
+
+
+def cursor_of(name: str, row_id: int) -> str:
+    return base64.urlsafe_b64encode(f"{name}.{row_id:x}".encode()).decode().rstrip("=")
+
+
+def before(name: str, cursor: str | None) -> int | None:
+    """The id below which a page begins.
+
+    Raises:
+        Problem: it is no cursor of this list.
+    """
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded.encode("ascii"), b"-_", validate=True).decode("ascii")
+    except ValueError:
+        text = ""
+    found = re.fullmatch(rf"{name}\.([0-9a-f]{{1,16}})", text)
+    value = int(found[1], 16) if found else 1 << 63
+    if value >= 1 << 63:
+        raise invalid(
+            "cursor",
+            "is no cursor of this list",
+            "Take next_cursor as it was given, or leave it out for the first page.",
+        )
+    return value
+
+
+# --- parameters -------------------------------------------------------------------------------
+
+
+def _printable(text: str) -> str:
+    if clean(text) != text:
+        raise ValueError("must not hold NUL or lone surrogates")
+    return text
+
+
+def _aware(when: datetime) -> datetime:
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _iso(value: Any) -> Any:
+    """Times are ISO 8601; in a query, the plus of an offset may have become a space."""
+    if isinstance(value, str):
+        if not re.match(r"\d{4}-\d\d-\d\d", value):
+            raise ValueError("must be a time in ISO 8601, like 2026-11-21T20:50:00Z")
+        return re.sub(r" (?=\d\d:?\d\d$)", "+", value) if "T" in value else value
+    return value
+
+
+Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+"""A text that can be looked for."""
+
+Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_aware)]
+"""A time; one without a zone is in UTC."""
+
+Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(str.upper)]
+
+
+class Params(BaseModel):
+    """Parameters of a query; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ListParams(Params):
+    """Those of every list."""
+
+    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Items a page.")
+    cursor: str | None = Field(None, max_length=100, description="next_cursor of the last page.")
+
+
+class SpanParams(Params):
+    since: Moment | None = Field(None, description="Not before this time.")
+    until: Moment | None = Field(None, description="Before this time.")
+
+
+def micros_or_none(when: datetime | None) -> int | None:
+    return None if when is None else micros(when)
+
+
+def check_account(accounts: Accounts, name: str | None) -> str | None:
+    """The name, if there is or was such an account.
+
+    Raises:
+        Problem: there never was.
+    """
+    if name is not None and accounts.id_of(name) is None:
+        names = ", ".join(sorted(accounts.by_name)) or "none"
+        raise invalid("account", f"there is no account {name[:50]!r}", f"Accounts: {names}.")
+    return name
+
+
+def row_id(text: str, what: str, hint: str) -> int:
+    """The id of a row as it stands in an address.
+
+    Raises:
+        Problem: it cannot be one.
+    """
+    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= 1 << 63:
+        raise Problem(404, f"There is no such {what}.", hint)
+    return int(text)
+
+
+def as_stored(number: str, region: str | None) -> str:
+    """A number as a caller writes it, in the form in which messages keep it.
+
+    The plus may be missing, or have become the space that it stands for in a query.
+    """
+    text = number.strip()
+    if re.fullmatch(r"[0-9]+", text) and not text.startswith("00") and region is None:
+        text = f"+{text}"
+    try:
+        return normalize(text, region).e164
+    except InvalidNumber:
+        return text
+
+
+# --- documentation ----------------------------------------------------------------------------
+
+_REF = "#/components/schemas/"
+
+
+def ref(view: type) -> dict[str, Any]:
+    return {"$ref": f"{_REF}{view.__name__}"}
+
+
+def list_of(view: type) -> dict[str, Any]:
+    """The schema of a page."""
+    return {
+        "type": "object",
+        "required": ["items", "next_cursor"],
+        "properties": {
+            "items": {"type": "array", "items": ref(view)},
+            "next_cursor": {"type": ["string", "null"]},
+            "scanned_to": {"type": "string", "format": "date-time"},
+        },
+    }
+
+
+PROBLEM = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
+
+
+def responses(
+    schema: dict[str, Any], *problems: int, status: int = 200, about: str = "Done"
+) -> dict[int | str, dict[str, Any]]:
+    """What a call answers, for the documentation; every call may also find no key or no store."""
+    good = {"description": about, "content": {"application/json": {"schema": schema}}}
+    codes = sorted({*problems, 401, 403, 422, 503})
+    return {status: good, **dict.fromkeys(codes, PROBLEM)}
+
+
+VIEWS = (
+    views.Message,
+    views.Receipt,
+    views.Unmatched,
+    views.Unmapped,
+    views.Request,
+    views.RequestDetail,
+)
+
+
+def schemas() -> dict[str, Any]:
+    """The schemas of everything that is shown, for the documentation."""
+    return msgspec.json.schema_components(VIEWS, ref_template=_REF + "{name}")[1]

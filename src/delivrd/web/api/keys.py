@@ -1,0 +1,145 @@
+"""``/v1/keys`` and ``/v1/sign-in-links``: who may come in."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivrd.core.statement import moment
+from delivrd.store import schema
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Key, Scope, create_key, list_keys, revoke_key
+from delivrd.store.queries.views import at
+from delivrd.store.sessions import LINK_MICROS, create_link
+from delivrd.store.tx import Tx
+from delivrd.web.api.common import MAX_LIMIT, ListParams, Word, answer, before, cursor_of, responses
+from delivrd.web.api.common import row_id as key_id_of
+from delivrd.web.auth import Caller, needs
+from delivrd.web.context import Context
+from delivrd.web.problems import not_found
+from delivrd.web.signin import link_address
+
+_HINT = "GET /v1/keys lists what there is."
+
+
+class NewKey(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Word = Field(description="What it is for.")
+    scopes: list[Scope] = Field(min_length=1, max_length=10)
+
+
+def shown(key: Key) -> dict[str, Any]:
+    """A key as it is shown: all but the key itself."""
+    return {
+        "id": str(key.id),
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": sorted(key.scopes),
+        "created_at": moment(key.created_at),
+        "last_used_at": at(key.last_used_at),
+        "revoked_at": at(key.revoked_at),
+    }
+
+
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+_KEY = {
+    "type": "object",
+    "required": ["id", "name", "prefix", "scopes", "created_at"],
+    "properties": {
+        "id": {"type": "string"},
+        "name": {"type": "string"},
+        "prefix": {"type": "string"},
+        "scopes": {"type": "array", "items": {"enum": list(Scope)}},
+        "created_at": _TIME,
+        "last_used_at": _TIME,
+        "revoked_at": _TIME,
+        "key": {"type": "string"},
+    },
+}
+_KEYS = {
+    "type": "object",
+    "required": ["items", "next_cursor"],
+    "properties": {
+        "items": {"type": "array", "items": _KEY},
+        "next_cursor": {"type": ["string", "null"]},
+    },
+}
+
+
+_LINK = {
+    "type": "object",
+    "required": ["url", "expires_at"],
+    "properties": {"url": {"type": "string"}, "expires_at": _TIME},
+}
+
+
+async def _note(context: Context, tx: Tx, caller: Caller, action: str, detail: str) -> None:
+    """Writes down who did it."""
+    row = (context.store.ids.next(), now_micros(), caller.name, action, detail)
+    await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [row])
+
+
+def router(context: Context) -> APIRouter:
+    routes = APIRouter(prefix="/v1", tags=["keys"])
+    store = context.store
+    admin = needs(Scope.ADMIN)
+
+    @routes.post("/keys", status_code=201, responses=responses(_KEY, 400, 413, status=201))
+    async def create(body: NewKey, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Makes a key. The answer holds it, this once."""
+
+        async def job(tx: Tx) -> tuple[Key, str]:
+            made = await create_key(tx, store.ids, body.name, set(body.scopes), now_micros())
+            await _note(context, tx, caller, "keys.create", f"{made[0].prefix} {body.name}")
+            return made
+
+        key, secret = await store.write(job)
+        return answer({**shown(key), "key": secret}, 201)
+
+    @routes.get("/keys", dependencies=[Depends(admin)], responses=responses(_KEYS))
+    async def list_all(params: Annotated[ListParams, Query()]) -> Response:
+        """The keys, the newest first; they themselves are not kept."""
+        start = before("keys", params.cursor)
+        keys = [k for k in await store.read(list_keys) if start is None or k.id < start]
+        limit = min(params.limit, MAX_LIMIT)
+        more = cursor_of("keys", keys[limit - 1].id) if len(keys) > limit else None
+        return answer({"items": [shown(key) for key in keys[:limit]], "next_cursor": more})
+
+    @routes.delete(
+        "/keys/{id}", status_code=204, response_class=Response,
+        responses={k: v for k, v in responses({}, 404).items() if k != 200},
+    )  # fmt: skip
+    async def revoke(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Revokes a key: from now on it opens nothing."""
+        key_id = key_id_of(id, "key", _HINT)
+
+        async def job(tx: Tx) -> bool:
+            found = await revoke_key(tx, key_id, now_micros())
+            if found:
+                await _note(context, tx, caller, "keys.revoke", str(key_id))
+            return found
+
+        if not await store.write(job):
+            raise not_found("key", _HINT)
+        return Response(status_code=204)
+
+    _links(routes, context)
+    return routes
+
+
+def _links(routes: APIRouter, context: Context) -> None:
+    store = context.store
+
+    @routes.post("/sign-in-links", status_code=201, responses=responses(_LINK, status=201))
+    async def link(caller: Annotated[Caller, Depends(needs(Scope.ADMIN))]) -> Response:
+        """Makes a link that signs one person in to the pages, once, within 15 minutes."""
+
+        async def job(tx: Tx) -> tuple[str, int]:
+            now = now_micros()
+            await _note(context, tx, caller, "sign-in-links.create", "")
+            return await create_link(tx, now), now + LINK_MICROS
+
+        token, until = await store.write(job)
+        url = link_address(context.config, token)
+        return answer({"url": url, "expires_at": moment(until)}, 201)

@@ -1,0 +1,254 @@
+"""``/v1/messages``: send, register, list, show, wait."""
+
+import uuid as uuids
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from delivrd.core.statement import Status
+from delivrd.intake.settled import settled
+from delivrd.sending.register import SentElsewhere, register
+from delivrd.sending.submit import Order, submit
+from delivrd.store.keys import Scope
+from delivrd.store.queries import messages as queries
+from delivrd.store.queries.views import Message
+from delivrd.web.api.common import (
+    Country,
+    ListParams,
+    SpanParams,
+    Word,
+    answer,
+    as_stored,
+    before,
+    check_account,
+    list_of,
+    micros_or_none,
+    page,
+    ref,
+    responses,
+)
+from delivrd.web.auth import Caller, needs
+from delivrd.web.context import Context
+from delivrd.web.problems import invalid, not_found
+
+MAX_WAIT = 300.0
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewMessage(Body):
+    """A text to one recipient."""
+
+    to: str = Field(max_length=64, description="The recipient's number, like +12015555522.")
+    sender: str = Field(alias="from", max_length=64, description="A name or a number.")
+    text: str = Field(max_length=10_000)
+    via: list[str] | None = Field(None, max_length=20, description="The account to send through.")
+    reference: str | None = Field(None, max_length=1000, description="Your own id.")
+    metadata: dict[str, JsonValue] | None = Field(None, description="Kept and given back.")
+    callback_url: str | None = Field(None, max_length=2000)
+    deadline_seconds: int | None = Field(None, description="Not handed over afterwards.")
+    max_attempts: int | None = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _plain(cls, value: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+        try:
+            msgspec.json.encode(value)
+        except (ValueError, OverflowError, RecursionError):
+            raise ValueError("holds a value that JSON cannot carry everywhere") from None
+        return value
+
+    def order(self) -> Order:
+        return Order(
+            to=self.to,
+            sender=self.sender,
+            text=self.text,
+            via=tuple(self.via or ()),
+            reference=self.reference,
+            metadata=self.metadata,
+            callback_url=self.callback_url,
+            deadline_seconds=self.deadline_seconds,
+            max_attempts=self.max_attempts,
+        )
+
+    def digest(self) -> bytes:
+        """Equal for bodies that mean the same, however they are written (rule E2)."""
+        said = self.model_dump(exclude_unset=True)
+        return sha256(msgspec.json.encode(said, order="sorted")).digest()
+
+
+class SentMessage(Body):
+    """A message that another program sent."""
+
+    account: str = Field(max_length=100)
+    provider_message_ids: list[str] = Field(max_length=1000)
+    to: str = Field(max_length=64)
+    sender: str | None = Field(None, alias="from", max_length=64)
+    text: str | None = Field(None, max_length=10_000)
+    sent_at: datetime | None = Field(None, strict=False)
+    reference: str | None = Field(None, max_length=1000)
+
+    @field_validator("text", "sender", "reference")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        if value is not None and "\0" in value:
+            raise ValueError("must not hold NUL")
+        return value
+
+
+class MessageFilters(ListParams, SpanParams):
+    status: Status | None = None
+    account: Word | None = None
+    country: Country | None = Field(None, description="Two letters.")
+    to: Word | None = Field(None, description="The recipient's number.")
+    sender: Word | None = Field(None, alias="from")
+    reference: Word | None = None
+    provider_message_id: Word | None = None
+
+
+class WaitParams(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    timeout: float = Field(60, ge=0, le=MAX_WAIT, allow_inf_nan=False, description="Seconds.")
+
+
+def router(context: Context) -> APIRouter:
+    routes = APIRouter(prefix="/v1/messages", tags=["messages"])
+    _writing(routes, context)
+    _reading(routes, context)
+    return routes
+
+
+async def _message(context: Context, uuid: str) -> Message:
+    """The message as it is now.
+
+    Raises:
+        Problem: there is none.
+    """
+    store = context.store
+    found = await store.read(lambda tx: queries.find_message(tx, store.accounts, uuid))
+    if found is None:
+        raise not_found("message", "GET /v1/messages lists what there is.")
+    return found
+
+
+def _writing(routes: APIRouter, context: Context) -> None:
+    store, config = context.store, context.config
+
+    @routes.post("", status_code=202, responses=responses(ref(Message), 400, 409, 413, status=202))
+    async def send(
+        body: NewMessage,
+        caller: Annotated[Caller, Depends(needs(Scope.SEND))],
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    ) -> Response:
+        """Takes a message in; it is handed over in the background.
+
+        With an `Idempotency-Key`, the same body again within 48 hours answers with the same
+        message, and another body gets 409.
+        """
+        done = await submit(
+            store,
+            config,
+            body.order(),
+            key_id=caller.key_id,
+            idempotency_key=idempotency_key,
+            body_hash=body.digest(),
+        )
+        headers = {"Location": f"/v1/messages/{done.uuid}"}
+        if done.repeated:
+            headers["Idempotency-Replayed"] = "true"
+        return answer(await _message(context, done.uuid), 202, headers)
+
+    @routes.post("/sent", status_code=201, responses=responses(ref(Message), 400, 413, status=201))
+    async def register_sent(
+        body: SentMessage, caller: Annotated[Caller, Depends(needs(Scope.SEND))]
+    ) -> Response:
+        """Registers what another program sent, before or after its receipts came."""
+        sent = SentElsewhere(
+            account=body.account,
+            provider_message_ids=tuple(body.provider_message_ids),
+            to=body.to,
+            sender=body.sender,
+            text=body.text,
+            sent_at=body.sent_at,
+            reference=body.reference,
+        )
+        uuid = await register(store, config, sent)
+        return answer(await _message(context, uuid), 201, {"Location": f"/v1/messages/{uuid}"})
+
+
+def _reading(routes: APIRouter, context: Context) -> None:
+    store, config, accounts = context.store, context.config, context.store.accounts
+    read = Depends(needs(Scope.READ))
+    follow = Depends(needs(Scope.READ, Scope.SEND))
+
+    @routes.get("", dependencies=[read], responses=responses(list_of(Message)))
+    async def list_messages(filters: Annotated[MessageFilters, Query()]) -> Response:
+        """Messages, the newest first.
+
+        One filter by itself is answered from an index. Other combinations look at a bounded number
+        of messages: `scanned_to` then says how far this page looked, and the next one goes on.
+        """
+        if filters.provider_message_id is not None:
+            await settled(store)
+        wanted = queries.Filters(
+            status=filters.status,
+            account=check_account(accounts, filters.account),
+            country=filters.country,
+            to=None if filters.to is None else as_stored(filters.to, config.default_region),
+            sender=filters.sender,
+            reference=filters.reference,
+            provider_message_id=filters.provider_message_id,
+            since=micros_or_none(filters.since),
+            until=micros_or_none(filters.until),
+        )
+        start = before("messages", filters.cursor)
+        found = await store.read(
+            lambda tx: queries.list_messages(
+                tx, accounts, wanted, before=start, limit=filters.limit
+            )
+        )
+        return page("messages", found)
+
+    @routes.get("/{id}", dependencies=[follow], responses=responses(ref(Message), 404))
+    async def show(id: str) -> Response:
+        """One message with its attempts, parts and receipts.
+
+        The id of a message that was merged answers with the one it went into, and `merged_into`.
+        """
+        uuid = message_id(id)
+        await settled(store)
+        return answer(await _message(context, uuid))
+
+    @routes.get("/{id}/wait", dependencies=[follow], responses=responses(ref(Message), 404))
+    async def wait(id: str, params: Annotated[WaitParams, Query()]) -> Response:
+        """The message, once its status is final or the time is up."""
+        uuid = message_id(id)
+        await settled(store)
+        found = await _message(context, uuid)
+        if not found.final and params.timeout > 0:
+            await context.waiting.until_final(uuid, params.timeout)
+            found = await _message(context, uuid)
+        return answer(found)
+
+
+def message_id(text: str) -> str:
+    """A UUID in the form in which it is kept.
+
+    Raises:
+        Problem: it is none.
+    """
+    try:
+        return str(uuids.UUID(text))
+    except ValueError:
+        raise invalid(
+            "id",
+            "is no message id",
+            "Ids look like 0199a2b4-…; a provider's id goes into ?provider_message_id=.",
+        ) from None

@@ -1,0 +1,152 @@
+"""``/v1/requests``: the calls on the webhooks as they came, and reading them again."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivrd.intake.reread import CannotReread, admit, reread
+from delivrd.store import schema
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.queries import requests as queries
+from delivrd.store.queries.views import VERDICTS, Request, RequestDetail
+from delivrd.store.rereading import Difference
+from delivrd.web.api.common import (
+    ListParams,
+    SpanParams,
+    Word,
+    answer,
+    before,
+    check_account,
+    list_of,
+    micros_or_none,
+    page,
+    ref,
+    responses,
+    row_id,
+)
+from delivrd.web.auth import Caller, needs
+from delivrd.web.context import Context
+from delivrd.web.problems import Problem, invalid, not_found
+
+_HINT = "GET /v1/requests lists what there is; old ones are pruned."
+
+Verdict = StrEnum("Verdict", {word.upper(): word for word in VERDICTS})  # type: ignore[misc]
+
+
+class RequestFilters(ListParams, SpanParams):
+    account: Word | None = None
+    verdict: Verdict | None = None
+    odd: bool = Field(False, description="Only those that were not simply read.")
+
+
+class Replay(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    dry_run: bool = Field(False, description="Only tell what would change.")
+    force: bool = Field(False, description="Also where less would be read than before.")
+    admit: bool = Field(False, description="Take in a call that was refused for its signature.")
+
+
+_REPLAYED: dict[str, Any] = {
+    "type": "object",
+    "required": ["request_id"],
+    "properties": {
+        "request_id": {"type": "string"},
+        "admitted": {"type": "boolean"},
+        "changed": {"type": "boolean"},
+        "applied": {"type": "boolean"},
+        "why_not": {"type": ["string", "null"]},
+        "before": {"type": "array", "items": {"type": "object"}},
+        "after": {"type": "array", "items": {"type": "object"}},
+        "messages": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def router(context: Context) -> APIRouter:
+    routes = APIRouter(prefix="/v1/requests", tags=["requests"])
+    store, accounts = context.store, context.store.accounts
+    read = Depends(needs(Scope.READ))
+
+    @routes.get("", dependencies=[read], responses=responses(list_of(Request)))
+    async def list_requests(filters: Annotated[RequestFilters, Query()]) -> Response:
+        """Calls on the webhooks, kept and refused, the newest first."""
+        account = check_account(accounts, filters.account)
+        start = before("requests", filters.cursor)
+        found = await store.read(
+            lambda tx: queries.list_requests(
+                tx,
+                accounts,
+                account=account,
+                verdict=None if filters.verdict is None else str(filters.verdict),
+                odd=filters.odd,
+                since=micros_or_none(filters.since),
+                until=micros_or_none(filters.until),
+                before=start,
+                limit=filters.limit,
+            )
+        )
+        return page("requests", found)
+
+    @routes.get("/{id}", dependencies=[read], responses=responses(ref(RequestDetail), 404))
+    async def show(id: str) -> Response:
+        """One call as it came, secrets replaced, and what was read from it."""
+        request_id = row_id(id, "request", _HINT)
+        found = await store.read(lambda tx: queries.find_request(tx, accounts, request_id))
+        if found is None:
+            raise not_found("request", _HINT)
+        return answer(found)
+
+    @routes.post("/{id}/replay", responses=responses(_REPLAYED, 400, 404, 409, 413))
+    async def replay(
+        id: str, body: Replay, caller: Annotated[Caller, Depends(needs(Scope.ADMIN))]
+    ) -> Response:
+        """Reads a stored call again with today's adapters; or takes in one that was refused."""
+        return answer(await replayed(context, row_id(id, "request", _HINT), body, caller))
+
+    return routes
+
+
+async def replayed(context: Context, request_id: int, body: Replay, caller: Caller) -> Any:
+    """What a replay changed, or would change.
+
+    Raises:
+        Problem: there is no such call, or it cannot be read again.
+    """
+    if body.admit and body.dry_run:
+        raise invalid("dry_run", "cannot be tried with admit", "Leave one of the two out.")
+    try:
+        if body.admit:
+            admitted = await admit(context.store, request_id, caller.name)
+            return {"request_id": str(admitted), "admitted": True}
+        told = await reread(context.store, request_id, dry_run=body.dry_run, force=body.force)
+    except LookupError:
+        hint = "A refused call can be taken in with admit." if not body.admit else _HINT
+        raise not_found("request", hint) from None
+    except CannotReread as error:
+        raise Problem(409, f"It cannot be read again: {error}.", _HINT) from None
+    if told.applied:
+        await _note(context.store, caller, request_id)
+    return _difference(told, dry_run=body.dry_run)
+
+
+async def _note(store: Store, caller: Caller, request_id: int) -> None:
+    row = (store.ids.next(), now_micros(), caller.name, "requests.replay", str(request_id))
+    columns = ("id", "at", "actor", "action", "detail")
+    await store.write(lambda tx: tx.insert(schema.audit, columns, [row]))
+
+
+def _difference(told: Difference, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "request_id": str(told.request_id),
+        "changed": told.changed,
+        "applied": told.applied and not dry_run,
+        "why_not": told.why_not,
+        "before": [{"provider_message_id": i, "status": s} for i, s in told.before],
+        "after": [{"provider_message_id": i, "status": s} for i, s in told.after],
+        "messages": told.messages,
+    }

@@ -1,0 +1,212 @@
+"""Who calls, and what they may: API keys for programs, a session cookie for people (rule H4)."""
+
+import hmac
+from collections.abc import Callable
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+
+from delivrd.config import Config
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope, digest, find_key, touch_key
+from delivrd.store.sessions import COOKIE_MICROS, find_session
+from delivrd.store.tx import Tx
+from delivrd.web.problems import Problem
+
+COOKIE = "delivrd_session"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf"
+PUBLIC = ("/healthz", "/sign-in")
+PUBLIC_FILES = "/static/"
+"""Looks only, for the sign-in page."""
+
+TOUCH_MICROS = 60 * 1_000_000
+ADMIN_KEY_ID, SESSION_KEY_ID = 0, -1
+"""Whose idempotency keys are whose, where no stored key is behind a call."""
+
+_ALL = frozenset(Scope)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Caller(NamedTuple):
+    """Who calls. ``csrf`` is set for people: the token that their forms must carry."""
+
+    name: str
+    scopes: frozenset[Scope]
+    key_id: int
+    csrf: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """An admin may everything."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+class Auth:
+    """Finds out who calls."""
+
+    def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
+        self._store, self._clock = store, clock
+        admin = config.admin_key
+        self._admin = None if admin is None else digest(admin.get_secret_value())
+        self._touched: dict[int, int] = {}
+        self._due: set[int] = set()
+
+    async def caller(self, headers: Headers) -> Caller | None:
+        """Whoever the headers prove to be; a key counts before a cookie.
+
+        Raises:
+            Problem: a key was given that opens nothing.
+            StoreUnavailable: nobody can tell.
+        """
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme:
+            return await self._by_key(scheme, given.strip())
+        cookie = session_cookie(headers)
+        return await self._by_cookie(cookie) if cookie else None
+
+    async def _by_key(self, scheme: str, given: str) -> Caller:
+        if scheme.lower() != "bearer":
+            raise unauthorized("Only `Authorization: Bearer KEY` is understood.")
+        if self.is_admin_key(given):
+            return Caller("admin key", _ALL, ADMIN_KEY_ID)
+        key = await self._store.read(lambda tx: find_key(tx, given))
+        if key is None:
+            raise unauthorized("This key opens nothing: it is unknown or revoked.")
+        if self._clock() - self._touched.get(key.id, key.last_used_at or 0) > TOUCH_MICROS:
+            self._due.add(key.id)
+        return Caller(key.name, key.scopes, key.id)
+
+    def is_admin_key(self, given: str) -> bool:
+        """Compared by hash, in constant time."""
+        return self._admin is not None and hmac.compare_digest(digest(given), self._admin)
+
+    async def _by_cookie(self, cookie: str) -> Caller | None:
+        session = await self._store.read(lambda tx: find_session(tx, cookie, self._clock()))
+        if session is None:
+            return None
+        return Caller("session", session.scopes, SESSION_KEY_ID, csrf_token(cookie))
+
+    async def note_uses(self) -> None:
+        """Writes down which keys were used, once a minute at most for each."""
+        due, now = sorted(self._due), self._clock()
+        self._due.clear()
+        if not due:
+            return
+        self._touched.update(dict.fromkeys(due, now))
+
+        async def job(tx: Tx) -> None:
+            for key_id in due:
+                await touch_key(tx, key_id, now)
+
+        await self._store.write(job, background=True)
+
+    @property
+    def uses_to_note(self) -> bool:
+        return bool(self._due)
+
+
+def unauthorized(detail: str) -> Problem:
+    return Problem(
+        401,
+        detail,
+        "Send `Authorization: Bearer KEY`; `delivrd keys create` makes a key.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def session_cookie(headers: Headers) -> str | None:
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def set_cookie(config: Config, value: str) -> str:
+    """The header that gives the browser its session; with no value, that takes it away."""
+    age = COOKIE_MICROS // 1_000_000 if value else 0
+    secure = "; Secure" if (config.public_url or "").startswith("https:") else ""
+    return f"{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+
+
+def csrf_token(cookie: str) -> str:
+    """What a page of this session puts into its forms; it tells nothing of the cookie."""
+    return hmac.new(cookie.encode("utf-8", "replace"), b"csrf", sha256).hexdigest()
+
+
+def is_public(path: str) -> bool:
+    return path in PUBLIC or path.startswith(PUBLIC_FILES)
+
+
+def is_safe(method: str) -> bool:
+    return method in _SAFE
+
+
+def check_origin(headers: Headers) -> None:
+    """Refuses what another site made the browser send.
+
+    Raises:
+        Problem: the browser says that the call comes from elsewhere.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        raise _foreign()
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        raise _foreign()
+
+
+def check_csrf(caller: Caller, headers: Headers, body: bytes) -> None:
+    """A session's call that changes something must carry its page's token.
+
+    Raises:
+        Problem: it does not, or it comes from another site.
+    """
+    check_origin(headers)
+    given = headers.get(CSRF_HEADER)
+    if given is None and headers.get("content-type", "").startswith(
+        "application/x-www-form-urlencoded"
+    ):
+        given = parse_qs(body.decode("latin-1")).get(CSRF_FIELD, [""])[0]
+    if caller.csrf is None or not hmac.compare_digest(
+        (given or "").encode("utf-8", "replace"), caller.csrf.encode()
+    ):
+        raise Problem(
+            403,
+            "The call does not carry the token of your page.",
+            "Load the page anew and try again.",
+        )
+
+
+def _foreign() -> Problem:
+    return Problem(
+        403, "The call comes from another site.", "Open the dashboard itself and try again."
+    )
+
+
+def caller_of(request: HTTPConnection) -> Caller:
+    """Who makes this request; the gate has seen to it that somebody does."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def needs(*scopes: Scope) -> Callable[[Request], Caller]:
+    """A dependency: the caller, who must have one of these scopes."""
+
+    def check(request: Request) -> Caller:
+        caller = caller_of(request)
+        if not any(caller.may(scope) for scope in scopes):
+            raise Problem(
+                403,
+                f"This needs a key with the scope {' or '.join(scopes)}.",
+                "`delivrd keys create NAME --scope …` makes one.",
+            )
+        return caller
+
+    return check

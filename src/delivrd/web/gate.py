@@ -1,0 +1,234 @@
+"""What every call passes before it reaches a page or the API (rules H1, H3, H4)."""
+
+import asyncio
+import time
+from collections.abc import Callable, MutableMapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from delivrd.config import Config, is_loopback
+from delivrd.store.base import StoreUnavailable
+from delivrd.store.keys import Scope as Role
+from delivrd.web.auth import (
+    Auth,
+    Caller,
+    check_csrf,
+    check_origin,
+    is_public,
+    is_safe,
+    unauthorized,
+)
+from delivrd.web.metrics import Metrics
+from delivrd.web.problems import Problem, crashed, unavailable
+
+log = structlog.get_logger(__name__)
+
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+"""Of answers that do not bring their own: nothing in them may run."""
+
+HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Gate:
+    """Checks the host, who calls, and the size of what they send; times and counts the answers."""
+
+    def __init__(self, app: ASGIApp, *, config: Config, auth: Auth, metrics: Metrics) -> None:
+        self._app, self._config, self._auth, self._metrics = app, config, auth, metrics
+        self._hosts = allowed_hosts(config)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        answer = _Answer(send)
+        try:
+            await self._pass(scope, receive, answer)
+        except Exception:
+            log.exception("a call failed", method=scope["method"], route=route_of(scope))
+            if answer.status is None:
+                await crashed().response()(scope, receive, answer)
+            elif answer.status < 500:
+                raise  # the answer had begun; only a broken connection tells that it is not whole
+        finally:
+            self._metrics.answered(
+                scope["method"], route_of(scope), answer.status or 0, time.perf_counter() - began
+            )
+        if self._auth.uses_to_note:
+            self._in_background()
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        try:
+            self._check_host(headers)
+            body = b"" if is_safe(scope["method"]) else await self._receive(headers, receive)
+            await self._let_in(scope, headers, body)
+        except StoreUnavailable as error:
+            await unavailable(error).response()(scope, receive, send)
+        except Problem as problem:
+            await _refusal(problem, scope, headers)(scope, receive, send)
+        else:
+            again = receive if is_safe(scope["method"]) else _replayed(body, receive)
+            await self._app(scope, again, send)
+
+    async def _let_in(self, scope: Scope, headers: Headers, body: bytes) -> None:
+        """Notes who calls, for those further in.
+
+        Raises:
+            Problem: nobody that may come in.
+        """
+        if is_public(scope["path"]):
+            if not is_safe(scope["method"]):
+                check_origin(headers)
+            return
+        caller = await self._auth.caller(headers)
+        if caller is None:
+            raise unauthorized("Nobody comes in without a key or a session.")
+        if caller.csrf is not None and not is_safe(scope["method"]):
+            check_csrf(caller, headers, body)
+        if not scope["path"].startswith("/v1/"):
+            _check_pages(caller, scope["method"])
+        state = scope.setdefault("state", {})
+        state["caller"], state["actor"], state["csrf"] = caller, caller.name, caller.csrf
+
+    def _check_host(self, headers: Headers) -> None:
+        """Names that others may point at this machine are refused (DNS rebinding)."""
+        host = host_name(headers.get("host", ""))
+        if not self._hosts(host):
+            raise Problem(
+                421,
+                f"This hub does not go by the name {host[:100]!r}.",
+                "Set public_url (or host) in delivrd.toml to the address that you use.",
+            )
+
+    async def _receive(self, headers: Headers, receive: Receive) -> bytes:
+        limit = int(self._config.limits.max_body)
+        told = headers.get("content-length", "")
+        if told.isascii() and told.isdigit() and int(told[:20]) > limit:
+            raise _too_large(limit)
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "The caller went away.")
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > limit:
+                raise _too_large(limit)
+        return bytes(body)
+
+    def _in_background(self) -> None:
+        task = asyncio.create_task(self._note_uses())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _note_uses(self) -> None:
+        try:
+            await self._auth.note_uses()
+        except StoreUnavailable as error:
+            log.warning("the use of a key was not noted", error=str(error))
+
+
+class _Answer:
+    """Passes the answer on with the headers that every answer has; remembers its status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _check_pages(caller: Caller, method: str) -> None:
+    """Pages show everything, and their forms may everything.
+
+    Raises:
+        Problem: the caller may not.
+    """
+    needed = Role.READ if is_safe(method) else Role.ADMIN
+    if not caller.may(needed):
+        raise Problem(403, f"This needs the scope {needed}.", "Use a key that has it.")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A receive that gives the body again, then what follows it."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _refusal(problem: Problem, scope: Scope, headers: Headers) -> Response:
+    """The problem; a person who is not signed in is shown the way instead."""
+    wants_page = "text/html" in headers.get("accept", "") and not scope["path"].startswith("/v1/")
+    if problem.status == 401 and wants_page and scope["method"] == "GET":
+        return RedirectResponse(f"/sign-in?next={quote(scope['path'])}", 303)
+    return problem.response()
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, f"The body is larger than {limit} bytes.", "Send less at once.")
+
+
+def route_of(scope: MutableMapping[str, Any]) -> str:
+    """The template of the address, never the address itself: it may hold numbers and tokens."""
+    route = scope.get("route")
+    return str(getattr(route, "path", None) or "other")
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()
+
+
+def allowed_hosts(config: Config) -> Callable[[str], bool]:
+    """Which names in a Host header are ours.
+
+    A hub that listens on all addresses is called by any of them: addresses cannot be rebound as
+    names can.
+    """
+    named = {config.host.lower(), "localhost"}
+    if config.public_url:
+        named.add((urlsplit(config.public_url).hostname or "").lower())
+    any_address = not is_loopback(config.host)
+
+    def allowed(host: str) -> bool:
+        if host in named:
+            return True
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        return any_address or address.is_loopback
+
+    return allowed

@@ -1,0 +1,109 @@
+"""What Prometheus scrapes: of this process, and what the database says of all of them."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+COUNTED = 10_000
+"""Beyond this many, unmapped receipts are not counted further."""
+
+
+class Metrics:
+    """The registry of one process. Others add to it by :meth:`watch` or to ``registry``."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "delivrd_http_requests",
+            "Calls of the API and the pages",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "delivrd_http_request_seconds",
+            "Time to answer",
+            ("route",),
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "delivrd_events",
+            "Events that this process numbered, such as a message's change of status",
+            ("type",),
+            registry=self.registry,
+        )
+        self._backlog = Gauge(
+            "delivrd_fold_backlog_requests",
+            "Requests of all processes that wait for the fold",
+            registry=self.registry,
+        )
+        self._lag = Gauge(
+            "delivrd_fold_lag_seconds",
+            "Age of the oldest request that waits for the fold",
+            registry=self.registry,
+        )
+        self._unmapped = Gauge(
+            "delivrd_unmapped_receipts",
+            f"Receipts whose word or code stands in no table (counted up to {COUNTED})",
+            registry=self.registry,
+        )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def numbered(self, types: Iterable[str]) -> None:
+        """Counts events; every one is numbered by one process, so that sums come out right."""
+        for kind in types:
+            self._events.labels(kind).inc()
+
+    def watch(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        """Asks ``collect`` for its figures at each scrape; it must not block."""
+        self.registry.register(_Watched(collect))
+
+    async def page(self, store: Store) -> bytes:
+        """What a scrape gets; without the database, what this process knows."""
+        backlog, oldest, unmapped = await store.read(_figures)
+        self._backlog.set(backlog)
+        self._lag.set(0 if oldest is None else max(0.0, (now_micros() - oldest) / 1e6))
+        self._unmapped.set(unmapped)
+        return generate_latest(self.registry)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class _Watched(Collector):
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._collect()
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: figures are asked for at scrapes only."""
+        return iter(())
+
+
+async def _figures(tx: Tx) -> tuple[int, int | None, int]:
+    waiting = await tx.fetch("SELECT count(*), min(received_at) FROM to_fold")
+    unmapped = await tx.fetch(
+        "SELECT count(*) FROM (SELECT 1 FROM statement WHERE unmapped AND count > 0 "
+        f"LIMIT {COUNTED}) AS found"
+    )
+    return waiting[0][0], waiting[0][1], unmapped[0][0]
+
+
+def counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(name, about, value=value)
+
+
+def gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, about, value=value)

@@ -1,0 +1,50 @@
+"""What the pages show of the configured accounts. Never their secrets."""
+
+from typing import NamedTuple
+
+from delivrd.config import Config, proofs
+from delivrd.sending.submit import can_send
+from delivrd.store.accounts import Accounts
+
+_PROOFS = {
+    "webhook_secret": "the secret in its address",
+    "basic_auth": "user name and password",
+    "allow_from": "the address it calls from",
+    "signature_secret": "its signature",
+}
+
+
+class Account(NamedTuple):
+    """``webhook`` has SECRET where the secret stands; ``proofs`` are words for a person."""
+
+    name: str
+    provider: str
+    simulated: bool
+    sends: bool
+    webhook: str
+    secret: bool
+    proofs: list[str]
+
+
+def base_url(config: Config) -> str:
+    return config.public_url or f"http://{config.host}:{config.port}"
+
+
+def listed(config: Config, accounts: Accounts) -> list[Account]:
+    """The accounts in the order of the settings."""
+    found = []
+    for name, settings in config.accounts.items():
+        account = accounts.by_name[name]
+        secret = bool(settings.webhook_secret)
+        found.append(
+            Account(
+                name=name,
+                provider=account.provider.name,
+                simulated=settings.simulated,
+                sends=can_send(account),
+                webhook=f"{base_url(config)}/webhooks/{name}" + ("/SECRET" if secret else ""),
+                secret=secret,
+                proofs=[_PROOFS[proof] for proof in proofs(settings)],
+            )
+        )
+    return found

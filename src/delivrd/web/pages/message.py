@@ -1,0 +1,56 @@
+"""One message: what became of it in one sentence, and everything that bears on it."""
+
+from fastapi import APIRouter, Request, Response
+
+from delivrd.core.text import clean
+from delivrd.intake.settled import settled
+from delivrd.store.keys import Scope
+from delivrd.store.queries.messages import find_message
+from delivrd.store.queries.requests import find_request
+from delivrd.store.queries.views import plain
+from delivrd.web.pages import timeline, words
+from delivrd.web.pages.accounts import base_url
+from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.requests import as_it_came
+from delivrd.web.pages.route import router_for
+
+
+def routes(pages: Pages) -> APIRouter:
+    router = router_for(pages, Scope.READ)
+    store, config = pages.context.store, pages.context.config
+
+    @router.get("/messages/{message_id}")
+    async def message(request: Request, message_id: str) -> Response:
+        await settled(store)
+        uuid = clean(message_id.lower())
+        found = await store.read(lambda tx: find_message(tx, store.accounts, uuid))
+        if found is None:
+            why = "No message has this id. It may be of another hub, or pruned."
+            return pages.missing(request, "There is no such message", why)
+        view = plain(found)
+        events = timeline.events(view)
+        deciding = telling(events)
+        numbers = deciding.receipt["requests"] if deciding and deciding.receipt else []
+        call = None
+        if numbers:
+            call = await store.read(lambda tx: find_request(tx, store.accounts, int(numbers[0])))
+        return pages.page(
+            request,
+            "_message.html" if partial(request) else "message.html",
+            message=view,
+            verdict=words.of_message(view),
+            events=events,
+            deciding=deciding,
+            **(as_it_came(plain(call)) if call else {"call": None}),
+            curl='curl -H "Authorization: Bearer $DELIVRD_KEY" \\\n'
+            f"  {base_url(config)}/v1/messages/{view['id']}",
+        )
+
+    return router
+
+
+def telling(events: list[timeline.Event]) -> timeline.Event | None:
+    """The receipt that a reader wants to see first: the one that decides, else the last."""
+    receipts = [event for event in events if event.receipt is not None]
+    deciding = [event for event in receipts if event.decides]
+    return next(reversed(deciding or receipts), None)

@@ -1,0 +1,182 @@
+"""The list of messages: filters in the address, cursor pages, and what is new since."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from delivrd.core.phone import InvalidNumber, normalize
+from delivrd.core.text import clean
+from delivrd.intake.settled import settled
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.queries.messages import Filters, Listed, find_message, list_messages
+from delivrd.store.queries.views import at, plain
+from delivrd.store.queries.watch import messages_by_uuid
+from delivrd.web.pages import accounts, ranges
+from delivrd.web.pages.render import Pages
+from delivrd.web.pages.route import router_for
+from delivrd.web.pages.show import STATUSES, moment
+
+LIMIT = 50
+NAMES = (
+    "status",
+    "range",
+    "account",
+    "country",
+    "to",
+    "reference",
+    "provider_message_id",
+    "cursor",
+)
+
+
+def routes(pages: Pages) -> APIRouter:
+    router = router_for(pages, Scope.READ)
+    its = _Messages(pages)
+    router.get("/messages")(its.table)
+    router.get("/messages/live")(its.live)
+    router.get("/search")(its.search)
+    return router
+
+
+class _Messages:
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._store, self._config = pages.context.store, pages.context.config
+
+    async def table(self, request: Request) -> Response:
+        return await self._list(request, chosen(request.query_params, NAMES))
+
+    async def _list(self, request: Request, given: dict[str, str], searched: str = "") -> Response:
+        found = await self._find(given)
+        items = plain(found.items)
+        return self._pages.page(
+            request,
+            "messages.html",
+            page=page_of(found, items),
+            filters={name: given.get(name, "") for name in NAMES},
+            filtered=bool(given),
+            query=address("", {**given, "cursor": ""}),
+            first=address("/messages", {**given, "cursor": ""}),
+            older=address("/messages", {**given, "cursor": str(found.next_before or "")}),
+            newest="" if "cursor" in given else newest(items, "created_at"),
+            accounts=accounts.listed(self._config, self._store.accounts),
+            ranges=ranges.CHOICES,
+            searched=searched,
+            q=searched,
+        )
+
+    async def live(self, request: Request) -> Response:
+        """What is new since the list was shown, and the shown rows whose status changed."""
+        since = moment(request.query_params.get("newest"))
+        fresh: list[Any] = []
+        if since is not None:
+            items = plain((await self._find(chosen(request.query_params, NAMES))).items)
+            fresh = [item for item in items if (moment(item["created_at"]) or since) > since]
+        shown = shown_of(request.query_params.get("shown", ""))
+        rows = await self._store.read(
+            lambda tx: messages_by_uuid(tx, self._store.accounts, list(shown))
+        )
+        return self._pages.page(
+            request,
+            "_messages_live.html",
+            fresh_count=len(fresh),
+            more=len(fresh) == LIMIT,
+            changed=[m for m in plain(rows) if m["status"] != shown.get(m["id"])],
+        )
+
+    async def search(self, request: Request) -> Response:
+        """From whatever somebody has in the clipboard to the message.
+
+        It may be our id, the gateway's, a reference or a number.
+        """
+        q = clean(request.query_params.get("q", "").strip())[:200]
+        if not q:
+            return RedirectResponse("/messages", 303)
+        await settled(self._store)
+        one = await self._store.read(lambda tx: find_message(tx, self._store.accounts, q.lower()))
+        if one is not None:
+            return RedirectResponse(f"/messages/{one.id}", 303)
+        for field in ("provider_message_id", "reference"):
+            found = await self._find({field: q})
+            if len(found.items) == 1:
+                return RedirectResponse(f"/messages/{plain(found.items)[0]['id']}", 303)
+            if found.items:
+                return RedirectResponse(address("/messages", {field: q}), 303)
+        number = number_of(q, self._config.default_region)
+        if number:
+            return RedirectResponse(address("/messages", {"to": number}), 303)
+        return await self._list(request, {"reference": q}, q)
+
+    async def _find(self, given: Mapping[str, str]) -> Listed:
+        filters = filters_of(given, self._config.default_region)
+        before = cursor_of(given)
+        return await self._store.read(
+            lambda tx: list_messages(tx, self._store.accounts, filters, before=before, limit=LIMIT)
+        )
+
+
+def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """The filters that are set, and no others."""
+    given = {name: clean(params.get(name, "").strip())[:200] for name in names}
+    return {name: value for name, value in given.items() if value}
+
+
+def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
+    """What the address asks for; values that cannot be are left out."""
+    status, country, to = given.get("status"), given.get("country", "").upper(), given.get("to")
+    return Filters(
+        status=status if status in STATUSES else None,
+        account=given.get("account"),
+        country=country if len(country) == 2 and country.isascii() and country.isalpha() else None,
+        to=None if to is None else (number_of(to, region) or to),
+        reference=given.get("reference"),
+        provider_message_id=given.get("provider_message_id"),
+        since=ranges.range_of(given.get("range")).since,
+    )
+
+
+def number_of(text: str, region: str | None) -> str | None:
+    """The number in E.164 that somebody wrote; bare digits are taken with their country code."""
+    for written in (text, f"+{text}"):
+        try:
+            return normalize(written, region).e164
+        except InvalidNumber:
+            continue
+    return None
+
+
+def cursor_of(given: Mapping[str, str]) -> int | None:
+    return id_of(given.get("cursor", ""))
+
+
+def id_of(text: str) -> int | None:
+    """A row's id as an address says it; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def page_of(found: Listed, items: list[Any]) -> dict[str, Any]:
+    """A list as the API's pages are."""
+    return {"items": items, "next_cursor": found.next_before, "scanned_to": at(found.scanned_to)}
+
+
+def address(path: str, given: Mapping[str, str]) -> str:
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"{path}?{query}" if query else path
+
+
+def newest(items: list[Any], field: str) -> str:
+    """Since when something is new on a page with these rows."""
+    if items:
+        return str(items[0][field])
+    now = at(now_micros())
+    return now.isoformat() if now else ""
+
+
+def shown_of(text: str) -> dict[str, str]:
+    """``uuid:status,…``: what the reader sees."""
+    pairs = (pair.partition(":") for pair in text.split(",")[:100])
+    return {clean(uuid): status for uuid, _, status in pairs if uuid}

@@ -1,0 +1,132 @@
+"""Templates and static files, and what every page is given."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from delivrd import __version__
+from delivrd.web.auth import CSRF_FIELD, CSRF_HEADER, Caller
+from delivrd.web.context import Context
+from delivrd.web.pages import show, tables, words
+from delivrd.web.problems import Problem
+
+WEB = Path(__file__).parent.parent
+STATIC = WEB / "static"
+
+NAV = (
+    ("/", "Overview", "overview"),
+    ("/messages", "Messages", "messages"),
+    ("/requests", "Requests", "requests"),
+    ("/send", "Send", "send"),
+    ("/start", "First steps", "start"),
+)
+
+HEADERS = {
+    "Vary": "HX-Request-Type",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+"""No inline script and no inline style: what a gateway sends can never run."""
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file; it changes with the file, so that it may be kept for good."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={digest}"
+
+
+@cache
+def environment() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(WEB / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= show.FILTERS
+    env.policies["json.dumps_function"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
+    env.globals.update(
+        asset=asset,
+        took=show.took,
+        meaning=tables.meaning,
+        vendor_page=tables.docs,
+        set_up_steps=tables.steps,
+        interval=show.interval,
+        statuses=show.STATUSES,
+        verdict_words=words.WORDS,
+        nav=NAV,
+        version=__version__,
+        csrf_field=CSRF_FIELD,
+        csrf_header=CSRF_HEADER,
+    )
+    env.globals["m"] = env.get_template("macros.html").module
+    return env
+
+
+class Pages:
+    """Renders pages for one hub."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        accounts = context.config.accounts
+        self._shared = {
+            "store_name": "PostgreSQL" if context.store.dialect == "postgresql" else "SQLite",
+            "simulation": any(account.simulated for account in accounts.values()),
+        }
+
+    def page(
+        self, request: Request, template: str, *, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """A template with these values; strict about names that are missing."""
+        shared: Mapping[str, Any] = {
+            **self._shared,
+            "now": datetime.now(UTC).isoformat(),
+            "csrf": csrf_of(request),
+            "section": section_of(request.url.path),
+        }
+        text = environment().get_template(template).render({**shared, **values})
+        return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+    def problem(self, request: Request, problem: Problem) -> HTMLResponse:
+        """An error as a page; a piece of a page is left as it was."""
+        page = self.page(
+            request,
+            "error.html",
+            status=problem.status,
+            what=problem.detail,
+            why=problem.hint,
+            retry=problem.status >= 500,
+        )
+        page.headers.update(problem.headers)
+        return page
+
+    def missing(self, request: Request, what: str, why: str) -> HTMLResponse:
+        return self.page(request, "error.html", status=404, what=what, why=why, retry=False)
+
+
+def csrf_of(request: Request) -> str:
+    """The token that the forms of this session carry; empty without a session."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return (caller.csrf or "") if caller else ""
+
+
+def section_of(path: str) -> str:
+    first = "/" + path.strip("/").partition("/")[0]
+    return "/messages" if first == "/search" else first
+
+
+def partial(request: Request) -> bool:
+    """Whether htmx asks for a piece of the page."""
+    return request.headers.get("HX-Request-Type") == "partial"

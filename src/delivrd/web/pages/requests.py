@@ -1,0 +1,193 @@
+"""The calls on the webhooks, as they came: what was made of each, why, and reading it again."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from delivrd.intake.reread import CannotReread, admit, reread
+from delivrd.store.keys import Scope
+from delivrd.store.queries.messages import Listed
+from delivrd.store.queries.requests import find_request, list_requests
+from delivrd.store.queries.views import VERDICTS, RequestDetail, plain
+from delivrd.store.rereading import Difference
+from delivrd.web.auth import caller_of
+from delivrd.web.pages import accounts, ranges, words
+from delivrd.web.pages.messages import address, chosen, cursor_of, id_of, newest, page_of
+from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.route import router_for
+from delivrd.web.pages.show import moment, pretty
+from delivrd.web.problems import Problem
+
+LIMIT = 50
+NAMES = ("verdict", "range", "account", "cursor")
+SHOWN = 100_000
+"""Characters of a body that are shown."""
+
+MOST_PAIRS = 200
+
+
+def routes(pages: Pages) -> APIRouter:
+    its = _Requests(pages)
+    router = router_for(pages, Scope.READ)
+    router.get("/requests")(its.table)
+    router.get("/requests/live")(its.live)
+    router.get("/requests/{request_id}")(its.one)
+    router.get("/requests/{request_id}/raw")(its.raw)
+    acts = router_for(pages, Scope.ADMIN)
+    acts.post("/requests/{request_id}/replay")(its.replay)
+    acts.post("/requests/{request_id}/admit")(its.admit)
+    router.include_router(acts)
+    return router
+
+
+class _Requests:
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._store, self._config = pages.context.store, pages.context.config
+
+    async def table(self, request: Request) -> Response:
+        given = chosen(request.query_params, NAMES)
+        found, items = await self._listed(given)
+        return self._pages.page(
+            request,
+            "requests.html",
+            page=page_of(found, items),
+            filters={name: given.get(name, "") for name in NAMES},
+            filtered=bool(given),
+            query=address("", {**given, "cursor": ""}),
+            first=address("/requests", {**given, "cursor": ""}),
+            older=address("/requests", {**given, "cursor": str(found.next_before or "")}),
+            newest="" if "cursor" in given else newest(items, "received_at"),
+            accounts=accounts.listed(self._config, self._store.accounts),
+            ranges=ranges.CHOICES,
+        )
+
+    async def live(self, request: Request) -> Response:
+        """How many came since the list was shown."""
+        since = moment(request.query_params.get("newest"))
+        fresh: list[Any] = []
+        if since is not None:
+            _, items = await self._listed(chosen(request.query_params, NAMES))
+            fresh = [item for item in items if (moment(item["received_at"]) or since) > since]
+        return self._pages.page(
+            request, "_requests_live.html", fresh_count=len(fresh), more=len(fresh) == LIMIT
+        )
+
+    async def one(self, request: Request, request_id: str) -> Response:
+        return self._shown(request, await self._detail(request_id))
+
+    async def raw(self, request: Request, request_id: str) -> Response:
+        found = await self._detail(request_id)
+        return self._pages.page(request, "_raw.html", **as_it_came(plain(found)), slim=True)
+
+    async def replay(self, request: Request, request_id: str) -> Response:
+        """Reads it again; without ``apply`` in the form, only to show the difference."""
+        found = await self._detail(request_id)
+        form = await request.form()
+        apply = "apply" in form
+        try:
+            told = await reread(
+                self._store, int(found.id), dry_run=not apply, force="force" in form
+            )
+        except LookupError:
+            raise _missing() from None
+        except CannotReread as error:
+            return self._shown(request, found, {"problem": str(error)})
+        if apply:
+            found = await self._detail(request_id)
+        return self._shown(request, found, difference(told, applied=apply))
+
+    async def admit(self, request: Request, request_id: str) -> Response:
+        try:
+            admitted = await admit(self._store, id_of(request_id) or 0, caller_of(request).name)
+        except LookupError:
+            raise _missing() from None
+        except CannotReread as error:
+            raise Problem(409, f"It cannot be admitted: {error}.") from None
+        return RedirectResponse(f"/requests/{admitted}", 303)
+
+    async def _listed(self, given: Mapping[str, str]) -> tuple[Listed, list[Any]]:
+        verdict = given.get("verdict")
+        found = await self._store.read(
+            lambda tx: list_requests(
+                tx,
+                self._store.accounts,
+                account=given.get("account"),
+                verdict=verdict if verdict in VERDICTS else None,
+                since=ranges.range_of(given.get("range")).since,
+                before=cursor_of(given),
+                limit=LIMIT,
+            )
+        )
+        return found, [{**item, "say": words.of_request(item)} for item in plain(found.items)]
+
+    async def _detail(self, request_id: str) -> RequestDetail:
+        number = id_of(request_id) or 0
+        found = await self._store.read(lambda tx: find_request(tx, self._store.accounts, number))
+        if found is None:
+            raise _missing()
+        return found
+
+    def _shown(
+        self, request: Request, found: RequestDetail, difference: dict[str, Any] | None = None
+    ) -> Response:
+        view = plain(found)
+        return self._pages.page(
+            request,
+            "_replay.html" if partial(request) else "request.html",
+            **as_it_came(view),
+            verdict=words.of_request(view),
+            difference=difference,
+        )
+
+
+def _missing() -> Problem:
+    return Problem(
+        404, "There is no such request.", "It may be pruned; refused calls are kept for a while."
+    )
+
+
+def as_it_came(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What is shown of the call: its fields, and its body."""
+    kind = next((v for n, v in view["headers"] if n.lower() == "content-type"), "")
+    pairs = _pairs(view["query"])
+    if view["body"] and "form-urlencoded" in kind:
+        pairs += _pairs(view["body"])
+    return {"call": view, "pairs": pairs, "body": _body(view)}
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True) if text.count("&") < MOST_PAIRS else []
+
+
+def _body(view: Mapping[str, Any]) -> dict[str, Any] | None:
+    text, note = view["body"], ""
+    if view["body_base64"]:
+        text = base64.b64decode(view["body_base64"]).decode("utf-8", "backslashreplace")
+        note = "It is no UTF-8; bytes that are none are written as \\x…."
+    if not text:
+        return None
+    if len(text) > SHOWN:
+        note = f"The first {SHOWN:,} of {len(text):,} characters; the API gives the whole."
+        return {"raw": text[:SHOWN], "pretty": None, "note": note}
+    return {"raw": text, "pretty": pretty(text), "note": note}
+
+
+def difference(told: Difference, *, applied: bool) -> dict[str, Any]:
+    """What re-reading changes, or has changed, for the template."""
+    before, after = dict(told.before), dict(told.after)
+    return {
+        "problem": None,
+        "same": not told.changed,
+        "applied": applied and told.applied,
+        "why_not": told.why_not,
+        "receipts": [
+            {"id": key, "before": before.get(key), "after": after.get(key)}
+            for key in {**before, **after}
+        ],
+        "messages": [change for change in told.messages if change.before != change.after],
+    }

@@ -1,0 +1,161 @@
+"""How values are shown: times, spans, numbers, prices. Used as filters of the templates."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+STATUSES = ("delivered", "pending", "undelivered", "rejected", "expired", "unknown")
+
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def moment(value: Any) -> datetime | None:
+    """An aware datetime of what the API gives for a time (ISO 8601 text), or None."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def span(seconds: float) -> str:
+    """A length of time in two figures at most: ``2.1 s``, ``4 min``, ``1 h 20 min``, ``3 d``."""
+    if seconds < 0:
+        return f"−{span(-seconds)}"
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    if seconds < 600:
+        minutes, rest = divmod(int(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    if seconds < 36000:
+        hours, rest = divmod(int(seconds // 60), 60)
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    if seconds < 2 * 86400:
+        return f"{int(seconds // 3600)} h"
+    return f"{int(seconds // 86400)} d"
+
+
+def ago(value: Any, now: datetime | None = None) -> str:
+    """``12 s ago``; under a second, ``now``."""
+    at = moment(value)
+    if at is None:
+        return ""
+    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
+    if seconds < -1:
+        return f"in {_rough(-seconds)}"
+    return "now" if seconds < 1 else f"{_rough(seconds)} ago"
+
+
+def _rough(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def took(start: Any, end: Any) -> str:
+    """The time between two moments, or nothing where one is missing or they stand crosswise."""
+    first, last = moment(start), moment(end)
+    if first is None or last is None or last < first:
+        return ""
+    return span((last - first).total_seconds())
+
+
+def absolute(value: Any) -> str:
+    """``2026-11-21 20:50:01.123 UTC``."""
+    at = moment(value)
+    if at is None:
+        return ""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
+
+
+def clock(value: Any) -> str:
+    """``20:50:01.123``, in UTC."""
+    at = moment(value)
+    if at is None:
+        return ""
+    return f"{at.astimezone(UTC):%H:%M:%S}.{at.microsecond // 1000:03d}"
+
+
+def phone(value: str | None) -> str:
+    """A number in groups that the eye can hold; names of senders stay as they are."""
+    if not value or not value.startswith("+") or not value[1:].isdigit():
+        return value or ""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(value, None)
+    except phonenumbers.NumberParseException:
+        return value
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def number(value: int | None) -> str:
+    """``12 345``, with a narrow space that does not break."""
+    return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def percent(share: float | None) -> str:
+    """``97.3 %``; of no data, a dash. Only a whole is shown as 100 %."""
+    if share is None:
+        return "–"
+    if share < 1 and round(share * 100, 1) == 100:
+        return "> 99.9 %"
+    return f"{share * 100:.1f} %".replace("100.0", "100")
+
+
+def interval(item: Mapping[str, Any]) -> str:
+    """Where the true delivery rate lies, 19 times in 20."""
+    if item.get("delivery_rate") is None:
+        return "none has ended yet"
+    low, high = item["low"] * 100, item["high"] * 100
+    return f"between {low:.1f} and {high:.1f} %"
+
+
+def date(value: Any) -> str:
+    """``21 November 2026``, in UTC."""
+    at = moment(value)
+    return "" if at is None else f"{at.astimezone(UTC):%-d %B %Y}"
+
+
+def price(value: Mapping[str, Any] | None) -> str:
+    if not value or value.get("amount") is None:
+        return ""
+    amount = str(value["amount"])
+    if "." in amount:
+        amount = amount.rstrip("0").rstrip(".") or "0"
+    return f"{amount} {value.get('currency') or ''}".strip()
+
+
+def pretty(text: str) -> str | None:
+    """JSON set out over lines, or None where the text is no JSON object or array."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+FILTERS = {
+    "ago": ago,
+    "absolute": absolute,
+    "clock": clock,
+    "date": date,
+    "phone": phone,
+    "number": number,
+    "percent": percent,
+    "price": price,
+    "span": span,
+}

@@ -1,0 +1,279 @@
+"""What became of a message or a request, in plain words.
+
+Pure functions over the JSON of the API. Every sentence says what happened first, then why, then
+what can be done.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from delivrd.web.pages import tables
+from delivrd.web.pages.show import took
+
+ADVICE = {
+    "unreachable": "Sending it again later may work.",
+    "unknown_number": "Check the number, and take it off your list.",
+    "not_mobile": "Use a mobile number, or call instead.",
+    "blocked_by_recipient": "Do not send again until the recipient opts in.",
+    "blocked_by_carrier": "Change the wording or the links, or register the campaign.",
+    "sender_not_allowed": "Register the sender with the gateway, or use another one.",
+    "content_invalid": "Change the text or the parameter that the gateway names.",
+    "handset_error": "Sending it again later may work.",
+    "network_error": "Sending it again, or through another gateway, may work.",
+    "roaming": "Sending it again later may work.",
+    "ported": "Ask the gateway to update its route, or send through another one.",
+    "account_problem": "Check credit, quota and permissions at the gateway.",
+    "throttled": "Send more slowly, or ask the gateway for a higher rate.",
+    "expired": "Give it a longer deadline, or send it again.",
+    "no_handset_proof": "This route cannot prove delivery; for proof, use another gateway.",
+}
+"""Our reason -> what to do about it."""
+
+FAILED = {
+    "undelivered": "Not delivered",
+    "rejected": "Rejected",
+    "expired": "Expired",
+    "unknown": "Unknown",
+}
+
+
+class Verdict(NamedTuple):
+    """``what`` in one sentence; ``more`` is what follows from it, and what can be done."""
+
+    what: str
+    more: str = ""
+
+
+def gateway(message: Mapping[str, Any]) -> str:
+    attempts = message.get("attempts") or ()
+    return str(attempts[-1].get("account") or "the gateway") if attempts else "the gateway"
+
+
+def of_message(message: Mapping[str, Any]) -> Verdict:
+    """What became of a message."""
+    if message.get("withdrawn"):
+        return Verdict(
+            "Withdrawn: no receipt speaks of it any more.",
+            "The only request that named it has been read again and now says something else.",
+        )
+    status = message["status"]
+    if status == "delivered":
+        return _delivered(message)
+    return _pending(message) if status == "pending" else _failed(message)
+
+
+def _delivered(message: Mapping[str, Any]) -> Verdict:
+    parts = message.get("parts") or 1
+    whole = f" all {parts} parts" if isinstance(parts, int) and parts > 1 else ""
+    time = took(message.get("sent_at"), message.get("finished_at"))
+    after = f", {time} after it was handed over" if time else ""
+    return Verdict(f"Delivered: the handset confirmed{whole or ' it'}{after}.")
+
+
+def _pending(message: Mapping[str, Any]) -> Verdict:
+    attempts = message.get("attempts") or ()
+    if not attempts:
+        return Verdict("Pending: it has not been handed over yet.")
+    last = attempts[-1]
+    account = last.get("account") or "the gateway"
+    match last.get("state"):
+        case "queued":
+            return Verdict(f"Pending: it waits to be handed over to {account}.")
+        case "handing_over":
+            return Verdict(f"Pending: it is being handed over to {account}.")
+        case "unsure":
+            return Verdict(
+                f"Pending: it is not certain that {account} took it.",
+                "The answer to the hand-over never came, so it is not sent again; "
+                "its receipt will tell.",
+            )
+    said = message.get("provider_status") or _last_word(message)
+    if said:
+        return Verdict(f"Pending: {account} has it and says “{said}”; no final receipt yet.")
+    return Verdict(f"Pending: {account} took it; no receipt yet.")
+
+
+def _last_word(message: Mapping[str, Any]) -> str | None:
+    receipts = message.get("receipts") or ()
+    said = [r.get("provider_status") for r in receipts if r.get("provider_status")]
+    return said[-1] if said else None
+
+
+def _failed(message: Mapping[str, Any]) -> Verdict:
+    error = message.get("error") or {}
+    why = _why(message, error)
+    sentence = FAILED[message["status"]]
+    sentence += f": {why}" if why else _bare(message)
+    return Verdict(
+        sentence + ".",
+        " ".join(filter(None, (_code(message, error), _ended(message), _advice(error)))),
+    )
+
+
+def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    """Our reason in words; the gateway's own where ours has no closer one."""
+    if error.get("reason") == "other":
+        said = error.get("detail") or _meaning(message, error)
+        if said:
+            return f"{gateway(message)} says “{said.rstrip('.')}”"
+        if error.get("code"):
+            return f"{gateway(message)} gave code {error['code']}, which no table explains"
+    why = str(error.get("explanation") or "").rstrip(".")
+    return why[:1].lower() + why[1:]
+
+
+def _code(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    """The gateway's code, its words for it, and whether the same would happen again."""
+    if not error.get("code"):
+        return ""
+    said = _meaning(message, error)
+    code = f"Code {error['code']} of {gateway(message)}" + (f", “{said}”" if said else "")
+    permanent = error.get("permanent")
+    lasting = "" if permanent is None else "; permanent" if permanent else "; temporary"
+    return f"{code}{lasting}."
+
+
+def _meaning(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    last = message["attempts"][-1] if message.get("attempts") else {}
+    of_send = last.get("state") == "refused"
+    return tables.meaning(last.get("provider"), error.get("code"), of_send=of_send)
+
+
+def _bare(message: Mapping[str, Any]) -> str:
+    if message["status"] == "unknown":
+        return ": nobody told how it ended"
+    return ": the gateway gave no reason"
+
+
+def _advice(error: Mapping[str, Any]) -> str:
+    return ADVICE.get(str(error.get("reason")), "")
+
+
+def _ended(message: Mapping[str, Any]) -> str:
+    count = len(message.get("receipts") or ())
+    time = took(message.get("sent_at"), message.get("finished_at"))
+    if not count or not time:
+        return ""
+    return f"Final after {count} receipt{'' if count == 1 else 's'} in {time}."
+
+
+WORDS = {
+    "read": ("ok", "read"),
+    "partly": ("warn", "partly read"),
+    "unreadable": ("bad", "not read"),
+    "refused": ("bad", "refused"),
+    "probe": ("idle", "probe"),
+    "handshake": ("idle", "handshake"),
+    "inbound": ("idle", "inbound text"),
+    "other": ("idle", "other"),
+}
+"""What was made of a request -> tone of its mark, and the word beside it."""
+
+_FIXES = (
+    ("no such webhook", "Compare the address at the gateway with the one on the first-run page."),
+    (
+        "allow_from",
+        "If that address is the gateway’s, add its network to the account’s allow_from.",
+    ),
+    ("Basic", "Give the gateway the user name and password of the account’s basic_auth."),
+    (
+        "no signature",
+        "Switch signing on at the gateway, or take signature_secret out of the account.",
+    ),
+    ("signature_method", "Set the account’s signature_method to what the gateway’s settings say."),
+    (
+        "signature does not fit",
+        "Compare the account’s signature_secret with the gateway’s settings.",
+    ),
+    ("seconds ago", "Raise the account’s replay_window if the gateway retries that late."),
+    ("in the future", "Set this machine’s clock by NTP."),
+    (
+        "proof of origin",
+        "Set webhook_secret or the gateway’s signature secret, or say open = true.",
+    ),
+    ("nonce", "Nothing to do: somebody sent an old receipt again with other content."),
+    ("is larger than", "Raise limits.max_body if the gateway really sends that much."),
+    ("in time", "Raise limits.receive_seconds, or look at the line between the gateway and here."),
+    ("too many calls", "Give the account a proof of origin; then no rate limit applies."),
+    ("use GET or POST", "Set the gateway to call by GET or POST."),
+)
+"""A piece of why a call was refused -> what mends it."""
+
+ADMIT = "It is kept whole: after the fix it can be admitted below."
+
+_OTHERS = {
+    "probe": "An empty check that somebody listens; answered, and nothing to read.",
+    "handshake": "The gateway checked the address; answered as it wants.",
+    "inbound": "A text from a handset, not a receipt; it is kept and touches no message.",
+    "other": "Not a receipt; it is kept and touches no message.",
+}
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def of_request(request: Mapping[str, Any]) -> Verdict:
+    """What was made of an inbound call, and what to do about it."""
+    verdict, why = request["verdict"], str(request.get("why") or "").rstrip(".")
+    match verdict:
+        case "read":
+            return _read(request)
+        case "partly":
+            return _partly(request)
+        case "unreadable":
+            return Verdict(
+                f"Kept, but nothing could be read from it{': ' if why else ''}{why}.",
+                "Nothing is lost: once delivrd knows this form, replay it.",
+            )
+        case "refused":
+            return _refused(request, why)
+    return Verdict(_OTHERS.get(verdict, _OTHERS["other"]))
+
+
+def _receipts(request: Mapping[str, Any]) -> int:
+    told = request.get("receipts_total", request.get("receipts"))
+    return told if isinstance(told, int) else len(told or ())
+
+
+def _faults(request: Mapping[str, Any]) -> int:
+    told = request.get("faults")
+    return told if isinstance(told, int) else sum(not f["superseded"] for f in told or ())
+
+
+def _read(request: Mapping[str, Any]) -> Verdict:
+    sentence = f"Read: {_said(request) or counted(_receipts(request), 'receipt')}."
+    if not request.get("folded", True):
+        return Verdict(sentence, "Kept durably; the messages follow in a moment.")
+    if request.get("auth") in (None, "none"):
+        return Verdict(sentence, "Nothing proves where it came from: the account has no secret.")
+    return Verdict(sentence)
+
+
+def _said(request: Mapping[str, Any]) -> str:
+    """What the only receipt of the call says, where it is at hand."""
+    receipts = request.get("receipts")
+    if not isinstance(receipts, list) or len(receipts) != 1:
+        return ""
+    word, status = receipts[0]["provider_status"], receipts[0]["status"]
+    return (
+        f"one receipt that says {status}"
+        if word in (None, status)
+        else (f"one receipt that says “{word}”, which means {status}")
+    )
+
+
+def _partly(request: Mapping[str, Any]) -> Verdict:
+    receipts, faults = _receipts(request), _faults(request)
+    return Verdict(
+        f"Read {receipts} of {counted(receipts + faults, 'item')}; {faults} could not be read.",
+        "The others landed. Once delivrd knows the missing form, replay it.",
+    )
+
+
+def _refused(request: Mapping[str, Any], why: str) -> Verdict:
+    fix = next((fix for piece, fix in _FIXES if piece in why), "")
+    admit = ADMIT if request.get("admissible") else ""
+    return Verdict(
+        f"Refused with {request['status']}: {why}.", " ".join(filter(None, (fix, admit)))
+    )

@@ -1,0 +1,167 @@
+"""Errors as the API tells them: problem JSON (RFC 9457) with a hint at what to do."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from delivrd.core.text import clean
+from delivrd.sending.errors import Invalid, KeyReused
+from delivrd.store.base import StoreUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):
+    """A call that cannot be answered as asked."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        hint: str = "",
+        *,
+        title: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.hint = status, detail, hint
+        self.title = title or HTTPStatus(status).phrase
+        self.headers, self.more = dict(headers or {}), more
+
+    def response(self) -> Response:
+        body = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": clean(self.detail),
+            "hint": clean(self.hint),
+            **self.more,
+        }
+        return Response(msgspec.json.encode(body), self.status, self.headers, media_type=MEDIA_TYPE)
+
+
+def not_found(what: str, hint: str) -> Problem:
+    return Problem(404, f"There is no such {what}.", hint)
+
+
+def invalid(field: str, why: str, hint: str) -> Problem:
+    """A field or parameter that cannot be taken."""
+    return Problem(
+        422, f"{field}: {why}", hint, title="The call cannot be taken as it is", field=field
+    )
+
+
+def unavailable(error: StoreUnavailable) -> Problem:
+    log.warning("a call found the store away", error=str(error))
+    return Problem(
+        503,
+        "The database does not answer right now.",
+        "Try again in a moment; `delivrd doctor` tells what is wrong.",
+        headers={"Retry-After": "2"},
+    )
+
+
+def crashed() -> Problem:
+    return Problem(
+        500, "Something failed in the hub; its log tells what.", "Try again; then report the log."
+    )
+
+
+SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "hint"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "field": {"type": "string"},
+    },
+}
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the app a problem."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(Invalid, _invalid)
+    app.add_exception_handler(KeyReused, _key_reused)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _crash)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Invalid)
+    return invalid(error.field, error.why, error.hint).response()
+
+
+async def _key_reused(request: Request, error: Exception) -> Response:
+    return Problem(
+        409,
+        "This Idempotency-Key came before with another body.",
+        "Use a new key for another message; repeat a call with the very same body.",
+    ).response()
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    """The error itself goes on to the gate, which logs it."""
+    return crashed().response()
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreUnavailable)
+    return unavailable(error).response()
+
+
+_HINTS = {
+    "missing": "It is required.",
+    "extra_forbidden": "Nothing of this name is known; take it out, or check its spelling.",
+    "enum": "Use one of the values named.",
+    "string_unicode": "Send text without lone surrogates.",
+}
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    """What was wrong first; never what was sent, which may be long or no text at all."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return Problem(400, "The body is no JSON.", "Send an object in JSON.").response()
+    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    name = ".".join(place)[:100] or "body"
+    why = str(first["msg"]).removeprefix("Value error, ")
+    hint = _HINTS.get(first["type"], "/docs tells what this call takes.")
+    return invalid(name, why[:300], hint).response()
+
+
+_HTTP_HINTS = {
+    400: "Check the body.",
+    404: "/docs lists every address.",
+    405: "/docs tells the methods of each address.",
+}
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return Problem(
+        error.status_code,
+        str(error.detail),
+        _HTTP_HINTS.get(error.status_code, ""),
+        headers=error.headers,
+    ).response()

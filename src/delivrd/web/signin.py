@@ -1,0 +1,87 @@
+"""Signing in to the pages: a link that works once, or the admin key."""
+
+import re
+from urllib.parse import parse_qs, quote
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from delivrd.config import Config
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope, find_key
+from delivrd.store.sessions import (
+    create_link,
+    create_session,
+    end_session,
+    nobody_came_yet,
+    redeem_link,
+)
+from delivrd.store.tx import Tx
+from delivrd.web.auth import session_cookie, set_cookie
+from delivrd.web.context import Context
+
+
+def link_address(config: Config, token: str) -> str:
+    """Where a person opens the link."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.host, config.host)
+    base = config.public_url or f"http://{host}:{config.port}"
+    return f"{base}/sign-in?token={quote(token)}"
+
+
+async def first_link(store: Store, config: Config) -> str | None:
+    """At the first start, the address of a link to print; None once somebody came in."""
+
+    async def job(tx: Tx) -> str | None:
+        return await create_link(tx, now_micros()) if await nobody_came_yet(tx) else None
+
+    token = await store.write(job)
+    return None if token is None else link_address(config, token)
+
+
+def local_path(text: str) -> str:
+    """Where to go after signing in: a path of ours, never another site's address."""
+    return text if re.fullmatch(r"/(?![/\\])[\w\-./~%]*", text) else "/"
+
+
+def router(context: Context) -> APIRouter:
+    """``POST /sign-in`` and ``/sign-out``; the page itself is one of the pages."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.post("/sign-in")
+    async def sign_in(request: Request) -> Response:
+        form = parse_qs((await request.body()).decode("latin-1"))
+        given = {name: values[0] for name, values in form.items()}
+        cookie = await _cookie(context, given.get("token", ""), given.get("key", "").strip())
+        goal = local_path(given.get("next", "/"))
+        if cookie is None:
+            return RedirectResponse(f"/sign-in?failed=1&next={quote(goal)}", 303)
+        headers = {"Set-Cookie": set_cookie(context.config, cookie)}
+        return RedirectResponse(goal, 303, headers)
+
+    @routes.post("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        cookie = session_cookie(request.headers)
+        if cookie:
+            await context.store.write(lambda tx: end_session(tx, cookie))
+        headers = {"Set-Cookie": set_cookie(context.config, "")}
+        return RedirectResponse("/sign-in", 303, headers)
+
+    return routes
+
+
+async def _cookie(context: Context, link: str, key: str) -> str | None:
+    """A new session for a link, or for a key that may at least read."""
+    store, now = context.store, now_micros()
+    if link:
+        return await store.write(lambda tx: redeem_link(tx, link, now))
+    if context.auth.is_admin_key(key):
+        return await store.write(lambda tx: create_session(tx, now))
+
+    async def by_key(tx: Tx) -> str | None:
+        found = await find_key(tx, key)
+        if found is None or not found.scopes & {Scope.READ, Scope.ADMIN}:
+            return None
+        return await create_session(tx, now, found)
+
+    return await store.write(by_key)

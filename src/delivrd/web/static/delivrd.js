@@ -1,0 +1,134 @@
+// What every page does: copying, relative times, keys, errors with a way to try again.
+"use strict";
+
+(() => {
+  const units = [["d", 86400], ["h", 3600], ["min", 60]];
+
+  function rough(seconds) {
+    for (const [unit, size] of units) {
+      if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+    }
+    return `${Math.floor(seconds)} s`;
+  }
+
+  // The server's clock counts, not this machine's: the page says when it was made.
+  const made = Date.parse(document.body.dataset.now || "");
+  const skew = Number.isNaN(made) ? 0 : made - Date.now();
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
+
+  function tick(root = document) {
+    for (const time of root.querySelectorAll("time[data-ago]")) {
+      const at = Date.parse(time.dateTime);
+      const seconds = (Date.now() + skew - at) / 1000;
+      time.textContent = seconds < 1 ? "now" : `${rough(seconds)} ago`;
+      if (!time.dataset.utc) {
+        time.dataset.utc = time.title;
+        const local = new Date(at).toLocaleString(undefined, { hour12: false });
+        time.title = zone === "UTC" ? time.title : `${local} (${zone})\n${time.dataset.utc}`;
+      }
+    }
+  }
+
+  async function copy(button) {
+    const from = button.dataset.copyFrom;
+    const text = from ? document.getElementById(from).textContent : button.dataset.copy;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.classList.add("copied");
+    say("Copied");
+    setTimeout(() => button.classList.remove("copied"), 1500);
+  }
+
+  // For screen readers: one polite region, whose text is what just happened.
+  function say(text) {
+    document.getElementById("said").textContent = text;
+  }
+
+  let again = null;
+  function toast(text, retry) {
+    const box = document.getElementById("toast");
+    box.querySelector("span").textContent = text;
+    again = retry;
+    box.querySelector("button").hidden = !retry;
+    box.hidden = false;
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-copy-from]");
+    if (button) {
+      event.preventDefault();
+      copy(button);
+    }
+    if (event.target.closest("[data-retry]")) {
+      document.getElementById("toast").hidden = true;
+      again?.();
+    }
+    const reload = event.target.closest("[data-reload]");
+    if (reload) location.reload();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select")) return;
+    if (event.key === "/") {
+      const search = document.querySelector(".search input");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+        search.select();
+      }
+    }
+    if (event.key === "j" || event.key === "k") {
+      const rows = [...document.querySelectorAll(".row")];
+      if (!rows.length) return;
+      const at = rows.indexOf(document.activeElement);
+      const next = event.key === "j" ? at + 1 : at - 1;
+      rows[Math.min(rows.length - 1, Math.max(0, next))].focus();
+    }
+  });
+
+  // A filter that is empty does not belong in the address.
+  document.addEventListener("htmx:config:request", (event) => {
+    const { request } = event.detail.ctx;
+    if (request.method !== "GET" || !event.target.closest("form")) return;
+    for (const [name, value] of [...(request.body?.entries?.() ?? [])]) {
+      if (value === "") request.body.delete(name);
+    }
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "get") return;
+    for (const field of event.target.elements) {
+      if (field.name && field.value === "") field.disabled = true;
+    }
+    setTimeout(() => {
+      for (const field of event.target.elements) field.disabled = false;
+    });
+  });
+
+  document.addEventListener("htmx:error", (event) => {
+    const source = event.detail.ctx?.sourceElement;
+    if (source?.dataset.quiet !== undefined) return;
+    toast("The hub does not answer.", () => source && htmx.trigger(source, source.dataset.again || "click"));
+  });
+  document.addEventListener("htmx:response:error", (event) => {
+    const { response, sourceElement } = event.detail.ctx;
+    if (response?.status === 401) location.reload();
+    if (sourceElement?.dataset.quiet === undefined && response?.status >= 500) {
+      toast(`The hub answered with an error (${response.status}).`, () => location.reload());
+    }
+  });
+  document.addEventListener("htmx:after:swap", () => tick());
+
+  setInterval(tick, 5000);
+  document.addEventListener("visibilitychange", () => document.hidden || tick());
+  tick();
+  window.delivrd = { say, toast, tick };
+})();

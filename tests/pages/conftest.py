@@ -1,0 +1,107 @@
+"""A hub that is served, and a browser that looks at it."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.pages_support import SIGNED, PagesHub, sign_in
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
+    """A hub with an account that only receives, one that signs, and one whose gateway is away."""
+    accounts = f"""
+[accounts.main]
+provider = "vonage"
+receive_only = true
+
+[accounts.signed]
+provider = "vonage"
+receive_only = true
+signature_secret = "{SIGNED}"
+
+[accounts.away]
+provider = "vonage"
+api_key = "abcd1234"
+api_secret = "vonage-api-secret"
+simulated = true
+base_url = "http://127.0.0.1:{_closed_port()}"
+"""
+    made = PagesHub(tmp_path_factory.mktemp("hub"), accounts)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def empty_hub(tmp_path: Path) -> Iterator[PagesHub]:
+    """A hub that nobody ever called."""
+    made = PagesHub(tmp_path, '[accounts.main]\nprovider = "vonage"\nreceive_only = true\n')
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(need: Callable[..., None]) -> Iterator[Any]:
+    need("playwright")
+    need("chromium", found=Path(CHROMIUM).exists(), why="Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages that are closed at the end; what the browser complains of fails the test."""
+    contexts, complaints = [], []
+
+    def complain(message: Any) -> None:
+        status = message.text.startswith("Failed to load resource")  # an answer of 4xx: no fault
+        if message.type == "error" and not status:
+            complaints.append(message.text)
+
+    def open_page(url: str, **options: Any) -> Any:
+        context = browser.new_context(base_url=url, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", complain)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def signed_in(hub: PagesHub, browser: Any) -> Any:
+    """The cookies of somebody who has signed in: ``storage_state`` of a new page."""
+    context = browser.new_context(base_url=hub.url)
+    sign_in(context.new_page())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def page(hub: PagesHub, new_page: Callable[..., Any], signed_in: Any) -> Any:
+    """A page of somebody who has signed in."""
+    return new_page(hub.url, viewport={"width": 1280, "height": 800}, storage_state=signed_in)

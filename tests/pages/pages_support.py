@@ -1,0 +1,93 @@
+"""A hub in a process of its own, and how to sign in to it."""
+
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+KEY = "a-key-of-the-pages-tests"
+SIGNED = "signature-of-pages-tests"
+_numbers = count(1)
+
+
+class PagesHub:
+    """``delivrd serve`` on loopback, with a database of its own."""
+
+    def __init__(self, folder: Path, accounts: str = "") -> None:
+        config = folder / "delivrd.toml"
+        config.write_text(
+            f'database = "sqlite:///{folder}/hub.db"\nadmin_key = "{KEY}"\n{accounts}', "utf-8"
+        )
+        self._log = folder / "hub.log"
+        with self._log.open("w") as log:  # a file: a pipe that nobody reads would fill up
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "delivrd", "serve", "--config", str(config), "--port", "0"],
+                stdout=log,
+                stderr=log,
+            )
+        self.url = self._address()
+
+    def _address(self) -> str:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and self.process.poll() is None:
+            found = re.search(r"dashboard\s+(http://\S+?)/?\s", self._log.read_text("utf-8"))
+            if found:
+                return found[1]
+            time.sleep(0.05)
+        raise AssertionError(f"the hub does not serve: {self._log.read_text('utf-8')[-2000:]}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def call(self, path: str, query: dict[str, str] | None = None) -> int:
+        """A gateway's call; the status it was answered with."""
+        address = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def receipt(self, status: str = "delivered", account: str = "main", **fields: str) -> str:
+        """Lets a receipt come in, in Vonage's dialect; the gateway's id of its message."""
+        number = next(_numbers)
+        given = {
+            "msisdn": f"4474000{number:05d}",
+            "to": "Acme",
+            "messageId": f"PAGES{number:05d}",
+            "status": status,
+            "err-code": "0" if status in ("delivered", "accepted", "buffered") else "1",
+            "message-timestamp": "2026-01-02 03:04:05",
+            **fields,
+        }
+        self.call(f"/webhooks/{account}", given)
+        self.settle(given["messageId"])
+        return given["messageId"]
+
+    def settle(self, provider_message_id: str) -> None:
+        """Returns when what was acknowledged shows: a read of one message waits for it."""
+        query = urlencode({"provider_message_id": provider_message_id})
+        asked = urllib.request.Request(
+            f"{self.url}/v1/messages?{query}", headers={"Authorization": f"Bearer {KEY}"}
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            answer.read()
+
+
+def sign_in(page: Any, key: str = KEY, goal: str = "/messages") -> Any:
+    page.goto(f"/sign-in?next={goal}")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**" + goal)
+    return page

@@ -1,0 +1,103 @@
+"""What holds for every page: nothing without a session, no complaint, no sideways scrolling."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pages.pages_support import KEY, PagesHub, sign_in
+
+NARROW = {"width": 360, "height": 740}
+PAGES = ("/?range=24h", "/messages", "/requests", "/send", "/start")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_opens_without_a_complaint_of_the_browser(
+    hub: PagesHub, new_page: Any, signed_in: Any, path: str, scheme: str
+) -> None:
+    hub.receipt()
+    page = new_page(hub.url, color_scheme=scheme, storage_state=signed_in)
+    page.goto(path)
+    page.wait_for_load_state("load")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_fits_a_window_of_360_pixels(
+    hub: PagesHub, new_page: Any, signed_in: Any, path: str
+) -> None:
+    hub.receipt("failed", messageId="X" * 60)
+    page = new_page(hub.url, viewport=NARROW, storage_state=signed_in)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_page_of_a_message_fits_a_window_of_360_pixels(
+    hub: PagesHub, new_page: Any, signed_in: Any
+) -> None:
+    theirs = hub.receipt("failed", messageId="W" * 60)
+    page = new_page(hub.url, viewport=NARROW, storage_state=signed_in)
+    page.goto(f"/search?q={theirs}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_shown_without_a_session(hub: PagesHub, new_page: Any, path: str) -> None:
+    page = new_page(hub.url)
+    page.goto(path)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_wrong_key_opens_nothing(hub: PagesHub, new_page: Any) -> None:
+    page = new_page(hub.url)
+    page.goto("/sign-in")
+    page.get_by_label("Key").fill("not-the-key-of-anybody")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert").first).to_contain_text("That opens nothing")
+
+
+def test_opening_a_link_asks_before_it_is_spent(hub: PagesHub, new_page: Any) -> None:
+    page = new_page(hub.url)
+    page.goto("/sign-in?token=abc")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.get_by_label("Key")).to_have_count(0)
+
+
+def test_signing_out_ends_the_session(hub: PagesHub, new_page: Any) -> None:
+    page = sign_in(new_page(hub.url))
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/messages")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_chart_is_drawn_and_stands_beside_its_numbers(hub: PagesHub, page: Any) -> None:
+    hub.receipt()
+    page.goto("/")
+    expect(page.locator(".chart svg")).to_be_visible()
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("columnheader", name="Delivered").first).to_be_visible()
+
+
+def test_simulated_accounts_are_marked(page: Any) -> None:
+    for path in ("/messages", "/start", "/?range=24h"):
+        page.goto(path)
+        expect(page.locator("main .badge").first).to_be_visible()
+
+
+def test_secrets_stand_on_no_page(hub: PagesHub, page: Any) -> None:
+    for path in (*PAGES, "/requests?verdict=refused"):
+        page.goto(path)
+        assert "signature-of-pages-tests" not in page.content()
+        assert KEY not in page.content()
+
+
+def test_a_first_run_leads_to_three_steps_that_notice_the_first_call(
+    empty_hub: PagesHub, new_page: Any
+) -> None:
+    page = sign_in(new_page(empty_hub.url), goal="/start")
+    page.goto("/")
+    page.wait_for_url("**/start")
+    expect(page.get_by_role("heading", name="Watch it arrive")).to_be_visible()
+    empty_hub.receipt()
+    expect(page.get_by_role("heading", name="It arrived")).to_be_visible()

@@ -1,0 +1,157 @@
+"""Messages: the list that stays still while it is read, and the page of one message."""
+
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.pages.pages_support import PagesHub
+
+
+def test_a_receipt_makes_its_message_appear_with_its_status(hub: PagesHub, page: Any) -> None:
+    hub.receipt(msisdn="447400900001")
+    page.goto("/messages?to=%2B447400900001")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    expect(page.locator("tr[data-row]")).to_contain_text("delivered")
+
+
+def test_a_filter_narrows_the_rows_and_stands_in_the_address(hub: PagesHub, page: Any) -> None:
+    hub.receipt("failed", msisdn="447400900002")
+    hub.receipt("delivered", msisdn="447400900002")
+    page.goto("/messages?to=%2B447400900002")
+    expect(page.locator("tr[data-row]")).to_have_count(2)
+    page.get_by_text("Undelivered", exact=True).click()
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    expect(page.locator("tr[data-row]")).to_contain_text("undelivered")
+    assert "status=undelivered" in page.url
+    assert "account" not in page.url  # an empty filter does not belong in the address
+
+
+def test_a_filter_works_without_any_script(hub: PagesHub, new_page: Any) -> None:
+    hub.receipt("failed", msisdn="447400900003")
+    page = new_page(hub.url, java_script_enabled=False)
+    page.goto("/sign-in")
+    page.get_by_label("Key").fill("a-key-of-the-pages-tests")
+    page.get_by_role("button", name="Sign in").click()
+    page.goto("/messages")
+    page.get_by_label("To", exact=True).fill("+447400900003")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+
+
+def test_a_new_message_is_announced_and_moves_no_row(hub: PagesHub, page: Any) -> None:
+    hub.receipt(msisdn="447400900004")
+    page.goto("/messages")
+    shown = page.locator("tr[data-row]").first.get_attribute("data-row")
+    hub.receipt(msisdn="447400900005")
+    bar = page.get_by_role("button", name="new message")
+    expect(bar).to_be_visible()
+    assert page.locator("tr[data-row]").first.get_attribute("data-row") == shown
+    bar.click()
+    expect(page.locator("tr[data-row]").first).to_contain_text("900005")
+
+
+def test_a_row_changes_in_place_when_its_status_does(hub: PagesHub, page: Any) -> None:
+    theirs = hub.receipt("accepted", msisdn="447400900006")
+    page.goto("/messages?to=%2B447400900006")
+    expect(page.locator("tr[data-row]")).to_contain_text("pending")
+    hub.receipt("delivered", msisdn="447400900006", messageId=theirs)
+    expect(page.locator("tr[data-row]")).to_contain_text("delivered")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+
+
+def test_a_row_opens_by_the_keyboard(hub: PagesHub, page: Any) -> None:
+    hub.receipt(msisdn="447400900007")
+    page.goto("/messages?to=%2B447400900007")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/messages/*-*")
+
+
+def test_the_search_goes_from_the_gateways_id_to_the_message(hub: PagesHub, page: Any) -> None:
+    theirs = hub.receipt(msisdn="447400900008")
+    page.goto("/messages")
+    page.keyboard.press("/")
+    page.keyboard.type(theirs)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/messages/*-*")
+    expect(page.locator("main")).to_contain_text(theirs)
+
+
+def test_the_search_takes_a_number_as_people_write_it(hub: PagesHub, page: Any) -> None:
+    hub.receipt(msisdn="447400900009")
+    page.goto("/search?q=44+7400+900009")
+    assert "to=%2B447400900009" in page.url
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+
+
+def test_the_search_says_when_nothing_is_found(page: Any) -> None:
+    page.goto("/search?q=nothing-like-it")
+    expect(page.get_by_role("heading", name="No message is like that")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("nothing-like-it")
+
+
+def test_the_verdict_says_why_and_what_to_do(hub: PagesHub, page: Any) -> None:
+    theirs = hub.receipt("failed", **{"err-code": "4"})
+    page.goto(f"/search?q={theirs}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Not delivered: the recipient opted out or blocks these messages."
+    )
+    expect(page.locator(".verdict")).to_contain_text(
+        "Code 4 of main, “Call barred by user”; permanent."
+    )
+    expect(page.locator(".verdict")).to_contain_text("Do not send again until")
+
+
+def test_the_timeline_explains_what_came_late_and_twice(hub: PagesHub, page: Any) -> None:
+    at = {"msisdn": "447400900010", "message-timestamp": "2026-01-02 03:04:09"}
+    theirs = hub.receipt("delivered", **at)
+    hub.receipt("delivered", messageId=theirs, **at)
+    before = {**at, "message-timestamp": "2026-01-02 03:04:01"}
+    hub.receipt("accepted", messageId=theirs, **before)
+    page.goto(f"/search?q={theirs}")
+    timeline = page.locator(".timeline")
+    expect(timeline).to_contain_text("it came 2 times; copies change nothing")
+    expect(timeline).to_contain_text("After the end:")
+    expect(timeline).to_contain_text("Out of order:")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Delivered")
+
+
+def test_the_page_of_a_message_follows_it_while_it_is_open(hub: PagesHub, page: Any) -> None:
+    theirs = hub.receipt("buffered", msisdn="447400900011")
+    page.goto(f"/search?q={theirs}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Pending")
+    hub.receipt("delivered", msisdn="447400900011", messageId=theirs)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Delivered")
+
+
+def test_a_receipt_opens_into_its_fields_and_its_request(hub: PagesHub, page: Any) -> None:
+    theirs = hub.receipt("buffered", msisdn="447400900012")
+    hub.receipt("delivered", msisdn="447400900012", messageId=theirs)
+    page.goto(f"/search?q={theirs}")
+    event = page.locator(".event", has_text="“buffered”")
+    event.get_by_text("Fields and request").click()
+    expect(event).to_contain_text("GET /webhooks/main")
+    expect(event).to_contain_text("447400900012")
+
+
+def test_what_a_gateway_sends_is_text_and_never_markup(hub: PagesHub, page: Any) -> None:
+    hub.receipt(messageId="<b id=evil>x</b>", msisdn="447400900013", to="<img src=x>")
+    page.goto("/messages?to=%2B447400900013")
+    page.locator("a.row").first.click()
+    expect(page.locator("main")).to_contain_text("<b id=evil>x</b>")
+    expect(page.locator("#evil")).to_have_count(0)
+
+
+def test_a_message_that_is_not_there_is_told_in_words(hub: PagesHub, page: Any) -> None:
+    answer = page.goto("/messages/00000000-0000-7000-8000-000000000000")
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is no such message")).to_be_visible()
+
+
+def test_the_copy_button_copies(hub: PagesHub, new_page: Any, page: Any) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    theirs = hub.receipt(msisdn="447400900014")
+    page.goto(f"/search?q={theirs}")
+    page.get_by_role("button", name="Copy the message’s id").click()
+    expect(page.locator("#said")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url.rpartition("/")[2]

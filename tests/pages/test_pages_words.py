@@ -1,0 +1,214 @@
+"""The sentences, times and marks of the pages: pure functions, without any browser."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Status
+from delivrd.web.pages import show, timeline, words
+from delivrd.web.pages.overview import gapless
+from delivrd.web.pages.send import counted
+
+START = datetime(2026, 11, 21, 20, 0, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> str:
+    return (START + timedelta(seconds=seconds)).isoformat()
+
+
+def receipt(status: str, came: float, said: float | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(came),
+        "kind": "receipt",
+        "account": "main",
+        "provider": "vonage",
+        "provider_message_id": "A",
+        "status": status,
+        "final": status != "pending",
+        "provider_status": status,
+        "error": None,
+        "received_at": at(came),
+        "occurred_at": None if said is None else at(said),
+        "count": 1,
+        "unmapped": False,
+        "requests": [],
+        **more,
+    }
+
+
+def attempt(**more: Any) -> dict[str, Any]:
+    return {
+        "account": "main",
+        "provider": "vonage",
+        "state": "accepted",
+        "error": None,
+        "detail": None,
+        "tries": 1,
+        "sent_at": at(1),
+        "answered_at": at(2),
+        "timeout_at": None,
+        "parts_expected": 1,
+        "parts": [],
+        **more,
+    }
+
+
+def message(status: str, *receipts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "status": status,
+        "origin": "api",
+        "parts": 1,
+        "created_at": at(0),
+        "sent_at": at(1),
+        "finished_at": None if status == "pending" else at(5),
+        "provider_status": None,
+        "error": None,
+        "attempts": [attempt()],
+        "receipts": list(receipts),
+        **more,
+    }
+
+
+def notes(told: dict[str, Any]) -> set[str]:
+    return {note.word for event in timeline.events(told) for note in event.notes}
+
+
+def test_every_status_has_a_verdict() -> None:
+    for status in Status:
+        what = words.of_message(message(status.value)).what
+        assert what.endswith(".")
+        assert len(what) > 15
+
+
+def test_every_reason_that_can_be_acted_on_has_advice() -> None:
+    without = {reason.value for reason in Reason} - set(words.ADVICE)
+    assert without == {"other", "deleted"}
+
+
+def test_a_failure_names_reason_code_and_permanence() -> None:
+    error = {
+        "code": "2",
+        "reason": "unreachable",
+        "permanent": False,
+        "explanation": "The phone was off or out of coverage.",
+    }
+    told = words.of_message(message("undelivered", receipt("undelivered", 5), error=error))
+    assert told.what == "Not delivered: the phone was off or out of coverage."
+    assert told.more == (
+        "Code 2 of main, “Absent subscriber, temporary”; temporary. "
+        "Final after 1 receipt in 4.0 s. "
+        "Sending it again later may work."
+    )
+
+
+@pytest.mark.parametrize("state", ["queued", "handing_over", "accepted", "unsure"])
+def test_a_pending_message_says_how_far_it_has_come(state: str) -> None:
+    told = words.of_message(message("pending", attempts=[attempt(state=state)]))
+    assert told.what.startswith("Pending: ")
+    assert "main" in told.what
+
+
+def test_every_refusal_of_the_webhook_has_a_fix() -> None:
+    for why in (
+        "there is no such webhook",
+        "192.0.2.1 is not in allow_from",
+        "the user name and password (Basic) are missing or wrong",
+        "there is no signature (sig)",
+        "the signature does not fit",
+        "it was signed 99999 seconds ago, more than 300",
+        "the body is larger than 4194304 bytes",
+        "the request did not come in whole in time",
+    ):
+        call = {"verdict": "refused", "why": why, "status": 401, "admissible": False}
+        assert words.of_request(call).more, why
+
+
+def test_events_stand_in_the_order_of_our_clock_with_the_gaps_between() -> None:
+    found = timeline.events(message("delivered", receipt("delivered", 5, 4)))
+    assert [event.gap for event in found] == ["", "+1.0 s", "+1.0 s", "+3.0 s"]
+    assert [event.decides for event in found] == [False, False, False, True]
+
+
+def test_copies_are_marked() -> None:
+    assert notes(message("delivered", receipt("delivered", 5, 4, count=3))) == {"Duplicate"}
+
+
+def test_a_receipt_before_the_answer_is_marked() -> None:
+    assert notes(message("delivered", receipt("delivered", 1.5, 1.4))) == {"Early"}
+
+
+def test_a_receipt_dated_before_an_earlier_one_is_marked() -> None:
+    told = message("pending", receipt("pending", 5, 4), receipt("pending", 6, 3))
+    assert notes(told) == {"Out of order"}
+
+
+def test_a_weaker_receipt_after_the_end_is_marked_and_does_not_decide() -> None:
+    told = message("delivered", receipt("delivered", 5, 4), receipt("undelivered", 6, 5))
+    assert notes(told) == {"After the end"}
+    deciding = [event.status for event in timeline.events(told) if event.decides]
+    assert deciding == ["delivered"]
+
+
+def test_a_late_confirmation_is_marked_as_a_correction() -> None:
+    told = message("delivered", receipt("undelivered", 5, 4), receipt("delivered", 6, 5))
+    assert notes(told) == {"Correction"}
+
+
+def test_receipts_of_other_parts_are_no_contradiction() -> None:
+    other = receipt("undelivered", 6, 3, provider_message_id="B")
+    assert notes(message("undelivered", receipt("delivered", 5, 4), other)) == set()
+
+
+def test_what_others_sent_shows_no_hand_over_of_ours() -> None:
+    told = message("delivered", receipt("delivered", 5, 4), origin="received")
+    assert [event.what for event in timeline.events(told)] == [
+        "First heard of, by a receipt",
+        "Receipt: delivered",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words_"),
+    [
+        (0.0021, "2 ms"),
+        (2.14, "2.1 s"),
+        (59.9, "59 s"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (90000, "25 h"),
+        (200000, "2 d"),
+    ],
+)
+def test_a_span_is_told_in_two_figures_at_most(seconds: float, words_: str) -> None:
+    assert show.span(seconds) == words_
+
+
+def test_only_a_whole_is_a_hundred_percent() -> None:
+    assert show.percent(1.0) == "100 %"
+    assert show.percent(0.99999) == "> 99.9 %"
+    assert show.percent(0.973) == "97.3 %"
+
+
+def test_no_data_is_no_zero() -> None:
+    assert show.percent(None) == "–"
+    assert show.percent(0.0) == "0.0 %"
+
+
+def test_a_silent_hour_has_a_bar_of_its_own() -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    first = (now - timedelta(hours=3)).isoformat()
+    last = now.isoformat()
+    items = [
+        {"value": value, "total": 1, "counts": {"delivered": 1}, "delivery_rate": 1.0}
+        for value in (first, last)
+    ]
+    assert [item["total"] for item in gapless(items, "hour", None)] == [1, 0, 0, 1]
+
+
+def test_the_counter_names_what_makes_a_text_longer() -> None:
+    told = counted("a" * 100 + "’")
+    assert told["counted"]["encoding"] == "ucs2"
+    assert told["culprits"] == [("’", "right single quotation mark")]
+    assert told["without"] == 1

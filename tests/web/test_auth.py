@@ -1,0 +1,423 @@
+"""Who may come in, and how: keys, sessions, hosts, headers (rules H1 and H4)."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from delivrd.store.tx import Tx
+from delivrd.web.auth import COOKIE
+from delivrd.web.gate import allowed_hosts
+from delivrd.web.signin import first_link, local_path
+from tests.support import run, until
+from tests.web.web_support import ADMIN_KEY, NEW, Web, web, web_settings
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def bearer(hub: Web, key: str) -> httpx2.AsyncClient:
+    return hub.somebody(authorization=f"Bearer {key}")
+
+
+async def make_key(hub: Web, *scopes: str) -> str:
+    made = await hub.post("/v1/keys", {"name": "x", "scopes": list(scopes)}, 201)
+    return str(made["key"])
+
+
+def addresses(hub: Web) -> list[tuple[str, str]]:
+    """Every address of the app, also the pages'."""
+    from delivrd.web.app import routes
+
+    found = []
+    waiting = list(routes(hub.context).routes)
+    while waiting:
+        route: Any = waiting.pop()
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            waiting += inner.routes
+        elif getattr(route, "path", None):
+            found += [(method, route.path) for method in route.methods]
+    return found
+
+
+def test_nothing_but_the_sign_in_page_and_healthz_answers_without_a_key(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            known = addresses(hub)
+            assert ("GET", "/v1/messages") in known
+            assert ("GET", "/messages") in known
+            stranger = hub.somebody()
+            for method, path in known:
+                if path in ("/healthz", "/sign-in") or path.startswith("/static/"):
+                    continue
+                answer = await stranger.request(method, path.replace("{id}", "1"))
+                assert answer.status_code == 401, (method, path)
+            assert (await stranger.get("/healthz")).status_code == 200
+            assert (await stranger.get("/sign-in")).status_code == 200
+
+    # the registry of metrics refuses a second app of one context
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("delivrd.web.metrics.Metrics.watch", lambda self, collect: None)
+        run(test())
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer nonsense", "Bearer dlv_0123_4567", "Basic YTpi", "Bearer", "Bearer \xff", "x"],
+)
+def test_a_wrong_key_is_401_with_a_hint(database_url: str, header: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            client = hub.somebody()
+            raw = [("authorization", header.encode("latin-1"))]
+            answer = await client.get("/v1/messages", headers=raw)  # type: ignore[arg-type]
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert answer.json()["hint"]
+
+    run(test())
+
+
+MAY = [
+    ("read", "GET", "/v1/messages", True),
+    ("read", "POST", "/v1/messages", False),
+    ("read", "GET", "/v1/keys", False),
+    ("read", "GET", "/metrics", True),
+    ("send", "POST", "/v1/messages", True),
+    ("send", "GET", "/v1/messages", False),
+    ("send", "GET", "/v1/stats/delivery", False),
+    ("send", "GET", "/", False),
+    ("send", "POST", "/v1/keys", False),
+    ("admin", "GET", "/v1/messages", True),
+    ("admin", "POST", "/v1/messages", True),
+    ("admin", "GET", "/v1/keys", True),
+]
+
+
+@pytest.mark.parametrize(("scope", "method", "path", "allowed"), MAY)
+def test_a_key_may_what_its_scope_says(
+    sqlite_url: str, scope: str, method: str, path: str, allowed: bool
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            client = bearer(hub, await make_key(hub, scope))
+            answer = await client.request(method, path, json=NEW if method == "POST" else None)
+            assert (answer.status_code != 403) is allowed
+
+    run(test())
+
+
+def test_a_key_that_may_send_follows_its_message(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            client = bearer(hub, await make_key(hub, "send"))
+            made = (await client.post("/v1/messages", json=NEW)).json()
+            assert (await client.get(f"/v1/messages/{made['id']}")).status_code == 200
+            wait = await client.get(f"/v1/messages/{made['id']}/wait?timeout=0")
+            assert wait.status_code == 200
+
+    run(test())
+
+
+def test_a_key_is_shown_once_and_listed_without_itself(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            made = await hub.post("/v1/keys", {"name": "shop", "scopes": ["read", "send"]}, 201)
+            answer = await hub.client.get("/v1/keys")
+            (listed,) = answer.json()["items"]
+            assert made["key"] not in answer.text
+            assert listed == {name: value for name, value in made.items() if name != "key"}
+            assert listed["scopes"] == ["read", "send"]
+
+    run(test())
+
+
+def test_a_revoked_key_opens_nothing_at_once(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            made = await hub.post("/v1/keys", {"name": "x", "scopes": ["admin"]}, 201)
+            client = bearer(hub, made["key"])
+            assert (await client.get("/v1/messages")).status_code == 200
+            assert (await hub.client.delete(f"/v1/keys/{made['id']}")).status_code == 204
+            assert (await client.get("/v1/messages")).status_code == 401
+            assert (await hub.client.delete("/v1/keys/1")).status_code == 404
+
+    run(test())
+
+
+def test_the_use_of_a_key_is_noted_once_a_minute(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            client = bearer(hub, await make_key(hub, "read"))
+            await client.get("/v1/messages")
+
+            async def used() -> Any:
+                return (await hub.items("/v1/keys"))[0]["last_used_at"]
+
+            first = await until(used)
+            for _ in range(3):
+                await client.get("/v1/messages")
+                assert not hub.context.auth.uses_to_note
+            assert await used() == first
+
+    run(test())
+
+
+def test_making_and_revoking_keys_is_written_down(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            made = await hub.post("/v1/keys", {"name": "shop", "scopes": ["read"]}, 201)
+            await hub.client.delete(f"/v1/keys/{made['id']}")
+
+            async def read(tx: Tx) -> list[Any]:
+                return await tx.fetch("SELECT actor, action FROM audit ORDER BY id")
+
+            rows = [tuple(row) for row in await hub.store.read(read)]
+            assert rows == [("admin key", "keys.create"), ("admin key", "keys.revoke")]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": "x"},
+        {"name": "x", "scopes": []},
+        {"name": "", "scopes": ["read"]},
+        {"name": "x", "scopes": ["root"]},
+        {"name": "x\0", "scopes": ["read"]},
+        {"name": "x", "scopes": ["read"], "more": 1},
+    ],
+)
+def test_a_key_that_cannot_be_made_is_422(sqlite_url: str, body: dict[str, Any]) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert (await hub.post("/v1/keys", body, 422))["hint"]
+
+    run(test())
+
+
+# --- people -----------------------------------------------------------------------------------
+
+
+async def sign_in(hub: Web, **form: str) -> tuple[httpx2.AsyncClient, httpx2.Response]:
+    browser = hub.somebody()
+    return browser, await browser.post("/sign-in", data=form)
+
+
+async def link_token(hub: Web) -> str:
+    made = await hub.post("/v1/sign-in-links", None, 201)
+    return str(made["url"]).rpartition("token=")[2]
+
+
+def test_a_link_signs_in_once(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            token = await link_token(hub)
+            browser = hub.somebody()
+            for _ in range(2):  # looking at it uses nothing up
+                assert token in (await browser.get(f"/sign-in?token={token}")).text
+            browser, answer = await sign_in(hub, token=token)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+            assert (await browser.get("/v1/messages")).status_code == 200
+            again, answer = await sign_in(hub, token=token)
+            assert "failed" in answer.headers["location"]
+            assert (await again.get("/v1/messages")).status_code == 401
+
+    run(test())
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            _, answer = await sign_in(hub, key=ADMIN_KEY)
+            cookie = answer.headers["set-cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=Lax" in cookie
+            assert "Secure" not in cookie
+
+    run(test())
+
+
+def test_the_cookie_is_secure_where_the_hub_is_public_by_https(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, public_url="https://sms.example.org") as hub:
+            _, answer = await sign_in(hub, key=ADMIN_KEY)
+            assert "Secure" in answer.headers["set-cookie"]
+
+    run(test())
+
+
+def test_a_wrong_admin_key_signs_nobody_in(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for key in ("", ADMIN_KEY[:-1], ADMIN_KEY + "x", await make_key(hub, "send")):
+                _, answer = await sign_in(hub, key=key)
+                assert "set-cookie" not in answer.headers
+
+    run(test())
+
+
+def test_signing_out_ends_the_session(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            cookie = browser.cookies[COOKIE]
+            token = await csrf(browser)
+            answer = await browser.post("/sign-out", data={"csrf": token})
+            assert answer.headers["location"] == "/sign-in"
+            old = await hub.somebody(cookie=f"{COOKIE}={cookie}").get("/v1/messages")
+            assert old.status_code == 401
+
+    run(test())
+
+
+async def csrf(browser: httpx2.AsyncClient) -> str:
+    """The token that a page of this session carries."""
+    page = (await browser.get("/send")).text
+    return page.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+def test_a_page_without_a_session_leads_to_signing_in(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.somebody(accept="text/html").get("/messages")
+            assert answer.status_code == 303
+            assert answer.headers["location"] == "/sign-in?next=/messages"
+
+    run(test())
+
+
+OWN = {"origin": "http://127.0.0.1"}
+FOREIGN: list[dict[str, str]] = [
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_another_site_cannot_use_a_session(sqlite_url: str, headers: dict[str, str]) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            token = {"x-csrf-token": await csrf(browser)}
+            assert len(token["x-csrf-token"]) == 64
+            refused = await browser.post("/v1/messages", json=NEW, headers={**token, **headers})
+            assert refused.status_code == 403
+            taken = await browser.post("/v1/messages", json=NEW, headers={**token, **OWN})
+            assert taken.status_code == 202
+
+    run(test())
+
+
+@pytest.mark.parametrize("token", [None, "", "0" * 64, "é"])
+def test_a_session_changes_nothing_without_its_pages_token(
+    sqlite_url: str, token: str | None
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            raw = [] if token is None else [("x-csrf-token", token.encode())]
+            answer = await browser.post("/v1/messages", json=NEW, headers=raw)  # type: ignore[arg-type]
+            assert answer.status_code == 403
+            form = await browser.post("/send", data={"csrf": token or "", "to": "+12015555522"})
+            assert form.status_code == 403
+
+    run(test())
+
+
+def test_another_site_cannot_sign_somebody_in(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.somebody(origin="https://evil.example").post(
+                "/sign-in", data={"key": ADMIN_KEY}
+            )
+            assert answer.status_code == 403
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("/messages", "/messages"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: x=y", "/"),
+        ("", "/"),
+    ],
+)
+def test_after_signing_in_one_stays_on_this_site(given: str, taken: str) -> None:
+    assert local_path(given) == taken
+
+
+def test_the_first_start_gives_a_link_until_somebody_came(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            url = await first_link(hub.store, hub.hub.config)
+            assert url is not None
+            await sign_in(hub, token=url.rpartition("token=")[2])
+            assert await first_link(hub.store, hub.hub.config) is None
+
+    run(test())
+
+
+# --- every answer -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]"])
+def test_a_host_that_is_not_ours_is_refused(sqlite_url: str, host: str) -> None:
+    """Against DNS rebinding: a name of somebody else's that points to this machine."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.client.get("/v1/messages", headers={"host": host})
+            assert answer.status_code == 421
+            assert "public_url" in answer.json()["hint"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "name", "ours"),
+    [
+        ("127.0.0.1", None, "localhost", True),
+        ("127.0.0.1", None, "::1", True),
+        ("127.0.0.1", None, "192.0.2.1", False),
+        ("0.0.0.0", None, "192.0.2.1", True),
+        ("0.0.0.0", None, "evil.example", False),
+        ("0.0.0.0", "https://sms.example.org/x", "sms.example.org", True),
+        ("hub.internal", None, "hub.internal", True),
+    ],
+)
+def test_the_hosts_that_are_ours(host: str, public_url: str | None, name: str, ours: bool) -> None:
+    config = web_settings("sqlite:///x.db", host=host, public_url=public_url)
+    assert allowed_hosts(config)(name) is ours
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/messages", "/nothing", "/", "/docs", "/send"])
+def test_every_answer_has_its_safety_headers(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = (await hub.client.get(path)).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "frame-ancestors 'none'" in headers["content-security-policy"]
+            assert "unsafe" not in headers["content-security-policy"]
+            assert headers["referrer-policy"] == "same-origin"
+
+    run(test())
+
+
+def test_the_admin_key_shows_nowhere(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for path in ("/metrics", "/openapi.json", "/docs", "/", "/start", "/send", "/v1/nope"):
+                answer = await hub.client.get(path)
+                assert ADMIN_KEY not in answer.text
+                assert ADMIN_KEY not in str(answer.headers)
+
+    run(test())

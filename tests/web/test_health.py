@@ -1,0 +1,97 @@
+"""``/healthz``, ``/readyz``, ``/metrics``, and a database that is away."""
+
+from typing import Any
+
+import pytest
+
+from delivrd.store.base import StoreUnavailable
+from tests.support import run, until
+from tests.web.web_support import NEW, web
+
+DELIVERED = {"status": "delivered", "err-code": "0"}
+
+
+def figures(text: str) -> dict[str, float]:
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_metrics_count_calls_by_template_and_never_by_address(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            made = await hub.post("/v1/messages", NEW, 202)
+            await hub.get(f"/v1/messages/{made['id']}")
+            await hub.client.get("/messages/12015555522/nothing")
+            text = (await hub.client.get("/metrics")).text
+            assert made["id"] not in text
+            assert "12015555522" not in text
+            counted = figures(text)
+            route = 'method="GET",route="/v1/messages/{id}",status="200"'
+            assert counted[f"delivrd_http_requests_total{{{route}}}"] == 1
+
+    run(test())
+
+
+def test_metrics_tell_of_intake_fold_and_events(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", messageId="id-1", status="teleported")
+            await hub.receipt("inbox", messageId="id-2", **DELIVERED)
+            await hub.somebody().get("/webhooks/nobody?x=1")
+
+            async def told() -> Any:
+                found = figures((await hub.client.get("/metrics")).text)
+                return found if 'delivrd_events_total{type="message.delivered"}' in found else None
+
+            found = await until(told)
+            assert found["delivrd_appended_requests_total"] == 2
+            assert found["delivrd_folded_receipts_total"] == 2
+            assert found["delivrd_fold_backlog_requests"] == 0
+            assert found["delivrd_unmapped_receipts"] == 1
+            assert found['delivrd_refused_requests_total{account="",status="404"}'] == 1
+            assert found['delivrd_events_total{type="message.delivered"}'] == 1
+
+    run(test())
+
+
+def test_a_database_that_is_away_is_503_and_the_process_lives(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+
+            async def away(job: object) -> None:
+                raise StoreUnavailable("disk I/O error")
+
+            monkeypatch.setattr(hub.store, "read", away)
+            monkeypatch.setattr(hub.store, "write", away)
+            for path in ("/readyz", "/v1/messages", "/v1/stats/delivery", "/metrics"):
+                answer = await hub.client.get(path)
+                assert answer.status_code == 503
+                assert answer.json()["hint"]
+            other = hub.somebody(authorization="Bearer dlv_0123456789ab_x")
+            assert (await other.get("/v1/messages")).headers["retry-after"] == "2"
+            assert (await hub.client.get("/healthz")).status_code == 200
+            monkeypatch.undo()
+            assert await hub.get("/readyz") == {"status": "ready"}
+
+    run(test())
+
+
+def test_an_error_of_ours_is_a_problem_without_its_details(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+
+            async def broken(job: object) -> None:
+                raise RuntimeError("a detail")
+
+            monkeypatch.setattr(hub.store, "read", broken)
+            answer = await hub.client.get("/v1/messages")
+            assert answer.status_code == 500
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "a detail" not in answer.text
+            monkeypatch.undo()
+
+    run(test())

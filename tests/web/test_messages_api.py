@@ -1,0 +1,407 @@
+"""``/v1/messages``: send, register, list, show, wait, on both stores."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+
+from delivrd.intake import settled as settling
+from delivrd.store import schema
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
+from tests.support import run
+from tests.web.web_support import NEW, web
+
+DELIVERED = {"status": "delivered", "err-code": "0", "message-timestamp": "2026-06-29 22:40:30"}
+FAILED = {"status": "failed", "err-code": "2", "message-timestamp": "2026-06-29 22:40:30"}
+
+FIELDS = {
+    *("id", "status", "final", "to", "from", "country", "text_preview", "parts", "price"),
+    *("reference", "metadata", "created_at", "sent_at", "finished_at", "delivered_at", "error"),
+    *("attempts", "receipts"),
+}
+RECEIPT_FIELDS = {
+    *("id", "account", "provider", "provider_message_id", "status", "final", "provider_status"),
+    *("error", "to", "from", "network", "price", "occurred_at", "received_at", "count"),
+}
+
+
+def test_a_message_is_taken_with_202_and_all_its_fields(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            answer = await hub.client.post(
+                "/v1/messages", json={**NEW, "reference": "order-1", "metadata": {"a": [1, None]}}
+            )
+            assert answer.status_code == 202
+            made = answer.json()
+            assert set(made) >= FIELDS
+            assert answer.headers["location"] == f"/v1/messages/{made['id']}"
+            assert (made["status"], made["final"], made["country"]) == ("pending", False, "US")
+            assert (made["reference"], made["metadata"]) == ("order-1", {"a": [1, None]})
+            assert made["attempts"][0]["state"] == "queued"
+            assert await hub.get(f"/v1/messages/{made['id']}") == made
+
+    run(test())
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"to": "12345"}, "to"),
+    ({"to": ""}, "to"),
+    ({"text": ""}, "text"),
+    ({"text": "\0"}, "text"),
+    ({"from": ""}, "from"),
+    ({"via": ["nobody"]}, "via"),
+    ({"via": ["main", "main"]}, "via"),
+    ({"via": ["inbox"]}, "via"),
+    ({"via": "main"}, "via"),
+    ({"max_attempts": 2}, "max_attempts"),
+    ({"deadline_seconds": 0}, "deadline_seconds"),
+    ({"deadline_seconds": "60"}, "deadline_seconds"),
+    ({"metadata": []}, "metadata"),
+    ({"callback_url": "http://127.0.0.1/"}, "callback_url"),
+    ({"colour": "red"}, "colour"),
+    ({"reference": "\0"}, "reference"),
+]
+
+
+@pytest.mark.parametrize(("fields", "named"), WRONG)
+def test_a_wrong_field_is_named_with_a_hint(
+    sqlite_url: str, fields: dict[str, Any], named: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.post("/v1/messages", {**NEW, **fields}, 422)
+            assert problem["field"] == named
+            assert problem["hint"]
+            assert await hub.items("/v1/messages") == []
+
+    run(test())
+
+
+BODIES = [
+    (b"{", 400),
+    (b"", 422),
+    (b"[]", 422),
+    (b"null", 422),
+    (b"\xff\xfe", 400),
+    (b"[" * 100_000, 400),
+    (b'{"to": "\\ud800", "from": "A", "text": "x"}', 422),
+    (b'{"to": 1e999, "from": "A", "text": "x"}', 422),
+    (b'{"to":' + b"9" * 5000 + b"}", 400),
+    (b'{"to":"+12015555522","from":"A","text":"x","via":["main"],"metadata":{"a":"\\udfff"}}', 422),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), BODIES)
+def test_a_malformed_body_is_a_clear_problem(sqlite_url: str, body: bytes, status: int) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = {"content-type": "application/json"}
+            answer = await hub.client.post("/v1/messages", content=body, headers=headers)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["hint"]
+
+    run(test())
+
+
+def test_a_body_over_the_limit_is_refused(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, limits={"max_body": 1000}) as hub:
+            problem = await hub.post("/v1/messages", {**NEW, "text": "x" * 1001}, 413)
+            assert "1000 bytes" in problem["detail"]
+
+    run(test())
+
+
+def test_an_idempotency_key_with_the_same_body_gives_the_same_message(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            first, again = await asyncio.gather(
+                *(
+                    hub.client.post("/v1/messages", json=body, headers={"Idempotency-Key": "once"})
+                    for body in (NEW, dict(reversed(NEW.items())))
+                )
+            )
+            assert first.json()["id"] == again.json()["id"]
+            assert (first.status_code, again.status_code) == (202, 202)
+            assert len(await hub.items("/v1/messages")) == 1
+
+    run(test())
+
+
+def test_an_idempotency_key_with_another_body_is_409(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            key = {"Idempotency-Key": "once"}
+            await hub.post("/v1/messages", NEW, 202, **key)
+            problem = await hub.post("/v1/messages", {**NEW, "text": "Other"}, 409, **key)
+            assert problem["hint"]
+
+    run(test())
+
+
+def test_a_422_does_not_use_up_the_idempotency_key(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            key = {"Idempotency-Key": "once"}
+            await hub.post("/v1/messages", {**NEW, "text": ""}, 422, **key)
+            await hub.post("/v1/messages", NEW, 202, **key)
+
+    run(test())
+
+
+def test_two_api_keys_may_use_the_same_idempotency_key(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            made = await hub.post("/v1/keys", {"name": "shop", "scopes": ["send"]}, 201)
+            other = hub.somebody(authorization=f"Bearer {made['key']}")
+            first = await hub.post("/v1/messages", NEW, 202, **{"Idempotency-Key": "once"})
+            second = await other.post("/v1/messages", json=NEW, headers={"Idempotency-Key": "once"})
+            assert second.json()["id"] != first["id"]
+
+    run(test())
+
+
+def test_a_message_that_another_program_sent_is_registered(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("main", **DELIVERED)
+            sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+            made = await hub.post("/v1/messages/sent", sent, 201)
+            assert (made["status"], made["origin"]) == ("delivered", "registered")
+            assert (await hub.post("/v1/messages/sent", sent, 201))["id"] == made["id"]
+
+    run(test())
+
+
+def test_a_receipt_shows_in_its_message_with_all_its_fields(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **DELIVERED, **{"network-code": "310090", "price": "0.0057"})
+            (message,) = await hub.items("/v1/messages")
+            (receipt,) = message["receipts"]
+            assert set(receipt) >= RECEIPT_FIELDS
+            assert receipt["network"] == "310090"
+            assert receipt["price"]["amount"] == "0.0057"
+            assert receipt["to"] == message["to"] == "+12015555522"
+            assert receipt["occurred_at"] == message["delivered_at"] == "2026-06-29T22:40:30Z"
+            assert message["error"] is None
+
+    run(test())
+
+
+def test_a_failure_says_why(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **FAILED)
+            (message,) = await hub.items("/v1/messages")
+            assert message["error"]["code"] == "2"
+            assert message["error"]["reason"]
+            assert message["error"]["permanent"] in (True, False)
+            assert message["error"]["explanation"]
+
+    run(test())
+
+
+def test_a_repeated_receipt_counts_and_names_its_requests(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for _ in range(3):
+                await hub.receipt("inbox", **DELIVERED)
+            (receipt,) = (await hub.items("/v1/messages"))[0]["receipts"]
+            requests = await hub.items("/v1/requests")
+            assert receipt["count"] == 3
+            assert sorted(receipt["requests"]) == sorted(r["id"] for r in requests)
+
+    run(test())
+
+
+def test_a_message_is_found_by_its_providers_id(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", messageId="id-1", **DELIVERED)
+            await hub.receipt("inbox", messageId="id-2", **DELIVERED)
+            (found,) = await hub.items("/v1/messages", provider_message_id="id-2")
+            assert found["receipts"][0]["provider_message_id"] == "id-2"
+            assert await hub.items("/v1/messages", provider_message_id="id-3") == []
+
+    run(test())
+
+
+def test_pages_follow_the_cursor_to_the_end(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            made = [(await hub.post("/v1/messages", NEW, 202))["id"] for _ in range(5)]
+            found = await hub.items("/v1/messages", limit=2)
+            assert [message["id"] for message in found] == made[::-1]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "written", ["+12015555522", "12015555522", " 12015555522", "+1 201 555 5522"]
+)
+def test_a_recipient_is_found_however_the_number_is_written(sqlite_url: str, written: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.post("/v1/messages", NEW, 202)
+            assert len(await hub.items("/v1/messages", to=written)) == 1
+
+    run(test())
+
+
+WRONG_QUERIES = [
+    "cursor=zzz",
+    "cursor=cmVjZWlwdHMuMQ",  # of another list
+    "cursor=bWVzc2FnZXMuZmZmZmZmZmZmZmZmZmZmZg",  # beyond 63 bits
+    "cursor=%C3%A9",
+    "status=sent",
+    "account=nobody",
+    "country=Germany",
+    "country=%27;",
+    "since=yesterday",
+    "since=1795000000",
+    "until=2026-13-01",
+    "limit=0",
+    "limit=201",
+    "limit=ten",
+    "colour=red",
+    "to=%00",
+    "reference=",
+]
+
+
+@pytest.mark.parametrize("query", WRONG_QUERIES)
+def test_a_wrong_parameter_is_422_with_a_hint(sqlite_url: str, query: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.get(f"/v1/messages?{query}", 422)
+            assert problem["field"] == query.partition("=")[0]
+            assert problem["hint"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-21", "1969-12-31"]
+)
+def test_any_time_may_be_asked_for(database_url: str, when: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.get("/v1/messages", since=when)
+            await hub.get("/v1/messages", until=when)
+
+    run(test())
+
+
+def test_an_unknown_message_is_404_and_a_wrong_id_422(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.get(f"/v1/messages/{uuid.uuid4()}", 404)
+            await hub.get(f"/v1/messages/{uuid.uuid4()}/wait", 404)
+            assert (await hub.get("/v1/messages/02000000FEA5EE9B", 422))["field"] == "id"
+
+    run(test())
+
+
+def test_a_merged_id_answers_with_the_survivor(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", messageId="id-1", **DELIVERED)
+            await hub.receipt("inbox", messageId="id-2", **DELIVERED)
+            before = {m["id"] for m in await hub.items("/v1/messages")}
+            both = {"account": "inbox", "provider_message_ids": ["id-1", "id-2"]}
+            kept = (await hub.post("/v1/messages/sent", {**both, "to": "+12015555522"}, 201))["id"]
+            (gone,) = before - {kept}
+            found = await hub.get(f"/v1/messages/{gone}")
+            assert (found["id"], found["merged_into"]) == (kept, kept)
+            assert [m["id"] for m in await hub.items("/v1/messages")] == [kept]
+
+    run(test())
+
+
+def test_a_read_waits_until_what_was_acknowledged_is_folded(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule A6: the receipt is answered for, and its message not yet folded, when the read comes."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.receipt("inbox", status="accepted", messageId="id-1")
+            (message,) = await hub.items("/v1/messages")
+            waits = asyncio.Event()
+            monkeypatch.setattr(settling, "PAUSE", 0.001)
+
+            async def block(tx: Tx) -> None:
+                row = (hub.store.ids.next(), 0, 1, now_micros(), b"", 0, 99, 1 << 62, 0)
+                columns = tuple(column.name for column in schema.to_fold.columns)
+                await tx.insert(schema.to_fold, columns, [row])
+
+            async def unblock(tx: Tx) -> None:
+                await tx.execute("DELETE FROM to_fold")
+
+            await hub.store.write(block)
+
+            async def read() -> Any:
+                waits.set()
+                return await hub.get(f"/v1/messages/{message['id']}")
+
+            reading = asyncio.create_task(read())
+            await waits.wait()
+            done, _ = await asyncio.wait([reading], timeout=0.1)
+            assert not done
+            await hub.store.write(unblock)
+            assert (await reading)["id"] == message["id"]
+
+    run(test())
+
+
+def test_wait_answers_as_soon_as_the_status_is_final(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", status="accepted")
+            (message,) = await hub.items("/v1/messages")
+            waiting = asyncio.create_task(hub.get(f"/v1/messages/{message['id']}/wait", timeout=30))
+            await asyncio.sleep(0)
+            await hub.receipt("inbox", **DELIVERED)
+            assert (await waiting)["status"] == "delivered"
+
+    run(test(), 20)
+
+
+def test_wait_answers_at_its_timeout_with_what_is_known(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            made = await hub.post("/v1/messages", NEW, 202)
+            found = await hub.get(f"/v1/messages/{made['id']}/wait", timeout=0.05)
+            assert (found["status"], found["final"]) == ("pending", False)
+
+    run(test())
+
+
+@pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "301", "soon"])
+def test_a_timeout_that_is_none_is_422(sqlite_url: str, timeout: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            path = f"/v1/messages/{uuid.uuid4()}/wait?timeout={timeout}"
+            assert (await hub.get(path, 422))["field"] == "timeout"
+
+    run(test())
+
+
+def test_simulated_data_is_marked(sqlite_url: str) -> None:
+    from tests.support import account
+
+    accounts = {"inbox": account("vonage", receive_only=True, simulated=True)}
+
+    async def test() -> None:
+        async with web(sqlite_url, accounts=accounts) as hub:
+            await hub.receipt("inbox", **DELIVERED)
+            (message,) = await hub.items("/v1/messages")
+            assert message["simulated"] is True
+            assert message["receipts"][0]["simulated"] is True
+            assert (await hub.items("/v1/requests"))[0]["simulated"] is True
+
+    run(test())

@@ -1,0 +1,137 @@
+"""The API keeps to its own OpenAPI, whatever is sent to it."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from delivrd.web.app import create
+from tests.support import run, serving
+from tests.web.web_support import ADMIN_KEY, NEW, Web, web
+
+HEADERS = {"authorization": f"Bearer {ADMIN_KEY}"}
+
+
+def test_every_call_is_documented(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            spec = await hub.get("/openapi.json")
+            page = (await hub.client.get("/docs")).text
+            for path, methods in spec["paths"].items():
+                assert path in page
+                for call in methods.values():
+                    assert call["description"]
+                    assert any(code.startswith("2") for code in call["responses"])
+            assert "<script" not in page
+
+    run(test())
+
+
+async def fill(hub: Web) -> None:
+    """Something of each kind, so that answers have items."""
+    await hub.receipt("inbox", messageId="id-1", status="delivered", **{"err-code": "0"})
+    await hub.receipt("inbox", messageId="id-2", status="failed", **{"err-code": "2"})
+    await hub.receipt("inbox", messageId="id-3", status="teleported")
+    await hub.receipt("main", messageId="id-4", status="accepted")
+    await hub.post("/v1/messages", NEW, 202)
+    await hub.client.post("/webhooks/inbox", content=b"{")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A hub on a socket, in another thread, for a client that blocks."""
+    path = tmp_path_factory.mktemp("openapi") / "delivrd.db"
+    started, ended = threading.Event(), threading.Event()
+    found: list[str] = []
+
+    async def serve() -> None:
+        async with web(f"sqlite:///{path}") as hub:
+            await fill(hub)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("delivrd.web.metrics.Metrics.watch", lambda self, collect: None)
+                app = create(hub.context)
+            async with serving(hub.hub, app) as address:
+                found.append(address)
+                started.set()
+                await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: run(serve(), 300))
+    thread.start()
+    assert started.wait(30)
+    yield found[0]
+    ended.set()
+    thread.join(30)
+
+
+LATE = ("/v1/events/stream", "/v1/messages/{id}/wait")
+"""These answer late, by their nature."""
+
+
+@pytest.fixture(scope="module")
+def operations(base: str) -> dict[str, Any]:
+    api = schemathesis.openapi.from_url(f"{base}/openapi.json", headers=HEADERS)
+    found = [result.ok() for result in api.get_all_operations()]
+    return {f"{call.method.upper()} {call.path}": call for call in found}
+
+
+CALLS = (
+    *("POST /v1/messages", "GET /v1/messages", "GET /v1/messages/{id}", "POST /v1/messages/sent"),
+    *("GET /v1/receipts", "GET /v1/unmatched", "GET /v1/unmapped"),
+    *("GET /v1/requests", "GET /v1/requests/{id}", "POST /v1/requests/{id}/replay"),
+    *("GET /v1/stats/delivery", "GET /v1/stats/latency"),
+    *("POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
+    *("GET /healthz", "GET /readyz", "GET /metrics"),
+)
+
+
+def test_no_call_is_left_out_here(operations: dict[str, Any]) -> None:
+    assert {*CALLS, *(f"GET {path}" for path in LATE)} == set(operations)
+
+
+PLAIN = (
+    *("GET /v1/messages/{id}", "GET /v1/unmapped", "GET /v1/requests/{id}"),
+    *("DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
+    *("GET /healthz", "GET /readyz", "GET /metrics"),
+)
+"""These take nothing that could be of a wrong type."""
+
+RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+
+
+@pytest.mark.parametrize(
+    ("call", "mode"),
+    [*((call, RIGHT) for call in CALLS), *((call, WRONG) for call in CALLS if call not in PLAIN)],
+)
+def test_whatever_is_sent_is_answered_as_documented(
+    operations: dict[str, Any], call: str, mode: GenerationMode
+) -> None:
+    """Nothing makes it fail, and every answer is of a documented status, type and shape."""
+
+    @given(case=operations[call].as_strategy(mode))
+    @settings(
+        max_examples=20, deadline=None, derandomize=True, database=None,
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate],
+    )  # fmt: skip
+    def check(case: Any) -> None:
+        case.call_and_validate(
+            headers=HEADERS,
+            checks=(
+                not_a_server_error,
+                status_code_conformance,
+                content_type_conformance,
+                response_schema_conformance,
+            ),
+        )
+
+    check()

@@ -1,0 +1,92 @@
+"""``/v1/receipts``, ``/v1/unmatched`` and ``/v1/unmapped``."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import run
+from tests.web.web_support import web
+
+DELIVERED = {"status": "delivered", "err-code": "0"}
+
+
+def test_receipts_are_listed_newest_first_with_their_message(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for name in ("id-1", "id-2"):
+                await hub.receipt("inbox", messageId=name, **DELIVERED)
+            found = await hub.items("/v1/receipts", limit=1)
+            assert [r["provider_message_id"] for r in found] == ["id-2", "id-1"]
+            messages = await hub.items("/v1/messages")
+            assert [r["message_id"] for r in found] == [m["id"] for m in messages]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"status": "delivered"}, ["id-1"]),
+        ({"status": "undelivered"}, ["id-2"]),
+        ({"account": "main"}, ["id-3"]),
+        ({"provider_message_id": "id-2"}, ["id-2"]),
+        ({"account": "main", "status": "delivered"}, []),
+        ({"since": "2100-01-01"}, []),
+    ],
+)
+def test_receipts_are_filtered(
+    database_url: str, filters: dict[str, Any], found: list[str]
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", messageId="id-1", **DELIVERED)
+            await hub.receipt("inbox", messageId="id-2", **{"status": "failed", "err-code": "1"})
+            await hub.receipt("main", messageId="id-3", status="accepted")
+            items = await hub.items("/v1/receipts", **filters)
+            assert [item["provider_message_id"] for item in items] == found
+
+    run(test())
+
+
+def test_a_receipt_that_nobody_sent_for_is_unmatched_until_its_message_is_known(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("main", messageId="id-1", **DELIVERED)
+            (item,) = await hub.items("/v1/unmatched")
+            assert (item["provider_message_id"], item["status"]) == ("id-1", "delivered")
+            assert item["receipts"][0]["message_id"] is None
+            sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+            await hub.post("/v1/messages/sent", sent, 201)
+            assert await hub.items("/v1/unmatched") == []
+
+    run(test())
+
+
+def test_unmatched_ids_are_those_of_the_account_asked_for(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("main", messageId="id-1", **DELIVERED)
+            assert len(await hub.items("/v1/unmatched", account="main")) == 1
+            assert await hub.items("/v1/unmatched", account="inbox") == []
+
+    run(test())
+
+
+def test_unknown_words_and_codes_are_grouped(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number in range(3):
+                await hub.receipt("inbox", messageId=f"id-{number}", status="teleported")
+            await hub.receipt("inbox", messageId="id-9", **{"status": "failed", "err-code": "7777"})
+            await hub.receipt("inbox", messageId="id-8", **DELIVERED)
+            found = await hub.items("/v1/unmapped")
+            assert {(g["provider_status"], g["error_code"], g["count"]) for g in found} == {
+                ("teleported", None, 3),
+                ("failed", "7777", 1),
+            }
+            assert all(g["provider"] == "vonage" and g["accounts"] == ["inbox"] for g in found)
+            assert found[0]["sample"]["unmapped"] is True
+
+    run(test())

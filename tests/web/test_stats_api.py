@@ -1,0 +1,164 @@
+"""``/v1/stats``: counts, rates and latencies from the rollups."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import run
+from tests.web.web_support import NEW, Web, web
+
+DELIVERED = {"status": "delivered", "err-code": "0", "network-code": "310090"}
+FAILED = {"status": "failed", "err-code": "1", "network-code": "23410"}
+
+
+async def traffic(hub: Web) -> None:
+    """Three delivered in the US, one failed in Britain, one not handed over yet."""
+    for number in range(3):
+        await hub.receipt("inbox", messageId=f"us-{number}", **DELIVERED)
+    await hub.receipt("inbox", messageId="gb-1", msisdn="447700900123", **FAILED)
+    await hub.post("/v1/messages", NEW, 202)
+
+
+def test_no_data_is_null_and_not_zero(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            told = await hub.get("/v1/stats/delivery", by="country")
+            assert told["items"] == []
+            assert told["summary"]["delivery_rate"] is None
+            assert (await hub.get("/v1/stats/latency"))["summary"]["p50"] is None
+
+    run(test())
+
+
+def test_a_rate_is_delivered_of_all_that_ended(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            told = await hub.get("/v1/stats/delivery", by="country")
+            us, gb = told["items"]
+            assert (us["country"], us["total"], us["delivery_rate"]) == ("US", 4, 1.0)
+            assert us["counts"] == {"delivered": 3, "pending": 1}
+            assert (gb["country"], gb["delivery_rate"]) == ("GB", 0.0)
+            assert us["low"] < 1.0 == us["high"]
+            assert (told["unit"], told["summary"]["total"]) == ("messages", 5)
+            assert told["summary"]["delivery_rate"] == 0.75
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("by", "values", "unit"),
+    [
+        ("account", {"inbox": 4, "main": 1}, "attempts"),
+        ("provider", {"vonage": 5}, "attempts"),
+        ("network", {"310090": 3, "23410": 1, None: 1}, "messages"),
+        ("status", {"delivered": 3, "pending": 1, "undelivered": 1}, "messages"),
+    ],
+)
+def test_each_dimension_counts_all(
+    database_url: str, by: str, values: dict[Any, int], unit: str
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            told = await hub.get("/v1/stats/delivery", by=by)
+            found = {item[by]: item["total"] for item in told["items"]}
+            if by == "status":
+                assert sum(found.values()) == 5
+            else:
+                assert found == values
+            assert all(item["unit"] == unit == told["unit"] for item in told["items"])
+
+    run(test())
+
+
+@pytest.mark.parametrize("by", ["day", "hour"])
+@pytest.mark.parametrize("tz", [None, "Asia/Kolkata", "America/St_Johns"])
+def test_times_are_grouped_in_the_zone_asked_for(
+    database_url: str, by: str, tz: str | None
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            params = {"by": by} if tz is None else {"by": by, "tz": tz}
+            told = await hub.get("/v1/stats/delivery", **params)
+            assert sum(item["total"] for item in told["items"]) == 5
+            offset = {None: "+00:00", "Asia/Kolkata": "+05:30"}.get(tz, "")
+            if by == "hour":
+                assert all(item["hour"].endswith(offset) for item in told["items"])
+                assert all(":00:00" in item["hour"] for item in told["items"])
+            else:
+                assert all(len(item["day"]) == 10 for item in told["items"])
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("filters", "total"),
+    [
+        ({"account": "inbox"}, 4),
+        ({"provider": "vonage"}, 5),
+        ({"country": "gb"}, 1),
+        ({"network": "310090"}, 3),
+        ({"account": "inbox", "country": "GB"}, 1),
+        ({"since": "2100-01-01"}, 0),
+        ({"until": "2020-01-01"}, 0),
+        ({"since": "2020-01-01", "until": "2100-01-01"}, 5),
+    ],
+)
+def test_filters_narrow_what_is_counted(
+    database_url: str, filters: dict[str, str], total: int
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            told = await hub.get("/v1/stats/delivery", **filters)
+            assert told["summary"]["total"] == total
+
+    run(test())
+
+
+def test_a_message_without_a_hand_over_of_ours_has_an_untold_latency(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            told = await hub.get("/v1/stats/latency", by="country")
+            assert told["summary"]["untold"] == 3
+            assert told["items"][0]["country"] == "US"
+
+    run(test())
+
+
+def test_a_latency_is_told_from_the_hand_over(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            sent = {
+                "account": "main",
+                "provider_message_ids": ["id-1"],
+                "to": "+12015555522",
+                "sent_at": "2026-11-21T10:00:00Z",
+            }
+            await hub.post("/v1/messages/sent", sent, 201)
+            await hub.receipt("main", **DELIVERED)
+            told = (await hub.get("/v1/stats/latency"))["summary"]
+            assert told["total"] + told["untold"] == 1
+            assert sum(bar["count"] for bar in told["histogram"]) == told["total"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("by=colour", "tz=Mars", "tz=../../etc/passwd", "provider=nobody", "account=nobody"),
+        *("country=x", "since=x", "limit=5", "network="),
+    ],
+)
+def test_a_wrong_parameter_is_422_with_a_hint(sqlite_url: str, query: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for path in ("delivery", "latency"):
+                problem = await hub.get(f"/v1/stats/{path}?{query}", 422)
+                assert problem["field"] == query.partition("=")[0]
+
+    run(test())
