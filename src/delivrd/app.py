@@ -1,0 +1,125 @@
+"""The hub, wired together: which parts run in a process, and how they start and end."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
+
+import structlog
+
+from delivrd.config import Config
+from delivrd.intake.commit import GroupCommit
+from delivrd.intake.folder import Folder
+from delivrd.intake.ring import Ring
+from delivrd.intake.webhook import PREFIX, Webhook
+from delivrd.jobs import taking_jobs
+from delivrd.keeping.sweep import Sweep
+from delivrd.providers import provider
+from delivrd.sending.http import GatewayClient
+from delivrd.sending.waiting import Waiting
+from delivrd.sending.worker import Worker
+from delivrd.store import fold, outbox
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.ids import now_micros
+from delivrd.store.open import open_store, sqlite_path
+from delivrd.store.sqlite import FileGuard
+
+log = structlog.get_logger(__name__)
+
+ROLES = ("intake", "web", "work")
+DRAIN_SECONDS = 20.0
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Hub(NamedTuple):
+    """The parts of a running hub."""
+
+    config: Config
+    store: Store
+    folder: Folder
+    commit: GroupCommit
+    ring: Ring
+    waiting: Waiting
+    webhook: Webhook
+
+
+@asynccontextmanager
+async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenerator[Hub]:
+    """Opens the store and starts the parts that these roles need; ends them in order.
+
+    Raises:
+        StoreUnavailable, delivrd.store.sqlite.Busy: the store cannot be opened.
+    """
+    path = sqlite_path(config.database)
+    guard = FileGuard(path) if path else None
+    try:
+        configured = {n: (provider(s.provider), s) for n, s in config.accounts.items()}
+        store = await open_store(config.database, configured)
+        store.accounts.keep_texts = config.privacy.text == "full"
+        try:
+            if path:
+                await _take_over(store, config)
+            async with _parts(config, store, roles) as hub, taking_jobs(store, config):
+                yield hub
+        finally:
+            await store.close()
+    finally:
+        if guard:
+            guard.release()
+
+
+async def _take_over(store: Store, config: Config) -> None:
+    """The only process of its store knows that whoever held anything before is dead."""
+    await store.write(fold.disown_all)
+    while await store.write(
+        lambda tx: outbox.abandon(
+            tx, store.accounts, store.ids, now_micros(), all_leases=True,
+            grace_seconds=config.sending.grace_seconds,
+        )
+    ):  # fmt: skip
+        pass
+
+
+@asynccontextmanager
+async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncGenerator[Hub]:
+    folder = Folder(store)
+    commit = GroupCommit(store, folder)
+    retention = config.retention
+    ring = Ring(store, rows=retention.ring_rows, size=int(retention.ring_bytes))
+    webhook = Webhook(config, store.accounts, store.ids, commit, ring)
+    hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook)
+    async with GatewayClient(connections=config.sending.concurrency) as http:
+        runs = [folder.run(), commit.run(), ring.run(), hub.waiting.run()]
+        if "work" in roles:
+            runs += [Worker(store, config, http).run(), Sweep(store, config).run()]
+        tasks = [asyncio.create_task(run) for run in runs]
+        for task in tasks:
+            task.add_done_callback(_tell_of_its_death)
+        try:
+            yield hub
+        finally:
+            await folder.drain(DRAIN_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(StoreUnavailable):
+                await ring.flush()
+
+
+def _tell_of_its_death(task: "asyncio.Task[None]") -> None:
+    """None of the parts ends by itself; one that does is missed by nobody else."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("a part of the hub ended: restart it", exc_info=error)
+
+
+def front(webhook: Asgi, rest: Asgi) -> Asgi:
+    """The application of one process: webhooks in front, all else behind."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await webhook(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return app

@@ -1,0 +1,198 @@
+"""A small client for the REST interface of a running hub.
+
+Where the hub is comes from DELIVRD_URL, else from the settings' host and port; the key from
+DELIVRD_KEY, else from the settings' admin key.
+"""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import typer
+
+from delivrd.cli.output import UNREACHABLE, USAGE, Failure
+from delivrd.config import Config, load
+
+TIMEOUT = 30.0
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Settings file [default: delivrd.toml].")
+]
+
+
+def connect(path: Path | None, environ: Mapping[str, str] | None = None) -> "Hub":
+    """The client for the hub of these settings.
+
+    Raises:
+        ConfigError: the settings cannot be used.
+        Failure: there is no key, or no such address.
+    """
+    environ = os.environ if environ is None else environ
+    url, key = environ.get("DELIVRD_URL"), _key(environ)
+    if not url or not key:
+        config = load(path, environ)
+        url = url or address(config)
+        key = key or (config.admin_key.get_secret_value() if config.admin_key else None)
+    if not key:
+        raise Failure(
+            "no API key",
+            "the hub answers nobody without one",
+            "set DELIVRD_KEY, or admin_key in delivrd.toml (`delivrd init` writes one)",
+            USAGE,
+        )
+    return Hub(url, key)
+
+
+def _key(environ: Mapping[str, str]) -> str | None:
+    file = environ.get("DELIVRD_KEY_FILE")
+    if environ.get("DELIVRD_KEY") or not file:
+        return environ.get("DELIVRD_KEY")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure("DELIVRD_KEY_FILE cannot be read", str(error), code=USAGE) from None
+
+
+def address(config: Config) -> str:
+    """Where a hub with these settings answers, as this machine calls it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
+    return f"http://[{host}]:{config.port}" if ":" in host else f"http://{host}:{config.port}"
+
+
+class Hub:
+    """One hub, called with one key. Every method raises :class:`Failure`."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url.rstrip("/")
+        self._parts = urlsplit(self.url)
+        self.key = key
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            why = "an address looks like http://127.0.0.1:8025"
+            raise Failure(f"DELIVRD_URL is not an address: {url}", why, code=USAGE)
+
+    def get(
+        self, path: str, query: Mapping[str, Any] | None = None, timeout: float = TIMEOUT
+    ) -> Any:
+        return self.call("GET", path, query=query, timeout=timeout)
+
+    def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
+        return self.call("POST", path, body=body, headers=headers)
+
+    def delete(self, path: str) -> Any:
+        return self.call("DELETE", path)
+
+    def items(
+        self, path: str, query: Mapping[str, Any] | None = None, limit: int | None = None
+    ) -> Iterator[Any]:
+        """The items of a list, page after page, at most ``limit`` of them."""
+        left = limit
+        cursor = None
+        while left is None or left > 0:
+            size = 200 if left is None else min(left, 200)
+            page = self.get(path, {**(query or {}), "limit": size, "cursor": cursor})
+            yield from page["items"][:size]
+            left = None if left is None else left - len(page["items"])
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        """What the hub answers, read from JSON; None where the answer is empty."""
+        sent = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        connection = self._connection(timeout)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise self._unreachable(error) from None
+        try:
+            target = self._parts.path + path + _query(query or {})
+            connection.request(method, target, payload, {**sent, **(headers or {})})
+            response = connection.getresponse()
+            status, text = response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken_off(error) from None
+        finally:
+            connection.close()
+        return self._read(status, text)
+
+    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+        kind = (
+            http.client.HTTPSConnection
+            if self._parts.scheme == "https"
+            else http.client.HTTPConnection
+        )
+        return kind(self._parts.hostname or "", self._parts.port, timeout=timeout)
+
+    def _broken_off(self, error: Exception) -> Failure:
+        return Failure(
+            f"the hub at {self.url} gave no whole answer",
+            str(error) or type(error).__name__,
+            "what was asked may be done or not: look before you ask again",
+            UNREACHABLE,
+        )
+
+    def _unreachable(self, error: OSError) -> Failure:
+        refused = isinstance(error, ConnectionRefusedError)
+        return Failure(
+            f"no hub answers at {self.url}",
+            "nothing listens there" if refused else str(error) or type(error).__name__,
+            "start it by `delivrd serve`, or set DELIVRD_URL to where it runs",
+            UNREACHABLE,
+        )
+
+    def _read(self, status: int, text: bytes) -> Any:
+        try:
+            answer = json.loads(text) if text else None
+        except ValueError:
+            answer = None
+            if status < 400:
+                raise Failure(
+                    f"{self.url} did not answer as a hub does",
+                    "the answer is not JSON",
+                    "check DELIVRD_URL",
+                ) from None
+        if 200 <= status < 300:
+            return answer
+        raise _problem(status, answer if isinstance(answer, dict) else {})
+
+
+def _problem(status: int, problem: Mapping[str, Any]) -> Failure:
+    """The failure that a problem in JSON (RFC 9457) tells."""
+    hints = {
+        401: "check DELIVRD_KEY; `delivrd keys create` makes a new key",
+        403: "use a key with the scope that this needs",
+    }
+    what = problem.get("title") or http.client.responses.get(status, "the hub refused")
+    why = problem.get("detail") or f"HTTP {status}"
+    return Failure(str(what), str(why), str(problem.get("hint") or hints.get(status, "")))
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    given = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in query.items()
+        if value is not None and value != []
+    }
+    return "?" + urlencode(given, doseq=True) if given else ""
+
+
+def segment(text: str) -> str:
+    """Text as one segment of a path."""
+    return quote(text, safe="")

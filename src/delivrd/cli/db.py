@@ -1,0 +1,205 @@
+"""`delivrd db`: keep the database: verify, back up, prune, upgrade."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from delivrd.cli.client import ConfigOption
+from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure, JsonOption, note, print_json
+from delivrd.config import hide_password, load
+from delivrd.store.verify import Difference
+
+T = TypeVar("T")
+
+app = typer.Typer(rich_markup_mode=None)
+
+SHOWN = 50
+"""So many differences are printed for people; programs get all."""
+
+
+@app.callback()
+def group() -> None:
+    """Keep the database: verify, back up, prune, upgrade."""
+
+
+def database_errors(job: Coroutine[Any, Any, T]) -> T:
+    """Runs a job on the database; what fails is told in words.
+
+    Raises:
+        Failure: the database cannot be reached, is in use, or of another release.
+    """
+    from delivrd.jobs import JobFailed
+    from delivrd.store.base import StoreUnavailable
+    from delivrd.store.reader import NotUpgraded
+    from delivrd.store.sqlite import Busy
+
+    try:
+        return asyncio.run(job)
+    except StoreUnavailable as error:
+        hint = "check `database` in the settings: delivrd doctor"
+        raise Failure("the database cannot be reached", str(error), hint, UNREACHABLE) from None
+    except NotUpgraded as error:
+        raise Failure("the database is not upgraded", str(error), "delivrd db upgrade") from None
+    except Busy as error:
+        raise Failure("the database is in use", str(error)) from None
+    except JobFailed as error:
+        raise Failure("nothing was done", str(error)) from None
+
+
+@contextmanager
+def shown_progress(what: str) -> Generator[Callable[[str, float], None]]:
+    """A bar on a terminal that is told what is done and how far (0 to 1); elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda words, done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda words, done: bar.update(task, completed=done, description=f"{what} {words}")
+
+
+# --- verify -------------------------------------------------------------------------------------
+
+
+async def verify_all(
+    database: str, progress: Callable[[str, float], None] = lambda what, done: None
+) -> list[Difference]:
+    """Every difference in that database; read beside a running hub."""
+    from delivrd.store.reader import open_reader
+    from delivrd.store.verify import verify
+
+    async with open_reader(database) as reader:
+        return await verify(reader, progress)
+
+
+@app.command("verify")
+def verify_command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Work out every status and every count anew, and print each that differs from the stored one.
+
+    Reads alone, also beside a running hub. Ends with 1 when something differs.
+    """
+    loaded = load(config, os.environ)
+    with shown_progress("verifying") as progress:
+        found = database_errors(verify_all(loaded.database, progress))
+    if as_json:
+        print_json({"differences": [_as_object(difference) for difference in found]})
+    else:
+        for difference in found[:SHOWN]:
+            typer.echo(str(difference))
+        _verdict(found)
+    raise typer.Exit(FAILED if found else 0)
+
+
+def _as_object(difference: Difference) -> dict[str, Any]:
+    plain = (str, int, float, bool, type(None))
+    return {
+        name: value if isinstance(value, plain) else str(value)
+        for name, value in difference._asdict().items()
+    }
+
+
+def _verdict(found: list[Difference]) -> None:
+    if not found:
+        note("✓ no difference: every status and every count follows from the receipts kept")
+        return
+    of = ", ".join(f"{n} of {what}" for what, n in Counter(d.what for d in found).most_common())
+    note(f"✗ {len(found)} differences: {of}" + (" (--json for all)" if len(found) > SHOWN else ""))
+
+
+# --- prune, upgrade -----------------------------------------------------------------------------
+
+
+@app.command()
+def prune(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Take away what is past its time by [retention], in small steps; a hub does so by itself."""
+    from delivrd.jobs import hand_over
+
+    loaded = load(config, os.environ)
+    with shown_progress("pruning") as progress:
+
+        def tell(taken: dict[str, int]) -> None:
+            for what, count in taken.items():
+                progress(f"{what.replace('_', ' ')}: {count}", 0.0)
+
+        taken = database_errors(hand_over(loaded, "db.prune", {}, tell))
+    if as_json:
+        print_json(taken)
+    elif not taken:
+        note("nothing is past its time")
+    else:
+        for what, count in taken.items():
+            typer.echo(f"{count} {what.replace('_', ' ')}")
+
+
+@app.command()
+def upgrade(config: ConfigOption = None) -> None:
+    """Bring the tables up to this release. `serve` does so by itself."""
+    loaded = load(config, os.environ)
+    before, after = database_errors(_upgrade(loaded.database))
+    if before == after:
+        note(f"the tables are up to date ({after})")
+    else:
+        note(f"{hide_password(loaded.database)}: upgraded from {before or 'nothing'} to {after}")
+
+
+async def _upgrade(database: str) -> tuple[str | None, str]:
+    from delivrd.store.open import sqlite_path, upgrade_postgres, upgrade_sqlite
+    from delivrd.store.sqlite import FileGuard
+
+    path = sqlite_path(database)
+    if path is None:
+        return await upgrade_postgres(database)
+    guard = FileGuard(path)
+    try:
+        return upgrade_sqlite(path)
+    finally:
+        guard.release()
+
+
+# --- backup -------------------------------------------------------------------------------------
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write; it must not be there yet.")],
+    config: ConfigOption = None,
+) -> None:
+    """Copy a SQLite database, also while a hub runs, and check the copy.
+
+    \b
+    delivrd db backup /backups/delivrd-$(date +%F).db
+    """
+    from delivrd.store.open import sqlite_path
+
+    loaded = load(config, os.environ)
+    source = sqlite_path(loaded.database)
+    if source is None:
+        url = hide_password(loaded.database)
+        raise Failure(
+            "PostgreSQL is backed up by its own tools", "", f"pg_dump -Fc -f {file} '{url}'", USAGE
+        )
+    if not source.is_file():
+        raise Failure(f"there is no database {source}", "", "check `database` in the settings")
+    size = _backup(source, file)
+    note(f"✓ {file}: {size / 1e6:.1f} MB, checked")
+
+
+def _backup(source: Path, file: Path) -> int:
+    from delivrd.store.backup import BackupFailed, backup
+
+    try:
+        with shown_progress("copying") as progress:
+            return backup(source, file, lambda done: progress("", done))
+    except FileExistsError:
+        raise Failure(f"{file} exists", "a backup overwrites nothing", "name another") from None
+    except (BackupFailed, OSError) as error:
+        raise Failure("there is no backup", str(error)) from None

@@ -1,0 +1,270 @@
+"""`delivrd demo`: a hub, three simulated gateways and traffic, in one command."""
+
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from delivrd.cli import figures, traffic
+from delivrd.cli.client import Hub
+from delivrd.cli.output import FAILED, Failure, JsonOption, note, print_json
+from delivrd.config import Config, load
+
+START_SECONDS = 30.0
+STOP_SECONDS = 40.0
+LAST_RECEIPTS_SECONDS = 180.0
+FOLDER = Path("demo")
+
+SETTINGS = """\
+# Settings of `delivrd demo`: three accounts with simulated gateways behind them.
+database = "sqlite:///{folder}/delivrd.db"
+host = "127.0.0.1"
+port = {port}
+admin_key = "{admin_key}"
+
+[accounts.vonage]
+provider = "vonage"
+simulated = true
+base_url = "http://127.0.0.1:{vonage}"
+api_key = "demo1234"
+api_secret = "{secret}"
+signature_secret = "{secret}"
+signature_method = "sha256"
+
+[accounts.ruach]
+provider = "ruach"
+simulated = true
+base_url = "http://127.0.0.1:{ruach}"
+api_key = "{secret}"
+client_id = "demo"
+webhook_secret = "{webhook}"
+
+[accounts.smspm]
+provider = "smspm"
+simulated = true
+base_url = "http://127.0.0.1:{smspm}"
+hash = "{secret}"
+token = "{secret}"
+webhook_secret = "{webhook}"
+"""
+
+
+class Demo(NamedTuple):
+    """A folder with settings for a hub on a free port, and for the gateways behind it."""
+
+    folder: Path
+    config: Config
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "delivrd.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "hub.log"
+
+    @property
+    def hub(self) -> Hub:
+        key = self.config.admin_key
+        assert key is not None
+        return Hub(f"http://127.0.0.1:{self.config.port}", key.get_secret_value())
+
+
+def command(
+    port: Annotated[int, typer.Option(help="Port of the dashboard; a free one if taken.")] = 8025,
+    messages: Annotated[
+        int | None, typer.Option(min=1, help="End by itself after so many messages.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0, help="End by itself after so many seconds.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=500, help="Messages a second.")] = 4.0,
+    speed: Annotated[
+        float, typer.Option(min=0.1, help="How much faster than real the gateways are.")
+    ] = 10.0,
+    scenario: Annotated[str, typer.Option(help="See `delivrd simulate --list`.")] = "happy",
+    seed: Annotated[int, typer.Option(help="The same seed, the same fates.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep everything in ./demo.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch a hub at work: three simulated gateways and traffic. Nothing leaves this machine.
+
+    Example: delivrd demo --messages 200
+    """
+    traffic.known(scenario)
+    plan = traffic.Plan(scenario, rate, messages, seconds, seed, speed)
+    with folder(keep) as place:
+        demo = prepare(place, port)
+        with child(demo) as hub:
+            try:
+                outcome = asyncio.run(play(demo, hub, plan))
+            except OSError as error:
+                raise Failure("the demo cannot go on", str(error), f"see {demo.log}") from None
+        right = report(outcome, plan, as_json) and asyncio.run(proven(demo))
+    raise typer.Exit(0 if right else FAILED)
+
+
+# --- the hub ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def folder(keep: bool) -> Generator[Path]:
+    """Where the demo's files lie: ./demo, or a folder that is gone afterwards."""
+    if keep:
+        FOLDER.mkdir(exist_ok=True)
+        yield FOLDER.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="delivrd-demo-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
+def prepare(place: Path, port: int) -> Demo:
+    """Writes the settings, with fresh secrets and free ports."""
+    from delivrd.server import bind
+
+    sockets = [bind("127.0.0.1", 0) for _ in range(4)]
+    free = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    with suppress(OSError):
+        wanted = bind("127.0.0.1", port)
+        free[0] = wanted.getsockname()[1]
+        wanted.close()
+    text = SETTINGS.format(
+        folder=place,
+        port=free[0],
+        vonage=free[1],
+        ruach=free[2],
+        smspm=free[3],
+        admin_key=secrets.token_urlsafe(32),
+        secret=secrets.token_urlsafe(24),
+        webhook=secrets.token_urlsafe(24),
+    )
+    path = place / "delivrd.toml"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return Demo(place, load(path, {}))
+
+
+@contextmanager
+def child(demo: Demo) -> Generator["subprocess.Popen[bytes]"]:
+    """A hub in a process of its own, ended at the end; an interrupt does not reach it."""
+    environ = {name: value for name, value in os.environ.items() if name[:8] != "DELIVRD_"}
+    arguments = [sys.executable, "-m", "delivrd", "serve", "--config", str(demo.settings)]
+    with demo.log.open("wb") as log:
+        process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def _started(demo: Demo, process: "subprocess.Popen[bytes]") -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + START_SECONDS
+    while True:
+        if process.poll() is not None or loop.time() > end:
+            words = demo.log.read_text(encoding="utf-8", errors="replace").strip()
+            raise Failure("the hub did not start", words[-2000:])
+        try:
+            await asyncio.to_thread(demo.hub.get, "/healthz")
+        except Failure:
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+# --- the traffic --------------------------------------------------------------------------------
+
+
+async def play(
+    demo: Demo, process: "subprocess.Popen[bytes]", plan: traffic.Plan
+) -> traffic.Outcome:
+    """Traffic until the plan is done or somebody interrupts it."""
+    hub = demo.hub
+    stage = traffic.stage(demo.config, hub.url, key_of(demo.config))
+    async with traffic.gateways(stage, plan) as simulation:
+        await _started(demo, process)
+        link = await asyncio.to_thread(hub.post, "/v1/sign-in-links", {})
+        _welcome(hub.url, link["url"], plan)
+        run = traffic.Run(stage, plan, simulation)
+        async with showing(run, plan):
+            return await run.to_end(LAST_RECEIPTS_SECONDS)
+
+
+def key_of(config: Config) -> str:
+    return config.admin_key.get_secret_value() if config.admin_key else ""
+
+
+@asynccontextmanager
+async def showing(run: traffic.Run, plan: traffic.Plan) -> AsyncGenerator[None]:
+    """Figures on the terminal meanwhile; the first interrupt ends the run, the second everything.
+
+    Standard error is used, so that standard output is the summary's alone.
+    """
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        run.interrupt()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    shown = asyncio.create_task(figures.watch(lambda: run.figures, plan))
+    try:
+        yield
+    finally:
+        shown.cancel()
+        await asyncio.gather(shown, return_exceptions=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
+    note(f"delivrd demo: {hub}, with simulated gateways of Vonage, Ruach and SMSPM")
+    note(f"  open this, once:  {link}")
+    note(f"  {plan.rate:g} messages a second; time runs {plan.speed:g} times as fast")
+    if plan.number is None and plan.seconds is None:
+        note("  Ctrl-C ends it, with the proof that every status is right")
+
+
+def report(outcome: traffic.Outcome, plan: traffic.Plan, as_json: bool) -> bool:
+    """Prints the summary and the verdict; whether the hub was right."""
+    if as_json:
+        print_json(figures.as_object(outcome))
+    else:
+        figures.summary(outcome, plan.speed)
+    return figures.verdict(outcome)
+
+
+async def proven(demo: Demo) -> bool:
+    """Whether `db verify` finds no difference in the demo's database."""
+    from delivrd.cli.db import verify_all
+
+    differences = await verify_all(demo.config.database)
+    for difference in differences[:20]:
+        note(f"✗ {difference}")
+    if differences:
+        note(f"✗ db verify: {len(differences)} differences")
+        return False
+    note("✓ db verify: every status and every count follows from the receipts kept")
+    return True

@@ -1,0 +1,311 @@
+"""`delivrd doctor`: what is wrong, and the command that mends it."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import typer
+
+from delivrd.cli.client import ConfigOption, Hub, address
+from delivrd.cli.output import FAILED, Failure, JsonOption, ago, clean, on_terminal, print_json
+from delivrd.config import (
+    ID_FORMATS,
+    Config,
+    ConfigError,
+    exposure,
+    hide_password,
+    load,
+    proofs,
+)
+from delivrd.core.statement import moment
+from delivrd.providers.base import comparable
+from delivrd.store.health import Figures, Loose
+from delivrd.store.ids import born, now_micros
+
+BACKLOG_SECONDS = 60
+CLOCK_SECONDS = 2
+DAY = 24 * 3600 * 1_000_000
+
+MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
+
+
+class Check(NamedTuple):
+    """One finding; ``state`` is ``ok``, ``warning`` or ``bad``, ``mend`` what to do about it."""
+
+    name: str
+    state: str
+    what: str
+    mend: str = ""
+
+
+def ok(name: str, what: str) -> Check:
+    return Check(name, "ok", what)
+
+
+def command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Look for problems, each with the command that mends it. Ends with 1 when something is wrong.
+
+    Reads alone, also beside a running hub.
+    """
+    try:
+        loaded = load(config, os.environ)
+    except ConfigError as error:
+        checks = [
+            Check("settings", "bad", f"{at.where}: {at.key}: {at.what}", at.hint)
+            for at in error.problems
+        ]
+    else:
+        checks = asyncio.run(examine(loaded))
+    _print(checks, as_json)
+    raise typer.Exit(FAILED if any(check.state == "bad" for check in checks) else 0)
+
+
+def _print(checks: Iterable[Check], as_json: bool) -> None:
+    checks = list(checks)
+    if as_json:
+        good = all(check.state != "bad" for check in checks)
+        print_json({"ok": good, "checks": [check._asdict() for check in checks]})
+        return
+    for check in checks:
+        mark, colour = MARKS[check.state]
+        shown = typer.style(mark, fg=colour) if on_terminal() else mark
+        typer.echo(f"{shown} {check.name}: {clean(check.what)}")
+        if check.mend:
+            typer.echo(f"    → {clean(check.mend)}")
+
+
+# --- the examination ----------------------------------------------------------------------------
+
+
+async def examine(config: Config) -> list[Check]:
+    """Every finding about these settings, their database and the hub that runs on it."""
+    from delivrd.store import health
+    from delivrd.store.base import StoreUnavailable
+    from delivrd.store.reader import NotUpgraded, open_reader
+
+    running = await asyncio.to_thread(_hub_answers, config)
+    checks = [ok("settings", f"{len(config.accounts)} accounts"), *accounts(config)]
+    try:
+        async with open_reader(config.database) as reader:
+            figures = await reader.read(health.figures)
+            checks.append(ok("database", hide_password(config.database)))
+            checks += [running, *await _durability(config, figures, running.state == "ok")]
+            checks += [*disk(config, figures), *judge(figures, now_micros())]
+            checks += last_receipts(config, figures, await reader.read(health.account_rows))
+            checks += await _unmatched(config, reader)
+    except StoreUnavailable as error:
+        mend = "check `database`; `delivrd serve` makes a new SQLite file"
+        checks += [Check("database", "bad", str(error), mend), running]
+    except NotUpgraded as error:
+        checks += [Check("database", "bad", str(error), "delivrd db upgrade"), running]
+    return checks
+
+
+def _hub_answers(config: Config) -> Check:
+    hub = Hub(os.environ.get("DELIVRD_URL") or address(config), "")
+    try:
+        hub.get("/healthz", timeout=5.0)
+    except Failure as failure:
+        return Check("hub", "warning", f"{failure.what}: {failure.why}", "delivrd serve")
+    return ok("hub", f"answers at {hub.url}")
+
+
+def accounts(config: Config) -> Iterator[Check]:
+    """Accounts whose webhook anybody could call."""
+    if not config.accounts:
+        yield Check("accounts", "warning", "there is none", "delivrd init, or look: delivrd demo")
+    for problem in exposure(config):
+        yield Check("accounts", "bad", f"{problem.key}: {problem.what}", problem.hint)
+    for name, account in config.accounts.items():
+        if not proofs(account) and not account.simulated and (config.local or account.open):
+            yield Check(
+                "accounts",
+                "warning",
+                f"{name}: nothing proves where a call comes from",
+                f"set webhook_secret (or what the gateway signs with) in [accounts.{name}]",
+            )
+
+
+async def _durability(config: Config, figures: Figures, running: bool) -> list[Check]:
+    """How durable a commit is: on the hub's own connection where one runs on SQLite."""
+    from delivrd.jobs import JobFailed, ask_hub
+
+    settings = dict(figures.settings)
+    if config.database.startswith("sqlite:") and running:
+        try:
+            settings = await ask_hub(config, "db.durability", {})
+        except (JobFailed, OSError) as error:
+            why = f"the hub's connection cannot be asked: {error}"
+            return [Check("durability", "warning", why, "start the hub anew: delivrd serve")]
+    wanted = {"journal_mode": "wal", "synchronous": "full"}
+    wrong = [f"{k} = {v}" for k, v in settings.items() if v != wanted.get(k, "on")]
+    if wrong:
+        mend = "the server's settings let acknowledged receipts be lost: set them to on"
+        return [Check("durability", "bad", ", ".join(wrong), mend)]
+    return [ok("durability", ", ".join(f"{k} = {v}" for k, v in settings.items()))]
+
+
+def disk(config: Config, figures: Figures) -> Iterator[Check]:
+    """Free disk, where the database is a file of this machine."""
+    from delivrd.keeping.sweep import disk_is_low, free_disk
+
+    free, kept = free_disk(config), config.retention
+    if free is None:
+        return
+    words = f"{free / 1024**3:.1f} GiB free, the mark is {kept.low_disk_mb} MB"
+    if not disk_is_low(config):
+        yield ok("disk", words)
+        return
+    since = figures.oldest_body
+    gone = since is not None and now_micros() - since < (kept.request_bodies_days - 1) * DAY
+    yield Check(
+        "disk",
+        "bad",
+        f"{words}; bodies of webhook calls go first"
+        + (f": those of before {moment(since).date()} are gone" if gone and since else ""),
+        "make room, or take away what is past its time: delivrd db prune",
+    )
+
+
+def judge(figures: Figures, now: int) -> Iterator[Check]:
+    """What the figures of a store say."""
+    waiting = 0.0 if figures.oldest_waiting is None else (now - figures.oldest_waiting) / 1e6
+    words = f"{figures.backlog} requests wait for the fold"
+    if waiting > BACKLOG_SECONDS:
+        yield Check("fold", "bad", f"{words}, the oldest for {waiting:.0f} s", "delivrd serve")
+    else:
+        yield ok("fold", words)
+    yield from _counted(figures)
+    ahead = [figures.database_clock - now] if figures.database_clock is not None else []
+    ahead += [born(figures.newest_id) - now] if figures.newest_id is not None else []
+    late = [micros / 1e6 for micros in ahead if abs(micros) > CLOCK_SECONDS * 1e6 and micros > 0]
+    if figures.database_clock is not None and figures.database_clock < now - CLOCK_SECONDS * 1e6:
+        late.append((figures.database_clock - now) / 1e6)
+    if late:
+        yield Check(
+            "clock",
+            "bad",
+            f"this machine's clock and the database's are {max(map(abs, late)):.0f} s apart",
+            "set the clock: timedatectl set-ntp true",
+        )
+    else:
+        yield ok("clock", "agrees with the database's")
+
+
+def _counted(figures: Figures) -> Iterator[Check]:
+    week = "in the last 7 days"
+    for name, count, what, mend in (
+        (
+            "unreadable",
+            figures.unreadable,
+            f"webhook calls that could not be read, or not wholly, {week}",
+            "delivrd requests list --verdict unreadable (or partly); delivrd requests replay ID",
+        ),
+        (
+            "unmapped",
+            figures.unmapped,
+            f"receipts with a word or code that no table has {week}",
+            "GET /v1/unmapped lists the words; a newer release may know them",
+        ),
+        (
+            "refused",
+            figures.refused,
+            f"webhook calls refused for their signature or secret {week}",
+            "delivrd requests list --verdict refused; check the account's secrets",
+        ),
+    ):
+        yield Check(name, "warning", f"{count} {what}", mend) if count else ok(name, f"no {what}")
+    if figures.set_aside:
+        words = f"{figures.set_aside} receipts could not be folded and were set aside"
+        yield Check(
+            "set aside",
+            "bad",
+            words,
+            "delivrd requests list --verdict partly shows them; each start tries them again",
+        )
+    else:
+        yield ok("set aside", "nothing")
+
+
+def last_receipts(config: Config, figures: Figures, rows: Iterable[Any]) -> Iterator[Check]:
+    """When each account was last called."""
+    now = moment(now_micros())
+    for account_id, name, *_ in rows:
+        if name not in config.accounts:
+            continue
+        last = figures.last_receipts.get(account_id)
+        if last is None:
+            mend = f"check the webhook's address at the gateway: …/webhooks/{name}"
+            yield Check("receipts", "warning", f"{name}: no call of late", mend)
+        else:
+            yield ok("receipts", f"{name}: last call {ago(moment(last).isoformat(), now)}")
+
+
+# --- receipts without a message -----------------------------------------------------------------
+
+
+async def _unmatched(config: Config, reader: Any) -> list[Check]:
+    from delivrd.store import health
+
+    loose: list[Loose] = await reader.read(health.unmatched)
+    if not loose:
+        return [ok("unmatched", "every receipt has its message")]
+    names = {row[0]: row for row in await reader.read(health.account_rows)}
+    silent = await reader.read(health.silent)
+    checks = []
+    for ns, count in Counter(each.ns for each in loose).most_common():
+        ids = [each.provider_message_id for each in loose if each.ns == ns]
+        name = names[ns][1] if ns in names else "?"
+        mend = propose_format(name, ids, silent.get(ns, ()))
+        mend = mend or await _propose_login(reader, names, ns, ids)
+        more = "or more " if len(loose) >= health.UNMATCHED else ""
+        checks.append(
+            Check(
+                "unmatched",
+                "warning",
+                f"{name}: {count} {more}receipts for messages that nobody sent from here",
+                mend
+                or "register what other programs send (POST /v1/messages/sent), or set "
+                f"receive_only = true in [accounts.{name}]",
+            )
+        )
+    return checks
+
+
+def propose_format(name: str, loose: list[str], silent: Iterable[str]) -> str:
+    """The id_format by which receipts would find what was sent; never a guess between two."""
+    sent = list(silent)
+    fits = {}
+    for form in ID_FORMATS:
+        known = {comparable(each, form) for each in sent}
+        fits[form] = sum(comparable(each, form) in known for each in loose)
+    best = max(fits.values(), default=0)
+    forms = [form for form, count in fits.items() if count == best]
+    if not best:
+        return ""
+    if len(forms) > 1:
+        return f"{best} would fit by id_format {' or '.join(forms)}: ask the gateway which"
+    return f'set id_format = "{forms[0]}" in [accounts.{name}]: {best} would find their message'
+
+
+async def _propose_login(reader: Any, names: dict[int, Any], ns: int, ids: list[str]) -> str:
+    """The account of the same provider that sent these."""
+    from delivrd.store import health
+
+    others = [row for row in names.values() if row[2] == names[ns][2] and row[3] != ns]
+    for _, other, _, other_ns in others:
+        keys = [f"{other_ns}/{each}" for each in ids]
+        found = await reader.read(_ask(health.sent_under, keys))
+        if found:
+            name = names[ns][1]
+            return (
+                f'set ids_with = "{other}" in [accounts.{name}]: '
+                f"{len(found)} were sent by {other}, on the same login it seems"
+            )
+    return ""
+
+
+def _ask(question: Callable[..., Any], *args: Any) -> Callable[[Any], Any]:
+    return lambda tx: question(tx, *args)

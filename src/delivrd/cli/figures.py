@@ -1,0 +1,90 @@
+"""What `simulate` and `demo` show while they run, and at the end."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from delivrd.cli.output import note, on_terminal, print_fields
+from delivrd.cli.traffic import Figures, Outcome, Plan, percentile
+
+TICK_SECONDS = 0.25
+LINE_SECONDS = 10.0
+PROOF = "every message's status follows from what the gateways pushed"
+
+
+async def watch(figures: Callable[[], Figures], plan: Plan) -> None:
+    """Shows how far it has come until cancelled: a bar on a terminal, else a line now and then."""
+    if not sys.stderr.isatty():
+        while True:
+            await asyncio.sleep(LINE_SECONDS)
+            note(_words(figures()))
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        BarColumn(24),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=plan.number)
+        while True:
+            now = figures()
+            bar.update(task, completed=now.sent, description=_words(now))
+            await asyncio.sleep(TICK_SECONDS)
+
+
+def _words(now: Figures) -> str:
+    words = f"{now.sent} sent, {now.acknowledged} receipts taken, {now.waiting} on their way"
+    return f"{words}, {now.failed} not accepted" if now.failed else words
+
+
+def as_object(outcome: Outcome) -> dict[str, Any]:
+    """The closing summary for programs."""
+    spans = outcome.seconds()
+    return {
+        "messages": len(outcome.messages),
+        "not_accepted": len(outcome.sent) - len(outcome.messages),
+        "statuses": dict(outcome.statuses),
+        "gateways": outcome.totals,
+        "seconds_to_the_end": {
+            f"p{share}": percentile(spans, share / 100) for share in (50, 95, 99)
+        },
+        "all_receipts_pushed": outcome.quiet,
+        "complaints": outcome.complaints,
+        "differences": [str(difference) for difference in outcome.differences],
+    }
+
+
+def summary(outcome: Outcome, speed: float) -> None:
+    """Prints what came of it."""
+    totals, spans = outcome.totals, outcome.seconds()
+    shares = [(share, percentile(spans, share / 100)) for share in (50, 95, 99)]
+    times = ", ".join(f"p{share} {value:.1f} s" for share, value in shares if value is not None)
+    statuses = ", ".join(f"{count} {status}" for status, count in outcome.statuses.most_common())
+    print_fields(
+        [
+            ("messages", f"{len(outcome.messages)}: {statuses}" if outcome.messages else "none"),
+            ("not accepted", len(outcome.sent) - len(outcome.messages) or None),
+            ("receipts", f"{totals['acknowledged']} of {totals['pushes']} pushed and taken"),
+            ("time to the end", f"{times} (time runs {speed:g} times as fast)" if times else None),
+            ("dropped", None if outcome.quiet else "receipts that were still to come"),
+        ]
+    )
+    if on_terminal():
+        print()
+
+
+def verdict(outcome: Outcome) -> bool:
+    """Says whether the hub is right, and what is not."""
+    for complaint in outcome.complaints[:10]:
+        note(f"a gateway would not have liked this: {complaint}")
+    for difference in outcome.differences[:20]:
+        note(f"✗ {difference}")
+    if outcome.differences or outcome.complaints:
+        note(f"✗ {len(outcome.differences)} differences, {len(outcome.complaints)} complaints")
+        return False
+    note(f"✓ {PROOF} ({len(outcome.messages)} messages)")
+    return True

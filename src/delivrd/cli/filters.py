@@ -1,0 +1,51 @@
+"""The filters that commands share, and how a time is written on the command line."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from delivrd.cli.output import USAGE, Failure, parse_time
+
+Status = Annotated[
+    str | None, typer.Option(help="pending, delivered, undelivered, rejected, expired, unknown.")
+]
+Account = Annotated[str | None, typer.Option(help="Account.")]
+Country = Annotated[str | None, typer.Option(help="Country's two letters, as GB.")]
+To = Annotated[str | None, typer.Option(help="Recipient.")]
+From = Annotated[str | None, typer.Option("--from", help="Sender.")]
+Reference = Annotated[str | None, typer.Option(help="Your own id.")]
+ProviderId = Annotated[str | None, typer.Option("--provider-message-id", help="Gateway's id.")]
+Since = Annotated[str | None, typer.Option(help="Not before: a time, or a span back (90m, 7d).")]
+Until = Annotated[str | None, typer.Option(help="Before: a time, or a span back.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def query(since: str | None, until: str | None, **filters: Any) -> dict[str, Any]:
+    """The filters as the API wants them; those not given are left out.
+
+    Raises:
+        Failure: a time is neither a time nor a span.
+    """
+    filters["from"] = filters.pop("sender", None)
+    times = {"since": moment(since, "--since"), "until": moment(until, "--until")}
+    return {name: value for name, value in {**filters, **times}.items() if value is not None}
+
+
+def moment(text: str | None, option: str) -> str | None:
+    """A time that a person wrote: as ISO 8601 in UTC. One without a zone is in UTC."""
+    if text is None:
+        return None
+    back = re.fullmatch(r"(\d{1,5})([smhd])", text)
+    if back:
+        at = datetime.now(UTC) - timedelta(**{UNITS[back[2]]: int(back[1])})
+    else:
+        parsed = parse_time(text)
+        if parsed is None:
+            why = "write 2026-11-21, 2026-11-21T20:50:00Z, or a span back like 90m, 12h, 7d"
+            raise Failure(f"{option}: {text!r} is not a time", why, code=USAGE)
+        at = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

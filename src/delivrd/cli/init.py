@@ -1,0 +1,121 @@
+"""`delivrd init`: a settings file to start from."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, get_origin
+
+import typer
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from delivrd.cli.output import Failure, note
+from delivrd.config import Config
+from delivrd.providers import names, provider
+from delivrd.providers.base import AccountSettings
+
+HEAD = """\
+# delivrd: settings. `delivrd config show --source` tells what is in force and from where.
+# Variables of the environment win: DELIVRD_PORT, DELIVRD_ACCOUNTS__MAIN__API_SECRET, and
+# DELIVRD_ADMIN_KEY_FILE for a secret that stands in a file.
+
+# Where everything is kept. SQLite serves one process; for more: "postgresql://user@host/name".
+database = "sqlite:///delivrd.db"
+
+# Where the hub listens. 127.0.0.1: only this machine can reach it.
+host = "127.0.0.1"
+port = 8025
+
+# The address that gateways call, as they see it; signatures are checked against it.
+# public_url = "https://sms.example.org"
+
+# Proxies in front of the hub, whose forwarding headers are believed.
+# trusted_proxies = ["10.0.0.0/8"]
+
+# A key of all rights for the API and for this command line. Keep it to yourself.
+admin_key = "{admin_key}"
+
+# Country of numbers that are written without a country code.
+# default_region = "GB"
+
+# [privacy]
+# text = "preview"   # or "full", "none": what is kept of a text once it is not needed
+
+# [retention]
+# request_bodies_days = 30
+
+# Accounts: one for each login at a gateway. Take the # away from those you use. Their webhooks:
+#   <public_url>/webhooks/<account>/<webhook_secret>
+"""
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", help="File to write.")] = Path(Config.FILE),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a delivrd.toml to start from, with fresh secrets and each gateway's settings."""
+    content = text()
+    try:
+        if force:
+            draft = config.with_name(config.name + ".new")
+            draft.unlink(missing_ok=True)
+            _write_new(draft, content)
+            draft.replace(config)
+        else:
+            _write_new(config, content)
+    except FileExistsError:
+        why = "it may hold what you need"
+        raise Failure(f"{config} exists", why, "overwrite it by --force") from None
+    except OSError as error:
+        raise Failure(f"{config} cannot be written", error.strerror or "") from None
+    note(f"{config} is written. Fill in an account, then: delivrd serve")
+
+
+def _write_new(path: Path, content: str) -> None:
+    """Writes a file that is not there yet; only the owner may read it, for it holds secrets."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+
+
+def text() -> str:
+    """A whole settings file, with new secrets."""
+    head = HEAD.format(admin_key=secrets.token_urlsafe(32))
+    return head + "".join(f"\n{block(name)}" for name in names())
+
+
+def block(name: str) -> str:
+    """The commented table of an account of that provider."""
+    found = provider(name)
+    lines = [f"{found.title}: {found.docs}", f"[accounts.{name}]", f'provider = "{name}"']
+    lines += _settings(found.Settings)
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _settings(model: type[AccountSettings]) -> Iterator[str]:
+    needed = getattr(model, "NEEDED_TO_SEND", ())
+    for name, field in model.model_fields.items():
+        if name in AccountSettings.model_fields:
+            continue
+        optional = "" if field.is_required() or name in needed else "# "
+        yield f"{optional}{name} = {_placeholder(name, field)}{_about(field)}"
+    yield f'webhook_secret = "{secrets.token_urlsafe(24)}"  # last part of the webhook\'s address'
+
+
+def _about(field: FieldInfo) -> str:
+    return f"  # {field.description}" if field.description else ""
+
+
+def _placeholder(name: str, field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, int | float):
+        return str(default)
+    if isinstance(default, str) and default:
+        return f'"{default}"'
+    value = f'"your-{name.replace("_", "-")}"'
+    if SecretStr.__name__ in str(field.annotation):
+        value = f'"your-{name.replace("_", "-")}-here"'
+    return f"[{value}]" if get_origin(field.annotation) is tuple else value

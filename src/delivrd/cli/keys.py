@@ -1,0 +1,115 @@
+"""`delivrd keys`: the API keys of a hub.
+
+With ``--url`` or DELIVRD_URL the hub there is asked. Else the keys are made in the database of the
+settings, before the first start of a hub as well as while one runs.
+"""
+
+import os
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from delivrd.cli.client import ConfigOption, Hub, connect, segment
+from delivrd.cli.output import Column, JsonOption, note, print_json, print_table
+from delivrd.config import load
+
+app = typer.Typer(rich_markup_mode=None)
+
+COLUMNS = (
+    Column("name", "name"),
+    Column("scopes", "scopes"),
+    Column("created", "created_at", when=True),
+    Column("last used", "last_used_at", when=True),
+    Column("revoked", "revoked_at", when=True),
+    Column("id", "id"),
+)
+
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="Ask the hub there [default: DELIVRD_URL, if set].")
+]
+
+
+class Scope(StrEnum):
+    READ = "read"
+    SEND = "send"
+    ADMIN = "admin"
+
+
+def _hub(url: str | None, config: Any) -> Hub | None:
+    """The hub to ask, where one is named."""
+    environ = dict(os.environ)
+    if url:
+        environ["DELIVRD_URL"] = url
+    return connect(config, environ) if environ.get("DELIVRD_URL") else None
+
+
+def _job(config: Any, name: str, args: dict[str, Any]) -> Any:
+    from delivrd.cli.db import database_errors
+    from delivrd.jobs import hand_over
+
+    return database_errors(hand_over(load(config, os.environ), name, args))
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scope: Annotated[list[Scope], typer.Option(help="read, send, admin; may be repeated.")],
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a key and print it, this once.
+
+    \b
+    delivrd keys create shop --scope send
+    """
+    asked = {"name": name, "scopes": [str(wanted) for wanted in scope]}
+    hub = _hub(url, config)
+    key = hub.post("/v1/keys", asked) if hub else _job(config, "keys.create", asked)
+    if as_json:
+        print_json(key)
+        return
+    note("Keep this key; it is not shown again:")
+    typer.echo(key["key"])
+
+
+@app.command("list")
+def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List the keys; the keys themselves are not kept."""
+    hub = _hub(url, config)
+    keys = list(hub.items("/v1/keys")) if hub else _stored(config)
+    if as_json:
+        print_json(keys)
+    else:
+        print_table(keys, COLUMNS)
+
+
+def _stored(config: Any) -> list[dict[str, Any]]:
+    from delivrd.cli.db import database_errors
+    from delivrd.jobs import key_as_object
+    from delivrd.store.keys import Key, list_keys
+    from delivrd.store.reader import open_reader
+
+    database = load(config, os.environ).database
+
+    async def read() -> list[Key]:
+        async with open_reader(database) as reader:
+            return await reader.read(list_keys)
+
+    return [key_as_object(key) for key in database_errors(read())]
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID")],
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Revoke a key: from now on it opens nothing."""
+    hub = _hub(url, config)
+    if hub:
+        hub.delete(f"/v1/keys/{segment(key_id)}")
+    else:
+        _job(config, "keys.revoke", {"id": key_id})
+    note(f"{key_id} is revoked.")

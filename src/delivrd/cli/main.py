@@ -1,0 +1,125 @@
+"""The command `delivrd`: which commands there are, and what an error looks like.
+
+A command's module is imported only when the command is called, so that `delivrd --help` is quick
+and a command needs no more than it uses.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import NamedTuple
+
+import typer
+
+import delivrd
+from delivrd.cli.output import Failure, fail
+
+
+class Entry(NamedTuple):
+    """A command or group: a module of `delivrd.cli` with an ``app`` or a function ``command``."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = (
+    Entry("serve", "serve", "Run the hub: webhooks, API, dashboard, sending."),
+    Entry("demo", "demo", "Watch a hub at work: simulated gateways and traffic."),
+    Entry("init", "init", "Write a delivrd.toml to start from."),
+    Entry("send", "send", "Send a text message."),
+    Entry("messages", "messages", "List, show and export messages."),
+    Entry("receipts", "receipts", "Watch receipts come in."),
+    Entry("requests", "requests", "Look at webhook calls as they came, and read them again."),
+    Entry("parse", "parse", "Read captured receipts on standard input."),
+    Entry("providers", "providers", "List the gateways' dialects, and show their tables."),
+    Entry("simulate", "simulate", "Play simulated gateways, and send traffic through them."),
+    Entry("doctor", "doctor", "Look for problems, each with what mends it."),
+    Entry("tunnel", "tunnel", "Let gateways reach this machine's webhooks, for development."),
+    Entry("db", "db", "Keep the database: verify, back up, prune, upgrade."),
+    Entry("keys", "keys", "Create, list and revoke API keys."),
+    Entry("config", "config", "Show the settings in force."),
+)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code.
+
+    0: done, 1: failed, 2: wrong usage or settings, 3: the hub cannot be reached.
+    """
+    from delivrd.config import ConfigError
+
+    _print_anything()
+    try:
+        build(args)(args=list(args), prog_name="delivrd")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Failure as failure:
+        fail(failure)
+        return failure.code
+    except ConfigError as error:
+        fail(Failure(f"the settings cannot be used\n{error}", code=2))
+        return 2
+    return 0
+
+
+def _print_anything() -> None:
+    """Escapes what the terminal's alphabet lacks, and lone surrogates, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def build(args: Sequence[str]) -> typer.Typer:
+    """The application with the called command in full, and of the others the names only."""
+    app = typer.Typer(
+        help="Sends SMS through many gateways and tells the truth about what arrived.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    called = next((arg for arg in args if not arg.startswith("-")), None)
+    completing = "_DELIVRD_COMPLETE" in os.environ
+    for entry in COMMANDS:
+        if completing or entry.name == called:
+            _add(app, entry)
+        else:
+            app.command(entry.name, help=entry.help)(_not_called)
+    return app
+
+
+def _add(app: typer.Typer, entry: Entry) -> None:
+    module = import_module(f"delivrd.cli.{entry.module}")
+    group: typer.Typer | None = getattr(module, "app", None)
+    if group is not None:
+        app.add_typer(group, name=entry.name, help=entry.help, no_args_is_help=True)
+    else:
+        command: Callable[..., None] = module.command
+        app.command(entry.name)(command)
+
+
+def _not_called() -> None:
+    raise AssertionError("a command that was not called is only a name in the help")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"delivrd {delivrd.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass

@@ -1,0 +1,173 @@
+"""What commands print: tables for people, tab-separated values for pipes, JSON for programs.
+
+Data goes to standard output, words about it to standard error.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+OK, FAILED, USAGE, UNREACHABLE = range(4)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+DOTS = {
+    "delivered": ("✓", "green"),
+    "undelivered": ("✗", "red"),
+    "rejected": ("✗", "red"),
+    "expired": ("✗", "yellow"),
+    "unknown": ("?", "magenta"),
+    "pending": ("…", "cyan"),
+}
+
+
+class Failure(Exception):
+    """A command that cannot go on: what is wrong, why, and what to do next."""
+
+    def __init__(self, what: str, why: str = "", next: str = "", code: int = FAILED) -> None:
+        super().__init__(what)
+        self.what, self.why, self.next, self.code = what, why, next, code
+
+
+def fail(failure: Failure) -> None:
+    """Says on standard error what went wrong."""
+    typer.echo(f"error: {clean(failure.what, lines=True)}", err=True)
+    for label, words in (("why", failure.why), ("next", failure.next)):
+        if words:
+            typer.echo(f"  {label}: {clean(words)}", err=True)
+
+
+def note(words: str) -> None:
+    """Says something about the data on standard error."""
+    typer.echo(clean(words), err=True)
+
+
+class Column(NamedTuple):
+    """A column: its title, how to get a row's value, and how that is shown.
+
+    ``get`` is a key (dots go into inner objects) or a function of the row. ``when`` marks a time:
+    people see how long ago, pipes the whole of it.
+    """
+
+    title: str
+    get: str | Callable[[Mapping[str, Any]], Any]
+    right: bool = False
+    when: bool = False
+
+    def value(self, row: Mapping[str, Any]) -> Any:
+        return dig(row, self.get) if isinstance(self.get, str) else self.get(row)
+
+
+def dig(row: Any, dotted: str) -> Any:
+    """The value under a dotted key of nested objects; None where one is missing."""
+    for key in dotted.split("."):
+        row = row.get(key) if isinstance(row, Mapping) else None
+    return row
+
+
+def on_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_json_line(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """A table on a terminal; elsewhere tab-separated values under a line of titles."""
+    if on_terminal():
+        _print_rich(rows, columns)
+        return
+    typer.echo("\t".join(column.title for column in columns))
+    for row in rows:
+        typer.echo("\t".join(_cell(column.value(row)) for column in columns))
+
+
+def _print_rich(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
+    now = datetime.now(UTC)
+    for row in rows:
+        table.add_row(*(_rich_cell(column, row, now) for column in columns))
+    Console().print(table)
+
+
+def _rich_cell(column: Column, row: Mapping[str, Any], now: datetime) -> Any:
+    from rich.text import Text
+
+    value = column.value(row)
+    if column.when:
+        return Text(ago(value, now), style="dim")
+    words = _cell(value)
+    if column.title == "status" and words in DOTS:
+        dot, colour = DOTS[words]
+        return Text(f"{dot} {words}", style=colour)
+    return Text(words)
+
+
+def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
+    """Names and values, one a line, the empty ones left out."""
+    shown = [(name, _cell(value)) for name, value in fields if value not in (None, "", [], {})]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        typer.echo(f"{name:<{width}}  {value}" if on_terminal() else f"{name}\t{value}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value))
+    return clean(value if isinstance(value, str) else str(value))
+
+
+def clean(text: str, *, lines: bool = False) -> str:
+    """The text without control characters: what a gateway sent must not steer a terminal."""
+    kept = "\n" if lines else ""
+    return re.sub(
+        r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]",
+        lambda found: found[0] if found[0] in kept else " ",
+        text,
+    )
+
+
+def parse_time(text: Any) -> datetime | None:
+    """An aware time from the API's text, None where there is none."""
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def ago(text: Any, now: datetime) -> str:
+    """How long ago, in one unit: 4s, 12m, 3h, 5d; the date for what is older than 30 days."""
+    moment = parse_time(text)
+    if moment is None:
+        return ""
+    seconds = int((now - moment).total_seconds())
+    if abs(seconds) >= 30 * 86400:
+        return moment.date().isoformat()
+    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+            return f"{int(seconds // size)}{unit}"
+    return f"{seconds:.0f}s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:.1f}s"

@@ -1,0 +1,120 @@
+"""`delivrd providers`: the gateways' dialects and their tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from delivrd.cli.output import (
+    USAGE,
+    Column,
+    Failure,
+    JsonOption,
+    on_terminal,
+    print_fields,
+    print_json,
+    print_table,
+)
+from delivrd.providers import UnknownProvider, names, provider
+from delivrd.providers.base import AccountSettings, Provider
+
+app = typer.Typer(rich_markup_mode=None)
+
+Rows = list[dict[str, Any]]
+
+
+def find(name: str) -> Provider:
+    """The provider of that name.
+
+    Raises:
+        Failure: there is none; exit code 2.
+    """
+    try:
+        return provider(name)
+    except UnknownProvider as error:
+        raise Failure(f"there is no provider {name!r}", next=error.hint, code=USAGE) from None
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the dialects that this hub speaks."""
+    rows = [_summary(provider(name)) for name in names()]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("name", "title", "sends", "signs", "looks up", "docs")
+    print_table(rows, [Column(name, name.replace(" ", "_")) for name in columns])
+
+
+def _summary(found: Provider) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "title": found.title,
+        "sends": found.send is not None,
+        "signs": hasattr(found.module, "authenticate"),
+        "looks_up": found.look_up is not None,
+        "docs": found.docs,
+    }
+
+
+@app.command()
+def show(name: str, as_json: JsonOption = False) -> None:
+    """Show one dialect: its settings, and what its words and codes mean."""
+    found = find(name)
+    tables = {
+        "settings": list(_settings(found.Settings)),
+        "statuses": _statuses(found),
+        "errors": _errors(found),
+    }
+    if as_json:
+        print_json({**_summary(found), **tables})
+        return
+    print_fields(_summary(found).items())
+    for title, rows in tables.items():
+        if rows:
+            heading = title.capitalize() if on_terminal() else f"# {title}"
+            typer.echo(f"\n{heading}")
+            print_table(rows, [Column(key, key) for key in rows[0]])
+
+
+def _settings(model: type[AccountSettings]) -> Iterator[dict[str, Any]]:
+    needed = getattr(model, "NEEDED_TO_SEND", ())
+    own_first = sorted(model.model_fields, key=lambda name: name in AccountSettings.model_fields)
+    for name in own_first:
+        field = model.model_fields[name]
+        yield {
+            "name": name,
+            "needed": "always" if field.is_required() else "to send" if name in needed else "",
+            "secret": "SecretStr" in str(field.annotation),
+            "about": field.description or "",
+        }
+
+
+def _statuses(found: Provider) -> Rows:
+    return [
+        {"word": word, "status": str(meaning.status), "final": meaning.final}
+        for word, meaning in found.statuses.items()
+    ]
+
+
+def _errors(found: Provider) -> Rows:
+    return [
+        {
+            "code": code,
+            "reason": _text(meaning.reason),
+            "status": _text(meaning.status),
+            "permanent": _permanent(meaning),
+            "words": meaning.words,
+        }
+        for code, meaning in found.errors.items()
+    ]
+
+
+def _permanent(code: Any) -> bool | None:
+    if code.permanent is not None or code.reason is None:
+        return bool(code.permanent) if code.permanent is not None else None
+    return bool(code.reason.permanent)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

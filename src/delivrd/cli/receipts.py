@@ -1,0 +1,109 @@
+"""`delivrd receipts`: watch them come in."""
+
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from delivrd.cli import filters
+from delivrd.cli.client import ConfigOption, Hub, connect
+from delivrd.cli.messages import error_words
+from delivrd.cli.output import (
+    DOTS,
+    JsonOption,
+    clean,
+    note,
+    on_terminal,
+    parse_time,
+    print_json_line,
+)
+
+app = typer.Typer(rich_markup_mode=None)
+
+REMEMBERED = 10_000
+"""Receipts known as already shown; more than these cannot come between two looks."""
+
+
+@app.callback()
+def group() -> None:
+    """Watch receipts come in."""
+
+
+@app.command()
+def tail(
+    account: filters.Account = None,
+    status: filters.Status = None,
+    last: Annotated[int, typer.Option(min=0, max=200, help="Begin with so many old ones.")] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print receipts as they come in, one a line, until Ctrl-C.
+
+    With --json: one JSON object a line.
+
+    \b
+    delivrd receipts tail --status undelivered
+    """
+    hub = connect(config)
+    wanted = filters.query(None, None, account=account, status=status)
+    if on_terminal() and not as_json:
+        note(f"Receipts of {hub.url}; Ctrl-C ends.")
+    with suppress(KeyboardInterrupt):
+        for receipt in islice(follow(hub, wanted, last, interval), limit):
+            if as_json:
+                print_json_line(receipt)
+            else:
+                typer.echo(line(receipt))
+            sys.stdout.flush()
+
+
+def follow(
+    hub: Hub, wanted: Mapping[str, Any], last: int, interval: float
+) -> Iterator[Mapping[str, Any]]:
+    """The last receipts, then each new one, the oldest first; never ends."""
+    seen: OrderedDict[str, None] = OrderedDict()
+    first = hub.get("/v1/receipts", {**wanted, "limit": max(last, 1)})["items"]
+    seen.update((receipt["id"], None) for receipt in first)
+    yield from reversed(first[:last])
+    while True:
+        time.sleep(interval)
+        fresh = []
+        for receipt in hub.items("/v1/receipts", wanted, REMEMBERED // 2):
+            if receipt["id"] in seen:
+                break
+            fresh.append(receipt)
+        for receipt in reversed(fresh):
+            seen[receipt["id"]] = None
+            yield receipt
+        while len(seen) > REMEMBERED:
+            seen.popitem(last=False)
+
+
+def line(receipt: Mapping[str, Any]) -> str:
+    """One receipt for people on a terminal; tab-separated with the whole of it elsewhere."""
+    from delivrd.log import mask_number
+
+    status = str(receipt.get("status"))
+    at = parse_time(receipt.get("received_at"))
+    fields = (
+        receipt.get("account"),
+        status,
+        receipt.get("to"),
+        receipt.get("provider_status"),
+        error_words(receipt.get("error")),
+        receipt.get("provider_message_id"),
+    )
+    if not on_terminal():
+        return "\t".join(clean(str(f or "")) for f in (receipt.get("received_at"), *fields))
+    account, _, to, *rest = (clean(str(field or "")) for field in fields)
+    dot, colour = DOTS.get(status, (" ", "white"))
+    clock = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}" if at else "--:--:--.---"
+    coloured = typer.style(f"{dot} {status:<11}", fg=colour)
+    return f"{clock}  {account:<10}  {coloured}  {mask_number(to):<15}  {'  '.join(rest)}".rstrip()

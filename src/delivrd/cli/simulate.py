@@ -1,0 +1,77 @@
+"""`delivrd simulate`: gateways on loopback and traffic through a hub that is running."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from delivrd.cli import demo, traffic
+from delivrd.cli.client import ConfigOption, connect
+from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Column, Failure, JsonOption, print_table
+from delivrd.config import load
+from delivrd.simulator import SCENARIOS
+
+BLOCK = """
+[accounts.demo-vonage]
+provider = "vonage"
+simulated = true
+base_url = "http://127.0.0.1:9101"
+api_key = "demo1234"
+api_secret = "a-secret-of-the-demo"
+signature_secret = "a-secret-of-the-demo"
+signature_method = "sha256"
+"""
+
+
+def command(
+    scenario: Annotated[str, typer.Option(help="How the gateways behave; see --list.")] = "happy",
+    rate: Annotated[float, typer.Option(min=0.1, max=2000, help="Messages a second.")] = 10.0,
+    messages: Annotated[int, typer.Option(min=1, help="How many in all.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed, the same fates.")] = 1,
+    speed: Annotated[
+        float, typer.Option(min=0.1, help="How much faster than real the gateways are.")
+    ] = 10.0,
+    hub: Annotated[str | None, typer.Option(help="The hub; default from the settings.")] = None,
+    key: Annotated[str | None, typer.Option(help="An API key; default from the settings.")] = None,
+    within: Annotated[
+        float, typer.Option(min=0, help="Longest wait for the last receipts, in seconds.")
+    ] = 300.0,
+    list_: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Play the gateways of the accounts that say `simulated = true`, and send traffic through them.
+
+    The hub must be running with these settings. Example: delivrd simulate --messages 500
+    """
+    if list_:
+        rows = [{"name": each.name, "about": each.about} for each in SCENARIOS.values()]
+        print_table(rows, [Column("name", "name"), Column("about", "about")])
+        return
+    traffic.known(scenario)
+    environ = dict(os.environ)
+    environ.update({k: v for k, v in (("DELIVRD_URL", hub), ("DELIVRD_KEY", key)) if v})
+    client = connect(config, environ)
+    client.get("/healthz")
+    stage = traffic.stage(load(config, os.environ), client.url, client.key)
+    if not stage.names:
+        raise Failure("no account is simulated", "nothing real is called", BLOCK.strip(), USAGE)
+    plan = traffic.Plan(scenario, rate, messages, None, seed, speed)
+    outcome = asyncio.run(_play(stage, plan, within))
+    raise typer.Exit(0 if demo.report(outcome, plan, as_json) else FAILED)
+
+
+async def _play(stage: traffic.Stage, plan: traffic.Plan, within: float) -> traffic.Outcome:
+    import aiohttp
+
+    try:
+        async with traffic.gateways(stage, plan) as simulation:
+            run = traffic.Run(stage, plan, simulation)
+            async with demo.showing(run, plan):
+                return await run.to_end(within)
+    except aiohttp.ClientError as error:
+        raise Failure(f"the hub at {stage.hub} is away", str(error), "", UNREACHABLE) from None
+    except OSError as error:
+        why = "the simulated gateways listen on the ports in their accounts' base_url"
+        raise Failure(f"a port is taken: {error}", why) from None

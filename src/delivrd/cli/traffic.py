@@ -1,0 +1,254 @@
+"""Simulated gateways with traffic through a hub, and what came of it: for `simulate` and `demo`."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from delivrd.cli.output import USAGE, Failure, parse_time
+from delivrd.config import Config
+from delivrd.providers.base import AccountSettings
+from delivrd.simulator import (
+    SCENARIOS,
+    Difference,
+    Progress,
+    RuachAccount,
+    Sent,
+    Simulation,
+    SmspmAccount,
+    Text,
+    VonageAccount,
+    check,
+    fetch_messages,
+    messages,
+    send_traffic,
+)
+
+STILL_SECONDS = 20.0
+
+
+class Plan(NamedTuple):
+    """What traffic there shall be. ``number`` of texts, or endless; ``speed`` divides times."""
+
+    scenario: str = "happy"
+    rate: float = 5.0
+    number: int | None = None
+    seconds: float | None = None
+    seed: int = 1
+    speed: float = 10.0
+
+
+class Figures(NamedTuple):
+    """How far it has come: texts, and receipts."""
+
+    sent: int
+    accepted: int
+    failed: int
+    acknowledged: int
+    waiting: int
+
+
+class Outcome(NamedTuple):
+    """What came of it. ``differences`` between the hub and the gateways: of a right hub, none."""
+
+    sent: list[Sent]
+    messages: list[dict[str, Any]]
+    totals: dict[str, int]
+    complaints: list[str]
+    differences: list[Difference]
+    quiet: bool
+    """Whether all receipts were pushed; else the rest was dropped."""
+
+    @property
+    def statuses(self) -> Counter[str]:
+        return Counter(str(message["status"]) for message in self.messages)
+
+    def seconds(self) -> list[float]:
+        """Times from hand-over to the end by the hub's clock, in order; real seconds."""
+        spans = []
+        for message in self.messages:
+            sent, ended = parse_time(message["sent_at"]), parse_time(message["finished_at"])
+            if sent and ended:
+                spans.append((ended - sent).total_seconds())
+        return sorted(spans)
+
+
+def known(scenario: str) -> None:
+    """
+    Raises:
+        Failure: there is no scenario of that name.
+    """
+    if scenario not in SCENARIOS:
+        hint = f"name one of {', '.join(SCENARIOS)}: delivrd simulate --list"
+        raise Failure(f"no scenario {scenario!r}", "", hint, USAGE)
+
+
+def percentile(ordered: list[float], share: float) -> float | None:
+    """The value under which that share of an ordered list lies; None of an empty one."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+
+
+# --- the gateways of some settings --------------------------------------------------------------
+
+
+class Stage(NamedTuple):
+    """The accounts of a hub that simulated gateways stand behind, by dialect."""
+
+    hub: str
+    key: str
+    names: Mapping[str, str]
+    accounts: Mapping[str, Any]
+    ports: Mapping[str, int]
+
+
+def stage(config: Config, hub: str, key: str) -> Stage:
+    """The gateways behind the accounts that say ``simulated = true``, one of each dialect."""
+    names, accounts, ports = {}, {}, {}
+    for name, settings in config.accounts.items():
+        dialect = settings.provider
+        if settings.simulated and dialect in DIALECTS and dialect not in names:
+            names[dialect] = name
+            accounts[dialect] = DIALECTS[dialect](settings, f"{hub}{_path(name, settings)}")
+            ports[dialect] = urlsplit(settings.base_url or "").port or 0
+    return Stage(hub, key, names, accounts, ports)
+
+
+def _path(name: str, settings: AccountSettings) -> str:
+    secrets = settings.webhook_secret
+    return f"/webhooks/{name}" + (f"/{secrets[0].get_secret_value()}" if secrets else "")
+
+
+def _value(secret: Any) -> str | None:
+    return None if secret is None else str(getattr(secret, "get_secret_value", lambda: secret)())
+
+
+def _vonage(settings: Any, webhook: str) -> VonageAccount:
+    secrets = settings.signature_secret
+    return VonageAccount(
+        webhook=webhook,
+        api_key=settings.api_key,
+        api_secret=_value(settings.api_secret),
+        signature_secret=_value(secrets[0]) if secrets else None,
+        signature_method=settings.signature_method,
+        method="mixed",
+    )
+
+
+def _ruach(settings: Any, webhook: str) -> RuachAccount:
+    return RuachAccount(webhook, _value(settings.api_key), settings.client_id)
+
+
+def _smspm(settings: Any, webhook: str) -> SmspmAccount:
+    return SmspmAccount(webhook, _value(settings.hash), _value(settings.token))
+
+
+DIALECTS = {"vonage": _vonage, "ruach": _ruach, "smspm": _smspm}
+
+
+# --- the run ------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def gateways(stage: Stage, plan: Plan) -> AsyncGenerator[Simulation]:
+    """The gateways on their ports.
+
+    Raises:
+        OSError: a port is taken.
+    """
+    async with Simulation(
+        plan.scenario,
+        seed=plan.seed,
+        speed=plan.speed,
+        ports=stage.ports,
+        **stage.accounts,
+    ) as simulation:
+        yield simulation
+
+
+class Run:
+    """Traffic through a hub; :meth:`interrupt` ends it early."""
+
+    def __init__(self, stage: Stage, plan: Plan, simulation: Simulation) -> None:
+        self._stage, self._plan, self._simulation = stage, plan, simulation
+        self._interrupted = asyncio.Event()
+        self._sent = Progress(0, 0, 0)
+
+    def interrupt(self) -> None:
+        """Send no more, and wait for nothing that is still to come."""
+        self._interrupted.set()
+
+    @property
+    def figures(self) -> Figures:
+        pushes = self._simulation.journal.totals()
+        return Figures(*self._sent, pushes["acknowledged"], self._simulation.waiting)
+
+    async def to_end(self, within: float) -> Outcome:
+        """Sends what is planned, and compares the hub with the gateways.
+
+        The receipts that are then still to come get ``within`` real seconds.
+
+        Raises:
+            aiohttp.ClientError: the hub is away.
+        """
+        sent = await send_traffic(
+            self._stage.hub,
+            self._stage.key,
+            self._texts(),
+            accounts=self._stage.names,
+            rate=self._plan.rate,
+            run=self._simulation.run,
+            progress=self._note,
+        )
+        quiet = await self._quiet(within)
+        await self._simulation.hush()
+        ids = [each.body["id"] for each in sent if each.accepted]
+        shown = await fetch_messages(self._stage.hub, self._stage.key, ids)
+        journal = self._simulation.journal
+        return Outcome(
+            sent, shown, journal.totals(), journal.complaints, check(shown, journal), quiet
+        )
+
+    def _note(self, progress: Progress) -> None:
+        self._sent = progress
+
+    def _texts(self) -> Iterator[Text]:
+        """The texts, through the gateways that the hub has accounts for, until the end."""
+        plan, names = self._plan, self._stage.names
+        shares = None if len(names) == len(DIALECTS) else dict.fromkeys(names, 1.0)
+        end = None if plan.seconds is None else time.monotonic() + plan.seconds
+        for text in messages(seed=plan.seed, number=plan.number, gateways=shares):
+            if self._interrupted.is_set() or (end is not None and time.monotonic() >= end):
+                return
+            yield text
+
+    async def _quiet(self, within: float) -> bool:
+        """Whether all was handed over and every receipt pushed before the time was up."""
+        settled = asyncio.create_task(self._settled(within))
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        await asyncio.wait({settled, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        interrupted.cancel()
+        if not settled.done():
+            settled.cancel()
+        done = await asyncio.gather(settled, interrupted, return_exceptions=True)
+        return done[0] is True
+
+    async def _settled(self, within: float) -> bool:
+        """A text that no gateway will ever hear of (a call that broke off) is waited for in vain:
+        once nothing moves any more, that is the end."""
+        moved, before = time.monotonic(), (-1, -1)
+        end = moved + within
+        while (now := (self._open(), self._simulation.waiting))[0] and time.monotonic() < end:
+            if now != before:
+                moved, before = time.monotonic(), now
+            elif not now[1] and time.monotonic() > moved + STILL_SECONDS:
+                break
+            await asyncio.sleep(0.1)
+        return await self._simulation.quiesce(max(0.0, end - time.monotonic()))
+
+    def _open(self) -> int:
+        """How many texts the hub took and no gateway has taken or refused yet."""
+        heard = self._simulation.journal.totals()
+        return self._sent.accepted - heard["accepted"] - heard["refused"]

@@ -1,0 +1,289 @@
+"""Work that a command gives to the running hub, or does itself where none runs (rule G4).
+
+A hub on SQLite is the only process that writes to its database, so it listens on a Unix socket
+beside the file (``delivrd.db.sock``, for its owner only). A command writes one line of JSON,
+``{"job": name, "args": {…}}``, and reads lines: any number of ``{"progress": …}``, then either
+``{"result": …}`` or ``{"error": "…"}``. On PostgreSQL, and where no hub runs, the command opens the
+store and does the same job by the same function.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from delivrd.config import Config
+from delivrd.core.statement import moment
+from delivrd.keeping.sweep import NotOurs, Sweep
+from delivrd.providers import provider
+from delivrd.store import health, schema
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Key, Scope, create_key, revoke_key
+from delivrd.store.open import open_store, sqlite_path
+from delivrd.store.sqlite import Busy, FileGuard
+from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "command line"
+LINE = 1024 * 1024
+TAKE_OVER_SECONDS = 10.0
+"""For so long a command asks again while a hub is starting or ending."""
+
+OTHERS_SWEEP_SECONDS = 120.0
+"""A lease of a process that died is over by then."""
+
+Tell = Callable[[Any], None]
+Job = Callable[[Store, Config, Mapping[str, Any], Tell], Awaitable[Any]]
+
+
+class JobFailed(Exception):
+    """The job was not done; str() says why."""
+
+
+# --- the jobs -----------------------------------------------------------------------------------
+
+
+async def _prune(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+    """All that is past its time now; a sweep that is at it already is waited for."""
+    end = asyncio.get_running_loop().time() + OTHERS_SWEEP_SECONDS
+    while True:
+        try:
+            return await Sweep(store, config).once(lambda what, count: tell({what: count}))
+        except NotOurs:
+            if asyncio.get_running_loop().time() > end:
+                raise JobFailed("another process is pruning this database") from None
+        await asyncio.sleep(0.2)
+
+
+async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+    name, scopes = str(args["name"]), {Scope(scope) for scope in args["scopes"]}
+
+    async def job(tx: Tx) -> tuple[Key, str]:
+        key, secret = await create_key(tx, store.ids, name, scopes, now_micros())
+        await _note(tx, store, "keys.create", f"{key.prefix} {name}")
+        return key, secret
+
+    key, secret = await store.write(job)
+    return {**key_as_object(key), "key": secret}
+
+
+def key_as_object(key: Key) -> dict[str, Any]:
+    """A key as it is shown: all but the key itself."""
+    last_used, revoked = key.last_used_at, key.revoked_at
+    return {
+        "id": str(key.id),
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": sorted(key.scopes),
+        "created_at": moment(key.created_at).isoformat(),
+        "last_used_at": None if last_used is None else moment(last_used).isoformat(),
+        "revoked_at": None if revoked is None else moment(revoked).isoformat(),
+    }
+
+
+async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+    key_id = int(args["id"])
+
+    async def job(tx: Tx) -> bool:
+        found = await revoke_key(tx, key_id, now_micros())
+        if found:
+            await _note(tx, store, "keys.revoke", str(key_id))
+        return found
+
+    if not await store.write(job):
+        raise JobFailed(f"there is no key {key_id}")
+    return {}
+
+
+async def _note(tx: Tx, store: Store, action: str, detail: str) -> None:
+    row = (store.ids.next(), now_micros(), ACTOR, action, detail)
+    await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [row])
+
+
+async def _durability(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+    """How durable a commit is, as the connection that writes says."""
+    return await store.write(health.durability)
+
+
+JOBS: Mapping[str, Job] = {
+    "db.durability": _durability,
+    "db.prune": _prune,
+    "keys.create": _create_key,
+    "keys.revoke": _revoke_key,
+}
+
+
+async def _run(store: Store, config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
+    job = JOBS.get(name)
+    if job is None:
+        raise JobFailed(f"the hub does not know the job {name!r}: it is of another release")
+    try:
+        return await job(store, config, args, tell)
+    except (KeyError, ValueError) as error:
+        raise JobFailed(f"{type(error).__name__}: {error}") from error
+
+
+# --- the hub's side -----------------------------------------------------------------------------
+
+
+def socket_path(database: Path) -> Path:
+    return database.with_name(database.name + ".sock")
+
+
+@asynccontextmanager
+async def taking_jobs(store: Store, config: Config) -> AsyncGenerator[None]:
+    """Takes jobs while it lasts. Only for the process that holds the database's :class:`FileGuard`:
+    a socket that lies there already is a dead one's."""
+    database = sqlite_path(config.database)
+    if database is None:
+        yield
+        return
+    path = socket_path(database)
+    path.unlink(missing_ok=True)
+
+    under_way: set[asyncio.Task[Any] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        under_way.add(task := asyncio.current_task())
+        try:
+            await _serve(store, config, reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # who asked has gone; the job is done all the same
+        except Exception:
+            log.exception("a job failed")
+        finally:
+            under_way.discard(task)
+            writer.close()
+
+    with _short(path) as address:
+        before = os.umask(0o177)
+        try:
+            server = await asyncio.start_unix_server(serve, address, limit=LINE)
+        finally:
+            os.umask(before)
+    try:
+        yield
+    finally:
+        server.close()
+        path.unlink(missing_ok=True)
+        tasks = [task for task in under_way if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _serve(
+    store: Store, config: Config, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    def say(line: Mapping[str, Any]) -> None:
+        writer.write(json.dumps(line).encode() + b"\n")
+
+    try:
+        asked = json.loads(await reader.readline())
+        name, args = str(asked["job"]), dict(asked["args"])
+    except (ValueError, TypeError, KeyError):
+        say({"error": "this is no job"})
+    else:
+        try:
+            say({"result": await _run(store, config, name, args, lambda p: say({"progress": p}))})
+        except (JobFailed, StoreUnavailable) as error:
+            say({"error": str(error)})
+        except Exception as error:
+            say({"error": f"{type(error).__name__}: the hub's log tells more"})
+            raise
+        finally:
+            await writer.drain()
+
+
+# --- the command's side -------------------------------------------------------------------------
+
+
+async def hand_over(
+    config: Config, name: str, args: Mapping[str, Any], tell: Tell = lambda progress: None
+) -> Any:
+    """Has a job done by the hub that runs on this database, else does it here; its result.
+
+    Raises:
+        JobFailed: it was not done.
+        StoreUnavailable: the database cannot be reached.
+        Busy: another process holds the database and takes no jobs.
+    """
+    database = sqlite_path(config.database)
+    if database is None:
+        return await _here(config, name, args, tell)
+    end = asyncio.get_running_loop().time() + TAKE_OVER_SECONDS
+    while True:
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            return await _ask(socket_path(database), name, args, tell)
+        try:
+            guard = FileGuard(database)
+        except Busy:  # a hub that is just starting or ending
+            if asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(0.05)
+            continue
+        try:
+            return await _here(config, name, args, tell)
+        finally:
+            guard.release()
+
+
+async def ask_hub(config: Config, name: str, args: Mapping[str, Any]) -> Any:
+    """The result of a job that only the hub on this SQLite database can do.
+
+    Raises:
+        OSError: no hub takes jobs there.
+        JobFailed: it was not done.
+    """
+    database = sqlite_path(config.database)
+    if database is None:
+        raise FileNotFoundError("the database is not a file")
+    return await _ask(socket_path(database), name, args, lambda progress: None)
+
+
+async def _here(config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
+    configured = {n: (provider(s.provider), s) for n, s in config.accounts.items()}
+    store = await open_store(config.database, configured)
+    try:
+        return await _run(store, config, name, args, tell)
+    finally:
+        await store.close()
+
+
+async def _ask(path: Path, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
+    with _short(path) as address:
+        reader, writer = await asyncio.open_unix_connection(address, limit=LINE)
+    try:
+        writer.write(json.dumps({"job": name, "args": dict(args)}).encode() + b"\n")
+        while line := await reader.readline():
+            said = json.loads(line)
+            if "result" in said:
+                return said["result"]
+            if "error" in said:
+                raise JobFailed(said["error"])
+            tell(said.get("progress"))
+    except (OSError, ValueError) as error:
+        raise JobFailed(f"the hub broke off: {error}") from error
+    finally:
+        writer.close()
+    raise JobFailed("the hub ended before the job was done")
+
+
+@contextmanager
+def _short(path: Path) -> Generator[str]:
+    """A path that fits a socket's address (some 100 bytes): through the folder's descriptor."""
+    if len(os.fsencode(path)) < 100 or not Path("/proc/self/fd").is_dir():
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

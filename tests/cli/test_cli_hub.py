@@ -1,0 +1,348 @@
+"""Commands that ask a running hub: what they send, what they print, how they fail."""
+
+import csv
+import io
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from delivrd.cli import filters, receipts
+from delivrd.cli.client import Hub
+from delivrd.cli.output import Failure
+
+KEY = "a-key-of-twenty-four-characters"
+ID = "0199f000-0000-7000-8000-000000000001"
+PENDING = {
+    "id": ID,
+    "status": "pending",
+    "final": False,
+    "to": "+447700900123",
+    "from": "Acme",
+    "created_at": "2026-11-21T20:00:00Z",
+    "reference": "ord-1",
+    "attempts": [{"account": "main", "state": "accepted", "created_at": "2026-11-21T20:00:01Z"}],
+    "receipts": [],
+    "error": None,
+    "price": {"amount": "0.0057", "currency": "EUR"},
+}
+DELIVERED = {**PENDING, "status": "delivered", "final": True}
+FAILED = {
+    **PENDING,
+    "status": "undelivered",
+    "final": True,
+    "sent_at": "2026-11-21T20:00:01Z",
+    "finished_at": "2026-11-21T20:00:42Z",
+    "error": {
+        "code": "2",
+        "reason": "unreachable",
+        "permanent": False,
+        "explanation": "The phone was off or out of coverage.",
+    },
+    "receipts": [
+        {
+            "id": "1",
+            "account": "main",
+            "status": "undelivered",
+            "provider_status": "failed",
+            "provider_message_id": "0A1",
+            "received_at": "2026-11-21T20:00:42Z",
+            "count": 2,
+        }
+    ],
+}
+
+
+def test_send_prints_the_id_and_sends_what_was_given(delivrd, hub) -> None:
+    hub.answer("POST", "/v1/messages", PENDING, status=202)
+    ran = delivrd(
+        *("send", "+447700900123", "Hello", "--from", "Acme", "--via", "a", "--via", "b"),
+        *("--deadline", "60", "--reference", "ord-1"),
+    )
+    assert (ran.code, ran.out) == (0, f"{ID}\n")
+    asked = hub.asked[0]
+    assert asked.body == {
+        "to": "+447700900123",
+        "from": "Acme",
+        "text": "Hello",
+        "via": ["a", "b"],
+        "reference": "ord-1",
+        "deadline_seconds": 60,
+    }
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert asked.headers["idempotency-key"]
+
+
+def test_what_is_not_given_is_not_sent(delivrd, hub) -> None:
+    hub.answer("POST", "/v1/messages", PENDING, status=202)
+    delivrd("send", "+447700900123", "Hello")
+    assert hub.asked[0].body == {"to": "+447700900123", "text": "Hello"}
+
+
+def test_send_reads_the_text_from_standard_input(delivrd, hub, monkeypatch) -> None:
+    hub.answer("POST", "/v1/messages", PENDING, status=202)
+    monkeypatch.setattr("sys.stdin", io.StringIO("two\nlines\n"))
+    delivrd("send", "+447700900123", "-")
+    assert hub.asked[0].body["text"] == "two\nlines"
+
+
+@pytest.mark.parametrize(("end", "code"), [(DELIVERED, 0), (FAILED, 1)])
+def test_send_with_wait_ends_with_the_final_status(delivrd, hub, end, code) -> None:
+    hub.answer("POST", "/v1/messages", PENDING, status=202)
+    hub.answer("GET", f"/v1/messages/{ID}/wait", PENDING, end)
+    ran = delivrd("send", "+447700900123", "Hello", "--wait", "50", "--json")
+    assert (ran.code, ran.json["status"]) == (code, end["status"])
+    assert float(hub.asked[1].query["timeout"]) <= 50
+
+
+def test_send_that_waits_in_vain_fails_and_says_where_to_look(delivrd, hub) -> None:
+    hub.answer("POST", "/v1/messages", PENDING, status=202)
+    hub.answer("GET", f"/v1/messages/{ID}/wait", PENDING)
+    ran = delivrd("send", "+447700900123", "Hello", "--wait", "0.05")
+    assert ran.code == 1
+    assert f"delivrd messages show {ID}" in ran.err
+
+
+def test_a_refusal_is_told_with_its_hint(delivrd, hub) -> None:
+    problem = {"title": "Not a number", "detail": "'12' is too short", "hint": "write +44…"}
+    hub.answer("POST", "/v1/messages", problem, status=422)
+    ran = delivrd("send", "12", "Hello")
+    assert ran.code == 1
+    assert ran.err == "error: Not a number\n  why: '12' is too short\n  next: write +44…\n"
+    assert ran.out == ""
+
+
+def test_no_hub_is_exit_3_with_the_command_that_starts_one(delivrd, monkeypatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("DELIVRD_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.setenv("DELIVRD_KEY", KEY)
+        ran = delivrd("messages", "list")
+    assert ran.code == 3
+    assert "delivrd serve" in ran.err
+
+
+def test_a_hub_that_breaks_off_is_exit_3_and_nothing_is_claimed(delivrd, monkeypatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def break_off() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.close()
+
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        monkeypatch.setenv("DELIVRD_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("DELIVRD_KEY", KEY)
+        ran = delivrd("send", "+447700900123", "Hello")
+        thread.join()
+    assert ran.code == 3
+    assert "may be done or not" in ran.err
+
+
+def test_without_a_key_nothing_is_asked(delivrd, hub, monkeypatch) -> None:
+    monkeypatch.delenv("DELIVRD_KEY")
+    ran = delivrd("messages", "list")
+    assert ran.code == 2
+    assert "DELIVRD_KEY" in ran.err
+    assert hub.asked == []
+
+
+def test_the_admin_key_of_the_settings_serves(delivrd, hub, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DELIVRD_KEY")
+    (tmp_path / "delivrd.toml").write_text(f'admin_key = "{KEY}"')
+    hub.answer("GET", "/v1/messages", {"items": [], "next_cursor": None})
+    assert delivrd("messages", "list").code == 0
+    assert hub.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_something_else_at_the_address_is_told(delivrd, hub) -> None:
+    hub.answer("GET", "/v1/messages", b"<html>")
+    ran = delivrd("messages", "list")
+    assert ran.code == 1
+    assert "DELIVRD_URL" in ran.err
+
+
+@pytest.mark.parametrize("url", ["localhost:8025", "ftp://x", "http://"])
+def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
+    with pytest.raises(Failure) as raised:
+        Hub(url, KEY)
+    assert raised.value.code == 2
+
+
+def test_list_follows_the_cursor_up_to_the_limit(delivrd, hub) -> None:
+    first = {"items": [{**PENDING, "id": str(n)} for n in range(2)], "next_cursor": "c1"}
+    second = {"items": [{**PENDING, "id": str(n)} for n in range(2, 4)], "next_cursor": "c2"}
+    hub.answer("GET", "/v1/messages", first, second)
+    told = delivrd("messages", "list", "--limit", "3", "--json").json
+    assert [message["id"] for message in told] == ["0", "1", "2"]
+    assert [asked.query.get("cursor") for asked in hub.asked] == [None, "c1"]
+
+
+def test_list_passes_the_filters_on(delivrd, hub) -> None:
+    hub.answer("GET", "/v1/messages", {"items": [], "next_cursor": None})
+    delivrd(
+        *("messages", "list", "--status", "expired", "--account", "main", "--country", "GB"),
+        *("--to", "+44", "--from", "Acme", "--reference", "r", "--provider-message-id", "p"),
+        *("--since", "2026-11-01", "--until", "2026-11-02T01:00:00+01:00", "--limit", "7"),
+    )
+    assert hub.asked[0].query == {
+        **{"status": "expired", "account": "main", "country": "GB", "to": "+44", "from": "Acme"},
+        **{"reference": "r", "provider_message_id": "p", "limit": "7"},
+        **{"since": "2026-11-01T00:00:00Z", "until": "2026-11-02T00:00:00Z"},
+    }
+
+
+def test_a_table_in_a_pipe_is_tab_separated_and_whole(delivrd, hub) -> None:
+    nasty = {**FAILED, "reference": "a\tb\n\x1b[31mc"}
+    hub.answer("GET", "/v1/messages", {"items": [nasty], "next_cursor": None})
+    lines = delivrd("messages", "list").out.splitlines()
+    assert lines[0].split("\t") == [
+        *("created", "status", "to", "from", "account", "error", "reference", "id"),
+    ]
+    assert lines[1].split("\t") == [
+        *("2026-11-21T20:00:00Z", "undelivered", "+447700900123", "Acme", "main"),
+        *("unreachable (2)", "a b  [31mc", ID),
+    ]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("text", ["yesterday", "12x", "", "2026-13-01"])
+def test_a_time_that_is_none_is_wrong_usage(text: str) -> None:
+    with pytest.raises(Failure) as raised:
+        filters.moment(text, "--since")
+    assert raised.value.code == 2
+
+
+def test_show_begins_with_what_became_of_it_and_ends_with_the_timeline(delivrd, hub) -> None:
+    hub.answer("GET", f"/v1/messages/{ID}", FAILED)
+    lines = delivrd("messages", "show", ID).out.splitlines()
+    assert lines[0] == (
+        "Undelivered: The phone was off or out of coverage (the gateway's code 2, temporary), "
+        "final after 1 receipt in 41s."
+    )
+    assert lines[-3:] == [
+        "2026-11-21 20:00:00           created",
+        "2026-11-21 20:00:01      +1s  handed to main: accepted",
+        '2026-11-21 20:00:42     +41s  main says undelivered ("failed") 2 times id 0A1',
+    ]
+
+
+def test_show_of_a_strange_id_asks_for_that_id_only(delivrd, hub) -> None:
+    ran = delivrd("messages", "show", "../keys?x=1")
+    assert ran.code == 1
+    assert "not there" in ran.err
+    assert hub.asked[0].path == "/v1/messages/..%2Fkeys%3Fx%3D1"
+
+
+def test_export_writes_csv_that_no_spreadsheet_takes_for_formulas(delivrd, hub, tmp_path) -> None:
+    evil = {**FAILED, "reference": "=cmd()", "text_preview": "a,b\n"}
+    pages = [{"items": [evil], "next_cursor": "c"}, {"items": [DELIVERED], "next_cursor": None}]
+    hub.answer("GET", "/v1/messages", *pages)
+    ran = delivrd("messages", "export", "--output", "out.csv")
+    assert "2 messages" in ran.err
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["undelivered", "delivered"]
+    assert rows[0]["reference"] == "'=cmd()"
+    assert rows[0]["to"] == "+447700900123"
+    assert rows[0]["price.amount"] == "0.0057"
+    assert rows[0]["text_preview"] == "a,b\n"
+
+
+def test_export_writes_whole_messages_as_ndjson(delivrd, hub) -> None:
+    hub.answer("GET", "/v1/messages", {"items": [FAILED, DELIVERED], "next_cursor": None})
+    ran = delivrd("messages", "export", "--format", "ndjson")
+    assert [json.loads(line) for line in ran.out.splitlines()] == [FAILED, DELIVERED]
+
+
+def receipt(number: int) -> dict[str, object]:
+    return {
+        "id": str(number),
+        "account": "main",
+        "status": "delivered",
+        "to": "+447700900123",
+        "provider_status": "DELIVRD",
+        "provider_message_id": f"p{number}",
+        "received_at": f"2026-11-21T20:00:{number:02}Z",
+    }
+
+
+def page(*numbers: int, cursor: str | None = None) -> dict[str, object]:
+    return {"items": [receipt(number) for number in numbers], "next_cursor": cursor}
+
+
+def test_tail_prints_the_last_and_then_each_new_receipt_once(delivrd, hub) -> None:
+    hub.answer("GET", "/v1/receipts", page(3, 2, 1), page(4, 3, 2), page(6, 5, 4, 3))
+    ran = delivrd(
+        *("receipts", "tail", "--last", "2", "--limit", "5", "--interval", "0.1", "--json")
+    )
+    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == ["2", "3", "4", "5", "6"]
+
+
+def test_tail_fetches_page_after_page_when_many_came(delivrd, hub) -> None:
+    hub.answer("GET", "/v1/receipts", page(1), page(5, 4, cursor="c"), page(3, 2, 1))
+    ran = delivrd("receipts", "tail", "--limit", "5", "--interval", "0.1", "--json")
+    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_receipt_on_a_terminal_is_one_line_with_a_masked_number(monkeypatch) -> None:
+    monkeypatch.setattr(receipts, "on_terminal", lambda: True)
+    line = receipts.line({**receipt(7), "received_at": "2026-11-21T12:03:04.120Z"})
+    assert line.startswith("12:03:04.120  main ")
+    assert "✓ delivered" in line
+    assert "+44••••••0123" in line
+    assert "447700900123" not in line
+
+
+def test_requests_are_listed_with_numbers_of_receipts(delivrd, hub) -> None:
+    item = {"id": "7", "account": "main", "verdict": "sha256", "receipts": [1, 2], "faults": []}
+    hub.answer("GET", "/v1/requests", {"items": [item], "next_cursor": None})
+    lines = [line.split("\t") for line in delivrd("requests", "list").out.splitlines()]
+    row = dict(zip(*lines, strict=True))
+    assert (row["receipts"], row["faults"], row["id"]) == ("2", "0", "7")
+
+
+def test_a_request_is_shown_without_steering_the_terminal(delivrd, hub) -> None:
+    item = {"id": "7", "headers": [["x-a", "b\x1b[2J"]], "body": "one\ntwo\x07", "receipts": [{}]}
+    hub.answer("GET", "/v1/requests/7", item)
+    out = delivrd("requests", "show", "7").out
+    assert "x-a: b" in out
+    assert "one\ntwo" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
+def test_replay_says_how_and_goes_on_after_a_refusal(delivrd, hub, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("8\n9\n"))
+    hub.answer("POST", "/v1/requests/7/replay", {"changed": True})
+    hub.answer("POST", "/v1/requests/9/replay", {"changed": False})
+    ran = delivrd("requests", "replay", "7", "-", "--dry-run", "--json")
+    assert ran.code == 1
+    assert ran.json == [{"changed": True}, {"changed": False}]
+    assert "8: not there" in ran.err
+    assert hub.asked[0].body == {"dry_run": True, "force": False, "admit": False}
+
+
+def test_keys_create_prints_the_key_once_and_alone(delivrd, hub) -> None:
+    hub.answer("POST", "/v1/keys", {"key": "dlv_abc", "id": "1"}, status=201)
+    ran = delivrd("keys", "create", "shop", "--scope", "send", "--scope", "read")
+    assert (ran.code, ran.out) == (0, "dlv_abc\n")
+    assert hub.asked[0].body == {"name": "shop", "scopes": ["send", "read"]}
+    assert delivrd("keys", "create", "x", "--scope", "admin", "--json").json["key"] == "dlv_abc"
+
+
+def test_an_unknown_scope_is_wrong_usage(delivrd, hub) -> None:
+    assert delivrd("keys", "create", "shop", "--scope", "root").code == 2
+    assert hub.asked == []
+
+
+def test_keys_are_listed_and_revoked(delivrd, hub) -> None:
+    item = {"id": "1", "name": "shop", "scopes": ["send", "read"], "created_at": "2026-11-21"}
+    hub.answer("GET", "/v1/keys", {"items": [item], "next_cursor": None})
+    hub.answer("DELETE", "/v1/keys/1", b"", status=204)
+    assert "shop\tsend, read\t2026-11-21" in delivrd("keys", "list").out
+    assert delivrd("keys", "revoke", "1").code == 0
+    assert hub.asked[-1].method == "DELETE"

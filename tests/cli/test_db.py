@@ -1,0 +1,216 @@
+"""`delivrd db` and the hand-over of jobs to a running hub (rule G4)."""
+
+import asyncio
+import socket
+import sqlite3
+import stat
+from contextlib import closing
+
+import asyncpg
+import pytest
+from served import ADMIN_KEY, address, serving, write_settings
+
+from delivrd.cli.client import Hub
+from delivrd.cli.output import Failure
+from delivrd.config import load
+from delivrd.jobs import JobFailed, ask_hub, socket_path
+from delivrd.store.sqlite import FileGuard
+
+
+@pytest.fixture
+def settings(tmp_path, database_url):
+    return write_settings(tmp_path, database_url)
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path, sqlite_url):
+    return write_settings(tmp_path, sqlite_url)
+
+
+def execute(settings, sql):
+    url = load(settings, {}).database
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+            connection.execute(sql)
+        return
+
+    async def run():
+        connection = await asyncpg.connect(url)
+        await connection.execute(sql)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def opens(settings, key):
+    """Whether the running hub takes the key."""
+    return Hub(address(settings), key).get("/v1/keys")["items"]
+
+
+# --- keys ---------------------------------------------------------------------------------------
+
+
+def test_a_key_is_made_before_the_first_start_and_opens_the_hub(settings, delivrd):
+    made = delivrd("keys", "create", "ci", "--scope", "admin", "--json", "--config", str(settings))
+    assert made.code == 0
+    with serving(settings):
+        assert [key["name"] for key in opens(settings, made.json["key"])] == ["ci"]
+
+
+def test_a_key_is_made_and_revoked_while_the_hub_runs(settings, delivrd):
+    with serving(settings):
+        made = delivrd(
+            "keys", "create", "ci", "--scope", "admin", "--json", "--config", str(settings)
+        )
+        assert opens(settings, made.json["key"])
+        assert delivrd("keys", "revoke", made.json["id"], "--config", str(settings)).code == 0
+        listed = delivrd("keys", "list", "--json", "--config", str(settings)).json
+        assert listed[0]["revoked_at"] is not None
+        with pytest.raises(Failure, match="Unauthorized"):
+            opens(settings, made.json["key"])
+
+
+def test_a_key_is_made_after_the_hub_was_killed(sqlite_settings, delivrd):
+    """Its socket lies there still, and nobody listens."""
+    database = sqlite_settings.with_name("delivrd.db")
+    with closing(socket.socket(socket.AF_UNIX)) as dead:
+        dead.bind(str(socket_path(database)))
+    made = delivrd("keys", "create", "x", "--scope", "send", "--config", str(sqlite_settings))
+    assert made.code == 0
+
+
+def test_the_key_itself_is_not_listed(settings, delivrd):
+    key = delivrd(
+        "keys", "create", "ci", "--scope", "send", "--json", "--config", str(settings)
+    ).json["key"]
+    listed = delivrd("keys", "list", "--json", "--config", str(settings))
+    assert key not in listed.out
+    assert key.rpartition("_")[2] not in listed.out
+
+
+def test_revoking_a_key_that_is_not_there_fails(settings, delivrd):
+    ran = delivrd("keys", "revoke", "12345", "--config", str(settings))
+    assert ran.code == 1
+    assert "there is no key 12345" in ran.err
+
+
+# --- the socket ---------------------------------------------------------------------------------
+
+
+def test_the_socket_is_its_owners_alone_and_goes_with_the_hub(sqlite_settings):
+    path = socket_path(sqlite_settings.with_name("delivrd.db"))
+    with serving(sqlite_settings):
+        mode = path.stat().st_mode
+        assert stat.S_ISSOCK(mode)
+        assert stat.S_IMODE(mode) == 0o600
+    assert not path.exists()
+
+
+def test_a_job_that_nobody_knows_is_refused_and_the_hub_goes_on(sqlite_settings):
+    config = load(sqlite_settings, {})
+    with serving(sqlite_settings):
+        with pytest.raises(JobFailed, match="does not know the job"):
+            asyncio.run(ask_hub(config, "db.drop", {}))
+        with pytest.raises(JobFailed, match="KeyError"):
+            asyncio.run(ask_hub(config, "keys.create", {}))
+        durability = asyncio.run(ask_hub(config, "db.durability", {}))
+    assert durability == {"journal_mode": "wal", "synchronous": "full"}
+
+
+def test_a_database_that_another_process_holds_without_taking_jobs_is_told(
+    sqlite_settings, delivrd, monkeypatch
+):
+    monkeypatch.setattr("delivrd.jobs.TAKE_OVER_SECONDS", 0.1)
+    guard = FileGuard(sqlite_settings.with_name("delivrd.db"))
+    try:
+        ran = delivrd("db", "prune", "--config", str(sqlite_settings))
+    finally:
+        guard.release()
+    assert ran.code == 1
+    assert "in use" in ran.err
+
+
+# --- verify, prune, upgrade ---------------------------------------------------------------------
+
+
+def test_verify_ends_with_0_on_a_right_store_and_with_1_on_a_wrong_one(settings, delivrd):
+    assert delivrd("db", "verify", "--config", str(settings)).code == 0
+    execute(
+        settings,
+        "INSERT INTO rollup (unit, bucket, account_id, country, network, status, reason, slot, n) "
+        "VALUES (0, 7, 0, 'GB', '', 'delivered', '', 0, 3)",
+    )
+    wrong = delivrd("db", "verify", "--json", "--config", str(settings))
+    assert wrong.code == 1
+    (difference,) = wrong.json["differences"]
+    assert (difference["what"], difference["stored"], difference["derived"]) == ("rollup", 3, 0)
+    told = delivrd("db", "verify", "--config", str(settings))
+    assert "n is 3, and 0 would follow" in told.out
+    assert "1 differences: 1 of rollup" in told.err
+
+
+def test_verify_reads_while_the_hub_runs(settings, delivrd):
+    with serving(settings):
+        assert delivrd("db", "verify", "--config", str(settings)).code == 0
+
+
+def test_prune_is_done_with_and_without_a_hub(settings, delivrd):
+    nonce = "INSERT INTO nonce (account_id, nonce, content, expires_at) VALUES (1, 'n', '', 5)"
+    execute(settings, nonce)
+    ran = delivrd("db", "prune", "--json", "--config", str(settings))
+    assert (ran.code, ran.json) == (0, {"nonces": 1})
+    with serving(settings):
+        ran = delivrd("db", "prune", "--json", "--config", str(settings))
+        assert ran.code == 0
+
+
+def test_upgrade_makes_the_tables_and_then_says_that_they_are_there(tmp_path, delivrd):
+    path = write_settings(tmp_path, f"sqlite:///{tmp_path / 'new.db'}")
+    assert "upgraded from nothing" in delivrd("db", "upgrade", "--config", str(path)).err
+    assert "up to date" in delivrd("db", "upgrade", "--config", str(path)).err
+
+
+def test_a_database_of_another_release_is_not_verified(settings, delivrd):
+    execute(settings, "UPDATE alembic_version SET version_num = '0000'")
+    ran = delivrd("db", "verify", "--config", str(settings))
+    assert ran.code == 1
+    assert "delivrd db upgrade" in ran.err
+
+
+def test_a_database_that_is_not_there_is_unreachable(tmp_path, delivrd):
+    path = write_settings(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
+    assert delivrd("db", "verify", "--config", str(path)).code == 3
+
+
+# --- backup -------------------------------------------------------------------------------------
+
+
+def test_a_backup_is_whole_and_can_be_verified(sqlite_settings, tmp_path, delivrd):
+    copy = tmp_path / "copy.db"
+    with serving(sqlite_settings):
+        Hub(address(sqlite_settings), ADMIN_KEY).post(
+            "/v1/keys", {"name": "kept", "scopes": ["send"]}
+        )
+        ran = delivrd("db", "backup", str(copy), "--config", str(sqlite_settings))
+    assert ran.code == 0
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM api_key").fetchall() == [("kept",)]
+    other = write_settings(tmp_path, f"sqlite:///{copy}")
+    assert delivrd("db", "verify", "--config", str(other)).code == 0
+
+
+def test_a_backup_overwrites_nothing(sqlite_settings, tmp_path, delivrd):
+    copy = tmp_path / "copy.db"
+    copy.write_text("dear to somebody")
+    ran = delivrd("db", "backup", str(copy), "--config", str(sqlite_settings))
+    assert ran.code == 1
+    assert copy.read_text() == "dear to somebody"
+
+
+def test_on_postgresql_backup_names_pg_dump_without_the_password(tmp_path, delivrd):
+    path = write_settings(tmp_path, "postgresql://me:a-long-password@db.example/hub")
+    ran = delivrd("db", "backup", "x.dump", "--config", str(path))
+    assert ran.code == 2
+    assert "pg_dump" in ran.err
+    assert "a-long-password" not in ran.err

@@ -1,0 +1,110 @@
+"""`delivrd demo` and `simulate`: a whole hub, real sockets, and the proof at the end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from served import serving
+
+from delivrd.cli import demo as demo_command
+from delivrd.cli.figures import PROOF
+
+QUICK = ("--rate", "60", "--speed", "200", "--port", "0", "--json")
+
+
+def test_the_demo_ends_by_itself_and_proves_every_status(delivrd):
+    ran = delivrd("demo", "--messages", "40", *QUICK)
+    assert ran.code == 0, ran.err
+    assert ran.json["messages"] == 40
+    assert sum(ran.json["statuses"].values()) == 40
+    assert ran.json["differences"] == ran.json["complaints"] == []
+    assert ran.json["all_receipts_pushed"]
+    assert ran.json["gateways"]["acknowledged"] >= 40
+    assert ran.json["seconds_to_the_end"]["p50"] < 10
+    assert f"✓ {PROOF} (40 messages)" in ran.err
+    assert "✓ db verify" in ran.err
+    assert "/sign-in?token=" in ran.err
+
+
+@pytest.mark.parametrize("scenario", ["reordered", "duplicates", "unsigned"])
+def test_the_demo_is_right_in_bad_weather(delivrd, scenario):
+    ran = delivrd("demo", "--messages", "40", "--scenario", scenario, *QUICK)
+    assert ran.code == 0, ran.err
+
+
+def test_the_demo_leaves_nothing_behind_unless_told(delivrd, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    assert delivrd("demo", "--messages", "2", *QUICK).code == 0
+    assert os.listdir(tmp_path / "temporary") == []
+    assert os.listdir(tmp_path) == ["temporary"]
+    assert delivrd("demo", "--messages", "2", "--keep", *QUICK).code == 0
+    assert {"delivrd.toml", "delivrd.db", "hub.log"} <= set(os.listdir(tmp_path / "demo"))
+    assert (tmp_path / "demo" / "delivrd.toml").stat().st_mode & 0o077 == 0
+
+
+def test_a_taken_port_is_evaded(delivrd):
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        arguments = [*QUICK]
+        arguments[arguments.index("--port") + 1] = port
+        assert delivrd("demo", "--messages", "2", *arguments).code == 0
+
+
+def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
+    arguments = [sys.executable, "-m", "delivrd", "demo", "--port", "0", "--rate", "40"]
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    try:
+        for line in process.stderr:
+            if "Ctrl-C ends it" in line:
+                break
+        time.sleep(1.0)  # some traffic
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, err
+    assert PROOF in err
+    assert "✓ db verify" in err
+
+
+def test_simulate_plays_the_gateways_of_the_settings(delivrd, tmp_path):
+    demo = demo_command.prepare(tmp_path, 0)
+    with serving(demo.settings):
+        ran = delivrd(
+            "simulate", "--messages", "30", "--rate", "60", "--speed", "200", "--json",
+            "--config", str(demo.settings),
+        )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert ran.json["messages"] == 30
+    assert PROOF in ran.err
+
+
+def test_simulate_without_a_simulated_account_says_what_to_write(delivrd, hub):
+    hub.answer("GET", "/healthz", {})
+    ran = delivrd("simulate")
+    assert ran.code == 2
+    assert "simulated = true" in ran.err
+
+
+def test_simulate_lists_the_scenarios(delivrd):
+    out = delivrd("simulate", "--list").out
+    for name in ("happy", "outage", "duplicates", "reordered", "burst", "silent-carrier"):
+        assert name in out
+
+
+def test_an_unknown_scenario_is_refused_with_those_there_are(delivrd):
+    for command in ("simulate", "demo"):
+        ran = delivrd(command, "--scenario", "sunny")
+        assert ran.code == 2
+        assert "reordered" in ran.err

@@ -1,0 +1,234 @@
+"""`delivrd doctor` names each problem and what mends it."""
+
+import pytest
+from filled import execute, opened, receipt, receive, send
+from served import serving, write_settings
+from support import run
+
+from delivrd.cli.doctor import propose_format
+from delivrd.keeping import sweep
+from delivrd.store import health
+
+LONG_AGO = 3600 * 1_000_000
+
+VONAGE = """
+provider = "vonage"
+api_key = "abcd1234"
+api_secret = "an-api-secret-of-it"
+webhook_secret = "a-webhook-secret"
+"""
+ACCOUNTS = f"""
+[accounts.vonage]
+{VONAGE}
+[accounts.ruach]
+provider = "ruach"
+api_key = "an-api-key-of-ruach"
+client_id = "client"
+webhook_secret = "a-webhook-secret"
+[accounts.smspm]
+provider = "smspm"
+hash = "a-hash-of-the-api"
+token = "a-token-of-the-api"
+webhook_secret = "a-webhook-secret"
+"""
+
+
+@pytest.fixture
+def examined(tmp_path, database_url, delivrd, monkeypatch):
+    """``examined(fill)``: doctor's checks by name after ``fill(store)`` ran."""
+    monkeypatch.setattr(health, "SETTLING", -LONG_AGO)  # what came just now is looked at too
+    path = write_settings(tmp_path, database_url, ACCOUNTS)
+
+    def examine(fill):
+        async def prepare():
+            async with opened(database_url) as store:
+                await fill(store)
+
+        run(prepare())
+        ran = delivrd("doctor", "--json", "--config", str(path))
+        found = {}
+        for check in ran.json["checks"]:
+            found.setdefault(check["name"], []).append(check)
+        assert ran.code == (0 if ran.json["ok"] else 1)
+        return found
+
+    return examine
+
+
+async def _nothing(store):
+    pass
+
+
+def test_a_store_in_order_has_nothing_bad(examined):
+    checks = examined(_nothing)
+    states = {c["name"]: c["state"] for each in checks.values() for c in each}
+    states.pop("durability")
+    assert {name for name, state in states.items() if state == "bad"} == set()
+    assert states["database"] == states["fold"] == states["clock"] == "ok"
+    assert states["hub"] == "warning"
+    assert checks["hub"][0]["mend"] == "delivrd serve"
+
+
+def test_a_server_that_does_not_sync_is_bad(postgres, postgres_url, tmp_path, delivrd):
+    assert postgres.sql("SHOW fsync")[0][0] == "off"  # as the tests' own server does
+    path = write_settings(tmp_path, postgres_url)
+    ran = delivrd("doctor", "--json", "--config", str(path))
+    (check,) = [c for c in ran.json["checks"] if c["name"] == "durability"]
+    assert (check["state"], check["what"]) == ("bad", "fsync = off")
+    assert ran.code == 1
+
+
+def test_each_accounts_last_call_is_told(examined):
+    async def fill(store):
+        await receive(store, receipt("a"), by="ruach")
+
+    states = {c["what"].partition(":")[0]: c["state"] for c in examined(fill)["receipts"]}
+    assert states == {"ruach": "ok", "vonage": "warning", "smspm": "warning"}
+
+
+def test_ids_that_would_compare_in_another_format_are_proposed(examined):
+    async def fill(store):
+        await send(store, "00AB12")
+        await send(store, "00CD34")
+        await receive(store, receipt("00ab12"), receipt("00cd34"))
+
+    (check,) = examined(fill)["unmatched"]
+    assert check["state"] == "warning"
+    assert "vonage: 2 receipts" in check["what"]
+    assert "2 would fit by id_format hex or lower: ask the gateway which" in check["mend"]
+
+
+def test_a_format_is_proposed_alone_only_where_no_other_fits_as_well():
+    assert 'id_format = "hex" in [accounts.main]: 1' in propose_format("main", ["00AB"], ["ab"])
+    assert 'id_format = "strip-zeros"' in propose_format("main", ["00xy"], ["xy"])
+    assert 'id_format = "lower"' in propose_format("main", ["XY"], ["xy"])
+    assert propose_format("main", ["AB"], ["ab"]).startswith("1 would fit by id_format hex or low")
+    assert propose_format("main", ["x"], ["y"]) == ""
+
+
+def test_a_shared_login_is_proposed(tmp_path, database_url, delivrd, monkeypatch):
+    monkeypatch.setattr(health, "SETTLING", -LONG_AGO)
+    more = f"{ACCOUNTS}[accounts.second]{VONAGE}"
+    path = write_settings(tmp_path, database_url, more)
+
+    async def fill():
+        from delivrd.config import load
+        from delivrd.providers import provider
+        from delivrd.store.open import open_store
+
+        accounts = load(path, {}).accounts
+        store = await open_store(
+            database_url, {n: (provider(s.provider), s) for n, s in accounts.items()}
+        )
+        await send(store, "a", by="vonage")
+        await receive(store, receipt("a"), by="second")
+        await store.close()
+
+    run(fill())
+    checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]
+    (check,) = [c for c in checks if c["name"] == "unmatched"]
+    assert 'ids_with = "vonage" in [accounts.second]' in check["mend"]
+
+
+def test_a_fold_that_stands_still_is_bad(examined):
+    async def fill(store):
+        await execute(
+            store,
+            "INSERT INTO to_fold (id, account_id, received_at, data) VALUES (1, 1, 5, $1)",
+            b"",
+        )
+
+    (check,) = examined(fill)["fold"]
+    assert check["state"] == "bad"
+    assert "1 requests wait" in check["what"]
+
+
+def test_set_aside_unmapped_unreadable_and_refused_are_counted(examined):
+    async def fill(store):
+        now = store.ids.next
+        await receive(store, receipt("a", unmapped=True))
+        await execute(
+            store,
+            "INSERT INTO fault (id, request_id, position, why, set_aside) "
+            "VALUES ($1, 1, 0, 'why', true)",
+            now(),
+        )
+        await execute(
+            store,
+            "INSERT INTO request (id, account_id, received_at, method, path, auth, kind) "
+            "VALUES ($1, 1, 1, 'GET', '/', 'none', 'unreadable')",
+            now(),
+        )
+        await execute(
+            store,
+            "INSERT INTO ring (id, received_at, method, path, status, why) "
+            "VALUES ($1, 1, 'GET', '/', 401, 'no signature')",
+            now(),
+        )
+
+    checks = examined(fill)
+    assert checks["set aside"][0]["state"] == "bad"
+    for name in ("unmapped", "unreadable", "refused"):
+        assert checks[name][0]["state"] == "warning", name
+        assert checks[name][0]["what"].startswith("1 "), name
+        assert checks[name][0]["mend"]
+
+
+def test_a_clock_that_was_set_back_is_bad(examined):
+    async def fill(store):
+        await execute(
+            store,
+            "INSERT INTO request (id, account_id, received_at, method, path, auth, kind) "
+            "VALUES ($1, 1, 1, 'GET', '/', 'none', 'receipts')",
+            store.ids.next() + (LONG_AGO << 12),
+        )
+
+    (check,) = examined(fill)["clock"]
+    assert check["state"] == "bad"
+    assert "3600 s apart" in check["what"]
+
+
+def test_low_disk_is_bad_and_says_that_bodies_go_first(sqlite_url, tmp_path, delivrd, monkeypatch):
+    path = write_settings(tmp_path, sqlite_url)
+    monkeypatch.setattr(sweep, "free_disk", lambda config: 1000)
+    checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]
+    (check,) = [c for c in checks if c["name"] == "disk"]
+    assert check["state"] == "bad"
+    assert "bodies of webhook calls go first" in check["what"]
+    assert "db prune" in check["mend"]
+
+
+def test_an_account_that_anybody_could_call_is_told(sqlite_url, tmp_path, delivrd):
+    bare = '[accounts.bare]\nprovider = "ruach"\nreceive_only = true\n'
+    path = write_settings(tmp_path, sqlite_url, bare)
+    checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]
+    assert any("bare: nothing proves" in c["what"] for c in checks if c["name"] == "accounts")
+    public = write_settings(tmp_path, sqlite_url, 'public_url = "https://x.example"\n' + bare)
+    ran = delivrd("doctor", "--json", "--config", str(public))
+    assert ran.code == 1
+    assert any(c["state"] == "bad" for c in ran.json["checks"] if c["name"] == "accounts")
+
+
+def test_settings_that_cannot_be_used_are_the_finding(tmp_path, delivrd):
+    (tmp_path / "delivrd.toml").write_text("prot = 1\n")
+    ran = delivrd("doctor")
+    assert ran.code == 1
+    assert "✗ settings" in ran.out
+    assert "port" in ran.out
+
+
+def test_a_database_that_is_not_upgraded_names_the_command(examined):
+    async def fill(store):
+        await execute(store, "UPDATE alembic_version SET version_num = '0000'")
+
+    (check,) = examined(fill)["database"]
+    assert (check["state"], check["mend"]) == ("bad", "delivrd db upgrade")
+
+
+def test_the_running_hubs_own_connection_is_asked_how_durable_it_is(sqlite_url, tmp_path, delivrd):
+    path = write_settings(tmp_path, sqlite_url)
+    with serving(path):
+        checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]
+    by_name = {check["name"]: check for check in checks}
+    assert by_name["hub"]["state"] == "ok"
+    assert by_name["durability"]["what"] == "journal_mode = wal, synchronous = full"

@@ -1,0 +1,95 @@
+"""The whole hub is killed in the middle of real traffic, and every status is right in the end."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from crash_support import ADMIN_KEY, Process
+from support import run, until
+from test_kill import _expire_leases, backlog, look
+
+from delivrd.simulator import (
+    SCENARIOS,
+    RuachAccount,
+    Simulation,
+    SmspmAccount,
+    VonageAccount,
+    check,
+    fetch_messages,
+    messages,
+    send_traffic,
+)
+
+SIGNATURE = "vonage-signature-secret"
+
+
+def accounts(addresses: dict[str, str]) -> str:
+    return f"""
+[accounts.vonage]
+provider = "vonage"
+api_key = "abcd1234"
+api_secret = "vonage-api-secret"
+signature_secret = "{SIGNATURE}"
+signature_method = "sha256"
+base_url = "{addresses["vonage"]}"
+[accounts.ruach]
+provider = "ruach"
+client_id = "client-1"
+api_key = "ruach-api-key-0001"
+base_url = "{addresses["ruach"]}"
+[accounts.smspm]
+provider = "smspm"
+hash = "smspm-hash-0001"
+token = "smspm-token-0001"
+base_url = "{addresses["smspm"]}"
+"""
+
+
+@pytest.mark.parametrize("name", ["reordered", "outage"])
+def test_after_a_kill_in_traffic_every_status_follows_from_what_the_gateways_pushed(
+    database_url: str, tmp_path: Path, name: str
+) -> None:
+    """D1 to D5, D11, D24, D26: nothing lost, nothing sent twice, one honest status each."""
+    weather = replace(SCENARIOS[name], interim=1.0, retry_every=30.0, off=0.0, spread=0.2)
+
+    async def story() -> None:
+        async with Simulation(
+            weather, seed=7, speed=60.0,
+            vonage=VonageAccount(signature_secret=SIGNATURE), ruach=RuachAccount(),
+            smspm=SmspmAccount(),
+        ) as sim:  # fmt: skip
+            process = Process(tmp_path, database_url, accounts(sim.addresses))
+            sim.deliver_to(**{kind: f"{process.url}/webhooks/{kind}" for kind in sim.addresses})
+            texts = list(messages(seed=7, number=120))
+            async with process.running():
+                traffic = asyncio.create_task(
+                    send_traffic(process.url, ADMIN_KEY, texts, rate=60.0, run=sim.run)
+                )
+                await until(lambda: len(sim.journal.submissions) > 50, 20)
+                process.kill()
+            await _expire_leases(process)
+            async with process.running(), aiohttp.ClientSession() as session:
+                sent = await traffic
+                assert all(one.accepted for one in sent)
+                ids = [one.body["id"] for one in sent]
+
+                async def out() -> bool:
+                    found = await fetch_messages(process.url, ADMIN_KEY, ids)
+                    states = Counter(a["state"] for m in found for a in m["attempts"])
+                    return not states["queued"] + states["handing_over"]
+
+                await until(out, 30, 0.2)
+                assert await sim.quiesce(within=40)
+
+                async def folded() -> bool:
+                    return await backlog(session, process) == 0
+
+                await until(folded, 20)
+                found = await fetch_messages(process.url, ADMIN_KEY, ids)
+            assert [str(difference) for difference in check(found, sim.journal)] == []
+        await look(process, "SELECT 1")
+
+    run(story(), 150)
