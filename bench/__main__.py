@@ -1,0 +1,127 @@
+"""`python -m bench`: measure delivrd's intake of receipts, or its growth, or profile a server."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import intake, profiling, report, scale
+from bench.intake import Plan
+from bench.receipts import Messages
+from bench.rounds import Generator
+from bench.servers import CORES, GENERATOR_CORE, ROOT, NotReady
+from bench.stage import NAMES, staged
+
+WIDTH = 160
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)  # a log gets the whole table
+    try:
+        options.run(options, console)
+    except NotReady as error:
+        raise SystemExit(str(error)) from None
+
+
+def _intake(options: argparse.Namespace, console: Console) -> None:
+    plan = Plan(
+        tuple(options.connections),
+        options.rounds,
+        options.seconds,
+        options.receipts,
+        options.fold_seconds,
+    )
+    messages = intake.messages_for(plan, datetime.now(UTC))
+    names = [name for name in NAMES if name in options.rows]
+    with staged(names, messages, console, options.dir) as stage:
+        generator = Generator(stage.folder, GENERATOR_CORE if options.pin else None)
+        results = intake.run(plan, stage, generator, console)
+    lines = report.facts(results, _command(), _pinned(options.pin))
+    report.show(results, console, lines)
+    if options.write:
+        report.write(BENCHMARKS, "intake", report.markdown(results, lines))
+
+
+def _scale(options: argparse.Namespace, console: Console) -> None:
+    plan = scale.Plan(
+        tuple(options.sizes),
+        options.row,
+        options.rounds,
+        options.receipts,
+        options.seconds,
+        options.dir,
+        GENERATOR_CORE if options.pin else None,
+    )
+    found = scale.run(plan, console)
+    facts = report.circumstances(_command(), _pinned(options.pin))
+    columns, lines = scale.columns(found), scale.lines(found)
+    report.print_table(console, options.row, columns, lines)
+    report.print_lines(console, facts)
+    if options.write:
+        parts = [report.bullets(facts), *report.section(options.row, columns, lines)]
+        report.write(BENCHMARKS, f"scale-{options.row}", "\n\n".join(parts))
+
+
+def _profile(options: argparse.Namespace, console: Console) -> None:
+    messages = Messages(options.messages // 2, options.messages // 2, datetime.now(UTC))
+    with staged([options.row], messages, console, options.dir) as stage:
+        generator = Generator(stage.folder, GENERATOR_CORE if options.pin else None)
+        profiling.run(stage, generator, console, options.seconds)
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+
+
+def _pinned(pin: bool) -> str:
+    if not pin or GENERATOR_CORE is None:
+        return "nothing is pinned to a core"
+    return f"the generator runs on core {GENERATOR_CORE} alone, servers on all {len(CORES)} cores"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("intake", help="the comparison, interleaved, with medians")
+    command.add_argument("--rows", nargs="+", choices=NAMES, default=NAMES, metavar="ROW")
+    command.add_argument("--connections", nargs="+", type=int, default=[64, 256])
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--seconds", type=float, default=3.0, help="length of a round, at most")
+    command.add_argument("--receipts", type=int, default=40_000, help="in a round, at most")
+    command.add_argument("--fold-seconds", type=float, default=8.0, help="of the steady run")
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_intake)
+
+    command = commands.add_parser("scale", help="delivrd's rates and reads as its store grows")
+    command.add_argument("--row", choices=NAMES[-3:], default="delivrd-sqlite")
+    command.add_argument("--sizes", nargs="+", type=int, default=[100_000, 1_000_000, 10_000_000])
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--seconds", type=float, default=3.0, help="length of a round, at most")
+    command.add_argument("--receipts", type=int, default=20_000, help="in a round, at most")
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_scale)
+
+    command = commands.add_parser("profile", help="the busiest functions of one server (py-spy)")
+    command.add_argument("--row", choices=NAMES, default="delivrd-sqlite")
+    command.add_argument("--seconds", type=float, default=5.0)
+    command.add_argument("--messages", type=int, default=400_000)
+    command.set_defaults(run=_profile)
+
+    for command in commands.choices.values():
+        command.add_argument("--dir", type=Path, help="where the stores lie (no memory disk)")
+        command.add_argument("--no-pin", dest="pin", action="store_false")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What delivrd is measured against."""

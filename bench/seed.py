@@ -1,0 +1,143 @@
+"""Stores filled with sent messages, as they stand before the receipts come."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Dialect, create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from bench.receipts import SENDER, Messages, provider_id, recipient
+from bench.rivals.model import Base
+from bench.stores import fetchval
+from delivrd.config import load
+from delivrd.core.status import State
+from delivrd.providers import provider
+from delivrd.store.base import Store
+from delivrd.store.graph import Graph, PartName
+from delivrd.store.ids import Ids
+from delivrd.store.messages import new_uuid
+from delivrd.store.open import open_store
+from delivrd.store.rows import AttemptRow, MessageRow
+from delivrd.store.tx import Tx
+
+_POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+COLUMNS = ("id", "provider_message_id", "recipient", "status", "created_at")
+BATCH = 2000  # messages in one transaction
+
+
+def fill_tutorial_sqlite(file: Path, messages: Messages) -> None:
+    engine = create_engine(f"sqlite:///{file}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    marks = ", ".join("?" * len(COLUMNS))
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        rows = ((*row, str(at)) for *row, at in _rows(messages))
+        database.executemany(f"INSERT INTO messages ({', '.join(COLUMNS)}) VALUES ({marks})", rows)
+        database.commit()
+
+
+def fill_tutorial_postgres(url: str, messages: Messages) -> None:
+    asyncio.run(_copy(url, messages))
+
+
+async def _copy(url: str, messages: Messages) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        table = CreateTable(Base.metadata.tables["messages"])
+        await connection.execute(str(table.compile(dialect=_POSTGRES)))
+        await connection.copy_records_to_table("messages", columns=COLUMNS, records=_rows(messages))
+        await connection.execute("VACUUM ANALYZE messages")
+    finally:
+        await connection.close()
+
+
+def _rows(messages: Messages) -> Iterator[tuple[Any, ...]]:
+    for number in range(messages.total):
+        yield (
+            number + 1,
+            provider_id(number),
+            recipient(number),
+            "sent",
+            messages.created_at(number),
+        )
+
+
+def fill_delivrd(config: Path, messages: Messages) -> None:
+    """Write the messages as sent and accepted, each in one part, through delivrd's own store."""
+    asyncio.run(_fill(config, messages))
+
+
+async def _fill(file: Path, messages: Messages) -> None:
+    config = load(file, {})
+    accounts = {name: (provider(one.provider), one) for name, one in config.accounts.items()}
+    store = await open_store(config.database, accounts)
+    sending = Sending(store, messages)
+    try:
+        for first in range(0, messages.total, BATCH):
+            numbers = range(first, min(first + BATCH, messages.total))
+            await store.write(partial(sending.write, numbers))
+    finally:
+        await store.close()
+    if store.dialect == "postgresql":
+        await fetchval(config.database, "VACUUM ANALYZE")
+
+
+class Sending:
+    """Sends of the past: ids come from the clock of that time, so that rows lie as they would."""
+
+    def __init__(self, store: Store, messages: Messages) -> None:
+        self.accounts, self.messages = store.accounts, messages
+        self.account = store.accounts.by_name["bench"]
+        self.now = 0
+        self.ids = Ids(store.ids.slot, clock=lambda: self.now)
+
+    async def write(self, numbers: range, tx: Tx) -> None:
+        self.now = self._at(numbers[0])
+        names = {number: self._name(number) for number in numbers}
+        graph = await Graph.load(tx, self.accounts, self.ids, self.now, parts=names.values())
+        for number in numbers:
+            self.now = self._at(number)
+            message = graph.add(self._message(number))
+            graph.attach(graph.parts[names[number].key], message.attempts[0])
+        await graph.save()
+
+    def _at(self, number: int) -> int:
+        return int(self.messages.created_at(number).timestamp() * 1_000_000)
+
+    def _name(self, number: int) -> PartName:
+        name = provider_id(number)
+        return PartName(self.account.part_key(name, recipient(number)), self.account.ns, name)
+
+    def _message(self, number: int) -> MessageRow:
+        message = MessageRow(
+            id=self.ids.next(),
+            uuid=new_uuid(),
+            origin="api",
+            account_id=self.account.id,
+            to_number=f"+{recipient(number)}",
+            sender=SENDER,
+            country="GB",
+            preview="Your code is 123456",
+            created_at=self.now,
+        )
+        attempt = AttemptRow(
+            id=self.ids.next(),
+            message_id=message.id,
+            seq=0,
+            account_id=self.account.id,
+            state=State.ACCEPTED.value,
+            handed_at=self.now,
+            answered_at=self.now,
+        )
+        message.attempts = [attempt]
+        return message
