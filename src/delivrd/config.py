@@ -279,8 +279,8 @@ def is_loopback(host: str) -> bool:
 
 def proofs(account: AccountSettings) -> list[str]:
     """The settings by which a call on this account's webhook proves where it comes from."""
-    common = ("webhook_secret", "basic_auth", "allow_from", "signature_secret")
-    return [name for name in common if getattr(account, name, None)]
+    names = ("webhook_secret", "basic_auth", "allow_from", *account.SIGNED_BY)
+    return [name for name in names if getattr(account, name, None)]
 
 
 def exposure(config: Config) -> list[Problem]:
@@ -295,12 +295,16 @@ def exposure(config: Config) -> list[Problem]:
             f"accounts.{name}",
             _where_open(config),
             "anybody could forge its receipts: nothing proves where a call comes from",
-            "Set its signature_secret (where the gateway signs), webhook_secret, basic_auth or "
-            "allow_from; or say open = true.",
+            f"Set its {_provers(account)}; or say open = true.",
         )
         for name, account in config.accounts.items()
         if not account.open and not proofs(account)
     ]
+
+
+def _provers(account: AccountSettings) -> str:
+    signed = [name for name in account.SIGNED_BY if name in type(account).model_fields]
+    return ", ".join([*signed, "webhook_secret", "basic_auth"]) + " or allow_from"
 
 
 def _where_open(config: Config) -> str:

@@ -8,8 +8,17 @@ from aiohttp import web
 from delivrd.sending.http import GatewayClient
 
 
+class Seen(tuple):
+    """(method, path, content) of a request, and its ``query`` and ``headers``."""
+
+    def __new__(cls, request, content):
+        seen = super().__new__(cls, (request.method, request.path, content))
+        seen.query, seen.headers = dict(request.query), request.headers
+        return seen
+
+
 class Gateway:
-    """Answers every request in the same way; ``seen`` holds (method, path, content)."""
+    """Answers every request in the same way; ``seen`` holds what it was asked."""
 
     def __init__(self, status, body, headers):
         self.status, self.body, self.headers = status, body, headers
@@ -19,7 +28,7 @@ class Gateway:
     async def __call__(self, request):
         is_json = request.content_type == "application/json"
         content = await request.json() if is_json else dict(await request.post())
-        self.seen.append((request.method, request.path, content))
+        self.seen.append(Seen(request, content))
         if self.status == "hangs":
             await asyncio.sleep(30)
         if self.status == "breaks":
@@ -50,8 +59,8 @@ async def running(status=200, body=b"", headers=None):
         await runner.cleanup()
 
 
-async def sent(module, settings, message, **answer):
-    """What a send answers, and what the gateway saw of it."""
+async def asked(function, settings, about, **answer):
+    """What a send (or a look-up) answers, and what the gateway saw of it."""
     async with running(**answer) as gateway, GatewayClient() as client:
         account = settings.model_copy(update={"base_url": gateway.url})
-        return await module.send(message, account, client), gateway.seen
+        return await function(about, account, client), gateway.seen

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from provider_cases import DIALECTS, JSON
+from provider_cases import DIALECTS, FLAT, JSON, leaves, put
 
 from delivrd.core.statement import Kind, Reading, identity
 from delivrd.providers import provider
@@ -15,7 +15,8 @@ from delivrd.providers.base import Request, Unreadable
 from delivrd.providers.reading import _batch
 
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
-TEMPLATES = {name: dialect.template for name, dialect in BY_NAME.items()}
+TEMPLATES = {dialect.name: dialect.template for dialect in FLAT}
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=repr)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 POISON = [
@@ -63,44 +64,43 @@ def assert_storable(reading: Reading) -> None:
         assert len(fault.raw) <= 2000
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize("poison", POISON, ids=lambda poison: ascii(poison)[:20])
-def test_poison_in_any_field_is_read_or_refused(name, poison):
-    fields = TEMPLATES[name]["fields"]
-    for field in fields:
-        try:
-            reading = provider(BY_NAME[name].provider).read(posted(fields | {field: poison}), None)
-        except Unreadable:
-            assert field == TEMPLATES[name]["id"]
-        else:
-            assert_storable(reading)
+def read(dialect, request: Request) -> Reading:
+    return provider(dialect.provider).read(request, None)
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize("poison", POISON, ids=lambda poison: ascii(poison)[:20])
+@every_dialect
+def test_poison_in_any_field_is_read_or_refused(dialect):
+    for path, _ in leaves(dialect.template["fields"]):
+        for poison in POISON:
+            with suppress(Unreadable):
+                assert_storable(
+                    read(dialect, posted(put(dialect.template["fields"], path, poison)))
+                )
+
+
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.takes_batches], ids=repr)
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_bad_item_of_a_batch_harms_no_neighbour(name, poison, position):
-    good = TEMPLATES[name]["fields"]
-    items = [good, good]
-    items.insert(position, poison)
-    reading = provider(BY_NAME[name].provider).read(posted(items), None)
-    assert len(reading.receipts) == 2
-    assert [fault.position for fault in reading.faults] == [position]
-    assert_storable(reading)
+def test_a_bad_item_of_a_batch_harms_no_neighbour(dialect, position):
+    for poison in POISON:
+        items = [dialect.item(), dialect.item()]
+        items.insert(position, poison)
+        reading = read(dialect, posted(dialect.batch(items)))
+        assert len(reading.receipts) == 2
+        assert [fault.position for fault in reading.faults] == [position]
+        assert_storable(reading)
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_ten_thousand_receipts_in_one_body_are_read(name):
-    template = TEMPLATES[name]
-    items = [template["fields"] | {template["id"]: f"id-{n}"} for n in range(10_000)]
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.takes_batches], ids=repr)
+def test_ten_thousand_receipts_in_one_body_are_read(dialect):
+    items = [dialect.item(id=f"id-{n}") for n in range(10_000)]
     items[5_000] = 7
-    reading = provider(BY_NAME[name].provider).read(posted(items), None)
+    reading = read(dialect, posted(dialect.batch(items)))
     assert len(reading.receipts) == 9_999
     assert len({receipt.provider_message_id for receipt in reading.receipts}) == 9_999
     assert [fault.position for fault in reading.faults] == [5_000]
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@every_dialect
 @pytest.mark.parametrize(
     "body",
     [
@@ -121,10 +121,10 @@ def test_ten_thousand_receipts_in_one_body_are_read(name):
     ids=lambda body: repr(body[:16]),
 )
 @pytest.mark.parametrize("content_type", ["application/json", "", "text/html; charset=klingon"])
-def test_a_hopeless_body_is_unreadable(name, body, content_type):
+def test_a_hopeless_body_is_unreadable(dialect, body, content_type):
     headers = (("content-type", content_type),)
     with pytest.raises(Unreadable):
-        provider(BY_NAME[name].provider).read(Request("POST", headers=headers, body=body), None)
+        read(dialect, Request("POST", headers=headers, body=body))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -228,10 +228,11 @@ def test_an_id_longer_than_an_id_is_refused_rather_than_cut(name):
         provider(BY_NAME[name].provider).read(posted(fields), None)
 
 
-def anything_from(name: str) -> st.SearchStrategy[object]:
-    words = st.sampled_from(
-        [*TEMPLATES[name]["fields"], *TEMPLATES[name]["fields"].values(), "sig", "text"]
-    )
+def anything_from(dialect) -> st.SearchStrategy[object]:
+    found = list(leaves(dialect.template["fields"]))
+    names = {key for path, _ in found for key in path if isinstance(key, str)}
+    values = [value for _, value in found if isinstance(value, str)]
+    words = st.sampled_from([*sorted(names), *values, "sig", "text"])
     leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | words
     return st.recursive(
         leaf,
@@ -240,25 +241,24 @@ def anything_from(name: str) -> st.SearchStrategy[object]:
     )
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-@settings(max_examples=150, deadline=None)
+@every_dialect
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_no_json_crashes_a_reader(name, data):
-    content = data.draw(anything_from(name))
+def test_no_json_crashes_a_reader(dialect, data):
+    content = data.draw(anything_from(dialect))
     with suppress(Unreadable):
-        assert_storable(provider(BY_NAME[name].provider).read(posted(content), None))
+        assert_storable(read(dialect, posted(content)))
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-@settings(max_examples=150, deadline=None)
+@every_dialect
+@settings(max_examples=60, deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
     query=st.binary(max_size=80),
     body=st.binary(max_size=80) | st.just(b"{") | st.just(b"messageId=%00&status=\xff"),
     content_type=st.text(max_size=20) | st.sampled_from(["application/json", "text/plain"]),
 )
-def test_no_bytes_crash_a_reader(name, method, query, body, content_type):
+def test_no_bytes_crash_a_reader(dialect, method, query, body, content_type):
     headers = (("content-type", content_type),)
-    request = Request(method, query=query, headers=headers, body=body)
     with suppress(Unreadable):
-        assert_storable(provider(BY_NAME[name].provider).read(request, None))
+        assert_storable(read(dialect, Request(method, query=query, headers=headers, body=body)))

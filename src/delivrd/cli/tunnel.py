@@ -22,8 +22,8 @@ from delivrd.cli.client import ConfigOption, address
 from delivrd.cli.output import UNREACHABLE, USAGE, Failure, note
 from delivrd.config import ACCOUNT_NAME, Config, load, proofs
 
-SECRETS = ("webhook_secret", "basic_auth", "signature_secret")
-"""What proves a call also when it comes through a tunnel; an address list does not."""
+WORTHLESS = "allow_from"
+"""What proves nothing here: through a tunnel every call comes from the tunnel."""
 
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
@@ -47,7 +47,7 @@ def command(
         raise Failure(
             "no account may be reached through a tunnel",
             "nothing proves where a call comes from",
-            "set webhook_secret (or signature_secret) in [accounts.NAME]",
+            "set webhook_secret (or what the gateway signs with) in [accounts.NAME]",
             USAGE,
         )
     try:
@@ -63,7 +63,7 @@ def passed(config: Config) -> frozenset[str]:
     return frozenset(
         name
         for name, account in config.accounts.items()
-        if any(proof in SECRETS for proof in proofs(account))
+        if any(proof != WORTHLESS for proof in proofs(account))
     )
 
 

@@ -68,6 +68,18 @@ class Unreadable(Exception):
     """Nothing could be told from the request at all; str() says why."""
 
 
+class NeedsDocument(Exception):
+    """Whether a request is authentic hangs on a document that nobody has fetched yet.
+
+    Whoever serves the webhook gets ``url`` (which the dialect has checked), gives what it got to
+    the dialect's ``learn(url, document)`` and authenticates again.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"the document at {url} is needed")
+        self.url = url
+
+
 class Authentic(NamedTuple):
     """How a request proved where it comes from.
 
@@ -132,12 +144,14 @@ class AccountSettings(BaseModel):
     """The settings that every account has, whatever its provider.
 
     A provider's own settings are a subclass; those that it cannot send without stand in
-    ``NEEDED_TO_SEND``, and only a ``receive_only`` account may leave them out.
+    ``NEEDED_TO_SEND``, and only a ``receive_only`` account may leave them out. ``SIGNED_BY`` names
+    the settings with which it checks the gateway's own signature.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     NEEDED_TO_SEND: ClassVar[tuple[str, ...]] = ()
+    SIGNED_BY: ClassVar[tuple[str, ...]] = ("signature_secret",)
 
     provider: str = Field(description="The gateway's dialect; `delivrd providers list` names them.")
     webhook_secret: Secrets = Field(
@@ -235,6 +249,21 @@ class Unsure(NamedTuple):
 Answer = Accepted | Refused | Later | Unsure
 
 
+class Sought(NamedTuple):
+    """A part whose receipt never came. ``to`` is E.164 with plus; ``reference`` went along."""
+
+    provider_message_id: str
+    to: str
+    reference: str
+
+
+class Unanswered(NamedTuple):
+    """A look-up that told nothing; ``after`` is how many seconds the provider wants to be left."""
+
+    detail: str
+    after: float | None = None
+
+
 class HttpAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
@@ -290,6 +319,9 @@ class Provider:
         """Seconds that this provider surely waits for our answer."""
         self.replay_behind: int = getattr(module, "REPLAY_BEHIND", 300)
         """Seconds for which a signed request may come late."""
+        self.learn: Callable[[str, bytes], None] | None = getattr(module, "learn", None)
+        self.confirm: Callable[..., Any] | None = getattr(module, "confirm", None)
+        """What a handshake wants beside the answer: ``await confirm(request, settings, http)``."""
         self.own_authenticate: Callable[..., Authentic | None] | None
         self.own_authenticate = getattr(module, "authenticate", None)
         self.own_answer: Callable[[Request, Reading], Response] | None

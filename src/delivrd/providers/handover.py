@@ -20,6 +20,7 @@ from delivrd.providers.base import (
     NotSent,
     Refused,
     Request,
+    Unanswered,
     Unreadable,
     Unsure,
 )
@@ -37,15 +38,15 @@ def address(settings: AccountSettings, api: str, path: str) -> str:
     return (settings.base_url or api).rstrip("/") + path
 
 
-async def post(
-    http: Http, settings: AccountSettings, url: str, **content: Any
+async def call(
+    http: Http, settings: AccountSettings, method: str, url: str, **content: Any
 ) -> HttpAnswer | Refused | Later | Unsure:
     """The gateway's answer where it has one to read (2xx, 4xx), else what its silence means.
 
     Where a gateway repeats the account's secrets, they are taken out of its answer.
     """
     try:
-        answer = await http.request("POST", url, **content)
+        answer = await http.request(method, url, **content)
     except NotSent as error:
         return Later(detail=_said(error))
     except OSError as error:
@@ -57,6 +58,17 @@ async def post(
     if not 200 <= answer.status < 300 and answer.status < 400:
         return Refused(Reason.OTHER, str(answer.status), "the gateway's address redirects")
     return answer._replace(body=_without_secrets(answer.body, settings))
+
+
+async def ask(
+    http: Http, settings: AccountSettings, method: str, url: str, **content: Any
+) -> HttpAnswer | Unanswered:
+    """The answer to a look-up (2xx, 4xx), or why there is none."""
+    answer = await call(http, settings, method, url, **content)
+    if isinstance(answer, HttpAnswer):
+        return answer
+    after = answer.after if isinstance(answer, Later) else None
+    return Unanswered(answer.detail or "no answer", after)
 
 
 def _without_secrets(body: bytes, settings: AccountSettings) -> bytes:

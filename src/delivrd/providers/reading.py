@@ -19,11 +19,12 @@ def read_each(
     request: Request,
     read_one: Callable[[f.Fields], Receipt],
     other: Callable[[f.Fields], str | None] = lambda fields: None,
+    items: Callable[[f.Fields], list[Any] | None] = lambda fields: None,
 ) -> Reading:
     """The reading of a request that holds one receipt, or an array of them.
 
     A bad item of an array becomes a fault and harms no other. ``other`` names the kind of a request
-    that is no receipt.
+    that is no receipt; ``items`` finds the array where the dialect puts it into an envelope.
 
     Raises:
         Unreadable: there is one item, and nothing can be told from it.
@@ -36,6 +37,9 @@ def read_each(
     kind = other(told)
     if kind is not None:
         return Reading(kind=kind)
+    found = items(told)
+    if found is not None:
+        return _batch(found, read_one)
     return Reading(receipts=(_guarded(read_one, told),))
 
 

@@ -131,7 +131,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         "Is_Flash": False,
     }
     url = handover.address(settings, API, "/api/v2/SendSMS")
-    answer = await handover.post(http, settings, url, json=content)
+    answer = await handover.call(http, settings, "POST", url, json=content)
     return _answer(answer) if isinstance(answer, HttpAnswer) else answer
 
 

@@ -147,7 +147,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
     if message.callback_url:
         content["report"] = message.callback_url
     url = handover.address(settings, API, "/")
-    answer = await handover.post(http, settings, url, json=content)
+    answer = await handover.call(http, settings, "POST", url, json=content)
     return _answer(answer) if isinstance(answer, HttpAnswer) else answer
 
 

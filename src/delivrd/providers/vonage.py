@@ -274,7 +274,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
     if message.callback_url:
         form["callback"] = message.callback_url
     url = handover.address(settings, API, "/sms/json")
-    answer = await handover.post(http, settings, url, form=form)
+    answer = await handover.call(http, settings, "POST", url, form=form)
     return _answer(answer) if isinstance(answer, HttpAnswer) else answer
 
 

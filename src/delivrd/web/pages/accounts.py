@@ -10,8 +10,8 @@ _PROOFS = {
     "webhook_secret": "the secret in its address",
     "basic_auth": "user name and password",
     "allow_from": "the address it calls from",
-    "signature_secret": "its signature",
 }
+_SIGNATURE = "its signature"
 
 
 class Account(NamedTuple):
@@ -44,7 +44,7 @@ def listed(config: Config, accounts: Accounts) -> list[Account]:
                 sends=can_send(account),
                 webhook=f"{base_url(config)}/webhooks/{name}" + ("/SECRET" if secret else ""),
                 secret=secret,
-                proofs=[_PROOFS[proof] for proof in proofs(settings)],
+                proofs=[_PROOFS.get(proof, _SIGNATURE) for proof in proofs(settings)],
             )
         )
     return found

@@ -178,12 +178,12 @@ _FIXES = (
     ("Basic", "Give the gateway the user name and password of the account’s basic_auth."),
     (
         "no signature",
-        "Switch signing on at the gateway, or take signature_secret out of the account.",
+        "Switch signing on at the gateway, or take its secret out of the account’s settings.",
     ),
     ("signature_method", "Set the account’s signature_method to what the gateway’s settings say."),
     (
         "signature does not fit",
-        "Compare the account’s signature_secret with the gateway’s settings.",
+        "Compare the account’s secret with the gateway’s settings.",
     ),
     ("seconds ago", "Raise the account’s replay_window if the gateway retries that late."),
     ("in the future", "Set this machine’s clock by NTP."),
