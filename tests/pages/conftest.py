@@ -1,8 +1,14 @@
 """A hub that is served, and a browser that looks at it."""
 
+import os
+import re
+import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,6 +16,18 @@ import pytest
 from tests.pages.pages_support import SIGNED, PagesHub, sign_in
 
 CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--no-startup-window",
+    "--remote-debugging-port=0",
+)
 
 
 def _closed_port() -> int:
@@ -52,18 +70,42 @@ def empty_hub(tmp_path: Path) -> Iterator[PagesHub]:
 
 
 @pytest.fixture(scope="module")
-def browser(need: Callable[..., None]) -> Iterator[Any]:
+def browser(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     need("playwright")
     need("chromium", found=Path(CHROMIUM).exists(), why="Debian's package chromium")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield launched
-        launched.close()
+    process = subprocess.Popen(
+        [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with ending(process), sync_playwright() as playwright, ending(process):
+        yield playwright.chromium.connect_over_cdp(_devtools(process))
+
+
+@contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Ends the browser by force: asked to close itself, it now and then never does."""
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _devtools(process: subprocess.Popen[str]) -> str:
+    """Where the browser is spoken to; it says so when it has started."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(r"DevTools listening on (ws://\S+)", line):
+            Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop it
+            return found[1]
+    raise AssertionError(f"Chromium does not start: {''.join(said)[-2000:]}")
 
 
 @pytest.fixture
