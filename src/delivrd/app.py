@@ -14,7 +14,6 @@ from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import PREFIX, Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
-from delivrd.providers import provider
 from delivrd.sending.http import GatewayClient
 from delivrd.sending.waiting import Waiting
 from delivrd.sending.worker import Worker
@@ -54,8 +53,7 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
     path = sqlite_path(config.database)
     guard = FileGuard(path) if path else None
     try:
-        configured = {n: (provider(s.provider), s) for n, s in config.accounts.items()}
-        store = await open_store(config.database, configured)
+        store = await open_store(config.database, config.configured)
         store.accounts.keep_texts = config.privacy.text == "full"
         try:
             if path:
@@ -87,9 +85,9 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
     commit = GroupCommit(store, folder)
     retention = config.retention
     ring = Ring(store, rows=retention.ring_rows, size=int(retention.ring_bytes))
-    webhook = Webhook(config, store.accounts, store.ids, commit, ring)
-    hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook)
     async with GatewayClient(connections=config.sending.concurrency) as http:
+        webhook = Webhook(config, store.accounts, store.ids, commit, ring, http)
+        hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook)
         runs = [folder.run(), commit.run(), ring.run(), hub.waiting.run()]
         if "work" in roles:
             runs += [Worker(store, config, http).run(), Sweep(store, config).run()]

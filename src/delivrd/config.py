@@ -29,7 +29,9 @@ from pydantic import (
     SerializeAsAny,
 )
 
-from delivrd.providers.base import AccountSettings
+from delivrd.providers import UnknownProvider, provider
+from delivrd.providers.base import AccountSettings, Provider
+from delivrd.providers.overrides import Overrides, overridden
 
 MIN_SECRET = 12
 """Shorter secrets cannot be told from ordinary words, and so not be kept out of what is stored."""
@@ -194,6 +196,9 @@ class Config(Section):
     sending: Sending = Sending()
     relay: Relay = Relay()
     accounts: dict[str, SerializeAsAny[AccountSettings]] = Field(default_factory=dict)
+    overrides: dict[str, Overrides] = Field(
+        default_factory=dict, description="By provider: your own meanings of its words and codes."
+    )
 
     _sources: Mapping[str, Source] = PrivateAttr(default_factory=dict)
 
@@ -201,6 +206,14 @@ class Config(Section):
     def sources(self) -> Mapping[str, Source]:
         """Dotted path of each setting -> where its value comes from."""
         return {path: self._sources.get(path, DEFAULT) for path, _ in settings(self)}
+
+    @property
+    def configured(self) -> dict[str, tuple[Provider, AccountSettings]]:
+        """Each account's dialect, with the operator's own meanings, and its settings."""
+        return {
+            name: (overridden(provider(a.provider), self.overrides.get(a.provider)), a)
+            for name, a in self.accounts.items()
+        }
 
     @property
     def local(self) -> bool:
@@ -324,6 +337,11 @@ def check(config: Config) -> Iterator[Problem]:
             )
     for name, account in config.accounts.items():
         yield from _check_account(config, name, account)
+    for name in config.overrides:
+        try:
+            provider(name)
+        except UnknownProvider as error:
+            yield Problem(f"overrides.{name}", "settings", "there is no such provider", error.hint)
     for name in config.sending.rate:
         if name not in config.accounts:
             yield _unknown_account(config, f"sending.rate.{name}", name)

@@ -20,7 +20,6 @@ import structlog
 from delivrd.config import Config
 from delivrd.core.statement import moment
 from delivrd.keeping.sweep import NotOurs, Sweep
-from delivrd.providers import provider
 from delivrd.store import health, schema
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
@@ -249,8 +248,7 @@ async def ask_hub(config: Config, name: str, args: Mapping[str, Any]) -> Any:
 
 
 async def _here(config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
-    configured = {n: (provider(s.provider), s) for n, s in config.accounts.items()}
-    store = await open_store(config.database, configured)
+    store = await open_store(config.database, config.configured)
     try:
         return await _run(store, config, name, args, tell)
     finally:

@@ -244,3 +244,12 @@ def test_accounts_of_one_login_may_share_their_ids() -> None:
 @pytest.mark.parametrize("name", ["Main", "-main", "ma in", "ä"])
 def test_a_name_that_cannot_stand_in_an_address_is_refused(name: str) -> None:
     assert "not a name for an account" in refused(f'[accounts."{name}"]\n{VONAGE}')
+
+
+def test_an_override_of_an_unknown_provider_names_the_nearest(tmp_path):
+    path = tmp_path / "delivrd.toml"
+    path.write_text('[overrides.vonnage.codes]\n"777" = { reason = "ported" }\n')
+    with pytest.raises(ConfigError) as error:
+        load(path, {})
+    assert "overrides.vonnage" in str(error.value)
+    assert "Did you mean vonage?" in str(error.value)

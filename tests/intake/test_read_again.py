@@ -11,6 +11,7 @@ from delivrd.intake.reread import CannotReread, reread
 from delivrd.intake.settled import settled
 from delivrd.providers import smspm
 from delivrd.providers.base import Word
+from delivrd.providers.overrides import CodeMeaning, Overrides
 
 SECRET = "path-secret-0001"
 
@@ -82,5 +83,32 @@ def test_a_read_waits_no_longer_than_it_may(database_url: str) -> None:
             began = asyncio.get_running_loop().time()
             assert await settled(hub.hub.store, 0.1) is False
             assert asyncio.get_running_loop().time() - began < 1
+
+    run(test())
+
+
+def test_an_unmapped_code_gets_its_meaning_from_the_settings_also_in_the_past(
+    database_url: str,
+) -> None:
+    """What a gateway invented needs no release: an override, and a replay."""
+
+    async def test() -> None:
+        told = {**RECEIPT, "status": "failed", "err-code": "777"}
+        async with calling(database_url) as hub:
+            assert await hub.post("/webhooks/vonage", told) == 200
+            await hub.folded()
+            assert await hub.rows("SELECT status, reason FROM message") == [
+                ("undelivered", "other")
+            ]
+            assert await hub.one("SELECT count(*) FROM statement WHERE unmapped AND count > 0") == 1
+        meaning = CodeMeaning(reason="blocked_by_carrier", status="rejected")
+        overrides = {"vonage": Overrides(codes={"777": meaning})}
+        async with calling(database_url, overrides=overrides) as hub:
+            request_id = await hub.one("SELECT id FROM request")
+            await reread(hub.hub.store, request_id)
+            assert await hub.rows("SELECT status, reason FROM message") == [
+                ("rejected", "blocked_by_carrier")
+            ]
+            assert await hub.one("SELECT count(*) FROM statement WHERE unmapped AND count > 0") == 0
 
     run(test())

@@ -14,11 +14,22 @@ from delivrd.config import Config
 from delivrd.core.statement import Reading, micros
 from delivrd.core.text import clean, short
 from delivrd.intake.commit import GroupCommit, Refused
+from delivrd.intake.documents import Documents, Unavailable
 from delivrd.intake.proof import Address, Proof, UnknownAddress
 from delivrd.intake.redact import Redactor
 from delivrd.intake.ring import Refusal, Ring
 from delivrd.intake.source import source_of
-from delivrd.providers.base import OK, Authentic, Request, Response, Unauthentic, Unreadable
+from delivrd.providers.base import (
+    OK,
+    Authentic,
+    Http,
+    NeedsDocument,
+    NotSent,
+    Request,
+    Response,
+    Unauthentic,
+    Unreadable,
+)
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.append import Entry, Nonce
 from delivrd.store.base import StoreUnavailable
@@ -32,6 +43,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 PREFIX = "/webhooks/"
+LATER = {"retry-after": "5"}
 OPEN_PER_SECOND = 100
 """Calls a second that an account without any proof takes (rule H2)."""
 
@@ -76,9 +88,16 @@ class Webhook:
     """``/webhooks/{account}…``: see the module's docstring."""
 
     def __init__(
-        self, config: Config, accounts: Accounts, ids: Ids, commit: GroupCommit, ring: Ring
+        self,
+        config: Config,
+        accounts: Accounts,
+        ids: Ids,
+        commit: GroupCommit,
+        ring: Ring,
+        http: Http,
     ) -> None:
         self._config, self._ids, self._commit, self._ring = config, ids, commit, ring
+        self._http, self._documents = http, Documents(http)
         self._in_flight = 0
         self._tokens: dict[int, tuple[float, float]] = {}
         self._base = (config.public_url or f"http://{config.host}:{config.port}").rstrip("/")
@@ -106,12 +125,17 @@ class Webhook:
             answer, headers = Response(stop.status, (stop.why + "\n").encode()), stop.headers
         except StoreUnavailable:
             answer = Response(503, b"the store is not available; please try again\n")
-            headers = {"retry-after": "5"}
+            headers = LATER
         await _respond(send, answer, headers)
 
     async def _answer(self, call: _Call, receive: Receive) -> Response:
         door = self._find(call)
         method = call.scope["method"]
+        if method == "OPTIONS" and (origin := call.header("webhook-request-origin")):
+            # CloudEvents' HTTP webhooks ask whether they may come (its section 4.1)
+            raise Stop(
+                200, "handshake", **{"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"}
+            )
         if method not in ("GET", "POST", "HEAD"):
             raise Stop(405, "use GET or POST", allow="GET, POST, HEAD")
         if method == "HEAD" or (method == "GET" and not call.scope["query_string"]):
@@ -190,7 +214,7 @@ class Webhook:
             received_at=received_at,
         )
         try:
-            proof = door.proof.check(request, call.address, call.source)
+            proof = await self._check(call, door, request)
         except Unauthentic as refusal:
             call.admissible = True
             raise Stop(401, str(refusal)) from None
@@ -202,7 +226,29 @@ class Webhook:
             await self._commit.append(entry, account.provider.patience)
         except Refused:
             raise Stop(401, "this nonce was seen before, with other content") from None
+        if reading.kind == "handshake" and account.provider.confirm is not None:
+            await self._confirm(account, request)
         return account.provider.answer(request, reading)
+
+    async def _check(self, call: _Call, door: _Door, request: Request) -> Authentic:
+        """How the request proves itself; what that needs to know is fetched first."""
+        try:
+            return door.proof.check(request, call.address, call.source)
+        except NeedsDocument as needed:
+            try:
+                await self._documents.learn(door.account.provider, needed.url)
+            except Unavailable as error:
+                log.warning("a signature cannot be checked", why=str(error))
+                raise Stop(503, "the signature cannot be checked now", **LATER) from None
+        return door.proof.check(request, call.address, call.source)
+
+    async def _confirm(self, account: Account, request: Request) -> None:
+        assert account.provider.confirm is not None
+        try:
+            await account.provider.confirm(request, account.settings, self._http)
+        except (NotSent, OSError, ValueError) as error:
+            log.warning("a handshake was not confirmed", account=account.name, why=str(error))
+            raise Stop(503, "the handshake could not be confirmed now", **LATER) from None
 
     def _entry(
         self, call: _Call, door: _Door, request: Request, proof: Authentic, reading: Reading

@@ -1,0 +1,87 @@
+"""An operator's own meanings for a dialect's words and codes, over those of its tables.
+
+A gateway invents a code long before anybody releases an adapter that knows it. What stands in the
+settings counts from the next start on, and for the past when requests are replayed.
+"""
+
+import copy
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers.base import AccountSettings, Code, Provider, Request, Word, refine
+from delivrd.providers.reading import word
+
+
+class Meaning(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WordMeaning(Meaning):
+    """What a status word means."""
+
+    status: Status = Field(description="pending, delivered, undelivered, rejected, …")
+    final: bool = Field(description="Whether nothing comes after it.")
+    reason: Reason | None = Field(default=None, description="Why, where the word itself says it.")
+
+
+class CodeMeaning(Meaning):
+    """What an error code means."""
+
+    reason: Reason = Field(description="Why it failed.")
+    status: Status | None = Field(
+        default=None, description="undelivered, rejected or expired: what a failure then is."
+    )
+    permanent: bool | None = Field(default=None, description="Whether trying again is in vain.")
+    words: str = Field(default="", description="The vendor's words for it.")
+
+
+class Overrides(Meaning):
+    """What an operator knows better than one dialect's tables."""
+
+    words: dict[str, WordMeaning] = Field(default_factory=dict)
+    codes: dict[str, CodeMeaning] = Field(default_factory=dict)
+
+
+def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
+    """The provider, reading by these meanings where its own tables say something else."""
+    if overrides is None:
+        return provider
+    words = {said.lower(): Word(m.status, m.final, m.reason) for said, m in overrides.words.items()}
+    codes = {
+        code: Code(m.words, m.reason, m.status, m.permanent) for code, m in overrides.codes.items()
+    }
+
+    def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+        reading = provider.read(request, settings)
+        receipts = tuple(_again(receipt) for receipt in reading.receipts)
+        return msgspec.structs.replace(reading, receipts=receipts)
+
+    def _again(receipt: Receipt) -> Receipt:
+        said, code = (receipt.provider_status or "").lower(), receipt.error_code or ""
+        if said not in words and code not in codes:
+            return receipt
+        own_word = word(provider.statuses, receipt.provider_status)
+        own_code = provider.errors.get(code)
+        base = words.get(said) or own_word or Word(receipt.status, receipt.final, receipt.reason)
+        meaning, reason, permanent = refine(base, codes.get(code) or own_code)
+        return msgspec.structs.replace(
+            receipt,
+            status=meaning.status,
+            final=meaning.final,
+            reason=reason,
+            permanent=permanent,
+            unmapped=_unmapped(said, own_word, code, own_code),
+        )
+
+    def _unmapped(said: str, own_word: Any, code: str, own_code: Any) -> bool:
+        word_is_known = said in words or own_word is not None
+        code_is_known = not code or code in codes or own_code or not provider.errors
+        return not (word_is_known and code_is_known)
+
+    changed = copy.copy(provider)
+    changed.read = read
+    return changed

@@ -1,0 +1,152 @@
+"""What a gateway wants before its receipts count: documents, confirmations, permissions."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from calls import calling
+from support import run
+
+from delivrd.core.statement import Reading
+from delivrd.providers import _all, vonage
+from delivrd.providers.base import (
+    AccountSettings,
+    Authentic,
+    NeedsDocument,
+    Provider,
+    Request,
+    Unauthentic,
+)
+
+KEY = "the-key-of-the-gateway"
+
+
+class Settings(AccountSettings):
+    provider: str = "acme"
+    receive_only: bool = True
+
+
+@asynccontextmanager
+async def gateway(status: int = 200) -> AsyncGenerator[tuple[str, list[str]]]:
+    """Serves a key at any path; its address, and the paths that were asked for."""
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=status, text=KEY)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def acme(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A dialect whose calls bear a key that stands in a document, and that shakes hands."""
+    dialect = SimpleNamespace(NAME="acme", DOCS="", Settings=Settings, STATUSES={}, base="")
+    keys: dict[str, str] = {}
+
+    def authenticate(request: Request, settings: Settings) -> Authentic:
+        url = f"{dialect.base}/{request.header('key-name')}"
+        if url not in keys:
+            raise NeedsDocument(url)
+        if request.header("key") != keys[url]:
+            raise Unauthentic("it is not the key")
+        return Authentic("key")
+
+    def read(request: Request, settings: Any) -> Reading:
+        return Reading(kind="handshake" if b"hello" in request.body else "other")
+
+    async def confirm(request: Request, settings: Any, http: Any) -> None:
+        answer = await http.request("GET", f"{dialect.base}/confirmed")
+        if answer.status != 200:
+            raise OSError("not confirmed")
+
+    def learn(url: str, document: bytes) -> None:
+        keys[url] = document.decode()
+
+    vars(dialect).update(authenticate=authenticate, read=read, confirm=confirm, learn=learn)
+    known = {**_all(), "acme": Provider(dialect)}
+    monkeypatch.setattr("delivrd.providers._all", lambda: known)
+    return dialect
+
+
+HEADERS = {"key-name": "k1", "key": KEY}
+ACCOUNTS = {"acme": Settings()}
+
+
+def test_a_document_is_fetched_once_for_all_who_need_it(
+    sqlite_url: str, acme: SimpleNamespace
+) -> None:
+    async def test() -> None:
+        async with gateway() as (acme.base, asked), calling(sqlite_url, accounts=ACCOUNTS) as hub:
+            calls = [hub.post("/webhooks/acme", {"n": n}, headers=HEADERS) for n in range(20)]
+            assert set(await asyncio.gather(*calls)) == {200}
+            assert asked == ["/k1"]
+            assert await hub.post("/webhooks/acme", {}, headers={**HEADERS, "key": "no"}) == 401
+
+    run(test())
+
+
+def test_without_its_document_a_call_is_told_to_come_again(
+    sqlite_url: str, acme: SimpleNamespace
+) -> None:
+    async def test() -> None:
+        async with (
+            gateway(status=500) as (acme.base, asked),
+            calling(sqlite_url, accounts=ACCOUNTS) as hub,
+        ):
+            for _ in range(3):
+                assert await hub.post("/webhooks/acme", {}, headers=HEADERS) == 503
+            assert asked == ["/k1"]
+            assert await hub.one("SELECT count(*) FROM request") == 0
+
+    run(test())
+
+
+@pytest.mark.parametrize(("status", "answered"), [(200, 200), (404, 503)])
+def test_a_handshake_is_answered_when_it_is_confirmed(
+    sqlite_url: str, acme: SimpleNamespace, status: int, answered: int
+) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ACCOUNTS) as hub:
+            async with gateway() as (acme.base, _):
+                assert await hub.post("/webhooks/acme", {}, headers=HEADERS) == 200
+                first = acme.base
+            async with gateway(status) as (acme.base, asked):
+                acme.learn(f"{acme.base}/k1", KEY.encode())
+                assert first != acme.base
+                call = hub.post("/webhooks/acme", {"say": "hello"}, headers=HEADERS)
+                assert await call == answered
+                assert asked == ["/confirmed"]
+
+    run(test())
+
+
+def test_cloud_events_may_ask_whether_they_may_come(sqlite_url: str) -> None:
+    """CloudEvents' HTTP 1.1 webhooks, 4.1: permission is asked for by OPTIONS."""
+
+    async def test() -> None:
+        accounts = {"vonage": vonage.Settings(receive_only=True)}
+        async with calling(sqlite_url, accounts=accounts) as hub:
+            asked = {"WebHook-Request-Origin": "eventgrid.azure.net"}
+            url = f"{hub.base}/webhooks/vonage"
+            async with hub.client.options(url, headers=asked) as answer:
+                assert answer.status == 200
+                assert answer.headers["WebHook-Allowed-Origin"] == "eventgrid.azure.net"
+            async with hub.client.options(url) as answer:
+                assert answer.status == 405
+            async with hub.client.options(f"{url}x", headers=asked) as answer:
+                assert answer.status == 404
+
+    run(test())

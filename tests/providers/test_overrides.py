@@ -1,0 +1,66 @@
+"""An operator's own meanings of words and codes, over those of a dialect's tables."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Status
+from delivrd.providers import provider
+from delivrd.providers.base import Request
+from delivrd.providers.overrides import CodeMeaning, Overrides, WordMeaning, overridden
+
+VONAGE = provider("vonage")
+OURS = overridden(
+    VONAGE,
+    Overrides(
+        words={"Moved": WordMeaning(status="undelivered", final=True, reason="ported")},
+        codes={
+            "777": CodeMeaning(reason="blocked_by_carrier", status="rejected", words="New filter"),
+            "6": CodeMeaning(reason="throttled", permanent=False),
+        },
+    ),
+)
+
+
+def receipt(status, code="0", of=OURS):
+    told = {"messageId": "1", "status": status, "err-code": code}
+    (found,) = of.read(Request("GET", query=urlencode(told).encode()), None).receipts
+    return found
+
+
+def test_a_word_that_no_table_has_gets_its_meaning():
+    assert receipt("moved", of=VONAGE).unmapped
+    found = receipt("MOVED")
+    assert (found.status, found.final, found.reason) == (Status.UNDELIVERED, True, Reason.PORTED)
+    assert (found.provider_status, found.unmapped) == ("MOVED", False)
+
+
+def test_a_code_that_no_table_has_refines_a_failure():
+    assert receipt("failed", "777", of=VONAGE).unmapped
+    found = receipt("failed", "777")
+    assert (found.status, found.reason) == (Status.REJECTED, Reason.BLOCKED_BY_CARRIER)
+    assert (found.permanent, found.unmapped, found.error_code) == (True, False, "777")
+
+
+def test_a_code_of_the_table_means_what_the_operator_says():
+    assert receipt("failed", "6", of=VONAGE).status is Status.REJECTED
+    found = receipt("failed", "6")
+    assert (found.status, found.reason) == (Status.UNDELIVERED, Reason.THROTTLED)
+    assert found.permanent is False
+
+
+@pytest.mark.parametrize("word", ["delivered", "buffered"])
+def test_no_code_makes_a_failure_of_what_is_none(word):
+    """Rule C3."""
+    assert receipt(word, "777").status == receipt(word).status
+
+
+def test_a_known_word_beside_an_unknown_code_stays_unmapped():
+    assert receipt("moved", "4711").unmapped
+    assert receipt("gone", "777").unmapped
+
+
+def test_all_else_reads_as_before():
+    assert receipt("failed", "9") == receipt("failed", "9", of=VONAGE)
+    assert overridden(VONAGE, None) is VONAGE
