@@ -15,6 +15,7 @@ from delivrd.intake.webhook import PREFIX, Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
 from delivrd.sending.http import GatewayClient
+from delivrd.sending.look_ups import LookUps
 from delivrd.sending.waiting import Waiting
 from delivrd.sending.worker import Worker
 from delivrd.store import fold, outbox
@@ -91,6 +92,8 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
         runs = [folder.run(), commit.run(), ring.run(), hub.waiting.run()]
         if "work" in roles:
             runs += [Worker(store, config, http).run(), Sweep(store, config).run()]
+            if config.sending.look_up:
+                runs.append(LookUps(store, http).run())
         tasks = [asyncio.create_task(run) for run in runs]
         for task in tasks:
             task.add_done_callback(_tell_of_its_death)

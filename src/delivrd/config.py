@@ -153,6 +153,9 @@ class Sending(Section):
     rate: dict[str, PositiveFloat] = Field(
         default_factory=dict, description="Most messages per second, by account; default no limit."
     )
+    look_up: bool = Field(
+        default=True, description="Ask gateways for receipts that never came, where they tell."
+    )
     grace_seconds: NonNegativeInt = Field(
         default=6 * 3600, description="Wait after the validity before a message is `unknown`."
     )

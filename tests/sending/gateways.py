@@ -49,6 +49,9 @@ class Gateway:
     def __init__(self, *then: Behaviour, port: int = 0) -> None:
         self.then, self.port = list(then) or [accepts], port
         self.calls: list[dict[str, str]] = []
+        self.reports: list[dict[str, str]] = []
+        """What it knows of what it was given, and tells who asks."""
+        self.asked = 0
 
     @property
     def references(self) -> list[str]:
@@ -64,10 +67,16 @@ class Gateway:
         behave = self.then.pop(0) if len(self.then) > 1 else self.then[0]
         return await behave(self, request, form)
 
+    async def _report(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
+        records = [r for r in self.reports if r["message_id"] == request.query["id"]]
+        return web.json_response({"records": records})
+
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator["Gateway"]:
         made = web.Application()
         made.router.add_post("/sms/json", self._take)
+        made.router.add_get("/v2/reports/records", self._report)
         runner = web.AppRunner(made, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()

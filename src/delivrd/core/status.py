@@ -29,6 +29,7 @@ FAILURES = frozenset({Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED})
 # Looked up once: in Python 3.11 each look at an enum's member or value is a call, and the fold
 # looks at them for every receipt.
 _PENDING, _UNKNOWN, _DELIVERED = Status.PENDING, Status.UNKNOWN, Status.DELIVERED
+_LOOK_UP = Kind.LOOK_UP
 
 
 class State(StrEnum):
@@ -55,7 +56,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The status of a part, an attempt or a message, and what stands behind it.
 
     Times are microseconds since 1970: ``finished_at`` by our clock, ``delivered_at`` by the
-    provider's where it gave one. A field that nobody stated is None.
+    provider's where it gave one. A field that nobody stated is None. ``asked`` says that we know
+    the end because we asked for it: when it came is then no measure of anything.
     """
 
     status: Status
@@ -70,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     currency: str | None = None
     finished_at: int | None = None
     delivered_at: int | None = None
+    asked: bool = False
 
 
 class Handover(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +115,7 @@ def fold_part(statements: Iterable[Statement]) -> Outcome:
     if len(ranked) > 1:
         ranked.sort(key=strength, reverse=True)
     receipt, received_at = ranked[0].receipt, ranked[0].received_at
+    asked = ranked[0].kind is _LOOK_UP
     status, final, delivered_at = receipt.status, receipt.final, None
     if status is not _UNKNOWN:
         final = status is not _PENDING  # only `unknown` may be either, an end or not (rule C5)
@@ -131,13 +135,13 @@ def fold_part(statements: Iterable[Statement]) -> Outcome:
     if status is _DELIVERED or status is _PENDING:
         return Outcome(
             status, final, provider_status=provider_status, network=network, price=price,
-            currency=currency, finished_at=finished_at, delivered_at=delivered_at,
+            currency=currency, finished_at=finished_at, delivered_at=delivered_at, asked=asked,
         )  # fmt: skip
     if len(ranked) > 1:
         receipt = _explained(ranked)
     return Outcome(
         status, final, receipt.reason, receipt.permanent, receipt.error_code, provider_status,
-        receipt.detail, network, price, currency, finished_at,
+        receipt.detail, network, price, currency, finished_at, asked=asked,
     )  # fmt: skip
 
 

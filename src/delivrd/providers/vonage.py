@@ -30,6 +30,8 @@ from delivrd.providers.base import (
     Request,
     Secrets,
     SentPart,
+    Sought,
+    Unanswered,
     Unauthentic,
     Unreadable,
     Unsure,
@@ -41,6 +43,7 @@ NAME = "vonage"
 TITLE = "Vonage (Nexmo)"
 DOCS = "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts"
 API = "https://rest.nexmo.com"
+REPORTS = "https://api.nexmo.com"
 
 ID_PER_SEGMENT = True
 CALLS_BACK = True
@@ -304,3 +307,41 @@ def _part(element: f.Fields) -> SentPart:
     meaning = SEND_ERRORS.get(status or "", Code("Refused", Reason.OTHER))
     detail = f.text(element, "error-text", limit=300) or meaning.words
     return SentPart(None, Status.REJECTED, meaning.reason, status, detail, price, None, network)
+
+
+async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | Unanswered:
+    """What the Reports API knows of a part: `GET /v2/reports/records` by its id.
+
+    https://developer.vonage.com/en/api/reports
+    """
+    secret = settings.api_secret.get_secret_value() if settings.api_secret else ""
+    key = settings.api_key or ""
+    query = {"account_id": key, "product": "SMS", "id": sought.provider_message_id}
+    url = handover.address(settings, REPORTS, "/v2/reports/records")
+    answer = await handover.ask(
+        http, settings, "GET", url, params=query | {"direction": "outbound"}, auth=(key, secret)
+    )
+    if isinstance(answer, Unanswered):
+        return answer
+    records = handover.fields(answer).get("records")
+    known = [r for r in records if isinstance(r, dict)] if isinstance(records, list) else []
+    if not known:
+        return Unanswered(f"HTTP {answer.status}: the report names no such message")
+    return _reported(known[0], sought)
+
+
+def _reported(record: f.Fields, sought: Sought) -> Receipt:
+    return reading.receipt(
+        SMS_STATUSES,
+        SMS_ERRORS,
+        provider_message_id=sought.provider_message_id,
+        provider_status=f.text(record, "status", limit=64),
+        error_code=f.text(record, "error_code", limit=64),
+        to=f.number(record, "to"),
+        sender=f.text(record, "from", limit=64),
+        network=f.text(record, "network", limit=16),
+        price=f.amount(record, "total_price"),
+        currency=f.text(record, "currency", limit=8),
+        occurred_at=times.parse(record.get("date_finalized")),
+        reference=f.text(record, "client_ref"),
+    )

@@ -50,7 +50,7 @@ def latency_step(outcome: Outcome, since: int | None) -> int | None:
     """The logarithmic step of the time from hand-over to the end; None before the end."""
     if not outcome.final:
         return None
-    if since is None or outcome.finished_at is None or outcome.finished_at < since:
+    if outcome.asked or since is None or outcome.finished_at is None or outcome.finished_at < since:
         return UNTOLD
     return step(outcome.finished_at - since)
 

@@ -8,6 +8,7 @@ from delivrd.providers.base import Accepted, Answer, Later, Refused, SentPart, U
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
+from delivrd.store.look_ups import next_look_up
 from delivrd.store.merging import homes, load_with_siblings, merge
 from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
@@ -115,6 +116,8 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
         case Accepted():
             attempt.state = State.ACCEPTED.value
             attempt.answered_at, attempt.parts_expected = said.answered_at, len(names)
+            asks = account.provider.look_up is not None
+            attempt.due_at = next_look_up(attempt, now) if asks else None
             rows = [graph.parts[name.key] for name in names]
             # what came before for an account that only receives has become messages of their own
             others = [m for m in homes(graph, rows) if m.id != message.id and m.origin != "api"]

@@ -219,7 +219,7 @@ attempt = _table(
     _small("seq"),
     _int("account_id", null=False),
     _text("state", null=False),
-    _int("due_at"),
+    _int("due_at"),  # when it is handed over or, once accepted, looked up
     _int("lease_until"),
     _int("handed_at"),
     _int("answered_at"),
@@ -240,6 +240,11 @@ attempt = _table(
     _small("latency", null=True, default=None),
     Index("ix_attempt_message_id", "message_id"),
     Index("ix_attempt_queued", "due_at", **_where("state = 'queued' AND NOT final")),
+    Index(
+        "ix_attempt_asking",
+        "due_at",
+        **_where("state = 'accepted' AND NOT final AND due_at IS NOT NULL"),
+    ),
     Index("ix_attempt_leased", "lease_until", **_where("state = 'handing_over'")),
     Index("ix_attempt_expiring", "expires_at", **_where("NOT final AND expires_at IS NOT NULL")),
 )

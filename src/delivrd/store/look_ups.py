@@ -1,0 +1,83 @@
+"""Whose receipts never came: which parts to ask their gateway about, and what it said."""
+
+from typing import NamedTuple
+
+from delivrd.core.statement import Kind, Receipt
+from delivrd.store.accounts import Accounts
+from delivrd.store.graph import Graph, PartName
+from delivrd.store.ids import Ids
+from delivrd.store.messages import reference_of
+from delivrd.store.rows import AttemptRow
+from delivrd.store.tx import Tx
+
+SECOND = 1_000_000
+ASK_AFTER = (3600, 6 * 3600, 24 * 3600)
+"""Seconds after the hand-over when a gateway is asked, as long as no final receipt came."""
+LAST_CALL = 600
+"""Seconds before the time-out when it is asked for the last time."""
+
+_DUE = (
+    "SELECT a.id FROM attempt a JOIN message m ON m.id = a.message_id "
+    "WHERE a.state = 'accepted' AND NOT a.final AND a.due_at <= $1 "
+    "AND a.account_id = ANY($2::bigint[]) ORDER BY a.due_at LIMIT $3 FOR UPDATE OF m SKIP LOCKED"
+)
+
+
+class Asking(NamedTuple):
+    """A part to ask about."""
+
+    account_id: int
+    part: PartName
+    provider_message_id: str
+    to: str
+    reference: str
+
+
+def next_look_up(attempt: AttemptRow, now: int) -> int | None:
+    """When to ask about an accepted attempt next; None where that is not worth it any more."""
+    handed_at, expires_at = attempt.handed_at, attempt.expires_at
+    if handed_at is None:
+        return None
+    moments = [handed_at + seconds * SECOND for seconds in ASK_AFTER]
+    if expires_at is not None:
+        last = expires_at - LAST_CALL * SECOND
+        moments = [moment for moment in moments if moment < last] + [last]
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+async def claim(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
+) -> list[Asking]:
+    """The parts to ask about now; each attempt's next time is set in the same transaction."""
+    due = [row[0] for row in await tx.fetch(_DUE, now, account_ids, limit)]
+    if not due:
+        return []
+    graph = await Graph.load(tx, accounts, ids, now, attempts=due)
+    asking = []
+    for attempt_id in due:
+        attempt = graph.attempts[attempt_id]
+        attempt.due_at = next_look_up(attempt, now)
+        to = graph.messages[attempt.message_id].to_number or ""
+        asking += [
+            Asking(
+                attempt.account_id,
+                PartName(part.key, part.ns, part.provider_message_id),
+                part.provider_message_id,
+                to,
+                reference_of(attempt_id),
+            )
+            for part in attempt.parts
+            if part.provider_message_id and not part.outcome().final
+        ]
+    await graph.save()
+    return asking
+
+
+async def store_look_up(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, asking: Asking, receipt: Receipt
+) -> None:
+    """Adds what the gateway said to what is known of the part (rule C2)."""
+    graph = await Graph.load(tx, accounts, ids, now, parts=[asking.part])
+    part = graph.parts[asking.part.key]
+    graph.state(part, asking.account_id, Kind.LOOK_UP, receipt, None)
+    await graph.save()

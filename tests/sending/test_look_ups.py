@@ -1,0 +1,129 @@
+"""Asking for receipts that never came: when, about what, and what the answer changes."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from gateways import Gateway, Sender, at, sending
+from support import run
+
+from delivrd.sending.http import GatewayClient
+from delivrd.sending.look_ups import LookUps
+from delivrd.store.ids import now_micros
+from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
+from delivrd.store.rows import AttemptRow
+from delivrd.store.verify import verify
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+
+
+class Clock:
+    """Our time, moved on by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return now_micros() + self.ahead
+
+
+@asynccontextmanager
+async def sent(
+    database_url: str, gateway: Gateway
+) -> AsyncGenerator[tuple[Sender, LookUps, Clock]]:
+    """A message that its gateway took and no receipt came for."""
+    async with sending(database_url, at(gateway)) as hub, GatewayClient() as http:
+        await hub.send()
+        await hub.reaches("accepted")
+        clock = Clock()
+        yield hub, LookUps(hub.hub.store, http, clock), clock
+
+
+def record(gateway: Gateway, status: str, **more: str) -> dict[str, str]:
+    told = {"message_id": f"M{gateway.references[0]}", "status": status, "to": "447700900123"}
+    return told | more
+
+
+def test_what_the_gateway_knows_becomes_the_status(database_url: str) -> None:
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(database_url, gateway) as (hub, look_ups, clock),
+        ):
+            gateway.reports.append(record(gateway, "failed", error_code="9"))
+            clock.ahead = HOUR
+            assert await look_ups.once() == 1
+            assert await hub.rows("SELECT status, final, reason FROM message") == [
+                ("rejected", True, "blocked_by_recipient")
+            ]
+            assert await hub.rows("SELECT DISTINCT kind FROM statement ORDER BY kind") == [
+                ("answer",),
+                ("look_up",),
+            ]
+            clock.ahead = 24 * HOUR
+            assert await look_ups.once() == 0
+            assert await verify(hub.hub.store) == []
+
+    run(test())
+
+
+def test_nobody_is_asked_before_an_hour_has_passed(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(sqlite_url, gateway) as (_, look_ups, clock),
+        ):
+            clock.ahead = HOUR - 60 * SECOND
+            assert await look_ups.once() == 0
+            assert gateway.asked == 0
+
+    run(test())
+
+
+def test_a_gateway_that_knows_nothing_yet_is_asked_again_later(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(sqlite_url, gateway) as (hub, look_ups, clock),
+        ):
+            clock.ahead = HOUR
+            assert (await look_ups.once(), await look_ups.once()) == (1, 0)
+            gateway.reports.append(record(gateway, "delivered"))
+            clock.ahead = 6 * HOUR
+            assert await look_ups.once() == 1
+            assert await hub.rows("SELECT status FROM message") == [("delivered",)]
+
+    run(test())
+
+
+def test_when_somebody_was_asked_is_no_latency(sqlite_url: str) -> None:
+    """F3: how late we asked says nothing of the route."""
+
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(sqlite_url, gateway) as (hub, look_ups, clock),
+        ):
+            gateway.reports.append(record(gateway, "delivered"))
+            clock.ahead = HOUR
+            await look_ups.once()
+            assert await hub.rows("SELECT DISTINCT le FROM latency WHERE n > 0") == [(-1,)]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("validity", "hours"), [(72, [1, 6, 24]), (12, [1, 6]), (3, [1]), (0.5, [])]
+)
+def test_it_is_asked_at_an_hour_six_a_day_and_before_the_time_is_up(
+    validity: float, hours: list[float]
+) -> None:
+    attempt = AttemptRow(1, 1, 0, 1, "accepted", handed_at=0, expires_at=int(validity * HOUR))
+    asked, now = [], 0
+    while (moment := next_look_up(attempt, now)) is not None:
+        asked.append(moment)
+        now = moment
+    last = int(validity * HOUR) - LAST_CALL * SECOND
+    assert asked == [hour * HOUR for hour in hours] + [last]
+    assert len(ASK_AFTER) == 3
