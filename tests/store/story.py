@@ -41,6 +41,7 @@ ACCOUNTS: dict[str, Any] = {
     "elsewhere": account("ruach", receive_only=True),
     "shared": account("ruach", receive_only=True, ids_with="ruach"),
     "hex": account("ruach", receive_only=True, id_format="hex"),
+    "again": account("vonage", id_reuse_after=3600),
 }
 
 

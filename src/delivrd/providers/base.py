@@ -172,6 +172,11 @@ class AccountSettings(BaseModel):
     id_format: str | None = Field(
         default=None, description="How ids compare: hex, decimal, lower, strip-zeros."
     )
+    id_reuse_after: int | None = Field(
+        default=None,
+        description="Seconds after its end when an id stands for a new message, where ids come "
+        "again; default 7 days.",
+    )
     ids_with: str | None = Field(
         default=None, description="Another account on the same login, whose ids these are too."
     )
@@ -330,6 +335,7 @@ class Provider:
         self.id_per_segment: bool = getattr(module, "ID_PER_SEGMENT", False)
         self.number_in_key: bool = getattr(module, "NUMBER_IN_KEY", False)
         self.reuses_ids: bool = getattr(module, "REUSES_IDS", False)
+        """Whether an id comes again for another message, some day."""
         self.calls_back: bool = getattr(module, "CALLS_BACK", False)
         """Whether a send can name the address for its receipts."""
         self.max_validity: int | None = getattr(module, "MAX_VALIDITY", None)

@@ -7,6 +7,9 @@ from delivrd.providers.base import AccountSettings, Provider
 from delivrd.store import schema
 from delivrd.store.tx import Tx
 
+REUSE_AFTER_SECONDS = 7 * 86400
+"""Twice the validity that SMS centres usually keep a text for, and a day."""
+
 
 class Account(NamedTuple):
     """One account; ``ns`` is the account (itself, or that of ``ids_with``) whose ids these are."""
@@ -16,6 +19,14 @@ class Account(NamedTuple):
     ns: int
     provider: Provider
     settings: AccountSettings
+
+    @property
+    def reuse_after(self) -> int | None:
+        """Microseconds after the end of a part when its id stands for a new one; None: never."""
+        seconds = self.settings.id_reuse_after
+        if seconds is None:
+            seconds = REUSE_AFTER_SECONDS if self.provider.reuses_ids else None
+        return None if seconds is None else seconds * 1_000_000
 
     def part_key(self, provider_message_id: str, to: str | None) -> str:
         """The key under which a part of this account is found (rule D3)."""

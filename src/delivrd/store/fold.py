@@ -11,6 +11,7 @@ from delivrd.core.text import short
 from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.append import OWNED_MICROS
+from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, Link, Moved, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.messages import attempt_of, sent_elsewhere
@@ -214,6 +215,7 @@ async def _fold(tx: Tx, accounts: Accounts, ids: Ids, now: int, items: Sequence[
     graph = await Graph.load(tx, accounts, ids, now, parts=names, attempts=references)
     await find_buried(graph, names)
     for item, name in zip(items, names, strict=True):
+        await renew(graph, accounts.by_id[item.account_id], name.key, item.receipt)
         part = graph.parts[name.key]
         graph.state(part, item.account_id, Kind.RECEIPT, item.receipt, item.link)
         if part.attempt_id is None:

@@ -206,6 +206,16 @@ class Graph:
             self._links.append((*link[:3], row.id, received_at))
         return row
 
+    async def begin_again(self, key: str) -> None:
+        """Gives an id that comes again a part of its own; the old one keeps what it has (D3)."""
+        old = self.parts[key]
+        old.key = f"{key}~{old.id}"
+        await self.tx.update(schema.part, "id", ("key",), [(old.id, old.key)])
+        new = PartRow(self.ids.next(), key, old.ns, old.provider_message_id, None, self.now)
+        row = (new.id, new.key, new.ns, new.provider_message_id, None, new.created_at)
+        await self.tx.insert(schema.part, PART_COLUMNS, [row])
+        self.parts[old.key], self.parts[key] = old, new
+
     def attach(self, part: PartRow, attempt: AttemptRow) -> None:
         """Gives a part its attempt: the meeting of a receipt and its send (rule D2)."""
         if part.attempt_id == attempt.id:

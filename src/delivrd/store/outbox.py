@@ -6,6 +6,7 @@ from delivrd.core.statement import Kind, Receipt, Status
 from delivrd.core.status import State
 from delivrd.providers.base import Accepted, Answer, Later, Refused, SentPart, Unsure
 from delivrd.store.accounts import Account, Accounts
+from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.look_ups import next_look_up
@@ -118,6 +119,8 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
             attempt.answered_at, attempt.parts_expected = said.answered_at, len(names)
             asks = account.provider.look_up is not None
             attempt.due_at = next_look_up(attempt, now) if asks else None
+            for name in names:
+                await renew(graph, account, name.key)
             rows = [graph.parts[name.key] for name in names]
             # what came before for an account that only receives has become messages of their own
             others = [m for m in homes(graph, rows) if m.id != message.id and m.origin != "api"]

@@ -9,6 +9,7 @@ from delivrd.core.statement import Kind, Reading, identity
 from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.fold import find_buried, match, name_of
+from delivrd.store.generations import as_before
 from delivrd.store.graph import Graph, Link, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.messages import attempt_of
@@ -74,7 +75,7 @@ async def supersede(
     refusal = _refusal(old, reading)
     if refusal and not force:
         return msgspec.structs.replace(told, changed=True, why_not=refusal)
-    names = [name_of(account, receipt) for receipt in reading.receipts]
+    names = _names(account, old, reading)
     before = [PartName(row[4], row[5], row[6]) for row in old]
     references = {attempt_of(receipt.reference) for receipt in reading.receipts} - {None}
     graph = await Graph.load(
@@ -98,10 +99,16 @@ async def supersede(
     return told
 
 
+def _names(account: Account, old: Sequence[Row], reading: Reading) -> list[PartName]:
+    keys = [row[4] for row in old]
+    return [as_before(account, name_of(account, receipt), keys) for receipt in reading.receipts]
+
+
 def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
+    names = _names(account, old, reading)
     now = [
-        (i, name_of(account, r).key, identity(Kind.RECEIPT, r))
-        for i, r in enumerate(reading.receipts)
+        (i, name.key, identity(Kind.RECEIPT, r))
+        for i, (name, r) in enumerate(zip(names, reading.receipts, strict=True))
     ]
     return bool(now) and now == [(row[0], row[4], bytes(row[2])) for row in old]
 

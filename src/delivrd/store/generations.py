@@ -1,0 +1,35 @@
+"""Ids that come again: when a part's id stands for another message (rule D3).
+
+SMS centres count their ids in few digits, and begin again. The current part of an id bears the id's
+own key; an earlier one's key ends in ``~`` and the number of its row.
+"""
+
+from collections.abc import Sequence
+
+from delivrd.core.statement import Kind, Receipt, identity
+from delivrd.store.accounts import Account
+from delivrd.store.graph import Graph, PartName
+
+
+async def renew(graph: Graph, account: Account, key: str, receipt: Receipt | None = None) -> None:
+    """Begins a new part where the one of this key ended long ago.
+
+    A ``receipt`` that the old one has already is a late copy, and begins nothing.
+    """
+    after, part = account.reuse_after, graph.parts[key]
+    if after is None:
+        return
+    ended = part.outcome().finished_at
+    if ended is None or graph.now - ended < after:
+        return
+    digest = receipt and identity(Kind.RECEIPT, receipt)
+    if not any(row.statement.hash == digest for row in part.statements):
+        await graph.begin_again(key)
+
+
+def as_before(account: Account, name: PartName, keys: Sequence[str]) -> PartName:
+    """The name under which an earlier reading spoke of this part, where its id has come again."""
+    if account.reuse_after is None:
+        return name
+    key = next((key for key in keys if key.rpartition("~")[0] == name.key), name.key)
+    return name._replace(key=key)

@@ -1,0 +1,100 @@
+"""Ids that come again for another message (rule D3)."""
+
+from story import HOUR, Story, receipt, telling
+from support import run
+
+LATER = 2 * HOUR // 1_000_000
+"""Seconds; an hour after its end an id of the account "again" is free."""
+
+
+async def one_ended(story: Story) -> str:
+    """A message whose part A has arrived; its id."""
+    uuid, _ = await story.sent("A", name="again")
+    await story.hear("again", receipt("A"), at=1)
+    return uuid
+
+
+async def keys(story: Story) -> list[str]:
+    return [row[0] for row in await story.rows("SELECT key FROM part ORDER BY id")]
+
+
+def test_a_send_under_an_old_id_is_another_part(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            first = await one_ended(story)
+            story.now += 2 * HOUR
+            second, _ = await story.sent("A", name="again")
+            await story.hear("again", receipt("A", "undelivered"), at=LATER)
+            assert await story.status(first) == "delivered"
+            assert await story.status(second) == "undelivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_receipt_that_overtakes_the_answer_waits_for_the_new_send(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            first = await one_ended(story)
+            story.now += 2 * HOUR
+            second, attempt = await story.handing_over("again")
+            await story.hear("again", receipt("A", "undelivered"), at=LATER)
+            await story.answer(attempt, "A")
+            assert await story.status(first) == "delivered"
+            assert await story.status(second) == "undelivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_late_copy_of_an_old_receipt_begins_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await one_ended(story)
+            story.now += 2 * HOUR
+            await story.hear("again", receipt("A"), at=LATER)
+            assert len(await keys(story)) == 1
+            await story.check()
+
+    run(test())
+
+
+def test_within_its_time_an_id_stays_with_its_part(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            first = await one_ended(story)
+            story.now += HOUR // 2
+            await story.hear("again", receipt("A", "undelivered"), at=1800)
+            assert len(await keys(story)) == 1
+            assert await story.status(first) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_ids_that_never_come_again_stay_for_ever(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.sent("A")
+            await story.hear("main", receipt("A"), at=1)
+            story.now += 10_000 * HOUR
+            await story.hear("main", receipt("A", "undelivered"), at=LATER)
+            assert len(await keys(story)) == 1
+
+    run(test())
+
+
+def test_an_old_request_read_again_speaks_of_the_old_part(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            first, _ = await story.sent("A", name="again")
+            request = await story.hear("again", receipt("A", "undelivered"), at=1)
+            story.now += 2 * HOUR
+            second, _ = await story.sent("A", name="again")
+            assert not (await story.reread(request, receipt("A", "undelivered"))).changed
+            await story.reread(request, receipt("A", "rejected"))
+            assert await story.status(first) == "rejected"
+            assert await story.status(second) == "pending"
+            await story.check()
+
+    run(test())
