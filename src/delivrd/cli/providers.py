@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from delivrd.cli import scaffolding
 from delivrd.cli.output import (
     USAGE,
     Column,
@@ -19,6 +20,8 @@ from delivrd.providers import UnknownProvider, names, provider
 from delivrd.providers.base import AccountSettings, Provider
 
 app = typer.Typer(rich_markup_mode=None)
+
+app.command("new")(scaffolding.command)
 
 Rows = list[dict[str, Any]]
 
