@@ -16,9 +16,15 @@ EXAMPLE = '{"id":"m-1","status":"FAILED","error":"2","to":"+447700900000"}'
 def run(cwd, *command, path="", given=None):
     environ = {**os.environ, "PYTHONPATH": str(path)}
     return subprocess.run(
-        [sys.executable, *command], check=False, cwd=cwd, env=environ, input=given, capture_output=True,
-        text=True, timeout=240,
-    )  # fmt: skip
+        [sys.executable, *command],
+        check=False,
+        cwd=cwd,
+        env=environ,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
 
 
 def delivrd(cwd, *arguments, **more):
