@@ -6,6 +6,8 @@ import pytest
 from story import TO, receipt, reference, telling
 from support import run
 
+from delivrd.providers.base import Accepted
+
 
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 @pytest.mark.parametrize("known_by", ["reference", "id"])
@@ -210,5 +212,42 @@ def test_a_receipt_for_a_queued_message_means_that_it_went_out(database_url: str
             await story.hear("main", receipt("A", to=TO, reference=reference(attempt)))
             assert await story.claim() == []
             assert await story.status(uuid) == "delivered"
+
+    run(test())
+
+
+@pytest.mark.parametrize("first", ["answer", "receipt"])
+def test_a_gateway_without_ids_is_known_by_the_reference(database_url: str, first: str) -> None:
+    """D1: Kannel's send tells no id; a text that the SMS centre refused never gets one."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            refused = receipt(None, "rejected", reference=reference(attempt))
+            steps = [
+                lambda: story.answer(attempt, Accepted(())),
+                lambda: story.hear("main", refused, at=1),
+            ]
+            for step in steps if first == "answer" else reversed(steps):
+                await step()
+            assert await story.status(uuid) == "rejected"
+            await story.check()
+
+    run(test())
+
+
+def test_the_id_of_the_sms_centre_comes_with_the_first_receipt(database_url: str) -> None:
+    """D1: Kannel names it in its receipts alone."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            await story.answer(attempt, Accepted(()))
+            assert await story.status(uuid) == "pending"
+            await story.hear("main", receipt("9002", "pending", reference=reference(attempt)), at=1)
+            await story.hear("main", receipt("9002", reference=reference(attempt)), at=2)
+            assert await story.status(uuid) == "delivered"
+            assert await story.rows("SELECT provider_message_id FROM part") == [("9002",)]
+            await story.check()
 
     run(test())

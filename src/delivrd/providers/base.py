@@ -225,7 +225,11 @@ class SentPart(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """The provider took the message, at least in part."""
+    """The provider took the message, at least in part.
+
+    Where it gives no id, there are no parts: receipts are then known by the reference that went
+    along.
+    """
 
     parts: tuple[SentPart, ...]
 

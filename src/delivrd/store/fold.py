@@ -231,13 +231,15 @@ async def find_buried(graph: Graph, names: Iterable[PartName]) -> None:
 
 
 def name_of(account: Account, receipt: Receipt) -> PartName:
-    """The part that a receipt speaks of.
+    """The part that a receipt speaks of; without an id, that of its reference.
 
     Raises:
-        ValueError: it names none.
+        ValueError: it names neither.
     """
     if not receipt.provider_message_id:
-        raise ValueError("the receipt names no message id")
+        if attempt_of(receipt.reference) is None:
+            raise ValueError("the receipt names no message id")
+        return PartName(f"{account.ns}/reference/{receipt.reference}", account.ns, None)
     key = account.part_key(receipt.provider_message_id, receipt.to)
     return PartName(key, account.ns, receipt.provider_message_id)
 
