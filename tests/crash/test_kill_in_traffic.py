@@ -13,15 +13,14 @@ from test_kill import _expire_leases, backlog, look
 
 from delivrd.simulator import (
     SCENARIOS,
-    RuachAccount,
     Simulation,
-    SmspmAccount,
-    VonageAccount,
+    blank_accounts,
     check,
     fetch_messages,
     messages,
     send_traffic,
 )
+from delivrd.simulator.dialects import vonage
 
 SIGNATURE = "vonage-signature-secret"
 
@@ -56,11 +55,8 @@ def test_after_a_kill_in_traffic_every_status_follows_from_what_the_gateways_pus
     weather = replace(SCENARIOS[name], interim=1.0, retry_every=30.0, off=0.0, spread=0.2)
 
     async def story() -> None:
-        async with Simulation(
-            weather, seed=7, speed=60.0,
-            vonage=VonageAccount(signature_secret=SIGNATURE), ruach=RuachAccount(),
-            smspm=SmspmAccount(),
-        ) as sim:  # fmt: skip
+        gateways = blank_accounts() | {"vonage": vonage.Account(signature_secret=SIGNATURE)}
+        async with Simulation(weather, seed=7, speed=60.0, accounts=gateways) as sim:
             process = Process(tmp_path, database_url, accounts(sim.addresses))
             sim.deliver_to(**{kind: f"{process.url}/webhooks/{kind}" for kind in sim.addresses})
             texts = list(messages(seed=7, number=120))

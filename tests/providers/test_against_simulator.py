@@ -6,145 +6,129 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from simulated import SIMULATED, account, settings, spoilt
 
-from delivrd.core.statement import Status
+from delivrd.core.statement import Kind, Receipt, Status, identity
+from delivrd.core.status import Handover, State, Statement, fold_attempt, fold_part
 from delivrd.providers import provider
 from delivrd.providers.base import Accepted, Later, Outgoing, Refused, Request
 from delivrd.sending.http import GatewayClient
-from delivrd.simulator.accounts import RuachAccount, SmspmAccount, VonageAccount
-from delivrd.simulator.run import Simulation
-from delivrd.simulator.scenarios import scenario
+from delivrd.simulator import Simulation, expected_status, scenario
+from delivrd.simulator.segments import count, is_gsm
 
-SECRET = "a signature secret"
-ACCOUNTS = {
-    "vonage": {
-        "api_key": "abcd1234",
-        "api_secret": "an api secret",
-        "signature_secret": SECRET,
-        "signature_method": "sha256",
-    },
-    "smspm": {"hash": "the hash of it", "token": "the token of it"},
-    "ruach": {"api_key": "the api key of it", "client_id": "the client id of it"},
-}
-LONG = "Grüße ✓ " * 20  # three parts in UCS-2
+TEXTS = ("hello", "a" * 400, "Grüße ✓ " * 20)
+SENDS = 80
 
 
 class Hub:
     """Reads what comes in, as a webhook would."""
 
-    def __init__(self):
-        self.receipts = {name: [] for name in ACCOUNTS}
-        self.proofs = []
+    def __init__(self, of, settings):
+        self.of, self.settings = of, settings
+        self.receipts, self.proofs, self.faults = [], [], []
 
     async def __call__(self, got):
-        name = got.match_info["name"]
         request = Request(
             got.method,
-            query=got.rel_url.raw_query_string.encode(),
-            headers=[(key.lower(), value) for key, value in got.headers.items()],
-            body=await got.read(),
+            got.rel_url.raw_query_string.encode(),
+            [(key.lower(), value) for key, value in got.headers.items()],
+            await got.read(),
+            f"http://{got.host}{got.rel_url.raw_path}",
         )
-        of = provider(name)
-        settings = of.Settings(**ACCOUNTS[name])
-        self.proofs.append(of.authenticate(request, settings))
-        reading = of.read(request, settings)
-        assert not reading.faults
-        self.receipts[name] += reading.receipts
-        answer = of.answer(request, reading)
+        self.proofs.append(self.of.authenticate(request, self.settings))
+        reading = self.of.read(request, self.settings)
+        self.faults += reading.faults
+        self.receipts += reading.receipts
+        answer = self.of.answer(request, reading)
         return web.Response(status=answer.status, body=answer.body)
 
 
 def outgoing(number, webhook):
+    text = TEXTS[number % len(TEXTS)]
     return Outgoing(
         reference=f"attempt-{number}",
         to=f"+4477009{number:05d}",
         sender="AcmeInc",
-        text=LONG,
-        unicode=True,
-        segments=3,
+        text=text,
+        unicode=not is_gsm(text),
+        segments=count(text),
         validity=None,
         callback_url=webhook,
     )
 
 
-async def simulate(scenario, count):
-    """The answers and receipts of messages sent through each gateway, and the journal."""
-    hub = Hub()
-    app = web.Application()
-    app.router.add_route("*", "/{name}", hub.__call__)
+async def talk(name, weather, *, sends=SENDS, spoil=lambda settings: settings):
+    """What the adapter makes of each answer, the hub with what was pushed to it, the journal."""
+    of, right = provider(name), settings(name)
+    hub, app = Hub(of, right), web.Application()
+    app.router.add_route("*", "/webhooks/a", hub.__call__)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
-    simulation = Simulation(
-        scenario,
-        seed=7,
-        speed=10_000,
-        vonage=VonageAccount(
-            api_key="abcd1234",
-            api_secret="an api secret",
-            signature_secret=SECRET,
-            signature_method="sha256",
-            method="mixed",
-        ),
-        ruach=RuachAccount(),
-        smspm=SmspmAccount(),
-    )
-    webhooks = {name: f"http://{host}:{port}/{name}" for name in ACCOUNTS}
-    answers = {name: [] for name in ACCOUNTS}
-    async with simulation, GatewayClient() as client:
-        simulation.deliver_to(**webhooks)
-        for name in ACCOUNTS:
-            of = provider(name)
-            settings = of.Settings(**ACCOUNTS[name], base_url=simulation.addresses[name])
-            for number in range(count):
-                message = outgoing(number, webhooks[name] if of.calls_back else None)
-                answers[name].append(await of.send(message, settings, client))
+    webhook = "http://{}:{}/webhooks/a".format(*runner.addresses[0])
+    accounts = {name: account(name, webhook)}
+    async with (
+        Simulation(weather, seed=7, speed=10_000, accounts=accounts) as simulation,
+        GatewayClient() as client,
+    ):
+        used = spoil(right).model_copy(update={"base_url": simulation.addresses[name]})
+        answers = [
+            await of.send(outgoing(number, webhook if of.calls_back else None), used, client)
+            for number in range(sends)
+        ]
         assert await simulation.quiesce(within=30)
     await runner.cleanup()
     return answers, hub, simulation.journal
 
 
-@pytest.fixture(scope="module")
-def simulated():
-    """A run with many failures, refusals and busy gateways."""
-    rough = replace(
-        scenario("happy"), name="rough", failures=8.0, refusals=0.1, partial=0.2, throttled=0.1
-    )
-    return asyncio.run(simulate(rough, 80))
+ROUGH = replace(
+    scenario("happy"), name="rough", failures=8.0, refusals=0.1, partial=0.2, throttled=0.1
+)
 
 
-@pytest.mark.parametrize("name", ACCOUNTS)
-def test_every_answer_is_understood(simulated, name):
-    answers, _, journal = simulated
-    outcomes = [s.outcome for s in journal.submissions if s.dialect == name]
-    expected = {"accepted": Accepted, "refused": Refused, "later": Later}
-    assert [type(answer) for answer in answers[name]] == [expected[told] for told in outcomes]
-    assert {"accepted", "refused"} <= set(outcomes)
+@pytest.fixture(scope="module", params=SIMULATED)
+def talked(request):
+    """A run with many failures, refusals and busy moments."""
+    return asyncio.run(talk(request.param, ROUGH))
 
 
-@pytest.mark.parametrize("name", ACCOUNTS)
-def test_every_receipt_is_of_a_part_that_the_answer_named(simulated, name):
-    answers, hub, _ = simulated
-    accepted = [answer for answer in answers[name] if isinstance(answer, Accepted)]
-    named = {part.provider_message_id for answer in accepted for part in answer.parts}
-    assert {receipt.provider_message_id for receipt in hub.receipts[name]} == named - {None}
+def accepted(answers, journal):
+    pairs = zip(answers, journal.submissions, strict=True)
+    return [(answer, taken) for answer, taken in pairs if isinstance(answer, Accepted)]
 
 
-@pytest.mark.parametrize("name", ACCOUNTS)
-def test_every_receipt_says_what_the_gateway_meant(simulated, name):
-    _, hub, journal = simulated
-    meant = Counter(
-        (push.part.id, push.word, push.submission.to, *push.meaning)
-        for push in journal.pushes
-        if push.submission.dialect == name and push.acknowledged
-    )
+def test_every_answer_is_understood(talked):
+    answers, _, journal = talked
+    outcomes = [submission.outcome for submission in journal.submissions]
+    understood = {"accepted": Accepted, "refused": Refused, "later": Later}
+    assert [type(answer) for answer in answers] == [understood[told] for told in outcomes]
+    assert {"accepted", "refused", "later"} == set(outcomes)
+
+
+def test_every_text_arrives_as_it_was_sent(talked):
+    _, _, journal = talked
+    texts = [submission.text for submission in journal.submissions]
+    assert texts == [outgoing(number, None).text for number in range(SENDS)]
+    assert journal.complaints == []
+
+
+def test_an_answer_names_every_part_and_which_was_refused(talked):
+    answers, _, journal = talked
+    for answer, submission in accepted(answers, journal):
+        told = [(part.provider_message_id, part.status is Status.REJECTED) for part in answer.parts]
+        assert told == [(part.id, part.refused) for part in submission.parts]
+
+
+def test_every_receipt_says_what_the_gateway_meant(talked):
+    _, hub, journal = talked
+    meant = Counter((push.part.id, push.word, *push.meaning) for push in journal.pushes)
     understood = Counter(
-        (r.provider_message_id, r.provider_status, r.to, *_meaning(r)) for r in hub.receipts[name]
+        (r.provider_message_id, r.provider_status, *_meaning(r)) for r in hub.receipts
     )
     assert understood == meant
     assert {"delivered", "undelivered"} <= {status for *_, status, _ in understood}
-    assert not [receipt for receipt in hub.receipts[name] if receipt.unmapped]
+    assert hub.faults == []
+    assert not [receipt for receipt in hub.receipts if receipt.unmapped]
 
 
 def _meaning(receipt):
@@ -154,11 +138,44 @@ def _meaning(receipt):
     return (receipt.status.value, receipt.final)
 
 
-def test_the_gateways_have_nothing_to_complain_about(simulated):
-    assert simulated[2].complaints == []
+def test_a_receipt_names_the_recipient_or_nobody(talked):
+    _, hub, journal = talked
+    of_part = {part.id: sent.to for sent in journal.submissions for part in sent.parts}
+    for receipt in hub.receipts:
+        assert receipt.to in (None, of_part[receipt.provider_message_id])
 
 
-def test_every_signed_receipt_is_authentic(simulated):
-    _, hub, _ = simulated
-    schemes = Counter(proof.scheme for proof in hub.proofs if proof)
-    assert schemes == {"sha256": len(hub.receipts["vonage"])}
+def test_the_receipts_of_a_text_add_up_to_what_the_gateway_knows(talked):
+    answers, hub, journal = talked
+    for answer, submission in accepted(answers, journal):
+        outcome = fold_attempt(
+            Handover(State.ACCEPTED, len(answer.parts)),
+            [fold_part(_statements(part, hub.receipts)) for part in answer.parts],
+        )
+        assert {(str(outcome.status), outcome.final)} == expected_status(submission)
+
+
+def _statements(part, receipts):
+    if part.provider_message_id is None:
+        refused = Receipt(provider_message_id=None, status=part.status, final=True)
+        return [Statement(Kind.ANSWER, refused, 0, b"")]
+    return [
+        Statement(Kind.RECEIPT, receipt, number, identity(Kind.RECEIPT, receipt))
+        for number, receipt in enumerate(receipts)
+        if receipt.provider_message_id == part.provider_message_id
+    ]
+
+
+def test_every_push_is_acknowledged_and_proven_where_the_gateway_signs(talked):
+    _, hub, journal = talked
+    assert all(len(push.tries) == 1 and push.acknowledged for push in journal.pushes)
+    name = journal.submissions[0].dialect
+    assert {proof is not None for proof in hub.proofs} == {account(name).signs}
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+def test_wrong_credentials_are_refused_and_that_is_understood(name):
+    [answer], _, journal = asyncio.run(talk(name, "happy", sends=1, spoil=spoilt))
+    assert isinstance(answer, Refused | Later)
+    assert journal.submissions == []
+    assert len(journal.complaints) == 1

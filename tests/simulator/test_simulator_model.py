@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.core import segments as hub_segments
 from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import (
     Handover,
@@ -18,11 +19,21 @@ from delivrd.core.status import (
     fold_attempt,
     fold_part,
 )
-from delivrd.simulator import SCENARIOS, VonageAccount, expected_status, messages, record, scenario
+from delivrd.simulator import (
+    SCENARIOS,
+    blank_accounts,
+    dialect,
+    expected_status,
+    messages,
+    record,
+    scenario,
+    spread,
+)
+from delivrd.simulator.dialects import vonage
 from delivrd.simulator.journal import Part, Push, Submission, part_truths
 from delivrd.simulator.segments import count, is_gsm
 from delivrd.simulator.traffic import COUNTRIES, fate, place
-from delivrd.simulator.words import CAUSES, VONAGE, meaning
+from delivrd.simulator.words import CAUSES, UNKNOWN
 
 START = 1_760_000_000.0
 
@@ -59,6 +70,11 @@ def test_messages_without_a_number_never_end():
 
 def test_the_gateways_can_be_fixed():
     assert {text.gateway for text in messages(number=50, gateways={"ruach": 1})} == {"ruach"}
+
+
+def test_gateways_beside_the_demo_s_get_equal_shares():
+    assert spread(["smspm", "vonage", "ruach"]) is None
+    assert spread(["vonage", "acme"]) == {"acme": 1.0, "vonage": 1.0}
 
 
 def test_carriers_come_in_their_shares():
@@ -108,8 +124,9 @@ def test_a_phone_off_beyond_the_validity_is_told_as_expired():
 
 def recording(name="happy", **options):
     texts = messages(seed=2, number=200)
-    account = VonageAccount(signature_secret="secret", method="mixed")
-    return record(texts, start=START, scenario_=name, seed=2, vonage=account, **options)
+    account = vonage.Account(signature_secret="secret", shape="mixed")
+    accounts = blank_accounts() | {"vonage": account}
+    return record(texts, start=START, scenario_=name, seed=2, accounts=accounts, **options)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -154,9 +171,16 @@ def test_an_unknown_scenario_is_named_with_the_known_ones():
         scenario("sunny")
 
 
-WORDS = st.sampled_from(sorted(VONAGE)).flatmap(
+@given(st.text(alphabet="aé€[{я😀\n", max_size=400))
+def test_the_simulator_and_the_hub_count_the_same_segments(text):
+    assert count(text) == hub_segments.count(text).count
+
+
+VONAGE = dialect("vonage")
+WORDS = st.sampled_from(sorted(VONAGE.words)).flatmap(
     lambda word: st.tuples(st.just(word), st.sampled_from(["0", "1", "6", "14", "99"]))
 )
+MEANINGS = WORDS.map(lambda said: VONAGE.meaning(*said)) | st.just(UNKNOWN)
 
 
 def submission(parts):
@@ -166,8 +190,8 @@ def submission(parts):
     )  # fmt: skip
     for number, said in enumerate(parts):
         part = Part(f"{number:016X}")
-        for word, code in said:
-            push = Push(made, part, word, code, 1.0)
+        for meaning in said:
+            push = Push(made, part, "word", "code", meaning, 1.0)
             push.answered(200)
             part.pushes.append(push)
         made.parts.append(part)
@@ -178,8 +202,7 @@ def outcome_by_the_hub_s_rules(parts):
     folded = []
     for said in parts:
         statements = []
-        for number, (word, code) in enumerate(said):
-            status, final = meaning("vonage", word, code)
+        for number, (status, final) in enumerate(said):
             receipt = Receipt(provider_message_id="x", status=Status(status), final=final)
             statements.append(
                 Statement(Kind.RECEIPT, receipt, number, identity(Kind.RECEIPT, receipt))
@@ -189,12 +212,12 @@ def outcome_by_the_hub_s_rules(parts):
     return str(outcome.status), outcome.final
 
 
-@given(st.lists(st.lists(WORDS, max_size=5), min_size=1, max_size=3))
+@given(st.lists(st.lists(MEANINGS, max_size=5), min_size=1, max_size=3))
 def test_the_journal_s_truth_and_the_hub_s_rules_agree(parts):
     assert expected_status(submission(parts)) == {outcome_by_the_hub_s_rules(parts)}
 
 
-@given(st.lists(WORDS, min_size=1, max_size=5), st.data())
+@given(st.lists(MEANINGS, min_size=1, max_size=5), st.data())
 def test_a_doubtful_push_allows_exactly_the_truths_with_and_without_it(said, data):
     made = submission([said])
     doubtful = data.draw(st.integers(0, len(said) - 1))

@@ -14,10 +14,10 @@ from aiohttp import web
 
 from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import Handover, State, Statement, fold_attempt, fold_message, fold_part
+from delivrd.simulator import dialect
+from delivrd.simulator.dialects.vonage_signing import sign
 from delivrd.simulator.segments import count as segments
 from delivrd.simulator.segments import is_gsm
-from delivrd.simulator.signing import sign
-from delivrd.simulator.words import meaning
 
 SECRET = "a-signature-secret"
 
@@ -166,7 +166,7 @@ class TinyHub:
         return web.Response(text="OK")
 
     def _keep(self, name, part, word, code):
-        status, final = meaning(name, word, code)
+        status, final = dialect(name).meaning(word, code)
         receipt = Receipt(
             provider_message_id=part, status=Status(status), final=final, provider_status=word
         )

@@ -10,7 +10,7 @@ from delivrd.cli import demo, traffic
 from delivrd.cli.client import ConfigOption, connect
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Column, Failure, JsonOption, print_table
 from delivrd.config import load
-from delivrd.simulator import SCENARIOS
+from delivrd.simulator import SCENARIOS, names
 
 BLOCK = """
 [accounts.demo-vonage]
@@ -56,7 +56,8 @@ def command(
     client.get("/healthz")
     stage = traffic.stage(load(config, os.environ), client.url, client.key)
     if not stage.names:
-        raise Failure("no account is simulated", "nothing real is called", BLOCK.strip(), USAGE)
+        why = f"nothing real is called; there are simulated gateways of {', '.join(names())}"
+        raise Failure("no account is simulated", why, BLOCK.strip(), USAGE)
     plan = traffic.Plan(scenario, rate, messages, None, seed, speed)
     outcome = asyncio.run(_play(stage, plan, within))
     raise typer.Exit(0 if demo.report(outcome, plan, as_json) else FAILED)

@@ -13,19 +13,20 @@ from delivrd.config import Config
 from delivrd.providers.base import AccountSettings
 from delivrd.simulator import (
     SCENARIOS,
+    Account,
     Difference,
     Progress,
-    RuachAccount,
     Sent,
     Simulation,
-    SmspmAccount,
     Text,
-    VonageAccount,
     check,
+    dialect,
     fetch_messages,
     messages,
     send_traffic,
+    spread,
 )
+from delivrd.simulator import names as simulated_dialects
 
 STILL_SECONDS = 20.0
 
@@ -100,7 +101,7 @@ class Stage(NamedTuple):
     hub: str
     key: str
     names: Mapping[str, str]
-    accounts: Mapping[str, Any]
+    accounts: Mapping[str, Account]
     ports: Mapping[str, int]
 
 
@@ -108,44 +109,17 @@ def stage(config: Config, hub: str, key: str) -> Stage:
     """The gateways behind the accounts that say ``simulated = true``, one of each dialect."""
     names, accounts, ports = {}, {}, {}
     for name, settings in config.accounts.items():
-        dialect = settings.provider
-        if settings.simulated and dialect in DIALECTS and dialect not in names:
-            names[dialect] = name
-            accounts[dialect] = DIALECTS[dialect](settings, f"{hub}{_path(name, settings)}")
-            ports[dialect] = urlsplit(settings.base_url or "").port or 0
+        kind = settings.provider
+        if settings.simulated and kind in simulated_dialects() and kind not in names:
+            names[kind] = name
+            accounts[kind] = dialect(kind).account(settings, f"{hub}{_path(name, settings)}")
+            ports[kind] = urlsplit(settings.base_url or "").port or 0
     return Stage(hub, key, names, accounts, ports)
 
 
 def _path(name: str, settings: AccountSettings) -> str:
     secrets = settings.webhook_secret
     return f"/webhooks/{name}" + (f"/{secrets[0].get_secret_value()}" if secrets else "")
-
-
-def _value(secret: Any) -> str | None:
-    return None if secret is None else str(getattr(secret, "get_secret_value", lambda: secret)())
-
-
-def _vonage(settings: Any, webhook: str) -> VonageAccount:
-    secrets = settings.signature_secret
-    return VonageAccount(
-        webhook=webhook,
-        api_key=settings.api_key,
-        api_secret=_value(settings.api_secret),
-        signature_secret=_value(secrets[0]) if secrets else None,
-        signature_method=settings.signature_method,
-        method="mixed",
-    )
-
-
-def _ruach(settings: Any, webhook: str) -> RuachAccount:
-    return RuachAccount(webhook, _value(settings.api_key), settings.client_id)
-
-
-def _smspm(settings: Any, webhook: str) -> SmspmAccount:
-    return SmspmAccount(webhook, _value(settings.hash), _value(settings.token))
-
-
-DIALECTS = {"vonage": _vonage, "ruach": _ruach, "smspm": _smspm}
 
 
 # --- the run ------------------------------------------------------------------------------------
@@ -162,8 +136,8 @@ async def gateways(stage: Stage, plan: Plan) -> AsyncGenerator[Simulation]:
         plan.scenario,
         seed=plan.seed,
         speed=plan.speed,
+        accounts=stage.accounts,
         ports=stage.ports,
-        **stage.accounts,
     ) as simulation:
         yield simulation
 
@@ -216,8 +190,7 @@ class Run:
 
     def _texts(self) -> Iterator[Text]:
         """The texts, through the gateways that the hub has accounts for, until the end."""
-        plan, names = self._plan, self._stage.names
-        shares = None if len(names) == len(DIALECTS) else dict.fromkeys(names, 1.0)
+        plan, shares = self._plan, spread(self._stage.names)
         end = None if plan.seconds is None else time.monotonic() + plan.seconds
         for text in messages(seed=plan.seed, number=plan.number, gateways=shares):
             if self._interrupted.is_set() or (end is not None and time.monotonic() >= end):

@@ -1,4 +1,4 @@
-"""Gateways on loopback that speak the real dialects of Vonage, Ruach and SMSPM, and their traffic.
+"""Gateways on loopback that speak the real dialects (see ``dialects``), and their traffic.
 
 They take a hub's send calls at the real paths and push receipts as the real gateways do, signed
 where those sign, with what goes wrong in the field: failures with real error codes, phones that are
@@ -16,44 +16,49 @@ Run the gateways::
         hub_messages = await fetch_messages(hub, key, [s.body["id"] for s in sent if s.accepted])
         assert check(hub_messages, sim.journal) == []
 
-``VonageAccount``, ``RuachAccount`` and ``SmspmAccount`` hold credentials, secrets and the form of
-the receipts. ``sim.journal`` knows each text taken, its parts, and each push with the hub's answers
-(``totals()`` for a summary, ``complaints`` for what the real gateways would not have liked).
+``Simulation(accounts={"vonage": vonage.Account(…)})`` says which gateways there are; an account
+holds credentials, secrets and the form of the receipts. ``sim.journal`` knows each text taken, its
+parts, and each push with the hub's answers (``totals()`` for a summary, ``complaints`` for what the
+real gateways would not have liked).
 ``record(…)`` gives the calls without sockets. ``SCENARIOS`` holds the scenarios by name; a scenario
 is data, and ``dataclasses.replace`` makes another.
 """
 
-from delivrd.simulator.accounts import RuachAccount, SmspmAccount, VonageAccount
+from delivrd.simulator.accounts import Account
 from delivrd.simulator.clock import Clock, ScaledClock
+from delivrd.simulator.dialects import blank_accounts, dialect, names
 from delivrd.simulator.driver import Progress, Sent, fetch_messages, send_traffic
 from delivrd.simulator.journal import Journal, expected_status
 from delivrd.simulator.recording import Recorded, Recording, record
 from delivrd.simulator.run import Simulation
 from delivrd.simulator.scenarios import SCENARIOS, Scenario, scenario
 from delivrd.simulator.texts import Text, messages
+from delivrd.simulator.traffic import spread
 from delivrd.simulator.verdict import Difference, check
 
 __all__ = [
     "SCENARIOS",
+    "Account",
     "Clock",
     "Difference",
     "Journal",
     "Progress",
     "Recorded",
     "Recording",
-    "RuachAccount",
     "ScaledClock",
     "Scenario",
     "Sent",
     "Simulation",
-    "SmspmAccount",
     "Text",
-    "VonageAccount",
+    "blank_accounts",
     "check",
+    "dialect",
     "expected_status",
     "fetch_messages",
     "messages",
+    "names",
     "record",
     "scenario",
     "send_traffic",
+    "spread",
 ]

@@ -1,40 +1,28 @@
-"""How each simulated gateway knows its customer: credentials, secrets, and where receipts go."""
+"""How a simulated gateway knows its customer: what every dialect's own ``Account`` starts from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
-@dataclass
-class VonageAccount:
-    """``webhook`` is the account's address for receipts; ``method`` is ``GET``, ``POST``,
-    ``POST-JSON``, or ``mixed`` for all three. Receipts are signed when there is a secret.
-    Credentials are checked where they are given here."""
-
-    webhook: str | None = None
-    api_key: str | None = None
-    api_secret: str | None = None
-    signature_secret: str | None = None
-    signature_method: str = "sha256"
-    method: str = "POST-JSON"
-
-
-@dataclass
-class RuachAccount:
-    """``webhook`` is the account's address for receipts, which always come by GET."""
-
-    webhook: str | None = None
-    api_key: str | None = None
-    client_id: str | None = None
-
-
-@dataclass
-class SmspmAccount:
+@dataclass(kw_only=True)
+class Account:
     """``webhook`` is where receipts go that name no address of their own. ``shape`` is one of the
-    published forms of a receipt: ``get``, ``post-json``, ``event``, or ``mixed`` for all three."""
+    forms in which the dialect's receipts come (its ``SHAPES``), or ``mixed`` for all in their
+    shares. A dialect's own adds credentials, which are checked where they are given."""
 
     webhook: str | None = None
-    hash: str | None = None
-    token: str | None = None
     shape: str = "mixed"
 
+    @property
+    def signs(self) -> bool:
+        """Whether receipts are signed, so that a hub must refuse one without a good signature."""
+        return False
 
-Account = VonageAccount | RuachAccount | SmspmAccount
+
+def plain(setting: Any) -> str | None:
+    """A setting of a hub's account as text: a secret, or the first of several."""
+    if isinstance(setting, list | tuple):
+        setting = setting[0] if setting else None
+    if setting is None:
+        return None
+    return str(getattr(setting, "get_secret_value", lambda: setting)())

@@ -1,126 +1,53 @@
-"""What the three dialects share: the shape of a call in, of a text to send, and of an answer."""
+"""A gateway's dialect: its module in ``dialects`` with the defaults filled in."""
 
-import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl, urlencode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from delivrd.simulator.accounts import Account
 from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.wire import Answer, Complain, Inbound, Send, uuid_of
+from delivrd.simulator.words import CAUSES, FAILURES, Meaning
 
-Complain = Callable[[str], None]
-USER_AGENT = "delivrd-simulator"
-
-
-class Inbound(NamedTuple):
-    """A call as it came to a gateway."""
-
-    method: str
-    query: str
-    content_type: str
-    body: bytes
-
-    def params(self) -> dict[str, Any]:
-        """The parameters of the query, of a form or of a JSON object; later ones win.
-
-        Raises:
-            ValueError: the body is not what its content type says.
-        """
-        params: dict[str, Any] = dict(parse_qsl(self.query, keep_blank_values=True))
-        if self.method != "POST" or not self.body:
-            return params
-        if "json" in self.content_type:
-            decoded = json.loads(self.body)
-            if not isinstance(decoded, dict):
-                raise ValueError("the body is no JSON object")
-            return params | decoded
-        return params | dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+Said = tuple[str, str]
+"""A word and a code; the code is empty where the dialect has none for it."""
 
 
-class Send(NamedTuple):
-    """One text to one recipient (digits only), as a gateway understood the call."""
+class Dialect:
+    """What stands in a module of ``dialects``, in lower case; see there what each name is."""
 
-    to: str
-    sender: str
-    text: str
-    shape: str
-    reference: str | None = None
-    callback: str | None = None
-    validity: float | None = None
-    """Seconds."""
+    def __init__(self, module: Any) -> None:
+        self.name: str = module.NAME
+        self.routes: Sequence[str] = module.ROUTES
+        self.retries: bool = getattr(module, "RETRIES", True)
+        self.id_per_part: bool = getattr(module, "ID_PER_PART", False)
+        self.refuses_parts: bool = getattr(module, "REFUSES_PARTS", False)
+        self.shapes: Mapping[str, float] = getattr(module, "SHAPES", {"": 1.0})
+        self.words: Mapping[str, Meaning] = module.WORDS
+        self.codes: Mapping[str, Meaning] = getattr(module, "CODES", {})
+        self.table: Mapping[str, Said] = module.SAID
+        self.table_by_shape: Mapping[str, Mapping[str, Said]]
+        self.table_by_shape = getattr(module, "SAID_BY_SHAPE", {})
+        self.Account: type[Account] = getattr(module, "Account", Account)
+        self.account: Callable[[Any, str], Account] = module.account
+        self.new_id: Callable[[bytes], str] = getattr(module, "new_id", uuid_of)
+        self.read: Callable[[Inbound, Any, Complain], list[Send]] = module.read
+        self.answer: Callable[[list[Submission], Any], Answer] = module.answer
+        self.receipt: Callable[[Push, Any, float], Call] = module.receipt
+        self.acknowledged: Callable[[int, bytes], bool] = getattr(module, "acknowledged", _taken)
 
+    def meaning(self, word: str, code: str) -> Meaning:
+        """What the gateway claims by a word and a code. KeyError for a word that it never uses."""
+        meant = self.words[word]
+        return self.codes.get(code, meant) if meant in FAILURES else meant
 
-class Answer(NamedTuple):
-    """What a gateway says to a send."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-
-
-class Refusal(Exception):
-    """The call as a whole is refused, with this answer."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.body.decode())
-        self.answer = answer
-
-
-class Dialect(Protocol):
-    """A gateway's dialect: a module with these names."""
-
-    NAME: str
-    PATH: str
-    RETRIES: bool
-    """Whether a push that was not acknowledged comes again."""
-    ID_PER_PART: bool
-    REFUSAL: str
-    """The code or the words of an ordinary refusal."""
-    PARTIAL: str
-    """The code with which one part among several is refused; empty where there are no parts."""
-    SHAPES: Mapping[str, float]
-    """The forms in which its receipts come, with their shares where the account says ``mixed``."""
-
-    def new_id(self, digest: bytes) -> str: ...
-    def read(self, call: Inbound, account: Any, complain: Complain) -> list[Send]: ...
-    def answer(self, submissions: list[Submission], account: Any) -> Answer: ...
-    def receipt(self, push: Push, account: Any, now: float) -> Call: ...
+    def said(self, cause: str, shape: str) -> Said:
+        """The word and the code by which the gateway tells this, in a receipt of this shape."""
+        for table in (self.table_by_shape.get(shape, {}), self.table):
+            for key in (cause, CAUSES[cause]):
+                if key in table:
+                    return table[key]
+        raise KeyError(f"{self.name} has no word for {cause!r} in the shape {shape!r}")
 
 
-def json_answer(value: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode())
-
-
-def digits(number: object, complain: Complain, where: str) -> str:
-    """A recipient as digits; the gateways want it without a plus and without spaces."""
-    text = str(number).strip()
-    if not text.isdigit():
-        complain(f"{where}: the recipient should be digits only")
-    return "".join(char for char in text if char.isdigit())
-
-
-def address(push: Push, account: Account) -> str:
-    """Where a receipt goes: the message's own address, else the account's.
-
-    Raises:
-        LookupError: there is neither.
-    """
-    target = push.submission.callback or account.webhook
-    if not target:
-        raise LookupError(f"nobody said where {push.submission.dialect}'s receipts go")
-    return target
-
-
-def get(url: str, params: Mapping[str, str]) -> Call:
-    joint = "&" if "?" in url else "?"
-    return Call("GET", f"{url}{joint}{urlencode(params)}", (("User-Agent", USER_AGENT),), b"")
-
-
-def post(url: str, content_type: str, body: str) -> Call:
-    headers = (("User-Agent", USER_AGENT), ("Content-Type", content_type))
-    return Call("POST", url, headers, body.encode())
-
-
-def utc(now: float) -> datetime:
-    return datetime.fromtimestamp(now, UTC)
+def _taken(status: int, body: bytes) -> bool:
+    return 200 <= status < 300

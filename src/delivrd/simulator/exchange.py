@@ -9,15 +9,16 @@ a burst is a matter of its time.)
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping
 from hashlib import blake2b
 
-from delivrd.simulator import segments, words
+from delivrd.simulator import segments
 from delivrd.simulator.accounts import Account
-from delivrd.simulator.dialect import Dialect, Send
+from delivrd.simulator.dialect import Dialect
 from delivrd.simulator.journal import Journal, Part, Push, Submission
 from delivrd.simulator.scenarios import Scenario
 from delivrd.simulator.traffic import Fate, fate, place
+from delivrd.simulator.wire import Send
+from delivrd.simulator.words import EXPIRED, UNDELIVERED
 
 
 class Exchange:
@@ -38,25 +39,31 @@ class Exchange:
         self, dialect: Dialect, send: Send, account: Account, *, at: float, now: float
     ) -> Submission:
         """Decide over one text at ``at`` simulated seconds since the start, ``now`` since 1970."""
-        key = f"{self.seed}/{dialect.NAME}/{send.to}/{send.text}"
+        key = f"{self.seed}/{dialect.name}/{send.to}/{send.text}"
         place_ = f"{key}/{self._seen[key]}"
         self._seen[key] += 1
-        start = self._first.setdefault(dialect.NAME, at)
+        start = self._first.setdefault(dialect.name, at)
         rng = random.Random(place_)
-        submission = self._submission(dialect, send, rng, at, now)
-        if self._is_down(dialect.NAME, at - start):
-            submission.outcome, submission.error = _down(rng)
+        submission = self._submission(dialect, send, account, rng, at, now)
+        if self._is_down(dialect.name, at - start):
+            submission.outcome, submission.why = _down(rng)
         elif submission.outcome == "accepted":
             self._fill(dialect, submission, send, rng, place_, account)
             for push in submission.pushes:
-                push.after = self._held(dialect.NAME, at + push.after, start) - at
+                push.after = self._held(dialect.name, at + push.after, start) - at
             if submission.overtaken and all(push.after > 0 for push in submission.pushes):
                 submission.overtaken = False  # a burst or an outage holds the receipts back
         self.journal.submissions.append(submission)
         return submission
 
     def _submission(
-        self, dialect: Dialect, send: Send, rng: random.Random, at: float, now: float
+        self,
+        dialect: Dialect,
+        send: Send,
+        account: Account,
+        rng: random.Random,
+        at: float,
+        now: float,
     ) -> Submission:
         scenario, point = self.scenario, rng.random()
         outcome = "accepted"
@@ -66,20 +73,21 @@ class Exchange:
             outcome = "later"
         country, carrier = place(send.to)
         return Submission(
-            dialect=dialect.NAME,
+            dialect=dialect.name,
             to=send.to,
             sender=send.sender,
             text=send.text,
             reference=send.reference,
             callback=send.callback,
-            shape=_draw(rng, dialect.SHAPES) if send.shape == "mixed" else send.shape,
+            shape=_shape(rng, dialect, send.shape or account.shape),
             at=at,
             taken_at=now,
             outcome=outcome,
-            error={"refused": dialect.REFUSAL, "later": "1"}.get(outcome, ""),
+            why="throttled" if outcome == "later" else "",
             network=carrier.network,
             price=country.price,
             hours=country.hours,
+            extra=dict(send.extra),
         )
 
     def _fill(
@@ -96,21 +104,19 @@ class Exchange:
         validity = min(scenario.validity, send.validity or scenario.validity)
         drawn = fate(rng, scenario, carrier, validity)
         submission.cause = drawn.cause
-        count = segments.count(send.text) if dialect.ID_PER_PART else 1
+        count = segments.count(send.text) if dialect.id_per_part else 1
         submission.parts = [
             Part(dialect.new_id(blake2b(f"{self.run}/{place_}/{n}".encode()).digest()))
             for n in range(count)
         ]
-        if count > 1 and rng.random() < scenario.partial:
-            submission.parts[-1] = Part(None, refused=dialect.PARTIAL)
+        if dialect.refuses_parts and count > 1 and rng.random() < scenario.partial:
+            submission.parts[-1] = Part(None)
         elif rng.random() < scenario.lost_answers:
             submission.answered = False
-        authentic = not (
-            getattr(account, "signature_secret", None) and rng.random() < scenario.unsigned
-        )
+        authentic = not (account.signs and rng.random() < scenario.unsigned)
         for part, ending in zip(submission.parts, _endings(rng, drawn, count), strict=True):
-            if part.refused is None:
-                _Plan(scenario, rng, submission, part).fill(ending, authentic=authentic)
+            if not part.refused:
+                _Plan(scenario, rng, dialect, submission, part).fill(ending, authentic=authentic)
         if submission.answered and rng.random() < scenario.overtaking:
             _overtake(submission)
 
@@ -132,11 +138,14 @@ class Exchange:
 
 def _down(rng: random.Random) -> tuple[str, str]:
     """How a gateway that is down answers: most often it says so itself, else a proxy before it."""
-    return ("later", "5") if rng.random() < 0.9 else ("down", "")
+    return ("later", "outage") if rng.random() < 0.9 else ("down", "")
 
 
-def _draw(rng: random.Random, shares: Mapping[str, float]) -> str:
-    return rng.choices(list(shares), list(shares.values()))[0]
+def _shape(rng: random.Random, dialect: Dialect, wanted: str) -> str:
+    if wanted != "mixed":
+        return wanted
+    shapes = list(dialect.shapes)
+    return rng.choices(shapes, list(dialect.shapes.values()))[0] if len(shapes) > 1 else shapes[0]
 
 
 def _endings(rng: random.Random, drawn: Fate, count: int) -> list[Fate]:
@@ -161,24 +170,28 @@ class _Plan:
     """Writes the pushes of one part."""
 
     def __init__(
-        self, scenario: Scenario, rng: random.Random, submission: Submission, part: Part
+        self,
+        scenario: Scenario,
+        rng: random.Random,
+        dialect: Dialect,
+        submission: Submission,
+        part: Part,
     ) -> None:
-        self.scenario, self.rng, self.submission, self.part = scenario, rng, submission, part
+        self.scenario, self.rng, self.dialect = scenario, rng, dialect
+        self.submission, self.part = submission, part
 
     def fill(self, ending: Fate, *, authentic: bool) -> None:
-        scenario, rng, dialect = self.scenario, self.rng, self.submission.dialect
-        shape = self.submission.shape
+        scenario, rng = self.scenario, self.rng
         early = None
         if ending.off or rng.random() < scenario.interim:
             wait = min(rng.uniform(0.5, 5), ending.after * 0.8)
-            early = self._add(*words.on_the_way(dialect, shape, off=ending.off), wait)
+            early = self._say("waiting" if ending.off else "taken", wait)
         if not ending.silent:
-            self._add(*words.said(dialect, shape, ending.cause), ending.after)
+            end = self._say(ending.cause, ending.after)
             if early and rng.random() < scenario.reordered:
                 early.after = ending.after + rng.uniform(0.2, 8)
-            if self._may_be_corrected(ending) and rng.random() < scenario.corrections:
-                late = ending.after + rng.uniform(20, 120)
-                self._add(*words.said(dialect, shape, "delivered"), late)
+            if _may_be_corrected(end) and rng.random() < scenario.corrections:
+                self._say("delivered", ending.after + rng.uniform(20, 120))
         for push in list(self.part.pushes):
             if rng.random() < scenario.duplicates:
                 copy = self._add(push.word, push.code, push.after + rng.uniform(0.05, 20))
@@ -186,13 +199,16 @@ class _Plan:
         for push in self.part.pushes:
             push.authentic = authentic
 
+    def _say(self, cause: str, after: float) -> Push:
+        return self._add(*self.dialect.said(cause, self.submission.shape), after)
+
     def _add(self, word: str, code: str, after: float) -> Push:
-        push = Push(self.submission, self.part, word, code, after)
+        meaning = self.dialect.meaning(word, code)
+        push = Push(self.submission, self.part, word, code, meaning, after)
         self.part.pushes.append(push)
         return push
 
-    def _may_be_corrected(self, ending: Fate) -> bool:
-        """A network that gave up may still be wrong; a refusal stays a refusal."""
-        word, code = words.said(self.submission.dialect, self.submission.shape, ending.cause)
-        meaning = words.meaning(self.submission.dialect, word, code)
-        return meaning.status in ("undelivered", "expired")
+
+def _may_be_corrected(end: Push) -> bool:
+    """A network that gave up may still be wrong; a refusal stays a refusal."""
+    return end.meaning in (UNDELIVERED, EXPIRED)

@@ -1,4 +1,4 @@
-"""One gateway as a web application: takes sends at the real path and pushes receipts."""
+"""One gateway as a web application: takes sends at the real paths and pushes receipts."""
 
 import asyncio
 from contextlib import suppress
@@ -6,15 +6,13 @@ from contextlib import suppress
 import aiohttp
 from aiohttp import web
 
-from delivrd.simulator import ruach, smspm, vonage
 from delivrd.simulator.accounts import Account
 from delivrd.simulator.clock import Clock
-from delivrd.simulator.dialect import Answer, Dialect, Inbound, Refusal, Send
+from delivrd.simulator.dialect import Dialect
 from delivrd.simulator.exchange import Exchange
 from delivrd.simulator.journal import Submission
 from delivrd.simulator.pusher import Pusher
-
-DIALECTS: dict[str, Dialect] = {module.NAME: module for module in (vonage, ruach, smspm)}
+from delivrd.simulator.wire import Answer, Inbound, Refusal, Send
 
 OVERTAKING_PATIENCE = 5.0
 """Real seconds for which an answer waits for its receipt to overtake it."""
@@ -36,8 +34,9 @@ class Gateway:
         self._exchange, self._clock = exchange, clock
         self.pusher = Pusher(dialect, account, exchange.scenario, clock, client)
         self.app = web.Application(client_max_size=1024 * 1024)
-        self.app.router.add_get(dialect.PATH, self._take, allow_head=False)
-        self.app.router.add_post(dialect.PATH, self._take)
+        for route in dialect.routes:
+            method, path = route.split(" ", 1)
+            self.app.router.add_route(method, path, self._take)
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         call = Inbound(
@@ -45,12 +44,14 @@ class Gateway:
             request.rel_url.raw_query_string,
             request.content_type,
             await request.read(),
+            {name.lower(): value for name, value in request.headers.items()},
+            dict(request.match_info),
         )
         complain = self._exchange.journal.complaints.append
         try:
             sends = self._dialect.read(call, self._account, complain)
         except Refusal as refusal:
-            complain(f"{self._dialect.NAME}: a call was refused: {refusal}")
+            complain(f"{self._dialect.name}: a call was refused: {refusal}")
             return _response(refusal.answer)
         submissions = [self._decide(send) for send in sends]
         for submission in submissions:
@@ -73,7 +74,7 @@ class Gateway:
         """Schedule the receipts; where one overtakes the answer, wait until it is there."""
         if not submission.callback and not self._account.webhook:
             self._exchange.journal.complaints.append(
-                f"{self._dialect.NAME}: nobody said where the receipts of a send go"
+                f"{self._dialect.name}: nobody said where the receipts of a send go"
             )
             return
         self.pusher.schedule(submission)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from delivrd.simulator.words import PENDING, Meaning, meaning
+from delivrd.simulator.words import DELIVERED, FAILURES, PENDING, REJECTED, UNKNOWN, Meaning
 
 
 class Call(NamedTuple):
@@ -22,19 +22,21 @@ class Call(NamedTuple):
 
 
 class Try(NamedTuple):
-    """One try of a push: when, and the hub's status code; None when no answer came."""
+    """One try of a push: when, the hub's status code (None when no answer came), and whether the
+    gateway takes that for an acknowledgement."""
 
     at: float
     status: int | None
-
-    @property
-    def good(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+    good: bool
 
     @property
     def doubtful(self) -> bool:
-        """Whether the hub may have kept it although it did not say so."""
-        return self.status is None or self.status >= 500
+        """Whether the hub may have kept it although it did not say so as the gateway wants it."""
+        return not self.good and (self.status is None or self.status >= 500 or _is_ok(self.status))
+
+
+def _is_ok(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300
 
 
 @dataclass(eq=False, slots=True)
@@ -45,6 +47,7 @@ class Push:
     part: "Part"
     word: str
     code: str
+    meaning: Meaning
     after: float
     authentic: bool = True
     """False where the hub must refuse it: signing is on, and this has no or a wrong signature."""
@@ -53,9 +56,12 @@ class Push:
     call: Call | None = None
     tries: list[Try] = field(default_factory=list)
 
-    def answered(self, status: int | None, at: float = 0.0) -> None:
-        """Note what the hub answered; for those who send the calls of a recording themselves."""
-        self.tries.append(Try(at, status))
+    def answered(self, status: int | None, at: float = 0.0, *, good: bool | None = None) -> None:
+        """Note what the hub answered; for those who send the calls of a recording themselves.
+
+        ``good`` is whether that acknowledges the receipt: any 2xx, unless said.
+        """
+        self.tries.append(Try(at, status, _is_ok(status) if good is None else good))
 
     @property
     def acknowledged(self) -> bool:
@@ -66,18 +72,17 @@ class Push:
         """Whether nobody can say if the hub has it."""
         return not self.acknowledged and any(attempt.doubtful for attempt in self.tries)
 
-    @property
-    def meaning(self) -> Meaning:
-        return meaning(self.submission.dialect, self.word, self.code)
-
 
 @dataclass(eq=False, slots=True)
 class Part:
-    """What the gateway counts: its id, or the code with which this element was refused."""
+    """What the gateway counts: its id; None where just this part was refused."""
 
     id: str | None
-    refused: str | None = None
     pushes: list[Push] = field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        return self.id is None
 
 
 @dataclass(eq=False, slots=True)
@@ -86,7 +91,8 @@ class Submission:
 
     ``at`` is in simulated seconds since the start, ``taken_at`` in seconds since 1970.
     ``outcome`` is ``accepted``, ``refused``, ``later`` (come again: nothing was taken) or ``down``
-    (503: nothing was taken either).
+    (503: nothing was taken either). ``why`` tells of a ``later`` whether it is ``throttled`` or
+    an ``outage``.
     ``answered`` is False where the gateway took the text and the hub never heard so.
     """
 
@@ -100,7 +106,7 @@ class Submission:
     at: float
     taken_at: float
     outcome: str
-    error: str = ""
+    why: str = ""
     answered: bool = True
     overtaken: bool = False
     """Whether the answer waits until the first push is answered."""
@@ -108,6 +114,8 @@ class Submission:
     network: str = ""
     price: str = ""
     hours: int = 0
+    extra: dict[str, str] = field(default_factory=dict)
+    """What else of the call the answer or the receipts repeat."""
     parts: list[Part] = field(default_factory=list)
 
     @property
@@ -160,8 +168,8 @@ def _strongest(meanings: Iterable[Meaning]) -> Meaning:
 
 def part_truths(part: Part) -> frozenset[Meaning]:
     """What a part may show: one meaning, or several where a push's fate is in doubt."""
-    if part.refused is not None:
-        return frozenset({Meaning("rejected", True)})
+    if part.refused:
+        return frozenset({REJECTED})
     real = [push for push in part.pushes if push.authentic]
     sure = [push.meaning for push in real if push.acknowledged]
     maybe = [push.meaning for push in real if push.doubtful]
@@ -171,15 +179,18 @@ def part_truths(part: Part) -> frozenset[Meaning]:
 def expected_status(submission: Submission) -> frozenset[Meaning]:
     """What the attempt that made this submission must show: one meaning, or several in doubt."""
     if submission.outcome == "refused":
-        return frozenset({Meaning("rejected", True)})
+        return frozenset({REJECTED})
     if submission.outcome != "accepted" or not submission.linked:
         return frozenset({PENDING})
     return frozenset(_together(parts) for parts in product(*map(part_truths, submission.parts)))
 
 
 def _together(parts: tuple[Meaning, ...]) -> Meaning:
-    """Failed as soon as one part has failed, delivered when all have arrived, else pending."""
-    failed = [part for part in parts if part.status in ("undelivered", "rejected", "expired")]
+    """Failed as soon as one part has failed, delivered when all have arrived; of others that have
+    all ended, unknown; else pending."""
+    failed = [part for part in parts if part in FAILURES]
     if failed:
         return _strongest(failed)
-    return Meaning("delivered", True) if all(p.status == "delivered" for p in parts) else PENDING
+    if PENDING in parts:
+        return PENDING
+    return UNKNOWN if UNKNOWN in parts else DELIVERED

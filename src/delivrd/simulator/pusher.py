@@ -86,7 +86,7 @@ class Pusher:
         """Call the hub once, now, and note its answer."""
         call = push.call or (push.copy_of.call if push.copy_of else None)
         push.call = call = call or self._dialect.receipt(push, self._account, self._clock.now())
-        status: int | None = None
+        status, good = None, False
         try:
             async with self._client.request(
                 call.method,
@@ -95,11 +95,11 @@ class Pusher:
                 data=call.body or None,
                 allow_redirects=False,
             ) as response:
-                await response.read()
                 status = response.status
+                good = self._dialect.acknowledged(status, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             pass  # also an address that is none: the sender named it
-        push.answered(status, self._clock.now())
+        push.answered(status, self._clock.now(), good=good)
         if push in self._tried:
             self._tried.pop(push).set()
 
@@ -134,7 +134,7 @@ class Pusher:
 
     async def _try(self, push: Push) -> None:
         await self.push(push)
-        if push.tries[-1].good or not self._dialect.RETRIES:
+        if push.tries[-1].good or not self._dialect.retries:
             return
         since = self._clock.elapsed() - push.submission.at - push.after
         if since + self._scenario.retry_every <= self._scenario.retry_for:

@@ -3,17 +3,17 @@
 For benchmarks and crash tests, which send them themselves: the same seed gives the same bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from delivrd.simulator.accounts import Account, RuachAccount, SmspmAccount, VonageAccount
-from delivrd.simulator.dialect import Send
+from delivrd.simulator.accounts import Account
+from delivrd.simulator.dialects import blank_accounts, dialect
 from delivrd.simulator.exchange import Exchange
-from delivrd.simulator.gateways import DIALECTS
 from delivrd.simulator.journal import Call, Journal, Push
 from delivrd.simulator.scenarios import Scenario, scenario
 from delivrd.simulator.texts import Text
+from delivrd.simulator.wire import Send
 
 
 class Recorded(NamedTuple):
@@ -47,41 +47,30 @@ def record(
     seed: int = 1,
     run: str = "recorded",
     rate: float = 20.0,
-    vonage: VonageAccount | None = None,
-    ruach: RuachAccount | None = None,
-    smspm: SmspmAccount | None = None,
+    accounts: Mapping[str, Account] | None = None,
 ) -> Recording:
     """Hand over each text, ``rate`` a simulated second from ``start`` (seconds since 1970) on.
 
-    Accounts without a webhook get ``http://hub/webhooks/`` and the dialect's name. Nothing is
-    tried again: neither a send that was put off nor a push. Signatures bear simulated times.
+    ``accounts`` are those of the gateways, by dialect; by default of the demo's. One without a
+    webhook gets ``http://hub/webhooks/`` and the dialect's name. Nothing is tried again: neither a
+    send that was put off nor a push. Signatures bear simulated times.
     """
-    accounts: dict[str, Account] = {
-        "vonage": vonage or VonageAccount(),
-        "ruach": ruach or RuachAccount(),
-        "smspm": smspm or SmspmAccount(),
-    }
+    accounts = blank_accounts() if accounts is None else accounts
     for name, account in accounts.items():
         account.webhook = account.webhook or f"http://hub/webhooks/{name}"
     chosen = scenario(scenario_) if isinstance(scenario_, str) else scenario_
     exchange = Exchange(chosen, seed=seed, run=run)
     for index, text in enumerate(texts):
-        dialect, account = DIALECTS[text.gateway], accounts[text.gateway]
-        send = Send(text.to.lstrip("+"), text.sender, text.text, _shape(account))
-        exchange.take(dialect, send, account, at=index / rate, now=start + index / rate)
+        send = Send(text.to.lstrip("+"), text.sender, text.text)
+        gateway, account = dialect(text.gateway), accounts[text.gateway]
+        exchange.take(gateway, send, account, at=index / rate, now=start + index / rate)
     timed = [(start + p.submission.at + p.after, p) for p in exchange.journal.pushes]
     timed.sort(key=lambda pair: pair[0])
     return Recording([_call(push, accounts, at) for at, push in timed], exchange.journal)
 
 
-def _shape(account: Account) -> str:
-    if isinstance(account, VonageAccount):
-        return account.method
-    return account.shape if isinstance(account, SmspmAccount) else "GET"
-
-
-def _call(push: Push, accounts: dict[str, Account], at: float) -> Recorded:
+def _call(push: Push, accounts: Mapping[str, Account], at: float) -> Recorded:
     name = push.submission.dialect
     push.call = push.copy_of.call if push.copy_of else None
-    push.call = push.call or DIALECTS[name].receipt(push, accounts[name], at)
+    push.call = push.call or dialect(name).receipt(push, accounts[name], at)
     return Recorded(at, push.call, push)

@@ -1,4 +1,4 @@
-"""A simulation: three gateways on loopback, for as long as its ``async with`` lasts."""
+"""A simulation: gateways on loopback, for as long as its ``async with`` lasts."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,24 +9,28 @@ from uuid import uuid4
 import aiohttp
 from aiohttp import web
 
-from delivrd.simulator.accounts import Account, RuachAccount, SmspmAccount, VonageAccount
+from delivrd.simulator.accounts import Account
 from delivrd.simulator.clock import Clock, ScaledClock
+from delivrd.simulator.dialects import blank_accounts, dialect
 from delivrd.simulator.exchange import Exchange
-from delivrd.simulator.gateways import DIALECTS, Gateway
+from delivrd.simulator.gateways import Gateway
 from delivrd.simulator.journal import Journal
 from delivrd.simulator.pusher import PATIENCE
 from delivrd.simulator.scenarios import Scenario, scenario
 
 
 class Simulation:
-    """Gateways that speak Vonage's, Ruach's and SMSPM's dialects over real sockets.
+    """Gateways that speak the real dialects over real sockets.
 
-    ``seed`` fixes every fate, ``run`` the ids (a new one each time, unless given). ``speed``
-    divides every simulated second. ``ports`` names a port for a dialect, else a free one is taken.
+    ``accounts`` says which gateways there are, by dialect; by default those of the demo, which
+    take any credentials. ``seed`` fixes every fate, ``run`` the ids (a new one each time, unless
+    given). ``speed`` divides every simulated second. ``ports`` names a port for a dialect, else a
+    free one is taken.
     ``addresses`` are the base URLs to configure in the hub (``base_url`` of its accounts), known
     once the simulation has started; where the receipts go may be said later, by :meth:`deliver_to`.
 
-    Raises, on entering: OSError when a port is taken. LookupError for an unknown scenario's name.
+    Raises, on entering: OSError when a port is taken. LookupError for an unknown scenario's
+    or dialect's name.
     """
 
     def __init__(
@@ -36,20 +40,14 @@ class Simulation:
         seed: int = 1,
         speed: float = 1.0,
         run: str | None = None,
-        vonage: VonageAccount | None = None,
-        ruach: RuachAccount | None = None,
-        smspm: SmspmAccount | None = None,
+        accounts: Mapping[str, Account] | None = None,
         host: str = "127.0.0.1",
         ports: Mapping[str, int] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.scenario = scenario(scenario_) if isinstance(scenario_, str) else scenario_
         self.seed, self.run = seed, run or uuid4().hex
-        self.accounts: dict[str, Account] = {
-            "vonage": vonage or VonageAccount(),
-            "ruach": ruach or RuachAccount(),
-            "smspm": smspm or SmspmAccount(),
-        }
+        self.accounts = dict(blank_accounts() if accounts is None else accounts)
         self.addresses: dict[str, str] = {}
         self._speed, self._given_clock = speed, clock
         self._host, self._ports = host, dict(ports or {})
@@ -100,8 +98,8 @@ class Simulation:
             auto_decompress=False,
         )
         try:
-            for name, dialect in DIALECTS.items():
-                gateway = Gateway(dialect, self.accounts[name], self._exchange, clock, self._client)
+            for name, account in self.accounts.items():
+                gateway = Gateway(dialect(name), account, self._exchange, clock, self._client)
                 gateway.pusher.start()
                 self._gateways[name] = gateway
                 self.addresses[name] = await self._listen(gateway, self._ports.get(name, 0))

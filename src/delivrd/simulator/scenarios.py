@@ -53,7 +53,7 @@ class Scenario:
     again, one in ten gets a bare 503), receipts wait."""
     outage_of: str = "vonage"
     unsigned: float = 0.0
-    """Share of Vonage messages whose receipts bear no signature, or a wrong one."""
+    """Share of messages of gateways that sign whose receipts bear no signature, or a wrong one."""
     retry_every: float = 60.0
     """Pause before a push that was not answered 2xx is tried again, and (``retry_for``) how long
     that goes on. Ruach never tries again."""
@@ -99,7 +99,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         Scenario(
             "unsigned",
-            "Half of Vonage's receipts come without a signature, or with a wrong one; "
+            "Half of all signed receipts come without a signature, or with a wrong one; "
             "they must be refused.",
             unsigned=0.5,
             retry_for=200.0,

@@ -64,7 +64,8 @@ def messages(
 ) -> Iterator[Text]:
     """Traffic without end, or ``number`` messages of it.
 
-    ``gateways`` fixes the gateways and their shares in every country, instead of the model's own.
+    ``gateways`` fixes the gateways and their shares in every country, instead of the model's own
+    (``traffic.spread`` makes equal ones).
     """
     rng = random.Random(f"messages/{seed}")
     weights = [country.weight for country in COUNTRIES]

@@ -8,7 +8,7 @@ zeros and fives that nobody is likely to hold, and no simulated message ever lea
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -66,6 +66,8 @@ FILTERED = {
 }  # fmt: skip
 """A carrier that checks every sender and text against a register: over four in ten fail."""
 
+DEMO = ("vonage", "ruach", "smspm")
+"""The gateways that the model spreads its traffic over by itself."""
 _MOSTLY_VONAGE = {"vonage": 0.9, "smspm": 0.1}
 _MOSTLY_SMSPM = {"smspm": 0.85, "vonage": 0.15}
 _MOSTLY_RUACH = {"ruach": 0.8, "vonage": 0.2}
@@ -150,6 +152,13 @@ def place(number: str) -> tuple[Country, Carrier]:
             return country, carrier
         point -= carrier.share
     return country, country.carriers[-1]
+
+
+def spread(gateways: Iterable[str]) -> Mapping[str, float] | None:
+    """How traffic is spread over these gateways in every country: over the demo's as the model
+    has it (None), over others in equal shares."""
+    names = set(gateways)
+    return None if names == set(DEMO) else dict.fromkeys(sorted(names), 1.0)
 
 
 def fate(rng: random.Random, scenario: Scenario, carrier: Carrier, validity: float) -> Fate:

@@ -6,9 +6,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from delivrd.simulator.journal import Journal, Submission, expected_status
-from delivrd.simulator.words import PENDING, Meaning
+from delivrd.simulator.words import DELIVERED, PENDING, UNKNOWN, Meaning
 
-_TIMED_OUT = Meaning("unknown", True)
 _PREVIEW = 50
 
 
@@ -55,13 +54,15 @@ def check(
 
 def _pushes(journal: Journal) -> Iterator[Difference]:
     for push in journal.pushes:
-        statuses = [attempt.status for attempt in push.tries if attempt.status is not None]
-        refused = [s for s in statuses if 400 <= s < 500 and s not in (408, 429)]
+        answers = [(each.status, each.good) for each in push.tries if each.status is not None]
+        refused = [s for s, _ in answers if 400 <= s < 500 and s not in (408, 429)]
         place = f"{push.part.id} {push.word}"
         if push.acknowledged and not push.authentic:
             yield Difference(place, "the hub acknowledged a receipt without a good signature")
         if refused and push.authentic:
             yield Difference(place, f"the hub refused an authentic receipt with {refused[0]}")
+        if push.authentic and any(status < 300 and not good for status, good in answers):
+            yield Difference(place, "the hub's answer is not one that the gateway understands")
 
 
 class _Index:
@@ -128,7 +129,7 @@ def _compare(
             yield Difference(name, f"one attempt was handed over {len(taken)} times")
     wanted = {_fold(each) for each in product(*map(_truths, attempts))}
     if timed_out and PENDING in wanted:
-        wanted.add(_TIMED_OUT)
+        wanted.add(UNKNOWN)
     shown = Meaning(str(message.get("status")), bool(message.get("final")))
     if shown not in wanted:
         right = " or ".join(sorted(_words(each) for each in wanted))
@@ -145,9 +146,8 @@ def _truths(submissions: Sequence[Submission]) -> frozenset[Meaning]:
 
 
 def _fold(attempts: Sequence[Meaning]) -> Meaning:
-    delivered = Meaning("delivered", True)
-    if delivered in attempts:
-        return delivered
+    if DELIVERED in attempts:
+        return DELIVERED
     if not attempts or not all(attempt.final for attempt in attempts):
         return PENDING
     return attempts[-1]

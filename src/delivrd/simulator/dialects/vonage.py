@@ -6,13 +6,18 @@ https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts (receipts
 
 import hmac
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlencode
 
-from delivrd.simulator.accounts import VonageAccount
-from delivrd.simulator.dialect import (
+from delivrd.simulator import accounts
+from delivrd.simulator.accounts import plain
+from delivrd.simulator.dialects.vonage_signing import sign
+from delivrd.simulator.journal import Call, Part, Push, Submission
+from delivrd.simulator.segments import is_gsm
+from delivrd.simulator.wire import (
     Answer,
     Complain,
     Inbound,
@@ -23,19 +28,54 @@ from delivrd.simulator.dialect import (
     get,
     json_answer,
     post,
+    post_json,
     utc,
 )
-from delivrd.simulator.journal import Call, Part, Push, Submission
-from delivrd.simulator.segments import is_gsm
-from delivrd.simulator.signing import sign
+from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDELIVERED
 
 NAME = "vonage"
-PATH = "/sms/json"
-RETRIES = True
+ROUTES = ("GET /sms/json", "POST /sms/json")
 ID_PER_PART = True
+REFUSES_PARTS = True
 SHAPES = {"GET": 0.2, "POST": 0.3, "POST-JSON": 0.5}
-REFUSAL = "15"
-PARTIAL = "9"
+
+WORDS = {
+    "accepted": PENDING,
+    "buffered": PENDING,
+    "delivered": DELIVERED,
+    "expired": EXPIRED,
+    "failed": UNDELIVERED,
+    "rejected": REJECTED,
+    "unknown": PENDING,
+}
+CODES = dict.fromkeys(("6", "9", "10", "13", "14", "16", "50", "51", "52", "53", "54"), REJECTED)
+"""They make a ``failed`` a refusal: filters, opt-outs, barred senders and content."""
+
+SAID = {
+    "taken": ("accepted", "0"),
+    "waiting": ("buffered", "0"),
+    "delivered": ("delivered", "0"),
+    "expired": ("expired", "1"),
+    "absent": ("failed", "2"),
+    "gone": ("failed", "3"),
+    "unknown_number": ("failed", "1"),
+    "ported": ("failed", "5"),
+    "busy": ("failed", "7"),
+    "network": ("failed", "8"),
+    "unroutable": ("failed", "11"),
+    "no_credit": ("failed", "15"),
+    "general": ("failed", "99"),
+    "spam": ("rejected", "6"),
+    "spam_failed": ("failed", "6"),
+    "opted_out": ("rejected", "9"),
+    "content": ("rejected", "10"),
+    "age": ("failed", "13"),
+    "carrier_block": ("failed", "14"),
+    "header_filter": ("rejected", "51"),
+    "content_filter": ("rejected", "52"),
+    "consent_filter": ("rejected", "53"),
+    "nobody_knows": ("unknown", "99"),
+}
 
 ERRORS = {
     "1": "Throughput Rate Exceeded - please wait [ 1000 ] and retry",
@@ -48,13 +88,41 @@ ERRORS = {
     "15": "Illegal Sender Address - rejected",
     "32": "Signature and API secret disallowed",
 }
+REFUSED, PART_REFUSED = "15", "9"
+PUT_OFF = {"throttled": "1", "outage": "5"}
+
+
+@dataclass(kw_only=True)
+class Account(accounts.Account):
+    """Receipts are signed when there is a secret."""
+
+    shape: str = "POST-JSON"
+    api_key: str | None = None
+    api_secret: str | None = None
+    signature_secret: str | None = None
+    signature_method: str = "sha256"
+
+    @property
+    def signs(self) -> bool:
+        return bool(self.signature_secret)
+
+
+def account(settings: Any, webhook: str) -> Account:
+    return Account(
+        webhook=webhook,
+        shape="mixed",
+        api_key=settings.api_key,
+        api_secret=plain(settings.api_secret),
+        signature_secret=plain(settings.signature_secret),
+        signature_method=settings.signature_method,
+    )
 
 
 def new_id(digest: bytes) -> str:
     return digest[:8].hex().upper()
 
 
-def read(call: Inbound, account: VonageAccount, complain: Complain) -> list[Send]:
+def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
     """The text to send; Refusal where a parameter is missing, wrong or not authentic."""
     try:
         params = {name: _text(value) for name, value in call.params().items()}
@@ -71,7 +139,6 @@ def read(call: Inbound, account: VonageAccount, complain: Complain) -> list[Send
             to=digits(params["to"], complain, NAME),
             sender=params["from"],
             text=params["text"],
-            shape=account.method,
             reference=params.get("client-ref") or None,
             callback=params.get("callback") or None,
             validity=_validity(params.get("ttl")),
@@ -91,7 +158,7 @@ def _validity(ttl: str | None) -> float | None:
     return int(ttl) / 1000
 
 
-def _check_credentials(params: dict[str, str], account: VonageAccount) -> None:
+def _check_credentials(params: dict[str, str], account: Account) -> None:
     if not params.get("api_key"):
         raise _refusal("2", "api_key")
     if account.api_key and params["api_key"] != account.api_key:
@@ -106,7 +173,7 @@ def _check_credentials(params: dict[str, str], account: VonageAccount) -> None:
         raise _refusal("4")
 
 
-def _check_signature(params: dict[str, str], account: VonageAccount) -> None:
+def _check_signature(params: dict[str, str], account: Account) -> None:
     if not account.signature_secret:
         raise _refusal("14")
     right = sign(params, account.signature_secret, account.signature_method)
@@ -124,18 +191,18 @@ def _answer(messages: list[dict[str, str]]) -> Answer:
     return json_answer({"message-count": str(len(messages)), "messages": messages})
 
 
-def answer(submissions: list[Submission], account: VonageAccount) -> Answer:
+def answer(submissions: list[Submission], account: Account) -> Answer:
     """One element for each part, each with its own id and status; 200 in every case."""
     submission = submissions[0]
     if submission.outcome != "accepted":
-        return _refusal(submission.error).answer
+        return _refusal(PUT_OFF.get(submission.why, REFUSED)).answer
     return _answer([_element(submission, part) for part in submission.parts])
 
 
 def _element(submission: Submission, part: Part) -> dict[str, str]:
-    if part.refused is not None:
+    if part.refused:
         return {
-            "to": submission.to, "status": part.refused, "error-text": ERRORS[part.refused]
+            "to": submission.to, "status": PART_REFUSED, "error-text": ERRORS[PART_REFUSED]
         }  # fmt: skip
     element = {
         "to": submission.to,
@@ -150,7 +217,7 @@ def _element(submission: Submission, part: Part) -> dict[str, str]:
     return element
 
 
-def receipt(push: Push, account: VonageAccount, now: float) -> Call:
+def receipt(push: Push, account: Account, now: float) -> Call:
     """One receipt in the account's method; ``msisdn`` is the recipient, ``to`` the sender."""
     params = _fields(push, account, now)
     if account.signature_secret:
@@ -161,10 +228,10 @@ def receipt(push: Push, account: VonageAccount, now: float) -> Call:
         return get(url, params)
     if shape == "POST":
         return post(url, "application/x-www-form-urlencoded; charset=UTF-8", urlencode(params))
-    return post(url, "application/json", json.dumps(params, ensure_ascii=False))
+    return post_json(url, params)
 
 
-def _fields(push: Push, account: VonageAccount, now: float) -> dict[str, str]:
+def _fields(push: Push, account: Account, now: float) -> dict[str, str]:
     submission = push.submission
     carrier_clock = utc(now) + timedelta(hours=submission.hours)
     fields = {
@@ -183,7 +250,7 @@ def _fields(push: Push, account: VonageAccount, now: float) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _add_signature(params: dict[str, str], push: Push, account: VonageAccount, now: float) -> None:
+def _add_signature(params: dict[str, str], push: Push, account: Account, now: float) -> None:
     """Sign; or, where the push is not to be authentic, leave that out or spoil it."""
     forged = not push.authentic
     if forged and int((push.part.id or "0")[-1], 16) % 2:

@@ -4,12 +4,13 @@ https://app.smspm.com/docs (send, and receipts by GET); the vendor's articles sh
 with other names. All published shapes are pushed, since nobody outside knows which is in use.
 """
 
-import json
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from delivrd.simulator.accounts import SmspmAccount
-from delivrd.simulator.dialect import (
+from delivrd.simulator import accounts
+from delivrd.simulator.accounts import plain
+from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.wire import (
     Answer,
     Complain,
     Inbound,
@@ -19,27 +20,62 @@ from delivrd.simulator.dialect import (
     digits,
     get,
     json_answer,
-    post,
+    post_json,
     utc,
 )
-from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDELIVERED
 
 NAME = "smspm"
-PATH = "/"
+ROUTES = ("GET /", "POST /")
 RETRIES = True
 """The vendor says that slow answers are tried again, not how often; the rest is assumed."""
-ID_PER_PART = False
 SHAPES = {"post-json": 0.5, "get": 0.35, "event": 0.15}
-REFUSAL = "Destination is not allowed"
-PARTIAL = ""
 MOST_RECIPIENTS = 100
 
+WORDS = {
+    "queued": PENDING,
+    "submitted": PENDING,
+    "sent": PENDING,
+    "pending": PENDING,
+    "delivered": DELIVERED,
+    "failed": UNDELIVERED,
+    "undelivered": UNDELIVERED,
+    "rejected": REJECTED,
+    "expired": EXPIRED,
+}
 
-def new_id(digest: bytes) -> str:
-    return str(UUID(bytes=digest[:16], version=4))
+SAID = {
+    "taken": ("pending", ""),
+    "delivered": ("delivered", ""),
+    "expired": ("expired", ""),
+    "undelivered": ("undelivered", ""),
+    "rejected": ("rejected", ""),
+    "unknown": ("pending", ""),
+}
+SAID_BY_SHAPE = {
+    "get": {
+        "taken": ("submitted", ""),
+        "waiting": ("sent", ""),
+        "expired": ("failed", ""),
+        "undelivered": ("failed", ""),
+        "rejected": ("failed", ""),
+        "unknown": ("sent", ""),
+    },
+    "event": {"taken": ("sent", "")},
+}
 
 
-def read(call: Inbound, account: SmspmAccount, complain: Complain) -> list[Send]:
+@dataclass(kw_only=True)
+class Account(accounts.Account):
+    hash: str | None = None
+    token: str | None = None
+
+
+def account(settings: Any, webhook: str) -> Account:
+    return Account(webhook=webhook, hash=plain(settings.hash), token=plain(settings.token))
+
+
+def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
     """The texts to send, one for each number."""
     try:
         params = call.params()
@@ -58,7 +94,6 @@ def read(call: Inbound, account: SmspmAccount, complain: Complain) -> list[Send]
             to=digits(number, complain, NAME),
             sender=str(params["fromNumber"]),
             text=str(params["text"]),
-            shape=account.shape,
             reference=params.get("smsId") or None,
             callback=params.get("report") or params.get("callbackUrl") or None,
         )
@@ -66,7 +101,7 @@ def read(call: Inbound, account: SmspmAccount, complain: Complain) -> list[Send]
     ]
 
 
-def _check_credentials(params: dict[str, Any], account: SmspmAccount) -> None:
+def _check_credentials(params: dict[str, Any], account: Account) -> None:
     if not params.get("hash") or not params.get("token"):
         raise _refusal("Missing hash or token", 401)
     for name, right in (("hash", account.hash), ("token", account.token)):
@@ -78,7 +113,7 @@ def _refusal(error: str, status: int) -> Refusal:
     return Refusal(json_answer({"error": error}, status))
 
 
-def answer(submissions: list[Submission], account: SmspmAccount) -> Answer:
+def answer(submissions: list[Submission], account: Account) -> Answer:
     """An element for each recipient; one that was refused says why inside its element."""
     if any(submission.outcome == "later" for submission in submissions):
         return json_answer({"error": "rate_limit"}, 429)
@@ -87,7 +122,7 @@ def answer(submissions: list[Submission], account: SmspmAccount) -> Answer:
 
 def _element(submission: Submission) -> dict[str, str | None]:
     if submission.outcome == "refused":
-        return {"toNumber": submission.to, "error": submission.error}
+        return {"toNumber": submission.to, "error": "Destination is not allowed"}
     return {
         "id": submission.parts[0].id,
         "toNumber": submission.to,
@@ -95,7 +130,7 @@ def _element(submission: Submission) -> dict[str, str | None]:
     }
 
 
-def receipt(push: Push, account: SmspmAccount, now: float) -> Call:
+def receipt(push: Push, account: Account, now: float) -> Call:
     url, message_id = address(push, account), push.part.id or ""
     to, time = push.submission.to, utc(now).strftime("%Y-%m-%dT%H:%M:%SZ")
     body: dict[str, str]
@@ -112,4 +147,4 @@ def receipt(push: Push, account: SmspmAccount, now: float) -> Call:
             body = {
                 "messageId": message_id, "status": push.word, "to": f"+{to}", "timestamp": time
             }  # fmt: skip
-    return post(url, "application/json", json.dumps(body))
+    return post_json(url, body)

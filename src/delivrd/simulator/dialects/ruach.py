@@ -5,11 +5,14 @@ https://docs.ruach.ng/api-reference/webhooks/delivery-reports (receipts: GET, ne
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from delivrd.simulator.accounts import RuachAccount
-from delivrd.simulator.dialect import (
+from delivrd.simulator import accounts
+from delivrd.simulator.accounts import plain
+from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.segments import is_gsm
+from delivrd.simulator.wire import (
     Answer,
     Complain,
     Inbound,
@@ -21,16 +24,48 @@ from delivrd.simulator.dialect import (
     json_answer,
     utc,
 )
-from delivrd.simulator.journal import Call, Push, Submission
-from delivrd.simulator.segments import is_gsm
+from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDELIVERED
 
 NAME = "ruach"
-PATH = "/api/v2/SendSMS"
+ROUTES = ("GET /api/v2/SendSMS", "POST /api/v2/SendSMS")
 RETRIES = False
-ID_PER_PART = False
-SHAPES = {"GET": 1.0}
-REFUSAL = "010"
-PARTIAL = ""
+
+WORDS = {
+    "ACCEPTD": PENDING,
+    "DELIVRD": DELIVERED,
+    "UNDELIV": UNDELIVERED,
+    "EXPIRED": EXPIRED,
+    "DELETED": UNDELIVERED,
+    "REJECTD": REJECTED,
+    "BLACKLIST": REJECTED,
+    "UNKNOWN": PENDING,
+}
+
+SAID = {
+    "taken": ("ACCEPTD", "000"),
+    "delivered": ("DELIVRD", "000"),
+    "expired": ("EXPIRED", "003"),
+    "absent": ("UNDELIV", "027"),
+    "gone": ("UNDELIV", "027"),
+    "unknown_number": ("UNDELIV", "001"),
+    "ported": ("UNDELIV", "005"),
+    "busy": ("UNDELIV", "031"),
+    "network": ("UNDELIV", "036"),
+    "unroutable": ("UNDELIV", "011"),
+    "no_credit": ("UNDELIV", ""),
+    "general": ("DELETED", "099"),
+    "spam": ("REJECTD", "255"),
+    "spam_failed": ("REJECTD", "255"),
+    "opted_out": ("BLACKLIST", ""),
+    "content": ("REJECTD", "010"),
+    "age": ("REJECTD", "013"),
+    "carrier_block": ("REJECTD", "014"),
+    "header_filter": ("REJECTD", "051"),
+    "content_filter": ("REJECTD", "052"),
+    "consent_filter": ("REJECTD", "053"),
+    "nobody_knows": ("UNKNOWN", ""),
+}
+"""The vendor publishes no error codes; these only look like the platform's."""
 
 ERRORS = {
     "001": "Account details blank",
@@ -42,11 +77,17 @@ ERRORS = {
 }
 
 
-def new_id(digest: bytes) -> str:
-    return str(UUID(bytes=digest[:16], version=4))
+@dataclass(kw_only=True)
+class Account(accounts.Account):
+    api_key: str | None = None
+    client_id: str | None = None
 
 
-def read(call: Inbound, account: RuachAccount, complain: Complain) -> list[Send]:
+def account(settings: Any, webhook: str) -> Account:
+    return Account(webhook=webhook, api_key=plain(settings.api_key), client_id=settings.client_id)
+
+
+def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
     """The texts to send, one for each number of the list."""
     try:
         params = call.params()
@@ -68,7 +109,7 @@ def read(call: Inbound, account: RuachAccount, complain: Complain) -> list[Send]
     if not _true(params.get("Is_Unicode")) and not is_gsm(text):
         complain("ruach: a text outside GSM 7-bit was sent without Is_Unicode and is garbled")
     return [
-        Send(digits(number, complain, NAME), str(params["SenderId"]), text, "GET")
+        Send(digits(number, complain, NAME), str(params["SenderId"]), text)
         for number in str(numbers).split(",")
     ]
 
@@ -83,12 +124,12 @@ def _refusal(code: str) -> Refusal:
     return Refusal(Answer(200, text.encode()))
 
 
-def answer(submissions: list[Submission], account: RuachAccount) -> Answer:
+def answer(submissions: list[Submission], account: Account) -> Answer:
     if any(submission.outcome == "later" for submission in submissions):
         return json_answer({"ErrorCode": 429, "ErrorDescription": "Too many requests"}, 429)
     taken = [submission for submission in submissions if submission.outcome == "accepted"]
     if not taken:
-        return _refusal(submissions[0].error).answer
+        return _refusal("010").answer
     return json_answer(
         {
             "ErrorCode": 0,
@@ -98,7 +139,7 @@ def answer(submissions: list[Submission], account: RuachAccount) -> Answer:
     )
 
 
-def receipt(push: Push, account: RuachAccount, now: float) -> Call:
+def receipt(push: Push, account: Account, now: float) -> Call:
     submission = push.submission
     return get(
         address(push, account),

@@ -1,0 +1,73 @@
+"""The simulated gateways' dialects, one module each, and how to find them.
+
+A module of this package is a dialect when it has a ``NAME``; nothing else has to know of it. It
+holds all there is to say of its gateway, written from the vendor's pages and not from the hub's
+adapter:
+
+    NAME           the name of the hub's provider that it stands behind
+    ROUTES         the calls that it takes: "POST /path/{placeholder}", one or several
+    Account        credentials and secrets, from ``accounts.Account``; ``signs`` where it signs
+    account        (settings, webhook) -> Account: from the settings of a hub's account
+    WORDS          each status word that it may push -> Meaning
+    CODES          codes that say more exactly how it failed -> Meaning, which goes before a
+                   failure's word; optional
+    SAID           cause of ``words.CAUSES`` -> (word, code); the general causes (taken, delivered,
+                   expired, undelivered, rejected, unknown) are enough, others go before them
+    SAID_BY_SHAPE  shape -> causes that are told otherwise in receipts of that shape; optional
+    SHAPES         the forms in which its receipts come, with their shares where the account says
+                   ``mixed``; default one without a name
+    RETRIES        whether a push that was not acknowledged comes again; default yes
+    ID_PER_PART    whether each part of a long text has an id of its own; default no
+    REFUSES_PARTS  whether one part may be refused and the others taken; default no
+    new_id         (digest) -> id; default a UUID
+    read           (call, account, complain) -> the texts to send; raises Refusal
+    answer         (submissions, account) -> Answer; by the ``outcome`` of each: accepted, refused,
+                   later (``why`` is throttled or outage)
+    receipt        (push, account, now) -> Call; one that is not ``authentic`` gets no signature,
+                   or a wrong one
+    acknowledged   (status, body) -> whether the hub's answer to a push will do; default any 2xx
+
+The ``word`` of a push is what the hub is to show as the provider's status, in the same spelling.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from delivrd.simulator.accounts import Account
+from delivrd.simulator.dialect import Dialect
+from delivrd.simulator.traffic import DEMO
+
+
+def dialect(name: str) -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        LookupError: there is none; the text names those that there are.
+    """
+    found = _all().get(name)
+    if found is None:
+        raise LookupError(f"no gateway simulates {name!r}; there are: {', '.join(names())}")
+    return found
+
+
+def names() -> list[str]:
+    """The names of all dialects, sorted."""
+    return sorted(_all())
+
+
+def blank_accounts(names: Iterable[str] = DEMO) -> dict[str, Account]:
+    """An account of each of these dialects; it knows no credentials, so that all are taken."""
+    return {name: dialect(name).Account() for name in names}
+
+
+@lru_cache(maxsize=1)
+def _all() -> dict[str, Dialect]:
+    modules: list[Any] = [
+        import_module(f"{__name__}.{found.name}")
+        for found in iter_modules(__path__)
+        if not found.name.startswith("_")
+    ]
+    return {module.NAME: Dialect(module) for module in modules if hasattr(module, "NAME")}

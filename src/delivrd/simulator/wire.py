@@ -1,0 +1,141 @@
+"""What the dialects share on the wire: a call in, the text to send, an answer, a call out."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from delivrd.simulator.accounts import Account
+from delivrd.simulator.journal import Call, Push
+
+Complain = Callable[[str], None]
+USER_AGENT = "delivrd-simulator"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Inbound(NamedTuple):
+    """A call as it came to a gateway. ``headers`` have lower-case names; ``match`` holds what
+    stood in the placeholders of the path."""
+
+    method: str
+    query: str
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str] = _NOTHING
+    match: Mapping[str, str] = _NOTHING
+
+    def params(self) -> dict[str, Any]:
+        """The parameters of the query, of a form or of a JSON object; later ones win.
+
+        Raises:
+            ValueError: the body is not what its content type says.
+        """
+        params: dict[str, Any] = dict(parse_qsl(self.query, keep_blank_values=True))
+        if self.method != "POST" or not self.body:
+            return params
+        if "json" in self.content_type:
+            decoded = json.loads(self.body)
+            if not isinstance(decoded, dict):
+                raise ValueError("the body is no JSON object")
+            return params | decoded
+        return params | dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def basic(self) -> tuple[str, str]:
+        """User and password of HTTP basic authentication; empty where there are none."""
+        scheme, _, coded = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return "", ""
+        try:
+            user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
+        except ValueError:
+            return "", ""
+        return user, password
+
+
+class Send(NamedTuple):
+    """One text to one recipient (digits only), as a gateway understood the call.
+
+    ``reference`` and ``callback`` only where the receipts bring them back: a hub can tell by
+    them which message is meant.
+    """
+
+    to: str
+    sender: str
+    text: str
+    reference: str | None = None
+    callback: str | None = None
+    validity: float | None = None
+    """Seconds."""
+    shape: str | None = None
+    """The form of its receipts, where the call decides on it and not the account."""
+    extra: Mapping[str, str] = _NOTHING
+    """What else of the call the answer or the receipts repeat; nothing of it in a recording."""
+
+
+class Answer(NamedTuple):
+    """What a gateway says to a send."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Refusal(Exception):
+    """The call as a whole is refused, with this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body.decode())
+        self.answer = answer
+
+
+def json_answer(value: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value).encode())
+
+
+def digits(number: object, complain: Complain, where: str) -> str:
+    """A recipient as digits; for the gateways that want it without a plus and without spaces."""
+    text = str(number).strip()
+    if not text.isdigit():
+        complain(f"{where}: the recipient should be digits only")
+    return "".join(char for char in text if char.isdigit())
+
+
+def address(push: Push, account: Account) -> str:
+    """Where a receipt goes: the message's own address, else the account's.
+
+    Raises:
+        LookupError: there is neither.
+    """
+    target = push.submission.callback or account.webhook
+    if not target:
+        raise LookupError(f"nobody said where {push.submission.dialect}'s receipts go")
+    return target
+
+
+def get(url: str, params: Mapping[str, str], headers: Mapping[str, str] = _NOTHING) -> Call:
+    joint = "&" if "?" in url else "?"
+    return _call("GET", f"{url}{joint}{urlencode(params)}", "", headers)
+
+
+def post(url: str, content_type: str, body: str, headers: Mapping[str, str] = _NOTHING) -> Call:
+    return _call("POST", url, body, {"Content-Type": content_type, **headers})
+
+
+def post_json(url: str, value: object, headers: Mapping[str, str] = _NOTHING) -> Call:
+    return post(url, "application/json", json.dumps(value, ensure_ascii=False), headers)
+
+
+def _call(method: str, url: str, body: str, headers: Mapping[str, str]) -> Call:
+    return Call(method, url, (("User-Agent", USER_AGENT), *headers.items()), body.encode())
+
+
+def utc(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC)
+
+
+def uuid_of(digest: bytes) -> str:
+    return str(UUID(bytes=digest[:16], version=4))

@@ -1,0 +1,42 @@
+"""What the tests against simulated gateways share: the dialects, and an account of each."""
+
+from provider_cases import DIALECTS
+from pydantic import SecretStr
+
+from delivrd.providers import provider
+from delivrd.simulator import dialect, names
+
+SECRET = "a signature secret"
+SENDING = {each.provider: each.account for each in DIALECTS if each.account}
+SIMULATED = [name for name in names() if name in SENDING]
+"""The dialects that both a simulated gateway and a sending adapter speak."""
+
+
+def settings(name, **changes):
+    """An account that sends and, where the gateway signs its receipts by a secret, checks them."""
+    of, account = provider(name), SENDING[name]
+    fields = of.Settings.model_fields
+    unset = {
+        field: SECRET
+        for field in of.Settings.SIGNED_BY
+        if field in fields and field not in account and "SecretStr" in str(fields[field].annotation)
+    }
+    return of.Settings(**account | unset | changes)
+
+
+def account(name, webhook="http://hub/webhooks/a"):
+    """The gateway's side of the same account."""
+    return dialect(name).account(settings(name), webhook)
+
+
+def spoilt(right):
+    """The same settings with other secrets."""
+    secrets = {name: value for name, value in right if isinstance(value, SecretStr)}
+    return right.model_copy(
+        update={name: _other(value.get_secret_value()) for name, value in secrets.items()}
+    )
+
+
+def _other(secret):
+    """Of the same form (also where that is hexadecimal or base 64), yet not the same."""
+    return SecretStr(("c" if secret[0] == "b" else "b") + secret[1:])

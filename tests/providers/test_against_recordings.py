@@ -1,0 +1,63 @@
+"""The adapters read what the simulated gateways push in every weather, without sockets."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from simulated import SECRET, SIMULATED, account, settings
+
+from delivrd.core.statement import Status
+from delivrd.providers import provider
+from delivrd.providers.base import Request, Unauthentic
+from delivrd.simulator import SCENARIOS, messages, record
+from delivrd.simulator.dialects.vonage_signing import METHODS
+
+HOOK = "http://hub/webhooks/a"
+
+
+def pushed(name, scenario, account_):
+    """Each push of some traffic, and the request by which a webhook would get it."""
+    texts = messages(seed=4, number=150, gateways={name: 1.0})
+    recording = record(texts, start=1_760_000_000.0, scenario_=scenario, accounts={name: account_})
+    for call in recording.calls:
+        headers = [(key.lower(), value) for key, value in call.call.headers]
+        query = urlsplit(call.call.url).query.encode()
+        received = datetime.fromtimestamp(call.at, UTC)
+        yield call.push, Request(call.call.method, query, headers, call.call.body, HOOK, received)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("name", SIMULATED)
+def test_every_receipt_is_read_as_the_gateway_meant_it(name, scenario):
+    of = provider(name)
+    for push, request in pushed(name, scenario, account(name)):
+        [receipt] = of.read(request, settings(name)).receipts
+        assert receipt.provider_message_id == push.part.id
+        assert receipt.provider_status == push.word
+        open_ = receipt.status is Status.UNKNOWN and not receipt.final
+        shown = Status.PENDING if open_ else receipt.status
+        assert (shown, receipt.final) == push.meaning, (push.word, push.code)
+
+
+def judged(name, account_, settings_):
+    """Whether the pushes were authentic, each judged rightly by the adapter."""
+    for push, request in pushed(name, "unsigned", account_):
+        if push.authentic:
+            assert provider(name).authenticate(request, settings_)
+        else:
+            with pytest.raises(Unauthentic):
+                provider(name).authenticate(request, settings_)
+        yield push.authentic
+
+
+@pytest.mark.parametrize("name", [name for name in SIMULATED if account(name).signs])
+def test_signatures_are_taken_where_good_and_refused_where_not(name):
+    assert set(judged(name, account(name), settings(name))) == {True, False}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_vonage_s_signatures_are_taken_by_each_method(method):
+    right = settings("vonage", signature_secret=SECRET, signature_method=method)
+    signing = account("vonage")
+    signing.signature_method = method
+    assert set(judged("vonage", signing, right)) == {True, False}
