@@ -35,7 +35,7 @@ def delivrd(cwd, *arguments, **more):
 def checkout(tmp_path):
     """A checkout with the sources and the tests of the dialects."""
     ignore = shutil.ignore_patterns("__pycache__", "vendor")
-    for folder in ("src", "tests/providers", "docs/providers"):
+    for folder in ("src", "tests/providers", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copy(ROOT / "tests/conftest.py", tmp_path / "tests")

@@ -33,9 +33,17 @@ def test_the_check_fails_on_a_stale_page_and_writing_mends_it(tmp_path, monkeypa
     assert docs.main(["--check"]) == 1
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [name for name in names() if provider(name).send])
 def test_the_send_command_of_the_last_step_is_one_that_the_program_takes(name):
     command = re.search(r"`delivrd (send .*?)`", provider(name).set_up[-1])
     send = get_command(build(["send"])).commands["send"]
     taken = send.make_context("send", shlex.split(command[1])[1:]).params
     assert (taken["text"], taken["via"], taken["wait"]) == ("Hello", [name], 60)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if not provider(name).send])
+def test_the_last_step_of_a_dialect_that_only_receives_shows_its_receipts(name):
+    command = re.search(r"`delivrd (receipts tail .*?)`", provider(name).set_up[-1])
+    tail = get_command(build(["receipts"])).commands["receipts"].commands["tail"]
+    taken = tail.make_context("tail", shlex.split(command[1])[2:]).params
+    assert taken["account"] == name

@@ -121,5 +121,6 @@ def test_no_answer_tells_a_secret(module):
 
 
 def _own(module):
-    values = dict(ACCOUNTS[module]).values()
+    settings = dict(ACCOUNTS[module]).values()
+    values = [v for value in settings for v in (value if isinstance(value, tuple) else (value,))]
     return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

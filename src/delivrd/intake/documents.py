@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from delivrd.providers.base import Http, NotSent, Provider
+from delivrd.providers.base import Http, NotSent, Provider, Unauthentic
 
 MAX_BYTES = 64 * 1024
 AT_ONCE = 4
@@ -57,5 +57,5 @@ class Documents:
             raise Unavailable(f"{url}: HTTP {answer.status}, {len(answer.body)} bytes")
         try:
             provider.learn(url, answer.body)
-        except ValueError as error:
+        except (ValueError, Unauthentic) as error:
             raise Unavailable(f"{url}: {error}") from None

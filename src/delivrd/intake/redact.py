@@ -26,6 +26,10 @@ class Redactor:
             for name, value in account_secrets(account)
             for needle in {v.encode() for v in (value, quote(value, safe=""), quote_plus(value))}
         ]
+        self._hidden = [
+            (field.encode(), re.compile(_AS_FIELD % ((re.escape(field.encode()),) * 2)))
+            for field in sorted({f for a in accounts for f in a.provider.secret_fields})
+        ]
         limit = _LIMIT.get(privacy)
         self._texts = [] if limit is None else [
             _Echo(field.encode(), limit)
@@ -37,6 +41,9 @@ class Redactor:
         for needle, pattern, name in self._needles:
             if needle in raw:
                 raw = pattern.sub(name, raw)
+        for field, pattern in self._hidden:
+            if field in raw:
+                raw = pattern.sub(rb"\1{secret:%s}" % field, raw)
         for echo in self._texts:
             if echo.field in raw:
                 raw = echo.cut(raw)
@@ -54,6 +61,9 @@ class Redactor:
 
 _AS_VALUE = rb'(?<![^=&"?:\s,/])%s(?![^&"\s,;}\]])'
 """A secret as a whole value: of a query, a form, a JSON member or a header."""
+
+_AS_FIELD = rb'((?<![^?&\s])%s=|"%s"\s*:\s*")[^&"\s]+'
+"""What a field holds that is a secret by its name, in a query, a form or a JSON member."""
 
 _BASIC = re.compile(rb"(?mi)^(authorization: *basic +)\S+")
 _BEARER = re.compile(rb"(?mi)^((?:proxy-)?authorization:(?! *basic ) *(?:\w+ +)?).+")

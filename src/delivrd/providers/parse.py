@@ -90,7 +90,11 @@ def shown(receipt: Receipt) -> dict[str, Any]:
 
 
 def iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment is None:
+        return None
+    whole = moment.microsecond % 1000 == 0 and moment.microsecond > 0
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if whole else "auto")
+    return text.replace("+00:00", "Z")
 
 
 def _fault(fault: Fault) -> dict[str, Any]:

@@ -29,7 +29,16 @@ def read_each(
     Raises:
         Unreadable: there is one item, and nothing can be told from it.
     """
-    told = f.of(request)
+    return read_told(f.of(request), read_one, other, items)
+
+
+def read_told(
+    told: f.Fields | list[Any] | None,
+    read_one: Callable[[f.Fields], Receipt],
+    other: Callable[[f.Fields], str | None] = lambda fields: None,
+    items: Callable[[f.Fields], list[Any] | None] = lambda fields: None,
+) -> Reading:
+    """As :func:`read_each`, of fields that the dialect has unpacked itself."""
     if told is None:
         return PROBE
     if isinstance(told, list):
@@ -107,4 +116,5 @@ def word(statuses: Mapping[str, Word], said: str | None) -> Word | None:
     """What a status word means, in any case of its letters; None where no table has it."""
     if said is None:
         return None
-    return statuses.get(said) or statuses.get(said.lower()) or statuses.get(said.upper())
+    found = statuses.get(said) or statuses.get(said.lower()) or statuses.get(said.upper())
+    return found or next((m for w, m in statuses.items() if w.lower() == said.lower()), None)

@@ -1,0 +1,29 @@
+"""Tables of codes that are too large for a module: TOML files beside the adapters."""
+
+import tomllib
+from importlib import resources
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Status
+from delivrd.providers.base import Code
+
+
+def load(name: str, section: str | None = None) -> dict[str, Code]:
+    """The table in ``NAME.toml`` of this package, or one section of it.
+
+    A line is ``code = [words, reason, status, permanent]``; what is not told at its end, or is an
+    empty string, is None.
+    """
+    text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    tables = tomllib.loads(text)
+    table = tables[section] if section else tables
+    return {code: _code(*row) for code, row in table.items()}
+
+
+def _code(words: str, reason: str = "", status: str = "", permanent: bool | None = None) -> Code:
+    return Code(
+        words,
+        Reason(reason) if reason else None,
+        Status(status) if status else None,
+        permanent,
+    )
