@@ -1,0 +1,118 @@
+"""Telnyx's API v2: its events hold a message, with a status for each recipient.
+
+Sources: developers.telnyx.com/docs/messaging (receiving webhooks, error codes); the vendor's SDK.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from delivrd.core import times
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Receipt, Status
+from delivrd.providers import fields as f
+from delivrd.providers import reading
+from delivrd.providers.base import Code, Unreadable, Word
+
+STATUSES = {
+    "scheduled": Word(Status.PENDING, False),
+    "queued": Word(Status.PENDING, False),
+    "sending": Word(Status.PENDING, False),
+    "sent": Word(Status.PENDING, False),
+    "delivered": Word(Status.DELIVERED, True),
+    "read": Word(Status.DELIVERED, True),
+    "sending_failed": Word(Status.UNDELIVERED, True),
+    "delivery_failed": Word(Status.UNDELIVERED, True),
+    "delivery_unconfirmed": Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF),
+    "expired": Word(Status.EXPIRED, True),
+    "cancelled": Word(Status.UNDELIVERED, True, Reason.DELETED),
+    # What the event alone tells, where its recipient has no status:
+    "message.sent": Word(Status.PENDING, False),
+    "message.finalized": Word(Status.UNKNOWN, True),
+}
+FAILED = Word(Status.UNDELIVERED, True)
+"""A finalized message without a status, but with errors."""
+
+FIELDS = {
+    "data.event_type": "message.sent or message.finalized; others are no receipts.",
+    "data.occurred_at": "When it happened (ISO 8601).",
+    "data.payload.id": "The id of the message. (`data.id` is that of the event.)",
+    "data.payload.to": "The recipients; of a group several, each read as one receipt.",
+    "data.payload.to[].phone_number": "The recipient's number.",
+    "data.payload.to[].status": "The status word of this recipient.",
+    "data.payload.from.phone_number": "The sender.",
+    "data.payload.errors": "What went wrong: code, title and detail; the first is taken.",
+    "data.payload.cost": "Amount and currency.",
+    "data.payload.text": "The text; cut before the request is kept.",
+}
+
+
+def _event(told: f.Fields) -> tuple[f.Fields, f.Fields]:
+    """The event and the message in it; the answer to a look-up is a message without an event."""
+    event = f.inner(told, "data") or told
+    return event, f.inner(event, "payload") or event
+
+
+def other(told: f.Fields) -> str | None:
+    """The kind of an event that is no receipt."""
+    event, message = _event(told)
+    kind = f.text(event, "event_type", "record_type", limit=64) or "message"
+    if kind == "message.received" or message.get("direction") == "inbound":
+        return "inbound"
+    return None if kind.startswith("message") or kind == "event" else "other"
+
+
+def for_each(told: f.Fields) -> list[Any] | None:
+    """A group's event as one event for each recipient; None where there is one recipient."""
+    event, message = _event(told)
+    lists = [listed for name in ("to", "cc") if isinstance(listed := message.get(name), list)]
+    recipients = [recipient for listed in lists for recipient in listed]
+    if len(recipients) < 2:
+        return None
+    f.message_id(message, "id")
+    return [{**event, "payload": {**message, "to": [each], "cc": []}} for each in recipients]
+
+
+def receipt(
+    told: f.Fields, errors: Mapping[str, Code], zone: tzinfo, now: datetime | None
+) -> Receipt:
+    """What an event says of its (only, or first) recipient."""
+    event, message = _event(told)
+    event_type = f.text(event, "event_type", limit=64)
+    happened = f.text(event, "occurred_at") or f.text(message, "completed_at", "sent_at")
+    recipient, error = _recipient(message), first_error(message)
+    word, pair = f.text(recipient, "status", limit=64), None
+    if "status" not in recipient:
+        word = event_type
+        pair = FAILED if error and event_type == "message.finalized" else None
+    cost, sender = f.inner(message, "cost"), message.get("from")
+    return reading.receipt(
+        STATUSES,
+        errors,
+        pair=pair,
+        provider_message_id=f.message_id(message, "id"),
+        provider_status=word,
+        error_code=f.text(error, "code", limit=64),
+        detail=f.text(error, "detail", "title"),
+        to=f.number(recipient, "phone_number"),
+        sender=f.text(f.inner(message, "from") or {"from": sender}, "phone_number", "from"),
+        price=f.amount(cost, "amount", "cost"),
+        currency=f.text(cost, "currency", limit=8),
+        occurred_at=times.parse(happened, zone, now=now),
+    )
+
+
+def _recipient(message: f.Fields) -> f.Fields:
+    listed = message.get("to")
+    if not isinstance(listed, list):
+        return {"phone_number": listed} | {k: message[k] for k in ("status",) if k in message}
+    if listed and not isinstance(listed[0], dict):
+        raise Unreadable("the recipient is no object")
+    return listed[0] if listed else {}
+
+
+def first_error(message: f.Fields) -> f.Fields:
+    """The first of a message's (or an answer's) errors; an empty one where there is none."""
+    listed = message.get("errors")
+    found = listed if isinstance(listed, list) else []
+    return next((error for error in found if isinstance(error, dict)), {})
