@@ -1,0 +1,265 @@
+"""BulkSMS: the JSON REST API with its webhooks, and the older EAPI's push of status reports.
+
+Webhooks write a status as condition, date, cause and final, the API's resources as id, type and
+subtype; both are read. Sources: bulksms.com/developer (webhooks, JSON API, EAPI http_push and
+get_report).
+"""
+
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+
+from delivrd.core import times
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import bulksms_eapi as eapi
+from delivrd.providers import fields as f
+from delivrd.providers import handover, reading
+from delivrd.providers.base import (
+    FAILURES,
+    Accepted,
+    AccountSettings,
+    Answer,
+    Code,
+    Http,
+    HttpAnswer,
+    Outgoing,
+    Refused,
+    Request,
+    Response,
+    SentPart,
+    Sought,
+    Unanswered,
+    Unreadable,
+    Unsure,
+    Word,
+    refine,
+)
+
+NAME = "bulksms"
+TITLE = "BulkSMS"
+DOCS = "https://www.bulksms.com/developer/json/v1/"
+API = "https://api.bulksms.com"
+
+NUMBER_IN_KEY = True  # the EAPI's batch_id stands for all recipients of a batch
+SECRET_FIELDS = ("pass",)
+TEXT_FIELDS = ("body", "value")
+MAX_REFERENCE = 20
+"""Characters of a ``userSuppliedId``."""
+
+R, U = Status.REJECTED, Status.UNDELIVERED
+JSON_STATUSES = {
+    "ACCEPTED": Word(Status.PENDING, False),
+    "SCHEDULED": Word(Status.PENDING, False),
+    "SENT": Word(Status.PENDING, False),
+    "DELIVERED": Word(Status.DELIVERED, True),
+    "UNKNOWN": Word(Status.UNKNOWN, False),
+    "FAILED": Word(U, True),
+    "FAILED.EXPIRED": Word(Status.EXPIRED, True, Reason.EXPIRED),
+    "FAILED.HANDSET_ERROR": Word(U, True, Reason.HANDSET_ERROR),
+    "FAILED.BLOCKED": Word(R, True, Reason.BLOCKED_BY_RECIPIENT),
+    "FAILED.NOT_SENT": Word(R, True, Reason.NETWORK_ERROR),
+}
+STATUSES = JSON_STATUSES | eapi.STATUSES
+
+ERRORS = {
+    "EXPIRED": Code("Expired before delivery", Reason.EXPIRED, Status.EXPIRED),
+    "HANDSET_ERROR": Code("A problem of the phone", Reason.HANDSET_ERROR, U),
+    "BLOCKED": Code("The recipient blocked you", Reason.BLOCKED_BY_RECIPIENT, R),
+    "NOT_SENT": Code("Not attempted, such as for want of a route", Reason.NETWORK_ERROR, R),
+}
+
+SEND_ERRORS = {
+    "bad-request": Code("Bad request", Reason.CONTENT_INVALID),
+    "insufficient-credits": Code("Insufficient credits", Reason.ACCOUNT_PROBLEM),
+    "not-found": Code("Not found", Reason.OTHER),
+}
+"""By the last part of the error's ``type``."""
+
+FIELDS = {
+    "id": "The id of the message, as in the answer to the send.",
+    "from, to": "The sender and the recipient: strings, or objects with an `address`.",
+    "status.condition, status.type, status.id": "The status word; `id` holds the subtype too.",
+    "status.subtype": "Why it failed; taken as the error code.",
+    "status.cause": "Its words.",
+    "status.final": "Whether more may come.",
+    "status.date": "When it happened (ISO 8601).",
+    "creditCost": "What it cost, in credits.",
+    "userSuppliedId": "The reference that was sent along.",
+    "body": "The text; cut before the request is kept.",
+} | {f"{name} (EAPI)": said for name, said in eapi.FIELDS.items()}
+
+SETUP = (
+    "In the BulkSMS web app, under advanced settings, create an API token; copy its id and secret.",
+    'Put them in `delivrd.toml`: `[accounts.bulksms]` with `provider = "bulksms"`, `token_id` and '
+    "`token_secret` (or the variable `DELIVRD_ACCOUNTS__BULKSMS__TOKEN_SECRET_FILE`).",
+    "BulkSMS signs nothing: set a `webhook_secret` of at least 12 random characters.",
+    "While the hub runs, create a webhook for SENT messages in the web app (it is called at once "
+    "to test it): `https://YOUR-HOST/webhooks/bulksms/SECRET`.",
+    "Start `delivrd serve`, run `delivrd doctor`, and send yourself a text: "
+    '`delivrd send +… "Hello" --from … --via bulksms --wait 60`.',
+)
+
+
+class Settings(AccountSettings):
+    """An account of BulkSMS."""
+
+    NEEDED_TO_SEND: ClassVar[tuple[str, ...]] = ("token_id", "token_secret")
+
+    provider: str = NAME
+    token_id: str | None = Field(default=None, description="The API token's id.")
+    token_secret: SecretStr | None = Field(default=None, description="The API token's secret.")
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipts in a webhook's POST (a JSON array), or the receipt in a push by the EAPI (GET).
+
+    Raises:
+        Unreadable: there is no message id in it.
+    """
+    zone = times.zone(settings.time_zone if settings else None)
+
+    def one(told: f.Fields) -> Receipt:
+        if eapi.is_report(told):
+            return eapi.receipt(told, zone, request.received_at)
+        made = f.text(f.inner(told, "status"), "date")
+        return _json(told, times.parse(made, zone, now=request.received_at))
+
+    if b'"RECEIVED"' in request.body and _received(f.of(request)):
+        return Reading(kind="inbound")
+    found = reading.read_each(request, one, _other)
+    if found.kind == "receipts" and not found.receipts and not found.faults:
+        return reading.PROBE  # the empty array with which a new webhook is tested
+    return found
+
+
+def _json(told: f.Fields, occurred_at: Any) -> Receipt:
+    state = f.inner(told, "status")
+    said = _said(state)
+    return reading.receipt(
+        JSON_STATUSES,
+        ERRORS,
+        pair=_judged(reading.word(JSON_STATUSES, said), state.get("final")),
+        provider_message_id=f.message_id(told, "id"),
+        provider_status=said,
+        error_code=f.text(state, "subtype", limit=64),
+        detail=f.text(state, "cause"),
+        to=f.number(_party(told, "to"), "address"),
+        sender=f.text(_party(told, "from"), "address", limit=64),
+        price=f.amount(told, "creditCost"),
+        occurred_at=occurred_at,
+        reference=f.text(told, "userSuppliedId"),
+    )
+
+
+def _said(state: f.Fields) -> str | None:
+    """The most exact word: ``FAILED.EXPIRED`` rather than FAILED, but not ``SENT.null``."""
+    whole = f.text(state, "id", limit=64)
+    if whole and not whole.endswith(".null"):
+        return whole
+    return f.text(state, "condition", "type", limit=64) or whole
+
+
+def _judged(word: Word | None, final: object) -> Word | None:
+    """What the word means with the vendor's ``final`` beside it."""
+    if word is None or final not in (True, False) or word.final is final:
+        return word
+    if word.status in FAILURES:
+        return Word(Status.PENDING, False)  # it is tried again
+    if word.status is Status.PENDING:
+        return Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
+    return word._replace(final=True)
+
+
+def _party(told: f.Fields, name: str) -> f.Fields:
+    return f.inner(told, name) or {"address": told.get(name)}
+
+
+def _received(told: object) -> bool:
+    return isinstance(told, list) and all(
+        isinstance(item, dict) and item.get("type") == "RECEIVED" for item in told
+    )
+
+
+def _other(told: f.Fields) -> str | None:
+    """An inbound text is RECEIVED, or has (in the EAPI) a sender and no status."""
+    inbound = told.get("type") == "RECEIVED" or ("status" not in told and "sender" in told)
+    return "inbound" if inbound else None
+
+
+def answer(request: Request, reading: Reading) -> Response:
+    """At least one character, or the EAPI pushes the report again."""
+    return Response(200, b"OK")
+
+
+async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
+    """Hand over by ``POST /v1/messages``; one id, whatever the length."""
+    content: dict[str, Any] = {
+        "to": message.to,
+        "from": message.sender,
+        "body": message.text,
+        "encoding": "UNICODE" if message.unicode else "TEXT",
+        "longMessageMaxParts": max(message.segments, 1),
+    }
+    if len(message.reference) <= MAX_REFERENCE:
+        content["userSuppliedId"] = message.reference
+    url = handover.address(settings, API, "/v1/messages")
+    answer = await handover.call(
+        http, settings, "POST", url, json=[content], auth=_credentials(settings)
+    )
+    return _answer(answer) if isinstance(answer, HttpAnswer) else answer
+
+
+def _credentials(settings: Settings) -> tuple[str, str]:
+    secret = settings.token_secret.get_secret_value() if settings.token_secret else ""
+    return settings.token_id or "", secret
+
+
+def _answer(answer: HttpAnswer) -> Answer:
+    try:
+        listed = f.of(Request("POST", body=answer.body))
+    except Unreadable:
+        listed = None
+    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    parts = tuple(part for part in map(_part, elements) if part.provider_message_id)
+    if parts:
+        return Accepted(parts)
+    if answer.status >= 400:
+        return _refused(answer)
+    return Unsure("the answer names no message")
+
+
+def _part(element: f.Fields) -> SentPart:
+    state = f.inner(element, "status")
+    word = reading.word(JSON_STATUSES, _said(state))
+    code = f.text(state, "subtype", limit=64)
+    found = f.text(element, "id", limit=f.MAX_ID)
+    if word is None or word.status not in FAILURES:
+        return SentPart(found)
+    meaning, reason, _ = refine(word, ERRORS.get(code or ""))
+    return SentPart(found, meaning.status, reason, code)
+
+
+def _refused(answer: HttpAnswer) -> Refused:
+    told = handover.fields(answer)
+    kind = (f.text(told, "type") or "").rpartition("#")[2]
+    words = f.text(told, "detail", "title", limit=300)
+    meaning = SEND_ERRORS.get(kind)
+    if meaning is None or meaning.reason is None:
+        return handover.refused(answer, detail=words)
+    return Refused(meaning.reason, kind, words or meaning.words)
+
+
+async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | Unanswered:
+    """The message's status, by ``GET /v1/messages/{id}``."""
+    url = handover.address(
+        settings, API, "/v1/messages/" + quote(sought.provider_message_id, safe="")
+    )
+    answer = await handover.ask(http, settings, "GET", url, auth=_credentials(settings))
+    if isinstance(answer, Unanswered):
+        return answer
+    told = handover.fields(answer)
+    if answer.status >= 400 or f.text(told, "id") != sought.provider_message_id:
+        return Unanswered(f"HTTP {answer.status}, without the message")
+    return _json(told, None)
