@@ -1,0 +1,75 @@
+"""D7 Networks: its status postbacks; receipts only.
+
+They come as form data, though the vendor's example is JSON; nothing is signed, and no time is told.
+Source: d7networks.com/docs (Messages, Receiving DLR), in two revisions.
+"""
+
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import fields as f
+from delivrd.providers import reading
+from delivrd.providers.base import AccountSettings, Request, Word
+
+NAME = "d7networks"
+TITLE = "D7 Networks"
+DOCS = "https://d7networks.com/docs/Messages/Receive_SMS_Postback/"
+
+STATUSES = {
+    "scheduled": Word(Status.PENDING, False),
+    "sent": Word(Status.PENDING, False),
+    "delivered": Word(Status.DELIVERED, True),
+    "undelivered": Word(Status.UNDELIVERED, True),
+    "un_delivered": Word(Status.UNDELIVERED, True),  # the spelling varies with the docs' revision
+    "expired": Word(Status.EXPIRED, True),
+    "rejected": Word(Status.REJECTED, True),
+}
+
+FIELDS = {
+    "msg_id": "The id of the message to this recipient.",
+    "request_id": "The id of the request; taken where there is no other.",
+    "recipient": "The recipient's number.",
+    "originator": "The sender.",
+    "status": "The status word.",
+}
+
+SETUP = (
+    "D7 signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    'Put it in `delivrd.toml`: `[accounts.d7networks]` with `provider = "d7networks"`, '
+    "`webhook_secret` and `receive_only = true` (texts are sent by other programs).",
+    "In the D7 dashboard's settings, set the report URL to "
+    "`https://YOUR-HOST/webhooks/d7networks/SECRET`.",
+    "Where a program names an address in each request, it is the same: `report_url`.",
+    "Start `delivrd serve`, run `delivrd doctor`, send a text as you always do, and see its "
+    "receipt come: `delivrd receipts tail --account d7networks`.",
+)
+
+
+class Settings(AccountSettings):
+    """An account of D7 Networks, whose receipts are received."""
+
+    provider: str = NAME
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipt in a postback, as a form or as JSON.
+
+    Raises:
+        Unreadable: there is no message id in it.
+    """
+
+    def one(told: f.Fields) -> Receipt:
+        return reading.receipt(
+            STATUSES,
+            {},
+            provider_message_id=f.message_id(told, "msg_id", "request_id"),
+            provider_status=f.text(told, "status", limit=64),
+            to=_recipient(told),
+            sender=f.text(told, "originator", limit=64),
+        )
+
+    return reading.read_each(request, one)
+
+
+def _recipient(told: f.Fields) -> str | None:
+    """In digits; of a masked number, which is none, without its plus."""
+    number = f.number(told, "recipient")
+    return number and number.removeprefix("+")

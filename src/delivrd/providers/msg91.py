@@ -1,0 +1,130 @@
+"""MSG91: its webhook in all versions, and a template of your own; receipts only.
+
+One request id covers every recipient of a request, so the number belongs to the key. Nothing is
+signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new).
+"""
+
+from typing import Any
+
+from delivrd.core import times
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import fields as f
+from delivrd.providers import packed, reading
+from delivrd.providers.base import AccountSettings, Request, Word
+
+NAME = "msg91"
+TITLE = "MSG91"
+DOCS = "https://msg91.com/help/how-can-i-get-the-delivery-reports-on-my-webhook-url"
+
+NUMBER_IN_KEY = True
+ZONE = "Asia/Kolkata"
+
+STATUSES = {
+    "1": Word(Status.DELIVERED, True),
+    "2": Word(Status.UNDELIVERED, True),
+    "8": Word(Status.PENDING, False),
+    "9": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
+    "16": Word(Status.REJECTED, True),
+    "17": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
+    "25": Word(Status.REJECTED, True),
+    "DELIVERED": Word(Status.DELIVERED, True),
+    "FAILED": Word(Status.UNDELIVERED, True),
+    "NDNC": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
+    "REJECTED": Word(Status.REJECTED, True),
+    "BLOCKED NUMBER": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
+}
+
+WORDS = ("status", "desc", "description", "event")
+"""Where the status stands, the most exact first."""
+
+FIELDS = {
+    "data": "Version 2: a form's field whose value is a JSON array of requests.",
+    "requestId": "The id of the request, as in the answer to the send; one for all recipients.",
+    "report": "Version 2: the array of the request's receipts, with the fields below.",
+    "number, telNum": "The recipient's number, often masked in examples.",
+    "status": "The status as a number.",
+    "desc, description": "The status as a word; taken where the number says nothing.",
+    "failedReason, failureReason": "Why it failed, in the operator's words.",
+    "date, deliveryTime, ts": "When it happened: Indian time, or seconds since 1970.",
+    "amount": "What it cost; the currency is not told.",
+    "senderId": "The sender.",
+    "CRQID, meta": "Your own id; version 4 (`event`, `data`) has no other.",
+}
+
+SETUP = (
+    "MSG91 signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    'Put it in `delivrd.toml`: `[accounts.msg91]` with `provider = "msg91"`, `webhook_secret` and '
+    "`receive_only = true` (texts are sent by other programs).",
+    "In the MSG91 panel, under SMS, Webhook, enter `https://YOUR-HOST/webhooks/msg91/SECRET`; "
+    "version v2 or v3 tells most.",
+    "For a webhook of your own template, name its fields as below: "
+    '`{"requestId": "{{requestId}}", "telNum": "{{telNum}}", "status": "{{status}}", '
+    '"deliveryTime": "{{deliveryTime}}", "failureReason": "{{failureReason}}"}`.',
+    "Start `delivrd serve`, run `delivrd doctor`, send a text as you always do, and see its "
+    "receipt come: `delivrd receipts tail --account msg91`.",
+)
+
+
+class Settings(AccountSettings):
+    """An account of MSG91, whose receipts are received."""
+
+    provider: str = NAME
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipts in a webhook of any version.
+
+    Raises:
+        Unreadable: there is one receipt, without an id.
+    """
+    zone = times.zone((settings.time_zone if settings else None) or ZONE)
+
+    def one(told: f.Fields) -> Receipt:
+        own = f.text(told, "CRQID", "meta")
+        return reading.receipt(
+            STATUSES,
+            {},
+            provider_message_id=f.message_id(told, "requestId", "meta"),
+            provider_status=_word(told),
+            detail=f.text(told, "failedReason", "failureReason"),
+            to=f.number(told, "number", "telNum"),
+            sender=f.text(told, "senderId", limit=64),
+            price=f.amount(told, "amount"),
+            occurred_at=times.parse(
+                f.text(told, "date", "deliveryTime", "ts"), zone, now=request.received_at
+            ),
+            reference=None if own == "0" else own,  # so it says that you sent none
+        )
+
+    told = f.of(request)
+    return reading.read_told(told if told is None else _items(told), one)
+
+
+def _word(told: f.Fields) -> str | None:
+    """The first word that the table knows, since numbers beyond those published do come."""
+    words = [word for name in WORDS if (word := f.text(told, name, limit=64))]
+    known = (word for word in words if reading.word(STATUSES, word))
+    return next(known, words[0] if words else None)
+
+
+def _items(told: f.Fields | list[Any]) -> f.Fields | list[Any]:
+    """Single receipts, or the one that stands for itself."""
+    if isinstance(told, dict):
+        packs = told if "event" in told or "report" in told else packed.unpacked(told, "data")
+        if packs is None:
+            return told
+        told = packs if isinstance(packs, list) else [packs]
+    return [item for element in told for item in _spread(element)]
+
+
+def _spread(element: Any) -> list[Any]:
+    """The receipts of a request (version 2) or an event (version 4), with what they share."""
+    if not isinstance(element, dict):
+        return [element]
+    name = "report" if "report" in element else "data"
+    inner = element.get(name)
+    if not isinstance(inner, list):
+        return [element]
+    shared = {key: value for key, value in element.items() if key != name}
+    return [shared | item if isinstance(item, dict) else item for item in inner]
