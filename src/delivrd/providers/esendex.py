@@ -1,0 +1,232 @@
+"""Esendex: push notifications, the account event handler, and the platform of the United States.
+
+The three are told by their shape: XML whose root says what happened; a form (or SOAP, its twin)
+with a type of event or error; a postback around an SMPP receipt. Sources:
+developers.esendex.com/APIs/Push-Notifications; esendex.com's AccountEventHandler pages;
+esendex.us/docs/sms-api (delivery receipt postbacks).
+"""
+
+import re
+from datetime import datetime, tzinfo
+from typing import Any, ClassVar
+from xml.etree.ElementTree import ParseError
+
+import msgspec
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+from pydantic import Field
+
+from delivrd.core import times
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import fields as f
+from delivrd.providers import reading
+from delivrd.providers.base import (
+    FAILURES,
+    AccountSettings,
+    Authentic,
+    Code,
+    Request,
+    Secrets,
+    Unauthentic,
+    Unreadable,
+    Word,
+    same,
+)
+
+NAME = "esendex"
+TITLE = "Esendex"
+DOCS = "https://developers.esendex.com/APIs/Push-Notifications"
+
+SECRET_FIELDS = ("password",)
+
+STATUSES = {
+    "MessageDelivered": Word(Status.DELIVERED, True),
+    "MessageFailed": Word(Status.UNDELIVERED, True),
+    "Delivered": Word(Status.DELIVERED, True),
+    "Sent": Word(Status.PENDING, False),
+    "Failed": Word(Status.UNDELIVERED, True),
+    "UnrecognisedRecipient": Word(Status.REJECTED, True, Reason.UNKNOWN_NUMBER),
+    "ValidityPeriodExpired": Word(Status.EXPIRED, True, Reason.EXPIRED),
+    "DELIVRD": Word(Status.DELIVERED, True),
+    "ACCEPTD": Word(Status.PENDING, False),
+    "ENROUTE": Word(Status.PENDING, False),
+    "BUFFERED": Word(Status.PENDING, False),
+    "SCHEDULED": Word(Status.PENDING, False),
+    "UNDELIV": Word(Status.UNDELIVERED, True),
+    "EXPIRED": Word(Status.EXPIRED, True),
+    "DELETED": Word(Status.UNDELIVERED, True, Reason.DELETED),
+    "REJECTD": Word(Status.REJECTED, True),
+    "UNKNOWN": Word(Status.UNKNOWN, False),
+    "DeliveredToDevice": Word(Status.DELIVERED, True),
+}
+
+ERRORS: dict[str, Code] = {}
+"""The vendor publishes no table of its codes; they are kept as they come."""
+
+FIELDS = {
+    "MessageId": "The id of the message (push and United States).",
+    "id": "The id of the message (event handler); in a push that of the notification.",
+    "eventType, errorType": "The status word (event handler); in a push it is the root element.",
+    "occurredAt": "When it happened, UTC.",
+    "detail": "The error in words (event handler).",
+    "failurereason": "Of SOAP: `code`, `description`, `permanentfailure`.",
+    "username, password, account": "Of the event handler: as set in the account's options.",
+    "DeliveryReceiptMessage": "United States: the carrier's receipt (`stat:…`, `done date:…`), or "
+    "a word.",
+    "Code": "United States: the error code; 000 is success.",
+    "ToPhoneNumber": "United States: the recipient's number, without country code.",
+    "FromPhoneNumber": "United States: the sender.",
+    "ReferenceID": "United States: the reference that was sent along.",
+}
+
+SETUP = (
+    'Put the account in `delivrd.toml`: `[accounts.esendex]` with `provider = "esendex"` and '
+    "`receive_only = true`.",
+    "Esendex signs nothing: set a `webhook_secret` of at least 12 random characters. (The classic "
+    "event handler sends a password: it can be checked as `handler_password`.)",
+    "Start `delivrd serve` where Esendex reaches it.",
+    "In the account's settings, set the push notifications for delivered and failed messages to "
+    "`https://YOUR-HOST/webhooks/esendex/SECRET`.",
+    "Run `delivrd doctor`, send yourself a text the way you always do, and see its receipts in "
+    "`delivrd receipts tail --account esendex`.",
+)
+
+
+class Settings(AccountSettings):
+    """An account whose texts go out through Esendex."""
+
+    SIGNED_BY: ClassVar[tuple[str, ...]] = ("handler_password",)
+
+    provider: str = NAME
+    handler_password: Secrets = Field(
+        default=(),
+        description="Password that the account event handler sends (form and SOAP only), one or a "
+        "list (rotation).",
+    )
+
+
+def authenticate(request: Request, settings: Settings) -> Authentic | None:
+    """The password of the event handler; without ``handler_password`` in the settings, None.
+
+    Raises:
+        Unauthentic: there is none, or another.
+    """
+    if not settings.handler_password:
+        return None
+    try:
+        told = _xml(request.body) or f.of(request)
+    except Unreadable as error:
+        raise Unauthentic(str(error)) from None
+    given = _flat(told).get("password") if isinstance(told, dict) else None
+    for position, secret in enumerate(settings.handler_password):
+        if isinstance(given, str) and same(
+            given.encode(errors="replace"), secret.get_secret_value()
+        ):
+            return Authentic("password", position)
+    raise Unauthentic("the password is missing or wrong")
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipt in a request, of any of the platforms.
+
+    Raises:
+        Unreadable: there is no message id in it.
+    """
+    zone = times.zone(settings.time_zone if settings else None)
+
+    def one(told: f.Fields) -> Receipt:
+        return _receipt(_flat(told), zone, request.received_at)
+
+    told = _xml(request.body)
+    if told is None:
+        return reading.read_each(request, one, _other)
+    kind = _other(told)
+    return Reading(kind=kind) if kind else Reading(receipts=(one(told),))
+
+
+_EVENT = "notificationtype"
+_PUSHED = {"messagedelivered", "messagefailed"}
+_KINDS = {
+    "inboundmessage": "inbound",
+    "messagereceived": "inbound",
+    "subscriptionevent": "other",
+}
+_EVENTS = {"messageevent", "messageerror", *_PUSHED, *_KINDS}
+
+_MAX_XML = 64 * 1024
+
+
+def _xml(body: bytes) -> dict[str, Any] | None:
+    """The elements of an XML body by their names, wherever they stand; None where it is none."""
+    body = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not body.startswith(b"<"):
+        return None
+    if len(body) > _MAX_XML:
+        raise Unreadable("the XML is too long to be a notification")
+    try:
+        elements = list(fromstring(body).iter())
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise Unreadable(f"the body is no XML that is read: {type(error).__name__}") from None
+    names = [str(element.tag).rpartition("}")[2] for element in elements]
+    told: dict[str, Any] = {
+        name: element.text for name, element in zip(names, elements, strict=True)
+    }
+    return told | {_EVENT: next((n for n in names if n.lower() in _EVENTS), names[0])}
+
+
+def _flat(told: f.Fields) -> dict[str, Any]:
+    """The fields under lower-case names, also those of the objects inside."""
+    flat: dict[str, Any] = {}
+    for name, value in told.items():
+        if not isinstance(value, dict):
+            flat[name.lower()] = value
+            continue
+        if name.lower() in _EVENTS:
+            flat[_EVENT] = name
+        flat |= {inner.lower(): held for inner, held in value.items()}
+    return flat
+
+
+def _other(told: f.Fields) -> str | None:
+    return _KINDS.get((f.text(_flat(told), _EVENT) or "").lower())
+
+
+def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
+    event, carrier = f.text(told, _EVENT, limit=64), _carrier(told)
+    # in a push, "Id" is the notification's own
+    ids = ("messageid",) if (event or "").lower() in _PUSHED else ("messageid", "id")
+    word = carrier.get("stat") or f.text(told, "eventtype", "errortype", limit=64) or event
+    happened = f.text(told, "occurredat")
+    found = reading.receipt(
+        STATUSES,
+        ERRORS,
+        provider_message_id=f.message_id(told, *ids),
+        provider_status=word,
+        error_code=f.text(told, "code", "errortype", limit=64),
+        detail=f.text(told, "detail", "description"),
+        to=f.number(told, "tophonenumber"),
+        sender=f.text(told, "fromphonenumber", limit=64),
+        occurred_at=times.parse(happened, zone, now=now)
+        or times.parse(carrier.get("done date"), zone, now=now, smpp=True),
+        reference=f.text(told, "referenceid"),
+    )
+    permanent = _BOOLEANS.get(str(told.get("permanentfailure")).lower())
+    if permanent is None or found.status not in FAILURES:
+        return found
+    return msgspec.structs.replace(found, permanent=permanent)
+
+
+_BOOLEANS = {"true": True, "false": False}
+_PAIR = re.compile(r"\b(stat|done date)\s*:\s*(\S+)", re.IGNORECASE)
+
+
+def _carrier(told: f.Fields) -> dict[str, str]:
+    """What the carrier's receipt says before its text; where it is but a word, that is the status.
+
+    Its ``id`` is the carrier's own.
+    """
+    said = f.text(told, "deliveryreceiptmessage") or ""
+    head = re.split(r"\btext\s*:", said, maxsplit=1, flags=re.IGNORECASE)[0]
+    pairs = {name.lower(): value[:64] for name, value in _PAIR.findall(head)}
+    return pairs or ({"stat": said[:64]} if said else {})
