@@ -1,0 +1,100 @@
+"""The real Kannel of Debian: bearerbox and smsbox, between a hub and an SMS centre on loopback."""
+
+import asyncio
+import subprocess
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ports import free_ports
+from smsc import Smsc
+from support import until
+
+USER, PASSWORD = "hub", "password-of-the-hub"
+
+CONFIG = """
+group = core
+admin-port = {admin}
+admin-password = admin-password
+admin-allow-ip = 127.0.0.1
+smsbox-port = {box}
+box-allow-ip = 127.0.0.1
+dlr-storage = internal
+
+group = smsc
+smsc = smpp
+smsc-id = SIM
+host = 127.0.0.1
+port = {smpp}
+transceiver-mode = true
+smsc-username = kannel
+smsc-password = secret
+system-type = ""
+source-addr-autodetect = true
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = {sendsms}
+http-request-retry = 5
+http-queue-delay = 1
+
+group = sendsms-user
+username = {user}
+password = {password}
+max-messages = 10
+
+group = sms-service
+keyword = default
+text = no
+"""
+
+
+@asynccontextmanager
+async def kannel() -> AsyncGenerator[tuple[str, Smsc]]:
+    """A Kannel that is bound to its SMS centre: the address of smsbox, and the centre."""
+    admin, box, smpp, sendsms = free_ports(4)
+    folder = Path(tempfile.mkdtemp(prefix="delivrd-kannel-"))
+    config = folder / "kannel.conf"
+    config.write_text(
+        CONFIG.format(
+            admin=admin, box=box, smpp=smpp, sendsms=sendsms, user=USER, password=PASSWORD
+        )
+    )
+    async with Smsc(smpp) as smsc:
+        with _running("bearerbox", config, folder) as bearerbox:
+            await until(lambda: smsc.bound or bearerbox.poll() is not None, 20)
+            with _running("smsbox", config, folder):
+                await until(lambda: _listens(sendsms), 20)
+                yield f"http://127.0.0.1:{sendsms}", smsc
+
+
+class _running:
+    """One of Kannel's programs; it is ended by its own id."""
+
+    def __init__(self, program: str, config: Path, folder: Path) -> None:
+        self._log = (folder / f"{program}.log").open("w")
+        self._process = subprocess.Popen(
+            [program, "-v", "4", str(config)], stdout=self._log, stderr=self._log
+        )
+
+    def __enter__(self) -> "subprocess.Popen[bytes]":
+        return self._process
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
