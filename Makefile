@@ -1,12 +1,13 @@
 # make test     everything that must hold: style, types, layers, tests
 # make demo     gateways on loopback, a hub, and traffic to look at
-# make bench    throughput and latency; make bench-scale: the same on a store of millions
+# make bench    throughput and latency; make bench-scale: the same on a store of millions;
+#               make bench-parse: how fast captured requests are read
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test lint format bench bench-scale clean
+.PHONY: demo test lint format bench bench-scale bench-parse clean
 
 demo: $(STAMP)
 	$(BIN)/delivrd demo
@@ -29,6 +30,9 @@ bench: $(STAMP)
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench scale --write
+
+bench-parse: $(STAMP)
+	$(BIN)/python -m bench parse --write
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

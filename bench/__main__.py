@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import intake, profiling, report, scale
+from bench import intake, parse, profiling, report, scale
 from bench.intake import Plan
 from bench.receipts import Messages
 from bench.rounds import Generator
@@ -71,6 +71,18 @@ def _scale(options: argparse.Namespace, console: Console) -> None:
         report.write(BENCHMARKS, f"scale-{options.row}", "\n\n".join(parts))
 
 
+def _parse(options: argparse.Namespace, console: Console) -> None:
+    found = parse.rows(parse.run(options.lines, options.rounds, console))
+    title = "`delivrd parse`, the start of the program included"
+    facts = report.circumstances(_command(), f"medians of {options.rounds} rounds")
+    facts.append(f"{options.lines:,} lines a round, each one receipt as it comes")
+    report.print_table(console, title, parse.COLUMNS, found)
+    report.print_lines(console, facts)
+    if options.write:
+        parts = [report.bullets(facts), *report.section(title, parse.COLUMNS, found)]
+        report.write(BENCHMARKS, "parse", "\n\n".join(parts))
+
+
 def _profile(options: argparse.Namespace, console: Console) -> None:
     messages = Messages(options.messages // 2, options.messages // 2, datetime.now(UTC))
     with staged([options.row], messages, console, options.dir) as stage:
@@ -110,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--receipts", type=int, default=20_000, help="in a round, at most")
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_scale)
+
+    command = commands.add_parser("parse", help="how fast captured requests are read")
+    command.add_argument("--lines", type=int, default=30_000)
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_parse)
 
     command = commands.add_parser("profile", help="the busiest functions of one server (py-spy)")
     command.add_argument("--row", choices=NAMES, default="delivrd-sqlite")
