@@ -49,7 +49,7 @@ LINES: dict[str, dict[str, Any]] = {
     ),
     "messagebird": {
         "method": "GET",
-        "query": "id=abc&recipient=447700900000&status=delivered&statusReason=successfully+delivered"
+        "query": "id=abc&recipient=447700900000&status=delivered&statusReason=successfully+sent"
         "&statusDatetime=2020-01-01T14:00:00%2B00:00&mccmnc=23410&messageLength=5",
     },
     "infobip": _json(
@@ -57,7 +57,8 @@ LINES: dict[str, dict[str, Any]] = {
             "results": [
                 {
                     "bulkId": "b", "messageId": "m", "to": "447700900000",
-                    "sentAt": "2020-01-01T14:00:00.000+0000", "doneAt": "2020-01-01T14:00:05.000+0000",
+                    "sentAt": "2020-01-01T14:00:00.000+0000",
+                    "doneAt": "2020-01-01T14:00:05.000+0000",
                     "smsCount": 1, "price": {"pricePerMessage": 0.01, "currency": "EUR"},
                     "status": {"groupId": 3, "groupName": "DELIVERED", "id": 5,
                                "name": "DELIVERED_TO_HANDSET"},
@@ -69,7 +70,8 @@ LINES: dict[str, dict[str, Any]] = {
     "telnyx": _json(
         {
             "data": {
-                "event_type": "message.finalized", "id": "e", "occurred_at": "2020-01-01T14:00:00.000Z",
+                "event_type": "message.finalized", "id": "e",
+                "occurred_at": "2020-01-01T14:00:00.000Z",
                 "payload": {
                     "id": "m", "direction": "outbound", "type": "SMS", "parts": 1, "errors": [],
                     "from": {"phone_number": "+447700900999"}, "text": "Hello",

@@ -66,12 +66,21 @@ def test_init_has_an_account_of_every_provider_to_uncomment(delivrd, tmp_path: P
     delivrd("init")
     path = tmp_path / "delivrd.toml"
     head, accounts = re.split(r"(?m)^(?=# .*\n# \[accounts\.)", path.read_text(), maxsplit=1)
-    told = re.sub(r"(?m)^# (?![\w()., -]*: http)", "", accounts)
+    told = re.sub(r"(?m)^# (?![^=\n]*: http)", "", accounts)
     path.write_text(head + told)
     config = load(None, {})
     assert sorted(config.accounts) == names()
     webhook_secrets = [a.webhook_secret[0].get_secret_value() for a in config.accounts.values()]
     assert len(set(webhook_secrets)) == len(names())
+
+
+def test_init_writes_the_accounts_that_were_asked_for(delivrd, tmp_path: Path) -> None:
+    delivrd("init", "vonage", "ruach")
+    text = (tmp_path / "delivrd.toml").read_text()
+    assert re.findall(r"\[accounts\.(\w+)\]", text) == ["vonage", "ruach"]
+    ran = delivrd("init", "vonagee", "--config", "b.toml")
+    assert ran.code == 2
+    assert "Did you mean vonage?" in ran.err
 
 
 def test_init_makes_other_secrets_each_time(delivrd, tmp_path: Path) -> None:

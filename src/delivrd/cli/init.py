@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from delivrd.cli.output import Failure, note
+from delivrd.cli.providers import find
 from delivrd.config import Config
 from delivrd.providers import names, provider
 from delivrd.providers.base import AccountSettings
@@ -51,11 +52,18 @@ admin_key = "{admin_key}"
 
 
 def command(
+    gateways: Annotated[
+        list[str] | None,
+        typer.Argument(help="Dialects to write accounts for; default all, to choose from."),
+    ] = None,
     config: Annotated[Path, typer.Option("--config", help="File to write.")] = Path(Config.FILE),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Write a delivrd.toml to start from, with fresh secrets and each gateway's settings."""
-    content = text()
+    """Write a delivrd.toml to start from, with fresh secrets and each gateway's settings.
+
+    Example: delivrd init twilio kannel
+    """
+    content = text([find(name).name for name in gateways or names()])
     try:
         if force:
             draft = config.with_name(config.name + ".new")
@@ -79,10 +87,10 @@ def _write_new(path: Path, content: str) -> None:
         file.write(content)
 
 
-def text() -> str:
-    """A whole settings file, with new secrets."""
+def text(gateways: list[str]) -> str:
+    """A whole settings file with an account of each dialect, and new secrets."""
     head = HEAD.format(admin_key=secrets.token_urlsafe(32))
-    return head + "".join(f"\n{block(name)}" for name in names())
+    return head + "".join(f"\n{block(name)}" for name in gateways)
 
 
 def block(name: str) -> str:

@@ -54,8 +54,10 @@ def _summary(found: Provider) -> dict[str, Any]:
         "name": found.name,
         "title": found.title,
         "sends": found.send is not None,
-        "signs": hasattr(found.module, "authenticate"),
+        "signs": found.signs,
         "looks_up": found.look_up is not None,
+        "calls_back": found.calls_back,
+        "checked": found.checked,
         "docs": found.docs,
     }
 

@@ -311,6 +311,8 @@ class Provider:
         self.name: str = module.NAME
         self.title: str = getattr(module, "TITLE", module.NAME)
         self.docs: str = module.DOCS
+        self.checked: str = getattr(module, "CHECKED", "")
+        """The day (ISO 8601) on which the tables were last compared with the vendor's pages."""
         self.Settings: type[AccountSettings] = getattr(module, "Settings", AccountSettings)
         self.statuses: Mapping[str, Word] = module.STATUSES
         self.errors: Mapping[str, Code] = getattr(module, "ERRORS", {})
@@ -349,6 +351,11 @@ class Provider:
         """Fields of a request that hold a secret, replaced before it is kept."""
         self.text_fields: tuple[str, ...] = getattr(module, "TEXT_FIELDS", ())
         """Fields of a request that repeat the message's text, cut before it is kept."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether the provider signs its receipts in some way of its own."""
+        return self.own_authenticate is not None
 
     def authenticate(self, request: Request, settings: AccountSettings) -> Authentic | None:
         """How the request proves itself by the provider's own scheme; None where there is none.

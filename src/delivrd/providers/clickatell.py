@@ -34,6 +34,7 @@ from delivrd.providers.base import (
 NAME = "clickatell"
 TITLE = "Clickatell"
 DOCS = "https://docs.clickatell.com/channels/one-api/one-api-message-status-table/"
+CHECKED = "2026-11-23"
 API = "https://platform.clickatell.com"
 
 STATUSES, ERRORS = updates.STATUSES, updates.ERRORS

@@ -14,6 +14,7 @@ from delivrd.providers.base import FAILURES, AccountSettings, Code, Request, Wor
 NAME = "clicksend"
 TITLE = "ClickSend"
 DOCS = "https://developers.clicksend.com/docs"
+CHECKED = "2026-11-23"
 
 STATUSES = {
     "200": Word(Status.PENDING, False),

@@ -1,7 +1,8 @@
-"""Writes a page for each provider from its tables: `python -m delivrd.providers.docs [--check]`.
+"""Writes a page for each provider from its tables, and one that compares them.
 
-The pages go to ``docs/providers`` under the current directory. With ``--check`` nothing is written,
-and the exit code is 1 when a page is not what the tables say.
+`python -m delivrd.providers.docs [--check]`. The pages go to ``docs/providers`` under the current
+directory. With ``--check`` nothing is written, and the exit code is 1 when a page is not what the
+tables say.
 """
 
 import argparse
@@ -39,6 +40,52 @@ def page(of: Provider) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+MATRIX = "README"
+INTRODUCTION = (
+    "*Verify*: the gateway signs its receipts, and the signature is checked; without one, a secret "
+    "in the webhook's address, Basic authentication or a list of addresses proves the caller. "
+    "*Ask*: a receipt that never came is asked for. *Callback per message*: a send names its own "
+    "address for receipts. This page is generated."
+)
+_MARKS = {True: "yes", False: ""}
+
+
+def matrix() -> str:
+    """What each dialect can do, side by side, in Markdown."""
+    heads = ("provider", "receive", "verify", "send", "ask", "callback per message",
+             "words", "codes", "sources", "last checked")  # fmt: skip
+    return (
+        "\n\n".join(
+            (
+                "# Dialects",
+                INTRODUCTION,
+                _table(heads, (_row(provider(name)) for name in names())),
+            )
+        )
+        + "\n"
+    )
+
+
+def _row(of: Provider) -> tuple[str, ...]:
+    return (
+        f"[{of.title}]({of.name}.md) `{of.name}`",
+        "yes",
+        _MARKS[of.signs],
+        _MARKS[of.send is not None],
+        _MARKS[of.look_up is not None],
+        _MARKS[of.calls_back],
+        str(len(of.statuses)),
+        str(len(of.errors)),
+        f"[vendor]({of.docs})",
+        of.checked,
+    )
+
+
+def pages() -> dict[str, str]:
+    """All pages, by the names of their files without ending."""
+    return {MATRIX: matrix()} | {name: page(provider(name)) for name in names()}
+
+
 def _settings(model: type[AccountSettings]) -> Iterable[tuple[str, ...]]:
     for name, field in model.model_fields.items():
         if name not in AccountSettings.model_fields:
@@ -72,8 +119,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def stale(folder: Path) -> list[str]:
-    """The providers whose page in the folder is missing or not what their tables say."""
-    return [name for name in names() if _written(folder, name) != page(provider(name))]
+    """The pages that are missing in the folder or not what the tables say."""
+    return [name for name, text in pages().items() if _written(folder, name) != text]
 
 
 def _written(folder: Path, name: str) -> str:
@@ -91,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{FOLDER / name}.md is stale: run python -m delivrd.providers.docs")
         else:
             FOLDER.mkdir(parents=True, exist_ok=True)
-            (FOLDER / f"{name}.md").write_text(page(provider(name)), encoding="utf-8")
+            (FOLDER / f"{name}.md").write_text(pages()[name], encoding="utf-8")
     return 1 if check and old else 0
 
 

@@ -37,6 +37,7 @@ from delivrd.providers.base import (
 NAME = "esendex"
 TITLE = "Esendex"
 DOCS = "https://developers.esendex.com/APIs/Push-Notifications"
+CHECKED = "2026-11-23"
 
 SECRET_FIELDS = ("password",)
 

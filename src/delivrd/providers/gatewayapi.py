@@ -42,6 +42,7 @@ from delivrd.providers.base import (
 NAME = "gatewayapi"
 TITLE = "GatewayAPI"
 DOCS = "https://gatewayapi.com/docs/apis/rest/"
+CHECKED = "2026-11-23"
 API = rest.API
 
 CALLS_BACK = True

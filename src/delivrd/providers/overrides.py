@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers.base import AccountSettings, Code, Provider, Request, Word, refine
-from delivrd.providers.reading import word
 
 
 class Meaning(BaseModel):
@@ -50,6 +49,8 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
     """The provider, reading by these meanings where its own tables say something else."""
     if overrides is None:
         return provider
+    from delivrd.providers.reading import word  # what only looks at settings need not load it
+
     words = {said.lower(): Word(m.status, m.final, m.reason) for said, m in overrides.words.items()}
     codes = {
         code: Code(m.words, m.reason, m.status, m.permanent) for code, m in overrides.codes.items()

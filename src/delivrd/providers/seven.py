@@ -43,6 +43,7 @@ from delivrd.providers.base import (
 NAME = "seven"
 TITLE = "seven.io"
 DOCS = "https://docs.seven.io/en/rest-api/webhooks"
+CHECKED = "2026-11-23"
 API = "https://gateway.seven.io"
 
 PATIENCE = 4.0  # it gives up after 5 seconds

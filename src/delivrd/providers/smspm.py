@@ -33,6 +33,7 @@ from delivrd.providers.base import (
 NAME = "smspm"
 TITLE = "SMSPM"
 DOCS = "https://app.smspm.com/docs"
+CHECKED = "2026-11-23"
 API = "https://api.smspm.com"
 
 CALLS_BACK = True

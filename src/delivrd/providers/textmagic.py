@@ -14,6 +14,7 @@ from delivrd.providers.base import AccountSettings, Request, Word
 NAME = "textmagic"
 TITLE = "Textmagic"
 DOCS = "https://apitextmagic.voog.com/https-api/sms-delivery-notification-codes"
+CHECKED = "2026-11-23"
 
 STATUSES = {
     "q": Word(Status.PENDING, False),  # queued

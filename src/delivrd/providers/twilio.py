@@ -42,6 +42,7 @@ from delivrd.providers.base import (
 NAME = "twilio"
 TITLE = "Twilio"
 DOCS = "https://www.twilio.com/docs/messaging/guides/track-outbound-message-status"
+CHECKED = "2026-11-23"
 API = "https://api.twilio.com"
 
 CALLS_BACK = True
