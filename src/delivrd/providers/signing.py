@@ -28,8 +28,22 @@ def bearer(request: Request) -> str:
     return token.strip()
 
 
+_HS256 = {"HS256": "sha256"}
+
+
 def hs256(token: str, secrets: Sequence[SecretStr]) -> tuple[Mapping[str, Any], int]:
     """The claims of a JSON web token, and which secret signed it; no other algorithm is taken.
+
+    Raises:
+        Unauthentic: it is no such token, or none of the secrets signed it.
+    """
+    return signed_token(token, secrets, _HS256)
+
+
+def signed_token(
+    token: str, secrets: Sequence[SecretStr], algorithms: Mapping[str, str]
+) -> tuple[Mapping[str, Any], int]:
+    """As :func:`hs256`, of the algorithms that are named, each with its digest.
 
     Raises:
         Unauthentic: it is no such token, or none of the secrets signed it.
@@ -40,11 +54,12 @@ def hs256(token: str, secrets: Sequence[SecretStr]) -> tuple[Mapping[str, Any], 
         algorithm, signature = header["alg"], _decoded(given)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Unauthentic("the token is no signed JSON web token") from None
-    if algorithm != "HS256" or not isinstance(claims, dict):
-        raise Unauthentic("the token is not signed by HS256")
+    digest = algorithms.get(algorithm) if isinstance(algorithm, str) else None
+    if digest is None or not isinstance(claims, dict):
+        raise Unauthentic(f"the token is not signed by {' or '.join(algorithms)}")
     for position, secret in enumerate(secrets):
         key = secret.get_secret_value().encode()
-        if key and same(signature, hmac.digest(key, signed.encode(), "sha256")):
+        if key and same(signature, hmac.digest(key, signed.encode(), digest)):
             return claims, position
     raise Unauthentic("the token's signature does not fit")
 

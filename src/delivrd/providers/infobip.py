@@ -1,0 +1,322 @@
+"""Infobip: delivery reports of its SMS APIs (versions 1 to 3) and its Messages API, JSON or XML.
+
+Sources: infobip.com/docs/api (receive outbound SMS message report, send SMS message, logs),
+/docs/developer-resources/api-fundamentals (message status codes, error code reference).
+"""
+
+from typing import Any, ClassVar
+from xml.etree.ElementTree import Element, ParseError
+
+import msgspec
+from defusedxml import ElementTree
+from pydantic import Field, SecretStr
+
+from delivrd.core import times
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import code_tables, handover, reading
+from delivrd.providers import fields as f
+from delivrd.providers.base import (
+    Accepted,
+    AccountSettings,
+    Answer,
+    Code,
+    Http,
+    HttpAnswer,
+    Later,
+    Outgoing,
+    Refused,
+    Request,
+    SentPart,
+    Sought,
+    Unanswered,
+    Unreadable,
+    Unsure,
+    Word,
+)
+
+NAME = "infobip"
+TITLE = "Infobip"
+DOCS = "https://www.infobip.com/docs/developer-resources/api-fundamentals/message-status-codes"
+CHECKED = "2026-11-23"
+API = "https://api.infobip.com"
+
+CALLS_BACK = True
+MAX_VALIDITY = DEFAULT_VALIDITY = 48 * 3600
+
+P, U, R = Status.PENDING, Status.UNDELIVERED, Status.REJECTED
+GROUPS = {
+    "ACCEPTED": Word(P, False),
+    "PENDING": Word(P, False),
+    "UNDELIVERABLE": Word(U, True),
+    "DELIVERED": Word(Status.DELIVERED, True),
+    "EXPIRED": Word(Status.EXPIRED, True),
+    "REJECTED": Word(R, True),
+}
+GROUP_IDS = {"1": "PENDING", "2": "UNDELIVERABLE", "3": "DELIVERED", "4": "EXPIRED"} | {
+    "5": "REJECTED"
+}
+
+NAMES = {
+    "3": ("PENDING_WAITING_DELIVERY", Word(P, False)),
+    "7": ("PENDING_ENROUTE", Word(P, False)),
+    "26": ("PENDING_ACCEPTED", Word(P, False)),
+    "4": ("UNDELIVERABLE_REJECTED_OPERATOR", Word(R, True)),
+    "9": ("UNDELIVERABLE_NOT_DELIVERED", Word(U, True)),
+    "31": ("UNDELIVERABLE_NOT_SENT", Word(U, True)),
+    "96": ("NO_ANSWER", Word(U, True, Reason.UNREACHABLE)),
+    "97": ("BUSY", Word(U, True, Reason.HANDSET_ERROR)),
+    "98": ("CANCELLED", Word(U, True, Reason.DELETED)),
+    # In the group of what is delivered, but the handset has not confirmed, and a report may follow.
+    "2": ("DELIVERED_TO_OPERATOR", Word(P, False)),
+    "5": ("DELIVERED_TO_HANDSET", Word(Status.DELIVERED, True)),
+    "15": ("EXPIRED_EXPIRED", Word(Status.EXPIRED, True)),
+    "29": ("EXPIRED_DLR_UNKNOWN", Word(Status.EXPIRED, True)),
+    "87": ("SIGNALS_BLOCKED", Word(R, True, Reason.BLOCKED_BY_CARRIER)),
+    "6": ("REJECTED_NETWORK", Word(R, True, Reason.ACCOUNT_PROBLEM)),
+    "8": ("REJECTED_PREFIX_MISSING", Word(R, True, Reason.UNKNOWN_NUMBER)),
+    "10": ("REJECTED_DND", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    "11": ("REJECTED_SOURCE", Word(R, True, Reason.SENDER_NOT_ALLOWED)),
+    "12": ("REJECTED_NOT_ENOUGH_CREDITS", Word(R, True, Reason.ACCOUNT_PROBLEM)),
+    "13": ("REJECTED_SENDER", Word(R, True, Reason.SENDER_NOT_ALLOWED)),
+    "14": ("REJECTED_DESTINATION_BLOCKLISTED", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    "17": ("REJECTED_PREPAID_PACKAGE_EXPIRED", Word(R, True, Reason.ACCOUNT_PROBLEM)),
+    "18": ("REJECTED_DESTINATION_NOT_REGISTERED", Word(R, True, Reason.ACCOUNT_PROBLEM)),
+    "19": ("REJECTED_ROUTE_NOT_AVAILABLE", Word(R, True, Reason.ACCOUNT_PROBLEM)),
+    "20": ("REJECTED_FLOODING_FILTER", Word(R, True, Reason.THROTTLED)),
+    "21": ("REJECTED_SYSTEM_ERROR", Word(R, True, Reason.NETWORK_ERROR)),
+    "23": ("REJECTED_DUPLICATE_MESSAGE_ID", Word(R, True, Reason.CONTENT_INVALID)),
+    "24": ("REJECTED_INVALID_UDH", Word(R, True, Reason.CONTENT_INVALID)),
+    "25": ("REJECTED_MESSAGE_TOO_LONG", Word(R, True, Reason.CONTENT_INVALID)),
+    "51": ("MISSING_TO", Word(R, True, Reason.CONTENT_INVALID)),
+    "52": ("REJECTED_DESTINATION", Word(R, True, Reason.UNKNOWN_NUMBER)),
+    "56": ("REJECTED_INVALID_NOTIFY_URL", Word(R, True, Reason.CONTENT_INVALID)),
+    "77": ("REJECTED_MESSAGE_TEXT_TOO_LONG", Word(R, True, Reason.CONTENT_INVALID)),
+    "100": ("UNDELIVERABLE_REJECTED_PLATFORM", Word(R, True)),
+}
+"""The status ids with their names; id 99 has the name of its group, REJECTED."""
+
+STATUSES = GROUPS | dict(NAMES.values())
+ERRORS = code_tables.load("infobip_codes")
+
+SEND_ERRORS = {
+    name: Code(name.removeprefix("REJECTED_").replace("_", " ").capitalize(), word.reason)
+    for name, word in NAMES.values()
+    if word.status is R and word.reason
+}
+TRY_AGAIN = {"REJECTED_FLOODING_FILTER", "REJECTED_SYSTEM_ERROR"}
+
+FIELDS = {
+    "results": "The reports of the request, up to 100 (in XML: `results` with a `result` each).",
+    "messageId": "The id of the message, as in the answer to the send.",
+    "to, destination": "The recipient's number.",
+    "from, sender": "The sender.",
+    "status": "`name` is the status word; where it is unknown, `id`, `groupName`, `groupId` tell.",
+    "error": "`id` is the error code (0: none), `permanent` whether the same would fail again.",
+    "doneAt, sentAt": "When it ended, else when it was sent (ISO 8601 with an offset).",
+    "mccMnc": "MCC and MNC of the recipient's network.",
+    "price": "`pricePerMessage` and `currency`.",
+    "callbackData": "The reference that was sent along.",
+    "smsCount, messageCount": "The number of parts; one id stands for all.",
+}
+
+SETUP = (
+    "In the Infobip portal, under developer tools, create an API key that may send SMS, and copy "
+    "your personal base URL.",
+    'Put them in `delivrd.toml`: `[accounts.infobip]` with `provider = "infobip"`, `base_url` and '
+    "`api_key` (or the variable `DELIVRD_ACCOUNTS__INFOBIP__API_KEY_FILE`).",
+    "By default Infobip signs nothing: set a `webhook_secret` of at least 12 random characters.",
+    "Set `public_url` to where this hub is reached: every message then names its own address for "
+    "reports. For messages sent elsewhere, subscribe to delivery reports (subscriptions "
+    "management) with `https://YOUR-HOST/webhooks/infobip/SECRET`; Basic authentication works too "
+    "(`basic_auth`).",
+    "Start `delivrd serve`, run `delivrd doctor`, and send yourself a text: "
+    '`delivrd send +… "Hello" --from … --via infobip --wait 60`.',
+)
+
+
+class Settings(AccountSettings):
+    """An account of Infobip."""
+
+    NEEDED_TO_SEND: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    provider: str = NAME
+    api_key: SecretStr | None = Field(default=None, description="API key that may send SMS.")
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipts in ``results``; in the wild, one report also comes by itself.
+
+    Raises:
+        Unreadable: there is no message id in it.
+    """
+    zone = times.zone(settings.time_zone if settings else None)
+
+    def one(told: f.Fields) -> Receipt:
+        status, error, price = (f.inner(told, name) for name in ("status", "error", "price"))
+        word, meaning = _status(status)
+        code = f.text(error, "id", limit=64)
+        receipt = reading.receipt(
+            STATUSES,
+            ERRORS,
+            pair=meaning,
+            provider_message_id=f.message_id(told, "messageId"),
+            provider_status=word,
+            error_code=code,
+            detail=f.text(error, "description") if code != "0" else None,
+            to=f.number(told, "to", "destination"),
+            sender=f.text(told, "from", "sender", limit=64),
+            network=f.text(told, "mccMnc", limit=16),
+            price=f.amount(price, "pricePerMessage"),
+            currency=f.text(price, "currency", limit=8),
+            occurred_at=times.parse(
+                f.text(told, "doneAt", "sentAt"), zone, now=request.received_at
+            ),
+            reference=f.text(told, "callbackData"),
+        )
+        return _as_flagged(receipt, str(error.get("permanent")).lower())
+
+    return reading.read_told(_alone(_told(request)), one, _other, _results)
+
+
+def _status(status: f.Fields) -> tuple[str | None, Word | None]:
+    """The most exact word of a status, and what it means: its name, its id, else its group."""
+    name, group = f.text(status, "name", limit=64), f.text(status, "groupName", limit=64)
+    by_id = NAMES.get(f.text(status, "id") or "", (None, None))
+    by_group = GROUP_IDS.get(f.text(status, "groupId") or "")
+    meaning = reading.word(STATUSES, name) or by_id[1]
+    meaning = meaning or reading.word(GROUPS, group) or reading.word(GROUPS, by_group)
+    return name or by_id[0] or group or by_group, meaning
+
+
+def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
+    """With the vendor's own flag, where it comes with an error that explains a failure."""
+    failed = receipt.permanent is not None and receipt.error_code not in (None, "0")
+    if not failed or permanent not in ("true", "false"):
+        return receipt
+    return msgspec.structs.replace(receipt, permanent=permanent == "true")
+
+
+def _other(told: f.Fields) -> str | None:
+    """Texts from handsets come in ``results`` too, with a time of receipt and without a status."""
+    results = told.get("results")
+    first = results[0] if isinstance(results, list) and results else told
+    inbound = isinstance(first, dict) and "receivedAt" in first and "status" not in first
+    return "inbound" if inbound else None
+
+
+def _alone(told: f.Fields | list[Any] | None) -> f.Fields | list[Any] | None:
+    """The one result of a request that has no other, else all of it."""
+    results = told.get("results") if isinstance(told, dict) else None
+    lone = isinstance(results, list) and len(results) == 1 and isinstance(results[0], dict)
+    return results[0] if results and lone else told
+
+
+def _results(told: f.Fields) -> list[Any] | None:
+    if "results" not in told:
+        return None
+    if not isinstance(told["results"], list):
+        raise Unreadable("there is no list of results")
+    return told["results"]
+
+
+def _told(request: Request) -> f.Fields | list[Any] | None:
+    if not request.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return f.of(request)
+    try:
+        root = _unfolded(ElementTree.fromstring(request.body, forbid_dtd=True))
+    except (ParseError, ValueError, LookupError) as error:
+        raise Unreadable(f"the body is not XML: {type(error).__name__}") from None
+    except RecursionError:
+        raise Unreadable("the body is nested too deeply") from None
+    if isinstance(root, list):
+        return {"results": root}
+    if isinstance(root, dict):
+        return root
+    raise Unreadable("there is no report in the XML")
+
+
+def _unfolded(element: Element) -> Any:
+    """An element as JSON would have it: ``results`` a list, what holds others an object."""
+    if _name(element) == "results":
+        return [_unfolded(child) for child in element]
+    if len(element):
+        return {_name(child): _unfolded(child) for child in element}
+    return element.text
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]  # without its namespace
+
+
+async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
+    """Hand over by ``POST /sms/3/messages``; one id stands for all parts."""
+    webhooks: dict[str, Any] = {"callbackData": message.reference}
+    if message.callback_url:
+        webhooks |= {
+            "delivery": {"url": message.callback_url},
+            "contentType": "application/json",
+        }
+    content: dict[str, Any] = {
+        "sender": message.sender.removeprefix("+"),
+        "destinations": [{"to": message.to.removeprefix("+")}],
+        "content": {"text": message.text},
+        "webhooks": webhooks,
+    }
+    if message.validity is not None:
+        seconds = min(max(message.validity, 1), MAX_VALIDITY)
+        content["options"] = {"validityPeriod": {"amount": seconds, "timeUnit": "SECONDS"}}
+    url = handover.address(settings, API, "/sms/3/messages")
+    answer = await handover.call(
+        http, settings, "POST", url, headers=_app(settings), json={"messages": [content]}
+    )
+    return _answer(answer) if isinstance(answer, HttpAnswer) else answer
+
+
+def _app(settings: Settings) -> dict[str, str]:
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return {"Authorization": f"App {key}", "Accept": "application/json"}
+
+
+def _answer(answer: HttpAnswer) -> Answer:
+    told = handover.fields(answer)
+    if answer.status >= 400:
+        # Version 2 folds its errors into requestError; version 3 says errorCode and description.
+        folded = f.inner(f.inner(told, "requestError"), "serviceException") or told
+        code = f.text(folded, "messageId", "errorCode", limit=64)
+        return handover.refused(answer, code, f.text(folded, "text", "description", limit=300))
+    listed = told.get("messages")
+    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    parts = tuple(map(_part, elements))
+    if any(part.provider_message_id for part in parts):
+        return Accepted(parts)
+    if not parts or any(part.status is not R for part in parts):
+        return Unsure("the answer names no message")
+    if parts[0].error_code in TRY_AGAIN:
+        return Later(detail=parts[0].detail)
+    return Refused(parts[0].reason or Reason.OTHER, parts[0].error_code, parts[0].detail)
+
+
+def _part(element: f.Fields) -> SentPart:
+    word, meaning = _status(f.inner(element, "status"))
+    if meaning is None or meaning.status not in (U, R):
+        return SentPart(f.text(element, "messageId", limit=f.MAX_ID))
+    detail = f.text(f.inner(element, "status"), "description", limit=300)
+    return SentPart(None, R, meaning.reason or Reason.OTHER, word, detail)
+
+
+async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | Unanswered:
+    """The message in the logs of the last 48 hours (reports themselves are given out only once)."""
+    url = handover.address(settings, API, "/sms/3/logs")
+    params = {"messageId": sought.provider_message_id}
+    answer = await handover.ask(http, settings, "GET", url, headers=_app(settings), params=params)
+    if isinstance(answer, Unanswered):
+        return answer
+    if answer.status != 200:
+        return Unanswered(f"HTTP {answer.status}")
+    try:
+        found = read(Request("POST", body=answer.body), settings).receipts
+    except Unreadable:
+        return Unanswered("the answer holds no log")
+    own = [r for r in found if r.provider_message_id == sought.provider_message_id]
+    return own[0] if own else Unanswered("the logs do not hold the message")
