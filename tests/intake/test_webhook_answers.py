@@ -11,6 +11,7 @@ from support import account, run, until
 
 from delivrd.config import Limits
 from delivrd.intake import protocol
+from delivrd.providers import provider
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,18 @@ def test_ruach_and_smspm_are_answered_in_their_own_way(database_url: str) -> Non
             assert await hub.call("POST", "/webhooks/smspm", json=shown) == (200, "OK")
             await hub.folded()
             assert await hub.rows("SELECT DISTINCT status FROM message") == [("delivered",)]
+
+    run(test())
+
+
+def test_a_described_gateway_is_answered_as_its_account_says(database_url: str) -> None:
+    settings = provider("generic").Settings(receive_only=True, answer={"body": "ACK"})
+
+    async def test() -> None:
+        async with calling(database_url, accounts={"acme": settings}) as hub:
+            told = {"id": "7", "status": "delivered"}
+            assert await hub.call("GET", "/webhooks/acme", params=told) == (200, "ACK")
+            assert await hub.call("POST", "/webhooks/acme", data=b"{") == (200, "ACK")
 
     run(test())
 

@@ -4,6 +4,7 @@ of the same vendor. The tables there are written apart from the adapters', so th
 
 import copy
 import json
+import re
 import tomllib
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,7 +21,9 @@ class Dialect:
 
     The template names where a receipt's id, status, code and recipient stand, by the names (and
     positions) that lead there: ``status = "results.0.status.name"``. ``shapes`` are the forms in
-    which the template's fields may come: query, form, json.
+    which the template's fields may come: query, form, json. Where a field holds a text of fields
+    of its own (an SMPP receipt), ``#`` leads into it: ``status = "short_message#stat"``.
+    ``orphans`` says that a receipt without an id is read, as one that belongs to no message.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,6 +36,7 @@ class Dialect:
         self.failing = self.codes.pop("failing", None)
         self.template = told["template"]
         self.envelope = self.template.get("items", "")
+        self.orphans = self.template.get("orphans", False)
         self.takes_batches = self.template.get("batches", True)
         self.shapes = [SHAPES[name] for name in self.template.get("shapes", SHAPES)]
 
@@ -44,7 +48,8 @@ class Dialect:
             inner = fields
             for key in outer:
                 inner = inner[int(key)] if isinstance(inner, list) else inner.setdefault(key, {})
-            inner[last] = value
+            field, _, key = last.partition("#")
+            inner[field] = within(inner[field], key, value) if key else value
         return fields
 
     def batch(self, items):
@@ -87,6 +92,11 @@ def by_json(fields):
 
 
 SHAPES = {"query": by_query, "form": by_form, "json": by_json}
+
+
+def within(text, key, value):
+    """The text ``key:value key:value`` with another value of that key."""
+    return re.sub(rf"(?<!\S){key}:\S*", lambda _: f"{key}:{value}", text)
 
 
 def leaves(fields, path=()):

@@ -117,11 +117,16 @@ def test_a_word_that_no_table_has_is_unknown_and_not_final(dialect, word):
     assert receipt.provider_status == (word[:64] or None)
 
 
-@every_dialect
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if not d.orphans], ids=repr)
 def test_without_an_id_nothing_can_be_told(dialect):
     for shape in dialect.shapes:
         with pytest.raises(Unreadable, match="there is no"):
             provider(dialect.provider).read(shape(dialect.fields(id="")), None)
+
+
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.orphans], ids=repr)
+def test_without_an_id_an_orphan_is_read(dialect):
+    assert read_one(dialect, dialect.fields(id="")).provider_message_id is None
 
 
 @pytest.mark.parametrize("dialect", [d for d in DIALECTS if "to" in d.template], ids=repr)

@@ -60,6 +60,20 @@ def test_a_probe_says_so():
     }
 
 
+def test_a_pdu_is_a_line_too_and_shows_what_its_text_holds():
+    text = "id:7 sub:001 dlvrd:000 submit date:180711070003912+ stat:UNDELIV err:27 text:Hello"
+    (receipt,) = parse_line("smpp", line(short_message=text, esm_class=4))["receipts"]
+    assert (receipt["provider_message_id"], receipt["status"]) == ("7", "undelivered")
+    assert receipt["submitted_at"] == "2018-07-11T04:00:03.900Z"
+    assert (receipt["sub"], receipt["dlvrd"], receipt["text"]) == ("001", "000", "Hello")
+
+
+def test_a_pdu_may_come_by_http():
+    body = {"short_message": "id:7 stat:DELIVRD"}
+    (receipt,) = parse_line("smpp", line(method="POST", body=body))["receipts"]
+    assert (receipt["status"], receipt["text"]) == ("delivered", None)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [
@@ -78,6 +92,7 @@ def test_what_cannot_be_told_is_an_error(name, text, error):
 
 
 CAPTURED = ("method", "query", "content_type", "headers", "body", "url")
+PDU = ("short_message", "short_message_hex", "tlvs", "esm_class", "source_addr")
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -93,6 +108,13 @@ ANYTHING = st.recursive(
 )
 def test_no_line_raises(captured):
     told = parse_line("vonage", json.dumps(captured))
+    assert "error" in told or "receipts" in told
+    json.dumps(told).encode()
+
+
+@given(captured=st.fixed_dictionaries({}, optional=dict.fromkeys((*PDU, "body"), ANYTHING)))
+def test_no_pdu_raises(captured):
+    told = parse_line("smpp", json.dumps(captured))
     assert "error" in told or "receipts" in told
     json.dumps(told).encode()
 

@@ -104,7 +104,7 @@ def block(name: str) -> str:
 def _settings(model: type[AccountSettings]) -> Iterator[str]:
     needed = getattr(model, "NEEDED_TO_SEND", ())
     for name, field in model.model_fields.items():
-        if name in AccountSettings.model_fields:
+        if name in AccountSettings.model_fields and name not in needed:
             continue
         optional = "" if field.is_required() or name in needed else "# "
         yield f"{optional}{name} = {_placeholder(name, field)}{_about(field)}"
@@ -116,6 +116,8 @@ def _about(field: FieldInfo) -> str:
 
 
 def _placeholder(name: str, field: FieldInfo) -> str:
+    if field.examples:
+        return str(field.examples[0])
     default = field.get_default(call_default_factory=True)
     if isinstance(default, bool):
         return str(default).lower()

@@ -228,7 +228,7 @@ class Webhook:
             raise Stop(401, "this nonce was seen before, with other content") from None
         if reading.kind == "handshake" and account.provider.confirm is not None:
             await self._confirm(account, request)
-        return account.provider.answer(request, reading)
+        return account.provider.answer(request, reading, account.settings)
 
     async def _check(self, call: _Call, door: _Door, request: Request) -> Authentic:
         """How the request proves itself; what that needs to know is fetched first."""

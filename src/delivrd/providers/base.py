@@ -326,6 +326,12 @@ class Provider:
         self.read: Callable[[Request, AccountSettings | None], Reading] = module.read
         self.send: Callable[..., Any] | None = getattr(module, "send", None)
         self.look_up: Callable[..., Any] | None = getattr(module, "look_up", None)
+        self.capture: Callable[[Mapping[str, Any]], Request | None] | None
+        self.capture = getattr(module, "capture", None)
+        """How a captured line that came by another way than HTTP becomes a request."""
+        self.also_shown: Callable[[Request], Mapping[str, Any]] | None
+        self.also_shown = getattr(module, "also_shown", None)
+        """What `delivrd parse` shows of a request beside its receipts."""
         self.patience: float = getattr(module, "PATIENCE", 10.0)
         """Seconds that this provider surely waits for our answer."""
         self.replay_behind: int = getattr(module, "REPLAY_BEHIND", 300)
@@ -337,6 +343,9 @@ class Provider:
         self.own_authenticate = getattr(module, "authenticate", None)
         self.own_answer: Callable[[Request, Reading], Response] | None
         self.own_answer = getattr(module, "answer", None)
+        self.answer_by: Callable[[Request, Reading, AccountSettings], Response] | None
+        self.answer_by = getattr(module, "answer_by", None)
+        """The answer where the account's settings have a say in it."""
         self.own_id_key: Callable[..., str] | None = getattr(module, "id_key", None)
         self.id_per_segment: bool = getattr(module, "ID_PER_SEGMENT", False)
         self.number_in_key: bool = getattr(module, "NUMBER_IN_KEY", False)
@@ -367,7 +376,11 @@ class Provider:
             return None
         return self.own_authenticate(request, settings)
 
-    def answer(self, request: Request, reading: Reading) -> Response:
+    def answer(
+        self, request: Request, reading: Reading, settings: AccountSettings | None = None
+    ) -> Response:
+        if self.answer_by is not None and settings is not None:
+            return self.answer_by(request, reading, settings)
         return OK if self.own_answer is None else self.own_answer(request, reading)
 
     def id_key(self, receipt_id: str, settings: AccountSettings) -> str:

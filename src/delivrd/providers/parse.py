@@ -1,7 +1,9 @@
 """What `delivrd parse` does with each line: a captured request in, its reading out.
 
 A line is ``{"method", "query", "content_type", "headers", "body"}``; anything of it may be missing.
-No configuration is needed, no signature is checked, and no line makes it fail.
+A dialect that does not come by HTTP says itself how a line becomes a request (``capture``), and may
+show more of it (``also_shown``). No configuration is needed, no signature is checked, and no line
+makes it fail.
 """
 
 import json
@@ -12,7 +14,7 @@ from typing import Any
 from delivrd.core.statement import Fault, Receipt
 from delivrd.core.text import clean, short
 from delivrd.providers import UnknownProvider, provider
-from delivrd.providers.base import Request, Unreadable
+from delivrd.providers.base import Provider, Request, Unreadable
 
 
 def parse_line(provider_name: str, line: str) -> dict[str, Any]:
@@ -22,7 +24,9 @@ def parse_line(provider_name: str, line: str) -> dict[str, Any]:
     """
     try:
         found = provider(provider_name)
-        reading = found.read(_request(json.loads(line)), None)
+        request = _request(found, json.loads(line))
+        reading = found.read(request, None)
+        more = dict(found.also_shown(request)) if found.also_shown else {}
     except (Unreadable, UnknownProvider) as error:
         return {"error": str(error)}
     except json.JSONDecodeError as error:
@@ -30,15 +34,20 @@ def parse_line(provider_name: str, line: str) -> dict[str, Any]:
     except Exception as error:  # promised: a bad line stops nobody
         return {"error": f"{type(error).__name__}: {short(str(error), 200)}"}
     told: dict[str, Any] = {
-        "receipts": [shown(receipt) for receipt in reading.receipts],
+        "receipts": [shown(receipt) | more for receipt in reading.receipts],
         "faults": [_fault(fault) for fault in reading.faults],
     }
     return told if reading.kind == "receipts" else {"kind": reading.kind, **told}
 
 
-def _request(captured: Any) -> Request:
+def _request(found: Provider, captured: Any) -> Request:
     if not isinstance(captured, dict):
         raise Unreadable("the line is no JSON object")
+    own = found.capture(captured) if found.capture else None
+    return own or _by_http(captured)
+
+
+def _by_http(captured: Mapping[str, Any]) -> Request:
     given = captured.get("headers")
     headers = _pairs(given.items() if isinstance(given, Mapping) else given)
     content_type = captured.get("content_type")

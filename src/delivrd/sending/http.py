@@ -29,6 +29,8 @@ class GatewayClient:
             headers={"user-agent": f"delivrd/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        # aiohttp asks again by itself where a GET or PUT breaks; a text sent so would go out twice
+        self._session._retry_connection = False
 
     async def request(
         self,

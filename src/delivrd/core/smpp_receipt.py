@@ -1,0 +1,134 @@
+"""The text of an SMPP delivery receipt, read and written; SMPP v3.4 appendix B, and what is sent.
+
+The specification describes the text as what is "typically" used, and every message centre writes
+its own: fields in any order, missing, empty or doubled, keys in any case, garbage before them, a
+text that looks like more fields. What can be told is told; nothing raises.
+"""
+
+import re
+from datetime import UTC, datetime, tzinfo
+from itertools import zip_longest
+
+import msgspec
+
+from delivrd.core import times
+
+
+class SmppReceipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The fields as they were written; None for what is missing or holds a placeholder."""
+
+    id: str | None = None
+    sub: str | None = None
+    dlvrd: str | None = None
+    submit_date: str | None = None
+    done_date: str | None = None
+    stat: str | None = None
+    err: str | None = None
+    text: str | None = None
+    """What follows the last field too, where the text is not named as such."""
+
+
+_LABELS = {
+    "id": "id",
+    "sub": "sub",
+    "dlvrd": "dlvrd",
+    "submit_date": "submit date",
+    "done_date": "done date",
+    "stat": "stat",
+    "err": "err",
+    "text": "text",
+}
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?P<submit_date>submit[\s_]*date)|(?P<done_date>done[\s_]*date)"
+    r"|(?P<id>id)|(?P<sub>sub)|(?P<dlvrd>dlvrd)|(?P<stat>stat)|(?P<err>err)|(?P<text>text))\s*:",
+    re.IGNORECASE,
+)
+_PLACEHOLDERS = frozenset({"", "...", "null", "none"})
+_BLANKS = " \t\r\n"
+
+INTERMEDIATE = 0x20
+_KIND = 0x3C
+_RECEIPTS = frozenset({0x04, 0x08, 0x10, INTERMEDIATE})
+"""Receipt of the centre, acknowledgements by handset and person, notification on the way."""
+
+MESSAGE_STATES = {
+    0: "SCHEDULED",
+    1: "ENROUTE",
+    2: "DELIVRD",
+    3: "EXPIRED",
+    4: "DELETED",
+    5: "UNDELIV",
+    6: "ACCEPTD",
+    7: "UNKNOWN",
+    8: "REJECTD",
+    9: "SKIPPED",
+}
+"""The values of message_state (tag 0x0427), each with the word that says the same in a text."""
+
+
+def parse(text: str) -> SmppReceipt:
+    """The fields of a receipt's text; all None where it is something else.
+
+    Of a field that stands twice the first counts, and nothing after ``text:`` is a field.
+    """
+    text = text.replace("\0", "")
+    keys = list(_KEY.finditer(text))
+    found: dict[str, str | None] = {}
+    for key, after in zip_longest(keys, keys[1:]):
+        name = key.lastgroup or ""
+        if name == "text":
+            found["text"] = text[key.end() :].strip(_BLANKS)
+            break
+        value, *rest = text[key.end() : after.start() if after else None].split(None, 1) or [""]
+        if found.get(name) is None:
+            found[name] = _value(value)
+        if after is None and rest:
+            found["text"] = rest[0].strip(_BLANKS)
+    return SmppReceipt(**found)
+
+
+def _value(written: str) -> str | None:
+    value = written.rstrip(",;")
+    return None if value.lower() in _PLACEHOLDERS else value
+
+
+def write(receipt: SmppReceipt) -> str:
+    """The text of a receipt, without the fields that it does not state."""
+    said = ((label, getattr(receipt, name)) for name, label in _LABELS.items())
+    return " ".join(f"{label}:{value}" for label, value in said if value is not None)
+
+
+def decode(raw: bytes) -> str:
+    """The characters of a short message whose coding nobody states rightly.
+
+    A receipt's keys are ASCII, so that in UCS-2 every other byte of them is zero.
+    """
+    high, low = raw[::2].count(0), raw[1::2].count(0)
+    if 4 * max(high, low) > len(raw):
+        return raw.decode("utf-16-be" if high > low else "utf-16-le", "replace")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def date(value: str | None, zone: tzinfo = UTC, *, now: datetime | None = None) -> datetime | None:
+    """The moment of ``submit date`` or ``done date``: 10, 12, 14 or 16 characters, else None."""
+    if value is None or len(value) not in (10, 12, 14, 16) or not value[:-1].isdigit():
+        return None
+    return times.parse(value, zone, now=now, smpp=True)
+
+
+def is_receipt(esm_class: int) -> bool:
+    """Whether the PDU says of itself that it is a receipt, of whatever kind."""
+    return esm_class & _KIND in _RECEIPTS
+
+
+def is_intermediate(esm_class: int) -> bool:
+    """Whether the receipt is one on the way, never the last word."""
+    return esm_class & _KIND == INTERMEDIATE
+
+
+def network_error(raw: bytes) -> str | None:
+    """The code in network_error_code (tag 0x0423): two bytes after that of the network's type."""
+    return str(int.from_bytes(raw[1:3], "big")) if len(raw) == 3 else None

@@ -1,0 +1,273 @@
+"""Kannel: whoever sends says how its receipts look, by the escapes in ``dlr-url``.
+
+The escapes' letters serve as names of fields here, beside those that people commonly choose; an
+account's ``fields`` name others. Kannel answers a send without an id: what this hub sends is known
+by its own reference, which travels in ``dlr-url``. Sources: Kannel's user guide (sendsms, delivery
+reports), its source, and callbacks of Kannel 1.4.5.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote, unquote_plus
+
+from pydantic import Field, SecretStr
+
+from delivrd.core import smpp_receipt, times
+from delivrd.core.reasons import Reason
+from delivrd.core.smpp_receipt import SmppReceipt
+from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.core.text import clean, short
+from delivrd.providers import fields as f
+from delivrd.providers import handover, reading, smpp_words
+from delivrd.providers.base import (
+    Accepted,
+    AccountSettings,
+    Answer,
+    Code,
+    Http,
+    HttpAnswer,
+    Outgoing,
+    Refused,
+    Request,
+    SentPart,
+    Unsure,
+    Word,
+)
+
+NAME = "kannel"
+TITLE = "Kannel"
+DOCS = "https://www.kannel.org/download/kannel-userguide-snapshot/userguide.html"
+CHECKED = "2026-11-23"
+
+CALLS_BACK = True
+REUSES_IDS = True
+
+STATUSES = {
+    "1": Word(Status.DELIVERED, True),
+    "2": Word(Status.UNDELIVERED, True),
+    "4": Word(Status.PENDING, False),
+    "8": Word(Status.PENDING, False),
+    "16": Word(Status.REJECTED, True),
+    "32": Word(Status.PENDING, False),
+}
+"""The value of ``%d``; a callback bears one, never the sum that dlr-mask may be."""
+
+ERRORS = smpp_words.REFUSAL_CODES
+"""Codes in ``NACK/code/words``; those of a receipt's ``err:`` are each message centre's own."""
+
+SEND_ERRORS = {
+    "Authorization failed for sendsms": Code("Wrong user or password", Reason.ACCOUNT_PROBLEM),
+    "Sender missing and no global set, rejected": Code(
+        "The sender is missing", Reason.SENDER_NOT_ALLOWED
+    ),
+    "Number(s) has/have been denied by white- and/or black-lists": Code(
+        "The number is on a list of those not to be called", Reason.BLOCKED_BY_RECIPIENT
+    ),
+    "Empty text not allowed, rejected": Code("The text is empty", Reason.CONTENT_INVALID),
+}
+"""What smsbox says of a send that it refuses."""
+
+OURS = "delivrd"
+"""The field in which this hub's reference travels."""
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": ("F", "foreign_id", "foreignId", "fid", "smsc_msg_id", "message_id", "messageId",
+           "msgid", "msg_id", "id", "uuid", "myId", "myid", "smsid", "sms_id", "slid", "mid",
+           "dlr_id", "dlrid"),
+    "status": ("d", "status", "type", "dlr", "dlr_status", "dlr-status", "dlrstatus", "dlr_type",
+               "dlr-type", "dlr_value", "dlrvalue", "dlr-mask", "state", "report"),
+    "reply": ("A", "answer", "reply", "dlr_msg", "dlrmsg", "smsc_reply", "smscreply", "response"),
+    "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest"),
+    "sender": ("P", "Q", "from", "sender", "source"),
+    "time": ("T", "t", "time", "timestamp", "ts", "date"),
+    "reference": ("ref", "reference"),
+    "ours": (OURS,),
+}  # fmt: skip
+"""What a field may be called. A receipt's ``%p`` is the recipient, ``%P`` the sender."""
+
+ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
+HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}
+DLR_MASK = "31"
+_REFUSED, _INTERMEDIATE = "16", "32"
+_LITERAL = re.compile(r"\s*%(?:[A-Za-z]|#.*#)\s*")
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-Fa-f]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL)
+_TAKEN = re.compile(r"[03]: |Sent\.")
+"""Accepted or queued; old versions say "Sent."."""
+
+FIELDS = {
+    "delivrd": "This hub's reference: the id of what it sent.",
+    "F": "`%F`, the message centre's id: the id of what others sent.",
+    "d": "`%d`, the kind of report.",
+    "A": "`%A`, the message centre's own reply; a `stat:` in it says more than `%d`.",
+    "p, P": "`%p` and `%P`, recipient and sender.",
+    "T, t": "`%T` (seconds) or `%t` (date), when Kannel made the report (UTC).",
+}
+
+SETUP = (
+    "In Kannel's configuration, take the `username` and `password` of a group `sendsms-user` (of "
+    "at least 12 characters), and note where smsbox listens.",
+    'Put them in `delivrd.toml`: `[accounts.kannel]` with `provider = "kannel"`, `base_url`, '
+    "`username` and `password` (or the variable `DELIVRD_ACCOUNTS__KANNEL__PASSWORD_FILE`).",
+    "Kannel signs nothing: set a `webhook_secret` of at least 12 random characters. Every message "
+    "names its own address for receipts, made of `public_url`.",
+    "In the group `smsbox`, set `http-request-retry = 5` or more: by default a receipt that cannot "
+    "be handed over is lost. For messages sent elsewhere, `dlr-url` is your webhook, followed by "
+    f"`?{ESCAPES}`.",
+    "Start `delivrd serve`, run `delivrd doctor`, and send yourself a text: "
+    '`delivrd send +… "Hello" --from … --via kannel --wait 60`.',
+)
+
+
+class Settings(AccountSettings):
+    """An account of a Kannel smsbox."""
+
+    NEEDED_TO_SEND: ClassVar[tuple[str, ...]] = ("base_url", "username", "password")
+
+    provider: str = NAME
+    base_url: str | None = Field(
+        default=None, description="Where smsbox listens.", examples=['"http://localhost:13013"']
+    )
+    username: str | None = Field(default=None, description="User name of a sendsms-user.")
+    password: SecretStr | None = Field(default=None, description="Its password.")
+    smsc: str | None = Field(default=None, description="The smsc-id to send through.")
+    fields: dict[Literal["id", "status", "reply", "to", "sender", "time", "reference"], str] = (
+        Field(default_factory=dict, description="What the fields of your own dlr-url are called.")
+    )
+
+
+def read(request: Request, settings: AccountSettings | None = None) -> Reading:
+    """The receipt in a request by GET or POST.
+
+    A submit that the message centre refused comes without its id: then there is none, unless the
+    report bears a reference.
+
+    Raises:
+        Unreadable: there is no id in it.
+    """
+    zone = times.zone(settings.time_zone if settings else None)
+    own = settings.fields if isinstance(settings, Settings) else {}
+
+    def one(told: f.Fields) -> Receipt:
+        said = _named({**_around(request), **told}, own)
+        reply = _reply(said, request)
+        text, nack = smpp_receipt.parse(reply), _NACK.fullmatch(reply)
+        kind = f.text(said, "status", limit=64)
+        meaning = _meaning(kind, text.stat)
+        return reading.receipt(
+            STATUSES,
+            _table(nack),
+            pair=meaning,
+            provider_message_id=_id(said, text, kind),
+            provider_status=kind,
+            error_code=nack[1] if nack else clean(text.err or "")[:64] or None,
+            detail=_detail(text, nack, kind),
+            to=f.number(said, "to"),
+            sender=f.text(said, "sender"),
+            occurred_at=times.parse(f.text(said, "time"), zone, now=request.received_at)
+            or smpp_receipt.date(text.done_date, zone, now=request.received_at),
+            reference=f.text(said, "ours", "reference"),
+        )
+
+    return reading.read_each(request, one)
+
+
+def _around(request: Request) -> dict[str, str]:
+    """What a POST says beside its body: its headers, and the escapes in its query."""
+    headers = {HEADERS[name]: value for name, value in request.headers if name in HEADERS}
+    return headers | f.form(request.query.decode(errors="replace"))
+
+
+def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
+    """The values by our own names; what Kannel did not expand is no value."""
+    return {
+        name: next((told[n] for n in (own.get(name, ""), *names) if _holds(told, n)), None)
+        for name, names in NAMES.items()
+    }
+
+
+def _holds(told: f.Fields, field: str) -> bool:
+    value = told.get(field)
+    return isinstance(value, str) and bool(value.strip()) and not _LITERAL.fullmatch(value)
+
+
+def _reply(said: f.Fields, request: Request) -> str:
+    """The message centre's reply, however often it was encoded; some builds post it as the body."""
+    reply = f.text(said, "reply", limit=4000) or ""
+    if not reply and request.body[:1] not in (b"{", b"["):
+        reply = clean(smpp_receipt.decode(request.body[:4000]))
+    return unquote_plus(reply) if _ENCODED.search(reply) else reply
+
+
+def _meaning(kind: str | None, stat: str | None) -> Word | None:
+    """What the report says: the word in the reply is more exact than Kannel's own value."""
+    by_reply = reading.word(smpp_words.STATUSES, stat)
+    if by_reply and by_reply.final and kind == _INTERMEDIATE:
+        return smpp_words.ON_ITS_WAY
+    return by_reply or reading.word(STATUSES, kind)
+
+
+def _table(nack: re.Match[str] | None) -> Mapping[str, Code]:
+    """The codes of refusals, with this one as it is written: in either base, of any length."""
+    if not nack or not nack[1]:
+        return {}
+    known = ERRORS.get(f"0x{int(nack[1], 0 if nack[1].startswith('0x') else 10):08x}")
+    return {**ERRORS, nack[1]: known} if known else ERRORS
+
+
+def _id(said: f.Fields, text: SmppReceipt, kind: str | None) -> str | None:
+    found = {"id": f.text(said, "ours", "id", "reference", limit=f.MAX_ID + 1) or text.id}
+    return None if not found["id"] and kind == _REFUSED else f.message_id(found, "id")
+
+
+def _detail(text: SmppReceipt, nack: re.Match[str] | None, kind: str | None) -> str | None:
+    """The words of a refusal, or the reply's word where Kannel's value says something else."""
+    if nack:
+        return short(nack[2].strip(), 255) or None
+    by_kind, by_reply = reading.word(STATUSES, kind), reading.word(smpp_words.STATUSES, text.stat)
+    agree = by_reply is None or (by_kind is not None and by_kind.status is by_reply.status)
+    return None if agree else f"stat:{text.stat}"
+
+
+async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
+    """Hand over by ``GET /cgi-bin/sendsms``; of a long text Kannel reports its first segment.
+
+    The answer holds no id, so the reference is the id; without an address for receipts, none comes.
+    """
+    params = {
+        "username": settings.username or "",
+        "password": settings.password.get_secret_value() if settings.password else "",
+        "from": message.sender,
+        "to": message.to,
+        "text": message.text,
+        "charset": "UTF-8",
+        "coding": "2" if message.unicode else "0",
+    }
+    if settings.smsc:
+        params["smsc"] = settings.smsc
+    if message.validity:
+        params["validity"] = str(max(1, message.validity // 60))
+    if message.callback_url:
+        params["dlr-mask"] = DLR_MASK
+        params["dlr-url"] = _dlr_url(message.callback_url, message.reference)
+    url = handover.address(settings, "", "/cgi-bin/sendsms")
+    answer = await handover.call(http, settings, "GET", url, params=params)
+    return _answer(answer, message.reference) if isinstance(answer, HttpAnswer) else answer
+
+
+def _dlr_url(callback_url: str, reference: str) -> str:
+    """The address with Kannel's escapes; a percent sign of its own is doubled for Kannel."""
+    return f"{callback_url.replace('%', '%%')}?{ESCAPES}&{OURS}={quote(reference)}"
+
+
+def _answer(answer: HttpAnswer, reference: str) -> Answer:
+    said = short(answer.body.decode(errors="replace").strip(), 200)
+    if answer.status < 300:
+        if _TAKEN.match(said):
+            return Accepted((SentPart(reference),))
+        return Unsure("the answer does not say that it was accepted")
+    meaning = SEND_ERRORS.get(said.rstrip("."))
+    if meaning is None or meaning.reason is None:
+        return handover.refused(answer)
+    return Refused(meaning.reason, str(answer.status), said)

@@ -1,0 +1,54 @@
+"""What the words and codes of SMPP mean, for every dialect that passes them on."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from delivrd.core.reasons import Reason
+from delivrd.core.smpp_receipt import MESSAGE_STATES
+from delivrd.core.statement import Status
+from delivrd.providers.base import Code, Word
+
+ON_ITS_WAY = Word(Status.PENDING, False)
+
+STATUSES: Mapping[str, Word] = {
+    "DELIVRD": Word(Status.DELIVERED, True),
+    "EXPIRED": Word(Status.EXPIRED, True),
+    "DELETED": Word(Status.UNDELIVERED, True, Reason.DELETED),
+    "UNDELIV": Word(Status.UNDELIVERED, True),
+    "REJECTD": Word(Status.REJECTED, True),
+    "ACCEPTD": ON_ITS_WAY,
+    "ENROUTE": ON_ITS_WAY,
+    "SCHEDULED": ON_ITS_WAY,
+    "BUFFERED": ON_ITS_WAY,
+    "BUFFRED": ON_ITS_WAY,
+    "SENT": ON_ITS_WAY,
+    "UNKNOWN": Word(Status.UNKNOWN, False),
+    "FAILED": Word(Status.UNDELIVERED, True),
+    "UNDELIVERABLE": Word(Status.UNDELIVERED, True),
+    "UNDELIVRD": Word(Status.UNDELIVERED, True),
+    "SKIPPED": Word(Status.UNDELIVERED, True),
+}
+"""``stat:`` of a receipt's text. The specification calls ACCEPTD final; in practice it is not."""
+
+STATES: Mapping[str, Word] = {
+    **{str(number): STATUSES[word] for number, word in MESSAGE_STATES.items()},
+    **STATUSES,
+    "DELIVERED": STATUSES["DELIVRD"],
+    "ACCEPTED": STATUSES["ACCEPTD"],
+    "REJECTED": STATUSES["REJECTD"],
+}
+"""message_state of a receipt's PDU, as a number or as SMPP libraries name it."""
+
+_TOLD = tomllib.loads((Path(__file__).parent / "smpp_commands.toml").read_text(encoding="utf-8"))
+
+REFUSALS: Mapping[str, Word] = {
+    name: Word(Status.REJECTED, True, Reason(reason)) for name, (_, reason, _) in _TOLD.items()
+}
+"""command_status of the answer to a submit, by its name."""
+
+REFUSAL_CODES: Mapping[str, Code] = {
+    f"0x{value:08x}": Code(words, Reason(reason), Status.REJECTED)
+    for value, reason, words in _TOLD.values()
+}
+"""The same by number, as eight hexadecimal digits."""
