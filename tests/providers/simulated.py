@@ -31,12 +31,14 @@ def account(name, webhook="http://hub/webhooks/a"):
 
 def spoilt(right):
     """The same settings with other secrets."""
-    secrets = {name: value for name, value in right if isinstance(value, SecretStr)}
-    return right.model_copy(
-        update={name: _other(value.get_secret_value()) for name, value in secrets.items()}
-    )
+    return right.model_copy(update={name: _other(value) for name, value in right})
 
 
-def _other(secret):
-    """Of the same form (also where that is hexadecimal or base 64), yet not the same."""
+def _other(value):
+    """A secret of the same form (also where that is hexadecimal or base 64), yet not the same."""
+    if isinstance(value, tuple):
+        return tuple(_other(each) for each in value)
+    if not isinstance(value, SecretStr):
+        return value
+    secret = value.get_secret_value()
     return SecretStr(("c" if secret[0] == "b" else "b") + secret[1:])

@@ -9,34 +9,60 @@ from simulated import SECRET, SIMULATED, account, settings
 from delivrd.core.statement import Status
 from delivrd.providers import provider
 from delivrd.providers.base import Request, Unauthentic
-from delivrd.simulator import SCENARIOS, messages, record
+from delivrd.simulator import SCENARIOS, dialect, messages, record
 from delivrd.simulator.dialects.vonage_signing import METHODS
+from delivrd.simulator.journal import Part, Push, Submission
+from delivrd.simulator.words import CAUSES
 
 HOOK = "http://hub/webhooks/a"
+AT = 1_760_000_000.0
 
 
 def pushed(name, scenario, account_):
     """Each push of some traffic, and the request by which a webhook would get it."""
     texts = messages(seed=4, number=150, gateways={name: 1.0})
-    recording = record(texts, start=1_760_000_000.0, scenario_=scenario, accounts={name: account_})
+    recording = record(texts, start=AT, scenario_=scenario, accounts={name: account_})
     for call in recording.calls:
-        headers = [(key.lower(), value) for key, value in call.call.headers]
-        query = urlsplit(call.call.url).query.encode()
-        received = datetime.fromtimestamp(call.at, UTC)
-        yield call.push, Request(call.call.method, query, headers, call.call.body, HOOK, received)
+        yield call.push, received(call.call, call.at)
+
+
+def received(call, at):
+    """The request by which a webhook gets this call."""
+    headers = [(key.lower(), value) for key, value in call.headers]
+    query = urlsplit(call.url).query.encode()
+    return Request(call.method, query, headers, call.body, HOOK, datetime.fromtimestamp(at, UTC))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("name", SIMULATED)
 def test_every_receipt_is_read_as_the_gateway_meant_it(name, scenario):
-    of = provider(name)
     for push, request in pushed(name, scenario, account(name)):
-        [receipt] = of.read(request, settings(name)).receipts
-        assert receipt.provider_message_id == push.part.id
-        assert receipt.provider_status == push.word
-        open_ = receipt.status is Status.UNKNOWN and not receipt.final
-        shown = Status.PENDING if open_ else receipt.status
-        assert (shown, receipt.final) == push.meaning, (push.word, push.code)
+        read_as_meant(name, push, request)
+
+
+def read_as_meant(name, push, request):
+    [receipt] = provider(name).read(request, settings(name)).receipts
+    assert receipt.provider_message_id == push.part.id
+    assert receipt.provider_status == push.word
+    open_ = receipt.status is Status.UNKNOWN and not receipt.final
+    shown = Status.PENDING if open_ else receipt.status
+    assert (shown, receipt.final) == push.meaning, (push.word, push.code)
+    assert not receipt.unmapped
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("name", SIMULATED)
+def test_every_cause_is_read_as_the_gateway_tells_it(name, cause):
+    of = dialect(name)
+    for shape in of.shapes:
+        text = Submission(
+            name, "447400000001", "Acme", "x", None, None, shape, 0.0, AT, "accepted",
+            network="23410", price="0.05",
+        )  # fmt: skip
+        part, said = Part(of.new_id(b"some bytes of a digest " * 2)), of.said(cause, shape)
+        push = Push(text, part, *said, of.meaning(*said), 1.0)
+        part.pushes.append(push)
+        read_as_meant(name, push, received(of.receipt(push, account(name), AT), AT))
 
 
 def judged(name, account_, settings_):

@@ -57,9 +57,12 @@ def outgoing(number, webhook):
     )
 
 
-async def talk(name, weather, *, sends=SENDS, spoil=lambda settings: settings):
-    """What the adapter makes of each answer, the hub with what was pushed to it, the journal."""
-    of, right = provider(name), settings(name)
+async def talk(name, weather, *, sends=SENDS, spoil=lambda settings: settings, **changes):
+    """What the adapter makes of each answer, the hub with what was pushed to it, the journal.
+
+    ``changes`` are settings that the account has otherwise.
+    """
+    of, right = provider(name), settings(name, **changes)
     hub, app = Hub(of, right), web.Application()
     app.router.add_route("*", "/webhooks/a", hub.__call__)
     runner = web.AppRunner(app)
@@ -86,10 +89,16 @@ ROUGH = replace(
 )
 
 
-@pytest.fixture(scope="module", params=SIMULATED)
+VARIANTS = [("gatewayapi", {"api": "messaging"})]
+"""Settings that make an adapter call another of the gateway's interfaces."""
+RUNS = [*((name, {}) for name in SIMULATED), *VARIANTS]
+
+
+@pytest.fixture(scope="module", params=RUNS, ids=lambda run: "-".join((run[0], *run[1].values())))
 def talked(request):
     """A run with many failures, refusals and busy moments."""
-    return asyncio.run(talk(request.param, ROUGH))
+    name, changes = request.param
+    return asyncio.run(talk(name, ROUGH, **changes))
 
 
 def accepted(answers, journal):

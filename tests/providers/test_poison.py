@@ -100,31 +100,30 @@ def test_ten_thousand_receipts_in_one_body_are_read(dialect):
     assert [fault.position for fault in reading.faults] == [5_000]
 
 
+HOPELESS = [
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"{",
+    b"}",
+    b"null",
+    b"7",
+    b'"text"',
+    b"{}",
+    b"\xff\xfe",
+    b"\0",
+    b"a=" + b"%" * 1000,
+    b"a&" * 100_000,
+    b"--boundary\r\nContent-Disposition: form-data\r\n",
+]
+
+
 @every_dialect
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"[" * 200_000,
-        b'{"a":' * 200_000,
-        b"{",
-        b"}",
-        b"null",
-        b"7",
-        b'"text"',
-        b"{}",
-        b"\xff\xfe",
-        b"\0",
-        b"a=" + b"%" * 1000,
-        b"a&" * 100_000,
-        b"--boundary\r\nContent-Disposition: form-data\r\n",
-    ],
-    ids=lambda body: repr(body[:16]),
-)
 @pytest.mark.parametrize("content_type", ["application/json", "", "text/html; charset=klingon"])
-def test_a_hopeless_body_is_unreadable(dialect, body, content_type):
+def test_a_hopeless_body_is_unreadable(dialect, content_type):
     headers = (("content-type", content_type),)
-    with pytest.raises(Unreadable):
-        read(dialect, Request("POST", headers=headers, body=body))
+    for body in HOPELESS:
+        with pytest.raises(Unreadable):
+            read(dialect, Request("POST", headers=headers, body=body))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -26,7 +26,12 @@ def refusal(code, **more):
 def test_telnyx_is_sent_json():
     _, ((method, path, content),) = send(telnyx, ANSWER)
     assert (method, path) == ("POST", "/v2/messages")
-    assert content == {"from": "AcmeInc", "to": "+447700900123", "text": MESSAGE.text}
+    assert content == {
+        "from": "AcmeInc",
+        "to": "+447700900123",
+        "text": MESSAGE.text,
+        "messaging_profile_id": "profile-1",
+    }
 
 
 def test_telnyx_is_called_with_the_key():
@@ -40,11 +45,11 @@ def test_telnyx_takes_an_address_for_receipts():
     assert content["webhook_url"] == "https://hub.example/webhooks/t/r"
 
 
-def test_telnyx_is_told_the_messaging_profile(monkeypatch):
-    settings = ACCOUNTS[telnyx].model_copy(update={"messaging_profile_id": "profile-1"})
+def test_telnyx_is_told_no_messaging_profile_where_the_account_has_none(monkeypatch):
+    settings = ACCOUNTS[telnyx].model_copy(update={"messaging_profile_id": None})
     monkeypatch.setitem(ACCOUNTS, telnyx, settings)
     _, ((_, _, content),) = send(telnyx, ANSWER)
-    assert content["messaging_profile_id"] == "profile-1"
+    assert "messaging_profile_id" not in content
 
 
 def test_telnyx_gives_one_id_and_the_cost():

@@ -1,5 +1,6 @@
 """A gateway's dialect: its module in ``dialects`` with the defaults filled in."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ class Dialect:
         self.name: str = module.NAME
         self.routes: Sequence[str] = module.ROUTES
         self.retries: bool = getattr(module, "RETRIES", True)
+        self.most_tries: float = getattr(module, "MOST_TRIES", math.inf)
+        self.tries_anew: bool = getattr(module, "TRIES_ANEW", False)
         self.id_per_part: bool = getattr(module, "ID_PER_PART", False)
         self.refuses_parts: bool = getattr(module, "REFUSES_PARTS", False)
         self.shapes: Mapping[str, float] = getattr(module, "SHAPES", {"": 1.0})

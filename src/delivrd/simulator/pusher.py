@@ -85,6 +85,8 @@ class Pusher:
     async def push(self, push: Push) -> None:
         """Call the hub once, now, and note its answer."""
         call = push.call or (push.copy_of.call if push.copy_of else None)
+        if push.tries and self._dialect.tries_anew:
+            call = None
         push.call = call = call or self._dialect.receipt(push, self._account, self._clock.now())
         status, good = None, False
         try:
@@ -135,6 +137,8 @@ class Pusher:
     async def _try(self, push: Push) -> None:
         await self.push(push)
         if push.tries[-1].good or not self._dialect.retries:
+            return
+        if len(push.tries) >= self._dialect.most_tries:
             return
         since = self._clock.elapsed() - push.submission.at - push.after
         if since + self._scenario.retry_every <= self._scenario.retry_for:

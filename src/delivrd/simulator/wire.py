@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -43,6 +44,12 @@ class Inbound(NamedTuple):
                 raise ValueError("the body is no JSON object")
             return params | decoded
         return params | dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def form(self) -> dict[str, str]:
+        """The fields of a form, none of any other body: for the gateways that take nothing else."""
+        if "form" not in self.content_type:
+            return {}
+        return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
 
     def basic(self) -> tuple[str, str]:
         """User and password of HTTP basic authentication; empty where there are none."""
@@ -102,6 +109,30 @@ def digits(number: object, complain: Complain, where: str) -> str:
     if not text.isdigit():
         complain(f"{where}: the recipient should be digits only")
     return "".join(char for char in text if char.isdigit())
+
+
+def e164(number: object, complain: Complain, where: str) -> str:
+    """A recipient as digits; for the gateways that want it in E.164, with a plus."""
+    text = str(number)
+    if not (text.startswith("+") and text[1:].isdigit()):
+        complain(f"{where}: the recipient should be in E.164, with a plus")
+    return "".join(char for char in text if char.isdigit())
+
+
+def mark(push: Push, size: int = 16) -> bytes:
+    """Bytes of this push alone, for nonces and ids of events; the same in every run of a seed."""
+    place = f"{push.part.id}/{push.part.pushes.index(push)}"
+    return blake2b(place.encode(), digest_size=size).digest()
+
+
+def signing_secret(push: Push, secret: str | None) -> str | None:
+    """What to sign this push with, if at all: the account's secret, where it has one.
+
+    Of a push that is not authentic a wrong one or, for half of the messages, none.
+    """
+    if not secret or push.authentic:
+        return secret
+    return None if ord((push.part.id or "0")[-1]) % 2 else secret + "x"
 
 
 def address(push: Push, account: Account) -> str:

@@ -17,6 +17,8 @@ adapter:
     SHAPES         the forms in which its receipts come, with their shares where the account says
                    ``mixed``; default one without a name
     RETRIES        whether a push that was not acknowledged comes again; default yes
+    MOST_TRIES     how often it comes at most; default for as long as the scenario says
+    TRIES_ANEW     whether each try is a call of its own, signed anew; default the same bytes
     ID_PER_PART    whether each part of a long text has an id of its own; default no
     REFUSES_PARTS  whether one part may be refused and the others taken; default no
     new_id         (digest) -> id; default a UUID
