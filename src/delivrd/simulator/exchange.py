@@ -106,7 +106,7 @@ class Exchange:
         submission.cause = drawn.cause
         count = segments.count(send.text) if dialect.id_per_part else 1
         submission.parts = [
-            Part(dialect.new_id(blake2b(f"{self.run}/{place_}/{n}".encode()).digest()))
+            Part(send.id or dialect.new_id(blake2b(f"{self.run}/{place_}/{n}".encode()).digest()))
             for n in range(count)
         ]
         if dialect.refuses_parts and count > 1 and rng.random() < scenario.partial:

@@ -79,6 +79,8 @@ class Send(NamedTuple):
     """Seconds."""
     shape: str | None = None
     """The form of its receipts, where the call decides on it and not the account."""
+    id: str | None = None
+    """Its id, where the call names it."""
     extra: Mapping[str, str] = _NOTHING
     """What else of the call the answer or the receipts repeat; nothing of it in a recording."""
 

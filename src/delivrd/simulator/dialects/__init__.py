@@ -21,7 +21,7 @@ adapter:
     TRIES_ANEW     whether each try is a call of its own, signed anew; default the same bytes
     ID_PER_PART    whether each part of a long text has an id of its own; default no
     REFUSES_PARTS  whether one part may be refused and the others taken; default no
-    new_id         (digest) -> id; default a UUID
+    new_id         (digest) -> id, where the call names none; default a UUID
     read           (call, account, complain) -> the texts to send; raises Refusal
     answer         (submissions, account) -> Answer; by the ``outcome`` of each: accepted, refused,
                    later (``why`` is throttled or outage)
