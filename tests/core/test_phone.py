@@ -101,6 +101,7 @@ def test_what_is_no_number_has_no_country(number):
         ("3721", "3721"),
         ("4477***123", "4477***123"),
         (" XXXX1234 ", "XXXX1234"),
+        ("+1417321XXXX", "1417321XXXX"),
         ("", None),
         ("  ", None),
         ("+", None),

@@ -48,7 +48,11 @@ def test_a_bad_item_is_a_fault():
     )
     assert [receipt["status"] for receipt in told["receipts"]] == ["pending"]
     assert told["faults"] == [
-        {"position": 1, "why": "there is no messageId or id or smsId", "raw": '{"x": "y"}'}
+        {
+            "position": 1,
+            "why": "there is no messageId or id or message_id or smsId",
+            "raw": '{"x": "y"}',
+        }
     ]
 
 

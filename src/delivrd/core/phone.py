@@ -1,5 +1,6 @@
 """Telephone numbers: as people write them, as gateways send them, and their country."""
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, ValidationResult
 
 _SEPARATORS = str.maketrans("", "", " +-.()/\t\u00a0")
+_LEAD = re.compile(r"^[\s+]+")
 _WORLD = "001"  # libphonenumber's word for codes of no country, such as +800
 _MAX = 64  # characters of what is not a number that are kept
 
@@ -80,13 +82,13 @@ def _shown(number: str) -> str:
 def digits(text: str) -> str | None:
     """A gateway's number as digits only: without plus, separators and a leading 00.
 
-    What holds anything else (``4477***000``, ``SHORT``) stays as it is, cut to 64 characters; of
-    an empty text, None.
+    What holds anything else (``4477***000``, ``SHORT``) stays as it is but for its plus, cut to 64
+    characters; of an empty text, None.
     """
     if not (text.isascii() and text.isdigit()):
         stripped = text.translate(_SEPARATORS)
         if not (stripped.isascii() and stripped.isdigit()):
-            return text.strip()[:_MAX] if stripped.strip() else None
+            return _LEAD.sub("", text).rstrip()[:_MAX] if stripped.strip() else None
         text = stripped
     return (text[2:] if text.startswith("00") else text)[:_MAX] or None
 

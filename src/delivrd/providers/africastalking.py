@@ -46,21 +46,21 @@ STATUSES = {
 }
 _WORDS = {word.lower(): meaning for word, meaning in STATUSES.items()}
 
-R, U = Status.REJECTED, Status.UNDELIVERED
+R = Status.REJECTED
 ERRORS = {
     "InsufficientCredit": Code("The subscriber lacks airtime for a premium service", None, R),
     "InvalidLinkId": Code("Wrong link id of an on-demand service", Reason.CONTENT_INVALID, R),
-    "UserIsInactive": Code("The subscriber is inactive", Reason.UNREACHABLE, U),
+    "UserIsInactive": Code("The subscriber is inactive", Reason.UNREACHABLE),
     "UserInBlackList": Code("The subscriber is blacklisted", Reason.BLOCKED_BY_RECIPIENT, R),
     "UserInBlacklist": Code("The subscriber is blacklisted", Reason.BLOCKED_BY_RECIPIENT, R),
-    "UserAccountSuspended": Code("The network suspended the subscriber", Reason.UNREACHABLE, U),
-    "NotNetworkSubcriber": Code("Not a subscriber of this network", Reason.PORTED, U),
-    "NotNetworkSubscriber": Code("Not a subscriber of this network", Reason.PORTED, U),
+    "UserAccountSuspended": Code("The network suspended the subscriber", Reason.UNREACHABLE),
+    "NotNetworkSubcriber": Code("Not a subscriber of this network", Reason.PORTED),
+    "NotNetworkSubscriber": Code("Not a subscriber of this network", Reason.PORTED),
     "UserNotSubscribedToProduct": Code(
         "Not subscribed to the product", Reason.BLOCKED_BY_RECIPIENT, R
     ),
-    "UserDoesNotExist": Code("The number does not exist", Reason.UNKNOWN_NUMBER, U),
-    "DeliveryFailure": Code("Failed for another reason, or none was given", Reason.OTHER, U),
+    "UserDoesNotExist": Code("The number does not exist", Reason.UNKNOWN_NUMBER),
+    "DeliveryFailure": Code("Failed for another reason, or none was given", Reason.OTHER),
     "DoNotDisturbRejection": Code("Do-not-disturb registry", Reason.BLOCKED_BY_RECIPIENT, R),
 }
 DO_NOT_DISTURB = Word(R, True, Reason.BLOCKED_BY_RECIPIENT)

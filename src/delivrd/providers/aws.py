@@ -197,6 +197,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         family = next((read for mark, read in _FAMILIES.items() if mark in event), _message)
         found = family(event)
         stamp = times.parse(found.pop("stamp"), zone, now=request.received_at)
+        stamp = stamp or times.parse(told.get("time"), zone, now=request.received_at)
         detail, meaning = found.pop("detail"), found["pair"]
         failed = meaning is not None and meaning.status in FAILURES
         currency = "USD" if found["price"] else None
@@ -267,7 +268,8 @@ def _decoded(text: str) -> f.Fields:
 
 def _message(event: f.Fields) -> dict[str, Any]:
     """End User Messaging's event."""
-    word = f.text(event, "messageStatus", limit=64)
+    word = f.text(event, "messageStatus", "eventType", limit=64)
+    word = word and word.removeprefix("TEXT_")
     return {
         "provider_message_id": f.message_id(event, "messageId"),
         "provider_status": word,
@@ -285,11 +287,12 @@ def _pinpoint(event: f.Fields) -> dict[str, Any]:
     """Pinpoint's event."""
     about, kind = f.inner(event, "attributes"), f.text(event, "event_type", limit=64)
     word = f.text(about, "record_status", limit=64) or kind
+    known = word if reading.word(STATUSES, word) else kind
     price = f.amount(f.inner(event, "metrics"), "price_in_millicents_usd")
     return {
         "provider_message_id": f.message_id(about, "message_id"),
         "provider_status": word,
-        "pair": _meaning(word, on_its_way=(kind or "").upper() == "_SMS.BUFFERED"),
+        "pair": _meaning(known, on_its_way=(kind or "").upper() == "_SMS.BUFFERED"),
         "detail": None,
         "to": f.number(about, "destination_phone_number"),
         "sender": f.text(about, "origination_phone_number", limit=64),

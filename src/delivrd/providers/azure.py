@@ -120,7 +120,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(event: f.Fields) -> Receipt:
         if kind := _kind(event):
             raise Unreadable(f"it is no delivery report: {kind}")
-        data = f.inner(event, "data")
+        data = f.inner(event, "data") or event
         word, said = f.text(data, "deliveryStatus", limit=64), f.text(data, "deliveryStatusDetails")
         code = _CODE.search(said or "")
         happened = f.text(data, "receivedTimestamp") or _last_attempt(data)

@@ -127,6 +127,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         made = f.text(f.inner(told, "status"), "date")
         return _json(told, times.parse(made, zone, now=request.received_at))
 
+    if request.header("x-bulksms-event") == "incoming-message":
+        return Reading(kind="inbound")
     if b'"RECEIVED"' in request.body and _received(f.of(request)):
         return Reading(kind="inbound")
     found = reading.read_each(request, one, _other)
@@ -141,7 +143,7 @@ def _json(told: f.Fields, occurred_at: Any) -> Receipt:
     return reading.receipt(
         JSON_STATUSES,
         ERRORS,
-        pair=_judged(reading.word(JSON_STATUSES, said), state.get("final")),
+        pair=_judged(_exact(said, state), state.get("final")),
         provider_message_id=f.message_id(told, "id"),
         provider_status=said,
         error_code=f.text(state, "subtype", limit=64),
@@ -160,6 +162,14 @@ def _said(state: f.Fields) -> str | None:
     if whole and not whole.endswith(".null"):
         return whole
     return f.text(state, "condition", "type", limit=64) or whole
+
+
+def _exact(said: str | None, state: f.Fields) -> Word | None:
+    """A webhook has no subtype, but names it as the cause."""
+    word = reading.word(JSON_STATUSES, said)
+    cause = (f.text(state, "cause", limit=64) or "").upper().replace(" ", "_")
+    plain = word is not None and word == JSON_STATUSES["FAILED"]
+    return JSON_STATUSES.get(f"FAILED.{cause}", word) if plain else word
 
 
 def _judged(word: Word | None, final: object) -> Word | None:

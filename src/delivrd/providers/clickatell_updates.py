@@ -84,7 +84,7 @@ ERRORS = {
     if code not in STATES
 }
 
-IDS = ("messageid", "apimessageid", "apimsgid")
+IDS = ("messageid", "apimessageid", "apimsgid", "momsgid")
 WORDS = ("status", "messagestatus")
 CODE = "statuscode"
 UPDATES = "messageStatusUpdate"
@@ -135,13 +135,15 @@ def receipt(update: f.Fields, one_api: bool, **told: Any) -> Receipt:
     if code in ONE_API and (word or "").upper() == ONE_API[code][0]:
         one_api = True
     meaning, errors, error = (_one_api if one_api else _classic)(word, code)
+    fault = f.inner(update, "error")
+    own = f.text(fault, "code", limit=64)  # of another list, which is not published
     return reading.receipt(
         STATUSES,
-        errors,
+        {} if own else errors,
         pair=meaning,
         provider_status=word or code,
-        error_code=error,
-        detail=f.text(update, "error", "statusdescription"),
+        error_code=own or error,
+        detail=f.text(fault, "description") or f.text(update, "error", "statusdescription"),
         **told,
     )
 
@@ -157,7 +159,7 @@ def _one_api(word: str | None, code: str | None) -> Told:
 
 
 def _classic(word: str | None, code: str | None) -> Told:
-    meaning = CLASSIC.get((code or "").zfill(3))
+    meaning = CLASSIC.get(code.zfill(3)) if code else reading.word(STATUSES, word)
     failed = meaning is not None and meaning.status in FAILURES
     return meaning, {}, code if failed else None
 
@@ -166,5 +168,5 @@ def other(told: f.Fields) -> str | None:
     """Inbound texts have a text and no status."""
     held = (told, *(value for value in told.values() if isinstance(value, dict)))
     names = {name.lower() for around in held for name in around}
-    texts = "text" in names and not names & {*WORDS, CODE}
-    return "inbound" if texts or names & {"motext", "momsgid"} else None
+    texts = names & {"text", "momsgid"} and not names & {*WORDS, CODE}
+    return "inbound" if texts or "motext" in names else None

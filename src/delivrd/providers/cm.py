@@ -51,6 +51,8 @@ STATUSES = {
 }
 """Accepted by the operator, rejected, delivered, failed, read."""
 
+TEXTS = ("errordescription", "standarderrortext")
+
 ERRORS: dict[str, Code] = {}
 """Codes in reports ("standard errors") are kept as they come, beside CM's own words for them."""
 
@@ -80,7 +82,9 @@ FIELDS = {
     "status.code": "The status.",
     "status.errorCode": "CM's standard error; blank where there is none.",
     "status.errorDescription": "Its words.",
-    "received": "When the report was made; Dutch time unless the account's `time_zone` differs.",
+    "received, timestamp": (
+        "When the report was made; Dutch time unless the account's `time_zone` differs."
+    ),
     "operator": "MCC and MNC of the recipient's network.",
     "REFERENCE, GSM, STATUS, STATUSDESCRIPTION, STANDARDERRORTEXT, CREATED_S, OPERATOR": (
         "The same by GET, when parameters are named like their placeholders (in any case)."
@@ -119,14 +123,16 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         told = _flat(told)
         reference = f.message_id(told, "reference")
-        made = f.text(told, "received", "created_s", "datetime_s")
+        said = f.text(told, "statusdescription")
+        digits = said is not None and said.isdigit()
+        made = f.text(told, "received", "created_s", "datetime_s", "timestamp", "datetime")
         return reading.receipt(
             STATUSES,
             ERRORS,
             provider_message_id=reference,
             provider_status=f.text(told, "code", "status", "statuscode", limit=64),
-            error_code=f.text(told, "errorcode", "statusdescription", limit=64),
-            detail=f.text(told, "errordescription", "standarderrortext"),
+            error_code=f.text(told, "errorcode", limit=64) or (said if digits else None),
+            detail=f.text(told, *TEXTS) or (None if digits else said),
             to=f.number(told, "to", "gsm"),
             network=f.text(told, "operator", limit=16),
             occurred_at=times.parse(made, zone, now=request.received_at),

@@ -63,14 +63,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             {},
             provider_message_id=f.message_id(told, "msg_id", "request_id"),
             provider_status=f.text(told, "status", limit=64),
-            to=_recipient(told),
+            to=f.number(told, "recipient"),
             sender=f.text(told, "originator", limit=64),
         )
 
     return reading.read_each(request, one)
-
-
-def _recipient(told: f.Fields) -> str | None:
-    """In digits; of a masked number, which is none, without its plus."""
-    number = f.number(told, "recipient")
-    return number and number.removeprefix("+")

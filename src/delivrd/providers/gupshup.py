@@ -59,6 +59,14 @@ CAUSES = {
 ERRORS = {name: code for names, code in CAUSES.items() for name in names}
 """By code, and by cause, which is taken where a receipt has no code."""
 
+KINDS = (
+    ("DND", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    ("BLOCKED", Word(R, True, Reason.BLOCKED_BY_CARRIER)),
+    ("INVALID", Word(R, True, Reason.UNKNOWN_NUMBER)),
+    ("EXPIRED", Word(Status.EXPIRED, True, Reason.EXPIRED)),
+)
+"""What is in further causes of a failure; their full list is not published."""
+
 FIELDS = {
     "response": "By POST: the array of events, in a form's field or in JSON.",
     "externalId": "The id of the message, as in the answer to the send.",
@@ -100,12 +108,15 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
+        word = f.text(told, "eventType", "status", limit=64)
+        code, cause = f.text(told, "errCode", limit=64), f.text(told, "cause", limit=64)
         return reading.receipt(
             STATUSES,
             ERRORS,
+            pair=_exact(word, code, cause),
             provider_message_id=f.message_id(told, "externalId"),
-            provider_status=f.text(told, "eventType", "status", limit=64),
-            error_code=f.text(told, "errCode", "cause", limit=64),
+            provider_status=word,
+            error_code=code or cause,
             to=f.number(told, "destAddr", "phoneNo"),
             sender=f.text(told, "srcAddr", "mask", limit=64),
             occurred_at=times.parse(
@@ -114,6 +125,17 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
 
     return reading.read_each(request, one, items=_events)
+
+
+def _exact(said: str | None, code: str | None, cause: str | None) -> Word | None:
+    """What the cause makes of a failure where the code leaves that open."""
+    word, known = reading.word(STATUSES, said), ERRORS.get(code or "")
+    if word is None or word.status is not Status.UNDELIVERED or (known and known.status):
+        return word
+    named = ERRORS.get(cause or "")
+    if named is not None:
+        return Word(named.status or word.status, True, named.reason)
+    return next((kind for part, kind in KINDS if part in (cause or "").upper()), word)
 
 
 def _events(told: f.Fields) -> list[Any] | None:

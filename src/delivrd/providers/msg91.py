@@ -83,11 +83,13 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
     def one(told: f.Fields) -> Receipt:
         own = f.text(told, "CRQID", "meta")
+        said, known = _words(told)
         return reading.receipt(
             STATUSES,
             {},
+            pair=reading.word(STATUSES, known),
             provider_message_id=f.message_id(told, "requestId", "meta"),
-            provider_status=_word(told),
+            provider_status=said,
             detail=f.text(told, "failedReason", "failureReason"),
             to=f.number(told, "number", "telNum"),
             sender=f.text(told, "senderId", limit=64),
@@ -102,11 +104,11 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     return reading.read_told(told if told is None else _items(told), one)
 
 
-def _word(told: f.Fields) -> str | None:
-    """The first word that the table knows, since numbers beyond those published do come."""
+def _words(told: f.Fields) -> tuple[str | None, str | None]:
+    """What is said, and the first word that the table knows: unpublished numbers do come."""
     words = [word for name in WORDS if (word := f.text(told, name, limit=64))]
-    known = (word for word in words if reading.word(STATUSES, word))
-    return next(known, words[0] if words else None)
+    known = next((word for word in words if reading.word(STATUSES, word)), None)
+    return f.text(told, "status", limit=64) or known or (words[0] if words else None), known
 
 
 def _items(told: f.Fields | list[Any]) -> f.Fields | list[Any]:

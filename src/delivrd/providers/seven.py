@@ -98,7 +98,7 @@ FIELDS = {
     "foreign_id": "The reference that was sent along.",
     "description": "Why it failed, where it is told.",
     "err": "The error code; there is no public table.",
-    "webhook_event, event_type": "`dlr` for receipts.",
+    "webhook_event, event_type": "`dlr` for receipts, `rcs` for those of RCS.",
     "webhook_timestamp": "When the webhook was made; its offset counts for `timestamp` too.",
 }
 
@@ -200,6 +200,8 @@ def _other(told: f.Fields) -> str | None:
     """Inbound texts, calls and clicks may come to the same address."""
     event = f.text(told, "webhook_event", "event_type", limit=64)
     if event is None or event.lower() == "dlr":
+        return None
+    if event.lower() == "rcs" and {"msg_id", "status"} <= told.keys():
         return None
     return "inbound" if event.lower().endswith("_mo") else "other"
 

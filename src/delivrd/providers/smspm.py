@@ -65,11 +65,11 @@ ERRORS = {
     "server_error": Code("The gateway failed", Reason.NETWORK_ERROR),
 }
 
-IDS = ("messageId", "id", "smsId")
+IDS = ("messageId", "id", "message_id", "smsId")
 TIMES = ("timestamp", "deliveredAt")
 
 FIELDS = {
-    "messageId, id": "The id of the message, as in the answer to the send.",
+    "messageId, id, message_id": "The id of the message, as in the answer to the send.",
     "smsId": "Your own id; taken where there is no other.",
     "status": "The status word.",
     "event": 'In one shape "sms." and a status word; taken where there is no status.',

@@ -70,7 +70,17 @@ def for_each(told: f.Fields) -> list[Any] | None:
     if len(recipients) < 2:
         return None
     f.message_id(message, "id")
-    return [{**event, "payload": {**message, "to": [each], "cc": []}} for each in recipients]
+    return [{**event, "payload": _alone(message, each)} for each in recipients]
+
+
+def _alone(message: f.Fields, recipient: Any) -> f.Fields:
+    """A group's message to one of its recipients; its errors are of those it did not reach."""
+    alone = {**message, "to": [recipient], "cc": []}
+    said = f.text(recipient, "status", limit=64) if isinstance(recipient, dict) else None
+    word = reading.word(STATUSES, said)
+    if word is not None and word.status in (Status.PENDING, Status.DELIVERED):
+        alone["errors"] = []
+    return alone
 
 
 def receipt(

@@ -60,7 +60,7 @@ KEYWORDS = tuple(
         (r"\bdnd\b", _REFUSED),
         (r"\breject", Word(Status.REJECTED, True)),
         (r"\bexpired?\b", _EXPIRED),
-        (r"\bfail|\bundeliver|\bnot (be )?delivered\b", _FAILED),
+        (r"\bfail|\bundeliv|\bnot (be )?delivered\b", _FAILED),
         (r"\bdelivered\b", _DELIVERED),
         (r"\bsent\b", _PENDING),
     )
@@ -153,7 +153,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             ERRORS,
-            pair=_meaning(word or ""),
+            pair=_meaning(f.text(told, "status") or ""),
             provider_message_id=f.message_id(told, "message_id", "id"),
             provider_status=word,
             to=f.number(told, "receiver"),

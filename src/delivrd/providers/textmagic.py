@@ -30,7 +30,7 @@ STATUSES = {
 }
 
 FIELDS = {
-    "message_id": "The id of the message.",
+    "message_id, messageId, id": "The id of the message.",
     "status": "The status as one letter.",
     "timestamp": "When the operator reported it, in seconds since 1970.",
     "credits_cost": "What the message cost, in credits.",
@@ -67,7 +67,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             {},
-            provider_message_id=f.message_id(told, "message_id"),
+            provider_message_id=f.message_id(told, "message_id", "messageId", "id"),
             provider_status=f.text(told, "status", limit=64),
             price=f.amount(told, "credits_cost"),
             occurred_at=times.parse(f.text(told, "timestamp"), zone, now=request.received_at),

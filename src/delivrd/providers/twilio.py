@@ -150,6 +150,9 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         event = f.inner(told, "data")
         if event:
             time = times.parse(event.get("timestamp"), zone, now=request.received_at)
+            if "messageStatus" not in event:
+                kind = f.text(told, "type", limit=100) or ""
+                event = {**event, "messageStatus": kind.removeprefix(_MESSAGE)}
             return _receipt(event, _EVENT, occurred_at=time)
         done = f.text(told, "RawDlrDoneDate")
         time = times.parse(done, zone, now=request.received_at, smpp=True)

@@ -93,7 +93,7 @@ FIELDS = {
 def receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     """The receipt in a status webhook, of version 1 or 0.1."""
     error, usage = f.inner(told, "error"), f.inner(told, "usage")
-    word, code = f.text(told, "status", limit=64), f.text(error, "title", "code", limit=64)
+    word, code = f.text(told, "status", limit=64), _code(error)
     return reading.receipt(
         STATUSES,
         ERRORS,
@@ -110,6 +110,13 @@ def receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
         occurred_at=times.parse(told.get("timestamp"), zone, now=now),
         reference=f.text(told, "client_ref"),
     )
+
+
+def _code(error: f.Fields) -> str | None:
+    """The title, or the end of the type's address where the title is in words."""
+    title = f.text(error, "title", "code", limit=64)
+    end = (f.text(error, "type") or "").rpartition("#")[2]
+    return end if end.isdigit() and not (title or "").isdigit() else title
 
 
 def _party(told: f.Fields, name: str) -> f.Fields:
