@@ -152,7 +152,10 @@ def test_providers_show_tells_settings_words_and_codes(delivrd) -> None:
     assert settings["api_secret"]["secret"]
     assert {"word": "delivered", "status": "delivered", "final": True} in told["statuses"]
     assert told["errors"]
-    assert "# statuses" in delivrd("providers", "show", "vonage").out
+    assert told["send_errors"]
+    assert {row["step"] for row in told["set_up"]} == {1, 2, 3, 4, 5}
+    assert "messageId" in {row["field"] for row in told["fields"]}
+    assert "# Status words" in delivrd("providers", "show", "vonage").out
 
 
 def test_providers_show_of_an_unknown_one_names_the_nearest(delivrd) -> None:

@@ -1,6 +1,6 @@
 """`delivrd providers`: the gateways' dialects and their tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
@@ -17,7 +17,7 @@ from delivrd.cli.output import (
     print_table,
 )
 from delivrd.providers import UnknownProvider, names, provider
-from delivrd.providers.base import AccountSettings, Provider
+from delivrd.providers.base import AccountSettings, Code, Provider
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -64,12 +64,18 @@ def _summary(found: Provider) -> dict[str, Any]:
 
 @app.command()
 def show(name: str, as_json: JsonOption = False) -> None:
-    """Show one dialect: its settings, and what its words and codes mean."""
+    """Show one dialect: set-up, settings, fields, and what its words and codes mean.
+
+    Example: delivrd providers show twilio
+    """
     found = find(name)
     tables = {
+        "set_up": [{"step": n, "do": step} for n, step in enumerate(found.set_up, 1)],
         "settings": list(_settings(found.Settings)),
+        "fields": [{"field": field, "about": about} for field, about in found.fields.items()],
         "statuses": _statuses(found),
-        "errors": _errors(found),
+        "errors": _codes(found.errors),
+        "send_errors": _codes(found.send_errors),
     }
     if as_json:
         print_json({**_summary(found), **tables})
@@ -77,9 +83,19 @@ def show(name: str, as_json: JsonOption = False) -> None:
     print_fields(_summary(found).items())
     for title, rows in tables.items():
         if rows:
-            heading = title.capitalize() if on_terminal() else f"# {title}"
-            typer.echo(f"\n{heading}")
+            words = _TITLES[title]
+            typer.echo(f"\n{words}" if on_terminal() else f"\n# {words}")
             print_table(rows, [Column(key, key) for key in rows[0]])
+
+
+_TITLES = {
+    "set_up": "Set-up",
+    "settings": "Settings",
+    "fields": "Fields of a receipt",
+    "statuses": "Status words",
+    "errors": "Codes in receipts",
+    "send_errors": "Codes in answers to a send",
+}
 
 
 def _settings(model: type[AccountSettings]) -> Iterator[dict[str, Any]]:
@@ -102,7 +118,7 @@ def _statuses(found: Provider) -> Rows:
     ]
 
 
-def _errors(found: Provider) -> Rows:
+def _codes(codes: Mapping[str, Code]) -> Rows:
     return [
         {
             "code": code,
@@ -111,11 +127,11 @@ def _errors(found: Provider) -> Rows:
             "permanent": _permanent(meaning),
             "words": meaning.words,
         }
-        for code, meaning in found.errors.items()
+        for code, meaning in codes.items()
     ]
 
 
-def _permanent(code: Any) -> bool | None:
+def _permanent(code: Code) -> bool | None:
     if code.permanent is not None or code.reason is None:
         return bool(code.permanent) if code.permanent is not None else None
     return bool(code.reason.permanent)
