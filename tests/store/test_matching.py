@@ -35,7 +35,7 @@ def test_a_receipt_meets_its_send_whether_it_comes_before_or_after_the_answer(
     run(test())
 
 
-@pytest.mark.parametrize("order", permutations(range(4)))
+@pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_two_early_parts_and_their_answer_meet_in_every_order(
     database_url: str, order: tuple[int, ...]
 ) -> None:

@@ -8,7 +8,7 @@ from support import run
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "main"], ids=["receive-only", "sends too"])
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_two_parts_and_their_registration_meet_in_every_order(
     database_url: str, name: str, order: tuple[int, ...]
 ) -> None:

@@ -206,7 +206,7 @@ async def blocked(story: Story) -> bool:
     return bool(await story.rows(f"{waiting} AND datname = current_database()"))
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(WRITERS, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(WRITERS, 2)))
 def test_which_of_two_writers_comes_first_changes_nothing(
     postgres: Any, before: tuple[str, World], one: str, other: str
 ) -> None:
@@ -219,7 +219,7 @@ def test_which_of_two_writers_comes_first_changes_nothing(
     assert ends[0] == ends[1]
 
 
-@pytest.mark.parametrize(("one", "other"), product(WRITERS, WRITERS))
+@pytest.mark.parametrize(("one", "other"), list(product(WRITERS, WRITERS)))
 def test_two_writers_at_once_end_as_one_after_the_other(
     postgres: Any, before: tuple[str, World], one: str, other: str
 ) -> None:
