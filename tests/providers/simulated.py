@@ -29,6 +29,14 @@ def account(name, webhook="http://hub/webhooks/a"):
     return dialect(name).account(settings(name), webhook)
 
 
+def known_as(part, submission):
+    """The id by which the hub knows a part: the gateway's, unless its answer names none. Then it
+    is the hub's own, at the end of the address for receipts."""
+    if dialect(submission.dialect).names_id:
+        return part.id
+    return submission.callback.partition("?")[0].rpartition("/")[2]
+
+
 def spoilt(right):
     """The same settings with other secrets."""
     return right.model_copy(update={name: _other(value) for name, value in right})

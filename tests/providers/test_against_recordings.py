@@ -42,7 +42,8 @@ def test_every_receipt_is_read_as_the_gateway_meant_it(name, scenario):
 
 def read_as_meant(name, push, request):
     [receipt] = provider(name).read(request, settings(name)).receipts
-    assert receipt.provider_message_id == push.part.id
+    told = request.query + request.body
+    assert receipt.provider_message_id == (push.part.id if push.part.id.encode() in told else None)
     assert receipt.provider_status == push.word
     open_ = receipt.status is Status.UNKNOWN and not receipt.final
     shown = Status.PENDING if open_ else receipt.status

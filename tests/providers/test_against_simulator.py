@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-from simulated import SIMULATED, account, settings, spoilt
+from simulated import SIMULATED, account, known_as, settings, spoilt
 
 from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import Handover, State, Statement, fold_attempt, fold_part
@@ -53,7 +53,7 @@ def outgoing(number, webhook):
         unicode=not is_gsm(text),
         segments=count(text),
         validity=None,
-        callback_url=webhook,
+        callback_url=f"{webhook}/attempt-{number}" if webhook else None,
     )
 
 
@@ -64,7 +64,7 @@ async def talk(name, weather, *, sends=SENDS, spoil=lambda settings: settings, *
     """
     of, right = provider(name), settings(name, **changes)
     hub, app = Hub(of, right), web.Application()
-    app.router.add_route("*", "/webhooks/a", hub.__call__)
+    app.router.add_route("*", "/webhooks/a{attempt:.*}", hub.__call__)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -89,7 +89,7 @@ ROUGH = replace(
 )
 
 
-VARIANTS = [("gatewayapi", {"api": "messaging"})]
+VARIANTS = [("gatewayapi", {"api": "messaging"}), ("jasmin", {"api": "rest"})]
 """Settings that make an adapter call another of the gateway's interfaces."""
 RUNS = [*((name, {}) for name in SIMULATED), *VARIANTS]
 
@@ -125,12 +125,14 @@ def test_an_answer_names_every_part_and_which_was_refused(talked):
     answers, _, journal = talked
     for answer, submission in accepted(answers, journal):
         told = [(part.provider_message_id, part.status is Status.REJECTED) for part in answer.parts]
-        assert told == [(part.id, part.refused) for part in submission.parts]
+        assert told == [(known_as(part, submission), part.refused) for part in submission.parts]
 
 
 def test_every_receipt_says_what_the_gateway_meant(talked):
     _, hub, journal = talked
-    meant = Counter((push.part.id, push.word, *push.meaning) for push in journal.pushes)
+    meant = Counter(
+        (known_as(push.part, push.submission), push.word, *push.meaning) for push in journal.pushes
+    )
     understood = Counter(
         (r.provider_message_id, r.provider_status, *_meaning(r)) for r in hub.receipts
     )
@@ -149,7 +151,7 @@ def _meaning(receipt):
 
 def test_a_receipt_names_the_recipient_or_nobody(talked):
     _, hub, journal = talked
-    of_part = {part.id: sent.to for sent in journal.submissions for part in sent.parts}
+    of_part = {known_as(part, sent): sent.to for sent in journal.submissions for part in sent.parts}
     for receipt in hub.receipts:
         assert receipt.to in (None, of_part[receipt.provider_message_id])
 

@@ -34,14 +34,14 @@ def by_rest(body, message=MESSAGE, **answer):
 
 def test_jasmin_is_sent_a_form():
     _, (seen,) = send(jasmin, TAKEN, message=CALLED)
-    credentials = {"username": "tester", "password": "the password of it"}
+    credentials = {"username": "tester", "password": "a password of it"}
     assert seen == ("POST", "/send", credentials | CONTENT)
 
 
 def test_jasmins_restful_api_is_sent_json():
     _, (seen,) = by_rest(b"", message=CALLED)
     assert seen == ("POST", "/secure/send", CONTENT)
-    assert seen.headers["authorization"] == "Basic dGVzdGVyOnRoZSBwYXNzd29yZCBvZiBpdA=="
+    assert seen.headers["authorization"] == "Basic dGVzdGVyOmEgcGFzc3dvcmQgb2YgaXQ="
 
 
 def test_a_text_in_the_gsm_alphabet_goes_out_as_it_is():

@@ -5,7 +5,7 @@ from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import kannel
-from delivrd.providers.base import Accepted, Refused, Request, SentPart
+from delivrd.providers.base import Accepted, Later, Refused, Request, SentPart, Unsure
 
 CALLBACK = "https://hub.example/webhooks/kannel/s%2Fecret/018f-attempt"
 TAKEN = b"0: Accepted for delivery"
@@ -61,3 +61,12 @@ def test_other_words_are_a_refusal_too():
     assert answered(kannel, b"Garbage 'to' field, rejected.", status=400) == Refused(
         Reason.OTHER, "400", "HTTP 400: Garbage 'to' field, rejected."
     )
+
+
+def test_what_kannel_puts_off_it_did_not_take():
+    answer = answered(kannel, b"Temporal failure, try again later.", status=503)
+    assert isinstance(answer, Later)
+
+
+def test_a_503_of_somebody_else_leaves_us_unsure():
+    assert isinstance(answered(kannel, b"Service Unavailable", status=503), Unsure)

@@ -53,9 +53,24 @@ def test_what_is_pushed_is_sent_to_the_account_s_webhook_and_names_the_part(name
         accounts=blank_accounts([name]),
     )
     assert len(recording.calls) > 50
-    for call in recording.calls:
-        assert call.path.startswith(f"/webhooks/{name}")
-        assert call.push.part.id.encode() in call.call.url.encode() + call.call.body
+    assert all(call.path.startswith(f"/webhooks/{name}") for call in recording.calls)
+    unnamed = {call.push.word for call in recording.calls if not names_part(call)}
+    assert unnamed <= set(dialect(name).refusals)
+
+
+def names_part(call):
+    return call.push.part.id.encode() in call.call.url.encode() + call.call.body
+
+
+@pytest.mark.parametrize("name", [name for name in names() if dialect(name).refusals])
+def test_of_a_text_that_is_refused_nothing_was_told_before(name):
+    texts = messages(number=300, gateways={name: 1.0})
+    weather = replace(scenario("happy"), failures=8.0, interim=1.0, duplicates=0.0)
+    recording = record(texts, start=0.0, scenario_=weather, accounts=blank_accounts([name]))
+    told = [[push.word for push in sent.pushes] for sent in recording.journal.submissions]
+    refused = [words for words in told if set(words) & set(dialect(name).refusals)]
+    assert refused
+    assert all(len(words) == 1 for words in refused)
 
 
 @pytest.mark.parametrize("name", names())

@@ -39,10 +39,17 @@ def address(settings: AccountSettings, api: str, path: str) -> str:
 
 
 async def call(
-    http: Http, settings: AccountSettings, method: str, url: str, **content: Any
+    http: Http,
+    settings: AccountSettings,
+    method: str,
+    url: str,
+    *,
+    not_now: bytes = b"",
+    **content: Any,
 ) -> HttpAnswer | Refused | Later | Unsure:
     """The gateway's answer where it has one to read (2xx, 4xx), else what its silence means.
 
+    ``not_now`` are the words of a 503 by which the gateway's own page says that it took nothing.
     Where a gateway repeats the account's secrets, they are taken out of its answer.
     """
     try:
@@ -53,6 +60,8 @@ async def call(
         return Unsure(_said(error))
     if answer.status == 429:
         return Later(retry_after(answer), "the gateway answered HTTP 429, too many requests")
+    if answer.status == 503 and not_now and not_now in answer.body:
+        return Later(retry_after(answer), "the gateway answered HTTP 503, try again later")
     if answer.status >= 500 or answer.status == 408:
         return Unsure(f"the gateway answered HTTP {answer.status}")
     if not 200 <= answer.status < 300 and answer.status < 400:

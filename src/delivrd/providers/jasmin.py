@@ -77,7 +77,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "In Jasmin's console, make a user (its password at least 12 characters long) and a route; note "
+    "In Jasmin's console, make a user (its password 12 to 16 characters long) and a route; note "
     "where the HTTP API (port 1401) or the RESTful API (port 8080) listens.",
     'Put them in `delivrd.toml`: `[accounts.jasmin]` with `provider = "jasmin"`, `base_url`, '
     "`username` and `password` (or the variable `DELIVRD_ACCOUNTS__JASMIN__PASSWORD_FILE`), and "

@@ -64,6 +64,9 @@ SEND_ERRORS = {
     "Number(s) has/have been denied by white- and/or black-lists": Code(
         "The number is on a list of those not to be called", Reason.BLOCKED_BY_RECIPIENT
     ),
+    "Not routable. Do not try again": Code(
+        "There is no route to this number", Reason.NETWORK_ERROR
+    ),
     "Empty text not allowed, rejected": Code("The text is empty", Reason.CONTENT_INVALID),
 }
 """What smsbox says of a send that it refuses."""
@@ -89,6 +92,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
 HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}
 DLR_MASK = "31"
+_NOT_NOW = b"Temporal failure, try again later"
 _REFUSED, _INTERMEDIATE = "16", "32"
 _LITERAL = re.compile(r"\s*%(?:[A-Za-z]|#.*#)\s*")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -252,7 +256,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         params["dlr-mask"] = DLR_MASK
         params["dlr-url"] = _dlr_url(message.callback_url, message.reference)
     url = handover.address(settings, "", "/cgi-bin/sendsms")
-    answer = await handover.call(http, settings, "GET", url, params=params)
+    answer = await handover.call(http, settings, "GET", url, params=params, not_now=_NOT_NOW)
     return _answer(answer, message.reference) if isinstance(answer, HttpAnswer) else answer
 
 

@@ -24,6 +24,8 @@ class Dialect:
         self.tries_anew: bool = getattr(module, "TRIES_ANEW", False)
         self.id_per_part: bool = getattr(module, "ID_PER_PART", False)
         self.refuses_parts: bool = getattr(module, "REFUSES_PARTS", False)
+        self.names_id: bool = getattr(module, "NAMES_ID", True)
+        self.refusals: Sequence[str] = getattr(module, "REFUSALS", ())
         self.shapes: Mapping[str, float] = getattr(module, "SHAPES", {"": 1.0})
         self.words: Mapping[str, Meaning] = module.WORDS
         self.codes: Mapping[str, Meaning] = getattr(module, "CODES", {})

@@ -84,6 +84,7 @@ class Exchange:
             taken_at=now,
             outcome=outcome,
             why="throttled" if outcome == "later" else "",
+            named=dialect.names_id,
             network=carrier.network,
             price=country.price,
             hours=country.hours,
@@ -183,7 +184,8 @@ class _Plan:
     def fill(self, ending: Fate, *, authentic: bool) -> None:
         scenario, rng = self.scenario, self.rng
         early = None
-        if ending.off or rng.random() < scenario.interim:
+        told = ending.off or rng.random() < scenario.interim
+        if told and not self._is_refused(ending):
             wait = min(rng.uniform(0.5, 5), ending.after * 0.8)
             early = self._say("waiting" if ending.off else "taken", wait)
         if not ending.silent:
@@ -198,6 +200,10 @@ class _Plan:
                 copy.copy_of = push if rng.random() < 0.5 else None
         for push in self.part.pushes:
             push.authentic = authentic
+
+    def _is_refused(self, ending: Fate) -> bool:
+        word, _ = self.dialect.said(ending.cause, self.submission.shape)
+        return word in self.dialect.refusals and not ending.silent
 
     def _say(self, cause: str, after: float) -> Push:
         return self._add(*self.dialect.said(cause, self.submission.shape), after)

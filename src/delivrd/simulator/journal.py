@@ -108,6 +108,8 @@ class Submission:
     outcome: str
     why: str = ""
     answered: bool = True
+    named: bool = True
+    """Whether the answer names the ids."""
     overtaken: bool = False
     """Whether the answer waits until the first push is answered."""
     cause: str = ""
@@ -125,7 +127,8 @@ class Submission:
     @property
     def linked(self) -> bool:
         """Whether a hub can tell which of its messages the receipts belong to."""
-        return self.answered or self.reference is not None or self.callback is not None
+        told = self.answered and self.named
+        return told or self.reference is not None or self.callback is not None
 
 
 @dataclass(eq=False)

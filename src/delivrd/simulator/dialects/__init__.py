@@ -21,6 +21,10 @@ adapter:
     TRIES_ANEW     whether each try is a call of its own, signed anew; default the same bytes
     ID_PER_PART    whether each part of a long text has an id of its own; default no
     REFUSES_PARTS  whether one part may be refused and the others taken; default no
+    NAMES_ID       whether the answer names the text's id; default yes. If not, a hub knows the text
+                   by its address for receipts alone
+    REFUSALS       words by which a text is refused after its call was answered: nothing is told
+                   of it before, and perhaps not its id; default none
     new_id         (digest) -> id, where the call names none; default a UUID
     read           (call, account, complain) -> the texts to send; raises Refusal
     answer         (submissions, account) -> Answer; by the ``outcome`` of each: accepted, refused,
