@@ -148,8 +148,8 @@ def test_vonage_pushes_again_what_was_not_acknowledged():
 
 
 def test_ruach_never_pushes_again():
-    three_tries = replace(scenario("happy"), retry_for=120.0, off=0.0)
-    sim, _, _ = run(three_tries, 40, hub=TinyHub(refuse=10_000), speed=3000.0)
+    patient = replace(scenario("happy"), retry_for=1800.0, off=0.0)
+    sim, _, _ = run(patient, 40, hub=TinyHub(refuse=10_000), speed=3000.0)
     tries = {"ruach": set(), "vonage": set(), "smspm": set()}
     for push in sim.journal.pushes:
         tries[push.submission.dialect].add(len(push.tries))
