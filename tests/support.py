@@ -35,7 +35,7 @@ def run(test: Coroutine[Any, Any, T], seconds: float = 60.0) -> T:
     return uvloop.run(within())
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0, pause: float = 0.005) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 30.0, pause: float = 0.005) -> Any:
     """The first truth that ``condition`` (plain or async) tells, looked at again and again."""
     end = time.monotonic() + seconds
     while True:
