@@ -1,11 +1,8 @@
 """The hub, wired together: which parts run in a process, and how they start and end."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
-
-import structlog
 
 from delivrd.config import Config
 from delivrd.intake.commit import GroupCommit
@@ -23,8 +20,7 @@ from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store, sqlite_path
 from delivrd.store.sqlite import FileGuard
-
-log = structlog.get_logger(__name__)
+from delivrd.supervise import Parts
 
 ROLES = ("intake", "web", "work")
 DRAIN_SECONDS = 20.0
@@ -42,6 +38,7 @@ class Hub(NamedTuple):
     ring: Ring
     waiting: Waiting
     webhook: Webhook
+    parts: Parts
 
 
 @asynccontextmanager
@@ -88,30 +85,27 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
     ring = Ring(store, rows=retention.ring_rows, size=int(retention.ring_bytes))
     async with GatewayClient(connections=config.sending.concurrency) as http:
         webhook = Webhook(config, store.accounts, store.ids, commit, ring, http)
-        hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook)
-        runs = [folder.run(), commit.run(), ring.run(), hub.waiting.run()]
+        parts = Parts()
+        hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook, parts)
+        parts.start("fold", folder.run)
+        parts.start("append", commit.run)
+        parts.start("patience", commit.watch)
+        parts.start("refused calls", ring.run)
+        parts.start("wait", hub.waiting.run)
         if "work" in roles:
-            runs += [Worker(store, config, http).run(), Sweep(store, config).run()]
+            worker = Worker(store, config, http)
+            parts.start("sending", worker.run, end=worker.finish)
+            parts.start("retention", Sweep(store, config).run)
             if config.sending.look_up:
-                runs.append(LookUps(store, http).run())
-        tasks = [asyncio.create_task(run) for run in runs]
-        for task in tasks:
-            task.add_done_callback(_tell_of_its_death)
+                parts.start("look-ups", LookUps(store, http).run)
         try:
             yield hub
         finally:
+            hub.waiting.close()
             await folder.drain(DRAIN_SECONDS)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await parts.stop()
             with suppress(StoreUnavailable):
                 await ring.flush()
-
-
-def _tell_of_its_death(task: "asyncio.Task[None]") -> None:
-    """None of the parts ends by itself; one that does is missed by nobody else."""
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("a part of the hub ended: restart it", exc_info=error)
 
 
 def front(webhook: Asgi, rest: Asgi) -> Asgi:

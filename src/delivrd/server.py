@@ -4,11 +4,12 @@ import asyncio
 import gc
 import multiprocessing
 import multiprocessing.connection
+import resource
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -68,6 +69,7 @@ def serve(
     ``started`` is called when it is ready, with a sign-in link where nobody ever came in.
     """
     _spare_the_collector()
+    _take_all_connections_allowed()
     uvloop.run(_serve(config, sock, roles, started))
 
 
@@ -80,6 +82,14 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
+
+
+def _take_all_connections_allowed() -> None:
+    """Thousands may wait at once, and a process may often open only 1,024 files unless it asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(
@@ -104,15 +114,16 @@ async def _serve(
             )
         )
         server.started_hook = lambda: started(link)
-        deadlines = asyncio.create_task(keep_deadlines(server.server_state.connections))
+        connections = server.server_state.connections
+        hub.parts.start("deadlines", lambda: keep_deadlines(connections))
 
         def stop() -> None:
             before_end()
+            hub.waiting.close()
             server.stop()
 
         with stopping(stop):
             await server.serve(sockets=[sock])
-        deadlines.cancel()
 
 
 async def _first_link(hub: app.Hub, roles: tuple[str, ...]) -> str | None:
@@ -129,7 +140,7 @@ async def _rest(
 ) -> AsyncGenerator[tuple[app.Asgi, Callable[[], None]]]:
     """The API and the pages, and what to call before the server ends."""
     if "web" not in roles:
-        yield _nothing_here, lambda: None
+        yield _health_alone(hub), lambda: None
         return
     from delivrd.web.app import create
     from delivrd.web.context import Context
@@ -141,20 +152,22 @@ async def _rest(
         folder=hub.folder,
         commit=hub.commit,
         ring=hub.ring,
+        parts=hub.parts,
     )
-    streams = asyncio.create_task(context.streams.run())
-    try:
-        yield create(context), context.streams.close
-    finally:
-        streams.cancel()
-        await asyncio.gather(streams, return_exceptions=True)
+    hub.parts.start("stream", context.streams.run)
+    yield create(context), context.streams.close
 
 
-async def _nothing_here(scope: Any, receive: Any, send: Any) -> None:
-    """A process without the web role tells its health, and no more."""
-    status = 200 if scope["path"] == "/healthz" else 404
-    await send({"type": "http.response.start", "status": status, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+def _health_alone(hub: app.Hub) -> app.Asgi:
+    """A process without the web role tells its health, and no more: 503 while a part is down."""
+
+    async def tell(scope: Any, receive: Any, send: Any) -> None:
+        well = 503 if hub.parts.down or hub.store.parts.down else 200
+        status = well if scope["path"] == "/healthz" else 404
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return tell
 
 
 class _Server(uvicorn.Server):

@@ -232,3 +232,26 @@ def test_the_running_hubs_own_connection_is_asked_how_durable_it_is(sqlite_url, 
     by_name = {check["name"]: check for check in checks}
     assert by_name["hub"]["state"] == "ok"
     assert by_name["durability"]["what"] == "journal_mode = wal, synchronous = full"
+
+
+def test_a_part_of_the_hub_that_is_down_is_told_by_name(examined, hub):
+    hub.answer("GET", "/healthz", {"status": "ok"})
+    why = "Parts of the hub failed and wait to be started again: fold (RuntimeError)."
+    hub.answer("GET", "/readyz", {"title": "Service Unavailable", "detail": why}, status=503)
+    (check,) = examined(_nothing)["hub"]
+    assert check["state"] == "bad"
+    assert why in check["what"]
+
+
+def test_parts_that_were_started_again_are_a_warning(examined, hub):
+    hub.answer("GET", "/healthz", {"status": "ok"})
+    hub.answer("GET", "/readyz", {"status": "ready", "restarts": {"fold": 3}})
+    (check,) = examined(_nothing)["hub"]
+    assert check["state"] == "warning"
+    assert "fold (3)" in check["what"]
+
+
+def test_without_a_key_that_opens_it_is_enough_that_the_hub_answers(examined, hub):
+    hub.answer("GET", "/healthz", {"status": "ok"})
+    hub.answer("GET", "/readyz", {"title": "Unauthorized"}, status=401)
+    assert examined(_nothing)["hub"][0]["state"] == "ok"

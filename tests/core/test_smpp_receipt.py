@@ -67,6 +67,7 @@ def test_the_text_of_the_specification():
     ],
 )  # fmt: skip
 def test_what_message_centres_make_of_it(text, receipt):
+    """Failure mode D17."""
     assert parse(text) == receipt
 
 
@@ -144,6 +145,7 @@ def test_esm_class_marks_a_receipt(esm_class):
 
 @pytest.mark.parametrize("esm_class", [0x00, 0x03, 0x40, 0x18, 0x24])
 def test_esm_class_marks_no_receipt(esm_class):
+    """Failure mode D17."""
     assert not is_receipt(esm_class)
 
 

@@ -114,7 +114,7 @@ class Gateway:
 def test_no_text_is_sent_twice_or_lost_by_a_kill(
     database_url: str, tmp_path: Path, messages: int
 ) -> None:
-    """D24 to D26: queued ones go out after the restart, those under way are `unsure`."""
+    """D24 to D27: queued ones go out after the restart, those under way are `unsure`."""
 
     async def story() -> None:
         gateway = Gateway()

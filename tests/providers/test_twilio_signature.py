@@ -124,6 +124,7 @@ def test_credentials_in_the_url_may_be_signed_or_left_out(signed):
 
 
 def test_a_json_body_is_covered_by_its_digest_in_the_url():
+    """Failure mode D31."""
     request = posted(EVENT, sdk(f"{URL}?{digest()}", {}), query=digest().encode())
     assert twilio.authenticate(request, account())
     assert RequestValidator(TOKEN).validate(
@@ -206,6 +207,7 @@ def test_a_field_added_is_refused(added):
     ],
 )
 def test_a_callback_for_another_url_is_refused(url, query):
+    """Failure mode D31: the refusal names the settings."""
     with pytest.raises(Unauthentic, match="check auth_token and public_url"):
         twilio.authenticate(posted(signature=sdk(), url=url, query=query), account())
 

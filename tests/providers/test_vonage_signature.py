@@ -100,6 +100,7 @@ def test_numbers_in_json_are_signed_by_their_literal_text():
 
 
 def test_blank_values_may_be_signed_or_left_out():
+    """Failure mode D31."""
     with_blank = RECEIPT | {"client-ref": ""}
     without = {name: value for name, value in with_blank.items() if value}
     for fields in (with_blank, without):

@@ -9,7 +9,11 @@ from aiohttp import web
 from support import account, open_hub, settings, until
 
 from delivrd import app
+from delivrd.core.status import State
 from delivrd.sending.submit import Order, submit
+from delivrd.store.graph import Graph
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
 
 TO = "+447700900123"
 Behaviour = Callable[["Gateway", web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
@@ -118,6 +122,20 @@ async def sending(database_url: str, address: str, **more: Any) -> AsyncGenerato
     accounts = {"main": account("vonage", base_url=address)}
     async with open_hub(settings(database_url, accounts=accounts, **more)) as hub:
         yield Sender(hub)
+
+
+async def end(hub: Sender, uuid: str) -> None:
+    """The message is refused by its gateway."""
+    store = hub.hub.store
+
+    async def job(tx: Tx) -> None:
+        rows = await tx.fetch("SELECT id FROM message WHERE uuid = $1", uuid)
+        graph = await Graph.load(tx, store.accounts, store.ids, now_micros(), messages=[rows[0][0]])
+        for attempt in graph.attempts.values():
+            attempt.state = State.REFUSED.value
+        await graph.save()
+
+    await store.write(job)
 
 
 def at(gateway: Gateway) -> str:

@@ -97,6 +97,22 @@ def test_a_gateway_that_knows_nothing_yet_is_asked_again_later(sqlite_url: str) 
     run(test())
 
 
+def test_what_was_due_while_the_hub_was_away_is_asked_when_it_is_back(database_url: str) -> None:
+    """D29: there is no window that an outage could be longer than."""
+
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(database_url, gateway) as (hub, look_ups, clock),
+        ):
+            gateway.reports.append(record(gateway, "delivered"))
+            clock.ahead = 40 * HOUR  # past each time at which it would have been asked but the last
+            assert await look_ups.once() == 1
+            assert await hub.rows("SELECT status FROM message") == [("delivered",)]
+
+    run(test())
+
+
 def test_when_somebody_was_asked_is_no_latency(sqlite_url: str) -> None:
     """F3: how late we asked says nothing of the route."""
 

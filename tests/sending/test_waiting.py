@@ -3,27 +3,8 @@
 import asyncio
 from typing import Any
 
-from gateways import sending
+from gateways import end, sending
 from support import run
-
-from delivrd.core.status import State
-from delivrd.store.graph import Graph
-from delivrd.store.ids import now_micros
-from delivrd.store.tx import Tx
-
-
-async def end(hub: Any, uuid: str) -> None:
-    """The message is refused by its gateway."""
-    store = hub.hub.store
-
-    async def job(tx: Tx) -> None:
-        rows = await tx.fetch("SELECT id FROM message WHERE uuid = $1", uuid)
-        graph = await Graph.load(tx, store.accounts, store.ids, now_micros(), messages=[rows[0][0]])
-        for attempt in graph.attempts.values():
-            attempt.state = State.REFUSED.value
-        await graph.save()
-
-    await store.write(job)
 
 
 def test_many_waiters_are_woken_by_few_queries(database_url: str) -> None:

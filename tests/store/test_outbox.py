@@ -70,6 +70,8 @@ def test_an_answer_is_stored_once(database_url: str) -> None:
 def test_what_was_surely_not_taken_goes_back_to_the_queue_as_if_it_had_never_gone_out(
     database_url: str,
 ) -> None:
+    """D9, D26: it is claimed again with all that it had."""
+
     async def test() -> None:
         async with telling(database_url) as story:
             before = await story.submit()

@@ -1,10 +1,14 @@
 """Messages that another program sent: made known before, after or between their receipts (D5)."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from story import START, TO, receipt, telling
+from story import HOUR, NOON, SECOND, START, TO, receipt, telling
 from support import run
+
+from delivrd.sending.register import SentElsewhere, register
+from delivrd.store.ids import now_micros
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "main"], ids=["receive-only", "sends too"])
@@ -155,5 +159,85 @@ def test_a_registration_between_the_hand_over_and_its_answer_becomes_our_message
             shown = "SELECT count(*) FROM message WHERE merged_into IS NULL"
             assert await story.one(shown) == 1
             await story.check()
+
+    run(test())
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["registration", "receipt"])
+def test_what_was_sent_elsewhere_and_has_no_end_in_time_becomes_unknown(
+    database_url: str, first: str
+) -> None:
+    """C8: by the sweep that also gives up what we sent, and only once its time is over."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            if first == "receipt":
+                await story.hear("elsewhere", receipt("A", "pending", provider_status="buffered"))
+            uuid = await story.register("elsewhere", "A", expires_at=START + 100 * SECOND)
+            assert await story.time_out(after=99) == 0
+            assert await story.time_out(after=100) == 1
+            assert await story.rows("SELECT status, final FROM message") == [("unknown", True)]
+            assert [e["type"] for e in await story.events(uuid)][-1:] == ["message.unknown"]
+            await story.check()
+            await story.hear("elsewhere", receipt("A"))
+            assert await story.status(uuid) == "delivered"
+            assert (await story.events(uuid))[-1]["correction"] is True
+            await story.check()
+
+    run(test())
+
+
+def test_what_has_its_end_is_not_given_up(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid = await story.register("elsewhere", "A", expires_at=START + 100 * SECOND)
+            await story.hear("elsewhere", receipt("A", "undelivered"))
+            assert await story.time_out(after=1000) == 0
+            assert await story.status(uuid) == "undelivered"
+
+    run(test())
+
+
+def test_a_registration_again_moves_no_time_out(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.register("elsewhere", "A", expires_at=START + 100 * SECOND)
+            await story.register("elsewhere", "A", expires_at=START + 900 * SECOND)
+            assert await story.time_out(after=100) == 1
+
+    run(test())
+
+
+def test_what_we_sent_ourselves_keeps_its_own_time_out(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.sent("A")
+            before = await story.one("SELECT expires_at FROM attempt")
+            await story.register("main", "A", expires_at=START + 900 * SECOND)
+            assert await story.one("SELECT expires_at FROM attempt") == before
+
+    run(test())
+
+
+@pytest.mark.parametrize("ago", [0, 1, 400], ids=["now", "a day ago", "a year ago"])
+def test_the_time_is_the_usual_validity_and_the_grace_from_the_sending(
+    sqlite_url: str, ago: int
+) -> None:
+    """What was sent long ago still has the grace: its receipts may follow its registration."""
+
+    async def test() -> None:
+        async with telling(sqlite_url) as story:
+            now = now_micros()
+            sent_at = now - ago * 24 * HOUR
+            at = None if ago == 0 else NOON + timedelta(microseconds=sent_at - START)
+            sent = SentElsewhere("elsewhere", ("A",), f"+{TO}", sent_at=at)
+            await register(story.store, story.config, sent)
+            grace = story.config.sending.grace_seconds * SECOND
+            validity = story.store.accounts.by_name["elsewhere"].provider.default_validity * SECOND
+            expires_at = await story.one("SELECT expires_at FROM attempt")
+            assert abs(expires_at - max(sent_at + validity, now) - grace) < 60 * SECOND
 
     run(test())

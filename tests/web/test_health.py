@@ -1,12 +1,15 @@
 """``/healthz``, ``/readyz``, ``/metrics``, and a database that is away."""
 
+import asyncio
 from typing import Any
 
+import httpx2
 import pytest
 
+from delivrd import server, supervise
 from delivrd.store.base import StoreUnavailable
-from tests.support import run, until
-from tests.web.web_support import NEW, web
+from tests.support import open_hub, run, until
+from tests.web.web_support import NEW, web, web_settings
 
 DELIVERED = {"status": "delivered", "err-code": "0"}
 
@@ -93,5 +96,55 @@ def test_an_error_of_ours_is_a_problem_without_its_details(
             assert answer.headers["content-type"] == "application/problem+json"
             assert "a detail" not in answer.text
             monkeypatch.undo()
+
+    run(test())
+
+
+def test_a_part_that_is_down_makes_the_hub_not_ready_and_shows_in_the_figures(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(supervise, "PAUSES", (0.3,))
+        async with web(sqlite_url) as hub:
+            dies = asyncio.Event()
+
+            async def dying() -> None:
+                await dies.wait()
+                dies.clear()
+                raise RuntimeError("a detail")
+
+            hub.context.parts.start("example", dying)
+            assert await hub.get("/readyz") == {"status": "ready"}
+            dies.set()
+            await until(lambda: hub.context.down)
+            answer = await hub.client.get("/readyz")
+            assert answer.status_code == 503
+            assert "example (RuntimeError)" in answer.json()["detail"]
+            assert "a detail" not in answer.text
+            assert (await hub.client.get("/healthz")).status_code == 200
+            found = figures((await hub.client.get("/metrics")).text)
+            assert found['delivrd_part_down{part="example"}'] == 1
+            await until(lambda: not hub.context.down)
+            assert await hub.get("/readyz") == {"status": "ready", "restarts": {"example": 1}}
+            found = figures((await hub.client.get("/metrics")).text)
+            assert found['delivrd_part_restarts_total{part="example"}'] == 1
+            assert found['delivrd_part_restarts_total{part="fold"}'] == 0
+            assert found['delivrd_part_down{part="database writer"}'] == 0
+
+    run(test())
+
+
+def test_a_process_without_the_api_tells_by_its_health_alone_that_a_part_is_down(
+    sqlite_url: str,
+) -> None:
+    async def test() -> None:
+        async with open_hub(web_settings(sqlite_url), roles=("intake",)) as hub:
+            asgi = server._health_alone(hub)
+            transport = httpx2.ASGITransport(app=asgi)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://hub") as client:
+                assert (await client.get("/healthz")).status_code == 200
+                hub.parts.down["example"] = "RuntimeError"
+                assert (await client.get("/healthz")).status_code == 503
+                assert (await client.get("/readyz")).status_code == 404
 
     run(test())

@@ -94,6 +94,7 @@ async def web(
             folder=hub.folder,
             commit=hub.commit,
             ring=hub.ring,
+            parts=hub.parts,
         )
         streams = asyncio.create_task(context.streams.run())
         asgi = app.front(hub.webhook, create(context))

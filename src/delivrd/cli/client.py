@@ -32,7 +32,7 @@ def connect(path: Path | None, environ: Mapping[str, str] | None = None) -> "Hub
         Failure: there is no key, or no such address.
     """
     environ = os.environ if environ is None else environ
-    url, key = environ.get("DELIVRD_URL"), _key(environ)
+    url, key = environ.get("DELIVRD_URL"), given_key(environ)
     if not url or not key:
         config = load(path, environ)
         url = url or address(config)
@@ -47,7 +47,8 @@ def connect(path: Path | None, environ: Mapping[str, str] | None = None) -> "Hub
     return Hub(url, key)
 
 
-def _key(environ: Mapping[str, str]) -> str | None:
+def given_key(environ: Mapping[str, str]) -> str | None:
+    """The key that the environment gives."""
     file = environ.get("DELIVRD_KEY_FILE")
     if environ.get("DELIVRD_KEY") or not file:
         return environ.get("DELIVRD_KEY")
@@ -181,7 +182,8 @@ def _problem(status: int, problem: Mapping[str, Any]) -> Failure:
     }
     what = problem.get("title") or http.client.responses.get(status, "the hub refused")
     why = problem.get("detail") or f"HTTP {status}"
-    return Failure(str(what), str(why), str(problem.get("hint") or hints.get(status, "")))
+    hint = str(problem.get("hint") or hints.get(status, ""))
+    return Failure(str(what), str(why), hint, status=status)
 
 
 def _query(query: Mapping[str, Any]) -> str:

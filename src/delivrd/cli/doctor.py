@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from delivrd.cli.client import ConfigOption, Hub, address
+from delivrd.cli.client import ConfigOption, Hub, address, given_key
 from delivrd.cli.output import FAILED, Failure, JsonOption, ago, clean, on_terminal, print_json
 from delivrd.config import (
     ID_FORMATS,
@@ -85,13 +85,13 @@ async def examine(config: Config) -> list[Check]:
     from delivrd.store.base import StoreUnavailable
     from delivrd.store.reader import NotUpgraded, open_reader
 
-    running = await asyncio.to_thread(_hub_answers, config)
+    running, answers = await asyncio.to_thread(_hub_answers, config)
     checks = [ok("settings", f"{len(config.accounts)} accounts"), *accounts(config)]
     try:
         async with open_reader(config.database) as reader:
             figures = await reader.read(health.figures)
             checks.append(ok("database", hide_password(config.database)))
-            checks += [running, *await _durability(config, figures, running.state == "ok")]
+            checks += [running, *await _durability(config, figures, answers)]
             checks += [*disk(config, figures), *judge(figures, now_micros())]
             checks += last_receipts(config, figures, await reader.read(health.account_rows))
             checks += await _unmatched(config, reader)
@@ -103,13 +103,35 @@ async def examine(config: Config) -> list[Check]:
     return checks
 
 
-def _hub_answers(config: Config) -> Check:
+def _hub_answers(config: Config) -> tuple[Check, bool]:
+    """What there is to say of the hub, and whether one answers."""
     hub = Hub(os.environ.get("DELIVRD_URL") or address(config), "")
     try:
         hub.get("/healthz", timeout=5.0)
     except Failure as failure:
-        return Check("hub", "warning", f"{failure.what}: {failure.why}", "delivrd serve")
-    return ok("hub", f"answers at {hub.url}")
+        return Check("hub", "warning", f"{failure.what}: {failure.why}", "delivrd serve"), False
+    return _hub_works(config, hub.url), True
+
+
+def _hub_works(config: Config, url: str) -> Check:
+    """What the hub says of its parts, where there is a key to ask it with."""
+    where, admin = f"answers at {url}", config.admin_key
+    key = given_key(os.environ) or (admin.get_secret_value() if admin else "")
+    try:
+        told = Hub(url, key).get("/readyz", timeout=5.0)
+    except Failure as failure:
+        if failure.status == 503:
+            return Check("hub", "bad", f"{where}: {failure.why}", "read the hub's log")
+        return ok("hub", where)
+    if restarts := told.get("restarts"):
+        counted = ", ".join(f"{part} ({n})" for part, n in sorted(restarts.items()))
+        return Check(
+            "hub",
+            "warning",
+            f"{where}; parts that failed and were started again: {counted}",
+            "read the hub's log",
+        )
+    return ok("hub", f"{where}, and all its parts run")
 
 
 def accounts(config: Config) -> Iterator[Check]:

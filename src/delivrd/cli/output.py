@@ -27,11 +27,17 @@ DOTS = {
 
 
 class Failure(Exception):
-    """A command that cannot go on: what is wrong, why, and what to do next."""
+    """A command that cannot go on: what is wrong, why, and what to do next.
 
-    def __init__(self, what: str, why: str = "", next: str = "", code: int = FAILED) -> None:
+    ``status`` is what the hub answered with, where it did.
+    """
+
+    def __init__(
+        self, what: str, why: str = "", next: str = "", code: int = FAILED,
+        status: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(what)
-        self.what, self.why, self.next, self.code = what, why, next, code
+        self.what, self.why, self.next, self.code, self.status = what, why, next, code, status
 
 
 def fail(failure: Failure) -> None:

@@ -59,14 +59,13 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Writes batch after batch, until cancelled."""
-        watch = asyncio.create_task(self._watch())
-        try:
-            await self._write_forever()
-        finally:
-            watch.cancel()
+        self._waiting[:0] = self._written  # if it was being written when we ended
+        self._written = []
+        self._wake.set()
+        await self._write_forever()
 
-    async def _watch(self) -> None:
-        """Lets those give up who waited as long as their gateway allows."""
+    async def watch(self) -> None:
+        """Lets those give up who waited as long as their gateway allows, until cancelled."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = self._loop.time()
@@ -89,7 +88,7 @@ class GroupCommit:
                     await self._write(batch)
                     failures = 0
                 except StoreUnavailable:
-                    self._waiting[:0] = batch
+                    self._waiting[:0], self._written = batch, []
                     await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                     failures += 1
 

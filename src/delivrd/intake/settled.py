@@ -1,32 +1,46 @@
 """Read your writes: what was acknowledged before a read began shows in it (rule A6)."""
 
 import asyncio
+from typing import NamedTuple
 
 from delivrd.store.base import Store
+from delivrd.store.gathered import Gathered
 from delivrd.store.tx import Tx
 
 PAUSE = 0.01
 
 
-async def settled(store: Store, seconds: float = 1.0) -> bool:
-    """Waits until what waited for the fold just now is folded; False after ``seconds``."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    newest = await store.read(_newest)
-    if newest is None:
+class _Span(NamedTuple):
+    """The oldest and the newest request that wait for the fold."""
+
+    oldest: int | None
+    newest: int | None
+
+
+class Settled:
+    """Waits for the fold; those who wait at the same time look together."""
+
+    def __init__(self, store: Store) -> None:
+        self._spans: Gathered[None, _Span] = Gathered(store, _span)
+
+    async def __call__(self, seconds: float = 1.0) -> bool:
+        """Waits until what waits for the fold just now is folded; False after ``seconds``."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        newest = (await self._span()).newest
+        while newest is not None:
+            oldest = (await self._span()).oldest
+            if oldest is None or oldest > newest:
+                break
+            if loop.time() > until:
+                return False
+            await asyncio.sleep(PAUSE)
         return True
 
-    async def left(tx: Tx) -> bool:
-        return bool(await tx.fetch("SELECT 1 FROM to_fold WHERE id <= $1 LIMIT 1", newest))
-
-    while await store.read(left):
-        if loop.time() > until:
-            return False
-        await asyncio.sleep(PAUSE)
-    return True
+    async def _span(self) -> _Span:
+        return await self._spans.ask(None) or _Span(None, None)
 
 
-async def _newest(tx: Tx) -> int | None:
-    rows = await tx.fetch("SELECT max(id) FROM to_fold")
-    newest: int | None = rows[0][0]
-    return newest
+async def _span(tx: Tx, keys: list[None]) -> dict[None, _Span]:
+    rows = await tx.fetch("SELECT (SELECT min(id) FROM to_fold), (SELECT max(id) FROM to_fold)")
+    return {None: _Span(*rows[0])}

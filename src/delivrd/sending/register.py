@@ -38,6 +38,8 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
         StoreUnavailable: nothing is stored.
     """
     account, phone = _check(store, config, sent)
+    now = now_micros()
+    sent_at = None if sent.sent_at is None else micros(sent.sent_at)
     registration = Registration(
         account=account,
         provider_message_ids=tuple(dict.fromkeys(sent.provider_message_ids)),
@@ -45,12 +47,20 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
         country=phone.country,
         sender=sent.sender,
         preview=preview_of(None if sent.text is None else clean(sent.text), config),
-        sent_at=None if sent.sent_at is None else micros(sent.sent_at),
+        sent_at=sent_at,
         reference=sent.reference,
+        expires_at=_expiry(account, config, sent_at, now),
     )
     return await store.write(
-        lambda tx: register_parts(tx, store.accounts, store.ids, now_micros(), registration)
+        lambda tx: register_parts(tx, store.accounts, store.ids, now, registration)
     )
+
+
+def _expiry(account: Account, config: Config, sent_at: int | None, now: int) -> int:
+    """The validity and the grace after it was sent; its receipts may yet follow for the grace."""
+    grace = config.sending.grace_seconds * 1_000_000
+    validity = account.provider.default_validity * 1_000_000
+    return max((now if sent_at is None else sent_at) + validity, now) + grace
 
 
 def _check(store: Store, config: Config, sent: SentElsewhere) -> tuple[Account, Phone]:

@@ -40,15 +40,18 @@ class Worker:
         }
 
     async def run(self) -> None:
-        """Works until cancelled; hand-overs under way are then awaited to their end."""
+        """Works until cancelled; see also :meth:`finish`."""
         sweep = asyncio.create_task(self._sweep_forever())
         try:
             while True:
                 await self._round()
         finally:
             sweep.cancel()
-            if self._under_way:
-                await asyncio.wait(self._under_way, timeout=35)
+
+    async def finish(self) -> None:
+        """Returns when the hand-overs under way have come to their end."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=35)
 
     async def _round(self) -> None:
         queued = self._store.bell.queued

@@ -5,9 +5,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
+import structlog
+
 from delivrd.store.accounts import Accounts
 from delivrd.store.ids import Ids
 from delivrd.store.tx import Tx
+from delivrd.supervise import Parts
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Job = Callable[[Tx], Awaitable[T]]
@@ -49,7 +54,10 @@ class Bell:
         if queued:
             self.queued.set()
         for listener in list(self._listeners):
-            listener(changed)
+            try:
+                listener(changed)
+            except Exception:  # it would end whoever wrote
+                log.exception("a listener of the store failed")
 
 
 class Store(Protocol):
@@ -58,6 +66,9 @@ class Store(Protocol):
     accounts: Accounts
     ids: Ids
     bell: Bell
+    parts: Parts
+    """What works in the background for the store itself."""
+
     dialect: str
     slice_seconds: float
     """How long one slice of the fold may hold the writer (rule A5)."""

@@ -13,6 +13,7 @@ from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.graph import Moved
 from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids
 from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
+from delivrd.supervise import Parts
 
 T = TypeVar("T")
 
@@ -46,15 +47,15 @@ class PostgresStore:
         self.commits = 0
         self.holder = str(uuid4())
         self.ids: Ids
-        self._tasks: list[asyncio.Task[None]] = []
+        self.parts = Parts()
+        self._renewed = 0.0  # when the slot was, by the loop's clock
 
     async def start(self) -> None:
         """Takes a slot of its own among the writers, and listens to the other processes."""
         await self._take_slot()
-        self._tasks = [
-            asyncio.create_task(self._keep_slot(), name="slot"),
-            asyncio.create_task(self._listen(), name="listen"),
-        ]
+        self._renewed = asyncio.get_running_loop().time()
+        self.parts.start("writer slot", self._keep_slot)
+        self.parts.start("listening to other processes", self._listen)
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
         for attempt in range(CONFLICT_TRIES):
@@ -93,9 +94,7 @@ class PostgresStore:
             raise
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.parts.stop()
         with suppress(Exception):
             async with self.pool.acquire(timeout=2) as connection:
                 await connection.execute(
@@ -119,7 +118,6 @@ class PostgresStore:
 
     async def _keep_slot(self) -> None:
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
         while True:
             await asyncio.sleep(SLOT_SECONDS / 6)
             try:
@@ -128,15 +126,15 @@ class PostgresStore:
                         _TAKE_SLOT, f"slot:{self.ids.slot}", self.holder
                     )
                 if row is not None:
-                    renewed = loop.time()
+                    self._renewed = loop.time()
                     continue
             except Exception as error:
                 if not is_store_error(error):
                     raise
-            if loop.time() - renewed > SLOT_SECONDS * 0.7:
+            if loop.time() - self._renewed > SLOT_SECONDS * 0.7:
                 with suppress(Exception):
                     await self._take_slot()
-                    renewed = loop.time()
+                    self._renewed = loop.time()
 
     # --- other processes ------------------------------------------------------------------------
 

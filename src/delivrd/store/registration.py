@@ -22,6 +22,8 @@ class Registration(NamedTuple):
     preview: str | None
     sent_at: int | None
     reference: str | None
+    expires_at: int | None = None
+    """When it is `unknown` that still has no end (rule C8)."""
 
 
 async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
@@ -45,6 +47,8 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
     elsewhere = {other.id for other in found[1:]} - {other.id for other in others}
     _fill_in(message, told)
     attempt = message.attempts[-1]
+    if message.origin == "registered" and attempt.expires_at is None:
+        attempt.expires_at = told.expires_at
     ours = [part for part in parts if _home(graph, part) not in elsewhere]
     attempt.parts_expected = max(attempt.parts_expected, len(ours))
     for part in ours:

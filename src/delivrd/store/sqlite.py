@@ -22,6 +22,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.ids import Ids
 from delivrd.store.tx import SqliteTx, is_store_error, within_savepoint
+from delivrd.supervise import Parts
 
 T = TypeVar("T")
 
@@ -105,7 +106,8 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(4, "read")
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._commit_seconds = 1.0  # a moving mean
-        self._writer = asyncio.create_task(self._write_forever(), name="sqlite-writer")
+        self.parts = Parts()
+        self.parts.start("database writer", self._write_forever)
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -117,9 +119,7 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
 
     async def close(self) -> None:
-        self._writer.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._writer
+        await self.parts.stop()
         for pool in (self._committer, self._readers, self._checkpointer):
             await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
         while not self._idle.empty():
@@ -159,11 +159,11 @@ class SqliteStore:
 
     async def _write_forever(self) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
             while self._front or self._back:
                 await self._commit_once(self._take())
                 await asyncio.sleep(0)  # let those who were answered bring their next work
+            self._wake.clear()
+            await self._wake.wait()
 
     def _take(self) -> list[_Work]:
         front = [self._front.popleft() for _ in range(min(len(self._front), JOBS_A_COMMIT))]
@@ -183,11 +183,11 @@ class SqliteStore:
                     self._run(work, tx, results)
             await self._commit()
         except Exception as error:
-            self._take_back()
             refusal = StoreUnavailable(str(error)) if is_store_error(error) else error
             for work in works:
                 if not work.done.done():
                     work.done.set_exception(refusal)
+            self._take_back()
             return
         self.commits += 1
         for work, result in results:

@@ -13,8 +13,9 @@ from starlette.requests import HTTPConnection
 
 from delivrd.config import Config
 from delivrd.store.base import Store
+from delivrd.store.gathered import Gathered
 from delivrd.store.ids import now_micros
-from delivrd.store.keys import Scope, digest, find_key, touch_key
+from delivrd.store.keys import Key, Scope, digest, find_key, touch_key
 from delivrd.store.sessions import COOKIE_MICROS, find_session
 from delivrd.store.tx import Tx
 from delivrd.web.problems import Problem
@@ -56,6 +57,7 @@ class Auth:
         self._admin = None if admin is None else digest(admin.get_secret_value())
         self._touched: dict[int, int] = {}
         self._due: set[int] = set()
+        self._keys: Gathered[str, Key | None] = Gathered(store, _find_keys)
 
     async def caller(self, headers: Headers) -> Caller | None:
         """Whoever the headers prove to be; a key counts before a cookie.
@@ -75,7 +77,7 @@ class Auth:
             raise unauthorized("Only `Authorization: Bearer KEY` is understood.")
         if self.is_admin_key(given):
             return Caller("admin key", _ALL, ADMIN_KEY_ID)
-        key = await self._store.read(lambda tx: find_key(tx, given))
+        key = await self._keys.ask(given)
         if key is None:
             raise unauthorized("This key opens nothing: it is unknown or revoked.")
         if self._clock() - self._touched.get(key.id, key.last_used_at or 0) > TOUCH_MICROS:
@@ -109,6 +111,10 @@ class Auth:
     @property
     def uses_to_note(self) -> bool:
         return bool(self._due)
+
+
+async def _find_keys(tx: Tx, given: list[str]) -> dict[str, Key | None]:
+    return {each: await find_key(tx, each) for each in given}
 
 
 def unauthorized(detail: str) -> Problem:

@@ -6,8 +6,14 @@ from delivrd.config import Config
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
 from delivrd.intake.ring import Ring
+from delivrd.intake.settled import Settled
 from delivrd.sending.waiting import Waiting
 from delivrd.store.base import Store
+from delivrd.store.gathered import Gathered
+from delivrd.store.queries.messages import find_messages
+from delivrd.store.queries.views import Message
+from delivrd.store.tx import Tx
+from delivrd.supervise import Parts
 from delivrd.web.auth import Auth
 from delivrd.web.metrics import Metrics
 from delivrd.web.stream import Streams
@@ -23,10 +29,28 @@ class Context:
     folder: Folder
     commit: GroupCommit
     ring: Ring
+    parts: Parts = field(default_factory=Parts)
     metrics: Metrics = field(default_factory=Metrics)
     auth: Auth = field(init=False)
     streams: Streams = field(init=False)
+    settled: Settled = field(init=False)
+    messages: Gathered[str, Message] = field(init=False)
+    """Messages by their UUID; those who ask at the same time share a read."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "auth", Auth(self.store, self.config))
         object.__setattr__(self, "streams", Streams(self.store, self.metrics.numbered))
+        object.__setattr__(self, "settled", Settled(self.store))
+        object.__setattr__(self, "messages", Gathered(self.store, self._find))
+
+    async def _find(self, tx: Tx, uuids: list[str]) -> dict[str, Message]:
+        return await find_messages(tx, self.store.accounts, uuids)
+
+    @property
+    def down(self) -> dict[str, str]:
+        """The parts of this process that do not run now, and why."""
+        return {**self.store.parts.down, **self.parts.down}
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        return {**self.store.parts.restarts, **self.parts.restarts}

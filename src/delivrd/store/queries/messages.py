@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from delivrd.core.statement import Kind, moment
 from delivrd.core.status import Outcome, fold_attempt
@@ -158,19 +159,24 @@ async def of_provider_id(
 
 async def find_message(tx: Tx, accounts: Accounts, uuid: str) -> Message | None:
     """The message of that UUID; of one that was merged, the message it went into."""
-    rows = await tx.fetch("SELECT id, merged_into FROM message WHERE uuid = $1", uuid)
-    if not rows:
-        return None
-    row_id, into = rows[0]
-    merged = into is not None
-    while into is not None:
-        row_id = into
-        rows = await tx.fetch("SELECT merged_into FROM message WHERE id = $1", row_id)
-        into = rows[0][0] if rows else None
-    views = await shown(tx, accounts, await trees.messages(tx, [row_id]))
-    if views and merged:
-        views[0].merged_into = views[0].id
-    return views[0] if views else None
+    return (await find_messages(tx, accounts, [uuid])).get(uuid)
+
+
+async def find_messages(tx: Tx, accounts: Accounts, uuids: Sequence[str]) -> dict[str, Message]:
+    """Those of these UUIDs that exist, each with what :func:`find_message` finds."""
+    sql = "SELECT uuid, id, merged_into FROM message WHERE uuid = ANY($1::text[])"
+    rows = await tx.fetch(sql, list(uuids))
+    ids = sorted({row_id if into is None else into for _, row_id, into in rows})
+    trees_found = await trees.messages(tx, ids)
+    views = dict(
+        zip((t.id for t in trees_found), await shown(tx, accounts, trees_found), strict=True)
+    )
+    found = {}
+    for uuid, row_id, into in rows:
+        view = views.get(row_id if into is None else into)
+        if view is not None:
+            found[uuid] = view if into is None else replace(view, merged_into=view.id)
+    return found
 
 
 async def shown(tx: Tx, accounts: Accounts, rows: Sequence[MessageRow]) -> list[Message]:

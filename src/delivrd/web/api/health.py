@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Depends, Response
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.keys import Scope
@@ -14,7 +14,13 @@ from delivrd.web.context import Context
 from delivrd.web.metrics import CONTENT_TYPE, counter, gauge
 from delivrd.web.problems import Problem
 
-_STATUS = {"type": "object", "properties": {"status": {"type": "string"}}}
+_STATUS = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string"},
+        "restarts": {"type": "object", "additionalProperties": {"type": "integer"}},
+    },
+}
 
 
 def router(context: Context) -> APIRouter:
@@ -29,7 +35,10 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/readyz", dependencies=[read], responses=responses(_STATUS))
     async def readyz() -> Response:
-        """Whether the process and its database can take work."""
+        """Whether the process, each of its parts, and its database can take work.
+
+        `restarts` counts by part what failed and was started again, where anything did.
+        """
 
         async def ask(tx: Tx) -> None:
             await tx.fetch("SELECT 1")
@@ -40,7 +49,15 @@ def router(context: Context) -> APIRouter:
             raise Problem(
                 503, f"The database does not answer: {error}", "`delivrd doctor` tells more."
             ) from error
-        return answer({"status": "ready"})
+        if context.down:
+            told = ", ".join(f"{part} ({why})" for part, why in sorted(context.down.items()))
+            raise Problem(
+                503,
+                f"Parts of the hub failed and wait to be started again: {told}.",
+                "The hub's log tells why.",
+            )
+        restarts = {part: n for part, n in context.restarts.items() if n}
+        return answer({"status": "ready", **({"restarts": restarts} if restarts else {})})
 
     @routes.get(
         "/metrics",
@@ -72,4 +89,16 @@ def figures(context: Context) -> Iterator[Metric]:
     for (account, status), n in sorted(ring.noted.items()):
         refused.add_metric((account, str(status)), n)
     yield refused
+    restarts = CounterMetricFamily(
+        "delivrd_part_restarts",
+        "Parts of the hub that failed and were started again",
+        labels=("part",),
+    )
+    down = GaugeMetricFamily(
+        "delivrd_part_down", "Whether a part of the hub does not run now", labels=("part",)
+    )
+    for part, n in context.restarts.items():
+        restarts.add_metric((part,), n)
+        down.add_metric((part,), part in context.down)
+    yield from (restarts, down)
     yield gauge("delivrd_stream_listeners", "Open event streams", context.streams.listeners)

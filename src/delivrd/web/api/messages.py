@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from delivrd.core.statement import Status
-from delivrd.intake.settled import settled
 from delivrd.sending.register import SentElsewhere, register
 from delivrd.sending.submit import Order, submit
 from delivrd.store.keys import Scope
@@ -131,8 +130,7 @@ async def _message(context: Context, uuid: str) -> Message:
     Raises:
         Problem: there is none.
     """
-    store = context.store
-    found = await store.read(lambda tx: queries.find_message(tx, store.accounts, uuid))
+    found = await context.messages.ask(uuid)
     if found is None:
         raise not_found("message", "GET /v1/messages lists what there is.")
     return found
@@ -196,7 +194,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
         of messages: `scanned_to` then says how far this page looked, and the next one goes on.
         """
         if filters.provider_message_id is not None:
-            await settled(store)
+            await context.settled()
         wanted = queries.Filters(
             status=filters.status,
             account=check_account(accounts, filters.account),
@@ -223,19 +221,16 @@ def _reading(routes: APIRouter, context: Context) -> None:
         The id of a message that was merged answers with the one it went into, and `merged_into`.
         """
         uuid = message_id(id)
-        await settled(store)
+        await context.settled()
         return answer(await _message(context, uuid))
 
     @routes.get("/{id}/wait", dependencies=[follow], responses=responses(ref(Message), 404))
     async def wait(id: str, params: Annotated[WaitParams, Query()]) -> Response:
         """The message, once its status is final or the time is up."""
         uuid = message_id(id)
-        await settled(store)
-        found = await _message(context, uuid)
-        if not found.final and params.timeout > 0:
-            await context.waiting.until_final(uuid, params.timeout)
-            found = await _message(context, uuid)
-        return answer(found)
+        await context.waiting.until_final(uuid, params.timeout)
+        await context.settled()
+        return answer(await _message(context, uuid))
 
 
 def message_id(text: str) -> str:

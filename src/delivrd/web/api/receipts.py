@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from delivrd.core.statement import Status
-from delivrd.intake.settled import settled
 from delivrd.store.keys import Scope
 from delivrd.store.queries import receipts as queries
 from delivrd.store.queries.messages import Listed
@@ -44,7 +43,7 @@ def router(context: Context) -> APIRouter:
     async def list_receipts(filters: Annotated[ReceiptFilters, Query()]) -> Response:
         """Receipts, the newest first. Filters but times and ids look at a bounded number."""
         if filters.provider_message_id is not None:
-            await settled(store)
+            await context.settled()
         account = check_account(accounts, filters.account)
         start = before("receipts", filters.cursor)
         found = await store.read(

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request, Response
 
 from delivrd.core.text import clean
-from delivrd.intake.settled import settled
 from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import find_message
 from delivrd.store.queries.requests import find_request
@@ -21,7 +20,7 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/messages/{message_id}")
     async def message(request: Request, message_id: str) -> Response:
-        await settled(store)
+        await pages.context.settled()
         uuid = clean(message_id.lower())
         found = await store.read(lambda tx: find_message(tx, store.accounts, uuid))
         if found is None:

@@ -9,7 +9,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.core.text import clean
-from delivrd.intake.settled import settled
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import Filters, Listed, find_message, list_messages
@@ -46,6 +45,7 @@ class _Messages:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._store, self._config = pages.context.store, pages.context.config
+        self._settled = pages.context.settled
 
     async def table(self, request: Request) -> Response:
         return await self._list(request, chosen(request.query_params, NAMES))
@@ -96,7 +96,7 @@ class _Messages:
         q = clean(request.query_params.get("q", "").strip())[:200]
         if not q:
             return RedirectResponse("/messages", 303)
-        await settled(self._store)
+        await self._settled()
         one = await self._store.read(lambda tx: find_message(tx, self._store.accounts, q.lower()))
         if one is not None:
             return RedirectResponse(f"/messages/{one.id}", 303)

@@ -1,0 +1,93 @@
+"""Keeps the parts of a hub going: one that fails is started again, after a pause."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before a part is started again: longer with each failure, the last for ever."""
+
+STEADY_SECONDS = 60.0
+"""A part that had run for so long fails anew, not again: its pauses begin with the first."""
+
+Run = Callable[[], Awaitable[None]]
+
+
+class Parts:
+    """Parts that work in the background until they are stopped; none ends by itself."""
+
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sleep, self._clock = sleep, clock
+        self._tasks: list[asyncio.Task[None]] = []
+        self.restarts: dict[str, int] = {}
+        """How often each part was started again; every part is named."""
+        self.down: dict[str, str] = {}
+        """The parts that do not run now, and why."""
+
+    def start(self, name: str, run: Run, end: Run | None = None) -> None:
+        """Runs a part, which must be safe to run again; ``end`` is awaited when it is stopped."""
+        self.restarts[name] = 0
+        self._tasks.append(asyncio.create_task(self._keep(name, run, end), name=name))
+
+    async def stop(self) -> None:
+        """Ends all parts, and returns when the last has come to its end."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("a part of the hub did not end well", exc_info=ended)
+
+    async def _keep(self, name: str, run: Run, end: Run | None) -> None:
+        try:
+            await self._run_again_and_again(name, run)
+        finally:
+            if end is not None:
+                await end()
+
+    async def _run_again_and_again(self, name: str, run: Run) -> None:
+        failures = 0
+        while True:
+            began = self._clock()
+            error = await _failure(run)
+            if self._clock() - began >= STEADY_SECONDS:
+                failures = 0
+            pause = PAUSES[min(failures, len(PAUSES) - 1)]
+            failures += 1
+            self.down[name] = type(error).__name__
+            log.critical(
+                "a part of the hub failed: it is started again",
+                part=name,
+                pause=pause,
+                exc_info=error,
+            )
+            await self._sleep(pause)
+            self.restarts[name] += 1
+            del self.down[name]
+
+
+class Ended(Exception):
+    """A part returned, which none does."""
+
+
+async def _failure(run: Run) -> BaseException:
+    """Runs a part; what it died of. Our own cancellation passes."""
+    try:
+        await run()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return error  # of something that the part waited for
+    except Exception as error:
+        return error
+    return Ended("it returned")
