@@ -11,11 +11,13 @@ from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import PREFIX, Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
+from delivrd.relay.client import RelayClient
+from delivrd.relay.worker import Relay
 from delivrd.sending.http import GatewayClient
 from delivrd.sending.look_ups import LookUps
 from delivrd.sending.waiting import Waiting
 from delivrd.sending.worker import Worker
-from delivrd.store import fold, outbox
+from delivrd.store import deliveries, fold, outbox
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store, sqlite_path
@@ -68,6 +70,8 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
 async def _take_over(store: Store, config: Config) -> None:
     """The only process of its store knows that whoever held anything before is dead."""
     await store.write(fold.disown_all)
+    while await store.write(lambda tx: deliveries.give_back(tx, now_micros(), all_leases=True)):
+        pass
     while await store.write(
         lambda tx: outbox.abandon(
             tx, store.accounts, store.ids, now_micros(), all_leases=True,
@@ -83,7 +87,12 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
     commit = GroupCommit(store, folder)
     retention = config.retention
     ring = Ring(store, rows=retention.ring_rows, size=int(retention.ring_bytes))
-    async with GatewayClient(connections=config.sending.concurrency) as http:
+    async with (
+        GatewayClient(connections=config.sending.concurrency) as http,
+        RelayClient(
+            allow_http=config.relay.allow_http, allow_networks=config.relay.allow_networks
+        ) as client,
+    ):
         webhook = Webhook(config, store.accounts, store.ids, commit, ring, http)
         parts = Parts()
         hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook, parts)
@@ -96,6 +105,7 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
             worker = Worker(store, config, http)
             parts.start("sending", worker.run, end=worker.finish)
             parts.start("retention", Sweep(store, config).run)
+            parts.start("relay", Relay(store, config, client).run)
             if config.sending.look_up:
                 parts.start("look-ups", LookUps(store, http).run)
         try:

@@ -29,6 +29,7 @@ from pydantic import (
     SerializeAsAny,
 )
 
+from delivrd.core.signing_key import key
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.providers.overrides import Overrides, overridden
@@ -139,6 +140,9 @@ class Retention(Section):
     )
     events_days: PositiveInt = Field(default=7, description="Events, for resuming a stream.")
     idempotency_hours: PositiveInt = Field(default=48, description="Idempotency keys.")
+    deliveries_days: PositiveInt = Field(
+        default=30, description="Deliveries that have ended; parked ones stay for good."
+    )
     ring_rows: PositiveInt = Field(default=10_000, description="Refused calls kept, at most.")
     ring_bytes: ByteSize = Field(
         default=ByteSize(64 * 1024**2), gt=0, description="Refused calls kept, in bytes."
@@ -169,6 +173,9 @@ class Relay(Section):
         default=(), description="Private networks (CIDR) that endpoints may lie in."
     )
     allow_http: bool = Field(default=False, description="Endpoints may be called without TLS.")
+    concurrency: PositiveInt = Field(
+        default=32, description="Calls of one endpoint under way at once, in each process."
+    )
 
 
 class Config(Section):
@@ -340,6 +347,7 @@ def check(config: Config) -> Iterator[Problem]:
             )
     for name, account in config.accounts.items():
         yield from _check_account(config, name, account)
+    yield from _check_relay(config.relay)
     for name in config.overrides:
         try:
             provider(name)
@@ -348,6 +356,15 @@ def check(config: Config) -> Iterator[Problem]:
     for name in config.sending.rate:
         if name not in config.accounts:
             yield _unknown_account(config, f"sending.rate.{name}", name)
+
+
+def _check_relay(relay: Relay) -> Iterator[Problem]:
+    try:
+        if relay.secret is not None:
+            key(relay.secret.get_secret_value())
+    except ValueError as error:
+        hint = "Write whsec_ followed by what `openssl rand -base64 32` prints."
+        yield Problem("relay.secret", "settings", str(error), hint)
 
 
 def _check_account(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """Secrets of the settings: how long they must be, that they are all known, and never told."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,14 @@ import pytest
 from delivrd.config import ConfigError, hide_password, load, secrets
 
 CANARY = "canary-0123456789-canary"
+RELAY = "whsec_" + b64encode(f"{CANARY}relay".encode()).decode()
 VONAGE = 'provider = "vonage"\nreceive_only = true'
 
 EVERYWHERE = f"""
 database = "postgresql://user:{CANARY}db@localhost/x"
 admin_key = "{CANARY}admin"
 [relay]
-secret = "{CANARY}relay"
+secret = "{RELAY}"
 [accounts.v]
 provider = "vonage"
 api_key = "key"
@@ -43,7 +45,7 @@ def test_every_secret_is_enumerated_under_its_setting(tmp_path: Path) -> None:
     assert found == {
         "database.password": f"{CANARY}db",
         "admin_key": f"{CANARY}admin",
-        "relay.secret": f"{CANARY}relay",
+        "relay.secret": RELAY,
         "accounts.v.api_secret": f"{CANARY}api",
         "accounts.v.signature_secret.0": f"{CANARY}sig0",
         "accounts.v.signature_secret.1": f"{CANARY}sig1",
@@ -117,3 +119,11 @@ def test_what_is_said_of_a_wrong_value_does_not_quote_it(tmp_path: Path, text: s
 def test_a_database_address_is_shown_without_its_password() -> None:
     assert hide_password("postgresql://u:p%40ss@h:5432/d") == "postgresql://u:***@h:5432/d"
     assert hide_password("sqlite:///delivrd.db") == "sqlite:///delivrd.db"
+
+
+def test_a_secret_that_cannot_sign_is_told_with_what_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(config_file(tmp_path, f'[relay]\nsecret = "{CANARY}"\n'), {})
+    assert "relay.secret" in str(raised.value)
+    assert "openssl rand -base64 32" in str(raised.value)
+    assert CANARY not in str(raised.value)

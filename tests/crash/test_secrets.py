@@ -19,7 +19,7 @@ CANARIES = {
     "api_key": "canary-ruach-api-key",
     "hash": "canary-smspm-hash",
     "token": "canary-smspm-token",
-    "relay": "canary-relay-secret-0001",
+    "relay": "whsec_Y2FuYXJ5LXJlbGF5LXNlY3JldC0wMDAxLWxvbmc=",
 }
 BASIC = b64encode(f"gateway:{CANARIES['basic_password']}".encode()).decode()
 SECRET = CANARIES["webhook_secret"]

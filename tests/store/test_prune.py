@@ -91,6 +91,33 @@ def test_under_the_low_disk_mark_the_oldest_bodies_go_first(sqlite_url, monkeypa
     run(test())
 
 
+# --- deliveries ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "stays"), [("delivered", 0), ("skipped", 0), ("waiting", 1), ("parked", 1)]
+)
+def test_a_delivery_goes_once_it_has_ended_and_its_event_with_it(database_url, state, stays):
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await receive(store, receipt("a"))
+            await execute(store, "UPDATE event SET fanned_out = true")
+            await execute(
+                store,
+                "INSERT INTO delivery (id, event_id, endpoint_id, message_id, state, created_at) "
+                "SELECT id, id, 1, message_id, $1, 0 FROM event",
+                state,
+            )
+            await execute(store, "INSERT INTO try (delivery_id, number, at) "
+                                 "SELECT id, 1, 0 FROM delivery")  # fmt: skip
+            await sweep(store, database_url, later=40 * DAY).once(pause=0)
+            for table in ("event", "delivery", "try"):
+                assert await scalar(store, f"SELECT count(*) FROM {table}") == stays
+
+    run(test())
+
+
 # --- small things -------------------------------------------------------------------------------
 
 
@@ -99,6 +126,7 @@ def test_events_idempotency_keys_nonces_and_sessions_go_after_their_time(databas
         async with opened(database_url) as store:
             await send(store, "a")
             await receive(store, receipt("a"))
+            await execute(store, "UPDATE event SET fanned_out = true")
             old, new = now_micros() - 3 * DAY, now_micros()
             for name, at in (("old", old), ("new", new)):
                 await execute(

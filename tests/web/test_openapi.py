@@ -46,6 +46,8 @@ async def fill(hub: Web) -> None:
     await hub.receipt("main", messageId="id-4", status="accepted")
     await hub.post("/v1/messages", NEW, 202)
     await hub.client.post("/webhooks/inbox", content=b"{")
+    made = await hub.post("/v1/endpoints", {"url": "https://app.example.invalid/"}, 201)
+    await hub.post(f"/v1/endpoints/{made['id']}/test", None)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,13 @@ CALLS = (
     *("GET /v1/receipts", "GET /v1/unmatched", "GET /v1/unmapped"),
     *("GET /v1/requests", "GET /v1/requests/{id}", "POST /v1/requests/{id}/replay"),
     *("GET /v1/stats/delivery", "GET /v1/stats/latency"),
+    *("POST /v1/endpoints", "GET /v1/endpoints", "GET /v1/endpoints/{id}"),
+    *("PATCH /v1/endpoints/{id}", "DELETE /v1/endpoints/{id}"),
+    *("POST /v1/endpoints/{id}/enable", "POST /v1/endpoints/{id}/disable"),
+    *("POST /v1/endpoints/{id}/rotate-secret", "POST /v1/endpoints/{id}/test"),
+    *("GET /v1/deliveries", "GET /v1/deliveries/{id}"),
+    *("POST /v1/deliveries/replay", "POST /v1/deliveries/cancel"),
+    *("POST /v1/deliveries/{id}/replay", "POST /v1/deliveries/{id}/cancel"),
     *("POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
     *("GET /healthz", "GET /readyz", "GET /metrics"),
 )
@@ -102,6 +111,10 @@ def test_no_call_is_left_out_here(operations: dict[str, Any]) -> None:
 PLAIN = (
     *("GET /v1/messages/{id}", "GET /v1/unmapped", "GET /v1/requests/{id}"),
     *("DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
+    *("GET /v1/endpoints/{id}", "DELETE /v1/endpoints/{id}", "POST /v1/endpoints/{id}/enable"),
+    *("POST /v1/endpoints/{id}/disable", "POST /v1/endpoints/{id}/test"),
+    *("GET /v1/deliveries/{id}", "POST /v1/deliveries/{id}/replay"),
+    "POST /v1/deliveries/{id}/cancel",
     *("GET /healthz", "GET /readyz", "GET /metrics"),
 )
 """These take nothing that could be of a wrong type."""

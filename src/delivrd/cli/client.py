@@ -117,7 +117,7 @@ class Hub:
         if body is not None:
             payload = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
-        connection = self._connection(timeout)
+        connection = self.connection(timeout)
         try:
             connection.connect()
         except OSError as error:
@@ -131,9 +131,10 @@ class Hub:
             raise self._broken_off(error) from None
         finally:
             connection.close()
-        return self._read(status, text)
+        return self.read(status, text)
 
-    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+    def connection(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection to it, which is not made yet."""
         kind = (
             http.client.HTTPSConnection
             if self._parts.scheme == "https"
@@ -158,7 +159,8 @@ class Hub:
             UNREACHABLE,
         )
 
-    def _read(self, status: int, text: bytes) -> Any:
+    def read(self, status: int, text: bytes) -> Any:
+        """What an answer of it says."""
         try:
             answer = json.loads(text) if text else None
         except ValueError:

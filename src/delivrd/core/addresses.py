@@ -1,12 +1,20 @@
 """Which addresses a hub may be told to call: not the inside of its own network (rule H6)."""
 
+import re
 import socket
+import unicodedata
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
+
+
+_ODD = re.compile(r"[\x00-\x20\x7f\\]")
+"""Characters that one reader of a URL skips and the next one does not."""
+
+_SPECIAL = IPv4Network("192.0.0.0/24")
 
 
 class BadUrl(ValueError):
@@ -30,10 +38,12 @@ def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] =
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise BadUrl("it is not a URL", "Write it like https://app.example.org/sms.") from error
-    if parts.scheme not in ("https", "http") or not host or len(url) > 2000:
+    odd = _ODD.search(url) or "%" in host.partition("%25")[0]
+    if parts.scheme not in ("https", "http") or not host or odd or len(url) > 2000:
         raise BadUrl("it is not a web address", "Write it like https://app.example.org/sms.")
     if parts.username is not None or parts.password is not None:
         raise BadUrl("it holds a user name", "Put a secret into the path or the query instead.")
+    host = plain_host(host)
     address = literal(host)
     allowed = tuple(allow_networks)
     if address is not None and not callable_address(address, allowed):
@@ -45,6 +55,11 @@ def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] =
         raise BadUrl(f"{host} is not a public name", "Use the address, and allow its network.")
     if parts.scheme == "http" and not allow_http:
         raise BadUrl("it is not https", "Use https, or set [relay] allow_http = true.")
+
+
+def plain_host(host: str) -> str:
+    """The host as a resolver takes it: ①②⑦。0.0.1. is 127.0.0.1."""
+    return unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
 
 
 def literal(host: str) -> Address | None:
@@ -64,7 +79,9 @@ def callable_address(address: Address, allowed: Iterable[Network] = ()) -> bool:
     plain = _unwrapped(address)
     if any(plain.version == net.version and plain in net for net in allowed):
         return True
-    return plain.is_global and not plain.is_multicast
+    if plain.is_multicast or plain.is_reserved or plain in _SPECIAL:
+        return False
+    return plain.is_global and not getattr(plain, "is_site_local", False)
 
 
 def _unwrapped(address: Address) -> Address:

@@ -113,6 +113,10 @@ class Sweep:
             Step("request_bodies", self._bodies),
             Step("events", lambda tx: prune.events(tx, now - kept.events_days * DAY, 500)),
             Step(
+                "deliveries",
+                lambda tx: prune.deliveries(tx, now - kept.deliveries_days * DAY, 500),
+            ),
+            Step(
                 "idempotency_keys",
                 lambda tx: prune.idempotency_keys(tx, now - kept.idempotency_hours * HOUR, 500),
             ),

@@ -40,6 +40,7 @@ from delivrd.store.rows import (
     read_statement,
     write_statement,
 )
+from delivrd.store.telling import Told, as_text, merge_told, told
 from delivrd.store.tx import Tx
 
 _PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE"
@@ -248,9 +249,8 @@ class Graph:
         """
         self.fold()
         if into is not None:
-            now = {"merged_into": into.uuid, "status": into.status, "final": into.final}
             for gone in merged:
-                self.event(gone, "message.merged", **now)
+                self._tell_of_merge(gone, into)
         await self._write_parts()
         await _write(
             self.tx, schema.attempt, ATTEMPT_COLUMNS, ATTEMPT_FACTS, self.attempts.values()
@@ -320,29 +320,23 @@ class Graph:
             return
         if (message.status, message.final) == (status, outcome.final):
             return
-        self.event(
-            message,
-            f"message.{status}",
-            status=status,
-            final=outcome.final,
-            previous_status=message.status,
-            correction=bool(message.final),
-            reason=outcome.reason and outcome.reason._value_,
-            error_code=outcome.error_code,
-        )
+        self.event(message, f"message.{status}", told(message, self._account_of(message), outcome))
 
-    def event(self, message: MessageRow, kind: str, **data: object) -> None:
+    def _tell_of_merge(self, gone: MessageRow, into: MessageRow) -> None:
+        """A message that went into another: the name it has now, and that one's status."""
+        data = merge_told(gone, self._account_of(gone), into)
+        self.event(gone, "message.merged", data)
+
+    def _account_of(self, message: MessageRow) -> tuple[str, str | None]:
+        """The account's name and, where it is still configured, its provider."""
+        account = self.accounts.by_id.get(message.account_id)
+        name = self.accounts.name(message.account_id)
+        return name, account and account.provider.name
+
+    def event(self, message: MessageRow, kind: str, data: Told) -> None:
         """Writes down that something happened to a message, for whoever listens."""
-        data = {
-            "message_id": message.uuid,
-            "to": message.to_number,
-            "account": self.accounts.name(message.account_id),
-            "reference": message.reference,
-            **data,
-        }
-        text = msgspec.json.encode(data).decode()
         self.tx.changed.add(message.id)
-        self.events.append((self.ids.next(), message.id, kind, text, self.now))
+        self.events.append((self.ids.next(), message.id, kind, as_text(data), self.now))
 
     async def _write_parts(self) -> None:
         moved = [(p.id, p.attempt_id) for p in self.parts.values() if p.moved]

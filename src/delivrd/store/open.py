@@ -54,7 +54,8 @@ async def _open_sqlite(path: Path, configured: Configured) -> Store:
 
 _LAST_ID = "SELECT max(m) FROM (" + " UNION ALL ".join(
     f"SELECT max(id) AS m FROM {table}"
-    for table in ("request", "message", "attempt", "part", "statement", "event", "ring")
+    for table in ("request", "message", "attempt", "part", "statement", "event", "ring",
+                  "delivery", "endpoint")
 ) + ")"  # fmt: skip
 
 

@@ -21,12 +21,27 @@ PRUNED = -1
 
 
 async def events(tx: Tx, before: int, limit: int) -> int:
-    """Events of before that moment (microseconds since 1970)."""
+    """Events of before that moment (microseconds since 1970) that nobody waits for any more."""
     return await tx.execute(
-        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)",
+        "DELETE FROM event WHERE id IN (SELECT e.id FROM event e WHERE e.id < $1 AND e.fanned_out "
+        "AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_id = e.id "
+        "AND d.state IN ('waiting', 'in_flight', 'parked')) ORDER BY e.id LIMIT $2)",
         floor(before),
         limit,
     )
+
+
+async def deliveries(tx: Tx, before: int, limit: int) -> int:
+    """Deliveries of before that moment that have ended, with their tries; not those parked."""
+    rows = await tx.fetch(
+        "SELECT id FROM delivery WHERE id < $1 "
+        "AND state NOT IN ('waiting', 'in_flight', 'parked') ORDER BY id LIMIT $2",
+        floor(before),
+        limit,
+    )
+    ids = [row[0] for row in rows]
+    await tx.execute("DELETE FROM try WHERE delivery_id = ANY($1::bigint[])", ids)
+    return await tx.execute("DELETE FROM delivery WHERE id = ANY($1::bigint[])", ids)
 
 
 async def idempotency_keys(tx: Tx, before: int, limit: int) -> int:

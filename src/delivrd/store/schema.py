@@ -325,14 +325,128 @@ event = _table(
     _text("data", null=False),
     _int("created_at", null=False),
     _int("position"),
+    _flag("fanned_out"),
     Index("ix_event_unnumbered", "id", **_where("position IS NULL")),
     Index("ix_event_position", "position", unique=True),  # the stream
+    # fan-out: what is still to be told, a message's events in their order
+    Index("ix_event_untold", "message_id", "id", **_where("NOT fanned_out")),
 )
 
 tombstone = _table(
     "tombstone",
     Column("hash", LargeBinary, primary_key=True),
     _int("month", null=False),
+    clustered=True,
+)
+
+# --- who is told ---------------------------------------------------------------------------------
+
+endpoint = _table(
+    "endpoint",
+    _id(),
+    _text("kind", null=False),  # endpoint, or callback: the callback_urls of one origin
+    _text("url", null=False),
+    _text("origin", null=False),
+    _text("description"),
+    _text("format", null=False),
+    _text("options"),  # these four as JSON; a filter that is null lets everything through
+    _text("statuses"),
+    _text("accounts"),
+    _text("countries"),
+    _flag("final_only"),
+    _flag("operational"),  # asks for events about the hub itself: endpoint.disabled
+    _flag("ordered"),
+    _int("rate_limit"),  # calls a second
+    _small("batch_size", default="1"),
+    _int("batch_ms", null=False, default="1000"),
+    _text("secrets", null=False),  # JSON: [[secret, until | null], …], the newest first
+    _int("revision", null=False, default="0"),  # counts changes of what is called, and how
+    _int("created_at", null=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    _int("disabled_at"),
+    _text("disabled_why"),
+    _int("deleted_at"),
+    # how its calls went, and when the next may be made
+    _text("failures", null=False),  # JSON: the moments of the last failed tries in a row
+    _int("failing_since"),
+    _int("succeeded_at"),  # the last success, to some seconds
+    _int("opened_at"),  # the breaker
+    _int("probe_at"),
+    _int("probes", null=False, default="0"),
+    _int("paused_until"),  # by Retry-After
+    _int("next_call_at"),  # by rate_limit
+    # one row for all callback_urls of an origin
+    Index("uq_endpoint_callback", "origin", unique=True, **_where("kind = 'callback'")),
+)
+
+delivery = _table(
+    "delivery",
+    _id(),
+    _int("event_id", null=False),
+    _int("endpoint_id", null=False),
+    _int("message_id", null=False),
+    _text("url"),  # a message's callback_url; else the endpoint's
+    # waiting, in_flight, delivered, parked, superseded, skipped, cancelled
+    _text("state", null=False),
+    _flag("final"),  # the event tells an end: it is never superseded
+    _flag("ordered"),
+    _int("tries", null=False, default="0"),
+    _int("base", null=False, default="0"),  # tries before it was last replayed
+    _int("next_at"),
+    _int("lease_until"),
+    _int("batch"),  # the delivery that is called for all of its batch
+    _bytes("call"),  # what is called, packed; the same bytes at every try
+    _int("revision", null=False, default="0"),  # of the endpoint, when the call was made up
+    _text("why"),
+    _int("created_at", null=False),
+    _int("ended_at"),
+    UniqueConstraint("event_id", "endpoint_id"),
+    Index("ix_delivery_due", "endpoint_id", "next_at", **_where("state = 'waiting'")),
+    Index("ix_delivery_leased", "lease_until", **_where("state = 'in_flight'")),
+    # claiming on an ordered endpoint: what of the same message comes first
+    Index(
+        "ix_delivery_queue",
+        "endpoint_id",
+        "message_id",
+        "event_id",
+        **_where("ordered AND state IN ('waiting', 'in_flight')"),
+    ),
+    Index("ix_delivery_batch", "batch", **_where("batch IS NOT NULL")),
+    Index("ix_delivery_message_id", "message_id"),  # GET /v1/deliveries by message
+    Index("ix_delivery_endpoint_id_id", "endpoint_id", "id"),  # GET /v1/deliveries by endpoint
+    Index("ix_delivery_parked", "id", **_where("state = 'parked'")),  # what waits for somebody
+)
+
+try_ = _table(
+    "try",
+    _key("delivery_id", BigInteger),
+    _key("number", BigInteger),
+    _int("at", null=False),
+    _int("connect_us"),  # null where a connection was there already
+    _int("first_byte_us"),
+    _int("total_us"),
+    _int("status"),
+    _text("error"),  # why it failed, in words
+    _bytes("request_headers"),  # without secrets
+    _bytes("response_headers"),
+    _bytes("response"),
+    clustered=True,
+)
+
+told = _table(  # tries by outcome and quarter of an hour, for bars and rates
+    "told",
+    _key("endpoint_id", BigInteger),
+    _key("bucket", BigInteger),
+    _key("outcome"),  # delivered, failed
+    _key("slot", SmallInteger),
+    _int("n", null=False),
+    clustered=True,
+)
+
+gone = _table(  # callback_urls that answered 410
+    "gone",
+    _key("url"),
+    _int("at", null=False),
     clustered=True,
 )
 

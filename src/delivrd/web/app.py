@@ -7,12 +7,32 @@ from starlette.types import ASGIApp
 
 from delivrd import __version__
 from delivrd.web import docs, pages, problems, signin
-from delivrd.web.api import events, health, keys, messages, receipts, requests, stats
+from delivrd.web.api import (
+    deliveries,
+    endpoints,
+    events,
+    health,
+    keys,
+    messages,
+    receipts,
+    requests,
+    stats,
+)
 from delivrd.web.api.common import schemas
 from delivrd.web.context import Context
 from delivrd.web.gate import Gate
 
-_API = (messages, receipts, requests, stats, events, keys, health)
+_API = (
+    messages,
+    receipts,
+    requests,
+    stats,
+    events,
+    endpoints,
+    deliveries,
+    keys,
+    health,
+)
 
 
 def create(context: Context) -> ASGIApp:

@@ -1,6 +1,6 @@
 """What Prometheus scrapes: of this process, and what the database says of all of them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -8,11 +8,16 @@ from prometheus_client.registry import Collector
 
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
+from delivrd.store.queries.endpoints import totals
 from delivrd.store.tx import Tx
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COUNTED = 10_000
 """Beyond this many, unmapped receipts are not counted further."""
+
+
+OUTCOMES = ("delivered", "failed")
+"""Of a try, as the store counts them."""
 
 
 class Metrics:
@@ -53,6 +58,19 @@ class Metrics:
             f"Receipts whose word or code stands in no table (counted up to {COUNTED})",
             registry=self.registry,
         )
+        self._waiting = Gauge(
+            "delivrd_deliveries_waiting",
+            "Deliveries to endpoints, of all processes, that wait for a try or are under way",
+            registry=self.registry,
+        )
+        self._oldest = Gauge(
+            "delivrd_deliveries_oldest_seconds",
+            "Age of the oldest delivery that waits",
+            registry=self.registry,
+        )
+        self._tries: Mapping[str, int] = {}
+        self._since = now_micros()
+        self.watch(self._told)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         known = method if method in _METHODS else "other"
@@ -72,9 +90,28 @@ class Metrics:
         """What a scrape gets; without the database, what this process knows."""
         backlog, oldest, unmapped = await store.read(_figures)
         self._backlog.set(backlog)
-        self._lag.set(0 if oldest is None else max(0.0, (now_micros() - oldest) / 1e6))
+        self._lag.set(_age(oldest))
         self._unmapped.set(unmapped)
+        relay = await store.read(lambda tx: totals(tx, self._since))
+        self._waiting.set(relay.waiting)
+        self._oldest.set(_age(relay.oldest_at))
+        self._tries = relay.tries
         return generate_latest(self.registry)
+
+    def _told(self) -> Iterator[Metric]:
+        """Counts of the database: they begin when this process did, and are those of all."""
+        tries = CounterMetricFamily(
+            "delivrd_tries",
+            "Calls of endpoints, of all processes, since about this one's start",
+            labels=("outcome",),
+        )
+        for outcome in OUTCOMES:
+            tries.add_metric((outcome,), self._tries.get(outcome, 0))
+        yield tries
+
+
+def _age(since: int | None) -> float:
+    return 0.0 if since is None else max(0.0, (now_micros() - since) / 1e6)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

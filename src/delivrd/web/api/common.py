@@ -16,6 +16,7 @@ from delivrd.core.text import clean
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import views
 from delivrd.store.queries.messages import Listed
+from delivrd.web.api import relay_views
 from delivrd.web.problems import MEDIA_TYPE, SCHEMA, Problem, invalid
 
 MAX_LIMIT = 200
@@ -88,6 +89,9 @@ def _iso(value: Any) -> Any:
 
 Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 """A text that can be looked for."""
+
+Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
+"""A text that is kept."""
 
 Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_aware)]
 """A time; one without a zone is in UTC."""
@@ -195,6 +199,9 @@ VIEWS = (
     views.Unmapped,
     views.Request,
     views.RequestDetail,
+    relay_views.Endpoint,
+    relay_views.Delivery,
+    relay_views.DeliveryDetail,
 )
 
 

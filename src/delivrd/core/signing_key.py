@@ -1,0 +1,26 @@
+"""The keys of Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64.
+
+Source: github.com/standard-webhooks/standard-webhooks, spec.
+"""
+
+import base64
+
+PREFIX = "whsec_"
+_SHORTEST, _LONGEST = 24, 64
+
+
+def key(secret: str) -> bytes:
+    """The key that a secret holds.
+
+    Raises:
+        ValueError: it is no secret of this kind; the words do not repeat it.
+    """
+    try:
+        found = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except ValueError:
+        raise ValueError(f"a secret is {PREFIX} and base64") from None
+    if not _SHORTEST <= len(found) <= _LONGEST:
+        raise ValueError(
+            f"a secret holds {_SHORTEST} to {_LONGEST} bytes in base64, this one {len(found)}"
+        )
+    return found

@@ -1,0 +1,143 @@
+"""What all formats are made of: what an event says, in the words that dialects share."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from delivrd.core.reasons import Reason
+from delivrd.core.statement import Status, moment
+from delivrd.relay.call import Call, Target
+from delivrd.relay.event import Event
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+_STATUSES = {f"message.{status}": status for status in Status}
+
+
+class Unfit(Exception):
+    """The format cannot say this event, or not with these options; str() says why."""
+
+
+class Option(NamedTuple):
+    """A setting of an endpoint that its format asks for; a secret one is never shown."""
+
+    says: str
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+class Format(Protocol):
+    """A module that writes calls.
+
+    ``render`` is pure, and what it returns is kept; ``sign`` is called anew before each try and
+    leaves what was kept as it is, but for what the signature adds. ``now`` is in microseconds.
+    """
+
+    @property
+    def NAMES(self) -> Mapping[str, str]:
+        """The formats' names, each with what a person reads."""
+
+    @property
+    def OPTIONS(self) -> Mapping[str, Option]: ...
+
+    @property
+    def BATCHES(self) -> bool: ...
+
+    def render(self, events: Sequence[Event], target: Target) -> Call: ...
+
+    def sign(self, call: Call, target: Target, now: int) -> Call: ...
+
+
+class Told(NamedTuple):
+    """What an event says of a message. ``at`` is when it came to this status, by our clock where
+    no gateway said it; ``code`` is the gateway's own, of the dialect ``provider``."""
+
+    id: str
+    status: Status
+    reason: Reason | None
+    at: datetime
+    sent_at: datetime | None
+    to: str
+    sender: str
+    reference: str | None
+    account: str
+    provider: str | None
+    code: str | None
+    network: str | None
+    price: str | None
+    data: Mapping[str, Any]
+
+
+def only(events: Sequence[Event]) -> Told:
+    """What the only event says, for a dialect that says one at a time.
+
+    Raises:
+        Unfit: the event is not about a message's status.
+        ValueError: there are several.
+    """
+    [event] = events
+    status, data = _STATUSES.get(event.type), event.data
+    if status is None:
+        raise Unfit(f"this format has no word for {event.type}")
+    reached = data.get("delivered_at" if status is Status.DELIVERED else "finished_at")
+    return Told(
+        id=data["message_id"],
+        status=status,
+        reason=Reason(data["reason"]) if data.get("reason") else None,
+        at=_moment(reached) or moment(event.created_at),
+        sent_at=_moment(data.get("sent_at")),
+        to=data.get("to") or "",
+        sender=data.get("from") or "",
+        reference=data.get("reference"),
+        account=data.get("account") or "",
+        provider=data.get("provider"),
+        code=data.get("error_code"),
+        network=data.get("network"),
+        price=data.get("price"),
+        data=data,
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def word(words: Mapping[Status, str], told: Told) -> str:
+    """The dialect's word for this status.
+
+    Raises:
+        Unfit: it has none.
+    """
+    if told.status not in words:
+        raise Unfit(f"this format has no word for {told.status}")
+    return words[told.status]
+
+
+def digits(number: str) -> str:
+    """A number without its plus; a name stays as it is."""
+    return number.removeprefix("+")
+
+
+def known(fields: Mapping[str, str | None]) -> dict[str, str]:
+    """The fields of which something is known."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def address(url: str) -> str:
+    """The URL as it is called: with a path, without a fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path or "/", fragment=""))
+
+
+def with_query(url: str, fields: Mapping[str, str]) -> str:
+    """The URL with these fields behind what its query holds already."""
+    parts = urlsplit(address(url))
+    added = urlencode(fields, quote_via=quote)
+    return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
+
+
+def unsigned(call: Call, target: Target, now: int) -> Call:
+    """The ``sign`` of dialects that know no signature: their address is the secret."""
+    return call

@@ -1,0 +1,108 @@
+"""Whether a received call is one of ours: for whoever checks a signature by hand."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from delivrd.providers.base import same
+from delivrd.relay.formats import standard
+
+
+class Unverified(Exception):
+    """The call cannot prove where it comes from; str() says why, in words."""
+
+
+class Verified(NamedTuple):
+    """Which call it is, when it was signed (seconds since 1970), and by which of the secrets."""
+
+    id: str
+    signed_at: int
+    secret: int
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: int) -> Verified:
+    """That the body is what was sent, signed by one of the secrets within five minutes of ``now``.
+
+    ``body`` is the bytes as they came, ``now`` in microseconds since 1970; names of headers are
+    taken in any case.
+
+    Raises:
+        Unverified: it is not so.
+    """
+    given = {name.lower(): _clean(value) for name, value in headers.items()}
+    call_id, seconds, signatures = _taken(given)
+    keys = _keys(secrets)
+    position = _signed_by(keys, call_id, seconds, body, signatures)
+    if position is None:
+        raise Unverified(_why(keys, call_id, seconds, body, signatures))
+    _check_age(int(seconds), now)
+    return Verified(call_id, int(seconds), position)
+
+
+def _clean(value: str) -> str:
+    return value.strip().encode(errors="replace").decode()
+
+
+def _taken(given: Mapping[str, str]) -> tuple[str, str, list[str]]:
+    names = (standard.ID, standard.TIMESTAMP, standard.SIGNATURE)
+    missing = [name for name in names if not given.get(name)]
+    if missing:
+        raise Unverified(f"there is no header {' and no '.join(missing)}")
+    call_id, seconds, listed = (given[name] for name in names)
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12):
+        raise Unverified(f"{standard.TIMESTAMP} is not a number of seconds since 1970")
+    signatures = [each for each in listed.split() if each.startswith("v1,")]
+    if not signatures:
+        raise Unverified(f"{standard.SIGNATURE} holds no signature of version 1 (v1,…)")
+    return call_id, seconds, signatures
+
+
+def _keys(secrets: Sequence[str]) -> list[bytes]:
+    if not secrets:
+        raise Unverified("there is no secret to check with")
+    try:
+        return [standard.key(secret) for secret in secrets]
+    except ValueError as error:
+        raise Unverified(str(error)) from None
+
+
+def _signed_by(
+    keys: Sequence[bytes], call_id: str, seconds: str, body: bytes, signatures: Sequence[str]
+) -> int | None:
+    for position, key in enumerate(keys):
+        own = standard.signature(key, call_id, seconds, body)
+        if any(same(given, own) for given in signatures):
+            return position
+    return None
+
+
+def _why(
+    keys: Sequence[bytes], call_id: str, seconds: str, body: bytes, signatures: Sequence[str]
+) -> str:
+    """What most often goes wrong is that something read the body and wrote it again."""
+    for what, other in _otherwise(body):
+        if _signed_by(keys, call_id, seconds, other, signatures) is not None:
+            return f"the signature fits the body {what}: check the bytes as they came"
+    return "the signature does not fit: another secret, or the body or a header was changed"
+
+
+def _otherwise(body: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "without the line break at its end", body.rstrip(b"\r\n")
+    yield "without the carriage returns", body.replace(b"\r\n", b"\n")
+    try:
+        compact = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return
+    yield "with its JSON written without spaces", compact.encode(errors="replace")
+
+
+def _check_age(seconds: int, now: int) -> None:
+    age = now // 1_000_000 - seconds
+    if age > standard.TOLERANCE:
+        raise Unverified(
+            f"the signature fits, but is {age} seconds old, more than {standard.TOLERANCE}"
+        )
+    if age < -standard.TOLERANCE:
+        raise Unverified(
+            f"the signature fits, but is {-age} seconds in the future: check the clocks"
+        )

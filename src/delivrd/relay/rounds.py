@@ -1,0 +1,153 @@
+"""One round of the relay: what came of the last calls is stored, and the next ones are claimed.
+
+Both are jobs for one transaction. The rules (:mod:`delivrd.relay.schedule`) are applied to what
+stands in the store, so that all processes go by the same breakers and rates.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from delivrd.core.statement import moment
+from delivrd.relay import schedule
+from delivrd.relay.event import endpoint_id
+from delivrd.relay.schedule import Health
+from delivrd.store import deliveries, endpoints, schema, tries
+from delivrd.store.deliveries import Due
+from delivrd.store.endpoints import HUB, Endpoint
+from delivrd.store.ids import Ids
+from delivrd.store.tries import Result
+from delivrd.store.tx import Tx
+
+GONE_WHY = "it answered 410 Gone"
+DEAD_WHY = "nothing but failures for five days"
+NOTE_SUCCESS = 5 * schedule.SECOND
+"""A success is written to the endpoint's row this seldom, while all goes well."""
+
+
+class Taken(NamedTuple):
+    """One call to make: the endpoint, and the event or the batch of events that it tells."""
+
+    endpoint: Endpoint
+    dues: Sequence[Due]
+
+
+class Claimed(NamedTuple):
+    """The calls to make, and when to look again for one that waits for company."""
+
+    calls: list[Taken]
+    wake_at: int | None = None
+
+
+def health_of(endpoint: Endpoint) -> Health:
+    """How its last calls went, as far as the store knows."""
+    return msgspec.convert(endpoint, Health, from_attributes=True)
+
+
+# --- claiming -------------------------------------------------------------------------------------
+
+
+async def claim(tx: Tx, now: int, room: Callable[[Endpoint], int]) -> Claimed:
+    """Claims what may be called now; ``room`` says how many calls an endpoint has room for."""
+    calls, wakes = [], []
+    for endpoint in await deliveries.due_endpoints(tx, now):
+        limit = await _limit(tx, endpoint, now, room(endpoint))
+        if limit <= 0:
+            continue
+        taken = await deliveries.claim(tx, endpoint, now, limit)
+        calls += [Taken(endpoint, dues) for dues in taken.calls]
+        wakes += [taken.wake_at] if taken.wake_at else []
+        await _spend(tx, endpoint, now, len(taken.calls))
+    return Claimed(calls, min(wakes, default=None))
+
+
+async def _limit(tx: Tx, endpoint: Endpoint, now: int, room: int) -> int:
+    """How many calls the breaker and the rate allow."""
+    health = health_of(endpoint)
+    if health.is_open:
+        return 1 if room and await _may_probe(tx, endpoint, health, now) else 0
+    if endpoint.rate_limit is None or room <= 0:
+        return room
+    endpoint.next_call_at = await endpoints.lock_rate(tx, endpoint.id)
+    return schedule.allowed(endpoint.next_call_at, endpoint.rate_limit, room, now)[0]
+
+
+async def _may_probe(tx: Tx, endpoint: Endpoint, health: Health, now: int) -> bool:
+    """Of all processes one probes: the row changes for one of them."""
+    if not schedule.may_probe(health, now):
+        return False
+    then = schedule.probing(health, now)
+    seen = health.probe_at
+    return await endpoints.take_probe(tx, endpoint.id, seen, then.probe_at, then.probes)
+
+
+async def _spend(tx: Tx, endpoint: Endpoint, now: int, calls: int) -> None:
+    if endpoint.rate_limit is not None and calls:
+        at = schedule.allowed(endpoint.next_call_at, endpoint.rate_limit, calls, now)[1]
+        await endpoints.set_fields(tx, endpoint.id, next_call_at=at)
+
+
+# --- storing --------------------------------------------------------------------------------------
+
+
+async def store(tx: Tx, ids: Ids, now: int, results: Sequence[Result]) -> None:
+    """Stores the results whose claims still hold, and what follows for their endpoints."""
+    ours = await tries.store_results(tx, now, results)
+    for called in sorted({result.endpoint_id for result in ours}):
+        of_it = [r for r in ours if r.endpoint_id == called and r.at is not None]
+        await _learn(tx, ids, now, called, of_it)
+
+
+async def _learn(tx: Tx, ids: Ids, now: int, called: int, results: list[Result]) -> None:
+    if not results:
+        return
+    if all(result.succeeded for result in results):
+        at = max(result.at or 0 for result in results)
+        await endpoints.note_success(tx, called, at, unless_since=at - NOTE_SUCCESS)
+        return
+    endpoint = await endpoints.lock(tx, called)
+    if endpoint is None:
+        return
+    health = health_of(endpoint)
+    for result in sorted(results, key=lambda result: result.at or 0):
+        step = schedule.after_success if result.succeeded else schedule.after_failure
+        health = step(health, result.at or 0)
+    pauses = [schedule.pause_after(now, result.retry_after) or 0 for result in results]
+    paused = max([endpoint.paused_until or 0, *pauses]) or None
+    fields = {name: getattr(health, name) for name in health.__struct_fields__}
+    await endpoints.set_fields(tx, called, **fields, paused_until=paused)
+    await _end(tx, ids, now, endpoint, health, results)
+
+
+async def _end(
+    tx: Tx, ids: Ids, now: int, endpoint: Endpoint, health: Health, results: Iterable[Result]
+) -> None:
+    """An endpoint that says that it is gone, or has been dead for days, is called no more."""
+    gone = {result.url for result in results if result.gone}
+    if endpoint.kind == "callback":
+        for url in gone:
+            await tries.is_gone(tx, now, endpoint.id, url or "")
+    elif gone:
+        await disable(tx, ids, now, endpoint, GONE_WHY)
+        return
+    if schedule.should_give_up(health, now):
+        await disable(tx, ids, now, endpoint, DEAD_WHY)
+
+
+async def disable(tx: Tx, ids: Ids, now: int, endpoint: Endpoint, why: str) -> None:
+    """Disables an endpoint, and tells those that ask for events about the hub."""
+    if not await endpoints.disable(tx, endpoint.id, now, why):
+        return
+    data = {
+        "endpoint_id": endpoint_id(endpoint.id),
+        "description": endpoint.description,
+        "origin": endpoint.origin,
+        "why": why,
+        "disabled_at": moment(now),
+        "failing_since": endpoint.failing_since and moment(endpoint.failing_since),
+    }
+    text = msgspec.json.encode(data).decode()
+    columns = ("id", "message_id", "type", "data", "created_at")
+    await tx.insert(schema.event, columns, [(ids.next(), HUB, "endpoint.disabled", text, now)])
+    tx.queued = True

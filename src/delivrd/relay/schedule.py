@@ -1,0 +1,116 @@
+"""When to try again, and when to leave an endpoint alone: pure functions of moments.
+
+All moments are microseconds since 1970.
+"""
+
+import msgspec
+from msgspec.structs import replace
+
+SECOND = 1_000_000
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
+
+RETRIES = (
+    5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, DAY,
+)  # fmt: skip
+"""Pauses after the first, second, … failed try; after one more, the delivery is parked."""
+
+JITTER = 0.1
+"""A pause grows by up to this share of it, so that what failed together does not come together."""
+
+LONGEST_RETRY_AFTER = DAY
+LONGEST_PAUSE = 5 * MINUTE
+"""For so long at most a Retry-After holds back an endpoint's other deliveries too."""
+
+
+def next_try(failed: int, now: int, luck: float, retry_after: int | None = None) -> int | None:
+    """When to try again after so many failed tries; None: no more.
+
+    ``luck`` is a random number from 0 to 1. What an answer's Retry-After asks for (in microseconds)
+    can put the moment off, not bring it forward.
+    """
+    if failed > len(RETRIES):
+        return None
+    pause = RETRIES[max(0, failed - 1)]
+    asked = min(max(0, retry_after or 0), LONGEST_RETRY_AFTER)
+    return now + int(max(pause, asked) * (1 + JITTER * luck))
+
+
+def pause_after(now: int, retry_after: int | None) -> int | None:
+    """Until when an endpoint that says "later" gets no call at all."""
+    return None if not retry_after else now + min(retry_after, LONGEST_PAUSE)
+
+
+# --- the breaker ----------------------------------------------------------------------------------
+
+FAILURES = 10
+WITHIN = 30 * SECOND
+PROBES = (10 * SECOND, 20 * SECOND, 40 * SECOND, 80 * SECOND, 160 * SECOND, 300 * SECOND)
+"""Pauses between the probes of an endpoint that is left alone; the last one goes on."""
+
+GIVE_UP = 5 * DAY
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How an endpoint's last calls went."""
+
+    failures: tuple[int, ...] = ()
+    """The moments of the last failed tries since the last success."""
+    failing_since: int | None = None
+    succeeded_at: int | None = None
+    opened_at: int | None = None
+    probe_at: int | None = None
+    probes: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.opened_at is not None
+
+
+def after_success(health: Health, at: int) -> Health:
+    """One success closes the breaker."""
+    return Health(succeeded_at=max(at, health.succeeded_at or 0))
+
+
+def after_failure(health: Health, at: int) -> Health:
+    """Opens when every try of the last 30 seconds failed, and these were 10 at least."""
+    if health.succeeded_at is not None and at < health.succeeded_at:
+        return health  # it was under way when a later one succeeded
+    failures = (*health.failures, at)[-FAILURES:]
+    since = at if health.failing_since is None else health.failing_since
+    health = replace(health, failures=failures, failing_since=since)
+    if health.is_open:
+        return health
+    recent = [moment for moment in failures if moment > at - WITHIN]
+    quiet = health.succeeded_at is None or health.succeeded_at <= at - WITHIN
+    if len(recent) < FAILURES or not quiet:
+        return health
+    return replace(health, opened_at=at, probe_at=at + PROBES[0], probes=0)
+
+
+def may_probe(health: Health, now: int) -> bool:
+    """Whether one call may look if it is well again."""
+    return health.is_open and (health.probe_at or 0) <= now
+
+
+def probing(health: Health, now: int) -> Health:
+    """What holds from the moment on at which a probe goes out."""
+    probes = health.probes + 1
+    return replace(health, probes=probes, probe_at=now + PROBES[min(probes, len(PROBES) - 1)])
+
+
+def should_give_up(health: Health, now: int) -> bool:
+    """Whether there was nothing but failures for five days."""
+    return health.failing_since is not None and now - health.failing_since >= GIVE_UP
+
+
+# --- the rate limit -------------------------------------------------------------------------------
+
+
+def allowed(next_call_at: int | None, rate: int, wanted: int, now: int) -> tuple[int, int]:
+    """How many calls may go out now, at most ``rate`` a second, and when the next may after them.
+
+    One second's worth may go at once after a quiet time.
+    """
+    start = max(next_call_at or 0, now - SECOND)
+    count = min(wanted, max(0, now - start) * rate // SECOND)
+    return count, start + -(-count * SECOND // rate)

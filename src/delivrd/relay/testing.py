@@ -1,0 +1,64 @@
+"""A test call: one made-up event for one endpoint, called at once and kept as any other try."""
+
+import msgspec
+from msgspec.structs import replace
+
+from delivrd.config import Config
+from delivrd.relay.calling import Caller
+from delivrd.relay.client import RelayClient
+from delivrd.relay.formats import sample
+from delivrd.relay.rounds import Taken
+from delivrd.store import schema, tries
+from delivrd.store.base import Store
+from delivrd.store.deliveries import LEASE_MICROS, Due
+from delivrd.store.endpoints import HUB, Endpoint
+from delivrd.store.ids import now_micros
+from delivrd.store.tries import Result
+from delivrd.store.tx import Tx
+
+ONCE = "a test is tried once"
+
+
+async def call_with_sample(store: Store, config: Config, endpoint: Endpoint) -> int:
+    """Calls the endpoint as its deliveries are called, also where it is disabled or left alone.
+
+    The delivery's id. Its breaker, its rate and its queue know nothing of it.
+    """
+    due = await store.write(lambda tx: _begun(tx, store, endpoint))
+    relay = config.relay
+    secret = relay.secret.get_secret_value() if relay.secret else None
+    async with RelayClient(
+        allow_http=relay.allow_http, allow_networks=relay.allow_networks
+    ) as client:
+        result = await Caller(client, now_micros, secret).make(Taken(endpoint, [due]))
+    await store.write(lambda tx: tries.store_results(tx, now_micros(), [_ended(result)]))
+    return due.id
+
+
+def _ended(result: Result) -> Result:
+    """A test that failed is over: whoever pressed the button is looking at it."""
+    if result.state != "waiting":
+        return result
+    return replace(result, state="parked", next_at=None, why=f"{ONCE}: {result.why}")
+
+
+async def _begun(tx: Tx, store: Store, endpoint: Endpoint) -> Due:
+    """The event and its delivery, claimed for us; nobody else is told of them."""
+    now = now_micros()
+    event = sample(now)
+    data = msgspec.json.encode(event.data).decode()
+    event_id, delivery_id = store.ids.next(), store.ids.next()
+    # numbered already, below all others: the stream does not show it
+    columns = ("id", "message_id", "type", "data", "created_at", "position", "fanned_out")
+    row = (event_id, HUB, event.type, data, now, -event_id, True)
+    await tx.insert(schema.event, columns, [row])
+    await tx.insert(
+        schema.delivery,
+        ("id", "event_id", "endpoint_id", "message_id", "state", "final", "ordered", "tries",
+         "next_at", "lease_until", "created_at"),
+        [(delivery_id, event_id, endpoint.id, HUB, "in_flight", True, False, 1, now,
+          now + LEASE_MICROS, now)],
+    )  # fmt: skip
+    return Due(
+        delivery_id, event_id, HUB, False, 1, 0, now, None, None, 0, None, event.type, data, now
+    )

@@ -1,0 +1,204 @@
+"""The relay at work: events are fanned out, deliveries claimed and called, results stored."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from delivrd.config import Config
+from delivrd.relay import rounds
+from delivrd.relay.calling import Caller
+from delivrd.relay.client import RelayClient
+from delivrd.relay.rounds import Claimed, Taken
+from delivrd.store import deliveries, fan_out
+from delivrd.store.base import Store, StoreUnavailable, event_or_time
+from delivrd.store.endpoints import Endpoint
+from delivrd.store.ids import now_micros
+from delivrd.store.tries import Result
+from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+SWEEP_SECONDS = 5.0
+SLICE = {"sqlite": 200, "postgresql": 1000}
+"""Events fanned out at once: on SQLite the writer is shared with intake."""
+
+AHEAD = 4
+"""Times as many calls as may be under way are claimed at an endpoint that is well, so that it need
+not wait for a commit; a lease lasts for longer than they take."""
+
+AT_ONCE = 1024
+"""Claims of this process, over all endpoints; from half of that on, none are claimed ahead."""
+
+FAILING_AT_ONCE = 4
+"""Calls under way at an endpoint whose last call failed: it may hang, and each would hang on."""
+
+MOST_RESULTS = 2000
+"""With more that could not be stored, no further calls are made."""
+
+DRAIN_SECONDS = 15.0
+
+
+class Relay:
+    """Fans out, delivers and sweeps until it is cancelled; each endpoint within limits of its own.
+
+    Any number of processes may do the same work on one store.
+    """
+
+    def __init__(
+        self, store: Store, config: Config, client: RelayClient,
+        clock: Callable[[], int] = now_micros,
+    ) -> None:  # fmt: skip
+        self._store, self._clock = store, clock
+        secret = config.relay.secret
+        self._caller = Caller(client, clock, secret.get_secret_value() if secret else None)
+        self._each = config.relay.concurrency
+        self._claimed: Counter[int] = Counter()
+        self._lanes: dict[int, asyncio.Semaphore] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+        self._results: list[Result] = []
+        self._written, self._due = asyncio.Event(), asyncio.Event()
+        self._wake_at: int | None = None
+
+    async def run(self) -> None:
+        """Works until cancelled; calls under way are then awaited, and their results stored."""
+        off = self._store.bell.listen(self._heard)
+        loops = (self._fan_out_forever(), self._deliver_forever(), self._sweep_forever())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(loop)
+        finally:
+            off()
+            if self._calls:
+                await asyncio.wait(self._calls, timeout=DRAIN_SECONDS)
+            await self._patiently("results", self.round(lambda endpoint: 0))
+
+    def _heard(self, changed: set[int]) -> None:
+        self._written.set()
+        self._due.set()
+
+    # --- fanning out ----------------------------------------------------------------------------
+
+    async def _fan_out_forever(self) -> None:
+        while True:
+            self._written.clear()
+            done = await self._patiently("fan-out", self.fan_out())
+            if not done:
+                await event_or_time(self._written, POLL_SECONDS)
+
+    async def fan_out(self) -> int:
+        """Fans out the next events; how many."""
+        store, limit = self._store, SLICE[self._store.dialect]
+        done = await store.write(
+            lambda tx: fan_out.fan_out(tx, store.ids, self._clock(), limit), background=True
+        )
+        if done.deliveries:
+            self._due.set()
+        return done.events
+
+    # --- delivering -----------------------------------------------------------------------------
+
+    async def _deliver_forever(self) -> None:
+        while True:
+            self._due.clear()
+            taken = await self._patiently("deliveries", self.round())
+            if not taken:
+                await event_or_time(self._due, self._pause())
+
+    def _pause(self) -> float:
+        """Until a batch goes out that is not full; else until it is time to look again."""
+        if self._wake_at is None:
+            return POLL_SECONDS
+        return min(POLL_SECONDS, max(0.005, (self._wake_at - self._clock()) / 1_000_000))
+
+    async def round(self, room: Callable[[Endpoint], int] | None = None) -> int:
+        """Stores what came of the last calls and begins the next ones; how many."""
+        room = room or self._room
+        claim = asyncio.ensure_future(self._store_and_claim(room))
+        try:
+            claimed = await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            self._begin(await claim)  # what was claimed is called, or it would wait for its lease
+            raise
+        self._begin(claimed)
+        return len(claimed.calls)
+
+    async def _store_and_claim(self, room: Callable[[Endpoint], int]) -> Claimed:
+        """In one transaction; results stay until it is durable."""
+        results = self._results[:MOST_RESULTS]
+
+        async def job(tx: Tx) -> Claimed:
+            now = self._clock()
+            await rounds.store(tx, self._store.ids, now, results)
+            return await rounds.claim(tx, now, room)
+
+        claimed = await self._store.write(job)
+        del self._results[: len(results)]
+        return claimed
+
+    def _room(self, endpoint: Endpoint) -> int:
+        """Half of the room at least, so that a round claims many at once."""
+        if len(self._results) > MOST_RESULTS or len(self._calls) >= AT_ONCE:
+            return 0
+        most = self._each if endpoint.failing_since is None else min(self._each, FAILING_AT_ONCE)
+        well = endpoint.failing_since is None and endpoint.succeeded_at is not None
+        if well and len(self._calls) < AT_ONCE // 2:
+            most *= AHEAD
+        free = most - self._claimed[endpoint.id]
+        return free if free * 2 >= most else 0
+
+    def _begin(self, claimed: Claimed) -> None:
+        self._wake_at = claimed.wake_at
+        for taken in claimed.calls:
+            self._claimed[taken.endpoint.id] += 1
+            task = asyncio.create_task(self._call(taken))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+
+    async def _call(self, taken: Taken) -> None:
+        endpoint_id = taken.endpoint.id
+        lane = self._lanes.setdefault(endpoint_id, asyncio.Semaphore(self._each))
+        try:
+            async with lane:
+                self._results.append(await self._caller.make(taken))
+        except Exception:
+            log.exception("a call failed", endpoint=endpoint_id)
+        finally:
+            self._claimed[endpoint_id] -= 1
+            if not self._claimed[endpoint_id]:
+                del self._claimed[endpoint_id], self._lanes[endpoint_id]
+            self._due.set()
+
+    # --- sweeping -------------------------------------------------------------------------------
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            swept = await self._patiently("the relay's sweep", self.sweep())
+            await asyncio.sleep(0.05 if swept else SWEEP_SECONDS)
+
+    async def sweep(self) -> int:
+        """Takes back what dead workers held, and ends what waits at disabled endpoints."""
+        store = self._store
+        back = await store.write(
+            lambda tx: deliveries.give_back(tx, self._clock()), background=True
+        )
+        if back:
+            self._due.set()
+        return back + await store.write(
+            lambda tx: deliveries.end_for_disabled(tx, self._clock()), background=True
+        )
+
+    async def _patiently(self, what: str, work: Coroutine[Any, Any, int]) -> int:
+        """The work's count; 0 where the store is away or something is wrong, which is told."""
+        try:
+            return await work
+        except StoreUnavailable as error:
+            log.warning(f"{what} wait for the store", error=str(error))
+        except Exception:
+            log.exception(f"{what} failed")
+        await asyncio.sleep(POLL_SECONDS)
+        return 0

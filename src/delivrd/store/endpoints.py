@@ -1,0 +1,279 @@
+"""Who is told: endpoints as the store knows them, and how their calls go."""
+
+import base64
+import secrets as random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from delivrd.store import schema
+from delivrd.store.ids import Ids
+from delivrd.store.tx import Row, Tx
+
+SECRET_BYTES = 24
+"""As Standard Webhooks has it: 24 to 64 random bytes."""
+
+HUB = 0
+"""In place of a message's id: the event is about the hub itself."""
+
+
+class Endpoint(msgspec.Struct):
+    """One subscriber's URL; filters that are None let everything through."""
+
+    id: int
+    kind: Literal["endpoint", "callback"]
+    url: str
+    origin: str
+    description: str | None
+    format: str
+    options: Mapping[str, str]
+    statuses: frozenset[str] | None
+    accounts: frozenset[str] | None
+    countries: frozenset[str] | None
+    final_only: bool
+    operational: bool
+    ordered: bool
+    rate_limit: int | None
+    batch_size: int
+    batch_ms: int
+    secrets: Sequence[tuple[str, int | None]]
+    """The newest first, each with the moment at which it ends."""
+    revision: int
+    created_at: int
+    enabled: bool
+    disabled_at: int | None
+    disabled_why: str | None
+    deleted_at: int | None
+    failures: tuple[int, ...]
+    failing_since: int | None
+    succeeded_at: int | None
+    opened_at: int | None
+    probe_at: int | None
+    probes: int
+    paused_until: int | None
+    next_call_at: int | None
+
+    def __repr__(self) -> str:  # it may stand in a log; its secrets and its path may not
+        return f"Endpoint({self.id}, {self.origin!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("id", self.id), ("origin", self.origin)]
+
+    def secrets_at(self, now: int) -> tuple[str, ...]:
+        """Those that sign now."""
+        return tuple(secret for secret, until in self.secrets if until is None or now < until)
+
+
+COLUMNS = Endpoint.__struct_fields__
+_AS_JSON = {
+    "options": dict[str, str], "statuses": frozenset[str], "accounts": frozenset[str],
+    "countries": frozenset[str], "secrets": list[tuple[str, int | None]],
+    "failures": tuple[int, ...],
+}  # fmt: skip
+_DECODERS = {
+    COLUMNS.index(name): msgspec.json.Decoder(kind).decode for name, kind in _AS_JSON.items()
+}
+_FLAGS = [COLUMNS.index(n) for n in ("final_only", "operational", "ordered", "enabled")]
+SELECT = f"SELECT {', '.join(f'e.{column}' for column in COLUMNS)} FROM endpoint e"
+
+
+def read(row: Row) -> Endpoint:
+    """An endpoint from the columns above."""
+    values = list(row)
+    for i, decode in _DECODERS.items():
+        values[i] = None if values[i] is None else decode(values[i])
+    for i in _FLAGS:
+        values[i] = bool(values[i])
+    return Endpoint(*values)
+
+
+def written(name: str, value: Any) -> Any:
+    """One column's value as the store keeps it."""
+    if name not in _AS_JSON or value is None:
+        return value
+    value = sorted(value) if isinstance(value, (set, frozenset)) else value
+    return msgspec.json.encode(value).decode()
+
+
+def new_secret() -> str:
+    return "whsec_" + base64.b64encode(random.token_bytes(SECRET_BYTES)).decode()
+
+
+# --- what an operator does ------------------------------------------------------------------------
+
+
+async def create(tx: Tx, ids: Ids, now: int, **fields: Any) -> Endpoint:
+    """A new endpoint of these fields, which were checked; its first secret is made here."""
+    given = {
+        "kind": "endpoint", "format": "delivrd", "options": {}, "failures": (),
+        "secrets": [(new_secret(), None)], **fields, "id": ids.next(), "created_at": now,
+    }  # fmt: skip
+    row = [written(name, value) for name, value in given.items()]
+    await tx.insert(schema.endpoint, tuple(given), [row])
+    found = await get(tx, given["id"])
+    assert found is not None
+    return found
+
+
+async def get(tx: Tx, endpoint_id: int) -> Endpoint | None:
+    """The endpoint; None where there is none, or it was deleted."""
+    rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 AND e.deleted_at IS NULL", endpoint_id)
+    return read(rows[0]) if rows else None
+
+
+async def every(tx: Tx, *, callbacks: bool = False) -> list[Endpoint]:
+    """All endpoints, oldest first; ``callbacks`` are the origins of messages' callback_urls."""
+    kinds = ["endpoint", "callback"] if callbacks else ["endpoint"]
+    rows = await tx.fetch(
+        f"{SELECT} WHERE e.deleted_at IS NULL AND e.kind = ANY($1::text[]) ORDER BY e.id", kinds
+    )
+    return [read(row) for row in rows]
+
+
+CHANGES_CALLS = frozenset({"url", "format", "options"})
+
+
+async def update(tx: Tx, endpoint_id: int, **fields: Any) -> bool:
+    """Sets these fields, which were checked; whether the endpoint is there.
+
+    Deliveries that wait are called as it says now: their bytes are made anew.
+    """
+    if CHANGES_CALLS & set(fields):
+        await tx.execute("UPDATE endpoint SET revision = revision + 1 WHERE id = $1", endpoint_id)
+    sets = ", ".join(f"{name} = ${i}" for i, name in enumerate(fields, 2))
+    values = [written(name, value) for name, value in fields.items()]
+    count = await tx.execute(
+        f"UPDATE endpoint SET {sets} WHERE id = $1 AND deleted_at IS NULL", endpoint_id, *values
+    )
+    return count == 1
+
+
+async def enable(tx: Tx, endpoint_id: int) -> bool:
+    """Lets calls go out again, with a clean slate; whether the endpoint is there."""
+    tx.queued = True
+    count = await tx.execute(
+        "UPDATE endpoint SET enabled = true, disabled_at = NULL, disabled_why = NULL, "
+        "failures = '[]', failing_since = NULL, opened_at = NULL, probe_at = NULL, probes = 0, "
+        "paused_until = NULL WHERE id = $1 AND deleted_at IS NULL",
+        endpoint_id,
+    )
+    return count == 1
+
+
+async def disable(tx: Tx, endpoint_id: int, now: int, why: str) -> bool:
+    """No call goes out any more; whether it was enabled. What waits is parked by the sweep."""
+    count = await tx.execute(
+        "UPDATE endpoint SET enabled = false, disabled_at = $2, disabled_why = $3 "
+        "WHERE id = $1 AND enabled",
+        endpoint_id,
+        now,
+        why,
+    )
+    return count == 1
+
+
+async def delete(tx: Tx, endpoint_id: int, now: int) -> bool:
+    """Ends an endpoint; what was told stays on record, what waits is cancelled by the sweep."""
+    count = await tx.execute(
+        "UPDATE endpoint SET deleted_at = $2, enabled = false, secrets = '[]' "
+        "WHERE id = $1 AND deleted_at IS NULL",
+        endpoint_id,
+        now,
+    )
+    return count == 1
+
+
+async def rotate_secret(
+    tx: Tx, endpoint_id: int, now: int, *, keep_seconds: int = 86400
+) -> str | None:
+    """A new secret, shown this once; the one before signs beside it for so long. None: no such."""
+    await tx.fetch("SELECT 1 FROM endpoint WHERE id = $1 FOR UPDATE", endpoint_id)
+    endpoint = await get(tx, endpoint_id)
+    if endpoint is None:
+        return None
+    made, until = new_secret(), now + keep_seconds * 1_000_000
+    before = [(secret, until) for secret, _ in endpoint.secrets[:1]] if keep_seconds else []
+    await update(tx, endpoint_id, secrets=[(made, None), *before])
+    return made
+
+
+# --- how its calls go -----------------------------------------------------------------------------
+
+
+async def lock(tx: Tx, endpoint_id: int) -> Endpoint | None:
+    """The endpoint, for whoever is about to change it."""
+    rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 FOR UPDATE", endpoint_id)
+    return read(rows[0]) if rows else None
+
+
+async def set_fields(tx: Tx, endpoint_id: int, **fields: Any) -> None:
+    """Sets these fields of an endpoint that is locked."""
+    names = tuple(fields)
+    values = [written(name, value) for name, value in fields.items()]
+    await tx.update(schema.endpoint, "id", names, [(endpoint_id, *values)])
+
+
+async def note_success(tx: Tx, endpoint_id: int, at: int, *, unless_since: int) -> None:
+    """Closes the breaker and forgets failures; while all goes well, the row is left alone."""
+    await tx.execute(
+        "UPDATE endpoint SET succeeded_at = $2, failures = '[]', failing_since = NULL, "
+        "opened_at = NULL, probe_at = NULL, probes = 0 WHERE id = $1 "
+        "AND (failing_since IS NOT NULL OR succeeded_at IS NULL OR succeeded_at < $3)",
+        endpoint_id,
+        at,
+        unless_since,
+    )
+
+
+async def lock_rate(tx: Tx, endpoint_id: int) -> int | None:
+    """When the next call may go out; nobody else lets one go out meanwhile."""
+    rows = await tx.fetch("SELECT next_call_at FROM endpoint WHERE id = $1 FOR UPDATE", endpoint_id)
+    return rows[0][0] if rows else None
+
+
+async def take_probe(
+    tx: Tx, endpoint_id: int, seen: int | None, probe_at: int | None, probes: int
+) -> bool:
+    """Whether the probe that was seen due is ours: one process gets it."""
+    count = await tx.execute(
+        "UPDATE endpoint SET probe_at = $3, probes = $4 WHERE id = $1 AND probe_at = $2",
+        endpoint_id,
+        seen,
+        probe_at,
+        probes,
+    )
+    return count == 1
+
+
+# --- callback_urls --------------------------------------------------------------------------------
+
+
+async def callbacks(
+    tx: Tx, ids: Ids, now: int, origins: Iterable[str]
+) -> dict[str, tuple[int, bool]]:
+    """The endpoint that stands for each origin, and whether it may be called; made where needed."""
+    wanted = sorted(set(origins))
+    if not wanted:
+        return {}
+    known = await _callbacks(tx, wanted)
+    missing = [origin for origin in wanted if origin not in known]
+    if missing:
+        columns = ("id", "kind", "url", "origin", "format", "ordered", "secrets", "failures",
+                   "created_at")  # fmt: skip
+        rows = [
+            (ids.next(), "callback", origin, origin, "delivrd", True, "[]", "[]", now)
+            for origin in missing
+        ]
+        await tx.insert(schema.endpoint, columns, rows, "ignore")
+        known |= await _callbacks(tx, missing)
+    return known
+
+
+async def _callbacks(tx: Tx, origins: list[str]) -> dict[str, tuple[int, bool]]:
+    rows = await tx.fetch(
+        "SELECT origin, id, enabled FROM endpoint "
+        "WHERE kind = 'callback' AND origin = ANY($1::text[])",
+        origins,
+    )
+    return {row[0]: (row[1], bool(row[2])) for row in rows}

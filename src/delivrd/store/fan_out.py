@@ -1,0 +1,141 @@
+"""From events to deliveries: one for each endpoint that wants to hear of it (rule G2).
+
+No cursor: an event is claimed while its flag says that nobody was told, and flagged in the
+transaction that makes its deliveries, which are unique on (event, endpoint). Of one message's
+events only the first is claimed, so that deliveries come to be in their order, whichever process
+makes them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from delivrd.store import endpoints, schema
+from delivrd.store.endpoints import HUB, Endpoint
+from delivrd.store.ids import Ids
+from delivrd.store.tx import Tx
+
+_UNTOLD = (
+    "SELECT e.id, e.message_id, e.type, e.data, m.callback_url FROM event e "
+    "LEFT JOIN message m ON m.id = e.message_id WHERE NOT e.fanned_out AND NOT EXISTS ("
+    "SELECT 1 FROM event b WHERE b.message_id = e.message_id AND b.id < e.id "
+    "AND NOT b.fanned_out AND b.message_id <> 0) "
+    "ORDER BY e.message_id, e.id LIMIT $1 FOR UPDATE OF e SKIP LOCKED"
+)
+COLUMNS = (
+    "id", "event_id", "endpoint_id", "message_id", "url", "state", "final", "ordered", "next_at",
+    "created_at",
+)  # fmt: skip
+
+
+class Said(msgspec.Struct):
+    """What filters look at."""
+
+    status: str | None = None
+    final: bool = False
+    account: str | None = None
+    country: str | None = None
+
+
+said_in = msgspec.json.Decoder(Said).decode
+
+
+class Untold(NamedTuple):
+    """An event of which nobody was told yet."""
+
+    id: int
+    message_id: int
+    type: str
+    said: Said
+    callback_url: str | None = None
+
+
+def wants(endpoint: Endpoint, event: Untold) -> bool:
+    """Whether the endpoint's filters let the event through."""
+    if event.message_id == HUB:
+        return endpoint.operational
+    said = event.said
+    if endpoint.final_only and not said.final:
+        return False
+    return (
+        (endpoint.statuses is None or said.status in endpoint.statuses)
+        and (endpoint.accounts is None or said.account in endpoint.accounts)
+        and (endpoint.countries is None or said.country in endpoint.countries)
+    )
+
+
+class FannedOut(NamedTuple):
+    """How many events were claimed, and how many deliveries came of them."""
+
+    events: int
+    deliveries: int
+
+
+async def fan_out(tx: Tx, ids: Ids, now: int, limit: int) -> FannedOut:
+    """Claims up to ``limit`` events and makes their deliveries."""
+    rows = await tx.fetch(_UNTOLD, limit)
+    if not rows:
+        return FannedOut(0, 0)
+    events = [Untold(row[0], row[1], row[2], said_in(row[3]), row[4]) for row in rows]
+    listening = [e for e in await endpoints.every(tx) if e.enabled]
+    made = [
+        delivery(ids, now, event, endpoint)
+        for event in events
+        for endpoint in listening
+        if wants(endpoint, event)
+    ]
+    made += await _to_callbacks(tx, ids, now, events)
+    await tx.insert(schema.delivery, COLUMNS, made, "ignore")
+    await tx.execute(
+        "UPDATE event SET fanned_out = true WHERE id = ANY($1::bigint[])", [e.id for e in events]
+    )
+    return FannedOut(len(events), len(made))
+
+
+def delivery(
+    ids: Ids, now: int, event: Untold, endpoint: Endpoint, url: str | None = None
+) -> tuple[object, ...]:
+    """The row of a new delivery; where events travel together, it waits for company."""
+    due = now + endpoint.batch_ms * 1000 if endpoint.batch_size > 1 else now
+    return (
+        ids.next(), event.id, endpoint.id, event.message_id, url, "waiting", event.said.final,
+        endpoint.ordered and event.message_id != HUB, due, now,
+    )  # fmt: skip
+
+
+async def _to_callbacks(
+    tx: Tx, ids: Ids, now: int, events: Sequence[Untold]
+) -> list[tuple[object, ...]]:
+    """Deliveries to the callback_urls of single messages, grouped by their origin."""
+    called = [event for event in events if event.callback_url]
+    gone = await _gone(tx, (e.callback_url or "" for e in called))
+    called = [event for event in called if event.callback_url not in gone]
+    known = await endpoints.callbacks(tx, ids, now, (origin(e.callback_url or "") for e in called))
+    made: list[tuple[object, ...]] = []
+    for event in called:
+        endpoint_id, enabled = known[origin(event.callback_url or "")]
+        if enabled:
+            made.append(
+                (ids.next(), event.id, endpoint_id, event.message_id, event.callback_url,
+                 "waiting", event.said.final, True, now, now)
+            )  # fmt: skip
+    return made
+
+
+async def _gone(tx: Tx, urls: Iterable[str]) -> set[str]:
+    """Those that answered 410 once."""
+    wanted = sorted(set(urls))
+    if not wanted:
+        return set()
+    rows = await tx.fetch("SELECT url FROM gone WHERE url = ANY($1::text[])", wanted)
+    return {row[0] for row in rows}
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: what limits and the breaker go by."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://[{host}]:{port}" if ":" in host else f"{parts.scheme}://{host}:{port}"

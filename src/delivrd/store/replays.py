@@ -1,0 +1,136 @@
+"""Events told again: by hand, one or many, whatever was told before.
+
+A replay takes a delivery back to the queue with a fresh schedule; its tries stay on record and are
+counted on, and the receiver sees the same event id. Many are taken in steps of bounded size.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from delivrd.store import fan_out, schema
+from delivrd.store.deliveries import release
+from delivrd.store.endpoints import HUB, Endpoint
+from delivrd.store.fan_out import Untold, delivery, said_in, wants
+from delivrd.store.ids import Ids, floor
+from delivrd.store.tx import Tx
+
+STEP = 500
+MISSED = ("parked", "cancelled", "skipped")
+ENDED = (*MISSED, "delivered", "superseded")
+
+_AGAIN = (
+    "UPDATE delivery SET state = 'waiting', base = tries, next_at = $2, batch = NULL, "
+    "lease_until = NULL, ended_at = NULL, why = NULL "
+    "WHERE id = ANY($1::bigint[]) AND state = ANY($3::text[])"
+)
+
+
+async def replay(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
+    """Tells these again as soon as may be, or at once what waits for its next try; how many.
+
+    What is under way just now is left alone, and so is what an endpoint waits for that is disabled.
+    """
+    wanted = sorted(set(delivery_ids))
+    rows = await tx.fetch(
+        "SELECT d.id FROM delivery d JOIN endpoint e ON e.id = d.endpoint_id "
+        "WHERE d.id = ANY($1::bigint[]) AND e.enabled AND e.deleted_at IS NULL",
+        wanted,
+    )
+    callable_ = [row[0] for row in rows]
+    count = await tx.execute(_AGAIN, callable_, now, list(ENDED))
+    count += await tx.execute(
+        "UPDATE delivery SET next_at = $2 WHERE id = ANY($1::bigint[]) "
+        "AND state = 'waiting' AND next_at > $2",
+        callable_,
+        now,
+    )
+    tx.queued = tx.queued or count > 0
+    return count
+
+
+async def cancel(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
+    """Gives up what waits or was parked, with the rest of its batch; how many."""
+    wanted = sorted(set(delivery_ids))
+    lines = await tx.fetch(
+        "SELECT DISTINCT endpoint_id, message_id FROM delivery "
+        "WHERE id = ANY($1::bigint[]) AND ordered",
+        wanted,
+    )
+    count = await tx.execute(
+        "UPDATE delivery SET state = 'cancelled', ended_at = $2, why = 'cancelled by hand' "
+        "WHERE state IN ('waiting', 'parked') AND (id = ANY($1::bigint[]) OR batch IN "
+        "(SELECT batch FROM delivery WHERE id = ANY($1::bigint[])))",
+        wanted,
+        now,
+    )
+    for endpoint_id, message_id in lines:
+        await release(tx, now, endpoint_id, [message_id])
+    return count
+
+
+# --- everything since a time ----------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """So many were told again, or would be; go on after ``last``, None: that was all."""
+
+    told: int
+    last: int | None
+
+
+async def count_since(
+    tx: Tx, endpoint: Endpoint, since: int, *, missed_only: bool, after: int = 0
+) -> Step:
+    """How many of the next events of since then a replay would tell; for showing beforehand."""
+    events, last = await _events(tx, since, after)
+    wanted = [event for event in events if wants(endpoint, event)]
+    states = await _states(tx, endpoint, wanted)
+    count = sum(_counts(states.get(event.id), missed_only) for event in wanted)
+    return Step(count, last)
+
+
+async def replay_since(
+    tx: Tx, ids: Ids, now: int, endpoint: Endpoint, since: int, *, missed_only: bool,
+    after: int = 0,
+) -> Step:  # fmt: skip
+    """Tells the next events of since then again; with ``missed_only``, those it never took.
+
+    Events of a time when the endpoint was disabled, or did not exist, are told for the first time.
+    """
+    events, last = await _events(tx, since, after)
+    wanted = [event for event in events if wants(endpoint, event)]
+    states = await _states(tx, endpoint, wanted)
+    new = [delivery(ids, now, event, endpoint) for event in wanted if event.id not in states]
+    count = await tx.insert(schema.delivery, fan_out.COLUMNS, new, "ignore")
+    again = [states[e.id][0] for e in wanted if e.id in states]
+    count += await tx.execute(_AGAIN, again, now, list(MISSED if missed_only else ENDED))
+    tx.queued = tx.queued or count > 0
+    return Step(count, last)
+
+
+def _counts(known: tuple[int, str] | None, missed_only: bool) -> bool:
+    return known is None or known[1] in (MISSED if missed_only else ENDED)
+
+
+async def _events(tx: Tx, since: int, after: int) -> tuple[list[Untold], int | None]:
+    """The next events about messages that were fanned out; those that were not will be."""
+    rows = await tx.fetch(
+        "SELECT id, message_id, type, data FROM event WHERE id > $1 AND fanned_out "
+        "AND type <> 'message.test' ORDER BY id LIMIT $2",
+        max(after, floor(since) - 1),
+        STEP,
+    )
+    events = [Untold(row[0], row[1], row[2], said_in(row[3])) for row in rows if row[1] != HUB]
+    return events, rows[-1][0] if len(rows) == STEP else None
+
+
+async def _states(
+    tx: Tx, endpoint: Endpoint, events: Sequence[Untold]
+) -> dict[int, tuple[int, str]]:
+    rows = await tx.fetch(
+        "SELECT event_id, id, state FROM delivery "
+        "WHERE event_id = ANY($1::bigint[]) AND endpoint_id = $2",
+        [event.id for event in events],
+        endpoint.id,
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}

@@ -1,0 +1,73 @@
+"""SIGKILL while events are being told: none is lost, at worst one is told twice."""
+
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+from crash_support import HEADERS, Process, post_until_refused
+from support import run, until
+
+from delivrd.config import load
+from delivrd.providers import provider
+from delivrd.relay.event import event_id
+from delivrd.store import endpoints
+from delivrd.store.fan_out import origin
+from delivrd.store.open import open_store
+from tests.crash.test_kill import RECEIVING, look, receipt
+from tests.relay.relay_support import Sink, says
+
+ALLOWED = '[relay]\nallow_http = true\nallow_networks = ["127.0.0.0/8"]\n'
+MESSAGES = 600
+
+
+async def add_endpoint(process: Process, url: str) -> None:
+    config = load(process.settings, {})
+    accounts = {name: (provider(a.provider), a) for name, a in config.accounts.items()}
+    store = await open_store(config.database, accounts)
+    fields = {"url": url, "origin": origin(url), "ordered": True}
+    await store.write(lambda tx: endpoints.create(tx, store.ids, 0, **fields))
+    await store.close()
+
+
+async def bring_leases_back(process: Process) -> None:
+    """Many processes share PostgreSQL: there, the dead one's leases must run out first."""
+    config = load(process.settings, {})
+    if config.database.startswith("sqlite:"):
+        return
+    import asyncpg
+
+    connection = await asyncpg.connect(config.database)
+    await connection.execute("UPDATE delivery SET lease_until = 1 WHERE state = 'in_flight'")
+    await connection.close()
+
+
+def test_no_event_is_lost_by_a_kill(database_url: str, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink(says(200)).listening() as sink:
+            process = Process(tmp_path, database_url, RECEIVING + ALLOWED)
+            await add_endpoint(process, sink.url)
+            taken: list[dict[str, str]] = []
+            async with process.running():
+                url = f"{process.url}/webhooks/elsewhere"
+                bodies = [receipt(number) for number in range(MESSAGES)]
+                await post_until_refused(url, bodies, taken)
+                await until(lambda: len(sink.calls) > MESSAGES // 4, 30)
+                process.kill()
+            assert len(taken) == MESSAGES
+            before = len(sink.calls)
+            assert before < MESSAGES, "the process was to die in the middle of it"
+            held = await look(process, "SELECT event_id FROM delivery WHERE state = 'in_flight'")
+            await bring_leases_back(process)
+            async with process.running(), aiohttp.ClientSession(headers=HEADERS):
+                await until(lambda: len(_told(sink)) == MESSAGES, 60)
+            times = _told(sink)
+            twice = {name for name, n in times.items() if n > 1}
+            assert twice <= {event_id(row_id) for (row_id,) in held}, "only what the dead one held"
+            assert max(times.values()) <= 2
+            assert await look(process, "SELECT count(*) FROM delivery") == [(MESSAGES,)]
+
+    run(story(), 120)
+
+
+def _told(sink: Sink) -> Counter[str]:
+    return Counter(call.headers["webhook-id"] for call in sink.calls)

@@ -1,0 +1,454 @@
+"""What is told to whom, in which order, and how often."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from support import run
+
+from delivrd.store import deliveries, replays
+from delivrd.store.endpoints import Endpoint, new_secret
+from tests.relay.relay_support import (
+    START,
+    Clock,
+    Sink,
+    Telling,
+    hangs,
+    says,
+    telling,
+)
+
+
+def test_filters_choose_what_an_endpoint_hears(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, AsyncExitStack() as stack:
+            sinks: dict[str, Sink] = {}
+            for name, fields in {
+                "all": {},
+                "failed": {"statuses": frozenset({"undelivered", "expired"})},
+                "final": {"final_only": True},
+                "main": {"accounts": frozenset({"main"})},
+                "british": {"countries": frozenset({"GB"})},
+            }.items():
+                sinks[name] = await stack.enter_async_context(Sink().listening())
+                await story.endpoint(sinks[name].url, **fields)
+            await story.happens("pending", message=1, account="main", country="GB")
+            await story.happens("undelivered", message=2, account="other", country="US")
+            await story.happens("delivered", message=3, account="main", country=None)
+            await story.settle()
+            heard = {name: sorted(sink.statuses) for name, sink in sinks.items()}
+            assert heard == {
+                "all": ["delivered", "pending", "undelivered"],
+                "failed": ["undelivered"],
+                "final": ["delivered", "undelivered"],
+                "main": ["delivered", "pending"],
+                "british": ["pending"],
+            }
+
+    run(test())
+
+
+def test_an_event_is_fanned_out_once(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            for message in range(1, 31):
+                await story.happens(message=message)
+            await asyncio.gather(*(story.relay.fan_out() for _ in range(5)))
+            await story.settle()
+            assert len(sink.calls) == len({c.headers["webhook-id"] for c in sink.calls}) == 30
+
+    run(test())
+
+
+# --- order ----------------------------------------------------------------------------------------
+
+
+def test_an_ordered_endpoint_hears_a_message_in_its_order(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(500), says(200))
+        async with telling(database_url) as story, sink.listening():
+            await story.endpoint(sink.url, ordered=True)
+            await story.happens("undelivered")
+            await story.happens("delivered")
+            await story.happens("delivered", message=2)
+            await story.settle()
+            assert sink.statuses == ["undelivered", "delivered"], "the other message does not wait"
+            await story.later(6)
+            assert sink.statuses[2:] == ["undelivered", "delivered"]
+
+    run(test())
+
+
+def test_an_intermediate_event_gives_way_to_a_later_one(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, ordered=True)
+            await story.happens("pending")
+            await story.happens("delivered")
+            while await story.relay.fan_out():
+                pass
+            await story.settle()
+            assert await story.states() == ["superseded", "delivered"]
+            assert sink.statuses == ["delivered"]
+
+    run(test())
+
+
+def test_a_final_event_never_gives_way(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, ordered=True)
+            await story.happens("undelivered")
+            await story.happens("delivered")
+            await story.settle()
+            await story.later(2)
+            assert sink.statuses == ["undelivered", "delivered"]
+
+    run(test())
+
+
+def test_parking_releases_the_next_event(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(*[says(500)] * 10, says(200))
+        async with telling(database_url) as story, sink.listening():
+            await story.endpoint(sink.url, ordered=True)
+            await story.happens("undelivered")
+            await story.happens("delivered")
+            await story.settle()
+            await story.tries_to_the_end()
+            assert await story.states() == ["parked", "delivered"]
+
+    run(test())
+
+
+def test_an_unordered_endpoint_hears_all_at_once(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500), says(200)).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens("pending")
+            await story.settle()
+            await story.happens("delivered")
+            await story.settle()
+            assert sink.statuses == ["pending", "delivered"]
+
+    run(test())
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+
+def test_a_batch_keeps_its_members_and_its_bytes(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500), says(200)).listening() as sink:
+            await story.endpoint(sink.url, batch_size=3, batch_ms=1000)
+            for message in (1, 2, 3, 4):
+                await story.happens(message=message)
+            await story.settle()
+            assert [len(call.json) for call in sink.calls] == [3], "the fourth waits for company"
+            await story.happens(message=5)
+            await story.later(2)
+            assert [len(call.json) for call in sink.calls] == [3, 2]
+            await story.later(5)
+            assert sink.calls[2].body == sink.calls[0].body
+            assert await story.states() == ["delivered"] * 5
+
+    run(test())
+
+
+def test_a_full_batch_does_not_wait(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, batch_size=2, batch_ms=60_000)
+            for message in (1, 2, 3, 4, 5):
+                await story.happens(message=message)
+            await story.settle()
+            assert [len(call.json) for call in sink.calls] == [2, 2]
+            await story.later(61)
+            assert len(sink.calls) == 3
+
+    run(test())
+
+
+# --- callback_urls --------------------------------------------------------------------------------
+
+
+async def message(story: Telling, row_id: int, callback_url: str) -> None:
+    await story.write(lambda tx: tx.execute(
+        "INSERT INTO message (id, uuid, origin, account_id, callback_url, created_at, status, "
+        "final, withdrawn) VALUES ($1, $2, 'api', 1, $3, 0, 'pending', false, false)",
+        row_id, f"m-{row_id}", callback_url,
+    ))  # fmt: skip
+
+
+def test_a_messages_callback_url_needs_no_endpoint(database_url: str) -> None:
+    from standardwebhooks import Webhook
+
+    async def test() -> None:
+        secret = new_secret()
+        clock = Clock()
+        import time
+
+        clock.now = time.time_ns() // 1000
+        async with (
+            telling(database_url, relay={"secret": secret}, clock=clock) as story,
+            Sink().listening() as sink,
+        ):
+            await message(story, 1, sink.url + "/one")
+            await message(story, 2, sink.url + "/two")
+            await story.happens(message=1)
+            await story.happens(message=2)
+            await story.settle()
+            assert sorted(call.path for call in sink.calls) == ["/hook/one", "/hook/two"]
+            for call in sink.calls:
+                assert Webhook(secret).verify(call.body, call.headers)
+            assert len(await story.rows("SELECT id FROM endpoint")) == 1
+
+    run(test())
+
+
+def test_a_callback_url_that_is_gone_stops_alone(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(410), says(200)).listening() as sink:
+            await message(story, 1, sink.url + "/one")
+            await message(story, 2, sink.url + "/two")
+            await story.happens("undelivered", message=1)
+            await story.settle()
+            await story.happens("delivered", message=1)
+            await story.happens("delivered", message=2)
+            await story.settle()
+            assert [call.path for call in sink.calls] == ["/hook/one", "/hook/two"]
+
+    run(test())
+
+
+# --- limits, breaker ------------------------------------------------------------------------------
+
+
+def test_no_more_calls_a_second_than_the_limit(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, rate_limit=5)
+            for number in range(1, 18):
+                await story.happens(message=number)
+            await story.settle()
+            assert len(sink.calls) == 5
+            await story.later(1)
+            assert len(sink.calls) == 10
+            await story.later(0.5)
+            assert len(sink.calls) == 12
+
+    run(test())
+
+
+def test_a_dead_endpoint_is_only_probed(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(500))
+        async with telling(database_url) as story, sink.listening():
+            await story.endpoint(sink.url)
+            for number in range(1, 61):
+                await story.happens(message=number)
+            await story.settle()
+            failed = len(sink.calls)
+            assert 10 <= failed < 60
+            await story.later(9)
+            assert len(sink.calls) == failed
+            await story.later(2)
+            assert len(sink.calls) == failed + 1, "one probe"
+            sink.then = [says(200)]
+            await story.later(21)
+            assert await story.rows("SELECT opened_at FROM endpoint") == [(None,)]
+            await story.later(400)
+            assert set(await story.states()) == {"delivered"}
+
+    run(test())
+
+
+def test_after_five_days_of_failures_it_is_disabled_and_what_waits_is_parked(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens(message=1)
+            await story.settle()
+            await story.later(5 * 86400 - 60)
+            assert await story.rows("SELECT disabled_why FROM endpoint") == [(None,)]
+            await story.happens(message=2)
+            await story.later(120)
+            ((why,),) = await story.rows("SELECT disabled_why FROM endpoint")
+            assert why == "nothing but failures for five days"
+            await story.relay.sweep()
+            assert set(await story.states()) == {"parked"}
+            before = len(sink.calls)
+            await story.happens(message=3)
+            await story.later(86400)
+            assert len(sink.calls) == before
+
+    run(test())
+
+
+# --- replays --------------------------------------------------------------------------------------
+
+
+def test_a_replay_tells_the_same_event_again(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            ((row_id,),) = await story.rows("SELECT id FROM delivery")
+            for _ in range(2):
+                told = await story.write(lambda tx: replays.replay(tx, story.clock(), [row_id]))
+                assert told == 1
+                await story.settle()
+            assert len(sink.calls) == 3
+            assert len({(call.body, call.headers["webhook-id"]) for call in sink.calls}) == 1
+            assert await story.rows("SELECT number FROM try ORDER BY number") == [(1,), (2,), (3,)]
+
+    run(test())
+
+
+async def recover(story: Telling, missed_only: bool) -> tuple[int, int]:
+    """The count that is shown before, and how many were told again."""
+    (endpoint,) = await endpoints_of(story)
+    since = START - 1
+    shown = await story.write(
+        lambda tx: replays.count_since(tx, endpoint, since, missed_only=missed_only)
+    )
+    told = await story.write(
+        lambda tx: replays.replay_since(
+            tx, story.store.ids, story.clock(), endpoint, since, missed_only=missed_only
+        )
+    )
+    return shown.told, told.told
+
+
+async def endpoints_of(story: Telling) -> list[Endpoint]:
+    from delivrd.store import endpoints
+
+    found: list[Endpoint] = await story.write(endpoints.every)
+    return found
+
+
+def test_recover_tells_what_an_endpoint_missed(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(200), says(410)).listening() as sink:
+            endpoint_id = await story.endpoint(sink.url)
+            await story.happens(message=1)
+            await story.settle()
+            await story.happens(message=2)
+            await story.settle()
+            await story.happens(message=3)
+            await story.settle()
+            sink.then = [says(200)]
+            from delivrd.store import endpoints
+
+            await story.write(lambda tx: endpoints.enable(tx, endpoint_id))
+            assert await recover(story, True) == (2, 2)
+            await story.settle()
+            assert len(sink.calls) == 4
+            assert await story.states() == ["delivered"] * 3
+            assert await recover(story, True) == (0, 0)
+            assert await recover(story, False) == (3, 3)
+
+    run(test())
+
+
+# --- many workers ---------------------------------------------------------------------------------
+
+
+def test_a_dead_workers_claims_come_back(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.relay.fan_out()
+            (endpoint,) = await endpoints_of(story)
+            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            await story.later(59)
+            assert sink.calls == []
+            story.clock.now += 2_000_000
+            assert await story.relay.sweep() == 1
+            await story.settle()
+            assert await story.states() == ["delivered"]
+            errors = await story.errors()
+            assert "ended in between" in (errors[0] or "")
+
+    run(test())
+
+
+def test_a_late_result_of_a_lost_claim_changes_nothing(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url, patience=30) as story, Sink(hangs).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.relay.fan_out()
+            await story.relay.round()
+            story.clock.now += 61_000_000
+            await story.relay.sweep()
+            (late,) = story.relay._calls
+            late.cancel()
+            await asyncio.gather(late, return_exceptions=True)
+            sink.then = [says(200)]
+            await story.settle()
+            assert await story.states() == ["delivered"]
+
+    run(test())
+
+
+def test_two_workers_on_postgresql_never_tell_twice(postgres_url: str) -> None:
+    async def test() -> None:
+        async with (
+            telling(postgres_url, patience=5) as one,
+            telling(postgres_url, patience=5) as two,
+            Sink().listening() as sink,
+        ):
+            await one.endpoint(sink.url, ordered=True)
+            two.clock = one.clock
+            for number in range(1, 201):
+                await one.happens("pending", message=number)
+                await two.happens("delivered", message=number)
+            await asyncio.gather(one.settle(), two.settle())
+            for _ in range(3):
+                one.clock.now += 2_000_000
+                two.relay._clock = one.clock
+                await asyncio.gather(one.settle(), two.settle())
+            told = [json.loads(call.body)["id"] for call in sink.calls]
+            assert len(told) == len(set(told))
+            finals = [c for c in sink.calls if c.json["data"]["status"] == "delivered"]
+            assert len(finals) == 200
+            seen: dict[str, list[str]] = {}
+            for call in sink.calls:
+                data = call.json["data"]
+                seen.setdefault(data["message_id"], []).append(data["status"])
+            assert {tuple(order) for order in seen.values()} <= {
+                ("delivered",), ("pending", "delivered"),
+            }  # fmt: skip
+
+    run(test())
+
+
+@pytest.mark.parametrize("dead", [9])
+def test_dead_neighbours_do_not_hold_a_healthy_endpoint_up(sqlite_url: str, dead: int) -> None:
+    async def test() -> None:
+        async with telling(sqlite_url, patience=30) as story, AsyncExitStack() as stack:
+            healthy = await stack.enter_async_context(Sink().listening())
+            await story.endpoint(healthy.url)
+            for _ in range(dead):
+                sink: Any = await stack.enter_async_context(Sink(hangs).listening())
+                await story.endpoint(sink.url)
+            for number in range(1, 101):
+                await story.happens(message=number)
+            run_ = asyncio.create_task(story.relay.run())
+            from support import until
+
+            await until(lambda: len(healthy.calls) == 100, 10)
+            for call in list(story.relay._calls):
+                call.cancel()
+            run_.cancel()
+            await asyncio.gather(run_, return_exceptions=True)
+
+    run(test())

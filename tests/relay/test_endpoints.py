@@ -1,0 +1,64 @@
+"""Endpoints as an operator makes them, and what is shown of them."""
+
+from support import run
+
+from delivrd.store import endpoints, replays
+from tests.relay.relay_support import START, Sink, says, telling
+
+
+def test_both_secrets_sign_while_one_is_being_replaced(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            endpoint_id = await story.endpoint(sink.url)
+            await story.write(
+                lambda tx: endpoints.rotate_secret(tx, endpoint_id, START, keep_seconds=3600)
+            )
+            for hours in (0, 2):
+                await story.happens(message=hours + 1)
+                await story.later(hours * 3600)
+            signatures = [call.headers["webhook-signature"].split() for call in sink.calls]
+            assert [len(signed) for signed in signatures] == [2, 1]
+
+    run(test())
+
+
+def test_what_waits_at_a_deleted_endpoint_is_cancelled(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            endpoint_id = await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            await story.write(lambda tx: endpoints.delete(tx, endpoint_id, story.clock()))
+            await story.relay.sweep()
+            await story.later(3600)
+            assert (await story.states(), len(sink.calls)) == (["cancelled"], 1)
+
+    run(test())
+
+
+def test_what_was_parked_can_be_cancelled(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            await story.tries_to_the_end()
+            ((row_id,),) = await story.rows("SELECT id FROM delivery WHERE state = 'parked'")
+            assert await story.write(lambda tx: replays.cancel(tx, story.clock(), [row_id])) == 1
+            assert await story.states() == ["cancelled"]
+
+    run(test())
+
+
+def test_without_a_secret_callbacks_go_out_unsigned(sqlite_url: str) -> None:
+    from tests.relay.test_delivering import message
+
+    async def test() -> None:
+        async with telling(sqlite_url) as story, Sink().listening() as sink:
+            await message(story, 1, sink.url)
+            await story.happens()
+            await story.settle()
+            (call,) = sink.calls
+            assert "webhook-signature" not in call.headers
+
+    run(test())

@@ -1,0 +1,292 @@
+"""``/v1/deliveries``: what was told, every try of it, telling it again, and giving it up."""
+
+from typing import Any
+
+import pytest
+
+from tests.relay.relay_support import Sink, resets, says
+from tests.support import run, until
+from tests.web.test_endpoints_api import ALL, LOCAL, made
+from tests.web.web_support import Web, web
+
+DELIVERED = {"status": "delivered", "err-code": "0"}
+
+
+async def receipts(hub: Web, *ids: str) -> None:
+    for provider_id in ids:
+        await hub.receipt("inbox", messageId=provider_id, **DELIVERED)
+
+
+async def in_state(hub: Web, state: str, count: int = 1) -> list[Any]:
+    async def found() -> Any:
+        items = await hub.items("/v1/deliveries", state=state)
+        return items if len(items) == count else None
+
+    return list(await until(found))
+
+
+async def tried(hub: Web, name: str, times: int = 1) -> Any:
+    async def found() -> Any:
+        shown = await hub.get(f"/v1/deliveries/{name}")
+        return shown if len(shown["tries"]) == times else None
+
+    return await until(found)
+
+
+def test_a_delivery_is_shown_with_every_try(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(500, b"oh", x_app="orders"), says(200, b"ok"))
+        async with web(database_url, ALL, relay=LOCAL) as hub, sink.listening():
+            endpoint = await made(hub, sink.url)
+            await receipts(hub, "id-1")
+            await until(lambda: sink.calls)
+            (listed,) = await in_state(hub, "waiting")
+            assert (listed["endpoint_id"], listed["type"]) == (endpoint["id"], "message.delivered")
+            assert listed["next_try_at"] > listed["created_at"]
+            shown = await tried(hub, listed["id"])
+            (first,) = shown["tries"]
+            assert (first["status"], first["response"]) == (500, "oh")
+            assert first["error"] == "it answered 500: an error of its own"
+            assert ["x-app", "orders"] in [[n.lower(), v] for n, v in first["response_headers"]]
+            assert "webhook-signature" in dict(first["request_headers"])
+            assert first["total_ms"] >= first["first_byte_ms"] >= 0
+            assert shown["event"]["data"]["status"] == "delivered"
+            assert shown["request"]["body"] == sink.calls[0].body.decode()
+
+            again = await hub.post(f"/v1/deliveries/{listed['id']}/replay", None)
+            assert again["delivery"]["id"] == listed["id"]
+            (done,) = await in_state(hub, "delivered")
+            assert (done["tries"], done["last_status"]) == (2, 200)
+            assert sink.calls[0].headers["webhook-id"] == sink.calls[1].headers["webhook-id"]
+
+    run(test())
+
+
+def test_a_try_without_an_answer_says_why(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, relay=LOCAL) as hub, Sink(resets).listening() as sink:
+            endpoint = await made(hub, sink.url)
+            shown = await hub.post(f"/v1/endpoints/{endpoint['id']}/test", None)
+            (only,) = shown["tries"]
+            assert (only["status"], only["response"]) == (None, None)
+            assert "connection" in only["error"]
+
+    run(test())
+
+
+def test_deliveries_are_filtered(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url, ALL, relay=LOCAL) as hub, Sink().listening() as sink:
+            one = await made(hub, sink.url)
+            two = await made(hub, sink.url, accounts=["main"])
+            await receipts(hub, "id-1", "id-2")
+            await in_state(hub, "delivered", 2)
+            messages = {m["id"] for m in await hub.items("/v1/messages")}
+            listed = await hub.items("/v1/deliveries", endpoint=one["id"], limit=1)
+            assert {d["message_id"] for d in listed} == messages
+            assert await hub.items("/v1/deliveries", endpoint=two["id"]) == []
+            message = listed[0]["message_id"]
+            assert await hub.items("/v1/deliveries", message=message) == [listed[0]]
+            found = await hub.items("/v1/deliveries", message=message, endpoint=two["id"])
+            assert found == []
+            assert await hub.items("/v1/deliveries", state="parked") == []
+            assert await hub.items("/v1/deliveries", until="2020-01-01") == []
+            assert len(await hub.items("/v1/deliveries", since="2020-01-01")) == 2
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"endpoint": "1"}, "endpoint"),
+        ({"message": "1"}, "id"),
+        ({"state": "lost"}, "state"),
+        ({"cursor": "x"}, "cursor"),
+        ({"status": "delivered"}, "status"),
+    ],
+)
+def test_a_filter_that_is_none_is_refused(sqlite_url: str, params: Any, field: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.get("/v1/deliveries", 422, **params)
+            assert problem["field"] == field
+            assert problem["hint"]
+
+    run(test())
+
+
+def test_a_replay_of_everything_since_then_is_counted_first(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url, ALL, relay=LOCAL) as hub, Sink().listening() as sink:
+            await receipts(hub, "id-1", "id-2")
+
+            async def fanned_out() -> bool:
+                sql = "SELECT 1 FROM event WHERE NOT fanned_out"
+                return not await hub.store.read(lambda tx: tx.fetch(sql))
+
+            await until(fanned_out)
+            endpoint = await made(hub, sink.url)
+            await receipts(hub, "id-3")
+            await in_state(hub, "delivered")
+            asked = {"endpoint": endpoint["id"], "since": "2020-01-01T00:00:00Z"}
+            path = "/v1/deliveries/replay"
+            counted = await hub.post(path, {**asked, "dry_run": True})
+            assert counted == {"count": 3, "dry_run": True, "next_cursor": None}
+            missed = {**asked, "missed_only": True}
+            assert (await hub.post(path, {**missed, "dry_run": True}))["count"] == 2
+            assert len(sink.calls) == 1
+            assert (await hub.post(path, missed))["count"] == 2
+            await in_state(hub, "delivered", 3)
+            assert (await hub.post(path, asked))["count"] == 3
+            await until(lambda: len(sink.calls) == 6)
+
+    run(test())
+
+
+def test_many_are_taken_in_calls_of_bounded_size(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivrd.web.api.deliveries.STEPS", 1)
+    monkeypatch.setattr("delivrd.store.queries.told.STEP", 2)
+
+    async def test() -> None:
+        sink = Sink(says(410))
+        async with web(database_url, ALL, relay=LOCAL) as hub, sink.listening():
+            endpoint = await made(hub, sink.url)
+            path = f"/v1/endpoints/{endpoint['id']}"
+            for _ in range(5):
+                await hub.post(f"{path}/test", None)
+            asked = {"state": "parked", "dry_run": True}
+            counts, cursor = [], None
+            while cursor is not None or not counts:
+                found = await hub.post("/v1/deliveries/replay", {**asked, "cursor": cursor})
+                counts.append(found["count"])
+                cursor = found["next_cursor"]
+            assert counts == [2, 2, 1]
+
+    run(test())
+
+
+def test_parked_ones_are_told_again_or_given_up(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(410), says(200))
+        async with web(database_url, ALL, relay=LOCAL) as hub, sink.listening():
+            endpoint = await made(hub, sink.url)
+            path = f"/v1/endpoints/{endpoint['id']}"
+            await receipts(hub, "id-1")
+            (parked,) = await in_state(hub, "parked")
+            assert (await hub.get(path))["disabled_why"] == "it answered 410 Gone"
+            one = f"/v1/deliveries/{parked['id']}"
+            assert "Enable" in (await hub.post(f"{one}/replay", None, 409))["hint"]
+            many = {"endpoint": endpoint["id"], "state": "parked"}
+            assert (await hub.post("/v1/deliveries/replay", many))["count"] == 0
+
+            assert (await hub.post("/v1/deliveries/cancel", {**many, "dry_run": True}))[
+                "count"
+            ] == 1
+            gone = await hub.post(f"{one}/cancel", None)
+            assert gone["delivery"]["state"] == "cancelled"
+            assert (await hub.post(f"{one}/cancel", None, 409))["hint"]
+
+            await hub.post(f"{path}/enable", None)
+            assert (await hub.post("/v1/deliveries/replay", {"ids": [parked["id"]]}))["count"] == 1
+            await in_state(hub, "delivered")
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "ids"),
+        ({"ids": ["x"]}, "ids"),
+        ({"ids": []}, "ids"),
+        ({"ids": ["dlv_0000000000000001"], "state": "parked"}, "ids"),
+        ({"ids": ["dlv_0000000000000001"], "endpoint": "ep_0000000000000001"}, "ids"),
+        ({"since": "2026-11-21T20:00:00Z"}, "endpoint"),
+        ({"state": "in_flight", "endpoint": "ep_0000000000000001"}, "state"),
+        ({"state": "delivered"}, "endpoint"),
+        ({"state": "parked", "cursor": "x"}, "cursor"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(sqlite_url: str, body: Any, field: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.post("/v1/deliveries/replay", body, 422)
+            assert (problem["field"], bool(problem["hint"])) == (field, True)
+
+    run(test())
+
+
+def test_a_disabled_endpoint_is_recovered_after_it_is_enabled(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, ALL, relay=LOCAL) as hub, Sink().listening() as sink:
+            endpoint = await made(hub, sink.url)
+            path = f"/v1/endpoints/{endpoint['id']}"
+            await hub.post(f"{path}/disable", None)
+            await receipts(hub, "id-1")
+            asked = {"endpoint": endpoint["id"], "since": "2020-01-01T00:00:00Z"}
+
+            async def counted() -> Any:
+                found = await hub.post("/v1/deliveries/replay", {**asked, "dry_run": True})
+                return found["count"] == 1
+
+            await until(counted)
+            assert (await hub.post("/v1/deliveries/replay", asked, 409))[
+                "hint"
+            ] == "Enable it first."
+            await hub.post(f"{path}/enable", None)
+            assert (await hub.post("/v1/deliveries/replay", asked))["count"] == 1
+            await until(lambda: sink.calls)
+
+    run(test())
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_any_time_can_be_asked_for(database_url: str, since: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            endpoint = (await made(hub))["id"]
+            for more in ({}, {"state": "delivered"}):
+                asked = {"endpoint": endpoint, "since": since, **more}
+                assert (await hub.post("/v1/deliveries/replay", asked))["count"] == 0
+            assert await hub.items("/v1/deliveries", since=since) == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("name", ["1", "dlv_", "dlv_0000000000000001", "ep_0000000000000001"])
+def test_a_delivery_that_is_not_there_is_404(sqlite_url: str, name: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert (await hub.get(f"/v1/deliveries/{name}", 404))["hint"]
+            for act in ("replay", "cancel"):
+                assert (await hub.post(f"/v1/deliveries/{name}/{act}", None, 404))["hint"]
+
+    run(test())
+
+
+def test_metrics_tell_of_what_waits_and_of_tries(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(200), says(500))
+        async with web(database_url, ALL, relay=LOCAL) as hub, sink.listening():
+            await made(hub, sink.url)
+            await receipts(hub, "id-1")
+            await in_state(hub, "delivered")
+            await receipts(hub, "id-2")
+            await in_state(hub, "waiting")
+
+            async def told() -> bool:
+                text = (await hub.client.get("/metrics")).text
+                lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+                return (
+                    lines["delivrd_deliveries_waiting"] == "1.0"
+                    and float(lines["delivrd_deliveries_oldest_seconds"]) > 0
+                    and lines['delivrd_tries_total{outcome="delivered"}'] == "1.0"
+                    and lines['delivrd_tries_total{outcome="failed"}'] == "1.0"
+                )
+
+            await until(told)
+
+    run(test())
