@@ -173,7 +173,7 @@ def test_a_push_without_an_answer_leaves_both_readings_right():
 
 
 def test_an_outage_refuses_sends_and_holds_receipts_back():
-    sim, _, _ = run("outage", 200, speed=400.0, rate=800.0)
+    sim, _, _ = run("outage", 200, speed=200.0, rate=300.0)
     down = [s for s in sim.journal.submissions if s.outcome == "down" or s.why == "outage"]
     first = min(s.at for s in sim.journal.submissions if s.dialect == "vonage")
     assert {s.outcome for s in down} == {"down", "later"}
