@@ -13,7 +13,7 @@ demo: $(STAMP)
 	$(BIN)/delivrd demo
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests bench

@@ -1,5 +1,6 @@
 """A hub in a process of its own, and how to sign in to it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -76,13 +77,15 @@ class PagesHub:
         return given["messageId"]
 
     def settle(self, provider_message_id: str) -> None:
-        """Returns when what was acknowledged shows: a read of one message waits for it."""
+        """Returns when what was acknowledged shows: a read of one message waits for it, a while."""
         query = urlencode({"provider_message_id": provider_message_id})
         asked = urllib.request.Request(
             f"{self.url}/v1/messages?{query}", headers={"Authorization": f"Bearer {KEY}"}
         )
-        with urllib.request.urlopen(asked, timeout=10) as answer:
-            answer.read()
+        for _ in range(20):  # on a slow disk the fold may take longer than a read waits
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                if json.load(answer)["items"]:
+                    return
 
 
 def sign_in(page: Any, key: str = KEY, goal: str = "/messages") -> Any:
