@@ -165,7 +165,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         "message": message.text,
         "from": message.sender.removeprefix("+"),
     }
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    key = handover.plain(settings.api_key)
     answer = await handover.call(
         http,
         settings,

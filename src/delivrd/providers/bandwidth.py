@@ -215,7 +215,7 @@ def _messages(settings: Settings) -> str:
 
 
 def _auth(settings: Settings) -> tuple[str, str]:
-    password = settings.password.get_secret_value() if settings.password else ""
+    password = handover.plain(settings.password)
     return settings.username or "", password
 
 

@@ -223,7 +223,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _credentials(settings: Settings) -> tuple[str, str]:
-    secret = settings.token_secret.get_secret_value() if settings.token_secret else ""
+    secret = handover.plain(settings.token_secret)
     return settings.token_id or "", secret
 
 

@@ -152,7 +152,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _key(settings: Settings) -> dict[str, str]:
-    return {"Authorization": settings.api_key.get_secret_value() if settings.api_key else ""}
+    return {"Authorization": handover.plain(settings.api_key)}
 
 
 def _answer(answer: HttpAnswer) -> Answer:

@@ -184,7 +184,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
     if message.validity is not None:
         minutes = min(max(message.validity, 60), MAX_VALIDITY) // 60
         content["validity"] = f"{minutes}m"  # hours or minutes, never both
-    token = settings.product_token.get_secret_value() if settings.product_token else ""
+    token = handover.plain(settings.product_token)
     answer = await handover.call(
         http,
         settings,

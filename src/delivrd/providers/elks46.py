@@ -123,7 +123,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _auth(settings: Settings) -> tuple[str, str]:
-    password = settings.password.get_secret_value() if settings.password else ""
+    password = handover.plain(settings.password)
     return settings.username or "", password
 
 

@@ -200,7 +200,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _token(settings: Settings) -> str:
-    return settings.token.get_secret_value() if settings.token else ""
+    return handover.plain(settings.token)
 
 
 def _answer(answer: HttpAnswer) -> Answer:

@@ -38,6 +38,11 @@ def address(settings: AccountSettings, api: str, path: str) -> str:
     return (settings.base_url or api).rstrip("/") + path
 
 
+def plain(secret: SecretStr | None) -> str:
+    """A secret as it goes out; an account that only receives may have none."""
+    return secret.get_secret_value() if secret else ""
+
+
 async def call(
     http: Http,
     settings: AccountSettings,

@@ -158,7 +158,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
     The last part's id stands for the whole message.
     """
-    password = settings.password.get_secret_value() if settings.password else ""
+    password = handover.plain(settings.password)
     if settings.api == "rest":
         url = handover.address(settings, "", "/secure/send")
         call = handover.call(

@@ -241,7 +241,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
     """
     params = {
         "username": settings.username or "",
-        "password": settings.password.get_secret_value() if settings.password else "",
+        "password": handover.plain(settings.password),
         "from": message.sender,
         "to": message.to,
         "text": message.text,

@@ -236,7 +236,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _key(settings: Settings) -> dict[str, str]:
-    key = settings.access_key.get_secret_value() if settings.access_key else ""
+    key = handover.plain(settings.access_key)
     return {"Authorization": f"AccessKey {key}"}
 
 

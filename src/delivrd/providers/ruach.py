@@ -126,7 +126,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         "SenderId": message.sender.removeprefix("+"),
         "Message": message.text,
         "MobileNumbers": message.to.removeprefix("+"),
-        "ApiKey": settings.api_key.get_secret_value() if settings.api_key else "",
+        "ApiKey": handover.plain(settings.api_key),
         "ClientId": settings.client_id or "",
         "Is_Unicode": message.unicode,
         "Is_Flash": False,

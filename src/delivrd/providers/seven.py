@@ -225,7 +225,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _key(settings: Settings) -> dict[str, str]:
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    key = handover.plain(settings.api_key)
     return {"X-Api-Key": key, "Accept": "application/json"}
 
 

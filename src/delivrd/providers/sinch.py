@@ -261,7 +261,7 @@ def _url(settings: Settings, path: str = "") -> str:
 
 
 def _bearer(settings: Settings) -> dict[str, str]:
-    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    token = handover.plain(settings.api_token)
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -139,8 +139,8 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
     ``smsId`` is left out: receipts would then bear it instead of the id that the answer names.
     """
     content = {
-        "hash": settings.hash.get_secret_value() if settings.hash else "",
-        "token": settings.token.get_secret_value() if settings.token else "",
+        "hash": handover.plain(settings.hash),
+        "token": handover.plain(settings.token),
         "toNumber": message.to.removeprefix("+"),
         "fromNumber": message.sender.removeprefix("+"),
         "text": message.text,

@@ -166,7 +166,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _headers(settings: Settings) -> dict[str, str]:
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    key = handover.plain(settings.api_key)
     return {"authorization": f"Bearer {key}"}
 
 

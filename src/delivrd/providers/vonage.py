@@ -265,7 +265,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
     """Hand over by ``POST /sms/json``; each part of a long text has its own id."""
     form = {
         "api_key": settings.api_key or "",
-        "api_secret": settings.api_secret.get_secret_value() if settings.api_secret else "",
+        "api_secret": handover.plain(settings.api_secret),
         "from": message.sender.removeprefix("+"),
         "to": message.to.removeprefix("+"),
         "text": message.text,
@@ -315,7 +315,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
 
     https://developer.vonage.com/en/api/reports
     """
-    secret = settings.api_secret.get_secret_value() if settings.api_secret else ""
+    secret = handover.plain(settings.api_secret)
     key = settings.api_key or ""
     query = {"account_id": key, "product": "SMS", "id": sought.provider_message_id}
     url = handover.address(settings, REPORTS, "/v2/reports/records")
