@@ -80,6 +80,7 @@ async def serving(hub: app.Hub, rest: app.Asgi = _nothing) -> AsyncGenerator[str
         uvicorn.Config(
             app.front(hub.webhook, rest),
             http=limited(hub.config.limits),
+            interface="asgi3",
             loop="none",
             lifespan="off",
             log_config=None,

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from delivrd.config import Config
+from delivrd.intake.call import PREFIX
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
 from delivrd.intake.ring import Ring
-from delivrd.intake.webhook import PREFIX, Webhook
+from delivrd.intake.webhook import Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
 from delivrd.relay.client import RelayClient
@@ -121,10 +122,8 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
 def front(webhook: Asgi, rest: Asgi) -> Asgi:
     """The application of one process: webhooks in front, all else behind."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await webhook(scope, receive, send)
-        else:
-            await rest(scope, receive, send)
+    def app(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        hooked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
+        return (webhook if hooked else rest)(scope, receive, send)
 
     return app

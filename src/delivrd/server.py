@@ -104,6 +104,7 @@ async def _serve(
             uvicorn.Config(
                 app.front(hub.webhook, rest),
                 http=limited(config.limits),
+                interface="asgi3",
                 loop="none",
                 lifespan="off",
                 log_config=None,

@@ -238,6 +238,24 @@ def test_bodies_in_flight_have_a_budget_and_it_is_given_back(sqlite_url: str) ->
     run(test())
 
 
+def test_bodies_that_have_come_in_part_count_too(sqlite_url: str) -> None:
+    async def test() -> None:
+        limits = Limits(max_body=1000, body_budget=1000, receive_seconds=5)
+        async with calling(sqlite_url, limits=limits) as hub:
+            _, writer = await hub.connect()
+            writer.write(
+                b"POST /webhooks/vonage HTTP/1.1\r\nhost: localhost\r\n"
+                b"content-length: 900\r\n\r\n" + b"x" * 899
+            )
+            await until(lambda: hub.hub.webhook.bodies.in_flight == 899)
+            assert await hub.post("/webhooks/vonage", RECEIPT) == 503
+            writer.transport.abort()
+            await until(lambda: hub.hub.webhook.bodies.in_flight == 0)
+            assert await hub.post("/webhooks/vonage", RECEIPT) == 200
+
+    run(test())
+
+
 def test_a_caller_that_goes_away_in_the_middle_leaves_nothing(sqlite_url: str) -> None:
     async def test() -> None:
         async with calling(sqlite_url) as hub:
@@ -251,7 +269,7 @@ def test_a_caller_that_goes_away_in_the_middle_leaves_nothing(sqlite_url: str) -
                 writer.transport.abort()
             assert await hub.post("/webhooks/vonage", RECEIPT) == 200
             assert await hub.one("SELECT count(*) FROM request") == 1
-            assert hub.hub.webhook._in_flight == 0
+            assert hub.hub.webhook.bodies.in_flight == 0
 
     run(test())
 

@@ -1,7 +1,8 @@
 """Reading stored requests again with today's adapters and tables (rules B2 and B4)."""
 
 from delivrd.core.statement import moment
-from delivrd.intake.webhook import PREFIX, read, with_reference
+from delivrd.intake.call import PREFIX
+from delivrd.intake.reading import read, with_reference
 from delivrd.providers.base import Request
 from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts

@@ -1,0 +1,73 @@
+"""Receiving the bodies of calls, within the limits of a server on the open network (rule H3)."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from delivrd.config import Limits
+from delivrd.intake.call import Call, Receive, Stop
+from delivrd.store.base import StoreUnavailable
+
+SHOWN = 2048
+"""Bytes that the ring shows of a body that did not come in whole."""
+
+
+class Bodies:
+    """Bodies in memory: each within its size and its time, and all of them within a budget."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.in_flight = 0
+        """Bytes of bodies that have come, whole or in part, and are not released yet."""
+
+    async def receive(self, call: Call, receive: Receive) -> bytes:
+        """The whole body, which counts as in flight until it is released.
+
+        Raises:
+            Stop: it is too large, came too slowly, or the caller went away.
+            StoreUnavailable: too many bodies are in flight.
+        """
+        told = call.head.get("content-length")
+        if told.isdigit() and int(told) > self._limits.max_body:
+            raise self._too_large()
+        message = _come(await receive())
+        body: bytes = message.get("body", b"")
+        self._take_in(body, len(body))
+        return await self._rest(call, receive, body) if message.get("more_body") else body
+
+    def release(self, body: bytes | bytearray) -> None:
+        self.in_flight -= len(body)
+
+    async def _rest(self, call: Call, receive: Receive, first: bytes) -> bytes:
+        body, more = bytearray(first), True
+        try:
+            async with asyncio.timeout(self._limits.receive_seconds):
+                while more:
+                    message = _come(await receive())
+                    chunk, more = message.get("body", b""), message.get("more_body", False)
+                    self._take_in(chunk, len(body) + len(chunk))
+                    body += chunk
+                    call.body = bytes(body[:SHOWN])
+        except BaseException as error:
+            self.release(body)
+            if isinstance(error, TimeoutError):
+                raise Stop(408, "the request did not come in whole in time") from None
+            raise
+        return bytes(body)
+
+    def _take_in(self, chunk: bytes, size: int) -> None:
+        """Counts a chunk as in flight, with which its body has this size."""
+        if size > self._limits.max_body:
+            raise self._too_large()
+        if self.in_flight + len(chunk) > self._limits.body_budget:
+            raise StoreUnavailable("too many bodies in flight")
+        self.in_flight += len(chunk)
+
+    def _too_large(self) -> Stop:
+        return Stop(413, f"the body is larger than {int(self._limits.max_body)} bytes")
+
+
+def _come(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    if message["type"] == "http.disconnect":
+        raise Stop(400, "the caller went away")
+    return message

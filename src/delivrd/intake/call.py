@@ -1,0 +1,72 @@
+"""One call on a webhook, on its way through, and how it may end early."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from delivrd.core.text import clean
+from delivrd.intake.head import Head, Heads
+from delivrd.intake.proof import Address, Proof
+from delivrd.intake.redact import Redactor
+from delivrd.providers.base import Unauthentic
+from delivrd.store.accounts import Account
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+PREFIX = "/webhooks/"
+LONGEST_PATH = 500
+
+
+class Stop(Exception):
+    """The call ends here, with this answer; ``why`` goes to the ring of refused calls."""
+
+    def __init__(self, status: int, why: str, **headers: str) -> None:
+        super().__init__(why)
+        self.status, self.why, self.headers = status, why, headers
+
+
+class Door:
+    """All that is known of one account before a call comes; of no account, for other calls."""
+
+    def __init__(self, account: Account | None, proof: Proof | None, redactor: Redactor) -> None:
+        self.account, self.proof, self.redactor = account, proof, redactor
+        self.heads = Heads(redactor)
+        self.has_secret = account is None or bool(account.settings.webhook_secret)
+
+
+class Call:
+    """What is known of one call so far."""
+
+    __slots__ = ("address", "admissible", "began", "body", "door", "head", "method", "path",
+                 "query", "source")  # fmt: skip
+
+    def __init__(self, scope: Scope, door: Door) -> None:
+        self.began = time.perf_counter()
+        self.door = door
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.head: Head = door.heads.of(scope["headers"])
+        self.source: str = scope["client"][0] if scope.get("client") else "127.0.0.1"
+        self.address = Address()
+        self.body = b""
+        self.admissible = False
+
+    def refused(self, why: Unauthentic) -> Stop:
+        """The end of a call that cannot prove itself; it may be admitted later (rule B2)."""
+        self.admissible = True
+        return Stop(401, str(why))
+
+    @property
+    def kept_path(self) -> str:
+        """The path as it may be kept: without the secret in it, or a wrong guess at one."""
+        if not self.door.has_secret:
+            return clean(self.path)[:LONGEST_PATH]
+        name, *rest = [part for part in self.path.removeprefix(PREFIX).split("/") if part] or [""]
+        if self.address.secret is not None:
+            rest[0] = "{secret:webhook_secret}"
+        else:
+            rest = ["{wrong}"] * bool(rest)
+        return PREFIX + clean("/".join([name, *rest]))[:LONGEST_PATH]
