@@ -36,7 +36,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._peer = ""
         self._head = 0
-        self._in_head = True
+        self._whole: object = None  # the scope of the last request that came in whole
         self._since: float | None = None  # when the request under way began to come in
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -56,25 +56,20 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head += len(data)
         super().data_received(data)
-        if self._in_head and self._head > MAX_HEAD:
-            self._refuse(b"431 Request Header Fields Too Large")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
+        if self._whole is self.scope is not None:
+            self._since, self._head = None, 0
+            return
         if self._since is None:
             self._since = self.loop.time()
-
-    def on_headers_complete(self) -> None:
-        self._in_head, self._head = False, 0
-        super().on_headers_complete()
+        in_head = self.scope is None or "method" not in self.scope
+        self._head = self._head + len(data) if in_head else 0
+        if self._head > MAX_HEAD:
+            self._refuse(b"431 Request Header Fields Too Large")
 
     def on_message_complete(self) -> None:
-        self._since = None
         super().on_message_complete()
+        self._whole = self.scope
 
     def check_deadline(self, now: float) -> None:
         """Ends the connection when a request has been coming in for too long."""
