@@ -33,9 +33,11 @@ QUICK_COMMIT = 0.0005
 COMMITS_REMEMBERED = 20
 LOCKED_SECONDS = 5.0
 """For so long a transaction waits for another process (a backup, a shell) that writes."""
-WAL_KEPT = 32 * 1024**2
 WAL_LIMIT = 64 * 1024**2
-"""Bytes of write-ahead log from which on it is copied back; what is kept of the file then."""
+"""Bytes of write-ahead log from which on it is copied back."""
+
+WAL_KEPT = WAL_LIMIT - 2 * 1024**2
+"""What is kept of the file then: to write over it syncs in half the time that growing it takes."""
 
 
 class Busy(Exception):
