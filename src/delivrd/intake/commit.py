@@ -43,10 +43,10 @@ class GroupCommit:
         self.batches = 0
         self.appended = 0
 
-    async def append(self, entry: Entry, patience: float) -> None:
-        """Returns once the entry is on disk.
+    def append(self, entry: Entry, patience: float) -> "asyncio.Future[None]":
+        """Is done once the entry is on disk.
 
-        Raises:
+        Raises (when awaited, but for a queue that is full):
             Refused: its nonce was seen before with other content.
             StoreUnavailable: it could not be written within ``patience`` seconds.
         """
@@ -55,7 +55,7 @@ class GroupCommit:
         written = self._loop.create_future()
         self._waiting.append(_Waiting(entry, written, self._loop.time() + patience))
         self._wake.set()
-        await written
+        return written
 
     async def run(self) -> None:
         """Writes batch after batch, until cancelled."""

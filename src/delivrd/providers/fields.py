@@ -137,7 +137,11 @@ def text(fields: Fields, *names: str, limit: int = 255) -> str | None:
     """
     for name in names:
         value = fields.get(name)
-        if type(value) is str and (value := clean(value).strip()):
+        if type(value) is not str:
+            continue
+        if not value.isprintable():  # as nearly all are; then there is nothing to clean
+            value = clean(value)
+        if value := value.strip():
             return value[:limit]
     return None
 

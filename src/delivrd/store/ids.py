@@ -26,7 +26,8 @@ class Ids:
         self._clock = clock
 
     def next(self) -> int:
-        self._last = max(self._last + 1, self._clock() - EPOCH)
+        now = self._clock() - EPOCH
+        self._last = now if now > self._last else self._last + 1
         return self._last << SLOT_BITS | self.slot
 
 
