@@ -60,6 +60,7 @@ def _scale(options: argparse.Namespace, console: Console) -> None:
         options.seconds,
         options.dir,
         GENERATOR_CORE if options.pin else None,
+        options.kept,
     )
     found = scale.run(plan, console)
     facts = report.circumstances(_command(), _pinned(options.pin))
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seconds", type=float, default=3.0, help="length of a round, at most")
     command.add_argument("--receipts", type=int, default=20_000, help="in a round, at most")
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.add_argument("--kept", type=Path, help="filled stores are kept there, and taken back")
     command.set_defaults(run=_scale)
 
     command = commands.add_parser("parse", help="how fast captured requests are read")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from math import gcd
 from pathlib import Path
 
@@ -35,11 +36,15 @@ def recipient(number: int) -> str:
 
 @dataclass(frozen=True)
 class Messages:
-    """Message 0 is the oldest: `old` ones over 90 days, then `recent` ones of the last hour."""
+    """Message 0 is the oldest: `old` ones over 90 days, then `recent` ones of the last hour.
+
+    The first `answered` of the old ones, in their scattered order, have had their receipt.
+    """
 
     old: int
     recent: int
     now: datetime
+    answered: int = 0
 
     @property
     def total(self) -> int:
@@ -56,7 +61,12 @@ class Messages:
         step = _stride(size)
         return [start + at * step % size for at in range(first, min(first + count, size))]
 
+    def is_answered(self, number: int) -> bool:
+        place = number * pow(_stride(self.old), -1, self.old) % self.old
+        return number < self.old and place < self.answered
 
+
+@cache
 def _stride(size: int) -> int:
     """A step that jumps about and visits every one of `size` places once before any twice."""
     step = max(1, int(size * 0.618))
@@ -107,8 +117,16 @@ def write_requests(file: Path, numbers: Iterable[int], path: str, *, signed: boo
     return size
 
 
+def headers(length: int) -> list[tuple[bytes, bytes]]:
+    """The headers of a request whose body has this length."""
+    return [
+        (b"Host", b"127.0.0.1"),
+        (b"Content-Type", b"application/json"),
+        (b"Content-Length", str(length).encode()),
+    ]
+
+
 def _head(path: str, length: int) -> bytes:
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {length}\r\n\r\n"
-    ).encode()
+    lines = [b"POST %s HTTP/1.1" % path.encode()]
+    lines += [name + b": " + value for name, value in headers(length)]
+    return b"\r\n".join(lines) + b"\r\n\r\n"

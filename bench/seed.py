@@ -1,4 +1,4 @@
-"""Stores filled with sent messages, as they stand before the receipts come."""
+"""Stores filled with sent messages, and with the receipts of those that are answered."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import Dialect, create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from bench.receipts import SENDER, Messages, provider_id, recipient
+from bench.receipts import SENDER, Messages, body, headers, provider_id, recipient
 from bench.rivals.model import Base
 from bench.stores import fetchval
-from delivrd.config import load
+from delivrd.config import Config, load
 from delivrd.core.status import State
+from delivrd.intake.commit import GroupCommit
+from delivrd.intake.ring import Ring
+from delivrd.intake.webhook import Webhook
 from delivrd.providers import provider
+from delivrd.providers.base import Http
+from delivrd.store.append import Entry, append
 from delivrd.store.base import Store
+from delivrd.store.fold import Work, fold_slice
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.messages import new_uuid
@@ -32,6 +39,8 @@ from delivrd.store.tx import Tx
 _POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 COLUMNS = ("id", "provider_message_id", "recipient", "status", "created_at")
 BATCH = 2000  # messages in one transaction
+FOLDED_TOGETHER = 200
+RECEIPT_AFTER = timedelta(seconds=12)
 
 
 def fill_tutorial_sqlite(file: Path, messages: Messages) -> None:
@@ -73,7 +82,10 @@ def _rows(messages: Messages) -> Iterator[tuple[Any, ...]]:
 
 
 def fill_delivrd(config: Path, messages: Messages) -> None:
-    """Write the messages as sent and accepted, each in one part, through delivrd's own store."""
+    """Write the messages as sent and accepted, each in one part, through delivrd's own store.
+
+    Their receipts pass the webhook and the fold, all but the sockets between.
+    """
     asyncio.run(_fill(config, messages))
 
 
@@ -82,14 +94,73 @@ async def _fill(file: Path, messages: Messages) -> None:
     accounts = {name: (provider(one.provider), one) for name, one in config.accounts.items()}
     store = await open_store(config.database, accounts)
     sending = Sending(store, messages)
+    receiving = Receiving(config, store, messages)
     try:
         for first in range(0, messages.total, BATCH):
             numbers = range(first, min(first + BATCH, messages.total))
             await store.write(partial(sending.write, numbers))
+            if answered := [number for number in numbers if messages.is_answered(number)]:
+                await store.write(partial(receiving.write, await receiving.entries(answered)))
     finally:
         await store.close()
     if store.dialect == "postgresql":
         await fetchval(config.database, "VACUUM ANALYZE")
+
+
+class Receiving:
+    """Receipts of the past, some seconds after their messages, as the webhook takes them in."""
+
+    def __init__(self, config: Config, store: Store, messages: Messages) -> None:
+        self.store, self.messages = store, messages
+        self.taken: list[Entry] = []
+        self.now = 0
+        self.ids = Ids(store.ids.slot, clock=lambda: self.now)
+        ring, http = cast(Ring, None), cast(Http, None)  # for calls that are not receipts
+        self.webhook = Webhook(
+            config, store.accounts, self.ids, cast(GroupCommit, self), ring, http
+        )
+
+    async def append(self, entry: Entry, patience: float) -> None:
+        """What the webhook does at the end of a call, in place of the group commit."""
+        self.taken.append(entry._replace(received_at=self.now))
+
+    async def entries(self, numbers: list[int]) -> list[Entry]:
+        self.taken = []
+        for number in numbers:
+            told = self.messages.created_at(number) + RECEIPT_AFTER
+            self.now = int(told.timestamp() * 1_000_000)
+            content = body(number, told, signed=False)
+            await self.webhook(_scope(len(content)), partial(_receive, content), _send)
+        return self.taken
+
+    async def write(self, entries: list[Entry], tx: Tx) -> None:
+        await append(tx, self.ids, entries, own=True)
+        works = [Work(e.id, 0, e.account_id, e.received_at, e.reading.receipts) for e in entries]
+        for first in range(0, len(works), FOLDED_TOGETHER):
+            slice_ = works[first : first + FOLDED_TOGETHER]
+            now = slice_[-1].received_at
+            await fold_slice(tx, self.store.accounts, self.ids, now, slice_, FOLDED_TOGETHER)
+
+
+def _scope(length: int) -> dict[str, Any]:
+    lowered = [(name.lower(), value) for name, value in headers(length)]
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/webhooks/bench",
+        "query_string": b"",
+        "headers": lowered,
+        "client": ("127.0.0.1", 0),
+    }
+
+
+async def _receive(content: bytes) -> dict[str, Any]:
+    return {"type": "http.request", "body": content, "more_body": False}
+
+
+async def _send(event: Any) -> None:
+    if event.get("status", 200) != 200:
+        raise SystemExit(f"the webhook refused a receipt while filling: {event}")
 
 
 class Sending:

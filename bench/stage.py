@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -35,19 +36,24 @@ class Stage:
 
     folder: Path
     messages: Messages
+    kept: Path | None = None  # where filled SQLite stores are kept, and taken from
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def staged(
-    names: list[str], messages: Messages, console: Console, parent: Path | None
+    names: list[str],
+    messages: Messages,
+    console: Console,
+    parent: Path | None,
+    kept: Path | None = None,
 ) -> Iterator[Stage]:
     """Everything up and ready; nothing of it is left behind."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent)))
         folder.chmod(0o755)  # PostgreSQL runs as a user of its own when this runs as root
-        stage = Stage(folder, messages)
+        stage = Stage(folder, messages, kept)
         postgres = _postgres(stack, folder) if any("postgres" in name for name in names) else None
         for name in names:
             with console.status(f"filling the store of {name} ({messages.total:,} messages)"):
@@ -87,8 +93,24 @@ def _add_delivrd(stage: Stage, name: str, port: int, postgres: Any) -> None:
         url = _database(postgres, name, template)
     config = servers.write_config(stage.folder / f"{name}.toml", url, port)
     if template is None:
-        seed.fill_delivrd(config, stage.messages)
+        _fill(stage, config, url)
     stage.rows.append(servers.delivrd(name, port, config, url, workers))
+
+
+def _fill(stage: Stage, config: Path, url: str) -> None:
+    """Fills a store, or copies it from where one like it was kept."""
+    if stage.kept is None or not url.startswith("sqlite"):
+        seed.fill_delivrd(config, stage.messages)
+        return
+    file, messages = url.removeprefix("sqlite:///"), stage.messages
+    kept = stage.kept / f"{messages.old}-{messages.recent}-{messages.answered}.db"
+    if not kept.exists():
+        seed.fill_delivrd(config, messages)
+        stage.kept.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, kept.with_suffix(".part"))
+        kept.with_suffix(".part").rename(kept)
+    else:
+        shutil.copyfile(kept, file)
 
 
 def _add_node(stage: Stage, port: int, postgres: Any) -> None:
