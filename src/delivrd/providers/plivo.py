@@ -40,7 +40,7 @@ from delivrd.providers.base import (
 NAME = "plivo"
 TITLE = "Plivo"
 DOCS = "https://www.plivo.com/docs/messaging/troubleshooting/error-codes"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://api.plivo.com"
 
 CALLS_BACK = True
