@@ -42,7 +42,7 @@ from delivrd.providers.base import (
 NAME = "messagebird"
 TITLE = "MessageBird (Bird)"
 DOCS = "https://developers.messagebird.com/api/sms-messaging/#messages"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://rest.messagebird.com"
 
 CALLS_BACK = True
