@@ -1,7 +1,7 @@
 """Plivo: status callbacks of its message API.
 
 A long text has a callback for each part; all name the id that the send answered as their parent,
-and by that they are read: the strongest status of the parts is the message's.
+and by that they are read, with which part it is: the text has arrived when all have.
 
 Sources: plivo.com/docs/messaging (message object, error codes, signature validation); plivo-python.
 """
@@ -91,7 +91,7 @@ TIMES = {"queued": "QueuedTime", "sent": "SentTime"}
 FIELDS = {
     "ParentMessageUUID": "The id of the message, as in the answer to the send.",
     "MessageUUID": "The id of this part; taken where there is no parent.",
-    "PartInfo": "Which part it is (1 of 2); not used.",
+    "PartInfo": "Which part it is (1 of 2): a long text has arrived when all its parts have.",
     "Status": "The status word.",
     "ErrorCode": "The error code; empty or 000 where there is none.",
     "To": "The recipient's number, without plus.",
@@ -163,6 +163,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             network=_network(told),
             price=f.amount(told, "TotalAmount"),
             occurred_at=times.parse(time, zone, now=request.received_at),
+            segment=_segment(told),
         )
 
     return reading.read_each(request, one, _other)
@@ -170,6 +171,16 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 def _status(told: f.Fields) -> str | None:
     return f.text(told, "Status", "status", limit=64)
+
+
+def _segment(told: f.Fields) -> str | None:
+    """Which part of how many, where there are several."""
+    found = _PART.fullmatch(f.text(told, "PartInfo", limit=16) or "")
+    number, total = (int(found[1]), int(found[2])) if found else (1, 1)
+    return f"{number}/{total}" if 1 <= number <= total > 1 else None
+
+
+_PART = re.compile(r"(\d{1,2}) of (\d{1,2})", re.IGNORECASE)
 
 
 def _known(told: f.Fields, name: str) -> str | None:
