@@ -160,7 +160,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             error_code=_known(told, "ErrorCode"),
             to=f.number(told, "To"),
             sender=f.text(told, "From", limit=64),
-            network=_network(told),
+            network=f.network(told, "MCC", "MNC"),
             price=f.amount(told, "TotalAmount"),
             occurred_at=times.parse(time, zone, now=request.received_at),
             segment=_segment(told),
@@ -187,11 +187,6 @@ def _known(told: f.Fields, name: str) -> str | None:
     """A field's text; Plivo writes None where it has none."""
     found = f.text(told, name, limit=64)
     return None if found in ("None", "null") else found
-
-
-def _network(told: f.Fields) -> str | None:
-    found = (f.text(told, "MCC", limit=8) or "") + (f.text(told, "MNC", limit=8) or "")
-    return found if found.isdigit() else None
 
 
 def _other(told: f.Fields) -> str | None:
