@@ -185,3 +185,9 @@ def inner(fields: Fields, name: str) -> Fields:
     """The object inside a field; an empty one where there is none."""
     value = fields.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def objects(fields: Fields, name: str) -> list[Fields]:
+    """The objects in a field's array, without what else is in it; none where there is no array."""
+    value = fields.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

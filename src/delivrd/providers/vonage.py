@@ -220,8 +220,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told, "messages")
     if not elements:
         if answer.status >= 400:
             return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
@@ -260,8 +259,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     )
     if isinstance(answer, Unanswered):
         return answer
-    records = handover.fields(answer).get("records")
-    known = [r for r in records if isinstance(r, dict)] if isinstance(records, list) else []
+    known = f.objects(handover.fields(answer), "records")
     if not known:
         return Unanswered(f"HTTP {answer.status}: the report names no such message")
     return sms.reported(known[0], sought.provider_message_id)
