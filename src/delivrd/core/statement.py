@@ -7,7 +7,7 @@ The types are msgspec structs: they stand on the hot path, where a frozen datacl
 takes 2.6 µs to make and a struct 0.35 µs; holding no containers, they need no garbage collector.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -102,6 +102,9 @@ def identity(kind: Kind, receipt: Receipt) -> bytes:
 _ENCODER = msgspec.msgpack.Encoder()
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def micros(moment: datetime) -> int:
     """Microseconds since 1970 of an aware datetime; how the store keeps time."""
     return round(moment.timestamp() * 1_000_000)
@@ -109,4 +112,4 @@ def micros(moment: datetime) -> int:
 
 def moment(micros: int) -> datetime:
     """The aware UTC datetime of microseconds since 1970."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+    return _EPOCH + timedelta(0, 0, micros)
