@@ -78,7 +78,8 @@ FIELDS = {
 
 SETUP = (
     "In Jasmin's console, make a user (its password 12 to 16 characters long) and a route; note "
-    "where the HTTP API (port 1401) or the RESTful API (port 8080) listens.",
+    "where the HTTP API (port 1401) or the RESTful API (port 8080) listens. (Jasmin 0.11.1 of PyPI "
+    "throws no receipts by HTTP, by a mistake of its own; 0.11.0 does.)",
     'Put them in `delivrd.toml`: `[accounts.jasmin]` with `provider = "jasmin"`, `base_url`, '
     "`username` and `password` (or the variable `DELIVRD_ACCOUNTS__JASMIN__PASSWORD_FILE`), and "
     '`api = "rest"` for the RESTful one.',
@@ -174,7 +175,9 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _content(message: Outgoing) -> dict[str, str]:
-    content = {"to": message.to, "from": message.sender, "dlr": "no"}
+    # Jasmin hands numbers on as they are, and SMPP's are digits: the type of number says the plus.
+    to, sender = message.to.removeprefix("+"), message.sender.removeprefix("+")
+    content = {"to": to, "from": sender, "dlr": "no"}
     if message.unicode:
         content |= {"coding": "8", "hex-content": message.text.encode("utf-16-be").hex()}
     else:
