@@ -2,8 +2,8 @@
 
 CM gives no id of its own: the reference that was sent along is the only key, so every message gets
 one. Reports come by POST in JSON or XML, in older set-ups by GET with names that the customer
-chose around the placeholders. Source: developers.cm.com/messaging/docs (incoming status report,
-responses and errors).
+chose around the placeholders. Sources: developers.cm.com/messaging/docs (incoming status report,
+responses and errors) and docs.cm.nl/http_SR.pdf (standard errors).
 """
 
 from typing import Any, ClassVar
@@ -13,8 +13,8 @@ from pydantic import Field, SecretStr
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import code_tables, handover, reading, xml_fields
 from delivrd.providers import fields as f
-from delivrd.providers import handover, reading, xml_fields
 from delivrd.providers.base import (
     Accepted,
     AccountSettings,
@@ -53,8 +53,7 @@ STATUSES = {
 
 TEXTS = ("errordescription", "standarderrortext")
 
-ERRORS: dict[str, Code] = {}
-"""Codes in reports ("standard errors") are kept as they come, beside CM's own words for them."""
+ERRORS = code_tables.load("cm_codes")
 
 SEND_ERRORS = {
     "101": Code("No account for this authentication", Reason.ACCOUNT_PROBLEM),
