@@ -179,8 +179,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = f.inner(handover.fields(answer), "SMSMessageData")
-    listed = told.get("Recipients")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told.get("Recipients"))
     said = f.text(told, "Message", limit=300)
     if elements:
         return _one(elements[0])

@@ -197,8 +197,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer, message: Outgoing) -> Answer:
     told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told.get("messages"))
     for element in elements:
         if (f.text(element, "status", limit=64) or "").lower() == "accepted":
             return Accepted((SentPart(f.text(element, "reference") or message.reference),))

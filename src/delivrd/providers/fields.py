@@ -179,3 +179,8 @@ def inner(fields: Fields, name: str) -> Fields:
     """The object inside a field; an empty one where there is none."""
     value = fields.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[Fields]:
+    """The objects in an array; none where it is no array."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
