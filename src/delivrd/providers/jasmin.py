@@ -72,7 +72,8 @@ FIELDS = {
     "message_status": "The word of the receipt, or the answer to the submit (`ESME_…`).",
     "err": "The message centre's code (level 2); there is no common table.",
     "donedate": "When it reached this status (YYMMDDhhmm); taken as the time of the event.",
-    "level, connector, id_smsc, subdate, sub, dlvrd": "Not used.",
+    "dlvrd": "The number of parts delivered; taken, as is `err`, where there is no word.",
+    "level, connector, id_smsc, subdate, sub": "Not used.",
     "text": "The beginning of the text; cut before the request is kept.",
 }
 
@@ -125,7 +126,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             ERRORS,
-            pair=_meaning(status),
+            pair=_meaning(status) if "message_status" in told else _counted(told),
             provider_message_id=f.message_id(told, "id"),
             provider_status=status,
             error_code=f.text(told, "err", limit=64),
@@ -138,6 +139,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 def _meaning(status: str | None) -> Word | None:
     found = reading.word(STATUSES, status)
     return REFUSED if found is None and (status or "").upper().startswith("ESME_") else found
+
+
+def _counted(told: f.Fields) -> Word | None:
+    """What a callback without a word says (some pass on no more): parts delivered, or an error."""
+    delivered, error = (f.text(told, name, limit=8) or "0" for name in ("dlvrd", "err"))
+    if delivered.isdigit() and int(delivered):
+        return STATUSES["DELIVRD"]
+    return STATUSES["UNDELIV"] if error.strip("0") else None
 
 
 def _kind(told: f.Fields) -> str | None:
