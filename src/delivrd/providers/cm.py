@@ -33,7 +33,7 @@ from delivrd.providers.base import (
 NAME = "cm"
 TITLE = "CM.com"
 DOCS = "https://developers.cm.com/messaging/docs/incoming-status-report"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://gw.messaging.cm.com"
 
 NUMBER_IN_KEY = True  # one reference may stand for all recipients of a message
