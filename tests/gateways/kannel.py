@@ -1,13 +1,12 @@
 """The real Kannel of Debian: bearerbox and smsbox, between a hub and an SMS centre on loopback."""
 
-import asyncio
-import subprocess
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ports import free_ports
+from programs import listens, running
 from smsc import Smsc
 from support import until
 
@@ -62,39 +61,12 @@ async def kannel() -> AsyncGenerator[tuple[str, Smsc]]:
         )
     )
     async with Smsc(smpp) as smsc:
-        with _running("bearerbox", config, folder) as bearerbox:
+        with _box("bearerbox", config, folder) as bearerbox:
             await until(lambda: smsc.bound or bearerbox.poll() is not None, 20)
-            with _running("smsbox", config, folder):
-                await until(lambda: _listens(sendsms), 20)
+            with _box("smsbox", config, folder):
+                await until(lambda: listens(sendsms), 20)
                 yield f"http://127.0.0.1:{sendsms}", smsc
 
 
-class _running:
-    """One of Kannel's programs; it is ended by its own id."""
-
-    def __init__(self, program: str, config: Path, folder: Path) -> None:
-        self._log = (folder / f"{program}.log").open("w")
-        self._process = subprocess.Popen(
-            [program, "-v", "4", str(config)], stdout=self._log, stderr=self._log
-        )
-
-    def __enter__(self) -> "subprocess.Popen[bytes]":
-        return self._process
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+def _box(program: str, config: Path, folder: Path) -> running:
+    return running(program, "-v", "4", str(config), folder=folder)

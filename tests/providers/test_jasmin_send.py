@@ -15,7 +15,7 @@ TAKEN = f'Success "{UUID}"'.encode()
 CALLBACK = "https://hub.example/webhooks/jasmin/s/018f-attempt"
 CALLED = MESSAGE._replace(callback_url=CALLBACK, validity=3600)
 CONTENT = {
-    "to": "+447700900123",
+    "to": "447700900123",
     "from": "AcmeInc",
     "coding": "8",
     "hex-content": MESSAGE.text.encode("utf-16-be").hex(),

@@ -63,6 +63,9 @@ ERRORS = {
     "DeliveryFailure": Code("Failed for another reason, or none was given", Reason.OTHER),
     "DoNotDisturbRejection": Code("Do-not-disturb registry", Reason.BLOCKED_BY_RECIPIENT, R),
 }
+NO_REASON = {"None", "null"}
+"""What is written where there is no failure reason, now and then."""
+
 DO_NOT_DISTURB = Word(R, True, Reason.BLOCKED_BY_RECIPIENT)
 """What every failure reason that begins with DND means; their full list is not published."""
 
@@ -127,6 +130,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         word = f.text(told, "status", limit=64)
         code = f.text(told, "failureReason", limit=64)
+        code = None if code in NO_REASON else code
         return reading.receipt(
             STATUSES,
             ERRORS,
@@ -179,8 +183,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = f.inner(handover.fields(answer), "SMSMessageData")
-    listed = told.get("Recipients")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told.get("Recipients"))
     said = f.text(told, "Message", limit=300)
     if elements:
         return _one(elements[0])

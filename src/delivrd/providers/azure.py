@@ -7,7 +7,6 @@ validation) and …/communication-services (SMS error codes).
 
 import json
 import re
-from typing import Any
 
 import msgspec
 
@@ -22,7 +21,6 @@ from delivrd.providers.base import (
     Code,
     Request,
     Response,
-    Unreadable,
     Word,
 )
 
@@ -102,8 +100,8 @@ SETUP = (
 
 _REPORT = "microsoft.communication.smsdeliveryreportreceived"
 _KINDS = {
-    _REPORT: "",
-    "": "",
+    _REPORT: None,
+    "": None,
     "microsoft.communication.smsreceived": "inbound",
     "microsoft.eventgrid.subscriptionvalidationevent": "handshake",
 }
@@ -118,8 +116,6 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(event: f.Fields) -> Receipt:
-        if kind := _kind(event):
-            raise Unreadable(f"it is no delivery report: {kind}")
         data = f.inner(event, "data") or event
         word, said = f.text(data, "deliveryStatus", limit=64), f.text(data, "deliveryStatusDetails")
         code = _CODE.search(said or "")
@@ -140,8 +136,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
         return found if code else msgspec.structs.replace(found, error_code=None)
 
-    found = reading.read_each(request, one, lambda event: _kind(event) or None)
-    return _without_others(found, f.of(request)) if found.faults else found
+    return reading.read_each(request, one, _kind)
 
 
 _CODE = re.compile(r"(?:^|code\W{0,3})(\d{4})(?!\d)", re.ASCII | re.IGNORECASE)
@@ -159,20 +154,9 @@ def _last_attempt(data: f.Fields) -> str | None:
     return f.text(last, "timestamp") if isinstance(last, dict) else None
 
 
-def _kind(event: Any) -> str:
+def _kind(event: f.Fields) -> str | None:
     """What an event is where it is no report: ``inbound``, ``handshake`` or ``other``."""
-    if not isinstance(event, dict):
-        return ""
     return _KINDS.get((f.text(event, "eventType", "type") or "").lower(), "other")
-
-
-def _without_others(found: Reading, told: Any) -> Reading:
-    """An array's events of other types are no faults; where there is nothing else, its kind."""
-    kinds = [_kind(event) for event in told]
-    if kinds[0] and set(kinds) == {kinds[0]}:
-        return Reading(kind=kinds[0])
-    faults = tuple(fault for fault in found.faults if not kinds[fault.position])
-    return msgspec.structs.replace(found, faults=faults)
 
 
 def answer(request: Request, reading: Reading) -> Response:

@@ -28,7 +28,6 @@ from delivrd.providers.base import (
     SentPart,
     Sought,
     Unanswered,
-    Unreadable,
     Unsure,
     Word,
 )
@@ -135,24 +134,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        if _is_inbound(told):
-            raise Unreadable("it comes from a handset and is no receipt")
         happened = f.text(told, "time", "eventTime")
         return _receipt(told, times.parse(happened, zone, now=request.received_at))
 
-    if any(kind.encode() in request.body for kind in INBOUND) and _only_inbound(request):
-        return Reading(kind="inbound")
-    return reading.read_each(request, one)
+    return reading.read_each(request, one, _other)
 
 
-def _only_inbound(request: Request) -> bool:
-    told = f.of(request)
-    items = told if isinstance(told, list) else [told]
-    return all(isinstance(item, dict) and _is_inbound(item) for item in items)
-
-
-def _is_inbound(told: f.Fields) -> bool:
-    return f.text(told, "type") in INBOUND
+def _other(told: f.Fields) -> str | None:
+    return "inbound" if f.text(told, "type") in INBOUND else None
 
 
 def _receipt(told: f.Fields, occurred_at: datetime | None) -> Receipt:
@@ -229,7 +218,7 @@ def _answer(answer: HttpAnswer) -> Answer:
 
 def _refused(answer: HttpAnswer, told: f.Fields) -> Refused | Later:
     code, listed = f.text(told, "type", limit=64), told.get("fieldErrors")
-    errors = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    errors = f.objects(listed)
     said = [f.text(each, "description", limit=300) for each in (told, *errors)]
     meaning, detail = SEND_ERRORS.get(code or ""), ": ".join(filter(None, said))[:300]
     if meaning is None:
@@ -246,9 +235,8 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     answer = await handover.ask(http, settings, "GET", url, auth=auth, params=params)
     if isinstance(answer, Unanswered):
         return answer
-    listed = handover.fields(answer).get("messages")
-    for told in listed if isinstance(listed, list) else ():
-        if isinstance(told, dict) and _is_of(told, sought):
+    for told in f.objects(handover.fields(answer).get("messages")):
+        if _is_of(told, sought):
             return _looked_up(told)
     return Unanswered(f"HTTP {answer.status}: the message is not listed")
 

@@ -1,8 +1,6 @@
 """BulkSMS: the JSON REST API with its webhooks, and the older EAPI's push of status reports.
 
-Webhooks write a status as condition, date, cause and final, the API's resources as id, type and
-subtype; both are read. Sources: bulksms.com/developer (webhooks, JSON API, EAPI http_push and
-get_report).
+Sources: bulksms.com/developer (webhooks, JSON API, EAPI http_push and get_report).
 """
 
 from typing import Any, ClassVar
@@ -12,8 +10,9 @@ from pydantic import Field, SecretStr
 
 from delivrd.core import times
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.core.statement import Reading, Receipt
 from delivrd.providers import bulksms_eapi as eapi
+from delivrd.providers import bulksms_webhook as webhook
 from delivrd.providers import fields as f
 from delivrd.providers import handover, reading
 from delivrd.providers.base import (
@@ -33,7 +32,6 @@ from delivrd.providers.base import (
     Unanswered,
     Unreadable,
     Unsure,
-    Word,
     refine,
 )
 
@@ -49,27 +47,8 @@ TEXT_FIELDS = ("body", "value")
 MAX_REFERENCE = 20
 """Characters of a ``userSuppliedId``."""
 
-R, U = Status.REJECTED, Status.UNDELIVERED
-JSON_STATUSES = {
-    "ACCEPTED": Word(Status.PENDING, False),
-    "SCHEDULED": Word(Status.PENDING, False),
-    "SENT": Word(Status.PENDING, False),
-    "DELIVERED": Word(Status.DELIVERED, True),
-    "UNKNOWN": Word(Status.UNKNOWN, False),
-    "FAILED": Word(U, True),
-    "FAILED.EXPIRED": Word(Status.EXPIRED, True, Reason.EXPIRED),
-    "FAILED.HANDSET_ERROR": Word(U, True, Reason.HANDSET_ERROR),
-    "FAILED.BLOCKED": Word(R, True, Reason.BLOCKED_BY_RECIPIENT),
-    "FAILED.NOT_SENT": Word(R, True, Reason.NETWORK_ERROR),
-}
-STATUSES = JSON_STATUSES | eapi.STATUSES
-
-ERRORS = {
-    "EXPIRED": Code("Expired before delivery", Reason.EXPIRED, Status.EXPIRED),
-    "HANDSET_ERROR": Code("A problem of the phone", Reason.HANDSET_ERROR, U),
-    "BLOCKED": Code("The recipient blocked you", Reason.BLOCKED_BY_RECIPIENT, R),
-    "NOT_SENT": Code("Not attempted, such as for want of a route", Reason.NETWORK_ERROR, R),
-}
+STATUSES = webhook.STATUSES | eapi.STATUSES
+ERRORS = webhook.ERRORS
 
 SEND_ERRORS = {
     "bad-request": Code("Bad request", Reason.CONTENT_INVALID),
@@ -78,18 +57,7 @@ SEND_ERRORS = {
 }
 """By the last part of the error's ``type``."""
 
-FIELDS = {
-    "id": "The id of the message, as in the answer to the send.",
-    "from, to": "The sender and the recipient: strings, or objects with an `address`.",
-    "status.condition, status.type, status.id": "The status word; `id` holds the subtype too.",
-    "status.subtype": "Why it failed; taken as the error code.",
-    "status.cause": "Its words.",
-    "status.final": "Whether more may come.",
-    "status.date": "When it happened (ISO 8601).",
-    "creditCost": "What it cost, in credits.",
-    "userSuppliedId": "The reference that was sent along.",
-    "body": "The text; cut before the request is kept.",
-} | {f"{name} (EAPI)": said for name, said in eapi.FIELDS.items()}
+FIELDS = webhook.FIELDS | {f"{name} (EAPI)": said for name, said in eapi.FIELDS.items()}
 
 SETUP = (
     "In the BulkSMS web app, under advanced settings, create an API token; copy its id and secret.",
@@ -125,72 +93,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         if eapi.is_report(told):
             return eapi.receipt(told, zone, request.received_at)
         made = f.text(f.inner(told, "status"), "date")
-        return _json(told, times.parse(made, zone, now=request.received_at))
+        return webhook.receipt(told, times.parse(made, zone, now=request.received_at))
 
     if request.header("x-bulksms-event") == "incoming-message":
-        return Reading(kind="inbound")
-    if b'"RECEIVED"' in request.body and _received(f.of(request)):
         return Reading(kind="inbound")
     found = reading.read_each(request, one, _other)
     if found.kind == "receipts" and not found.receipts and not found.faults:
         return reading.PROBE  # the empty array with which a new webhook is tested
     return found
-
-
-def _json(told: f.Fields, occurred_at: Any) -> Receipt:
-    state = f.inner(told, "status")
-    said = _said(state)
-    return reading.receipt(
-        JSON_STATUSES,
-        ERRORS,
-        pair=_judged(_exact(said, state), state.get("final")),
-        provider_message_id=f.message_id(told, "id"),
-        provider_status=said,
-        error_code=f.text(state, "subtype", limit=64),
-        detail=f.text(state, "cause"),
-        to=f.number(_party(told, "to"), "address"),
-        sender=f.text(_party(told, "from"), "address", limit=64),
-        price=f.amount(told, "creditCost"),
-        occurred_at=occurred_at,
-        reference=f.text(told, "userSuppliedId"),
-    )
-
-
-def _said(state: f.Fields) -> str | None:
-    """The most exact word: ``FAILED.EXPIRED`` rather than FAILED, but not ``SENT.null``."""
-    whole = f.text(state, "id", limit=64)
-    if whole and not whole.endswith(".null"):
-        return whole
-    return f.text(state, "condition", "type", limit=64) or whole
-
-
-def _exact(said: str | None, state: f.Fields) -> Word | None:
-    """A webhook has no subtype, but names it as the cause."""
-    word = reading.word(JSON_STATUSES, said)
-    cause = (f.text(state, "cause", limit=64) or "").upper().replace(" ", "_")
-    plain = word is not None and word == JSON_STATUSES["FAILED"]
-    return JSON_STATUSES.get(f"FAILED.{cause}", word) if plain else word
-
-
-def _judged(word: Word | None, final: object) -> Word | None:
-    """What the word means with the vendor's ``final`` beside it."""
-    if word is None or final not in (True, False) or word.final is final:
-        return word
-    if word.status in FAILURES:
-        return Word(Status.PENDING, False)  # it is tried again
-    if word.status is Status.PENDING:
-        return Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
-    return word._replace(final=True)
-
-
-def _party(told: f.Fields, name: str) -> f.Fields:
-    return f.inner(told, name) or {"address": told.get(name)}
-
-
-def _received(told: object) -> bool:
-    return isinstance(told, list) and all(
-        isinstance(item, dict) and item.get("type") == "RECEIVED" for item in told
-    )
 
 
 def _other(told: f.Fields) -> str | None:
@@ -232,8 +142,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         listed = f.of(Request("POST", body=answer.body))
     except Unreadable:
         listed = None
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
-    parts = tuple(part for part in map(_part, elements) if part.provider_message_id)
+    parts = tuple(part for part in map(_part, f.objects(listed)) if part.provider_message_id)
     if parts:
         return Accepted(parts)
     if answer.status >= 400:
@@ -243,7 +152,7 @@ def _answer(answer: HttpAnswer) -> Answer:
 
 def _part(element: f.Fields) -> SentPart:
     state = f.inner(element, "status")
-    word = reading.word(JSON_STATUSES, _said(state))
+    word = reading.word(webhook.STATUSES, webhook.said(state))
     code = f.text(state, "subtype", limit=64)
     found = f.text(element, "id", limit=f.MAX_ID)
     if word is None or word.status not in FAILURES:
@@ -273,4 +182,4 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     told = handover.fields(answer)
     if answer.status >= 400 or f.text(told, "id") != sought.provider_message_id:
         return Unanswered(f"HTTP {answer.status}, without the message")
-    return _json(told, None)
+    return webhook.receipt(told, None)

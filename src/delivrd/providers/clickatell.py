@@ -157,8 +157,7 @@ def _key(settings: Settings) -> dict[str, str]:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told.get("messages"))
     for element in elements:
         found = f.text(element, "apiMessageId", limit=f.MAX_ID)
         if found and element.get("accepted") is not False:

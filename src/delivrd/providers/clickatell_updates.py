@@ -69,8 +69,11 @@ ONE_API = {
 }
 """Code, word and meaning of the One API's statuses."""
 
-STATUSES = CLASSIC | dict(ONE_API.values())
-CODES = {word: code for code, (word, _) in ONE_API.items()}
+REST = {"DELIVERED_TO_GATEWAY": "4", "RECEIVED_BY_RECIPIENT": "5"}
+"""Words of the Platform's REST API that the One API lacks, with its codes for the same."""
+
+STATUSES = CLASSIC | dict(ONE_API.values()) | {word: ONE_API[c][1] for word, c in REST.items()}
+CODES = {word: code for code, (word, _) in ONE_API.items()} | REST
 STATES = {code for code, (_, meaning) in ONE_API.items() if int(code) < 20}
 """One API codes that are no errors."""
 

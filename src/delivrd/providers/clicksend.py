@@ -4,6 +4,8 @@ The receipt names no recipient. It comes as a form, JSON or a query, as the rule
 says. Sources: developers.clicksend.com (SMS delivery receipts) and its published models.
 """
 
+from typing import Any
+
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
@@ -25,6 +27,7 @@ STATUSES = {
     "queued": Word(Status.PENDING, False),
     "sent": Word(Status.PENDING, False),
     "delivered": Word(Status.DELIVERED, True),
+    "undelivered": Word(Status.UNDELIVERED, True),
     "failed": Word(Status.UNDELIVERED, True),
     "expired": Word(Status.EXPIRED, True),
 }
@@ -46,6 +49,7 @@ FIELDS = {
     "message_id": "The id of the message, as in the answer to the send.",
     "status_code": "The status.",
     "status": "Its word, where there is no status code.",
+    "data": "The receipts, where they come as the API's own list of them.",
     "status_text": "Its words; they tell a rejection from another failure.",
     "error_code, error_text": "The carrier's error; blank where there is none.",
     "timestamp": "When it happened (seconds since 1970).",
@@ -96,7 +100,13 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             reference=f.text(told, "custom_string"),
         )
 
-    return reading.read_each(request, one, _other)
+    return reading.read_each(request, one, _other, _items)
+
+
+def _items(told: f.Fields) -> list[Any] | None:
+    """The receipts in ``data``, as the API's own list holds them; there may be two of these."""
+    data = f.inner(told, "data").get("data") or told.get("data")
+    return [data] if isinstance(data, dict) else data if isinstance(data, list) else None
 
 
 def _exact(said: str | None, words: str) -> Word | None:

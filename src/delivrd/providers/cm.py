@@ -2,8 +2,8 @@
 
 CM gives no id of its own: the reference that was sent along is the only key, so every message gets
 one. Reports come by POST in JSON or XML, in older set-ups by GET with names that the customer
-chose around the placeholders. Source: developers.cm.com/messaging/docs (incoming status report,
-responses and errors).
+chose around the placeholders. Sources: developers.cm.com/messaging/docs (incoming status report,
+responses and errors) and docs.cm.nl/http_SR.pdf (standard errors).
 """
 
 from typing import Any, ClassVar
@@ -13,8 +13,8 @@ from pydantic import Field, SecretStr
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import code_tables, handover, reading, xml_fields
 from delivrd.providers import fields as f
-from delivrd.providers import handover, reading, xml_fields
 from delivrd.providers.base import (
     Accepted,
     AccountSettings,
@@ -33,7 +33,7 @@ from delivrd.providers.base import (
 NAME = "cm"
 TITLE = "CM.com"
 DOCS = "https://developers.cm.com/messaging/docs/incoming-status-report"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://gw.messaging.cm.com"
 
 NUMBER_IN_KEY = True  # one reference may stand for all recipients of a message
@@ -53,8 +53,7 @@ STATUSES = {
 
 TEXTS = ("errordescription", "standarderrortext")
 
-ERRORS: dict[str, Code] = {}
-"""Codes in reports ("standard errors") are kept as they come, beside CM's own words for them."""
+ERRORS = code_tables.load("cm_codes")
 
 SEND_ERRORS = {
     "101": Code("No account for this authentication", Reason.ACCOUNT_PROBLEM),
@@ -198,8 +197,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer, message: Outgoing) -> Answer:
     told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told.get("messages"))
     for element in elements:
         if (f.text(element, "status", limit=64) or "").lower() == "accepted":
             return Accepted((SentPart(f.text(element, "reference") or message.reference),))

@@ -12,7 +12,7 @@ from delivrd.providers.base import AccountSettings, Request, Word
 NAME = "d7networks"
 TITLE = "D7 Networks"
 DOCS = "https://d7networks.com/docs/Messages/Receive_SMS_Postback/"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 
 STATUSES = {
     "scheduled": Word(Status.PENDING, False),

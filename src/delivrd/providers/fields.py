@@ -191,7 +191,6 @@ def inner(fields: Fields, name: str) -> Fields:
     return value if isinstance(value, dict) else {}
 
 
-def objects(fields: Fields, name: str) -> list[Fields]:
-    """The objects in a field's array, without what else is in it; none where there is no array."""
-    value = fields.get(name)
+def objects(value: object) -> list[Fields]:
+    """The objects in an array; none where it is no array."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

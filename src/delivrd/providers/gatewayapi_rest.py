@@ -79,8 +79,7 @@ def recipients(answer: HttpAnswer, message_id: str) -> list[f.Fields]:
     found: list[f.Fields] = []
     for message in told if isinstance(told, list) else [told]:
         if isinstance(message, dict) and f.text(message, "id") == message_id:
-            listed = message.get("recipients")
-            found += [r for r in listed if isinstance(r, dict)] if isinstance(listed, list) else []
+            found += f.objects(message.get("recipients"))
     return found
 
 

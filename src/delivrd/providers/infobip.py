@@ -5,16 +5,14 @@ Sources: infobip.com/docs/api (receive outbound SMS message report, send SMS mes
 """
 
 from typing import Any, ClassVar
-from xml.etree.ElementTree import Element, ParseError
 
 import msgspec
-from defusedxml import ElementTree
 from pydantic import Field, SecretStr
 
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
-from delivrd.providers import code_tables, handover, reading
+from delivrd.providers import code_tables, handover, infobip_xml, reading
 from delivrd.providers import fields as f
 from delivrd.providers.base import (
     Accepted,
@@ -176,7 +174,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
         return _as_flagged(receipt, str(error.get("permanent")).lower())
 
-    return reading.read_told(_alone(_told(request)), one, _other, _results)
+    return reading.read_told(_alone(infobip_xml.told(request)), one, _other, _results)
 
 
 def _status(status: f.Fields) -> tuple[str | None, Word | None]:
@@ -198,18 +196,16 @@ def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
 
 
 def _other(told: f.Fields) -> str | None:
-    """Texts from handsets come in ``results`` too, with a time of receipt and without a status."""
-    results = told.get("results")
-    first = results[0] if isinstance(results, list) and results else told
-    inbound = isinstance(first, dict) and "receivedAt" in first and "status" not in first
+    """Texts from handsets come in ``results`` too, and have no status."""
+    inbound = told.keys() & {"receivedAt", "text", "message"} and "status" not in told
     return "inbound" if inbound else None
 
 
 def _alone(told: f.Fields | list[Any] | None) -> f.Fields | list[Any] | None:
     """The one result of a request that has no other, else all of it."""
     results = told.get("results") if isinstance(told, dict) else None
-    lone = isinstance(results, list) and len(results) == 1 and isinstance(results[0], dict)
-    return results[0] if results and lone else told
+    lone = f.objects(results)
+    return lone[0] if len(lone) == 1 and results == lone else told
 
 
 def _results(told: f.Fields) -> list[Any] | None:
@@ -218,35 +214,6 @@ def _results(told: f.Fields) -> list[Any] | None:
     if not isinstance(told["results"], list):
         raise Unreadable("there is no list of results")
     return told["results"]
-
-
-def _told(request: Request) -> f.Fields | list[Any] | None:
-    if not request.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return f.of(request)
-    try:
-        root = _unfolded(ElementTree.fromstring(request.body, forbid_dtd=True))
-    except (ParseError, ValueError, LookupError) as error:
-        raise Unreadable(f"the body is not XML: {type(error).__name__}") from None
-    except RecursionError:
-        raise Unreadable("the body is nested too deeply") from None
-    if isinstance(root, list):
-        return {"results": root}
-    if isinstance(root, dict):
-        return root
-    raise Unreadable("there is no report in the XML")
-
-
-def _unfolded(element: Element) -> Any:
-    """An element as JSON would have it: ``results`` a list, what holds others an object."""
-    if _name(element) == "results":
-        return [_unfolded(child) for child in element]
-    if len(element):
-        return {_name(child): _unfolded(child) for child in element}
-    return element.text
-
-
-def _name(element: Element) -> str:
-    return element.tag.rpartition("}")[2]  # without its namespace
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
@@ -285,8 +252,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         folded = f.inner(f.inner(told, "requestError"), "serviceException") or told
         code = f.text(folded, "messageId", "errorCode", limit=64)
         return handover.refused(answer, code, f.text(folded, "text", "description", limit=300))
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told.get("messages"))
     parts = tuple(map(_part, elements))
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)

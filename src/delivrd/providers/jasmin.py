@@ -36,7 +36,7 @@ from delivrd.providers.base import (
 NAME = "jasmin"
 TITLE = "Jasmin"
 DOCS = "https://docs.jasminsms.com/en/latest/apis/http/index.html"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 
 CALLS_BACK = True
 PATIENCE = 25.0
@@ -72,13 +72,15 @@ FIELDS = {
     "message_status": "The word of the receipt, or the answer to the submit (`ESME_…`).",
     "err": "The message centre's code (level 2); there is no common table.",
     "donedate": "When it reached this status (YYMMDDhhmm); taken as the time of the event.",
-    "level, connector, id_smsc, subdate, sub, dlvrd": "Not used.",
+    "dlvrd": "The number of parts delivered; taken, as is `err`, where there is no word.",
+    "level, connector, id_smsc, subdate, sub": "Not used.",
     "text": "The beginning of the text; cut before the request is kept.",
 }
 
 SETUP = (
     "In Jasmin's console, make a user (its password 12 to 16 characters long) and a route; note "
-    "where the HTTP API (port 1401) or the RESTful API (port 8080) listens.",
+    "where the HTTP API (port 1401) or the RESTful API (port 8080) listens. (Jasmin 0.11.1 of PyPI "
+    "throws no receipts by HTTP, by a mistake of its own; 0.11.0 does.)",
     'Put them in `delivrd.toml`: `[accounts.jasmin]` with `provider = "jasmin"`, `base_url`, '
     "`username` and `password` (or the variable `DELIVRD_ACCOUNTS__JASMIN__PASSWORD_FILE`), and "
     '`api = "rest"` for the RESTful one.',
@@ -124,7 +126,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             ERRORS,
-            pair=_meaning(status),
+            pair=_meaning(status) if "message_status" in told else _counted(told),
             provider_message_id=f.message_id(told, "id"),
             provider_status=status,
             error_code=f.text(told, "err", limit=64),
@@ -137,6 +139,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 def _meaning(status: str | None) -> Word | None:
     found = reading.word(STATUSES, status)
     return REFUSED if found is None and (status or "").upper().startswith("ESME_") else found
+
+
+def _counted(told: f.Fields) -> Word | None:
+    """What a callback without a word says (some pass on no more): parts delivered, or an error."""
+    delivered, error = (f.text(told, name, limit=8) or "0" for name in ("dlvrd", "err"))
+    if delivered.isdigit() and int(delivered):
+        return STATUSES["DELIVRD"]
+    return STATUSES["UNDELIV"] if error.strip("0") else None
 
 
 def _kind(told: f.Fields) -> str | None:
@@ -174,7 +184,9 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _content(message: Outgoing) -> dict[str, str]:
-    content = {"to": message.to, "from": message.sender, "dlr": "no"}
+    # Jasmin hands numbers on as they are, and SMPP's are digits: the type of number says the plus.
+    to, sender = message.to.removeprefix("+"), message.sender.removeprefix("+")
+    content = {"to": to, "from": sender, "dlr": "no"}
     if message.unicode:
         content |= {"coding": "8", "hex-content": message.text.encode("utf-16-be").hex()}
     else:

@@ -75,19 +75,21 @@ OURS = "delivrd"
 """The field in which this hub's reference travels."""
 
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": ("F", "foreign_id", "foreignId", "fid", "smsc_msg_id", "message_id", "messageId",
-           "msgid", "msg_id", "id", "uuid", "myId", "myid", "smsid", "sms_id", "slid", "mid",
-           "dlr_id", "dlrid"),
-    "status": ("d", "status", "type", "dlr", "dlr_status", "dlr-status", "dlrstatus", "dlr_type",
-               "dlr-type", "dlr_value", "dlrvalue", "dlr-mask", "state", "report"),
-    "reply": ("A", "answer", "reply", "dlr_msg", "dlrmsg", "smsc_reply", "smscreply", "response"),
+    "id": ("F", "foreignid", "fid", "smscmsgid", "messageid", "msgid", "id", "uuid",
+           "myid", "smsid", "slid", "smslogid", "mid", "dlrid"),
+    "status": ("d", "status", "type", "dlr", "dlrstatus", "dlrtype", "dlrvalue", "dlrmask",
+               "dlrreport", "dlrevent", "state", "report", "event"),
+    "reply": ("A", "answer", "reply", "dlrmsg", "smscreply", "response"),
     "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest"),
     "sender": ("P", "Q", "from", "sender", "source"),
     "time": ("T", "t", "time", "timestamp", "ts", "date"),
     "reference": ("ref", "reference"),
     "ours": (OURS,),
 }  # fmt: skip
-"""What a field may be called. A receipt's ``%p`` is the recipient, ``%P`` the sender."""
+"""What a field may be called: by its escape's letter, or by a word in any case and hyphenation.
+
+A receipt's ``%p`` is the recipient, ``%P`` the sender.
+"""
 
 ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
 HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}
@@ -185,14 +187,19 @@ def _around(request: Request) -> dict[str, str]:
 
 def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
     """The values by our own names; what Kannel did not expand is no value."""
+    known = {_plain(name): value for name, value in told.items() if _holds(value)}
     return {
-        name: next((told[n] for n in (own.get(name, ""), *names) if _holds(told, n)), None)
+        name: next((known[n] for n in (_plain(own.get(name, "")), *names) if n in known), None)
         for name, names in NAMES.items()
     }
 
 
-def _holds(told: f.Fields, field: str) -> bool:
-    value = told.get(field)
+def _plain(name: str) -> str:
+    """A field's name as a word; a letter is an escape, whose case matters."""
+    return name if len(name) < 2 else name.lower().replace("_", "").replace("-", "")
+
+
+def _holds(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and not _LITERAL.fullmatch(value)
 
 

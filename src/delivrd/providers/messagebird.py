@@ -242,12 +242,12 @@ def _key(settings: Settings) -> dict[str, str]:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    if errors := f.objects(told, "errors"):
+    if errors := f.objects(told.get("errors")):
         return _refused(answer, errors[0])
     if answer.status >= 400:
         return handover.refused(answer)
     message_id = f.text(told, "id", limit=f.MAX_ID)
-    items = f.objects(f.inner(told, "recipients"), "items")
+    items = f.objects(f.inner(told, "recipients").get("items"))
     if message_id is None:
         return Unsure("the answer names no message")
     parts = tuple(_part(message_id, item) for item in items) or (SentPart(message_id),)
@@ -288,7 +288,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     if answer.status != 200:
         return Unanswered(f"HTTP {answer.status}")
     told = handover.fields(answer)
-    for item in f.objects(f.inner(told, "recipients"), "items"):
+    for item in f.objects(f.inner(told, "recipients").get("items")):
         if f.number(item, "recipient") == phone.digits(sought.to):
             shared = {name: told.get(name) for name in ("originator", "reference")}
             own = {**item, **shared, "id": sought.provider_message_id}

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from delivrd.core.statement import Fault, Reading, Receipt, Status
 from delivrd.core.text import short
 from delivrd.providers import fields as f
 from delivrd.providers.base import Code, Request, Unreadable, Word, refine
+
+T = TypeVar("T")
 
 UNKNOWN_WORD = Word(Status.UNKNOWN, False)
 PROBE = Reading(kind="probe")
@@ -24,7 +26,8 @@ def read_each(
     """The reading of a request that holds one receipt, or an array of them.
 
     A bad item of an array becomes a fault and harms no other. ``other`` names the kind of a request
-    that is no receipt; ``items`` finds the array where the dialect puts it into an envelope.
+    that is no receipt, or of an item: such an item is left out, and a request that holds nothing
+    else is of that kind. ``items`` finds the array where the dialect puts it into an envelope.
 
     Raises:
         Unreadable: there is one item, and nothing can be told from it.
@@ -42,31 +45,41 @@ def read_told(
     if told is None:
         return PROBE
     if isinstance(told, list):
-        return _batch(told, read_one)
+        return _batch(told, read_one, other)
     kind = other(told)
     if kind is not None:
         return Reading(kind=kind)
     found = items(told)
     if found is not None:
-        return _batch(found, read_one)
+        return _batch(found, read_one, other)
     return Reading(receipts=(_guarded(read_one, told),))
 
 
-def _batch(items: list[Any], read_one: Callable[[f.Fields], Receipt]) -> Reading:
-    receipts, faults = [], []
+def _batch(
+    items: list[Any],
+    read_one: Callable[[f.Fields], Receipt],
+    other: Callable[[f.Fields], str | None] = lambda fields: None,
+) -> Reading:
+    receipts, faults, kinds = [], [], []
     for position, item in enumerate(items):
         try:
-            receipts.append(_guarded(read_one, item))
+            kind = _guarded(other, item)
+            if kind is None:
+                receipts.append(_guarded(read_one, item))
+            else:
+                kinds.append(kind)
         except Unreadable as error:
             faults.append(Fault(position=position, why=str(error), raw=_raw(item)))
+    if kinds and not receipts and not faults:
+        return Reading(kind=kinds[0])
     return Reading(receipts=tuple(receipts), faults=tuple(faults))
 
 
-def _guarded(read_one: Callable[[f.Fields], Receipt], item: Any) -> Receipt:
+def _guarded(read: Callable[[f.Fields], T], item: Any) -> T:
     if not isinstance(item, dict):
         raise Unreadable("it is no object")
     try:
-        return read_one(item)
+        return read(item)
     except Unreadable:
         raise
     except Exception as error:  # ours is the fault, but the other items must not pay for it

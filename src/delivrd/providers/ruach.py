@@ -145,7 +145,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         return Unsure("the answer names no ErrorCode")
     if code != "0":
         return _refused(told, code)
-    elements = f.objects(told, "Data")
+    elements = f.objects(told.get("Data"))
     parts = tuple(_part(element) for element in elements)
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)

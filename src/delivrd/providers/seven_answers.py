@@ -52,7 +52,7 @@ PERHAPS_TAKEN = {"600", "700"}
 def of_send(answer: HttpAnswer) -> Answer:
     """What became of a send; the whole answer may be a code alone, and that with HTTP 200."""
     told = handover.fields(answer)
-    elements = f.objects(told, "messages")
+    elements = f.objects(told.get("messages"))
     parts = tuple(map(_part, elements))
     taken = [part for part in parts if part.status is Status.PENDING]
     if taken and answer.status < 400:

@@ -28,15 +28,19 @@ STATUSES: Mapping[str, Word] = {
     "UNDELIVERABLE": Word(Status.UNDELIVERED, True),
     "UNDELIVRD": Word(Status.UNDELIVERED, True),
     "SKIPPED": Word(Status.UNDELIVERED, True),
+    "DELIVERED": Word(Status.DELIVERED, True),
+    "UNDELIVERED": Word(Status.UNDELIVERED, True),
+    "REJECTED": Word(Status.REJECTED, True),
+    "ACCEPTED": ON_ITS_WAY,
 }
-"""``stat:`` of a receipt's text. The specification calls ACCEPTD final; in practice it is not."""
+"""``stat:`` of a receipt's text, also as some write it out in full.
+
+The specification calls ACCEPTD final; in practice it is not.
+"""
 
 STATES: Mapping[str, Word] = {
     **{str(number): STATUSES[word] for number, word in MESSAGE_STATES.items()},
     **STATUSES,
-    "DELIVERED": STATUSES["DELIVRD"],
-    "ACCEPTED": STATUSES["ACCEPTD"],
-    "REJECTED": STATUSES["REJECTD"],
 }
 """message_state of a receipt's PDU, as a number or as SMPP libraries name it."""
 

@@ -220,7 +220,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    elements = f.objects(told, "messages")
+    elements = f.objects(told.get("messages"))
     if not elements:
         if answer.status >= 400:
             return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
@@ -259,7 +259,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     )
     if isinstance(answer, Unanswered):
         return answer
-    known = f.objects(handover.fields(answer), "records")
+    known = f.objects(handover.fields(answer).get("records"))
     if not known:
         return Unanswered(f"HTTP {answer.status}: the report names no such message")
     return sms.reported(known[0], sought.provider_message_id)

@@ -29,7 +29,7 @@ from delivrd.simulator.wire import (
     post_json,
     utc,
 )
-from delivrd.simulator.words import DELIVERED, PENDING, REJECTED, UNDELIVERED
+from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDELIVERED
 
 NAME = "cm"
 ROUTES = ("POST /v1.0/message",)
@@ -39,12 +39,13 @@ UNICODE = 8
 MAX_REFERENCE = 32
 
 WORDS = {"0": PENDING, "1": REJECTED, "2": DELIVERED, "3": UNDELIVERED, "4": DELIVERED}
+CODES = {"8": EXPIRED}
 SAID = {
     "taken": ("0", ""),
     "delivered": ("2", ""),
-    "expired": ("3", ""),
+    "expired": ("3", "8"),
     "undelivered": ("3", ""),
-    "absent": ("3", "6"),
+    "absent": ("3", "24"),
     "rejected": ("1", ""),
     "unknown": ("0", ""),
 }

@@ -1,0 +1,46 @@
+"""Infobip's reports in XML, in the fields that the same report has in JSON.
+
+Element names are those of the JSON, so they keep their case here.
+"""
+
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree
+
+from delivrd.providers import fields as f
+from delivrd.providers.base import Request, Unreadable
+
+
+def told(request: Request) -> f.Fields | list[Any] | None:
+    """The fields of a request, whose body may be XML.
+
+    Raises:
+        Unreadable: it holds no fields, or XML that may not be read.
+    """
+    if not request.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return f.of(request)
+    try:
+        root = _unfolded(ElementTree.fromstring(request.body, forbid_dtd=True))
+    except (ParseError, ValueError, LookupError) as error:
+        raise Unreadable(f"the body is not XML: {type(error).__name__}") from None
+    except RecursionError:
+        raise Unreadable("the body is nested too deeply") from None
+    if isinstance(root, list):
+        return {"results": root}
+    if isinstance(root, dict):
+        return root
+    raise Unreadable("there is no report in the XML")
+
+
+def _unfolded(element: Element) -> Any:
+    """An element as JSON would have it: ``results`` a list, what holds others an object."""
+    if _name(element) == "results":
+        return [_unfolded(child) for child in element]
+    if len(element):
+        return {_name(child): _unfolded(child) for child in element}
+    return element.text
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]  # without its namespace
