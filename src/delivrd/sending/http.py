@@ -44,10 +44,12 @@ class GatewayClient:
         auth: tuple[str, str] | None = None,
     ) -> HttpAnswer:
         """One call; see the protocol for what is raised when."""
+        if auth:
+            headers = {**(headers or {}), "authorization": aiohttp.encode_basic_auth(*auth)}
         try:
             async with self._session.request(
                 method, url, params=params, headers=headers, data=form, json=json,
-                auth=aiohttp.BasicAuth(*auth) if auth else None, allow_redirects=False,
+                allow_redirects=False,
             ) as answer:  # fmt: skip
                 body = await _read(answer.content)
                 return HttpAnswer(answer.status, dict(answer.headers), body)
