@@ -27,8 +27,8 @@ def sweep(store, url, *, later=0, **retention):
 
 async def totals(store):
     """All that is counted, whatever slot it stands in."""
-    found = await store.read(lambda tx: counts(tx, store.accounts, "account", Filters()))
-    return {key: dict(value) for key, value in found.items()}
+    found = await store.read(lambda tx: counts(tx, store.accounts, ("account",), Filters()))
+    return {account: dict(value) for (account,), value in found.items()}
 
 
 # --- request bodies -----------------------------------------------------------------------------
