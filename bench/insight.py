@@ -169,7 +169,7 @@ def broken(seed: int, kind: str, a_minute: int) -> Broken:
     """A route that breaks at the 40th minute of an hour."""
     chance = random.Random(f"{seed} {kind} {a_minute}")
     at = NOON + 40 * MINUTE
-    past = before(chance, FAST, at, 24 * 60 * a_minute // 4)
+    past = before(chance, FAST, at, DAY_BEFORE)
     sent = []
     for number in range((40 + LOOK) * a_minute):
         one = message(chance, FAST, NOON + int((number + chance.random()) * MINUTE / a_minute))
