@@ -33,6 +33,7 @@ from delivrd.store.counts import BUCKET, COARSE, KEPT_MINUTES, MINUTE, OPEN, UNT
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import recent as queries
 from delivrd.store.queries.recent import ALL, ByMinute, Ended, Narrowed, Waiting, minute_of
+from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
 DIMENSIONS = ("account", "provider", "country")
@@ -93,6 +94,13 @@ class Settling:
         ended = await queries.ended(tx, self.accounts, first, end, which)
         moving = await self._moving(tx, now, min(first, minute_of(now) - HOUR_MINUTES), which)
         return estimates_of(past, ended, moving, now, range(first, max(first, end)))
+
+    async def silent(self, tx: Tx) -> Silent:
+        """The routes that report nothing, and the countries that have no other."""
+        past = await self._known(tx, self._clock())
+        heard = {country for account_id, country in past.tables.keys() - past.silent}
+        countries = {country for _, country in past.silent} - heard
+        return Silent(tuple(sorted(past.silent)), tuple(sorted(countries)))
 
     async def _moving(self, tx: Tx, now: int, first: int, which: Narrowed) -> list[ByMinute]:
         """What is open, and what may have ended in the last minutes."""

@@ -95,8 +95,9 @@ def source(by: Sequence[str], filters: Filters) -> Source:
 
 
 async def counts(
-    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
-) -> dict[Values, Counter[str]]:
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
+    *more: Condition,
+) -> dict[Values, Counter[str]]:  # fmt: skip
     """How many of each status, by the values of the dimensions (all under ``()`` without any).
 
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
@@ -107,13 +108,44 @@ async def counts(
     """
     kept = source(by, filters)
     found: dict[Values, Counter[str]] = {}
-    for values, status, n in await _grouped(tx, kept, "status", accounts, by, filters, zone):
+    rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
+    for values, status, n in rows:
         if n:
             found.setdefault(values, Counter())[status] += n
-    if kept is CODES and filters.code is None:
+    if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
     return found
+
+
+MOST_SILENT = 200
+"""Routes that report nothing of which is known which counts are theirs."""
+
+
+class Silent(msgspec.Struct, frozen=True):
+    """Routes that report nothing, by account and country, and countries that have no other."""
+
+    routes: tuple[tuple[int, str], ...] = ()
+    countries: tuple[str, ...] = ()
+
+    def condition(self, unit: int) -> Condition | None:
+        """What holds of their counts; of messages, whose account is not kept, the countries'."""
+        if unit == MESSAGES:
+            return ("country = ANY(?::text[])", (list(self.countries),)) if self.countries else None
+        some = self.routes[:MOST_SILENT]
+        text = " OR ".join(["(account_id = ? AND country = ?)"] * len(some))
+        return (f"({text})", tuple(part for route in some for part in route)) if some else None
+
+
+async def unreported(
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, silent: Silent,
+    zone: ZoneInfo | None = None,
+) -> dict[Values, Counter[str]]:  # fmt: skip
+    """Of `counts`, those of routes that report nothing."""
+    only = silent.condition(filters.unit(by))
+    if only is None or source(by, filters) is CODES:
+        return {}
+    return await counts(tx, accounts, by, filters, zone, only)
 
 
 async def _without_code(
