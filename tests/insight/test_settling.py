@@ -25,11 +25,12 @@ NOTHING = observe([])
 
 
 def history(delivered: int, failed: int, seconds: float = 5.0):
-    """A day in which failures took a hundred times as long as deliveries."""
+    """A day in which failures took a hundred times as long as deliveries; one never ended."""
     return observe(
         [
             Group(DAY, delivered, DELIVERED, step_of(seconds)),
             Group(DAY, failed, FAILED, step_of(seconds * 100)),
+            Group(DAY, 1),
         ]
     )
 

@@ -45,6 +45,10 @@ HOUR_MINUTES = 60
 PAST_KEPT = 300 * SECOND
 """Microseconds for which what was read of the past is good."""
 
+COLD = 500
+"""With fewer messages in the past the last hour is the past, read again and again."""
+COLD_KEPT = 20 * SECOND
+
 YOUNG = 2 * WINDOW
 """Up to this age, in seconds, any end of a message may have been in the last minutes."""
 
@@ -115,8 +119,15 @@ class Settling:
                 tx, now - DAY, now - BUCKET, now - int(REPORTS_AFTER) * SECOND
             )
             tables, silent = past_of(*told, now)
+            known, self._read_at = sum(table.at_risk[0] for table in tables.values()), now
+            if known < COLD:  # a hub that has just begun learns from what it has seen by now
+                hour = await queries.by_minute(
+                    tx, self.accounts, minute_of(now) - HOUR_MINUTES, minute_of(now)
+                )
+                tables = first_hour(hour, now)
+                self._read_at = now - PAST_KEPT + COLD_KEPT
             providers = {i: a.provider.name for i, a in self.accounts.by_id.items()}
-            self._past, self._read_at = usual(tables, providers, silent), now
+            self._past = usual(tables, providers, silent)
         return self._past
 
 
@@ -162,6 +173,21 @@ def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
             step = step_of(ASKED_AFTER) if row.le == UNTOLD else row.le
             found.append(Group(age, row.n, kind, step, entry))
     return found
+
+
+def first_hour(rows: Iterable[ByMinute], now: int) -> Mapping[Key, Lifetimes]:
+    """The life table of each route from the counts by the minute, each minute from its beginning
+    to the age that all of it have reached."""
+    groups: dict[Key, list[Group]] = {}
+    for row in rows:
+        age = (now - row.minute * MINUTE) / SECOND - 60
+        if age > 0:
+            kind = None if row.le == OPEN else _KIND[row.status]
+            step = step_of(age) if row.le == UNTOLD else row.le
+            groups.setdefault((row.account_id, row.country), []).append(
+                Group(age, row.n, kind, step)
+            )
+    return {key: observe(some) for key, some in groups.items()}
 
 
 def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:

@@ -23,10 +23,15 @@ from delivrd.insight.lifetimes import (
     SIZE,
     Hazards,
     Lifetimes,
+    at_most,
     chance,
     chances,
     hazards,
+    horizon,
+    incidence,
+    lower,
     mean,
+    staying,
     step_of,
     time_of,
     together,
@@ -42,7 +47,7 @@ NOW = 30.0
 WINDOW = 300.0
 """Seconds: what is meant by the last minutes."""
 
-STEADY = 1500.0
+STEADY = 500.0
 """Messages at most that the past counts for in the interval: no two days are alike."""
 
 OVERDUE = 0.99
@@ -75,11 +80,17 @@ class Usual(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How messages of a route end now; ``ahead`` is the chance of delivery by step of age."""
+    """How messages of a route end now; ``ahead`` is the chance of delivery by step of age.
+
+    Nothing is known of the step ``until`` and later ones; ``beyond`` is by step the chance to get
+    there, 0 where all is known that matters.
+    """
 
     hazards: Hazards
     ahead: Sequence[float]
     known: Sequence[float]
+    until: int
+    beyond: Sequence[float]
     late: float | None
     no_receipts: bool = False
 
@@ -139,12 +150,12 @@ def usual(
         countries.setdefault(country, []).append(table)
         gateways.setdefault(providers.get(account_id, ""), []).append(table)
     whole = together(tables.values())
-    of_all = hazards(whole)
+    of_all, weight = hazards(whole), at_most(PRIOR, whole.at_risk)
     return Past(
-        whole.at_risk[0],
+        weight,
         of_all,
-        {name: hazards(together(some), of_all, PRIOR) for name, some in countries.items()},
-        {name: hazards(together(some), of_all, PRIOR) for name, some in gateways.items()},
+        {name: hazards(together(some), of_all, weight) for name, some in countries.items()},
+        {name: hazards(together(some), of_all, weight) for name, some in gateways.items()},
         dict(providers),
         past,
         silent,
@@ -153,9 +164,12 @@ def usual(
 
 
 class Past(NamedTuple):
-    """What is known of all routes; each is worked out when it is asked for."""
+    """What is known of all routes; each is worked out when it is asked for.
 
-    total: float
+    ``weight`` is by step of age what the whole counts for where a route leans on it.
+    """
+
+    weight: Sequence[float]
     whole: Hazards
     countries: Mapping[str, Hazards]
     providers: Mapping[str, Hazards]
@@ -172,18 +186,37 @@ class Past(NamedTuple):
             levels = [self.countries.get(country), self.providers.get(provider)]
             above = mean([level for level in levels if level is not None] or [self.whole])
             table = self.tables.get(key, NONE)
-            found = hazards(table, above, PRIOR if self.total else 0.0)
-            known = [min(STEADY, n + min(PRIOR, self.total)) for n in table.at_risk]
-            late = time_of(OVERDUE, found)
+            found = hazards(table, above, self.weight)
+            told = [n + by for n, by in zip(table.at_risk, self.weight, strict=True)]
+            known = at_most(STEADY, told)
+            whole = lower(horizon(known)) >= SETTLED_AFTER
+            late = time_of(OVERDUE, found) if whole else None
             self.routes[key] = Usual(found, known, late, key in self.silent)
         return self.routes[key]
 
 
 def route(as_a_rule: Usual, recent: Lifetimes) -> Route:
     """How a route's messages end now: its last minutes, which lean on what is the rule."""
-    found = hazards(recent, pace(recent, as_a_rule.hazards), NOW)
+    found = hazards(recent, pace(recent, as_a_rule.hazards), at_most(NOW, as_a_rule.known))
     known = [now + past for now, past in zip(recent.at_risk, as_a_rule.known, strict=True)]
-    return Route(found, chances(found), known, as_a_rule.late, as_a_rule.no_receipts)
+    until, then, beyond = horizon(known), 0.0, NOWHERE
+    if lower(until) < SETTLED_AFTER:  # too little has been seen to tell how the late ones end
+        then, beyond = _share_so_far(found, until), staying(found, until)
+    ahead = chances(found, until, then)
+    return Route(found, ahead, known, until, beyond, as_a_rule.late, as_a_rule.no_receipts)
+
+
+SETTLED_AFTER = 2 * 3600.0
+"""Seconds: who is open at an age of which nothing is known stays so, from this age on. At a lesser
+age, as on a hub that has just begun, those count as delivered as those do that have ended."""
+
+NOWHERE: Sequence[float] = [0.0] * (SIZE + 1)
+
+
+def _share_so_far(of: Hazards, until: int) -> float:
+    """The delivered among those that end before that step; a half where none does."""
+    ended = [one[until - 1] if until else 0.0 for one in incidence(of)]
+    return (ended[DELIVERED] + 1e-6) / (sum(ended) + 2e-6)
 
 
 CALM = log(3)
@@ -237,13 +270,14 @@ def estimate(
     expected = chancy = doubt = unknown = overdue = 0.0
     for age, n in still_open:
         step = step_of(age)
-        ahead, known = chance(of.hazards, of.ahead, age), of.known[min(SIZE - 1, step + 1)]
-        if known < 1:  # nobody has ever been so old: as those that ended so far
+        ahead = chance(of.hazards, of.ahead, age, of.until)
+        if not of.until:  # nothing is known at all: as those that ended so far
             ahead = (delivered + 1) / (ended + 2)
+        known, beyond = of.known[min(SIZE - 1, step + 1)], of.beyond[step]
         expected += n * ahead
         chancy += n * ahead * (1 - ahead)
-        doubt += n * sqrt(ahead * (1 - ahead) / (known + 1))
-        unknown += n / sqrt(known + 1)
+        doubt += n * (sqrt(ahead * (1 - ahead) / (known + 1)) + beyond / 2)
+        unknown += n * max(beyond, 1 / sqrt(known + 1))
         overdue += n if of.late is not None and age > of.late else 0.0
     return Estimate(
         pending + ended, delivered, pending, expected, chancy + doubt**2, unknown**2, overdue
@@ -255,7 +289,7 @@ def settled(estimates: Iterable[Estimate]) -> Settled:
     total, delivered, pending, expected, variance, doubt, overdue, unreported = (
         sum(values) for values in zip(Estimate(), *estimates, strict=True)
     )
-    so_far = rate(round(delivered), round(total) - round(pending))
+    so_far = rate(round(delivered), round(total - pending))
     numbers = map(round, (total, delivered, pending, overdue, unreported))
     counted = Settled(*numbers, None, None, None, so_far)  # type: ignore[call-arg]
     if total <= 0:
