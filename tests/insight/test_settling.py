@@ -17,7 +17,7 @@ from delivrd.insight.settling import (
     settled,
     usual,
 )
-from delivrd.store.counts import BUCKET, MINUTE, OPEN, step
+from delivrd.store.counts import BUCKET, MINUTE, OPEN, UNTOLD, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
 DAY = 86_400.0
@@ -104,6 +104,14 @@ def test_a_carrier_that_reports_nothing_is_known_by_its_old_messages(
     reported: int, total: int, silent: bool
 ) -> None:
     assert reports_nothing(reported, total) is silent
+
+
+def test_messages_known_from_their_receipts_alone_tell_nothing_of_how_long_it_takes() -> None:
+    now = 2_000_000 * BUCKET
+    alone = Ended(1, "EE", "delivered", UNTOLD, True, 90)
+    asked = Ended(2, "EE", "delivered", UNTOLD, True, 3)
+    tables, _ = past_of([alone, asked, asked._replace(le=80, n=50)], [], now)
+    assert {key: table.at_risk[0] for key, table in tables.items()} == {(2, "EE"): 53}
 
 
 def test_silent_routes_are_found_in_the_counts() -> None:

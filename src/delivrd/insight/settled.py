@@ -141,14 +141,19 @@ def past_of(
     groups: dict[Key, list[Group]] = {}
     old: Counter[Key] = Counter()
     reported: Counter[Key] = Counter()
+    untold: dict[Key, list[Group]] = {}
     for account_id, country, status, le, is_old, n in ended:
         key, kind = (account_id, country), _KIND.get(status)
         if kind is not None and n > 0:
             step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
-            groups.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
+            to = untold if le == UNTOLD else groups
+            to.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
             if is_old:
                 old[key] += n
                 reported[key] += n if status in ("delivered", "undelivered") else 0
+    for key, some in untold.items():  # more than few were not asked for: nobody told of the send
+        if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
+            groups[key] += some
     for account_id, country, bucket, n in waiting:
         key, age = (account_id, country), (now - bucket * BUCKET) / SECOND - 450
         if n > 0:
