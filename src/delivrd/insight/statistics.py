@@ -33,6 +33,9 @@ async def delivery_stats(
     the filters leave; without any, its rates are None. ``cost`` is None where prices are not kept
     by these dimensions. What stands on ``silent`` routes is counted, and left out of the rates.
 
+    Grouped by reason, code or status an item holds ends of one kind: its rate tells nothing of
+    health, which is then None.
+
     Raises:
         Unanswerable: no counts are kept by all these dimensions.
     """
@@ -40,10 +43,12 @@ async def delivery_stats(
     unheard = await stats.unreported(tx, accounts, by, filters, silent, zone)
     charged = await stats.charges(tx, accounts, by, filters, zone)
     unit = UNITS[filters.unit(by)]
+    of_one_kind = bool({*by, *filters.used()} & {"reason", "code", "status"})
 
     def shown(values: Values, told: Delivery) -> dict[str, Any]:
         charges = None if charged is None else charged.get(values, {})
-        return {**_named(by, values), **_delivery(unit, told, charges, thresholds)}
+        found = _delivery(unit, told, charges, thresholds)
+        return {**_named(by, values), **found, **({"health": None} if of_one_kind else {})}
 
     whole = delivery(_added(found.values()), _added(unheard.values()))
     items = [(v, delivery(counted, unheard.get(v))) for v, counted in found.items()] if by else []
