@@ -214,8 +214,7 @@ def broken_lines(runs: int, say: Callable[[str], None]) -> Iterator[list[str]]:
             yield [
                 f"{kind}, {a_minute} messages a minute",
                 str(runs),
-                f"{median(after):g}",
-                "never" if max(after) == NEVER else f"{max(after):g}",
+                *("never" if n >= NEVER / 2 else f"{n:g}" for n in (median(after), max(after))),
                 f"{100 * median(abs(one.first) for one in found):.2f}",
                 f"{100 * median(abs(one.fifth) for one in found):.2f}",
             ]

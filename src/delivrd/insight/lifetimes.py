@@ -171,11 +171,6 @@ def at_most(limit: float, numbers: Sequence[float]) -> list[float]:
     return [min(limit, n) for n in numbers]
 
 
-def horizon(known: Sequence[float]) -> int:
-    """The first step of which nothing is known: nobody was ever seen at that age."""
-    return next((step for step, n in enumerate(known) if n < 1), SIZE)
-
-
 def chances(
     of: Hazards, until: int = SIZE, then: float = 0.0, kind: int = DELIVERED
 ) -> list[float]:

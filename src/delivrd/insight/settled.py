@@ -17,6 +17,7 @@ from delivrd.insight.lifetimes import (
 from delivrd.insight.rates import FAILURES
 from delivrd.insight.settling import (
     REPORTS_AFTER,
+    SETTLED_AFTER,
     WINDOW,
     Estimate,
     Key,
@@ -45,9 +46,8 @@ HOUR_MINUTES = 60
 PAST_KEPT = 300 * SECOND
 """Microseconds for which what was read of the past is good."""
 
-COLD = 500
-"""With fewer messages in the past the last hour is the past, read again and again."""
 COLD_KEPT = 20 * SECOND
+"""On a hub that has just begun the past is read again and again."""
 
 YOUNG = 2 * WINDOW
 """Up to this age, in seconds, any end of a message may have been in the last minutes."""
@@ -118,16 +118,15 @@ class Settling:
             told = await queries.past(
                 tx, now - DAY, now - BUCKET, now - int(REPORTS_AFTER) * SECOND
             )
-            tables, silent = past_of(*told, now)
-            known, self._read_at = sum(table.at_risk[0] for table in tables.values()), now
-            if known < COLD:  # a hub that has just begun learns from what it has seen by now
+            (tables, silent), seen, self._read_at = past_of(*told, now), SETTLED_AFTER, now
+            if not has_old(*told, now):  # a hub that has just begun learns from what it has seen
                 hour = await queries.by_minute(
                     tx, self.accounts, minute_of(now) - HOUR_MINUTES, minute_of(now)
                 )
-                tables = first_hour(hour, now)
+                tables, seen = first_hour(hour, now)
                 self._read_at = now - PAST_KEPT + COLD_KEPT
             providers = {i: a.provider.name for i, a in self.accounts.by_id.items()}
-            self._past = usual(tables, providers, silent)
+            self._past = usual(tables, providers, silent, seen)
         return self._past
 
 
@@ -180,19 +179,29 @@ def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
     return found
 
 
-def first_hour(rows: Iterable[ByMinute], now: int) -> Mapping[Key, Lifetimes]:
-    """The life table of each route from the counts by the minute, each minute from its beginning
-    to the age that all of it have reached."""
+def has_old(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> bool:
+    """Whether anything is so old that it can tell how messages end."""
+    before = now // BUCKET - int(REPORTS_AFTER) * SECOND // BUCKET
+    return any(one.old for one in ended) or any(one.bucket < before for one in waiting)
+
+
+def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetimes], float]:
+    """The life table of each route from the counts by the minute, and the greatest age in it.
+
+    Each minute is looked at from its beginning to the age that all of it have reached.
+    """
     groups: dict[Key, list[Group]] = {}
+    seen = 0.0
     for row in rows:
         age = (now - row.minute * MINUTE) / SECOND - 60
+        seen = max(seen, age)
         if age > 0:
             kind = None if row.le == OPEN else _KIND[row.status]
             step = step_of(age) if row.le == UNTOLD else row.le
             groups.setdefault((row.account_id, row.country), []).append(
                 Group(age, row.n, kind, step)
             )
-    return {key: observe(some) for key, some in groups.items()}
+    return {key: observe(some) for key, some in groups.items()}, seen
 
 
 def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:

@@ -27,9 +27,7 @@ from delivrd.insight.lifetimes import (
     chance,
     chances,
     hazards,
-    horizon,
     incidence,
-    lower,
     mean,
     staying,
     step_of,
@@ -50,6 +48,10 @@ WINDOW = 300.0
 STEADY = 500.0
 """Messages at most that the past counts for in the interval: no two days are alike."""
 
+SETTLED_AFTER = 2 * 3600.0
+"""Seconds for which messages must have been in sight to tell how they end. On a younger hub those
+older than what was seen count as delivered as those do that have ended."""
+
 OVERDUE = 0.99
 """A message is overdue when it is open at an age by which this share of all ends has come."""
 
@@ -69,12 +71,13 @@ Key = tuple[int, str]
 class Usual(NamedTuple):
     """How messages of a route end as a rule.
 
-    ``known`` is by step of age how many messages stand behind it, ``late`` the age in seconds at
-    which an open message is overdue.
+    ``known`` is by step of age how many messages stand behind it. Nobody could yet be seen in step
+    ``until`` and later ones. ``late`` is the age in seconds at which an open message is overdue.
     """
 
     hazards: Hazards
     known: Sequence[float]
+    until: int
     late: float | None
     no_receipts: bool = False
 
@@ -137,11 +140,15 @@ class Settled(NamedTuple):
 
 
 def usual(
-    past: Mapping[Key, Lifetimes], providers: Mapping[int, str], silent: Set[Key] = frozenset()
+    past: Mapping[Key, Lifetimes],
+    providers: Mapping[int, str],
+    silent: Set[Key] = frozenset(),
+    seen: float = SETTLED_AFTER,
 ) -> "Past":
     """How messages of each route end, from its past and from what it leans on.
 
-    ``providers`` names each account's; ``silent`` routes report nothing.
+    ``providers`` names each account's; ``silent`` routes report nothing. ``seen`` is up to which
+    age, in seconds, messages could be seen by now: little on a hub that has just begun.
     """
     tables = {key: table for key, table in past.items() if key not in silent and table.at_risk[0]}
     countries: dict[str, list[Lifetimes]] = {}
@@ -152,6 +159,7 @@ def usual(
     whole = together(tables.values())
     of_all, weight = hazards(whole), at_most(PRIOR, whole.at_risk)
     return Past(
+        seen if tables else 0.0,
         weight,
         of_all,
         {name: hazards(together(some), of_all, weight) for name, some in countries.items()},
@@ -166,9 +174,11 @@ def usual(
 class Past(NamedTuple):
     """What is known of all routes; each is worked out when it is asked for.
 
-    ``weight`` is by step of age what the whole counts for where a route leans on it.
+    Messages could be ``seen`` up to that age, in seconds. ``weight`` is by step of age what the
+    whole counts for where a route leans on it.
     """
 
+    seen: float
     weight: Sequence[float]
     whole: Hazards
     countries: Mapping[str, Hazards]
@@ -189,9 +199,9 @@ class Past(NamedTuple):
             found = hazards(table, above, self.weight)
             told = [n + by for n, by in zip(table.at_risk, self.weight, strict=True)]
             known = at_most(STEADY, told)
-            whole = lower(horizon(known)) >= SETTLED_AFTER
-            late = time_of(OVERDUE, found) if whole else None
-            self.routes[key] = Usual(found, known, late, key in self.silent)
+            until = SIZE if self.seen >= SETTLED_AFTER else step_of(self.seen) if self.seen else 0
+            late = time_of(OVERDUE, found) if until == SIZE else None
+            self.routes[key] = Usual(found, known, until, late, key in self.silent)
         return self.routes[key]
 
 
@@ -199,16 +209,12 @@ def route(as_a_rule: Usual, recent: Lifetimes) -> Route:
     """How a route's messages end now: its last minutes, which lean on what is the rule."""
     found = hazards(recent, pace(recent, as_a_rule.hazards), at_most(NOW, as_a_rule.known))
     known = [now + past for now, past in zip(recent.at_risk, as_a_rule.known, strict=True)]
-    until, then, beyond = horizon(known), 0.0, NOWHERE
-    if lower(until) < SETTLED_AFTER:  # too little has been seen to tell how the late ones end
+    until, then, beyond = as_a_rule.until, 0.0, NOWHERE
+    if until < SIZE:  # too little has been seen to tell how the late ones end
         then, beyond = _share_so_far(found, until), staying(found, until)
     ahead = chances(found, until, then)
     return Route(found, ahead, known, until, beyond, as_a_rule.late, as_a_rule.no_receipts)
 
-
-SETTLED_AFTER = 2 * 3600.0
-"""Seconds: who is open at an age of which nothing is known stays so, from this age on. At a lesser
-age, as on a hub that has just begun, those count as delivered as those do that have ended."""
 
 NOWHERE: Sequence[float] = [0.0] * (SIZE + 1)
 
