@@ -1,7 +1,9 @@
-"""Where a message or an attempt is counted (rules F1 and F3)."""
+"""Where a message or an attempt is counted (rules F1 and F3), and in which tables."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import log2
 from typing import Any
 
@@ -10,18 +12,69 @@ from delivrd.core.status import Outcome
 BUCKET = 15 * 60 * 1_000_000
 """A quarter of an hour, in microseconds: days come out right in every time zone."""
 
+MINUTE = 60 * 1_000_000
+"""In microseconds."""
+
+KEPT_MINUTES = 6 * 60
+"""For so long after the hand-over what becomes of an attempt is counted by the minute too."""
+
 STEPS = 8
 """Latency steps per doubling: a percentile read from them is within 4.5 % of the truth."""
+
+COARSE = 2
+"""Latency steps that are one step of the counts by the minute: four per doubling."""
 
 UNTOLD = -1
 """The latency step of those whose latency is negative or not known."""
 
-Count = tuple[Any, ...]
-"""A key of `rollup` or `latency`, without its slot."""
+OPEN = -2
+"""The latency step, in the counts by the minute, of those that have not ended."""
 
-Place = tuple[int | None, str | None, str | None, str, str | None, int | None]
+SECONDS = -3
+"""Under this step stand the seconds into their minute of those that have not ended, added up."""
+
+SECOND = 1_000_000
+"""In microseconds."""
+
+MICRO_UNITS, PRICED = 0, 1
+"""What a row of `cost` adds up: millionths of the currency, and how many have a price."""
+
+BUCKETS_A_DAY = 96
+
+_REST = ("account_id", "country", "network")
+_KEY, _DAY = ("unit", "bucket", *_REST), ("unit", "day", *_REST)
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "rollup": (*_KEY, "status", "reason"),
+    "latency": (*_KEY, "status", "le"),
+    "cost": (*_KEY, "currency", "what"),
+    "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
+    "rollup_code": ("bucket", "account_id", "country", "status", "code"),
+    "recent": ("minute", "account_id", "country", "status", "le"),
+    "rollup_day": (*_DAY, "status", "reason"),
+    "latency_day": (*_DAY, "status", "le"),
+    "cost_day": (*_DAY, "currency", "what"),
+}
+"""Each table of counts and its key, without the slot. Those by sender, by code and by the minute
+count attempts only; those by the day (of UTC) hold the same as the first three, in fewer rows."""
+
+Count = tuple[Any, ...]
+"""A key of one of the tables."""
+
+Place = tuple[
+    int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
+    str | None, str | None, int | None,
+]  # fmt: skip
 """Where a row is counted: quarter of an hour (None: nowhere), country, network, status, reason,
-latency step."""
+latency step, price, currency; and of an attempt its sender, raw error code and the second in which
+it was handed over (None: it was not)."""
+
+Sent = tuple[str | None, str | None, int | None]
+"""The last three of a place."""
+
+NOT_SENT: Sent = (None, None, None)
+
+NOWHERE: Place = (None, None, None, "", None, None, None, None, *NOT_SENT)
 
 Move = tuple[int, int, Place, Place]
 """Unit, account, from where, to where."""
@@ -32,18 +85,85 @@ def spread(moment: int | None) -> int | None:
     return None if moment is None else moment // BUCKET
 
 
-def deltas(moves: Mapping[Move, int]) -> tuple[Counter[Count], Counter[Count]]:
-    """What moves add to the rollup and to the latencies: the old place less, the new one more."""
-    counts: Counter[Count] = Counter()
-    latencies: Counter[Count] = Counter()
+def first_minute(now: int) -> int:
+    """The first minute whose counts are still kept."""
+    return now // MINUTE - KEPT_MINUTES
+
+
+def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, int]]:
+    """What moves add to each table: the old place less, the new one more.
+
+    Minutes before the ``first`` are counted no more. Moves differ by the moment mostly: what does
+    not depend on it is added up before it is spread over the tables.
+    """
+    kinds: defaultdict[Count, int] = defaultdict(int)
+    latency: defaultdict[Count, int] = defaultdict(int)
+    recent: defaultdict[Count, int] = defaultdict(int)
     for (unit, account_id, before, after), n in moves.items():
-        for (bucket, country, network, status, reason, step), sign in ((before, -n), (after, n)):
-            if bucket is not None:
-                shared = (unit, bucket, account_id, country or "", network or "", status)
-                counts[*shared, reason or ""] += sign
-                if step is not None:
-                    latencies[*shared, step] += sign
-    return counts, latencies
+        for place, by in ((before, -n), (after, n)):
+            (bucket, country, network, status, reason, step, price, currency, sender, code,
+             second) = place  # fmt: skip
+            if bucket is None:
+                continue
+            shared = (unit, bucket, account_id, country or "", network or "", status)
+            kinds[shared, reason, price, currency, sender, code] += by
+            if step is not None:
+                latency[*shared, step] += by
+            if second is not None and second >= 60 * first:
+                here = (second // 60, account_id, country or "", status)
+                if step is None:
+                    recent[*here, SECONDS] += by * (second % 60)
+                recent[*here, coarse(step)] += by
+    found = {**_spread(kinds), "latency": latency, "recent": recent}
+    by_day = {f"{name}_day": _by_day(found[name]) for name in ("rollup", "latency", "cost")}
+    return {name: (found | by_day)[name] for name in TABLES}
+
+
+def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
+    """What is counted without regard to the moment, by table."""
+    rollup: defaultdict[Count, int] = defaultdict(int)
+    cost: defaultdict[Count, int] = defaultdict(int)
+    senders: defaultdict[Count, int] = defaultdict(int)
+    codes: defaultdict[Count, int] = defaultdict(int)
+    for (shared, reason, price, currency, sender, code), n in kinds.items():
+        unit, bucket, account_id, country, network, status = shared
+        rollup[*shared, reason or ""] += n
+        charged = None if price is None else micro_units(price)
+        if charged is not None:
+            key = (unit, bucket, account_id, country, network, currency or "")
+            cost[*key, MICRO_UNITS] += n * charged
+            cost[*key, PRICED] += n
+        if unit:
+            senders[bucket, account_id, country, sender or "", status] += n
+            if code is not None:
+                codes[bucket, account_id, country, status, code] += n
+    return {"rollup": rollup, "cost": cost, "rollup_sender": senders, "rollup_code": codes}
+
+
+def _by_day(quarters: Mapping[Count, int]) -> Mapping[Count, int]:
+    days: defaultdict[Count, int] = defaultdict(int)
+    for (unit, bucket, *rest), n in quarters.items():
+        if n:
+            days[unit, bucket // BUCKETS_A_DAY, *rest] += n
+    return days
+
+
+@lru_cache(4096)
+def micro_units(price: str) -> int | None:
+    """A price in millionths of its currency, as it adds up; None where the text is no amount.
+
+    Some gateways write what they took as a negative number.
+    """
+    try:
+        amount = abs(Decimal(price))
+        return int((amount * 1_000_000).to_integral_value()) if amount < 1_000_000 else None
+    except InvalidOperation:
+        return None
+
+
+def coarse(step: int | None) -> int:
+    """A latency step as the counts by the minute have it."""
+    return OPEN if step is None else step // COARSE
 
 
 def latency_step(outcome: Outcome, since: int | None) -> int | None:

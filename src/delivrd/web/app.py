@@ -10,7 +10,9 @@ from delivrd.web import docs, pages, problems, signin
 from delivrd.web.api import (
     deliveries,
     endpoints,
+    estimates,
     events,
+    feedback,
     health,
     keys,
     messages,
@@ -27,6 +29,8 @@ _API = (
     receipts,
     requests,
     stats,
+    estimates,
+    feedback,
     events,
     endpoints,
     deliveries,
