@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import NamedTuple
 
-from delivrd.insight.alerts.data import Normal
+from delivrd.insight.alerts.data import Key, Normal
 from delivrd.store.counts import UNTOLD, upper
 
 HOUR, DAY = 3600, 86400
@@ -114,3 +114,16 @@ def _known(failed: Mapping[int, int]) -> tuple[tuple[float, float], ...]:
         seen += known[step]
         found.append((upper(step), seen / total))
     return tuple(found)
+
+
+def normals(histories: Mapping[Key, History], now: int) -> dict[Key, Normal]:
+    """What is usual on each route; a route leans on its account, and that on everything."""
+    whole = overall(histories.values())
+    of_account: dict[str, list[Hour]] = {}
+    for key, history in histories.items():
+        of_account.setdefault(key[0], []).append(totals(history.hours.values()))
+    leans = {}
+    for account, hours in of_account.items():
+        sent, failed, _ = totals(hours)
+        leans[account] = (failed + LEAN_WHOLE * whole) / (sent + LEAN_WHOLE)
+    return {key: normal(history, now, leans[key[0]]) for key, history in histories.items()}
