@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from delivrd.core.text import clean
 
 Kind = Literal[
     "failure",
@@ -78,7 +81,15 @@ def _one_or_many(value: Any) -> Any:
 Span = Annotated[int, BeforeValidator(span_seconds), Field(ge=0, le=30 * 86400)]
 """Seconds."""
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(max_length=250)]
+
+def _printable(text: str) -> str:
+    if clean(text) != text:
+        raise ValueError("must not hold NUL or lone surrogates")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Words = Annotated[tuple[Word, ...], BeforeValidator(_one_or_many), Field(max_length=250)]
 
 
 class Spec(NamedTuple):
@@ -119,7 +130,11 @@ class Table(BaseModel):
     """A table of settings; unknown keys are refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        allow_inf_nan=False,
     )
 
 
@@ -127,7 +142,7 @@ class Rule(Table):
     """When to say something; :func:`delivrd.insight.alerts.sentence.sentence` tells it in words."""
 
     kind: Kind = Field(description="What is watched.")
-    description: str | None = Field(None, max_length=500, description="For people.")
+    description: Word | None = Field(None, description="For people.")
     enabled: bool = Field(True, description="Whether it is evaluated.")
     by: Annotated[
         tuple[Dimension, ...], BeforeValidator(_one_or_many), Field(max_length=len(DIMENSIONS))
@@ -136,7 +151,7 @@ class Rule(Table):
     countries: Words = Field((), description="Only these countries.")
     networks: Words = Field((), description="Only these networks (MCC+MNC).")
     senders: Words = Field((), description="Only these senders.")
-    metadata: dict[str, str] = Field(
+    metadata: dict[Word, Word] = Field(
         default_factory=dict, max_length=20, description="Only messages with this metadata."
     )
     over: float | None = Field(None, ge=0, description="Bad above this.")
@@ -160,7 +175,7 @@ class Rule(Table):
         if not isinstance(given, dict) or given.get("kind") not in SPECS:
             return given
         spec = SPECS[given["kind"]]
-        known = set(cls.model_fields)
+        known = set(Rule.model_fields)
         for name, value in given.items():
             if name in known - ANYWHERE - spec.takes and value not in (None, (), [], {}, False):
                 takes = ", ".join(sorted(spec.takes))

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from delivrd.insight.alerts.watch import Watch
 from delivrd.web.app import create
 from tests.support import run, serving
 from tests.web.web_support import ADMIN_KEY, NEW, Web, web
@@ -48,6 +49,9 @@ async def fill(hub: Web) -> None:
     await hub.client.post("/webhooks/inbox", content=b"{")
     made = await hub.post("/v1/endpoints", {"url": "https://app.example.invalid/"}, 201)
     await hub.post(f"/v1/endpoints/{made['id']}/test", None)
+    rule = {"kind": "failure_rate", "by": ["account"], "at_least": 1, "over": 1}
+    await hub.post("/v1/alerts/rules", {"name": "rate", **rule}, 201)
+    await Watch(hub.store, hub.hub.config).once()
 
 
 @pytest.fixture(scope="module")

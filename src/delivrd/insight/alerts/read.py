@@ -31,7 +31,8 @@ OVERLAP = 120
 ROUTES = frozenset(
     {"failure_rate", "settled_rate", "change", "latency", "no_receipts", "no_messages", "overdue"}
 )
-_FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknown": 2,
+MARKS = frozenset({"rejected_signatures", "unmapped"})
+FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknown": 2,
            "pending": 3}  # fmt: skip
 
 
@@ -63,15 +64,15 @@ async def histories(
     """Hours and latencies of every route between two moments (microseconds)."""
     hours: dict[Key, dict[int, list[int]]] = defaultdict(dict)
     for *route, status, bucket, n in await queries.quarters(tx, since, until, 4):
-        counts = hours[_key(accounts, route, networks)].setdefault(bucket // 4, [0, 0, 0])
-        kind = _FIELDS.get(status, 2)
+        counts = hours[key_of(accounts, route, networks)].setdefault(bucket // 4, [0, 0, 0])
+        kind = FIELDS.get(status, 2)
         counts[0] += n
         counts[1] += n if kind == 1 else 0
         counts[2] += n if kind < 2 else 0
     ended: dict[Key, Counter[int]] = defaultdict(Counter)
     failed: dict[Key, Counter[int]] = defaultdict(Counter)
     for *route, status, step, n in await queries.latencies(tx, since, until):
-        key, kind = _key(accounts, route, networks), _FIELDS.get(status, 2)
+        key, kind = key_of(accounts, route, networks), FIELDS.get(status, 2)
         if kind < 2:
             ended[key][step] += n
         if kind == 1:
@@ -82,7 +83,8 @@ async def histories(
     }
 
 
-def _key(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
+def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
+    """The route of a row's first three columns."""
     account_id, country, network = route
     assert isinstance(account_id, int)
     return (accounts.name(account_id), str(country or ""), str(network or "") if networks else "")
@@ -95,24 +97,36 @@ async def known(
     rules = tuple(rules)
     kinds = {rule.kind for rule in rules}
     routes = await _routes(tx, accounts, rules, base, now) if kinds & ROUTES else ()
-    marks: dict[str, tuple[Mark, ...]] = {}
-    if "rejected_signatures" in kinds:
-        rows = await queries.refused(tx, _back(rules, "rejected_signatures", now))
-        marks["rejected_signatures"] = tuple(Mark(at * MINUTE, name, n) for name, at, n in rows)
-    if "unmapped" in kinds:
-        rows = await queries.unmapped(tx, _back(rules, "unmapped", now))
-        marks["unmapped"] = tuple(Mark(at * MINUTE, accounts.name(i), n) for i, at, n in rows)
+    found: dict[str, tuple[Mark, ...]] = {
+        kind: await marks(tx, accounts, kind, _back(rules, kind, now)) for kind in kinds & MARKS
+    }
     endpoints = await queries.failing_endpoints(tx) if "endpoint_failing" in kinds else []
     waiting = await queries.oldest_waiting(tx, now * MICROS) if "backlog" in kinds else {}
-    failed = await queries.failures(tx, (since - OVERLAP) * MICROS) if "failure" in kinds else []
+    missed: tuple[Failure, ...] = ()
+    if "failure" in kinds:
+        missed = await failures(tx, (since - OVERLAP) * MICROS)
     return Data(
         now,
         routes,
-        marks,
+        found,
         {name: 0.0 if at is None else max(0.0, now - at / MICROS) for name, at in waiting.items()},
         tuple(_endpoint(row) for row in endpoints),
-        tuple(_failure(row) for row in failed),
+        missed,
     )
+
+
+async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark, ...]:
+    """Refused calls, or receipts that no table knows, since a moment (microseconds)."""
+    if kind == "rejected_signatures":
+        rows = await queries.refused(tx, since)
+        return tuple(Mark(at * MINUTE, name, n) for name, at, n in rows)
+    rows = await queries.unmapped(tx, since)
+    return tuple(Mark(at * MINUTE, accounts.name(i), n) for i, at, n in rows)
+
+
+async def failures(tx: Tx, since: int) -> tuple[Failure, ...]:
+    """Messages that failed since a moment (microseconds), the oldest first."""
+    return tuple(_failure(row) for row in await queries.failures(tx, since))
 
 
 def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
@@ -151,7 +165,7 @@ async def _routes(
         rows = await queries.deliveries_took(tx, _back(rules, "latency", now))
         for *route, bucket, step, n in rows:
             if step != UNTOLD:
-                key = _key(accounts, route, base.networks)
+                key = key_of(accounts, route, base.networks)
                 took[key].append((bucket * QUARTER, middle(step), n))
     none = Normal()
     return tuple(
@@ -169,8 +183,8 @@ async def _cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> dict[K
 
     def add(rows: Iterable[Row], unit: int, seconds: int) -> None:
         for *route, status, at, n in rows:
-            where = (_key(accounts, route, networks), max(0, at * unit), seconds)
-            counts.setdefault(where, [0, 0, 0, 0])[_FIELDS.get(status, 2)] += n
+            where = (key_of(accounts, route, networks), max(0, at * unit), seconds)
+            counts.setdefault(where, [0, 0, 0, 0])[FIELDS.get(status, 2)] += n
 
     add(await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4), QUARTER, HOUR)
     until = min(cut, now + QUARTER) * MICROS

@@ -20,7 +20,7 @@ from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
 from delivrd.insight.alerts.state import Say, State, Verdict
-from delivrd.insight.alerts.words import Why, news
+from delivrd.insight.alerts.words import Why, headline, news
 from delivrd.store import alerts as store_alerts
 from delivrd.store.alerts import Firing, Memory
 from delivrd.store.base import Store, StoreUnavailable
@@ -193,7 +193,7 @@ class Watch:
         if known is None:
             await self._begin(tx, named, say, why)
             return
-        await store_alerts.change(tx, known.id, **changed(known, say, why))
+        await store_alerts.change(tx, known.id, **changed(known, named, say, why))
         quiet = known.beside is not None or (known.snoozed_until or 0) > say.at * MICROS
         heard = say.what == "recovered" or (say.what == "widened" and known.acked_at is None)
         if heard and not quiet:
@@ -209,7 +209,7 @@ class Watch:
             sentence=sentence(named.rule), place=say.place, state="told" if single else "firing",
             since=say.since * MICROS, fired_at=say.at * MICROS,
             ended_at=say.at * MICROS if single else None, beside=beside,
-            facts={**say.facts, "what": say.what}, causes=why._asdict(),
+            facts=told_facts(say, named), causes=why._asdict(),
         )  # fmt: skip
         if beside is None:
             await self._post(tx, named, say, why, made.id)
@@ -242,12 +242,17 @@ def renumbered(state: State, verdict: Verdict, before: int) -> tuple[State, Verd
     return state, Verdict(state, says)
 
 
-def changed(known: Firing, say: Say, why: Why) -> dict[str, object]:
+def told_facts(say: Say, named: Named) -> dict[str, object]:
+    """What was seen, and the one line that says it."""
+    return {**say.facts, "what": say.what, "headline": headline(say, named.rule)}
+
+
+def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object]:
     """What a firing says after this."""
     match say.what:
         case "widened":
-            return {"place": say.place, "facts": {**say.facts, "what": say.what},
-                    "causes": why._asdict()}  # fmt: skip
+            facts = told_facts(say, named)
+            return {"place": say.place, "facts": facts, "causes": why._asdict()}
         case "recovered":
             facts = {**known.facts, "recovered": say.facts}
             return {"state": "recovered", "ended_at": say.at * MICROS, "facts": facts}

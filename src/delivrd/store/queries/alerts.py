@@ -176,3 +176,18 @@ def _place(
             found.append(value)
             where += f" AND {of}{column} = ${len(found)}"
     return where, found
+
+
+# --- the past -------------------------------------------------------------------------------------
+
+
+async def ends(tx: Tx, since: int, until: int) -> list[Row]:
+    """Attempts that ended, by account, country, network, quarter of an hour, status and latency
+    step."""
+    return await tx.fetch(
+        "SELECT account_id, country, network, bucket, status, le, CAST(sum(n) AS BIGINT) "
+        "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, network, bucket, status, le",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )
