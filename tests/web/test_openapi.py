@@ -103,6 +103,12 @@ CALLS = (
     *("GET /v1/deliveries", "GET /v1/deliveries/{id}"),
     *("POST /v1/deliveries/replay", "POST /v1/deliveries/cancel"),
     *("POST /v1/deliveries/{id}/replay", "POST /v1/deliveries/{id}/cancel"),
+    *("GET /v1/alerts/rules", "POST /v1/alerts/rules", "GET /v1/alerts/rules/{name}"),
+    *("PUT /v1/alerts/rules/{name}", "DELETE /v1/alerts/rules/{name}"),
+    *("POST /v1/alerts/rules/{name}/snooze", "GET /v1/alerts/firings"),
+    *("GET /v1/alerts/firings/{id}", "POST /v1/alerts/firings/{id}/acknowledge"),
+    *("POST /v1/alerts/firings/{id}/snooze", "GET /v1/alerts/channels"),
+    *("POST /v1/alerts/channels/{name}/test", "POST /v1/alerts/preview"),
     *("POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
     *("GET /healthz", "GET /readyz", "GET /metrics"),
 )
@@ -119,6 +125,9 @@ PLAIN = (
     *("POST /v1/endpoints/{id}/disable", "POST /v1/endpoints/{id}/test"),
     *("GET /v1/deliveries/{id}", "POST /v1/deliveries/{id}/replay"),
     "POST /v1/deliveries/{id}/cancel",
+    *("GET /v1/alerts/rules", "GET /v1/alerts/rules/{name}", "DELETE /v1/alerts/rules/{name}"),
+    *("GET /v1/alerts/firings/{id}", "POST /v1/alerts/firings/{id}/acknowledge"),
+    *("GET /v1/alerts/channels", "POST /v1/alerts/channels/{name}/test"),
     *("GET /healthz", "GET /readyz", "GET /metrics"),
 )
 """These take nothing that could be of a wrong type."""

@@ -47,6 +47,11 @@ def _of(facts: Facts) -> str:
     return f"{facts.get('k', 0)} of {facts.get('n', 0)}"
 
 
+def _count(facts: Facts, what: str) -> str:
+    n = facts.get("n", 0)
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     "change": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages",
     "failure_rate": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages that ended",
@@ -58,8 +63,8 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages have no end yet{_normal(f)}",
     "overdue": lambda f, r: f"{_share(f)} overdue{_normal(f)}: {_of(f)} messages",
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
-    "rejected_signatures": lambda f, r: f"{f.get('n', 0)} webhook calls refused",
-    "unmapped": lambda f, r: f"{f.get('n', 0)} receipts with a word or code that no table has",
+    "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
+    "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
     "endpoint_failing": lambda f, r: f"calls of {f.get('label', 'an endpoint')} fail",
     "backlog": lambda f, r: f"the oldest waits for {span(f.get('seconds'))}",
 }
