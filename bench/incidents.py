@@ -73,7 +73,7 @@ class Simulated:
             self._send(truth, at)
         self._take(at + MINUTE)
         for seconds, kept in GRID:
-            self.counts[seconds].pop((at - kept) // seconds * seconds - seconds, None)
+            self.counts[seconds].pop((at - kept - HOUR) // seconds * seconds - seconds, None)
 
     def _of(self, at: int) -> Iterator[Counts]:
         """The counts of each length that a minute falls into."""
@@ -149,6 +149,20 @@ class World:
             for key, history in self._histories.items()
         }
         self._normals: dict[Key, Normal] = {}
+
+    @property
+    def normals(self) -> dict[Key, Normal]:
+        """What is usual on each route by now."""
+        if not self._normals:
+            self._learn()
+        return self._normals
+
+    def warm(self, number: int) -> None:
+        """Lets minutes pass that nobody looks at."""
+        for _ in range(number):
+            for route in self.routes:
+                route.minute(self.now)
+            self.now += MINUTE
 
     def minutes(self, number: int) -> Iterator[Data]:
         """What is known at the end of each minute."""

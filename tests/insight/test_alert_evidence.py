@@ -44,7 +44,9 @@ def test_the_score_is_that_of_the_best_beginning(found: list[tuple[int, int, int
         ),
         default=0.0,
     )
-    assert more_than_usual(found, (2.5, 8.0)).score == pytest.approx(max(0.0, best), abs=1e-6)
+    assert more_than_usual(found, {2.5: 0.0, 8.0: 0.0}).score == pytest.approx(
+        max(0.0, best), abs=1e-6
+    )
 
 
 @given(steps, st.integers(1, 10))
@@ -54,7 +56,7 @@ def test_more_failures_are_never_weaker_evidence(
     if found:
         at, n, k, mean = found[-1]
         worse = [*found[:-1], (at, n, k + more, mean)]
-        assert more_than_usual(worse, (2.5,)).score >= more_than_usual(found, (2.5,)).score
+        assert more_than_usual(worse, {2.5: 0.0}).score >= more_than_usual(found, {2.5: 0.0}).score
 
 
 @given(steps)
@@ -63,13 +65,13 @@ def test_a_whole_shows_no_more_than_its_parts_do_together(
 ) -> None:
     """What spares the search its wider places."""
     even, odd = found[::2], found[1::2]
-    sums = more_than_usual(even, (2.5,)).score + more_than_usual(odd, (2.5,)).score
-    assert more_than_usual(found, (2.5,)).score <= sums + 1e-6
+    sums = more_than_usual(even, {2.5: 0.0}).score + more_than_usual(odd, {2.5: 0.0}).score
+    assert more_than_usual(found, {2.5: 0.0}).score <= sums + 1e-6
 
 
 def test_what_is_usual_speaks_for_the_usual() -> None:
     steps = [(60 * i, 20, 1 if i % 2 else 0, 0.6) for i in range(60)]
-    assert more_than_usual(steps, (2.5,)).score < 3
+    assert more_than_usual(steps, {2.5: 0.0}).score < 3
     assert usual_again(steps, 2.5).score > 4.6
 
 

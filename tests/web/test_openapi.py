@@ -110,7 +110,7 @@ CALLS = (
     *("POST /v1/alerts/firings/{id}/snooze", "GET /v1/alerts/channels"),
     *("POST /v1/alerts/channels/{name}/test", "POST /v1/alerts/preview"),
     *("POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
-    *("GET /healthz", "GET /readyz", "GET /metrics"),
+    *("GET /v1/diagnosis", "GET /healthz", "GET /readyz", "GET /metrics"),
 )
 
 
@@ -128,7 +128,7 @@ PLAIN = (
     *("GET /v1/alerts/rules", "GET /v1/alerts/rules/{name}", "DELETE /v1/alerts/rules/{name}"),
     *("GET /v1/alerts/firings/{id}", "POST /v1/alerts/firings/{id}/acknowledge"),
     *("GET /v1/alerts/channels", "POST /v1/alerts/channels/{name}/test"),
-    *("GET /healthz", "GET /readyz", "GET /metrics"),
+    *("GET /v1/diagnosis", "GET /healthz", "GET /readyz", "GET /metrics"),
 )
 """These take nothing that could be of a wrong type."""
 

@@ -10,6 +10,7 @@ from delivrd.web import docs, pages, problems, signin
 from delivrd.web.api import (
     alerts,
     deliveries,
+    diagnosis,
     endpoints,
     events,
     health,
@@ -33,6 +34,7 @@ _API = (
     deliveries,
     alerts,
     keys,
+    diagnosis,
     health,
 )
 

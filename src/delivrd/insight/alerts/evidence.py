@@ -4,10 +4,11 @@ This is Page's CUSUM for Poisson counts (E. S. Page, "Continuous inspection sche
 1954; J. M. Lucas, "Counted data CUSUM's", Technometrics 27, 1985). A step brings ``k`` events where
 ``mean`` are usual; that there are ``r`` times as many instead is ``k ln r - (r - 1) mean`` more
 likely, in nats. The score is the greatest sum of such terms over all beginnings that end now. It
-passes ``h`` by chance about once in ``e^h`` expected events, however often one looks.
+passes ``h`` by chance about once in ``e^h`` expected events (2.7 times as rarely for r = 2.5, half
+again as often for r = 8), however often one looks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import NamedTuple
 
@@ -34,13 +35,16 @@ class Found(NamedTuple):
         return self.k / self.n if self.n else 0.0
 
 
-def more_than_usual(steps: Sequence[Step], ratios: Iterable[float]) -> Found:
-    """The strongest evidence that there are so many times as many as usual, up to now."""
+def more_than_usual(steps: Sequence[Step], ratios: Mapping[float, float]) -> Found:
+    """The strongest evidence that there are so many times as many as usual, up to now.
+
+    ``ratios`` are the multiples looked for, each with the nats taken off its score.
+    """
     best, begin = 0.0, 0
-    for ratio in ratios:
+    for ratio, handicap in ratios.items():
         score, at = _scan(steps, log(ratio), 1 - ratio)
-        if score > best:
-            best, begin = score, at
+        if score - handicap > best:
+            best, begin = score - handicap, at
     return _summed(best, steps[begin:]) if best > 0.0 else Found()
 
 

@@ -10,8 +10,11 @@ from delivrd.store.counts import UNTOLD, upper
 
 HOUR, DAY = 3600, 86400
 DAYS = 7
-LEAN = 500
+LEAN = 2000
 """The same hours of the days weigh against the whole week as if the week were so many messages."""
+
+NEAR = 2
+"""Hours on either side that count as the same hour."""
 
 LEAN_WHOLE = 50
 """And the week of a route against all routes together."""
@@ -62,7 +65,7 @@ def normal(history: History, now: int, whole: float) -> Normal:
     if totals(before.values()).sent < LEAN_WHOLE:
         before = {h: n for h, n in history.hours.items() if h < today - 1}
     week = totals(before.values())
-    same = totals(n for h, n in before.items() if (h - today + 1) % 24 <= 2)
+    same = totals(n for h, n in before.items() if (h - today + NEAR) % 24 <= 2 * NEAR)
     lean = (week.failed + LEAN_WHOLE * whole) / (week.sent + LEAN_WHOLE)
     n = same.sent + min(LEAN, week.sent)
     typical = (same.failed + (n - same.sent) * lean) / n if n else lean

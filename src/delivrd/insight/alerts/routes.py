@@ -15,13 +15,17 @@ from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, 
 ENOUGH = 200
 """A route that sent fewer in seven days has no normal; its messages count in wider places."""
 
-PATIENCE_WEEKS = 4.0
-"""One false alarm of a rule in so many weeks, all finest places together; about half as many more
-come from the wider places, whose bar is higher by ``WIDER`` nats."""
-WIDER = 1.5
+PATIENCE_WEEKS = 0.3
+"""The bar is what chance reaches about once in what a fleet expects in so many weeks. With the
+margins of :class:`Normal` and of ``_matters`` that is a false alarm in some weeks: ``make
+bench-alerts`` counts them."""
 
-BIG = 8.0
-"""Beside the rule's own ratio, the evidence for a break-down is weighed: it is faster."""
+WIDER = 2.0
+"""Nats on top for wider places: there are more of them than there are independent routes."""
+
+BIG, BIGGER = 8.0, 2.3
+"""Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; chance
+reaches its bar four times as often, so that it is higher by so many nats."""
 
 SURE_GOOD = 4.6
 """Nats, a hundred to one, that it is usual again."""
@@ -185,8 +189,9 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     return Findings(tuple(readings), lambda place, since: _look(rule, watched, place, since))
 
 
-def ratios(rule: Rule) -> tuple[float, ...]:
-    return (rule.times or 3.0, BIG)
+def ratios(rule: Rule) -> dict[float, float]:
+    """The ratios that evidence is weighed for, each with the nats that it is handicapped by."""
+    return {rule.times or 3.0: 0.0, BIG: BIGGER}
 
 
 def _matters(rule: Rule, found: Found) -> bool:
@@ -225,7 +230,7 @@ def _look(rule: Rule, watched: Watched, place: Place, since: int) -> Reading:
         silent = watched.now - since >= SILENT_SECONDS
         return Reading(place, GOOD if silent else UNSURE, {"silent": 1} if silent else {})
     worse = more_than_usual(steps, ratios(rule))
-    ratio = max(ratios(rule)[0], min(20.0, worse.k / worse.mean if worse.mean else 20.0))
+    ratio = max(rule.times or 3.0, min(20.0, worse.k / worse.mean if worse.mean else 20.0))
     again = usual_again(steps, ratio)
     facts: Facts = {"n": again.n, "k": again.k, "share": again.share,
                     "normal": watched.typical(place), "since": again.since}  # fmt: skip
