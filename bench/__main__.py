@@ -88,7 +88,7 @@ def _alerts(options: argparse.Namespace, console: Console) -> None:
     began = time.monotonic()
     incidents, quiet = alerts.run(options.runs, options.days, console)
     facts = report.circumstances(_command(), f"medians of {options.runs} seeded runs")
-    facts.append(f"took {(time.monotonic() - began) / 60:.0f} minutes in two processes")
+    facts.append(f"took {(time.monotonic() - began) / 60:.0f} minutes in three processes")
     tables = (
         (f"Incidents, {options.runs} runs each", alerts.INCIDENT_COLUMNS, incidents),
         (f"{options.days} days of 50 routes without any incident", alerts.QUIET_COLUMNS, quiet),

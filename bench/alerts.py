@@ -8,10 +8,10 @@ over 5 % of what ended within the last hour has failed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from random import Random
 from statistics import median
 
@@ -31,6 +31,9 @@ COUNTRIES = ("GB", "DE", "FR", "US", "EE", "IN", "NG", "BR", "ES", "PL")
 ACCOUNTS = 5
 WARM_MINUTES = 24 * 60
 LOOKED_BEFORE = 10
+FOLLOWED = 20 * MINUTE
+"""After the first firing, notices are counted for so long."""
+
 NEVER = "–"
 
 INCIDENT_COLUMNS = ("incident", "seen after", "nine in ten", "at most", "missed", "too early",
@@ -111,22 +114,23 @@ def incident(number: int, seed: int) -> Run:
     ]
     world = World(routes, NOON - WARM_MINUTES * MINUTE)
     world.warm(WARM_MINUTES - LOOKED_BEFORE)
-    others = tuple(Route(key, (), n) for key, n in World(fleet(seed), NOON).normals.items())
     says: list[Say] = []
     plain, rules = None, dict[int, str]()
     states = {name: State() for name in RULES}
     for data in world.minutes(LOOKED_BEFORE + of.minutes):
-        whole = data._replace(routes=(*data.routes, *others))
+        if plain is None and data.now > NOON and any(map(over_5_percent, data.routes)):
+            plain = (data.now - NOON) / MINUTE
+        if any(NOON < say.at < data.now - FOLLOWED for say in says):
+            if plain is not None or data.now > NOON + HOUR:
+                break
+            continue
+        whole = data._replace(routes=(*data.routes, *others()))
         for name, rule in RULES.items():
             verdict = evaluate(rule, whole, states[name])
             states[name] = verdict.state
             says += verdict.says
             for say in verdict.says:
                 rules.setdefault(say.at, name)
-        if plain is None and data.now > NOON and any(map(over_5_percent, data.routes)):
-            plain = (data.now - NOON) / MINUTE
-        if any(say.at > NOON + 20 * MINUTE for say in says) and plain is not None:
-            break
     fired = [say for say in says if say.what == "fired"]
     after = [say.at for say in fired if say.at > NOON]
     first = min(after, default=None)
@@ -138,6 +142,12 @@ def incident(number: int, seed: int) -> Run:
         rules[first] if first is not None else NEVER,
         plain,
     )
+
+
+@cache
+def others() -> tuple[Route, ...]:
+    """The fleet without traffic of its own: what it expects is part of the bar."""
+    return tuple(Route(key, (), n) for key, n in World(fleet(1), NOON).normals.items())
 
 
 def over_5_percent(route: Route) -> bool:
@@ -173,7 +183,7 @@ def minutes(value: float | None) -> str:
 # --- false alarms ---------------------------------------------------------------------------------
 
 
-def quiet(seed: int, days: int, tell: Callable[[str], None] = lambda text: None) -> Counter[str]:
+def quiet(seed: int, days: int) -> Counter[str]:
     """Nothing happens for so long: how often each rule, and the plain one, fires all the same."""
     found: Counter[str] = Counter(dict.fromkeys(RULES, 0))
     states = {name: State() for name in RULES}
@@ -184,8 +194,6 @@ def quiet(seed: int, days: int, tell: Callable[[str], None] = lambda text: None)
             states[name] = verdict.state
             found[name] += sum(say.what == "fired" for say in verdict.says)
         found["plain"] += _plain(data, over)
-        if data.now % DAY == 0:
-            tell(f"day {(data.now - NOON) // DAY}: {dict(found)}")
     return found
 
 
@@ -212,15 +220,14 @@ def quiet_lines(found: Counter[str], days: int) -> list[list[str]]:
 
 
 def run(runs: int, days: int, console: Console) -> tuple[list[list[str]], list[list[str]]]:
-    """The lines of both tables; the false alarms are counted beside the incidents."""
-    with ProcessPoolExecutor(2) as pool:
-        alarms = pool.submit(quiet, 1, days) if days else None
-        lines = []
+    """The lines of both tables; days without incidents are counted in two halves, by two fleets."""
+    halves = [(1, days - days // 2), (2, days // 2)]
+    lines, found = [], Counter[str]()
+    with ProcessPoolExecutor(3) as pool:
+        alarms = [pool.submit(quiet, seed, part) for seed, part in halves if part]
         for number, of in enumerate(INCIDENTS):
-            found = list(pool.map(partial(incident, number), range(runs)))
-            lines.append(incident_line(of, found))
+            lines.append(incident_line(of, list(pool.map(partial(incident, number), range(runs)))))
             console.print(" · ".join(lines[-1]), highlight=False)
-        counted = quiet_lines(alarms.result(), days) if alarms else []
-    for line in counted:
-        console.print(" · ".join(line), highlight=False)
-    return lines, counted
+        for half in alarms:
+            found.update(half.result())
+    return lines, quiet_lines(found, days) if days else []

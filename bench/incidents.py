@@ -199,7 +199,7 @@ def past(route: Simulated, start: int) -> History:
         hours[hour] = Hour(sent, failed, sent - silent)
     ended: Counter[int] = Counter()
     fails: Counter[int] = Counter()
-    for _ in range(min(5000, sum(hour.ended for hour in hours.values()))):
+    for _ in range(min(2000, sum(hour.ended for hour in hours.values()))):
         told = outcome(truth, random)
         if told is not None:
             ended[step(int(told[1] * 1e6))] += 1

@@ -49,7 +49,7 @@ async def fill(hub: Web) -> None:
     await hub.client.post("/webhooks/inbox", content=b"{")
     made = await hub.post("/v1/endpoints", {"url": "https://app.example.invalid/"}, 201)
     await hub.post(f"/v1/endpoints/{made['id']}/test", None)
-    rule = {"kind": "failure_rate", "by": ["account"], "at_least": 1, "over": 1}
+    rule = {"kind": "failure_rate", "by": ["account"], "at_least": 1, "over": 0}
     await hub.post("/v1/alerts/rules", {"name": "rate", **rule}, 201)
     await Watch(hub.store, hub.hub.config).once()
 

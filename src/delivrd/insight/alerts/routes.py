@@ -15,7 +15,7 @@ from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, 
 ENOUGH = 200
 """A route that sent fewer in seven days has no normal; its messages count in wider places."""
 
-PATIENCE_WEEKS = 0.3
+PATIENCE_WEEKS = 0.25
 """The bar is what chance reaches about once in what a fleet expects in so many weeks. With the
 margins of :class:`Normal` and of ``_matters`` that is a false alarm in some weeks: ``make
 bench-alerts`` counts them."""

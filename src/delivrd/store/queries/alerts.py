@@ -4,9 +4,10 @@ Everything reads rollups, or a bounded number of the newest rows by an index. Ti
 microseconds since 1970 here.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+from delivrd.store.alerts import tallies
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
@@ -176,6 +177,38 @@ def _place(
             found.append(value)
             where += f" AND {of}{column} = ${len(found)}"
     return where, found
+
+
+# --- for metrics ----------------------------------------------------------------------------------
+
+
+class Figures(NamedTuple):
+    """Of all processes: what fires, what became of notices, when rules were last judged, and the
+    attempts of about the last hour."""
+
+    firing: Mapping[str, int]
+    notices: Mapping[tuple[str, str], int]
+    evaluated_at: int | None
+    attempts: Mapping[tuple[int, str], int]
+    """By account and status: those of the quarters of an hour that the last hour falls into."""
+
+
+async def figures(tx: Tx, now: int) -> Figures:
+    firing = await tx.fetch(
+        "SELECT rule, count(*) FROM firing WHERE state = 'firing' GROUP BY rule"
+    )
+    evaluated = await tx.fetch("SELECT max(evaluated_at) FROM alert_state")
+    attempts = await tx.fetch(
+        "SELECT account_id, status, CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 "
+        "AND bucket >= $1 GROUP BY account_id, status",
+        now // BUCKET - 4,
+    )
+    return Figures(
+        {row[0]: row[1] for row in firing},
+        await tallies(tx),
+        evaluated[0][0],
+        {(row[0], row[1]): row[2] for row in attempts},
+    )
 
 
 # --- the past -------------------------------------------------------------------------------------
