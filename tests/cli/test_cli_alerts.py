@@ -16,7 +16,8 @@ RULE = {
 }  # fmt: skip
 FIRING = {
     "id": "fir_0000000000000001", "rule": "rate", "kind": "failure_rate", "state": "firing",
-    "headline": "main: 40 % fail (normal 3 %)", "fired_at": "2026-11-26T10:00:00Z",
+    "headline": "main: 40 % fail (normal 3 %)", "sentence": "Over *5 %*",
+    "fired_at": "2026-11-26T10:00:00Z",
     "ended_at": None, "acknowledged_by": None, "beside": None, "snoozed_until": None,
     "causes": {"reasons": [["undelivered", "unreachable", 7]]}, "facts": {}, "place": {},
     "messages": {}, "notices": [

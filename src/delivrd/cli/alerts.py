@@ -107,7 +107,8 @@ def _print_firing(firing: Mapping[str, Any], as_json: bool) -> None:
         return
     typer.echo(clean(firing["headline"]))
     left_out = ("headline", "notices", "facts", "causes", "place", "messages")
-    print_fields((name, value) for name, value in firing.items() if name not in left_out)
+    shown = {**firing, "sentence": firing["sentence"].replace("*", "")}
+    print_fields((name, value) for name, value in shown.items() if name not in left_out)
     for status, reason, n in (firing["causes"] or {}).get("reasons", ()):
         typer.echo(f"  {n} × {clean(reason or status)}")
     for told in firing["notices"]:
@@ -243,8 +244,9 @@ def preview(
         _draw(found)
     print_table(found["firings"], PERIODS)
     times = len(found["firings"])
-    often = {0: "never", 1: "once", 2: "twice"}.get(times, f"{times} times")
-    note(f"It would have fired {often} in {days} {'day' if days == 1 else 'days'}.")
+    often = {0: "not have fired", 1: "have fired once", 2: "have fired twice"}
+    would = often.get(times, f"have fired {times} times")
+    note(f"It would {would} in {days} {'day' if days == 1 else 'days'}.")
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -87,7 +87,9 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
                 found = True
                 yield finding
     if not found:
-        told = "nothing went out that could be" if not by_account else "messages come to an end"
+        told = "messages come to an end"
+        if not by_account:
+            told = "no messages of the last day are old enough to judge by"
         yield Finding("reporting", "ok", told)
 
 

@@ -1,6 +1,7 @@
 """Where notices go: apprise's many services. Their addresses are secrets, and are never shown."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -17,6 +18,10 @@ TYPES: Mapping[str, apprise.NotifyType] = {
     "test": apprise.NotifyType.INFO,
 }
 MASK = "…"
+
+_log = logging.getLogger("apprise")
+_log.propagate = False  # what a service says may name its address: we tell it, masked
+_log.addHandler(logging.NullHandler())
 
 
 class Sent(NamedTuple):

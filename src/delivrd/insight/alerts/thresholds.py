@@ -36,16 +36,17 @@ def _normal(routes: Iterable[Route], usual: Callable[[Route], float]) -> float |
 
 def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     n = k = known = 0
-    usual = 0.0
+    usual, first = 0.0, data.now
     for route in routes:
         ended = failed = 0
         for at, _, delivered, fell, unknown, _ in route.cells:
             if at >= since:
                 ended += delivered + fell + unknown
                 failed += fell
+                first = min(first, at) if fell else first
         n, k, known = n + ended, k + failed, known + route.normal.sent
         usual += ended * max(FLOOR, route.normal.failing)
-    facts = _facts(n, k, since, _normal(routes, lambda r: r.normal.typical))
+    facts = _facts(n, k, first if k else since, _normal(routes, lambda r: r.normal.typical))
     over = (rule.over or 0.0) / 100
     judged = rule.unless_normal and known >= ENOUGH
     if n < (rule.at_least or 1):
