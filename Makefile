@@ -2,13 +2,14 @@
 # make demo     gateways on loopback, a hub, and traffic to look at
 # make bench    throughput and latency; make bench-scale: the same on a store of millions;
 #               make bench-parse: how fast captured requests are read;
-#               make bench-insight: how near estimates come to simulated truth
+#               make bench-insight: how near estimates come to simulated truth;
+#               make bench-alerts: how soon incidents are seen (some twenty minutes)
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test lint format bench bench-scale bench-parse bench-insight clean
+.PHONY: demo test lint format bench bench-scale bench-parse bench-insight bench-alerts clean
 
 demo: $(STAMP)
 	$(BIN)/delivrd demo
@@ -37,6 +38,9 @@ bench-parse: $(STAMP)
 
 bench-insight: $(STAMP)
 	$(BIN)/python -m bench insight --write
+
+bench-alerts: $(STAMP)
+	$(BIN)/python -m bench alerts --write
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

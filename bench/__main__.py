@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import insight, intake, parse, profiling, report, scale
+from bench import alerts, insight, intake, parse, profiling, report, scale
 from bench.intake import Plan
 from bench.receipts import Messages
 from bench.rounds import Generator
@@ -96,6 +97,25 @@ def _insight(options: argparse.Namespace, console: Console) -> None:
         report.write(BENCHMARKS, "insight", "\n\n".join(parts))
 
 
+def _alerts(options: argparse.Namespace, console: Console) -> None:
+    began = time.monotonic()
+    incidents, quiet = alerts.run(options.runs, options.days, console)
+    facts = report.circumstances(_command(), f"medians of {options.runs} seeded runs")
+    facts.append(f"took {(time.monotonic() - began) / 60:.0f} minutes in three processes")
+    tables = (
+        (f"Incidents, {options.runs} runs each", alerts.INCIDENT_COLUMNS, incidents),
+        (f"{options.days} days of 50 routes without any incident", alerts.QUIET_COLUMNS, quiet),
+    )
+    for title, columns, lines in tables:
+        report.print_table(console, title, columns, lines)
+    report.print_lines(console, facts)
+    if options.write:
+        parts = [report.bullets(facts)]
+        for table in tables:
+            parts += report.section(*table)
+        report.write(BENCHMARKS, "alerts", "\n\n".join(parts))
+
+
 def _profile(options: argparse.Namespace, console: Console) -> None:
     messages = Messages(options.messages // 2, options.messages // 2, datetime.now(UTC))
     with staged([options.row], messages, console, options.dir) as stage:
@@ -147,6 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--runs", type=int, default=100)
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_insight)
+    command = commands.add_parser("alerts", help="how soon incidents are seen, and false alarms")
+    command.add_argument("--runs", type=int, default=100, help="of each incident")
+    command.add_argument("--days", type=int, default=30, help="without any incident")
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_alerts)
 
     command = commands.add_parser("profile", help="the busiest functions of one server (py-spy)")
     command.add_argument("--row", choices=NAMES, default="delivrd-sqlite")

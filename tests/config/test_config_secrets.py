@@ -16,6 +16,8 @@ database = "postgresql://user:{CANARY}db@localhost/x"
 admin_key = "{CANARY}admin"
 [relay]
 secret = "{RELAY}"
+[alerts.channels.ops]
+url = "json://{CANARY}host/path"
 [accounts.v]
 provider = "vonage"
 api_key = "key"
@@ -46,6 +48,7 @@ def test_every_secret_is_enumerated_under_its_setting(tmp_path: Path) -> None:
         "database.password": f"{CANARY}db",
         "admin_key": f"{CANARY}admin",
         "relay.secret": RELAY,
+        "alerts.channels.ops.url": f"json://{CANARY}host/path",
         "accounts.v.api_secret": f"{CANARY}api",
         "accounts.v.signature_secret.0": f"{CANARY}sig0",
         "accounts.v.signature_secret.1": f"{CANARY}sig1",

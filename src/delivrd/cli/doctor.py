@@ -86,7 +86,11 @@ async def examine(config: Config) -> list[Check]:
     from delivrd.store.reader import NotUpgraded, open_reader
 
     running, answers = await asyncio.to_thread(_hub_answers, config)
-    checks = [ok("settings", f"{len(config.accounts)} accounts"), *accounts(config)]
+    checks = [
+        ok("settings", f"{len(config.accounts)} accounts"),
+        *accounts(config),
+        *channels(config),
+    ]
     try:
         async with open_reader(config.database) as reader:
             figures = await reader.read(health.figures)
@@ -95,6 +99,7 @@ async def examine(config: Config) -> list[Check]:
             checks += [*disk(config, figures), *judge(figures, now_micros())]
             checks += last_receipts(config, figures, await reader.read(health.account_rows))
             checks += await _unmatched(config, reader)
+            checks += await _diagnosed(reader)
     except StoreUnavailable as error:
         mend = "check `database`; `delivrd serve` makes a new SQLite file"
         checks += [Check("database", "bad", str(error), mend), running]
@@ -263,6 +268,29 @@ def last_receipts(config: Config, figures: Figures, rows: Iterable[Any]) -> Iter
             yield Check("receipts", "warning", f"{name}: no call of late", mend)
         else:
             yield ok("receipts", f"{name}: last call {ago(moment(last).isoformat(), now)}")
+
+
+async def _diagnosed(reader: Any) -> list[Check]:
+    """What the last day's messages and receipts say."""
+    from delivrd.insight.diagnosis import diagnosis
+
+    now = now_micros()
+    told = await reader.read(lambda tx: diagnosis(tx, reader.accounts, now))
+    return [Check(one.name, one.state, one.what, one.next) for one in told.findings]
+
+
+def channels(config: Config) -> Iterator[Check]:
+    """Alert channels whose address cannot be used; and that there is none."""
+    from delivrd.insight.alerts.channels import shown, trouble
+
+    if not config.alerts.channels and config.alerts.enabled:
+        mend = 'write [alerts.channels.ops] url = "…": docs/alerts.md'
+        yield Check("alerts", "warning", "nobody is told when deliverability goes bad", mend)
+    for name, channel in config.alerts.channels.items():
+        if why := trouble(channel):
+            yield Check("alerts", "bad", f"{name}: {why}", "docs/alerts.md names the services")
+        else:
+            yield ok("alerts", f"{name}: {shown(channel)}")
 
 
 # --- receipts without a message -----------------------------------------------------------------

@@ -36,6 +36,7 @@ COMMANDS = (
     Entry("stats", "stats", "Show rates, latencies, and what is in flight will come to."),
     Entry("endpoints", "endpoints", "Tell your systems: create, try, verify, switch."),
     Entry("deliveries", "deliveries", "List, show and replay what was told."),
+    Entry("alerts", "alerts", "Rules, what fired, channels, and rules run over the past."),
     Entry("listen", "listen", "Print events as they happen, and forward them to this machine."),
     Entry("parse", "parse", "Read captured receipts on standard input."),
     Entry("providers", "providers", "List the gateways' dialects, and show their tables."),

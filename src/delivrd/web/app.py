@@ -8,7 +8,9 @@ from starlette.types import ASGIApp
 from delivrd import __version__
 from delivrd.web import docs, pages, problems, signin
 from delivrd.web.api import (
+    alerts,
     deliveries,
+    diagnosis,
     endpoints,
     estimates,
     events,
@@ -34,7 +36,9 @@ _API = (
     events,
     endpoints,
     deliveries,
+    alerts,
     keys,
+    diagnosis,
     health,
 )
 

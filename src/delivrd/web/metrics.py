@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
+from delivrd.store.queries import alerts
 from delivrd.store.queries.endpoints import totals
 from delivrd.store.tx import Tx
 
@@ -68,9 +69,12 @@ class Metrics:
             "Age of the oldest delivery that waits",
             registry=self.registry,
         )
+        self._alerts: alerts.Figures | None = None
+        self._names: Callable[[int], str] = str
         self._tries: Mapping[str, int] = {}
         self._since = now_micros()
         self.watch(self._told)
+        self.watch(self._judged)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         known = method if method in _METHODS else "other"
@@ -96,7 +100,36 @@ class Metrics:
         self._waiting.set(relay.waiting)
         self._oldest.set(_age(relay.oldest_at))
         self._tries = relay.tries
+        self._alerts = await store.read(lambda tx: alerts.figures(tx, now_micros()))
+        self._names = store.accounts.name
         return generate_latest(self.registry)
+
+    def _judged(self) -> Iterator[Metric]:
+        """Alerts and rates, as the database has them."""
+        known = self._alerts
+        if known is None:
+            return
+        firing = GaugeMetricFamily(
+            "delivrd_alerts_firing", "What is bad now, by the rule that found it", labels=("rule",)
+        )
+        for rule, n in sorted(known.firing.items()):
+            firing.add_metric((rule,), n)
+        notices = GaugeMetricFamily(
+            "delivrd_alert_notices", "Notices by channel: waiting, sent, failed",
+            labels=("channel", "state"),
+        )  # fmt: skip
+        for (channel, state), n in sorted(known.notices.items()):
+            notices.add_metric((channel, state), n)
+        attempts = GaugeMetricFamily(
+            "delivrd_attempts_last_hour",
+            "What became so far of what went out in about the last hour",
+            labels=("account", "status"),
+        )
+        for (account_id, status), n in sorted(known.attempts.items()):
+            attempts.add_metric((self._names(account_id), status), n)
+        yield from (firing, notices, attempts)
+        age = "Age of the last evaluation of the alert rules; 0 where there was none yet"
+        yield gauge("delivrd_alerts_evaluated_seconds", age, _age(known.evaluated_at))
 
     def _told(self) -> Iterator[Metric]:
         """Counts of the database: they begin when this process did, and are those of all."""

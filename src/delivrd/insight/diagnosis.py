@@ -1,0 +1,220 @@
+"""What is likely wrong, in words: who does not report, what is refused, what comes twice."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from delivrd.core.statement import moment
+from delivrd.store.accounts import Accounts
+from delivrd.store.queries import diagnosis as queries
+from delivrd.store.queries.diagnosis import Calls, Traffic
+from delivrd.store.tx import Tx
+
+DAY = 24 * 3600 * 1_000_000
+SETTLING = 15 * 60 * 1_000_000
+"""What went out since then may well be open still."""
+
+ENOUGH = 10
+OPEN = 0.8
+"""So much of what went out is open: something does not report."""
+
+MANY_REJECTED = 0.1
+MANY_REPEATS = 0.05
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; ``state`` is ``ok``, ``warning`` or ``bad``."""
+
+    name: str
+    state: str
+    what: str
+    next: str = ""
+    account: str | None = None
+
+
+class Figures(NamedTuple):
+    """What a diagnosis is made from; accounts by name."""
+
+    traffic: tuple[tuple[str, str, str, int], ...] = ()
+    """Account, country, status, number, of what went out in a day up to some time ago."""
+    calls: Mapping[str, Calls] = {}
+    rejected: tuple[tuple[str, str, str, int], ...] = ()
+    """Sender, country, reason, number."""
+    repeated: Mapping[str, tuple[int, int]] = {}
+
+
+async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
+    """Reads the last day, at the moment ``now`` (microseconds since 1970)."""
+    since = now - DAY
+    refused = await queries.refused_calls(tx, since)
+    last = {accounts.name(i): at for i, at in (await queries.last_calls(tx, since)).items()}
+    names = {*refused, *last}
+    return Figures(
+        tuple(_named(accounts, await queries.traffic(tx, since, now - SETTLING))),
+        {n: refused.get(n, Calls())._replace(last_at=last.get(n)) for n in names},
+        tuple(await queries.rejected(tx, since)),
+        {accounts.name(i): n for i, n in (await queries.repeated(tx, since)).items()},
+    )
+
+
+def _named(accounts: Accounts, rows: Iterable[Traffic]) -> Iterator[tuple[str, str, str, int]]:
+    return ((accounts.name(row.account_id), row.country, row.status, row.n) for row in rows)
+
+
+def diagnose(known: Figures, now: int) -> list[Finding]:
+    """What is wrong, or that nothing is."""
+    return [*_open(known, now), *_rejected(known), *_repeats(known)]
+
+
+# --- what stays open ------------------------------------------------------------------------------
+
+
+def _open(known: Figures, now: int) -> Iterator[Finding]:
+    by_account: dict[str, Counter[str]] = defaultdict(Counter)
+    for account, _, status, n in known.traffic:
+        by_account[account][status] += n
+    silent = {a for a, counts in by_account.items() if _share(counts, "pending") >= OPEN}
+    heard = {a for a in by_account if known.calls.get(a, Calls()).last_at is not None}
+    found = False
+    for account in sorted(by_account):
+        counts = by_account[account]
+        if account in silent and sum(counts.values()) >= ENOUGH:
+            found = True
+            yield _silent(account, counts, known.calls.get(account, Calls()), heard, now)
+        else:
+            for finding in _silent_countries(account, known):
+                found = True
+                yield finding
+    if not found:
+        told = "messages come to an end"
+        if not by_account:
+            told = "no messages of the last day are old enough to judge by"
+        yield Finding("reporting", "ok", told)
+
+
+def _share(counts: Counter[str], status: str) -> float:
+    total = sum(counts.values())
+    return counts[status] / total if total else 0.0
+
+
+def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], now: int) -> Finding:
+    """Is it the carrier that never reports, or our webhook that is not reached?"""
+    total = sum(counts.values())
+    begin = f"{account}: {counts['pending']} of {total} messages of the last day have no end"
+    if calls.last_at is not None:
+        return Finding(
+            "reporting", "bad",
+            f"{begin}, though its calls come in (the last {_ago(calls.last_at, now)}): they are "
+            "about other messages, or say nothing final",
+            "delivrd requests list shows what they say; delivrd doctor tells of unmatched ids",
+            account,
+        )  # fmt: skip
+    if calls.refused and calls.refused_at is not None:
+        return Finding(
+            "reporting", "bad",
+            f"{begin}: {calls.refused} of its calls were refused, the last "
+            f"{_ago(calls.refused_at, now)} ({calls.why})",
+            f"check the secrets in [accounts.{account}]; delivrd requests replay --admit takes "
+            "refused calls in",
+            account,
+        )  # fmt: skip
+    others = sorted(heard - {account})
+    if others:
+        return Finding(
+            "reporting", "bad",
+            f"{begin}, and nobody called its webhook, while receipts of {', '.join(others[:3])} "
+            "come in: our address is reached, but this gateway does not call it",
+            f"set the address …/webhooks/{account} at the gateway; if it is set, the gateway or "
+            "its carriers report nothing: ask them",
+            account,
+        )  # fmt: skip
+    return Finding(
+        "reporting", "bad",
+        f"{begin}, and no gateway called any webhook in that time: it is likely that this hub is "
+        "not reached from outside",
+        "check public_url, the proxy in front and the firewall; delivrd tunnel helps to try it",
+        account,
+    )  # fmt: skip
+
+
+def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
+    """Countries without receipts of an account that gets them for others."""
+    by_country: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, country, status, n in known.traffic:
+        if name == account:
+            by_country[country][status] += n
+    silent = [
+        f"{country or 'unknown country'} ({counts['pending']} of {sum(counts.values())})"
+        for country, counts in sorted(by_country.items())
+        if sum(counts.values()) >= ENOUGH and _share(counts, "pending") >= OPEN
+    ]
+    if silent:
+        yield Finding(
+            "reporting", "warning",
+            f"{account}: no receipts from {', '.join(silent[:5])}, while others of it come in: "
+            "the carriers there do not report",
+            "ask the gateway whether receipts are to be had there; no address of yours is wrong",
+            account,
+        )  # fmt: skip
+
+
+# --- what is refused, what comes twice ------------------------------------------------------------
+
+
+def _rejected(known: Figures) -> Iterator[Finding]:
+    ended = sum(n for _, _, status, n in known.traffic if status != "pending")
+    total = sum(n for _, _, status, n in known.traffic if status == "rejected")
+    if total < ENOUGH or total < ended * MANY_REJECTED:
+        yield Finding("rejected", "ok", f"{total} of {ended} messages that ended were rejected")
+        return
+    senders, countries, reasons = Counter[str](), Counter[str](), Counter[str]()
+    for sender, country, reason, n in known.rejected:
+        senders[sender or "no sender"] += n
+        countries[country or "unknown country"] += n
+        reasons[reason or "no reason given"] += n
+    yield Finding(
+        "rejected", "warning",
+        f"{total} of {ended} messages that ended were rejected: senders {_top(senders)}; "
+        f"countries {_top(countries)}; reasons {_top(reasons)}",
+        "sender_not_allowed: register the sender there; blocked_by_carrier: look at the texts",
+    )  # fmt: skip
+
+
+def _repeats(known: Figures) -> Iterator[Finding]:
+    again = {a: (n, more) for a, (n, more) in known.repeated.items() if more}
+    total, more = sum(n for n, _ in known.repeated.values()), sum(m for _, m in again.values())
+    if more <= total * MANY_REPEATS:
+        yield Finding("duplicates", "ok", f"{more} of {total + more} receipts were repeats")
+        return
+    told = [f"{a} ({m})" for a, (_, m) in sorted(again.items(), key=lambda one: -one[1][1])]
+    yield Finding(
+        "duplicates", "warning",
+        f"{more} of {total + more} receipts came again, from {', '.join(told[:5])}; they count "
+        "once",
+        "often the gateway's patience is shorter than our answer: look at …/metrics and the proxy",
+    )  # fmt: skip
+
+
+def _top(counts: Counter[str]) -> str:
+    return ", ".join(f"{value} ({n})" for value, n in counts.most_common(3))
+
+
+def _ago(at: int, now: int) -> str:
+    seconds = max(0, (now - at) // 1_000_000)
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+class Diagnosis(NamedTuple):
+    """All findings, as of a moment."""
+
+    at: datetime
+    findings: list[Finding]
+
+
+async def diagnosis(tx: Tx, accounts: Accounts, now: int) -> Diagnosis:
+    """What is likely wrong at the moment ``now`` (microseconds since 1970)."""
+    return Diagnosis(moment(now), diagnose(await figures(tx, accounts, now), now))

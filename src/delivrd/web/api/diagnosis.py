@@ -1,0 +1,53 @@
+"""``/v1/diagnosis``: what is likely wrong, in words."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from delivrd.insight.diagnosis import diagnosis
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.web.api.common import answer, responses
+from delivrd.web.auth import needs
+from delivrd.web.context import Context
+
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["at", "findings"],
+    "properties": {
+        "at": {"type": "string", "format": "date-time"},
+        "findings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "state", "what", "next", "account"],
+                "properties": {
+                    "name": {"type": "string", "enum": ["reporting", "rejected", "duplicates"]},
+                    "state": {"type": "string", "enum": ["ok", "warning", "bad"]},
+                    "what": {"type": "string"},
+                    "next": {"type": "string"},
+                    "account": {"type": ["string", "null"]},
+                },
+            },
+        },
+    },
+}
+
+
+def router(context: Context) -> APIRouter:
+    routes = APIRouter(tags=["health"])
+    read = Depends(needs(Scope.READ))
+    store = context.store
+
+    @routes.get("/v1/diagnosis", dependencies=[read], responses=responses(_SCHEMA))
+    async def diagnose() -> Response:
+        """What is likely wrong with the last day, in words, each with what to do next.
+
+        Everything pending: the carrier that never reports, or our webhook that is not reached?
+        Many rejected: which senders, which countries? Duplicates: how many, and from where?
+        """
+        told = await store.read(lambda tx: diagnosis(tx, store.accounts, now_micros()))
+        found = [finding._asdict() for finding in told.findings]
+        return answer({"at": told.at, "findings": found})
+
+    return routes

@@ -1,0 +1,89 @@
+"""What is likely wrong, in words."""
+
+from typing import Any
+
+from delivrd.insight.diagnosis import Figures, Finding, diagnose
+from delivrd.store.queries.diagnosis import Calls
+from tests.support import run
+from tests.web.web_support import web
+
+NOW = 1_760_000_000_000_000
+MINUTE = 60_000_000
+OPEN = ("main", "GB", "pending", 50)
+WELL = ("other", "GB", "delivered", 50)
+
+
+def about(name: str, **fields: Any) -> list[Finding]:
+    return [one for one in diagnose(Figures(**fields), NOW) if one.name == name]
+
+
+def test_nothing_sent_is_nothing_wrong() -> None:
+    assert {one.state for one in diagnose(Figures(), NOW)} == {"ok"}
+
+
+def test_one_silent_gateway_beside_others_that_report_is_not_told_our_address() -> None:
+    (found,) = about("reporting", traffic=(OPEN, WELL), calls={"other": Calls(NOW - MINUTE)})
+    assert (found.state, found.account) == ("bad", "main")
+    assert "nobody called its webhook, while receipts of other come in" in found.what
+    assert "/webhooks/main" in found.next
+
+
+def test_when_no_gateway_calls_the_hub_is_not_reached() -> None:
+    (found,) = about("reporting", traffic=(OPEN,))
+    assert "not reached from outside" in found.what
+    assert "public_url" in found.next
+
+
+def test_refused_calls_are_the_cause_before_any_other() -> None:
+    calls = Calls(None, 40, NOW - 5 * MINUTE, "the signature does not fit")
+    (found,) = about("reporting", traffic=(OPEN, WELL), calls={"main": calls})
+    assert "40 of its calls were refused, the last 5 min ago (the signature" in found.what
+
+
+def test_calls_that_come_and_end_nothing_are_about_other_messages() -> None:
+    (found,) = about("reporting", traffic=(OPEN,), calls={"main": Calls(NOW - MINUTE)})
+    assert "though its calls come in (the last 60 s ago)" in found.what
+
+
+def test_a_country_whose_carriers_report_nothing_is_named() -> None:
+    traffic = (("main", "GB", "delivered", 500), ("main", "ET", "pending", 40))
+    (found,) = about("reporting", traffic=traffic, calls={"main": Calls(NOW)})
+    assert found.state == "warning"
+    assert "no receipts from ET (40 of 40)" in found.what
+
+
+def test_rejections_are_told_by_sender_country_and_reason() -> None:
+    rejected = (("Acme", "IN", "sender_not_allowed", 30), ("Shop", "GB", "blocked_by_carrier", 2))
+    traffic = (("main", "IN", "rejected", 32), ("main", "GB", "delivered", 100))
+    (found,) = about("rejected", traffic=traffic, rejected=rejected)
+    assert found.state == "warning"
+    assert "senders Acme (30), Shop (2); countries IN (30), GB (2)" in found.what
+
+
+def test_repeats_are_counted_by_account() -> None:
+    (found,) = about("duplicates", repeated={"main": (100, 20), "other": (100, 0)})
+    assert found.what.startswith("20 of 220 receipts came again, from main (20)")
+
+
+def test_few_repeats_are_usual() -> None:
+    assert about("duplicates", repeated={"main": (100, 2)})[0].state == "ok"
+
+
+def test_the_hub_is_asked_for_its_diagnosis(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for i in range(12):
+                for _ in range(2):
+                    await hub.receipt("inbox", messageId=f"id-{i}", status="failed",
+                                      **{"err-code": "8"})  # fmt: skip
+
+            async def an_hour_ago(tx: Any) -> None:
+                await tx.execute("UPDATE rollup SET bucket = bucket - 4")
+
+            await hub.store.write(an_hour_ago)
+            told = await hub.get("/v1/diagnosis")
+            states = {one["name"]: one["state"] for one in told["findings"]}
+            assert states["duplicates"] == "warning"
+            assert states["reporting"] == "ok"
+
+    run(test())
