@@ -32,7 +32,7 @@ from delivrd.web.api.common import (
     ref,
     responses,
 )
-from delivrd.web.api.endpoints import endpoint_row, found, note
+from delivrd.web.api.endpoint_rows import endpoint_row, found, note
 from delivrd.web.api.messages import message_id
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
