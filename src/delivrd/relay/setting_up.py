@@ -1,6 +1,6 @@
 """What an endpoint may be told to be: one set of checks for the API, the pages and the settings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from delivrd.config import Relay
@@ -10,7 +10,6 @@ from delivrd.relay import formats
 from delivrd.relay.call import Target
 from delivrd.relay.formats import FORMATS, Unfit
 from delivrd.store import endpoints
-from delivrd.store.accounts import Accounts
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.fan_out import origin
 
@@ -31,7 +30,7 @@ class CannotBe(Exception):
 
 
 def changed(
-    relay: Relay, accounts: Accounts, known: Endpoint, changes: Mapping[str, Any]
+    relay: Relay, accounts: Collection[str], known: Endpoint, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields that these changes set.
 
@@ -48,7 +47,7 @@ def changed(
     return {name: value for name, value in after.items() if value != getattr(known, name)}
 
 
-def settled(relay: Relay, accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
+def settled(relay: Relay, accounts: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """All of an endpoint's fields, checked.
 
     Raises:
@@ -65,11 +64,12 @@ def settled(relay: Relay, accounts: Accounts, given: Mapping[str, Any]) -> dict[
     return {**fields, "origin": origin(fields["url"])}
 
 
-def _check_accounts(known: Accounts, names: Iterable[str]) -> None:
+def _check_accounts(known: Collection[str], names: Iterable[str]) -> None:
     for name in names:
-        if known.id_of(name) is None:
-            there = ", ".join(sorted(known.by_name)) or "none"
-            raise CannotBe("account", f"there is no account {name[:50]!r}", f"Accounts: {there}.")
+        if name not in known:
+            there = f"Accounts: {', '.join(sorted(known)) or 'none'}."
+            hint = f"{nearest(name, known)} {there}".strip()
+            raise CannotBe("accounts", f"there is no account {name[:50]!r}", hint)
 
 
 def _check_url(relay: Relay, url: str) -> None:

@@ -347,6 +347,7 @@ endpoint = _table(
     _text("kind", null=False),  # endpoint, or callback: the callback_urls of one origin
     _text("url", null=False),
     _text("origin", null=False),
+    _text("name"),  # of one that stands in the settings
     _text("description"),
     _text("format", null=False),
     _text("options"),  # these four as JSON; a filter that is null lets everything through
@@ -377,6 +378,12 @@ endpoint = _table(
     _int("next_call_at"),  # by rate_limit
     # one row for all callback_urls of an origin
     Index("uq_endpoint_callback", "origin", unique=True, **_where("kind = 'callback'")),
+    Index(
+        "uq_endpoint_name",
+        "name",
+        unique=True,
+        **_where("name IS NOT NULL AND deleted_at IS NULL"),
+    ),
 )
 
 delivery = _table(

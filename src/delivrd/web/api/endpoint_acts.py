@@ -13,7 +13,7 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.common import answer, ref, responses
 from delivrd.web.api.endpoint_bodies import Rotation
-from delivrd.web.api.endpoint_rows import HINT, endpoint_row, found, note, own, shown
+from delivrd.web.api.endpoint_rows import HINT, editable, endpoint_row, found, note, own, shown
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
@@ -82,7 +82,7 @@ def _secrets(routes: APIRouter, context: Context) -> None:
         row_id, keep = endpoint_row(id), (body or Rotation()).keep_seconds
 
         async def job(tx: Tx) -> dict[str, Any]:
-            await own(tx, row_id)
+            await editable(tx, row_id)
             secret = await endpoints.rotate_secret(tx, row_id, now_micros(), keep_seconds=keep)
             await note(context, tx, caller, "endpoints.rotate-secret", id)
             view = await shown(tx, row_id)

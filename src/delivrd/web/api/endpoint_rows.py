@@ -54,6 +54,22 @@ async def own(tx: Tx, row_id: int) -> Endpoint:
     return one
 
 
+async def editable(tx: Tx, row_id: int) -> Endpoint:
+    """The endpoint, for those who change what it is.
+
+    Raises:
+        Problem: there is none, or it is set up elsewhere.
+    """
+    one = await own(tx, row_id)
+    if one.name is not None:
+        raise Problem(
+            409,
+            f"It stands in delivrd.toml, as [endpoints.{one.name}].",
+            "Change it there and start the hub again; here it can be disabled and enabled.",
+        )
+    return one
+
+
 async def shown(tx: Tx, row_id: int) -> relay_views.Endpoint:
     one, now = await found(tx, row_id), now_micros()
     told = await figures(tx, [row_id], now)

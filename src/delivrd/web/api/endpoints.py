@@ -17,7 +17,7 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_acts, relay_views
 from delivrd.web.api.common import answer, before, cursor_of, list_of, ref, responses
 from delivrd.web.api.endpoint_bodies import Changes, EndpointParams, NewEndpoint
-from delivrd.web.api.endpoint_rows import endpoint_row, note, own, shown
+from delivrd.web.api.endpoint_rows import editable, endpoint_row, note, shown
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid
@@ -88,7 +88,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
         changes = body.model_dump(include=body.model_fields_set)
 
         async def job(tx: Tx) -> relay_views.Endpoint:
-            known = await own(tx, row_id)
+            known = await editable(tx, row_id)
             fields = changed(context, known, changes)
             if fields:
                 await endpoints.update(tx, row_id, **fields)
@@ -107,7 +107,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
         row_id = endpoint_row(id)
 
         async def job(tx: Tx) -> None:
-            await own(tx, row_id)
+            await editable(tx, row_id)
             await endpoints.delete(tx, row_id, now_micros())
             await note(context, tx, caller, "endpoints.delete", id)
 
@@ -125,7 +125,7 @@ def settled(context: Context, given: Mapping[str, Any]) -> dict[str, Any]:
         Problem: the first one that cannot be taken.
     """
     try:
-        return setting_up.settled(context.config.relay, context.store.accounts, given)
+        return setting_up.settled(context.config.relay, context.store.accounts.names, given)
     except CannotBe as error:
         raise invalid(*error.args) from None
 
@@ -137,6 +137,8 @@ def changed(context: Context, known: Endpoint, changes: Mapping[str, Any]) -> di
         Problem: with them the endpoint could not be called.
     """
     try:
-        return setting_up.changed(context.config.relay, context.store.accounts, known, changes)
+        return setting_up.changed(
+            context.config.relay, context.store.accounts.names, known, changes
+        )
     except CannotBe as error:
         raise invalid(*error.args) from None
