@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.core.statement import micros, moment
 from delivrd.relay.event import row_of
+from delivrd.relay.recovering import STEPS, tell_since
 from delivrd.store import replays
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import born, now_micros
@@ -39,9 +40,6 @@ from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
 
 HINT = "GET /v1/deliveries lists what there is; old ones are pruned."
-STEPS = 20
-"""In one call; each takes up to 500 deliveries or events in a transaction of its own."""
-
 State = StrEnum("State", {word.upper(): word for word in queries.STATES})  # type: ignore[misc]
 
 
@@ -329,14 +327,14 @@ async def _since(context: Context, body: Replay) -> Step:
     row_id, since = endpoint_row(body.endpoint), _past(body.since)
     endpoint = await context.store.read(lambda tx: found(tx, row_id))
     _check_since(endpoint, dry_run=body.dry_run)
-    total, last = 0, before("replay", body.cursor) or 0
-    for _ in range(STEPS):
-        step = await _since_step(context, body, endpoint, since, last)
-        total += step.told
-        if step.last is None:
-            return Step(total, None)
-        last = step.last
-    return Step(total, last)
+    return await tell_since(
+        context.store,
+        endpoint,
+        since,
+        missed_only=body.missed_only,
+        dry_run=body.dry_run,
+        after=before("replay", body.cursor) or 0,
+    )
 
 
 def _check_since(endpoint: Endpoint, *, dry_run: bool) -> None:
@@ -345,18 +343,3 @@ def _check_since(endpoint: Endpoint, *, dry_run: bool) -> None:
         raise Problem(409, "It stands for the callback_urls of one origin.", hint)
     if not endpoint.enabled and not dry_run:
         raise Problem(409, "The endpoint is disabled.", "Enable it first.")
-
-
-async def _since_step(
-    context: Context, body: Replay, endpoint: Endpoint, since: int, after: int
-) -> Step:
-    store, missed = context.store, body.missed_only
-    if body.dry_run:
-        return await store.read(
-            lambda tx: replays.count_since(tx, endpoint, since, missed_only=missed, after=after)
-        )
-    return await store.write(
-        lambda tx: replays.replay_since(
-            tx, store.ids, now_micros(), endpoint, since, missed_only=missed, after=after
-        )
-    )

@@ -5,20 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from delivrd.relay.testing import call_with_sample
-from delivrd.store import endpoints
-from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.told import find_delivery
 from delivrd.store.tx import Tx
-from delivrd.web.api import relay_views
+from delivrd.web.api import endpoint_jobs, relay_views
 from delivrd.web.api.common import answer, ref, responses
 from delivrd.web.api.endpoint_bodies import Rotation
-from delivrd.web.api.endpoint_rows import HINT, editable, endpoint_row, found, note, own, shown
+from delivrd.web.api.endpoint_rows import endpoint_row, own, shown
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
-from delivrd.web.problems import not_found
-
-BY_HAND = "by hand"
 
 _SECRET: dict[str, Any] = {
     "type": "object",
@@ -47,9 +42,7 @@ def _switching(routes: APIRouter, context: Context) -> None:
         row_id = endpoint_row(id)
 
         async def job(tx: Tx) -> relay_views.Endpoint:
-            if not await endpoints.enable(tx, row_id):
-                raise not_found("endpoint", HINT)
-            await note(context, tx, caller, "endpoints.enable", id)
+            await endpoint_jobs.enable(context, tx, caller, row_id)
             return await shown(tx, row_id)
 
         return answer(await store.write(job))
@@ -60,9 +53,7 @@ def _switching(routes: APIRouter, context: Context) -> None:
         row_id = endpoint_row(id)
 
         async def job(tx: Tx) -> relay_views.Endpoint:
-            await found(tx, row_id)
-            if await endpoints.disable(tx, row_id, now_micros(), BY_HAND):
-                await note(context, tx, caller, "endpoints.disable", id)
+            await endpoint_jobs.disable(context, tx, caller, row_id)
             return await shown(tx, row_id)
 
         return answer(await store.write(job))
@@ -82,9 +73,7 @@ def _secrets(routes: APIRouter, context: Context) -> None:
         row_id, keep = endpoint_row(id), (body or Rotation()).keep_seconds
 
         async def job(tx: Tx) -> dict[str, Any]:
-            await editable(tx, row_id)
-            secret = await endpoints.rotate_secret(tx, row_id, now_micros(), keep_seconds=keep)
-            await note(context, tx, caller, "endpoints.rotate-secret", id)
+            secret = await endpoint_jobs.rotate(context, tx, caller, row_id, keep)
             view = await shown(tx, row_id)
             return {"id": id, "secret": secret, "old_secret_until": view.old_secret_until}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from delivrd.relay import setting_up
-from delivrd.relay.event import endpoint_id, row_of
+from delivrd.relay.event import row_of
 from delivrd.relay.setting_up import CannotBe
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
@@ -14,10 +14,10 @@ from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
-from delivrd.web.api import endpoint_acts, relay_views
+from delivrd.web.api import endpoint_acts, endpoint_jobs, relay_views
 from delivrd.web.api.common import answer, before, cursor_of, list_of, ref, responses
 from delivrd.web.api.endpoint_bodies import Changes, EndpointParams, NewEndpoint
-from delivrd.web.api.endpoint_rows import editable, endpoint_row, note, shown
+from delivrd.web.api.endpoint_rows import editable, endpoint_row, shown
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid
@@ -72,8 +72,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
 
         async def job(tx: Tx) -> relay_views.Endpoint:
             now = now_micros()
-            made = await endpoints.create(tx, store.ids, now, **fields)
-            await note(context, tx, caller, "endpoints.create", endpoint_id(made.id))
+            made = await endpoint_jobs.create(context, tx, caller, fields)
             told = await figures(tx, [made.id], now)
             secret = made.secrets[0][0]
             return relay_views.endpoint(made, told[made.id], now, hours=True, secret=secret)
@@ -90,10 +89,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
         async def job(tx: Tx) -> relay_views.Endpoint:
             known = await editable(tx, row_id)
             fields = changed(context, known, changes)
-            if fields:
-                await endpoints.update(tx, row_id, **fields)
-                detail = f"{id}: {', '.join(sorted(fields))}"
-                await note(context, tx, caller, "endpoints.update", detail)
+            await endpoint_jobs.change(context, tx, caller, row_id, fields)
             return await shown(tx, row_id)
 
         return answer(await store.write(job))
@@ -105,13 +101,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
     async def delete(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Takes an endpoint away. What it was told stays on record, what waits is cancelled."""
         row_id = endpoint_row(id)
-
-        async def job(tx: Tx) -> None:
-            await editable(tx, row_id)
-            await endpoints.delete(tx, row_id, now_micros())
-            await note(context, tx, caller, "endpoints.delete", id)
-
-        await store.write(job)
+        await store.write(lambda tx: endpoint_jobs.delete(context, tx, caller, row_id))
         return Response(status_code=204)
 
 
