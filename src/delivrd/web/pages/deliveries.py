@@ -1,0 +1,162 @@
+"""What was told to whom: the list by its filters, and one with every try of it."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from delivrd.store import replays
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.queries.told import STATES, Delivery, find_delivery, list_deliveries
+from delivrd.store.queries.views import at, plain
+from delivrd.store.tx import Tx
+from delivrd.web.api import relay_views
+from delivrd.web.api.deliveries import delivery_row
+from delivrd.web.api.endpoint_rows import note
+from delivrd.web.auth import caller_of
+from delivrd.web.pages import endpoints, ranges, relay_words
+from delivrd.web.pages.messages import address, chosen, cursor_of
+from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.route import router_for
+from delivrd.web.pages.show import pretty
+from delivrd.web.problems import Problem, not_found
+
+LIMIT = 50
+NAMES = ("state", "endpoint", "message", "range", "cursor")
+
+
+def routes(pages: Pages) -> APIRouter:
+    its = _Deliveries(pages)
+    router = router_for(pages, Scope.READ)
+    router.get("/deliveries")(its.table)
+    router.get("/deliveries/{delivery_id}")(its.one)
+    acts = router_for(pages, Scope.ADMIN)
+    acts.post("/deliveries/{delivery_id}/resend")(its.resend)
+    acts.post("/deliveries/{delivery_id}/cancel")(its.cancel)
+    router.include_router(acts)
+    return router
+
+
+class _Deliveries:
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._context = pages, pages.context
+        self._store = pages.context.store
+
+    async def table(self, request: Request) -> Response:
+        told = chosen(request.query_params, NAMES)
+        items, page, names = await self._store.read(lambda tx: _listed(tx, told))
+        return self._pages.page(
+            request,
+            "_deliveries.html" if partial(request) else "deliveries.html",
+            page={
+                "items": items,
+                "next_cursor": page.next_before,
+                "scanned_to": at(page.scanned_to),
+            },
+            names=names,
+            filters={name: told.get(name, "") for name in NAMES},
+            filtered=bool(told),
+            first=address("/deliveries", {**told, "cursor": ""}),
+            older=address("/deliveries", {**told, "cursor": str(page.next_before or "")}),
+            here=address("/deliveries", told),
+            ranges=ranges.CHOICES,
+        )
+
+    async def one(self, request: Request, delivery_id: str) -> Response:
+        row_id = delivery_row(delivery_id)
+        found = await self._store.read(lambda tx: find_delivery(tx, row_id))
+        if found is None:
+            raise not_found("delivery", "It may be pruned; parked ones are kept.")
+        names = await self._store.read(endpoints.names)
+        view = plain(relay_views.detail(found))
+        delivery = view["delivery"]
+        return self._pages.page(
+            request,
+            "_delivery.html" if partial(request) else "delivery.html",
+            delivery=delivery,
+            tries=view["tries"],
+            call=view["request"],
+            verdict=relay_words.of_delivery(delivery),
+            tone=relay_words.STATES[delivery["state"]][0],
+            to=names.get(delivery["endpoint_id"]),
+            body=pretty(view["request"]["body"]) if view["request"] else None,
+            event_text=_indented(view["event"]),
+            curl=curl(view),
+            is_test=bool(view["event"]) and _is_test(view["event"]),
+        )
+
+    async def resend(self, request: Request, delivery_id: str) -> Response:
+        """Tells it again as soon as may be."""
+        row_id, caller = delivery_row(delivery_id), caller_of(request)
+
+        async def job(tx: Tx) -> None:
+            if not await replays.replay(tx, now_micros(), [row_id]):
+                raise Problem(
+                    409,
+                    "It is under way or due just now, or its endpoint is paused or disabled.",
+                    "Look again in a moment, or resume the endpoint first.",
+                )
+            await note(self._context, tx, caller, "deliveries.replay", delivery_id)
+
+        await self._store.write(job)
+        return RedirectResponse(f"/deliveries/{delivery_id}", 303)
+
+    async def cancel(self, request: Request, delivery_id: str) -> Response:
+        """Gives it up."""
+        row_id, caller = delivery_row(delivery_id), caller_of(request)
+
+        async def job(tx: Tx) -> None:
+            if not await replays.cancel(tx, now_micros(), [row_id]):
+                raise Problem(409, "It neither waits nor is parked.", "Look at it again.")
+            await note(self._context, tx, caller, "deliveries.cancel", delivery_id)
+
+        await self._store.write(job)
+        return RedirectResponse(f"/deliveries/{delivery_id}", 303)
+
+
+async def _listed(tx: Tx, told: Mapping[str, str]) -> tuple[list[Any], Any, dict[str, Any]]:
+    """The page of deliveries, where its list goes on, and the endpoints' names."""
+    state = told.get("state")
+    endpoint = told.get("endpoint")
+    found, page = await list_deliveries(
+        tx,
+        endpoint_id=(endpoints.row_or_none(endpoint) or -1) if endpoint else None,
+        message_id=told.get("message"),
+        state=state if state in STATES else None,
+        since=ranges.range_of(told.get("range")).since,
+        before=cursor_of(told),
+        limit=LIMIT,
+    )
+    return [listed(each) for each in found], page, await endpoints.names(tx)
+
+
+def listed(delivery: Delivery) -> dict[str, Any]:
+    """A delivery for a row of a table."""
+    view: dict[str, Any] = plain(relay_views.delivery(delivery))
+    return view
+
+
+def _is_test(event: Mapping[str, Any]) -> bool:
+    return (event["data"].get("metadata") or {}) == {"test": True}
+
+
+def _indented(event: Mapping[str, Any] | None) -> str:
+    return (
+        "" if event is None else msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+    )
+
+
+def curl(view: Mapping[str, Any]) -> str:
+    """The call as a shell would make it, with the headers of the last try; "" before any."""
+    call, tries = view["request"], view["tries"]
+    if call is None:
+        return ""
+    headers = tries[0]["request_headers"] if tries else call["headers"]
+    lines = [f"curl -X {call['method']} {shlex.quote(call['url'])}"]
+    lines += [f"  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
+    lines += [f"  --data-binary {shlex.quote(call['body'])}"] if call["body"] else []
+    return " \\\n".join(lines)
