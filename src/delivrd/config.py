@@ -143,7 +143,8 @@ class Retention(Section):
     events_days: PositiveInt = Field(default=7, description="Events, for resuming a stream.")
     idempotency_hours: PositiveInt = Field(default=48, description="Idempotency keys.")
     deliveries_days: PositiveInt = Field(
-        default=30, description="Deliveries that have ended; parked ones stay for good."
+        default=30,
+        description="Ended deliveries, and what is known of gone URLs; parked ones stay.",
     )
     ring_rows: PositiveInt = Field(default=10_000, description="Refused calls kept, at most.")
     ring_bytes: ByteSize = Field(

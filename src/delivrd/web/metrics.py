@@ -16,6 +16,7 @@ COUNTED = 10_000
 """Beyond this many, unmapped receipts are not counted further."""
 
 
+DAY = 86400 * 1_000_000
 OUTCOMES = ("delivered", "failed")
 """Of a try, as the store counts them."""
 
@@ -23,7 +24,8 @@ OUTCOMES = ("delivered", "failed")
 class Metrics:
     """The registry of one process. Others add to it by :meth:`watch` or to ``registry``."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = now_micros) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "delivrd_http_requests",
@@ -69,7 +71,8 @@ class Metrics:
             registry=self.registry,
         )
         self._tries: Mapping[str, int] = {}
-        self._since = now_micros()
+        self._before = dict.fromkeys(OUTCOMES, 0)
+        self._since = clock()
         self.watch(self._told)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -95,8 +98,18 @@ class Metrics:
         relay = await store.read(lambda tx: totals(tx, self._since))
         self._waiting.set(relay.waiting)
         self._oldest.set(_age(relay.oldest_at))
-        self._tries = relay.tries
+        self._tries = {name: self._before[name] + relay.tries.get(name, 0) for name in OUTCOMES}
+        await self._move_on(store)
         return generate_latest(self.registry)
+
+    async def _move_on(self, store: Store) -> None:
+        """Keeps what was counted days ago here: the store forgets it, and a counter never falls."""
+        cut = self._clock() - DAY
+        if cut - self._since > DAY:
+            later = await store.read(lambda tx: totals(tx, cut))
+            for name in OUTCOMES:
+                self._before[name] = self._tries[name] - later.tries.get(name, 0)
+            self._since = cut
 
     def _told(self) -> Iterator[Metric]:
         """Counts of the database: they begin when this process did, and are those of all."""
