@@ -66,6 +66,21 @@ def test_an_event_is_fanned_out_once(database_url: str) -> None:
 # --- order ----------------------------------------------------------------------------------------
 
 
+def test_with_no_call_under_way_an_event_is_called_from_the_fan_out(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            assert await story.relay.fan_out(eager=True) == 1
+            await asyncio.wait(set(story.relay._calls))
+            assert len(sink.calls) == 1
+            await story.settle()
+            assert await story.states() == ["delivered"]
+            assert len(sink.calls) == 1
+
+    run(test())
+
+
 def test_an_ordered_endpoint_hears_a_message_in_its_order(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(500), says(200))
