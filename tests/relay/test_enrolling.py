@@ -76,7 +76,7 @@ def test_others_are_left_alone(database_url: str) -> None:
     run(test())
 
 
-def test_a_database_of_before_gets_the_column(sqlite_url: str) -> None:
+def test_a_database_of_before_gets_the_columns(sqlite_url: str) -> None:
     async def test() -> None:
         store = await open_store(sqlite_url, {})
         await store.close()
@@ -85,11 +85,13 @@ def test_a_database_of_before_gets_the_column(sqlite_url: str) -> None:
         old = sqlite3.connect(path)
         old.executescript(
             "DROP INDEX uq_endpoint_name; ALTER TABLE endpoint DROP COLUMN name; "
+            "ALTER TABLE message DROP COLUMN last_event; "
             "UPDATE alembic_version SET version_num = '0001'"
         )
         old.close()
         async with telling(sqlite_url) as hub:
             (one,) = await started(hub, sqlite_url, shop=shop())
             assert one.name == "shop"
+            assert await hub.rows("SELECT last_event FROM message") == []
 
     run(test())

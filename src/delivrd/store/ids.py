@@ -25,8 +25,9 @@ class Ids:
         self._last = after >> SLOT_BITS
         self._clock = clock
 
-    def next(self) -> int:
-        self._last = max(self._last + 1, self._clock() - EPOCH)
+    def next(self, above: int = 0) -> int:
+        """The next id; it is greater than ``above`` too, which another slot may have given."""
+        self._last = max(self._last + 1, self._clock() - EPOCH, (above >> SLOT_BITS) + 1)
         return self._last << SLOT_BITS | self.slot
 
 

@@ -285,6 +285,7 @@ message = _table(
     _int("delivered_at"),
     _int("bucket"),
     _small("latency", null=True, default=None),
+    _int("last_event"),  # its id: the next one is greater, whatever the clock of its writer says
     # GET /v1/messages, by each filter, newest first
     Index("ix_message_to_number_id", "to_number", "id"),
     Index("ix_message_reference_id", "reference", "id", **_where("reference IS NOT NULL")),
