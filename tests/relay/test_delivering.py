@@ -285,18 +285,31 @@ def test_after_five_days_of_failures_it_is_disabled_and_what_waits_is_parked(
     database_url: str,
 ) -> None:
     async def test() -> None:
-        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+        async with (
+            telling(database_url) as story,
+            Sink(says(500)).listening() as sink,
+            Sink().listening() as asks,
+            Sink().listening() as asks_not,
+        ):
             await story.endpoint(sink.url)
+            nobody: frozenset[str] = frozenset()
+            await story.endpoint(asks.url, operational=True, accounts=nobody)
+            await story.endpoint(asks_not.url, accounts=nobody)
             await story.happens(message=1)
             await story.settle()
             await story.later(5 * 86400 - 60)
-            assert await story.rows("SELECT disabled_why FROM endpoint") == [(None,)]
+            whys = "SELECT disabled_why FROM endpoint WHERE disabled_why IS NOT NULL"
+            assert await story.rows(whys) == []
             await story.happens(message=2)
             await story.later(120)
-            ((why,),) = await story.rows("SELECT disabled_why FROM endpoint")
-            assert why == "nothing but failures for five days"
+            assert await story.rows(whys) == [("nothing but failures for five days",)]
+            await story.settle()
+            (told,) = asks.calls
+            assert told.json["type"] == "endpoint.disabled"
+            assert told.json["data"]["why"] == "nothing but failures for five days"
+            assert asks_not.calls == []
             await story.relay.sweep()
-            assert set(await story.states()) == {"parked"}
+            assert await story.states() == ["parked", "parked", "delivered"]
             before = len(sink.calls)
             await story.happens(message=3)
             await story.later(86400)
