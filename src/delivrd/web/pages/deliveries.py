@@ -15,7 +15,7 @@ from delivrd.store.queries.told import STATES, Delivery, find_delivery, list_del
 from delivrd.store.queries.views import at, plain
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
-from delivrd.web.api.deliveries import delivery_row
+from delivrd.web.api.delivery_choice import delivery_row
 from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import endpoints, ranges, relay_words
