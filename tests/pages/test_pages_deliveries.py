@@ -73,6 +73,28 @@ def test_filters_stand_in_the_address(hub: PagesHub, page: Any, sink: Sink) -> N
     expect(page.locator(f"#{waiting}")).to_contain_text("waiting")
 
 
+def test_a_selection_is_told_again_with_the_count_first(
+    hub: PagesHub, page: Any, sink: Sink
+) -> None:
+    endpoint = hub.endpoint(f"{sink.url}/ok-selected", statuses=["rejected"])
+    hub.receipt("rejected")
+    hub.delivery(endpoint["id"], "delivered")
+    hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
+    before = len(sink.at("/ok-selected"))
+    page.goto(f"/deliveries?endpoint={endpoint['id']}&state=delivered")
+    page.get_by_role("button", name="Tell all of these again").click()
+    expect(page.locator("#again")).to_contain_text(f"{before} would be told again")
+    assert len(sink.at("/ok-selected")) == before
+    page.get_by_role("button", name=f"Tell {before} again").click()
+    expect(page.locator("#again")).to_contain_text("told again now")
+    hub.delivery(endpoint["id"], "delivered")
+
+
+def test_what_cannot_be_chosen_at_once_has_no_button(page: Any) -> None:
+    page.goto("/deliveries?state=delivered")
+    expect(page.get_by_role("button", name="Tell all of these again")).to_have_count(0)
+
+
 def test_the_page_of_a_message_says_whom_it_was_told_to(
     hub: PagesHub, page: Any, sink: Sink
 ) -> None:

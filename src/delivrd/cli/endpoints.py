@@ -39,6 +39,7 @@ COLUMNS = (
     Column("waiting", "waiting", right=True),
     Column("parked", "parked", right=True),
     Column("next try", "next_try_at", when=True),
+    Column("name", "name"),
     Column("description", "description"),
 )
 

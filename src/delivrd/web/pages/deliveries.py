@@ -15,7 +15,8 @@ from delivrd.store.queries.told import STATES, Delivery, find_delivery, list_del
 from delivrd.store.queries.views import at, plain
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
-from delivrd.web.api.delivery_choice import delivery_row
+from delivrd.web.api.delivery_choice import REPLAY, Replay, State, delivery_row
+from delivrd.web.api.delivery_choice import listed as tell_listed
 from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import endpoints, ranges, relay_words
@@ -35,6 +36,7 @@ def routes(pages: Pages) -> APIRouter:
     router.get("/deliveries")(its.table)
     router.get("/deliveries/{delivery_id}")(its.one)
     acts = router_for(pages, Scope.ADMIN)
+    acts.post("/deliveries/again")(its.again)
     acts.post("/deliveries/{delivery_id}/resend")(its.resend)
     acts.post("/deliveries/{delivery_id}/cancel")(its.cancel)
     router.include_router(acts)
@@ -60,6 +62,8 @@ class _Deliveries:
             names=names,
             filters={name: told.get(name, "") for name in NAMES},
             filtered=bool(told),
+            selection=selection(told),
+            again=None,
             first=address("/deliveries", {**told, "cursor": ""}),
             older=address("/deliveries", {**told, "cursor": str(page.next_before or "")}),
             here=address("/deliveries", told),
@@ -89,6 +93,27 @@ class _Deliveries:
             is_test=bool(view["event"]) and _is_test(view["event"]),
         )
 
+    async def again(self, request: Request) -> Response:
+        """Counts what the filters choose; with ``apply`` in the form, tells it again."""
+        form = await request.form()
+        told = chosen({name: str(value) for name, value in form.items()}, NAMES)
+        if selection(told) is None:
+            raise Problem(409, "This choice cannot be told again.", "Choose a state first.")
+        apply, since = "apply" in form, ranges.range_of(told.get("range")).since
+        choice = Replay.model_validate(
+            {"endpoint": told.get("endpoint"), "state": State(told["state"]), "since": at(since),
+             "dry_run": not apply}
+        )  # fmt: skip
+        step = await tell_listed(self._context, choice, REPLAY)
+        if apply and step.told:
+            detail = f"{step.told} of {told.get('endpoint') or told['state']}"
+            caller = caller_of(request)
+            await self._store.write(
+                lambda tx: note(self._context, tx, caller, "deliveries.replay", detail)
+            )
+        found = {"count": step.told, "more": step.last is not None, "applied": apply}
+        return self._pages.page(request, "_again.html", selection=selection(told), again=found)
+
     async def resend(self, request: Request, delivery_id: str) -> Response:
         """Tells it again as soon as may be."""
         row_id, caller = delivery_row(delivery_id), caller_of(request)
@@ -116,6 +141,19 @@ class _Deliveries:
 
         await self._store.write(job)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)
+
+
+def selection(told: Mapping[str, str]) -> dict[str, str] | None:
+    """The filters by which many are told again; None where these choose no such thing.
+
+    A message's few are sent again one by one; of what was parked all endpoints' may be, of the
+    rest one endpoint's.
+    """
+    state = told.get("state")
+    able = state in REPLAY.states and "message" not in told
+    if not able or (state != "parked" and "endpoint" not in told):
+        return None
+    return {name: told[name] for name in ("state", "endpoint", "range") if name in told}
 
 
 async def _listed(tx: Tx, told: Mapping[str, str]) -> tuple[list[Any], Any, dict[str, Any]]:
