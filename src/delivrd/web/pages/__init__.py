@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from delivrd.web.context import Context
 from delivrd.web.pages import (
     deliveries,
+    delivery_acts,
     endpoint_acts,
     endpoint_form,
     endpoints,
@@ -28,6 +29,7 @@ _PAGES = (
     endpoints,
     endpoint_acts,
     deliveries,
+    delivery_acts,
     send,
     start,
     sign_in,
