@@ -3,13 +3,14 @@
 # make bench    throughput and latency; make bench-scale: the same on a store of millions;
 #               make bench-parse: how fast captured requests are read;
 #               make bench-insight: how near estimates come to simulated truth;
-#               make bench-alerts: how soon incidents are seen (some twenty minutes)
+#               make bench-alerts: how soon incidents are seen (some twenty minutes);
+#               make bench-relay: how fast and how evenly endpoints are told
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test lint format bench bench-scale bench-parse bench-insight bench-alerts clean
+.PHONY: demo test lint format bench bench-scale bench-parse bench-insight bench-alerts bench-relay clean
 
 demo: $(STAMP)
 	$(BIN)/delivrd demo
@@ -41,6 +42,9 @@ bench-insight: $(STAMP)
 
 bench-alerts: $(STAMP)
 	$(BIN)/python -m bench alerts --write
+
+bench-relay: $(STAMP)
+	$(BIN)/python -m bench relay --write
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure delivrd's intake of receipts, or its growth, or profile a server."""
+"""`python -m bench`: measure delivrd's intake, its growth, its relay; or profile a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import alerts, insight, intake, parse, profiling, report, scale
+from bench import alerts, insight, intake, parse, profiling, relay, report, scale
 from bench.intake import Plan
 from bench.receipts import Messages
 from bench.rounds import Generator
@@ -116,6 +116,24 @@ def _alerts(options: argparse.Namespace, console: Console) -> None:
         report.write(BENCHMARKS, "alerts", "\n\n".join(parts))
 
 
+def _relay(options: argparse.Namespace, console: Console) -> None:
+    plan = relay.Plan(options.rounds, options.events, options.rate, options.seconds)
+    found = relay.run(plan, console, options.dir)
+    facts = report.circumstances(_command(), f"medians of {plan.rounds} rounds, interleaved")
+    facts.append(f"{plan.events:,} events a round, all there at its start, each of its own message")
+    tables = (
+        ("events told to one fast endpoint", relay.COLUMNS, relay.rows(found)),
+        ("from event to call, at a healthy endpoint", relay.LATE_COLUMNS, relay.late_rows(found)),
+        ("aims", ("aim", "measured", "met"), report.aim_lines(relay.aims(found))),
+    )
+    for title, columns, lines in tables:
+        report.print_table(console, title, columns, lines)
+    report.print_lines(console, facts)
+    if options.write:
+        parts = [part for table in tables for part in report.section(*table)]
+        report.write(BENCHMARKS, "relay", "\n\n".join([report.bullets(facts), *parts]))
+
+
 def _profile(options: argparse.Namespace, console: Console) -> None:
     messages = Messages(options.messages // 2, options.messages // 2, datetime.now(UTC))
     with staged([options.row], messages, console, options.dir) as stage:
@@ -172,6 +190,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--days", type=int, default=30, help="without any incident")
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_alerts)
+
+    command = commands.add_parser("relay", help="events told, beside the HTTP client alone")
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--events", type=int, default=10_000)
+    command.add_argument("--rate", type=float, default=100.0, help="events a second, steadily")
+    command.add_argument("--seconds", type=float, default=10.0, help="of a steady round")
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_relay)
 
     command = commands.add_parser("profile", help="the busiest functions of one server (py-spy)")
     command.add_argument("--row", choices=NAMES, default="delivrd-sqlite")

@@ -163,7 +163,7 @@ def show(results: Results, console: Console, lines: list[str]) -> None:
         print_table(
             console, "steady at a third of the empty app", FOLD_COLUMNS, fold_lines(results)
         )
-    print_table(console, "aims", ("aim", "measured", "met"), _aim_lines(results))
+    print_table(console, "aims", ("aim", "measured", "met"), aim_lines(aims(results)))
     print_lines(console, lines)
 
 
@@ -172,8 +172,8 @@ def print_lines(console: Console, lines: list[str]) -> None:
         console.print(line, highlight=False)
 
 
-def _aim_lines(results: Results) -> list[list[str]]:
-    return [[aim.what, aim.measured, "yes" if aim.met else "no"] for aim in aims(results)]
+def aim_lines(found: list[Aim]) -> list[list[str]]:
+    return [[aim.what, aim.measured, "yes" if aim.met else "no"] for aim in found]
 
 
 def print_table(
@@ -194,7 +194,7 @@ def markdown(results: Results, lines: list[str]) -> str:
     for case in results.plan.cases():
         parts += section(str(case), (*COLUMNS, *STORED), table(results, case))
     parts += section(STEADY, FOLD_COLUMNS, fold_lines(results))
-    parts += section("Aims", ("aim", "measured", "met"), _aim_lines(results))
+    parts += section("Aims", ("aim", "measured", "met"), aim_lines(aims(results)))
     return "\n\n".join(parts)
 
 

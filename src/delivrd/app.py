@@ -14,6 +14,7 @@ from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
+from delivrd.relay import enrolling
 from delivrd.relay.client import RelayClient
 from delivrd.relay.worker import Relay
 from delivrd.sending.http import GatewayClient
@@ -61,6 +62,8 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
         try:
             if path:
                 await _take_over(store, config)
+            if "work" in roles:
+                await enrolling.enrol(store, config)
             async with _parts(config, store, roles) as hub, taking_jobs(store, config):
                 yield hub
         finally:

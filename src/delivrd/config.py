@@ -31,6 +31,7 @@ from pydantic import (
 )
 
 from delivrd.alert_settings import RULE_NAME, Alerts
+from delivrd.config_endpoints import EndpointSettings, wrong
 from delivrd.core.signing_key import key
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import AccountSettings, Provider
@@ -40,6 +41,7 @@ MIN_SECRET = 12
 """Shorter secrets cannot be told from ordinary words, and so not be kept out of what is stored."""
 MIN_ADMIN_KEY = 24
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+OPTION = re.compile(r"endpoints\.[^.]+\.options\..+")
 ID_FORMATS = ("hex", "decimal", "lower", "strip-zeros")
 
 
@@ -143,7 +145,8 @@ class Retention(Section):
     events_days: PositiveInt = Field(default=7, description="Events, for resuming a stream.")
     idempotency_hours: PositiveInt = Field(default=48, description="Idempotency keys.")
     deliveries_days: PositiveInt = Field(
-        default=30, description="Deliveries that have ended; parked ones stay for good."
+        default=30,
+        description="Ended deliveries, and what is known of gone URLs; parked ones stay.",
     )
     ring_rows: PositiveInt = Field(default=10_000, description="Refused calls kept, at most.")
     ring_bytes: ByteSize = Field(
@@ -219,6 +222,7 @@ class Config(Section):
     insight: Insight = Insight()
     alerts: Alerts = Alerts()
     accounts: dict[str, SerializeAsAny[AccountSettings]] = Field(default_factory=dict)
+    endpoints: dict[str, EndpointSettings] = Field(default_factory=dict)
     overrides: dict[str, Overrides] = Field(
         default_factory=dict, description="By provider: your own meanings of its words and codes."
     )
@@ -281,8 +285,8 @@ def settings(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def secrets(config: Config) -> dict[str, str]:
     """Each secret's dotted path (a list's items numbered from 0) and value, to be kept hidden.
 
-    Basic authentication counts twice, whole and its password; so does the database's password,
-    where it is long enough to be told from an ordinary word.
+    Basic authentication counts twice, whole and its password; so do the database's password and
+    the options of endpoints, where they are long enough to be told from an ordinary word.
     """
     found = {}
     for path, value in settings(config):
@@ -290,6 +294,9 @@ def secrets(config: Config) -> dict[str, str]:
         for position, secret in enumerate(value if many else (value,)):
             if isinstance(secret, SecretStr):
                 found[f"{path}.{position}" if many else path] = secret.get_secret_value()
+    for path in [path for path in found if OPTION.fullmatch(path)]:
+        if len(found[path]) < MIN_SECRET:  # a choice of the format, such as "true"
+            del found[path]
     for path in [path for path in found if path.endswith(".basic_auth")]:
         found[f"{path}.password"] = found[path].partition(":")[2]
     password = unquote(urlsplit(config.database).password or "")
@@ -365,6 +372,8 @@ def check(config: Config) -> Iterator[Problem]:
         hint = "What is to be looked into cannot be healthy: make it lower."
         yield Problem("insight.investigate", "settings", "is over insight.healthy", hint)
     yield from _check_alerts(config)
+    for path, why, hint in wrong(config.endpoints, config.accounts, config.relay):
+        yield Problem(path, "settings", why, hint)
     for name in config.overrides:
         try:
             provider(name)

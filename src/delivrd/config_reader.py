@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from delivrd.config import Config, ConfigError, Problem, Source
+from delivrd.config_endpoints import EndpointSettings
 from delivrd.providers import UnknownProvider
 from delivrd.providers import provider as find_provider
 from delivrd.providers.base import AccountSettings
@@ -86,7 +87,9 @@ def read(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, Tree]:
     _overlay(tree, environ)
     problems: list[Problem] = []
     accounts = _accounts(tree, problems)
-    config = _build(Config, {**tree.values, "accounts": accounts}, (), tree, problems)
+    endpoints = _endpoints(tree, problems)
+    values = {**tree.values, "accounts": accounts, "endpoints": endpoints}
+    config = _build(Config, values, (), tree, problems)
     if problems or config is None:
         raise ConfigError(*problems)
     return config, tree
@@ -149,10 +152,10 @@ def _is_setting(variable: str, value: str) -> bool:
 
 def _path(tree: Tree, variable: str) -> Path_:
     path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
-    names = _table(tree.values.get("accounts"))
-    if len(path) > 1 and path[0] in ("accounts", "sending"):
-        at = 1 if path[0] == "accounts" else 2
-        for name in names:
+    named = "endpoints" if path[0] == "endpoints" else "accounts"
+    if len(path) > 1 and path[0] in ("accounts", "sending", "endpoints"):
+        at = 2 if path[0] == "sending" else 1
+        for name in _table(tree.values.get(named)):
             # A variable's name has no dash: MY_SHOP may mean the account my-shop.
             if path[at : at + 1] == (name.replace("-", "_"),):
                 return (*path[:at], name, *path[at + 1 :])
@@ -183,6 +186,24 @@ def _accounts(tree: Tree, problems: list[Problem]) -> dict[str, AccountSettings]
         place = tree.origin(("accounts",)).place
         problems.append(Problem("accounts", place, "must be tables", "Write [accounts.main]."))
     return accounts
+
+
+def _endpoints(tree: Tree, problems: list[Problem]) -> dict[str, EndpointSettings]:
+    tables = tree.values.get("endpoints", {})
+    endpoints = {}
+    for name, table in _table(tables).items():
+        path = ("endpoints", name)
+        if not isinstance(table, dict):
+            what, hint = "must be a table", f"Write [endpoints.{name}]."
+            problems.append(Problem(".".join(path), tree.origin(path).place, what, hint))
+            continue
+        settings = _build(EndpointSettings, table, path, tree, problems)
+        if settings is not None:
+            endpoints[name] = settings
+    if not isinstance(tables, dict):
+        place = tree.origin(("endpoints",)).place
+        problems.append(Problem("endpoints", place, "must be tables", "Write [endpoints.shop]."))
+    return endpoints
 
 
 def _account_model(
@@ -273,6 +294,8 @@ def _tables(annotation: Any) -> type[BaseModel] | None:
 
 
 def _has_field(tree: Tree, path: Path_) -> bool:
+    if path[0] == "endpoints" and path[2:-1] == ("options",):  # any name; its format tells
+        return not path[-1].endswith("_file")
     model = _model_at(tree, path)
     return model is not None and path[-1] in model.model_fields
 
@@ -347,6 +370,8 @@ def _all_paths(tree: Tree) -> Iterator[Path_]:
         for inner in section.model_fields if section else ():
             yield (name, inner)
         yield (name,)
+    for endpoint in _table(tree.values.get("endpoints")):
+        yield from (("endpoints", endpoint, inner) for inner in EndpointSettings.model_fields)
     for account in _table(tree.values.get("accounts")):
         model = _model_at(tree, ("accounts", account, "provider"))
         for inner in model.model_fields if model else ():

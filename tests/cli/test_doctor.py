@@ -7,7 +7,7 @@ from support import run
 
 from delivrd.cli.doctor import propose_format
 from delivrd.keeping import sweep
-from delivrd.store import health
+from delivrd.store import endpoints, health
 
 LONG_AGO = 3600 * 1_000_000
 
@@ -186,6 +186,28 @@ def test_a_clock_that_was_set_back_is_bad(examined):
     (check,) = examined(fill)["clock"]
     assert check["state"] == "bad"
     assert "3600 s apart" in check["what"]
+
+
+def test_endpoints_that_are_not_told_are_named(examined):
+    async def fill(store):
+        async def job(tx):
+            fields = {"url": "https://app.example.org/sms", "origin": "x"}
+            off = await endpoints.create(tx, store.ids, 0, **fields)
+            await endpoints.disable(tx, off.id, 0, "it answered 410 Gone")
+            await endpoints.create(tx, store.ids, 0, **fields, failing_since=LONG_AGO)
+            await endpoints.create(tx, store.ids, 0, **fields)
+
+        await store.write(job)
+
+    off, failing = examined(fill)["endpoints"]
+    assert off["what"] == "app.example.org is disabled: it answered 410 Gone"
+    assert off["mend"].startswith("delivrd endpoints enable ep_")
+    assert failing["what"] == "app.example.org takes no call since 1970-01-01 01:00 UTC"
+    assert (off["state"], failing["state"]) == ("warning", "warning")
+
+
+def test_without_such_an_endpoint_all_is_well(examined):
+    assert examined(_nothing)["endpoints"][0]["what"] == "none"
 
 
 def test_low_disk_is_bad_and_says_that_bodies_go_first(sqlite_url, tmp_path, delivrd, monkeypatch):

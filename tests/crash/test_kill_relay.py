@@ -69,5 +69,50 @@ def test_no_event_is_lost_by_a_kill(database_url: str, tmp_path: Path) -> None:
     run(story(), 120)
 
 
+def test_two_processes_tell_nothing_twice_but_what_a_killed_one_held(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with Sink(says(200)).listening() as sink:
+            folders = [tmp_path / name for name in ("one", "two")]
+            for folder in folders:
+                folder.mkdir()
+            dies, lives = (Process(f, postgres_url, RECEIVING + ALLOWED) for f in folders)
+            await add_endpoint(dies, sink.url)
+            taken: list[dict[str, str]] = []
+            async with dies.running(), lives.running():
+                url = f"{dies.url}/webhooks/elsewhere"
+                bodies = [receipt(number) for number in range(MESSAGES)]
+                await post_until_refused(url, bodies, taken)
+                await until(lambda: len(sink.calls) > MESSAGES // 4, 30)
+                dies.kill()
+                held = await look(lives, "SELECT event_id FROM delivery WHERE state = 'in_flight'")
+                await until(lambda: nothing_waits(lives), 60)
+                await bring_leases_back(lives)  # what is under way yet was the dead one's
+                await until(lambda: len(_told(sink)) == len(taken), 60)
+                await until(lambda: all_delivered(lives, len(taken)), 60)
+            times = _told(sink)
+            twice = {name for name, n in times.items() if n > 1}
+            assert twice <= {event_id(row_id) for (row_id,) in held}
+            assert max(times.values()) <= 2
+
+    run(story(), 150)
+
+
+async def nothing_waits(process: Process) -> bool:
+    """Whether all that happened was fanned out and claimed by somebody."""
+    waits = await look(
+        process,
+        "SELECT (SELECT count(*) FROM to_fold) + (SELECT count(*) FROM event WHERE NOT fanned_out) "
+        "+ (SELECT count(*) FROM delivery WHERE state = 'waiting')",
+    )
+    return bool(waits == [(0,)])
+
+
+async def all_delivered(process: Process, count: int) -> bool:
+    found = await look(process, "SELECT count(*) FROM delivery WHERE state = 'delivered'")
+    return bool(found == [(count,)])
+
+
 def _told(sink: Sink) -> Counter[str]:
     return Counter(call.headers["webhook-id"] for call in sink.calls)

@@ -21,6 +21,12 @@ CANARIES = {
     "token": "canary-smspm-token",
     "relay": "whsec_Y2FuYXJ5LXJlbGF5LXNlY3JldC0wMDAxLWxvbmc=",
 }
+SIGNING = {
+    "endpoint": "whsec_Y2FuYXJ5LWVuZHBvaW50LXNlY3JldC0wMDAxLWxvbmc=",
+    "auth_token": "canary-twilio-auth-token",
+}
+"""Of endpoints: they stand in the store, where any process takes them to sign, alone."""
+
 BASIC = b64encode(f"gateway:{CANARIES['basic_password']}".encode()).decode()
 SECRET = CANARIES["webhook_secret"]
 
@@ -28,6 +34,7 @@ SECRET = CANARIES["webhook_secret"]
 SHOWN = (
     "/v1/messages", "/v1/receipts", "/v1/requests", "/v1/unmatched", "/v1/unmapped", "/metrics",
     "/healthz", "/readyz", "/openapi.json", "/", "/messages", "/requests", "/nowhere",
+    "/v1/endpoints", "/v1/deliveries", "/endpoints", "/deliveries",
 )  # fmt: skip
 """Whatever shows something of what is kept."""
 
@@ -36,6 +43,15 @@ def accounts(address: str) -> str:
     return f"""
 [relay]
 secret = "{CANARIES["relay"]}"
+allow_http = true
+allow_networks = ["127.0.0.0/8"]
+[endpoints.shop]
+url = "{address}/hook"
+secret = "{SIGNING["endpoint"]}"
+[endpoints.old]
+url = "{address}/hook"
+format = "twilio"
+options = {{auth_token = "{SIGNING["auth_token"]}"}}
 [accounts.vonage]
 provider = "vonage"
 api_key = "abcd1234"
@@ -109,13 +125,24 @@ async def exercise(process: Process, heard: list[str]) -> None:
 
         await until(refused, 20)
         await asyncio.sleep(1.2)  # until the refused calls are written down
-        for path in SHOWN:
+        for path in (*SHOWN, *await relayed(session, process)):
             await call("GET", path, headers=HEADERS)
         async with session.get(f"{process.url}/v1/requests", headers=HEADERS) as answer:
             requests = [item["id"] for item in (await answer.json())["items"]]
         assert requests
         for request in requests:
             assert await call("GET", f"/v1/requests/{request}", headers=HEADERS) == 200
+
+
+async def relayed(session: aiohttp.ClientSession, process: Process) -> list[str]:
+    """Where each endpoint and each delivery is shown."""
+    paths = []
+    for kind in ("endpoints", "deliveries"):
+        async with session.get(f"{process.url}/v1/{kind}", headers=HEADERS) as answer:
+            found = [item["id"] for item in (await answer.json())["items"]]
+        assert found
+        paths += [f"{place}/{kind}/{one}" for one in found for place in ("/v1", "")]
+    return paths
 
 
 async def dumped(database_url: str) -> bytes:
@@ -164,6 +191,9 @@ def test_no_secret_shows_in_the_store_the_logs_or_an_answer(
         assert "serves" in logs
         for secret in (*CANARIES.values(), ADMIN_KEY, BASIC):
             assert secret.encode() not in kept, ("store", secret)
+            assert secret not in logs, ("log", secret)
+            assert not any(secret in answer for answer in heard), ("answer", secret)
+        for secret in SIGNING.values():
             assert secret not in logs, ("log", secret)
             assert not any(secret in answer for answer in heard), ("answer", secret)
 

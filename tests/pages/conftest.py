@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.pages.pages_support import SIGNED, PagesHub, sign_in
+from tests.pages.pages_sink import Sink
+from tests.pages.pages_support import FILED, SIGNED, PagesHub, sign_in
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -40,6 +41,15 @@ def _closed_port() -> int:
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
     """A hub with an account that only receives, one that signs, and one whose gateway is away."""
     accounts = f"""
+[relay]
+allow_http = true
+allow_networks = ["127.0.0.0/8"]
+
+[endpoints.filed]
+url = "http://127.0.0.1:{_closed_port()}/filed"
+secret = "{FILED}"
+statuses = ["expired"]
+
 [accounts.main]
 provider = "vonage"
 receive_only = true
@@ -57,6 +67,14 @@ simulated = true
 base_url = "http://127.0.0.1:{_closed_port()}"
 """
     made = PagesHub(tmp_path_factory.mktemp("hub"), accounts)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def sink() -> Iterator[Sink]:
+    """A system that is told: it takes calls on /ok, and none on /bad."""
+    made = Sink()
     yield made
     made.stop()
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 KEY = "a-key-of-the-pages-tests"
+FILED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SIGNED = "signature-of-pages-tests"
 _numbers = count(1)
 
@@ -75,6 +76,33 @@ class PagesHub:
         self.call(f"/webhooks/{account}", given)
         self.settle(given["messageId"])
         return given["messageId"]
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """A call of the REST API; what it answers."""
+        asked = urllib.request.Request(
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def endpoint(self, url: str, **fields: Any) -> Any:
+        """An endpoint made by the API; its JSON, with the secret."""
+        return self.api("POST", "/v1/endpoints", {"url": url, **fields})
+
+    def delivery(self, endpoint: str, state: str) -> str:
+        """The id of the newest delivery to an endpoint, once it is in that state."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            found = self.api("GET", f"/v1/deliveries?endpoint={endpoint}&limit=1")["items"]
+            tried = found and (found[0]["tries"] or found[0]["state"] != "waiting")
+            if tried and found[0]["state"] == state:
+                return str(found[0]["id"])
+            time.sleep(0.05)
+        raise AssertionError(f"no delivery to {endpoint} is {state}")
 
     def settle(self, provider_message_id: str) -> None:
         """Returns when what was acknowledged shows: a read of one message waits for it, a while."""

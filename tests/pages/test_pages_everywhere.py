@@ -8,7 +8,16 @@ from playwright.sync_api import expect
 from tests.pages.pages_support import KEY, PagesHub, sign_in
 
 NARROW = {"width": 360, "height": 740}
-PAGES = ("/?range=24h", "/messages", "/requests", "/send", "/start")
+PAGES = (
+    "/?range=24h",
+    "/messages",
+    "/requests",
+    "/endpoints",
+    "/endpoints/new",
+    "/deliveries",
+    "/send",
+    "/start",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

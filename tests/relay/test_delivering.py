@@ -66,6 +66,21 @@ def test_an_event_is_fanned_out_once(database_url: str) -> None:
 # --- order ----------------------------------------------------------------------------------------
 
 
+def test_with_no_call_under_way_an_event_is_called_from_the_fan_out(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            assert await story.relay.fan_out(eager=True) == 1
+            await asyncio.wait(set(story.relay._calls))
+            assert len(sink.calls) == 1
+            await story.settle()
+            assert await story.states() == ["delivered"]
+            assert len(sink.calls) == 1
+
+    run(test())
+
+
 def test_an_ordered_endpoint_hears_a_message_in_its_order(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(500), says(200))
@@ -270,18 +285,31 @@ def test_after_five_days_of_failures_it_is_disabled_and_what_waits_is_parked(
     database_url: str,
 ) -> None:
     async def test() -> None:
-        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+        async with (
+            telling(database_url) as story,
+            Sink(says(500)).listening() as sink,
+            Sink().listening() as asks,
+            Sink().listening() as asks_not,
+        ):
             await story.endpoint(sink.url)
+            nobody: frozenset[str] = frozenset()
+            await story.endpoint(asks.url, operational=True, accounts=nobody)
+            await story.endpoint(asks_not.url, accounts=nobody)
             await story.happens(message=1)
             await story.settle()
             await story.later(5 * 86400 - 60)
-            assert await story.rows("SELECT disabled_why FROM endpoint") == [(None,)]
+            whys = "SELECT disabled_why FROM endpoint WHERE disabled_why IS NOT NULL"
+            assert await story.rows(whys) == []
             await story.happens(message=2)
             await story.later(120)
-            ((why,),) = await story.rows("SELECT disabled_why FROM endpoint")
-            assert why == "nothing but failures for five days"
+            assert await story.rows(whys) == [("nothing but failures for five days",)]
+            await story.settle()
+            (told,) = asks.calls
+            assert told.json["type"] == "endpoint.disabled"
+            assert told.json["data"]["why"] == "nothing but failures for five days"
+            assert asks_not.calls == []
             await story.relay.sweep()
-            assert set(await story.states()) == {"parked"}
+            assert await story.states() == ["parked", "parked", "delivered"]
             before = len(sink.calls)
             await story.happens(message=3)
             await story.later(86400)

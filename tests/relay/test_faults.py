@@ -120,6 +120,42 @@ def test_an_endless_body_is_cut(database_url: str) -> None:
     run(test())
 
 
+def test_a_body_that_drips_is_no_failure(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the status; for the rest a moment is waited, not as long as it takes."""
+
+    async def good_then_slow(out: asyncio.StreamWriter) -> None:
+        out.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nthanks")
+        await hangs(out)
+
+    async def test() -> None:
+        monkeypatch.setattr(client, "BODY_SECONDS", 0.1)
+        async with telling(sqlite_url) as story, Sink(good_then_slow).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            assert await story.states() == ["delivered"]
+            assert await story.rows("SELECT status, response FROM try") == [(200, b"thanks")]
+
+    run(test())
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_leads_nowhere(sqlite_url: str, status: int) -> None:
+    async def test() -> None:
+        inside = Sink()
+        async with telling(sqlite_url) as story, inside.listening():
+            sink = Sink(says(status, location=inside.url))
+            async with sink.listening():
+                await story.endpoint(sink.url)
+                await story.happens()
+                await story.settle()
+            assert (len(sink.calls), inside.calls) == (1, [])
+            (error,) = await story.errors()
+            assert "which is not followed" in (error or "")
+
+    run(test())
+
+
 def test_retry_after_puts_the_next_try_off(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(429, retry_after="60"), says(200))

@@ -12,6 +12,7 @@ from delivrd.config import Retention
 from delivrd.keeping import sweep as keeping
 from delivrd.keeping.sweep import DAY, HOUR, NotOurs, Sweep
 from delivrd.store import prune, tombstones
+from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor, now_micros
 from delivrd.store.leases import take_lease
 from delivrd.store.queries.stats import Filters, counts
@@ -133,6 +134,32 @@ def test_counts_by_the_minute_go_after_six_hours_and_others_stay(database_url):
             assert await scalar(store, "SELECT count(*) FROM recent") == 0
             assert await totals(store) == before
             assert await verify(store, now=now_micros() + 7 * HOUR) == []
+
+    run(test())
+
+
+def test_tallies_and_urls_that_are_gone_go_after_their_time(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            now = now_micros()
+            await execute(
+                store,
+                "INSERT INTO endpoint (id, kind, url, origin, format, secrets, failures, "
+                "created_at) VALUES (7, 'endpoint', 'x', 'x', 'delivrd', '[]', '[]', $1)",
+                now,
+            )
+            for name, at in (("old", now - 31 * DAY), ("new", now - 29 * DAY)):
+                await execute(
+                    store,
+                    "INSERT INTO told (endpoint_id, bucket, outcome, slot, n) "
+                    "VALUES (7, $1, 'delivered', 0, 1)",
+                    at // BUCKET,
+                )
+                await execute(store, "INSERT INTO gone (url, at) VALUES ($1, $2)", name, at)
+            taken = await sweep(store, database_url).once(pause=0)
+            assert (taken["tallies"], taken["gone_urls"]) == (1, 1)
+            assert await scalar(store, "SELECT url FROM gone") == "new"
+            assert await scalar(store, "SELECT bucket FROM told") == (now - 29 * DAY) // BUCKET
 
     run(test())
 

@@ -147,7 +147,7 @@ def test_a_replay_of_everything_since_then_is_counted_first(database_url: str) -
 def test_many_are_taken_in_calls_of_bounded_size(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("delivrd.web.api.deliveries.STEPS", 1)
+    monkeypatch.setattr("delivrd.web.api.delivery_choice.STEPS", 1)
     monkeypatch.setattr("delivrd.store.queries.told.STEP", 2)
 
     async def test() -> None:

@@ -8,6 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from delivrd.config import Relay
+from delivrd.config_endpoints import EndpointSettings
 from tests.relay.relay_support import Sink, says
 from tests.support import run, until
 from tests.web.web_support import Web, web
@@ -106,7 +107,7 @@ def test_secrets_are_shown_once(sqlite_url: str) -> None:
             "one of md5hash",
         ),
         ({"url": URL, "format": "smspm", "batch_size": 5}, "batch_size", "one event a call"),
-        ({"url": URL, "accounts": ["nobody"]}, "account", "Accounts: inbox, main"),
+        ({"url": URL, "accounts": ["nobody"]}, "accounts", "Accounts: inbox, main"),
         ({"url": URL, "statuses": ["sent"]}, "statuses.0", "delivered"),
         ({"url": URL, "statuses": []}, "statuses", "at least 1"),
         ({"url": URL, "rate_limit": 0}, "rate_limit", "greater than or equal"),
@@ -313,5 +314,23 @@ def test_who_did_it_is_on_record(sqlite_url: str) -> None:
                 ("admin key", "endpoints.update"),
             ]
             assert rows[1][2] == f"{endpoint['id']}: ordered"
+
+    run(test())
+
+
+def test_an_endpoint_of_the_settings_is_changed_there_alone(sqlite_url: str) -> None:
+    async def test() -> None:
+        secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        shop = EndpointSettings(url=URL, secret=(secret,))
+        async with web(sqlite_url, ALL, endpoints={"shop": shop}) as hub:
+            (endpoint,) = (await hub.get("/v1/endpoints"))["items"]
+            assert (endpoint["name"], endpoint["enabled"]) == ("shop", True)
+            path = f"/v1/endpoints/{endpoint['id']}"
+            refused = await patched(hub, endpoint, {"final_only": True}, 409)
+            assert "[endpoints.shop]" in refused["detail"]
+            assert (await hub.client.delete(path)).status_code == 409
+            await hub.post(f"{path}/rotate-secret", None, 409)
+            assert (await hub.post(f"{path}/disable", None))["state"] == "disabled"
+            assert (await hub.post(f"{path}/enable", None))["state"] == "ok"
 
     run(test())

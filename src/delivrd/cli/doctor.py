@@ -81,8 +81,10 @@ def _print(checks: Iterable[Check], as_json: bool) -> None:
 
 async def examine(config: Config) -> list[Check]:
     """Every finding about these settings, their database and the hub that runs on it."""
+    from delivrd.cli.doctor_relay import endpoints
     from delivrd.store import health
     from delivrd.store.base import StoreUnavailable
+    from delivrd.store.endpoints import every
     from delivrd.store.reader import NotUpgraded, open_reader
 
     running, answers = await asyncio.to_thread(_hub_answers, config)
@@ -100,6 +102,7 @@ async def examine(config: Config) -> list[Check]:
             checks += last_receipts(config, figures, await reader.read(health.account_rows))
             checks += await _unmatched(config, reader)
             checks += await _diagnosed(reader)
+            checks += endpoints(await reader.read(lambda tx: every(tx, callbacks=True)))
     except StoreUnavailable as error:
         mend = "check `database`; `delivrd serve` makes a new SQLite file"
         checks += [Check("database", "bad", str(error), mend), running]

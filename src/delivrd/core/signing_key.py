@@ -4,11 +4,13 @@ Source: github.com/standard-webhooks/standard-webhooks, spec.
 """
 
 import base64
+from functools import lru_cache
 
 PREFIX = "whsec_"
 _SHORTEST, _LONGEST = 24, 64
 
 
+@lru_cache(maxsize=256)
 def key(secret: str) -> bytes:
     """The key that a secret holds.
 

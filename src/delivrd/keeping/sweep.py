@@ -117,6 +117,14 @@ class Sweep:
                 lambda tx: prune.deliveries(tx, now - kept.deliveries_days * DAY, 500),
             ),
             Step(
+                "tallies",
+                lambda tx: prune.tallies(tx, now - kept.deliveries_days * DAY, 500),
+            ),
+            Step(
+                "gone_urls",
+                lambda tx: prune.gone_urls(tx, now - kept.deliveries_days * DAY, 500),
+            ),
+            Step(
                 "idempotency_keys",
                 lambda tx: prune.idempotency_keys(tx, now - kept.idempotency_hours * HOUR, 500),
             ),

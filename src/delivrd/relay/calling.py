@@ -113,7 +113,8 @@ class Caller:
 def _event(due: Due) -> Event:
     if due.data is None:
         raise Unfit("the event is no longer on record")
-    return Event(event_id(due.event_id), due.type or "", due.created_at or 0, _data(due.data))
+    data = _data(due.data)
+    return Event(event_id(due.event_id), due.type or "", due.created_at or 0, data, due.data)
 
 
 def shown(headers: Sequence[tuple[str, str]], target: Target) -> list[tuple[str, str]]:

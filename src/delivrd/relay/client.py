@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Self
 
@@ -39,9 +40,23 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class _Timing:
-    """Filled in by aiohttp's traces while a connection is made."""
+    """Filled in while a connection is made: DNS, TCP and TLS."""
 
     began = connect = 0.0
+
+
+_timing: ContextVar[_Timing] = ContextVar("timing")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Times the making of a connection; aiohttp's own traces would cost every call."""
+
+    async def _create_connection(self, *args: Any, **named: Any) -> Any:
+        timing = _timing.get()
+        timing.began = time.perf_counter()
+        made = await super()._create_connection(*args, **named)
+        timing.connect = time.perf_counter() - timing.began
+        return made
 
 
 class RelayClient:
@@ -56,12 +71,11 @@ class RelayClient:
         self._timeout = timeout
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None),
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 limit=0, ssl=ssl, resolver=resolver, socket_factory=guarded(self._networks)
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trace_configs=[_traces()],
             max_line_size=16 * 1024,
             max_field_size=64 * 1024,
         )
@@ -71,6 +85,7 @@ class RelayClient:
     async def call(self, call: Call) -> Answered:
         """Makes the call; whatever goes wrong is part of the answer."""
         began, timing = time.perf_counter(), _Timing()
+        _timing.set(timing)
         try:
             _check(call.url, self._allow_http, self._networks)
             return await self._call(call, began, timing)
@@ -83,7 +98,7 @@ class RelayClient:
         async with asyncio.timeout(self._timeout):
             answer = await self._session.request(
                 call.method, url, data=call.body or None, headers=[*_OURS.items(), *call.headers],
-                allow_redirects=False, trace_request_ctx=timing,
+                allow_redirects=False,
             )  # fmt: skip
         first = _since(began)
         body = await _read(answer)
@@ -134,22 +149,6 @@ def _since(began: float) -> int:
 
 def _connect(timing: _Timing) -> int | None:
     return int(timing.connect * 1_000_000) if timing.connect else None
-
-
-def _traces() -> aiohttp.TraceConfig:
-    """Times the making of a connection: DNS, TCP and TLS."""
-
-    async def start(session: Any, context: Any, params: Any) -> None:
-        context.trace_request_ctx.began = time.perf_counter()
-
-    async def end(session: Any, context: Any, params: Any) -> None:
-        timing = context.trace_request_ctx
-        timing.connect = time.perf_counter() - timing.began
-
-    traces = aiohttp.TraceConfig()
-    traces.on_connection_create_start.append(start)
-    traces.on_connection_create_end.append(end)
-    return traces
 
 
 _WORDS: Mapping[type[BaseException], str] = {

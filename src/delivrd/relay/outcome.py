@@ -18,7 +18,7 @@ _PHRASES = {
     403: "it refuses us",
     404: "there is nothing at this address",
     408: "it timed out itself",
-    410: "it answered 410 Gone",
+    410: "it is gone for good",
     413: "the event is too large for it",
     429: "it has too many calls",
 }

@@ -50,6 +50,11 @@ class Accounts:
         """The account's name, also of one that is no longer configured."""
         return self._names.get(account_id, "?")
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all accounts, also of those that are no longer configured."""
+        return frozenset(self._names.values())
+
     def id_of(self, name: str) -> int | None:
         return next((i for i, n in self._names.items() if n == name), None)
 

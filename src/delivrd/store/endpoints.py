@@ -25,6 +25,8 @@ class Endpoint(msgspec.Struct):
     kind: Literal["endpoint", "callback"]
     url: str
     origin: str
+    name: str | None
+    """In the settings, where it stands there: they alone say what it is."""
     description: str | None
     format: str
     options: Mapping[str, str]
@@ -129,6 +131,25 @@ async def every(tx: Tx, *, callbacks: bool = False) -> list[Endpoint]:
         f"{SELECT} WHERE e.deleted_at IS NULL AND e.kind = ANY($1::text[]) ORDER BY e.id", kinds
     )
     return [read(row) for row in rows]
+
+
+async def name_all(tx: Tx, ids: Ids, now: int, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Makes those of these names that are missing; processes that start together make one."""
+    for name, fields in wanted.items():
+        given = {
+            "kind": "endpoint", "failures": (), "secrets": [(new_secret(), None)], **fields,
+            "name": name, "id": ids.next(), "created_at": now,
+        }  # fmt: skip
+        row = [written(column, value) for column, value in given.items()]
+        await tx.insert(schema.endpoint, tuple(given), [row], "ignore")
+
+
+async def named(tx: Tx) -> dict[str, Endpoint]:
+    """Those that stand in the settings, or did, by their names there."""
+    rows = await tx.fetch(
+        f"{SELECT} WHERE e.name IS NOT NULL AND e.deleted_at IS NULL ORDER BY e.id FOR UPDATE"
+    )
+    return {one.name or "": one for one in map(read, rows)}
 
 
 CHANGES_CALLS = frozenset({"url", "format", "options"})

@@ -352,9 +352,14 @@ class Graph:
         return name, account and account.provider.name
 
     def event(self, message: MessageRow, kind: str, data: Told) -> None:
-        """Writes down that something happened to a message, for whoever listens."""
+        """Writes down that something happened to a message, for whoever listens.
+
+        A message's events are told in the order of their ids: it is under lock, and its next event
+        gets a greater id than the last, also where another host's clock was ahead of ours.
+        """
         self.tx.changed.add(message.id)
-        self.events.append((self.ids.next(), message.id, kind, as_text(data), self.now))
+        message.last_event = self.ids.next(message.last_event or 0)
+        self.events.append((message.last_event, message.id, kind, as_text(data), self.now))
 
     async def _write_parts(self) -> None:
         moved = [(p.id, p.attempt_id) for p in self.parts.values() if p.moved]

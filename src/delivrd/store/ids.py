@@ -25,9 +25,12 @@ class Ids:
         self._last = after >> SLOT_BITS
         self._clock = clock
 
-    def next(self) -> int:
+    def next(self, above: int = 0) -> int:
+        """The next id; it is greater than ``above`` too, which another slot may have given."""
         now = self._clock() - EPOCH
         self._last = now if now > self._last else self._last + 1
+        if above >> SLOT_BITS >= self._last:
+            self._last = (above >> SLOT_BITS) + 1
         return self._last << SLOT_BITS | self.slot
 
 

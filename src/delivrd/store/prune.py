@@ -8,7 +8,7 @@ from collections import Counter
 
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import TABLES, first_minute
+from delivrd.store.counts import BUCKET, TABLES, first_minute
 from delivrd.store.feedback import forget
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
@@ -44,6 +44,31 @@ async def deliveries(tx: Tx, before: int, limit: int) -> int:
     ids = [row[0] for row in rows]
     await tx.execute("DELETE FROM try WHERE delivery_id = ANY($1::bigint[])", ids)
     return await tx.execute("DELETE FROM delivery WHERE id = ANY($1::bigint[])", ids)
+
+
+async def tallies(tx: Tx, before: int, limit: int) -> int:
+    """Counts of tries of before that moment: bars and rates reach back for a day."""
+    rows = await tx.fetch(
+        "SELECT t.endpoint_id, t.bucket FROM endpoint e JOIN told t ON t.endpoint_id = e.id "
+        "AND t.bucket < $1 LIMIT $2",
+        before // BUCKET,
+        limit,
+    )
+    count = 0
+    for endpoint_id, bucket in sorted({(row[0], row[1]) for row in rows}):
+        count += await tx.execute(
+            "DELETE FROM told WHERE endpoint_id = $1 AND bucket = $2", endpoint_id, bucket
+        )
+    return count
+
+
+async def gone_urls(tx: Tx, before: int, limit: int) -> int:
+    """callback_urls that answered 410 before that moment: they are asked again after that time."""
+    return await tx.execute(
+        "DELETE FROM gone WHERE url IN (SELECT url FROM gone WHERE at < $1 LIMIT $2)",
+        before,
+        limit,
+    )
 
 
 async def idempotency_keys(tx: Tx, before: int, limit: int) -> int:

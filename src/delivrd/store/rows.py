@@ -179,6 +179,7 @@ class MessageRow(msgspec.Struct):
     delivered_at: int | None = None
     bucket: int | None = None
     latency: int | None = None
+    last_event: int | None = None
     attempts: list[AttemptRow] = []
     stored: Row | None = None
 

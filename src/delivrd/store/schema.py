@@ -292,6 +292,7 @@ message = _table(
     _int("delivered_at"),
     _int("bucket"),
     _small("latency", null=True, default=None),
+    _int("last_event"),  # its id: the next one is greater, whatever the clock of its writer says
     # GET /v1/messages, by each filter, newest first
     Index("ix_message_to_number_id", "to_number", "id"),
     Index("ix_message_reference_id", "reference", "id", **_where("reference IS NOT NULL")),
@@ -372,6 +373,7 @@ endpoint = _table(
     _text("kind", null=False),  # endpoint, or callback: the callback_urls of one origin
     _text("url", null=False),
     _text("origin", null=False),
+    _text("name"),  # of one that stands in the settings
     _text("description"),
     _text("format", null=False),
     _text("options"),  # these four as JSON; a filter that is null lets everything through
@@ -402,6 +404,12 @@ endpoint = _table(
     _int("next_call_at"),  # by rate_limit
     # one row for all callback_urls of an origin
     Index("uq_endpoint_callback", "origin", unique=True, **_where("kind = 'callback'")),
+    Index(
+        "uq_endpoint_name",
+        "name",
+        unique=True,
+        **_where("name IS NOT NULL AND deleted_at IS NULL"),
+    ),
 )
 
 delivery = _table(

@@ -139,8 +139,8 @@ _STATEMENTS = (
     f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
 )
 
-_NOT_DERIVED = ("text",)
-"""What a fold may take away and nothing can bring back."""
+_NOT_DERIVED = ("text", "last_event")
+"""What a fold may take away or add to, and nothing can bring back."""
 
 
 class _Messages(_Walk):

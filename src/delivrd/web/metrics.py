@@ -17,6 +17,7 @@ COUNTED = 10_000
 """Beyond this many, unmapped receipts are not counted further."""
 
 
+DAY = 86400 * 1_000_000
 OUTCOMES = ("delivered", "failed")
 """Of a try, as the store counts them."""
 
@@ -24,7 +25,8 @@ OUTCOMES = ("delivered", "failed")
 class Metrics:
     """The registry of one process. Others add to it by :meth:`watch` or to ``registry``."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = now_micros) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "delivrd_http_requests",
@@ -72,7 +74,8 @@ class Metrics:
         self._alerts: alerts.Figures | None = None
         self._names: Callable[[int], str] = str
         self._tries: Mapping[str, int] = {}
-        self._since = now_micros()
+        self._before = dict.fromkeys(OUTCOMES, 0)
+        self._since = clock()
         self.watch(self._told)
         self.watch(self._judged)
 
@@ -99,10 +102,20 @@ class Metrics:
         relay = await store.read(lambda tx: totals(tx, self._since))
         self._waiting.set(relay.waiting)
         self._oldest.set(_age(relay.oldest_at))
-        self._tries = relay.tries
+        self._tries = {name: self._before[name] + relay.tries.get(name, 0) for name in OUTCOMES}
+        await self._move_on(store)
         self._alerts = await store.read(lambda tx: alerts.figures(tx, now_micros()))
         self._names = store.accounts.name
         return generate_latest(self.registry)
+
+    async def _move_on(self, store: Store) -> None:
+        """Keeps what was counted days ago here: the store forgets it, and a counter never falls."""
+        cut = self._clock() - DAY
+        if cut - self._since > DAY:
+            later = await store.read(lambda tx: totals(tx, cut))
+            for name in OUTCOMES:
+                self._before[name] = self._tries[name] - later.tries.get(name, 0)
+            self._since = cut
 
     def _judged(self) -> Iterator[Metric]:
         """Alerts and rates, as the database has them."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -125,6 +126,7 @@ def known(fields: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@lru_cache(maxsize=1024)
 def address(url: str) -> str:
     """The URL as it is called: with a path, without a fragment."""
     parts = urlsplit(url)

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
 from delivrd.core.statement import moment
@@ -39,7 +40,7 @@ def _written(event: Event) -> dict[str, Any]:
         "id": event.id,
         "type": event.type,
         "created_at": moment(event.created_at),
-        "data": dict(event.data),
+        "data": dict(event.data) if event.text is None else Raw(event.text.encode()),
     }
 
 

@@ -22,7 +22,7 @@ from delivrd.web.api.common import (
     ref,
     responses,
 )
-from delivrd.web.api.endpoints import note
+from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found

@@ -15,7 +15,7 @@ from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
 from delivrd.web.api.common import answer, list_of, ref, responses
-from delivrd.web.api.endpoints import note
+from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found

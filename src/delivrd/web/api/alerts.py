@@ -19,7 +19,7 @@ from delivrd.web.api import alert_firings, alert_rules
 from delivrd.web.api import alert_views as views
 from delivrd.web.api.alert_rules import DAY, SECOND, named
 from delivrd.web.api.common import answer, list_of, ref, responses
-from delivrd.web.api.endpoints import note
+from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid, not_found

@@ -1,18 +1,13 @@
 """``/v1/deliveries``: what was told to whom, every try of it, and telling it again."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
-from enum import StrEnum
-from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from delivrd.core.statement import micros, moment
+from delivrd.core.statement import moment
 from delivrd.relay.event import row_of
 from delivrd.store import replays
-from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import born, now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries import told as queries
@@ -21,7 +16,6 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.common import (
     ListParams,
-    Moment,
     SpanParams,
     Word,
     answer,
@@ -32,56 +26,28 @@ from delivrd.web.api.common import (
     ref,
     responses,
 )
-from delivrd.web.api.endpoints import endpoint_row, found, note
+from delivrd.web.api.delivery_choice import (
+    CANCEL,
+    HINT,
+    REPLAY,
+    Choice,
+    Replay,
+    State,
+    delivery_row,
+    listed,
+    since,
+)
+from delivrd.web.api.endpoint_rows import note
 from delivrd.web.api.messages import message_id
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
-
-HINT = "GET /v1/deliveries lists what there is; old ones are pruned."
-STEPS = 20
-"""In one call; each takes up to 500 deliveries or events in a transaction of its own."""
-
-State = StrEnum("State", {word.upper(): word for word in queries.STATES})  # type: ignore[misc]
 
 
 class DeliveryFilters(ListParams, SpanParams):
     endpoint: Word | None = Field(None, description="An endpoint's id.")
     message: Word | None = Field(None, description="A message's id.")
     state: State | None = None
-
-
-class Choice(BaseModel):
-    """Which deliveries: ``ids``, or those of a ``state``, or an endpoint's ``since`` a time."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    ids: list[Word] | None = Field(None, min_length=1, max_length=1000)
-    endpoint: Word | None = Field(None, description="An endpoint's id.")
-    state: Annotated[State, Field(strict=False)] | None = None
-    since: Annotated[Moment, Field(strict=False)] | None = None
-    dry_run: bool = Field(False, description="Only count.")
-    cursor: str | None = Field(None, max_length=100, description="next_cursor of the call before.")
-
-
-class Replay(Choice):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "endpoint": "ep_005f0c2a9d1e3001",
-                    "since": "2026-11-21T20:00:00Z",
-                    "missed_only": True,
-                    "dry_run": True,
-                },
-                {"endpoint": "ep_005f0c2a9d1e3001", "state": "parked"},
-            ]
-        }
-    )
-
-    missed_only: bool = Field(
-        False, description="With `since`: only what the endpoint never took, to recover it."
-    )
 
 
 _COUNTED: dict[str, Any] = {
@@ -193,15 +159,15 @@ def _many(routes: APIRouter, context: Context) -> None:
         again with it as `cursor`.
         """
         if body.since is not None and body.state is None and body.ids is None:
-            step = await _since(context, body)
+            step = await since(context, body)
         else:
-            step = await _listed(context, body, _REPLAY)
+            step = await listed(context, body, REPLAY)
         return await _counted(context, caller, "deliveries.replay", body, step)
 
     @routes.post("/cancel", responses=answers)
     async def cancel_many(body: Choice, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Gives up many: `ids`, or those of the `state` waiting or parked."""
-        step = await _listed(context, body, _CANCEL)
+        step = await listed(context, body, CANCEL)
         return await _counted(context, caller, "deliveries.cancel", body, step)
 
 
@@ -216,18 +182,6 @@ async def _counted(
 
 
 # --- which ----------------------------------------------------------------------------------------
-
-
-def delivery_row(name: str) -> int:
-    """The row that a delivery's id stands for.
-
-    Raises:
-        Problem: it can be none.
-    """
-    row_id = row_of(name, "dlv")
-    if row_id is None:
-        raise not_found("delivery", HINT)
-    return row_id
 
 
 def named_endpoint(name: str) -> int:
@@ -248,115 +202,3 @@ async def _shown(context: Context, row_id: int) -> relay_views.DeliveryDetail:
     if told is None:
         raise not_found("delivery", HINT)
     return relay_views.detail(told)
-
-
-# --- many, in steps of bounded size ---------------------------------------------------------------
-
-
-class _Act(NamedTuple):
-    """What is done to deliveries, how they are counted beforehand, and in which states it can."""
-
-    do: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
-    try_: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
-    states: tuple[str, ...]
-
-
-async def _cancellable(tx: Tx, now: int, ids: Sequence[int]) -> int:
-    return await queries.count_cancellable(tx, ids)
-
-
-_REPLAY = _Act(replays.replay, queries.count_replayable, (*replays.ENDED, "waiting"))
-_CANCEL = _Act(replays.cancel, _cancellable, ("waiting", "parked"))
-
-
-async def _listed(context: Context, body: Choice, act: _Act) -> Step:
-    """Of those that the choice lists, step by step."""
-    _check(body, act)
-    if body.ids is not None:
-        return Step(await _do(context, body, act, [_row(name) for name in body.ids]), None)
-    endpoint = None if body.endpoint is None else endpoint_row(body.endpoint)
-    total, last = 0, before("replay", body.cursor) or 0
-    for _ in range(STEPS):
-        ids = await context.store.read(partial(_chosen, body, endpoint, last))
-        total += await _do(context, body, act, ids)
-        if len(ids) < queries.STEP:
-            return Step(total, None)
-        last = ids[-1]
-    return Step(total, last)
-
-
-def _past(since: datetime) -> int:
-    """Since then, as far as ids reach back and on."""
-    return min(max(0, micros(since)), now_micros())
-
-
-async def _chosen(body: Choice, endpoint: int | None, after: int, tx: Tx) -> list[int]:
-    since = None if body.since is None else _past(body.since)
-    return await queries.chosen(tx, str(body.state), endpoint_id=endpoint, since=since, after=after)
-
-
-def _row(name: str) -> int:
-    row_id = row_of(name, "dlv")
-    if row_id is None:
-        raise invalid("ids", f"{name[:50]!r} is no delivery's id", HINT)
-    return row_id
-
-
-def _check(body: Choice, act: _Act) -> None:
-    if (body.ids is None) == (body.state is None):
-        why = "name either ids or a state, or for a replay an endpoint and since"
-        raise invalid("ids", why, "/docs tells what this call takes.")
-    if body.ids is not None and (body.endpoint or body.since or body.cursor):
-        raise invalid("ids", "go with nothing else", "Leave endpoint, since and cursor out.")
-    if body.state is not None and body.state not in act.states:
-        raise invalid("state", "cannot be taken", f"One of {', '.join(act.states)}.")
-    if body.state not in (None, "parked") and body.endpoint is None:
-        raise invalid("endpoint", "is missing", "With this state, name an endpoint.")
-
-
-async def _do(context: Context, body: Choice, act: _Act, ids: Sequence[int]) -> int:
-    now = now_micros()
-    if body.dry_run:
-        return await context.store.read(lambda tx: act.try_(tx, now, ids))
-    return await context.store.write(lambda tx: act.do(tx, now, ids))
-
-
-async def _since(context: Context, body: Replay) -> Step:
-    """Of all that the endpoint wants to hear since then, whether it was told already or not."""
-    if body.endpoint is None:
-        raise invalid("endpoint", "is missing", "Name the endpoint that is told again.")
-    assert body.since is not None
-    row_id, since = endpoint_row(body.endpoint), _past(body.since)
-    endpoint = await context.store.read(lambda tx: found(tx, row_id))
-    _check_since(endpoint, dry_run=body.dry_run)
-    total, last = 0, before("replay", body.cursor) or 0
-    for _ in range(STEPS):
-        step = await _since_step(context, body, endpoint, since, last)
-        total += step.told
-        if step.last is None:
-            return Step(total, None)
-        last = step.last
-    return Step(total, last)
-
-
-def _check_since(endpoint: Endpoint, *, dry_run: bool) -> None:
-    if endpoint.kind == "callback":
-        hint = "Replay deliveries by ids or state: callback_urls are the messages' own."
-        raise Problem(409, "It stands for the callback_urls of one origin.", hint)
-    if not endpoint.enabled and not dry_run:
-        raise Problem(409, "The endpoint is disabled.", "Enable it first.")
-
-
-async def _since_step(
-    context: Context, body: Replay, endpoint: Endpoint, since: int, after: int
-) -> Step:
-    store, missed = context.store, body.missed_only
-    if body.dry_run:
-        return await store.read(
-            lambda tx: replays.count_since(tx, endpoint, since, missed_only=missed, after=after)
-        )
-    return await store.write(
-        lambda tx: replays.replay_since(
-            tx, store.ids, now_micros(), endpoint, since, missed_only=missed, after=after
-        )
-    )

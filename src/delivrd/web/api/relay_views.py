@@ -37,11 +37,13 @@ class Day(msgspec.Struct):
 
 class Endpoint(msgspec.Struct, kw_only=True):
     """Who is told. ``state`` is ``ok``, ``failing``, ``open`` (left alone but for probes),
-    ``paused`` (it asked to wait) or ``disabled``; secret options are shown as ``***``.
+    ``paused`` (it asked to wait) or ``disabled``; secret options are shown as ``***``. ``name`` is
+    that of an endpoint which stands in `delivrd.toml`, and is changed there.
     """
 
     id: str
     kind: str
+    name: str | None
     url: str
     description: str | None
     format: str
@@ -136,6 +138,7 @@ def endpoint(
     return Endpoint(
         id=endpoint_id(one.id),
         kind=one.kind,
+        name=one.name,
         url=one.url,
         description=one.description,
         format=one.format,

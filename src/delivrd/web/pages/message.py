@@ -6,12 +6,18 @@ from delivrd.core.text import clean
 from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import find_message
 from delivrd.store.queries.requests import find_request
+from delivrd.store.queries.told import Delivery, list_deliveries
 from delivrd.store.queries.views import plain
-from delivrd.web.pages import timeline, words
+from delivrd.store.tx import Tx
+from delivrd.web.pages import endpoints, timeline, words
 from delivrd.web.pages.accounts import base_url
+from delivrd.web.pages.deliveries import listed
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.requests import as_it_came
 from delivrd.web.pages.route import router_for
+
+TOLD = 20
+"""Deliveries beside a message; the list has all."""
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -27,6 +33,7 @@ def routes(pages: Pages) -> APIRouter:
             why = "No message has this id. It may be of another hub, or pruned."
             return pages.missing(request, "There is no such message", why)
         view = plain(found)
+        told, names = await store.read(lambda tx: _told(tx, view["id"]))
         events = timeline.events(view)
         deciding = telling(events)
         numbers = deciding.receipt["requests"] if deciding and deciding.receipt else []
@@ -41,11 +48,19 @@ def routes(pages: Pages) -> APIRouter:
             events=events,
             deciding=deciding,
             **(as_it_came(plain(call)) if call else {"call": None}),
+            deliveries=[listed(delivery) for delivery in told],
+            names=names,
             curl='curl -H "Authorization: Bearer $DELIVRD_KEY" \\\n'
             f"  {base_url(config)}/v1/messages/{view['id']}",
         )
 
     return router
+
+
+async def _told(tx: Tx, uuid: str) -> tuple[list[Delivery], dict[str, dict[str, str]]]:
+    """Whom it was told to, the newest first, and what they are called."""
+    found, _ = await list_deliveries(tx, message_id=uuid, limit=TOLD)
+    return found, await endpoints.names(tx) if found else {}
 
 
 def telling(events: list[timeline.Event]) -> timeline.Event | None:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from delivrd import __version__
 from delivrd.web.auth import CSRF_FIELD, CSRF_HEADER, Caller
 from delivrd.web.context import Context
-from delivrd.web.pages import show, tables, words
+from delivrd.web.pages import relay_words, show, tables, words
 from delivrd.web.problems import Problem
 
 WEB = Path(__file__).parent.parent
@@ -25,9 +25,13 @@ NAV = (
     ("/", "Overview", "overview"),
     ("/messages", "Messages", "messages"),
     ("/requests", "Requests", "requests"),
+    ("/endpoints", "Endpoints", "endpoints"),
     ("/send", "Send", "send"),
     ("/start", "First steps", "start"),
 )
+
+SECTIONS = {"/search": "/messages", "/deliveries": "/endpoints"}
+"""Pages that stand below another entry of the navigation."""
 
 HEADERS = {
     "Vary": "HX-Request-Type",
@@ -66,6 +70,9 @@ def environment() -> Environment:
         interval=show.interval,
         statuses=show.STATUSES,
         verdict_words=words.WORDS,
+        delivery_words=relay_words.STATES,
+        host=relay_words.host,
+        milliseconds=relay_words.milliseconds,
         nav=NAV,
         version=__version__,
         csrf_field=CSRF_FIELD,
@@ -124,7 +131,7 @@ def csrf_of(request: Request) -> str:
 
 def section_of(path: str) -> str:
     first = "/" + path.strip("/").partition("/")[0]
-    return "/messages" if first == "/search" else first
+    return SECTIONS.get(first, first)
 
 
 def partial(request: Request) -> bool:

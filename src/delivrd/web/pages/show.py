@@ -57,6 +57,12 @@ def ago(value: Any, now: datetime | None = None) -> str:
     return "now" if seconds < 1 else f"{_rough(seconds)} ago"
 
 
+def due(value: Any, now: datetime | None = None) -> str:
+    """``in 4 min``; once the time has come, ``due now``."""
+    said = ago(value, now)
+    return said if not said or said.startswith("in ") else "due now"
+
+
 def _rough(seconds: float) -> str:
     for size, unit in _UNITS:
         if seconds >= size:
@@ -150,6 +156,7 @@ def pretty(text: str) -> str | None:
 
 FILTERS = {
     "ago": ago,
+    "due": due,
     "absolute": absolute,
     "clock": clock,
     "date": date,

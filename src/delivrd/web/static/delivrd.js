@@ -20,7 +20,9 @@
     for (const time of root.querySelectorAll("time[data-ago]")) {
       const at = Date.parse(time.dateTime);
       const seconds = (Date.now() + skew - at) / 1000;
-      time.textContent = seconds < 1 ? "now" : `${rough(seconds)} ago`;
+      if (seconds < -1) time.textContent = `in ${rough(-seconds)}`;
+      else if (time.dataset.due !== undefined) time.textContent = "due now";
+      else time.textContent = seconds < 1 ? "now" : `${rough(seconds)} ago`;
       if (!time.dataset.utc) {
         time.dataset.utc = time.title;
         const local = new Date(at).toLocaleString(undefined, { hour12: false });

@@ -1,0 +1,74 @@
+"""`delivrd endpoints`: taking one away, letting its calls go out or not, a new secret, a test."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from delivrd.cli.client import ConfigOption, connect, segment
+from delivrd.cli.endpoint_options import Id
+from delivrd.cli.output import FAILED, JsonOption, note, print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def delete(endpoint_id: Id, config: ConfigOption = None) -> None:
+    """Take an endpoint away; what waits for it is cancelled."""
+    connect(config).delete(f"/v1/endpoints/{segment(endpoint_id)}")
+    note(f"{endpoint_id} is deleted.")
+
+
+@app.command()
+def enable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Let calls go out again; what was parked meanwhile waits for a replay."""
+    _switch(endpoint_id, "enable", as_json, config)
+    note(f"What it missed: delivrd deliveries replay --endpoint {endpoint_id} --missed --since 1d")
+
+
+@app.command()
+def disable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Let no call go out any more; what waits is parked."""
+    _switch(endpoint_id, "disable", as_json, config)
+
+
+def _switch(endpoint_id: str, verb: str, as_json: bool, config: Path | None) -> None:
+    found = connect(config).post(f"/v1/endpoints/{segment(endpoint_id)}/{verb}", None)
+    if as_json:
+        print_json(found)
+    else:
+        note(f"{endpoint_id} is {'enabled' if found['enabled'] else 'disabled'}.")
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    endpoint_id: Id,
+    keep: Annotated[
+        int, typer.Option(min=0, help="Seconds for which the old one signs beside it.")
+    ] = 86400,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a new secret and print it, this once; the old one signs beside it for a day."""
+    path = f"/v1/endpoints/{segment(endpoint_id)}/rotate-secret"
+    made = connect(config).post(path, {"keep_seconds": keep})
+    if as_json:
+        print_json(made)
+        return
+    until = made["old_secret_until"]
+    note(f"The old secret signs until {until}." if until else "The old secret signs no more.")
+    typer.echo(made["secret"])
+
+
+@app.command("test")
+def try_out(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Call an endpoint with a made-up event, once and now; 1 where it does not take it."""
+    from delivrd.cli.deliveries import print_delivery
+
+    told = connect(config).post(f"/v1/endpoints/{segment(endpoint_id)}/test", None)
+    if as_json:
+        print_json(told)
+    else:
+        print_delivery(told)
+    if told["delivery"]["state"] != "delivered":
+        raise typer.Exit(FAILED)

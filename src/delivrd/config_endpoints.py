@@ -1,0 +1,90 @@
+"""Endpoints that stand in `delivrd.toml`: what `[endpoints.NAME]` may say."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from delivrd.core.signing_key import key
+from delivrd.core.statement import Status
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+OWN_FORMAT = "delivrd"
+_MAKE_ONE = "Write whsec_ followed by what `openssl rand -base64 32` prints."
+
+
+class EndpointSettings(BaseModel):
+    """One of your systems that is told; as in the API, but that its secret is yours to make."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    url: str = Field(description="Where events go.")
+    description: str | None = Field(default=None, max_length=2000, description="For people.")
+    format: str = Field(default=OWN_FORMAT, description="delivrd, or the dialect of a gateway.")
+    options: dict[str, SecretStr] = Field(
+        default_factory=dict, description="What the format asks for."
+    )
+    secret: tuple[SecretStr, ...] = Field(
+        default=(), description="Signs the calls; of several, the first and the others beside it."
+    )
+    statuses: tuple[Status, ...] = Field(default=(), description="Only these; default all.")
+    accounts: tuple[str, ...] = Field(default=(), description="Only these; default all.")
+    countries: tuple[str, ...] = Field(default=(), description="Only these, as GB; default all.")
+    final_only: bool = Field(default=False, description="Only of final statuses.")
+    ordered: bool = Field(
+        default=False, description="A message's next event waits for the one before."
+    )
+    operational: bool = Field(default=False, description="Also of the hub itself.")
+    rate_limit: int | None = Field(default=None, ge=1, le=10_000, description="Calls a second.")
+    batch_size: int = Field(default=1, ge=1, le=500, description="Events a call, in an array.")
+    batch_ms: int = Field(
+        default=1000, ge=10, le=60_000, description="For so long a batch is waited for."
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Its fields as the relay checks and keeps them, without its secrets."""
+        fields = self.model_dump(exclude={"secret", "options"})
+        fields["options"] = {name: value.get_secret_value() for name, value in self.options.items()}
+        countries = [country.upper() for country in self.countries]
+        return {
+            **fields,
+            "statuses": list(self.statuses) or None,
+            "accounts": list(self.accounts) or None,
+            "countries": countries or None,
+        }
+
+    @property
+    def secrets(self) -> list[str]:
+        """Those that sign, the newest first."""
+        return [secret.get_secret_value() for secret in self.secret]
+
+
+def wrong(
+    endpoints: Mapping[str, EndpointSettings], accounts: Iterable[str], relay: Any
+) -> Iterator[tuple[str, str, str]]:
+    """What cannot be, of all endpoints: the setting's path, why, and what to do."""
+    from delivrd.relay.setting_up import CannotBe, settled
+
+    known = sorted(accounts)
+    for name, one in endpoints.items():
+        path = f"endpoints.{name}"
+        if not NAME.fullmatch(name):
+            yield path, "not a name for an endpoint", "Use a-z, 0-9, - and _, as in shop-2."
+        yield from _wrong_secrets(path, one)
+        try:
+            settled(relay, known, one.given())
+        except CannotBe as error:
+            yield f"{path}.{error.field}", error.why, error.hint
+
+
+def _wrong_secrets(path: str, one: EndpointSettings) -> Iterator[tuple[str, str, str]]:
+    if one.format == OWN_FORMAT and not one.secret:
+        yield f"{path}.secret", "is missing: calls of this format are signed", _MAKE_ONE
+    for secret in one.secrets:
+        try:
+            key(secret)
+        except ValueError as error:
+            yield f"{path}.secret", str(error), _MAKE_ONE

@@ -1,0 +1,65 @@
+"""Endpoints that stand in the settings: made, changed and ended as these say, at every start."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import structlog
+
+from delivrd.config import Config
+from delivrd.relay.setting_up import settled
+from delivrd.store import endpoints
+from delivrd.store.base import Store
+from delivrd.store.endpoints import Endpoint
+from delivrd.store.ids import Ids, now_micros
+from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
+
+TAKEN_OUT = "it was taken out of the settings"
+
+
+async def enrol(store: Store, config: Config) -> None:
+    """Brings the endpoints of the settings into the store; any number of processes may.
+
+    One that was taken out is disabled, and what it was told stays; put back, it goes on.
+    """
+    names = config.accounts
+    wanted = {
+        name: {
+            **settled(config.relay, names, one.given()),
+            **({"secrets": [(secret, None) for secret in one.secrets]} if one.secrets else {}),
+        }
+        for name, one in config.endpoints.items()
+    }
+    await store.write(lambda tx: _enrol(tx, store.ids, wanted))
+
+
+async def _enrol(tx: Tx, ids: Ids, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    now = now_micros()
+    await endpoints.name_all(tx, ids, now, wanted)
+    known = await endpoints.named(tx)
+    for name, fields in wanted.items():
+        await _bring_up_to_date(tx, known[name], fields)
+    await _take_out(tx, now, known, wanted)
+
+
+async def _bring_up_to_date(tx: Tx, one: Endpoint, fields: Mapping[str, Any]) -> None:
+    changes = {name: value for name, value in fields.items() if value != _as_is(one, name)}
+    if changes:
+        await endpoints.update(tx, one.id, **changes)
+        log.info("an endpoint is as its settings say", name=one.name, changed=sorted(changes))
+    if one.disabled_why == TAKEN_OUT:
+        await endpoints.enable(tx, one.id)
+
+
+def _as_is(one: Endpoint, name: str) -> Any:
+    return [tuple(s) for s in one.secrets] if name == "secrets" else getattr(one, name)
+
+
+async def _take_out(
+    tx: Tx, now: int, known: Mapping[str, Endpoint], wanted: Collection[str]
+) -> None:
+    for name, one in known.items():
+        if name not in wanted and one.enabled:
+            await endpoints.disable(tx, one.id, now, TAKEN_OUT)
+            log.warning("an endpoint is not in the settings any more: disabled", name=name)

@@ -1,0 +1,115 @@
+"""What an endpoint may be told to be: one set of checks for the API, the pages and the settings."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from delivrd.config import Relay, nearest
+from delivrd.core.addresses import BadUrl, check_url
+from delivrd.relay import formats
+from delivrd.relay.call import Target
+from delivrd.relay.formats import FORMATS, Unfit
+from delivrd.store import endpoints
+from delivrd.store.endpoints import Endpoint
+from delivrd.store.fan_out import origin
+
+BATCH = "batch"
+FIELDS = (
+    "description", "statuses", "accounts", "countries", "final_only", "ordered", "operational",
+    "rate_limit", "batch_size", "batch_ms", "url", "format", "options",
+)  # fmt: skip
+"""What somebody says of an endpoint."""
+
+
+class CannotBe(Exception):
+    """An endpoint cannot be so: the field, why, and what to do."""
+
+    def __init__(self, field: str, why: str, hint: str) -> None:
+        super().__init__(field, why, hint)
+        self.field, self.why, self.hint = field, why, hint
+
+
+def changed(
+    relay: Relay, accounts: Collection[str], known: Endpoint, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields that these changes set.
+
+    Raises:
+        CannotBe: with them the endpoint could not be called.
+    """
+    before = {name: getattr(known, name) for name in FIELDS}
+    options = {} if changes.get("format", known.format) != known.format else known.options or {}
+    if changes.get("batch_size") == 1 < known.batch_size:
+        options = {name: value for name, value in options.items() if name != BATCH}
+    options = {**options, **changes.get("options", {})}
+    kept = {name: value for name, value in options.items() if value is not None}
+    after = settled(relay, accounts, {**before, **changes, "options": kept})
+    return {name: value for name, value in after.items() if value != getattr(known, name)}
+
+
+def settled(relay: Relay, accounts: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """All of an endpoint's fields, checked.
+
+    Raises:
+        CannotBe: the first one that cannot be taken.
+    """
+    fields = dict(given)
+    _check_accounts(accounts, sorted(fields["accounts"] or ()))
+    _check_url(relay, fields["url"])
+    _check_format(fields["format"])
+    fields["options"] = _options(fields)
+    _check_options(fields["url"], fields["format"], fields["options"])
+    for name in ("statuses", "accounts", "countries"):
+        fields[name] = None if fields[name] is None else frozenset(map(str, fields[name]))
+    return {**fields, "origin": origin(fields["url"])}
+
+
+def _check_accounts(known: Collection[str], names: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            there = f"Accounts: {', '.join(sorted(known)) or 'none'}."
+            hint = f"{nearest(name, known)} {there}".strip()
+            raise CannotBe("accounts", f"there is no account {name[:50]!r}", hint)
+
+
+def _check_url(relay: Relay, url: str) -> None:
+    try:
+        check_url(url, allow_http=relay.allow_http, allow_networks=relay.allow_networks)
+    except BadUrl as error:
+        raise CannotBe("url", str(error), error.hint) from None
+
+
+def _check_format(name: str) -> None:
+    if name not in FORMATS:
+        known = f"Formats: {', '.join(FORMATS)}."
+        close = f"{nearest(name, FORMATS)} {known}".strip()
+        raise CannotBe("format", f"there is no format {name[:50]!r}", close)
+
+
+def _options(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The options; whoever asks for batches gets an array every time."""
+    form, options = FORMATS[fields["format"]], dict(fields["options"])
+    for name in options:
+        if name not in form.OPTIONS:
+            known = f"It has {', '.join(form.OPTIONS)}." if form.OPTIONS else "It has none."
+            hint = f"{nearest(name, form.OPTIONS)} {known}".strip()
+            why = f"the format {fields['format']} has no option {name[:50]!r}"
+            raise CannotBe("options", why, hint)
+    if fields["batch_size"] > 1:
+        if not form.BATCHES:
+            able = ", ".join(name for name, each in FORMATS.items() if each.BATCHES)
+            why = f"the format {fields['format']} tells one event a call"
+            raise CannotBe("batch_size", why, f"Leave it out, or use the format {able}.")
+        options[BATCH] = "true"
+    return options
+
+
+def _check_options(url: str, form: str, options: Mapping[str, str]) -> None:
+    """That an event could be told in this way."""
+    target = Target(url, form, (endpoints.new_secret(),), options)
+    try:
+        formats.check(target)
+    except Unfit as error:
+        asked = ", ".join(f"{name} ({o.says})" for name, o in FORMATS[form].OPTIONS.items())
+        hint = f"docs/webhooks.md tells of the format {form}."
+        field = "options" if options else "url"
+        raise CannotBe(field, str(error), f"{hint} Options: {asked}." if asked else hint) from None

@@ -1,0 +1,41 @@
+"""How an endpoint answered lately, from its tries."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from delivrd.store.tx import Tx
+
+RECENT = 200
+
+
+class Lately(NamedTuple):
+    """The tries of the newest deliveries, the last first; times in microseconds.
+
+    ``why`` is what the last failed try of something that still waits was answered with.
+    """
+
+    answers: Sequence[tuple[int | None, str | None, int | None]]
+    """Status, error and total time of each."""
+    why: str | None
+
+
+async def lately(tx: Tx, endpoint_id: int) -> Lately:
+    """The tries of an endpoint's newest :data:`RECENT` deliveries."""
+    rows = await tx.fetch(
+        "SELECT t.status, t.error, t.total_us FROM (SELECT id FROM delivery WHERE endpoint_id = $1 "
+        "ORDER BY id DESC LIMIT $2) AS d JOIN try t ON t.delivery_id = d.id "
+        "ORDER BY t.at DESC LIMIT $2",
+        endpoint_id,
+        RECENT,
+    )
+    return Lately([(row[0], row[1], row[2]) for row in rows], await why_failing(tx, endpoint_id))
+
+
+async def why_failing(tx: Tx, endpoint_id: int) -> str | None:
+    """Why what waits was not taken, as the delivery says that is tried again the latest."""
+    rows = await tx.fetch(
+        "SELECT why FROM delivery WHERE endpoint_id = $1 AND state = 'waiting' "
+        "ORDER BY next_at DESC LIMIT 1",
+        endpoint_id,
+    )
+    return rows[0][0] if rows else None

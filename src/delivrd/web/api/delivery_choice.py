@@ -1,0 +1,168 @@
+"""Which deliveries are told again or given up: named, chosen by state, or all since a time."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivrd.core.statement import micros
+from delivrd.relay.event import row_of
+from delivrd.relay.recovering import STEPS, tell_since
+from delivrd.store import replays
+from delivrd.store.endpoints import Endpoint
+from delivrd.store.ids import now_micros
+from delivrd.store.queries import told as queries
+from delivrd.store.replays import Step
+from delivrd.store.tx import Tx
+from delivrd.web.api.common import Moment, Word, before
+from delivrd.web.api.endpoint_rows import endpoint_row, found
+from delivrd.web.context import Context
+from delivrd.web.problems import Problem, invalid, not_found
+
+HINT = "GET /v1/deliveries lists what there is; old ones are pruned."
+State = StrEnum("State", {word.upper(): word for word in queries.STATES})  # type: ignore[misc]
+
+
+class Choice(BaseModel):
+    """Which deliveries: ``ids``, or those of a ``state``, or an endpoint's ``since`` a time."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    ids: list[Word] | None = Field(None, min_length=1, max_length=1000)
+    endpoint: Word | None = Field(None, description="An endpoint's id.")
+    state: Annotated[State, Field(strict=False)] | None = None
+    since: Annotated[Moment, Field(strict=False)] | None = None
+    dry_run: bool = Field(False, description="Only count.")
+    cursor: str | None = Field(None, max_length=100, description="next_cursor of the call before.")
+
+
+class Replay(Choice):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "endpoint": "ep_005f0c2a9d1e3001",
+                    "since": "2026-11-21T20:00:00Z",
+                    "missed_only": True,
+                    "dry_run": True,
+                },
+                {"endpoint": "ep_005f0c2a9d1e3001", "state": "parked"},
+            ]
+        }
+    )
+
+    missed_only: bool = Field(
+        False, description="With `since`: only what the endpoint never took, to recover it."
+    )
+
+
+def delivery_row(name: str) -> int:
+    """The row that a delivery's id stands for.
+
+    Raises:
+        Problem: it can be none.
+    """
+    row_id = row_of(name, "dlv")
+    if row_id is None:
+        raise not_found("delivery", HINT)
+    return row_id
+
+
+# --- many, in steps of bounded size ---------------------------------------------------------------
+
+
+class Act(NamedTuple):
+    """What is done to deliveries, how they are counted beforehand, and in which states it can."""
+
+    do: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
+    try_: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
+    states: tuple[str, ...]
+
+
+async def _cancellable(tx: Tx, now: int, ids: Sequence[int]) -> int:
+    return await queries.count_cancellable(tx, ids)
+
+
+REPLAY = Act(replays.replay, queries.count_replayable, (*replays.ENDED, "waiting"))
+CANCEL = Act(replays.cancel, _cancellable, ("waiting", "parked"))
+
+
+async def listed(context: Context, body: Choice, act: Act) -> Step:
+    """Of those that the choice lists, step by step."""
+    _check(body, act)
+    if body.ids is not None:
+        return Step(await _do(context, body, act, [_row(name) for name in body.ids]), None)
+    endpoint = None if body.endpoint is None else endpoint_row(body.endpoint)
+    total, last = 0, before("replay", body.cursor) or 0
+    for _ in range(STEPS):
+        ids = await context.store.read(partial(_chosen, body, endpoint, last))
+        total += await _do(context, body, act, ids)
+        if len(ids) < queries.STEP:
+            return Step(total, None)
+        last = ids[-1]
+    return Step(total, last)
+
+
+def _past(since: datetime) -> int:
+    """Since then, as far as ids reach back and on."""
+    return min(max(0, micros(since)), now_micros())
+
+
+async def _chosen(body: Choice, endpoint: int | None, after: int, tx: Tx) -> list[int]:
+    since = None if body.since is None else _past(body.since)
+    return await queries.chosen(tx, str(body.state), endpoint_id=endpoint, since=since, after=after)
+
+
+def _row(name: str) -> int:
+    row_id = row_of(name, "dlv")
+    if row_id is None:
+        raise invalid("ids", f"{name[:50]!r} is no delivery's id", HINT)
+    return row_id
+
+
+def _check(body: Choice, act: Act) -> None:
+    if (body.ids is None) == (body.state is None):
+        why = "name either ids or a state, or for a replay an endpoint and since"
+        raise invalid("ids", why, "/docs tells what this call takes.")
+    if body.ids is not None and (body.endpoint or body.since or body.cursor):
+        raise invalid("ids", "go with nothing else", "Leave endpoint, since and cursor out.")
+    if body.state is not None and body.state not in act.states:
+        raise invalid("state", "cannot be taken", f"One of {', '.join(act.states)}.")
+    if body.state not in (None, "parked") and body.endpoint is None:
+        raise invalid("endpoint", "is missing", "With this state, name an endpoint.")
+
+
+async def _do(context: Context, body: Choice, act: Act, ids: Sequence[int]) -> int:
+    now = now_micros()
+    if body.dry_run:
+        return await context.store.read(lambda tx: act.try_(tx, now, ids))
+    return await context.store.write(lambda tx: act.do(tx, now, ids))
+
+
+async def since(context: Context, body: Replay) -> Step:
+    """Of all that the endpoint wants to hear since then, whether it was told already or not."""
+    if body.endpoint is None:
+        raise invalid("endpoint", "is missing", "Name the endpoint that is told again.")
+    assert body.since is not None
+    row_id, since = endpoint_row(body.endpoint), _past(body.since)
+    endpoint = await context.store.read(lambda tx: found(tx, row_id))
+    _check_since(endpoint, dry_run=body.dry_run)
+    return await tell_since(
+        context.store,
+        endpoint,
+        since,
+        missed_only=body.missed_only,
+        dry_run=body.dry_run,
+        after=before("replay", body.cursor) or 0,
+    )
+
+
+def _check_since(endpoint: Endpoint, *, dry_run: bool) -> None:
+    if endpoint.kind == "callback":
+        hint = "Replay deliveries by ids or state: callback_urls are the messages' own."
+        raise Problem(409, "It stands for the callback_urls of one origin.", hint)
+    if not endpoint.enabled and not dry_run:
+        raise Problem(409, "The endpoint is disabled.", "Enable it first.")

@@ -1,0 +1,79 @@
+"""What is done to endpoints, for the API and the pages alike; each act is written down."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from delivrd.relay.event import endpoint_id
+from delivrd.store import endpoints
+from delivrd.store.endpoints import Endpoint
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
+from delivrd.web.api.endpoint_rows import HINT, editable, found, note
+from delivrd.web.auth import Caller
+from delivrd.web.context import Context
+from delivrd.web.problems import not_found
+
+BY_HAND = "by hand"
+
+
+async def create(context: Context, tx: Tx, caller: Caller, fields: Mapping[str, Any]) -> Endpoint:
+    """A new endpoint of these fields, which were checked."""
+    made = await endpoints.create(tx, context.store.ids, now_micros(), **fields)
+    await note(context, tx, caller, "endpoints.create", endpoint_id(made.id))
+    return made
+
+
+async def change(
+    context: Context, tx: Tx, caller: Caller, row_id: int, fields: Mapping[str, Any]
+) -> None:
+    """Sets these fields, which were checked."""
+    if fields:
+        await endpoints.update(tx, row_id, **fields)
+        detail = f"{endpoint_id(row_id)}: {', '.join(sorted(fields))}"
+        await note(context, tx, caller, "endpoints.update", detail)
+
+
+async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
+    """Takes it away.
+
+    Raises:
+        Problem: there is none, or it is set up elsewhere.
+    """
+    await editable(tx, row_id)
+    await endpoints.delete(tx, row_id, now_micros())
+    await note(context, tx, caller, "endpoints.delete", endpoint_id(row_id))
+
+
+async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
+    """Lets calls go out again.
+
+    Raises:
+        Problem: there is no such endpoint.
+    """
+    if not await endpoints.enable(tx, row_id):
+        raise not_found("endpoint", HINT)
+    await note(context, tx, caller, "endpoints.enable", endpoint_id(row_id))
+
+
+async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
+    """Lets no call go out any more.
+
+    Raises:
+        Problem: there is no such endpoint.
+    """
+    await found(tx, row_id)
+    if await endpoints.disable(tx, row_id, now_micros(), BY_HAND):
+        await note(context, tx, caller, "endpoints.disable", endpoint_id(row_id))
+
+
+async def rotate(context: Context, tx: Tx, caller: Caller, row_id: int, keep: int) -> str:
+    """A new secret, to be shown this once; the one before signs beside it for ``keep`` seconds.
+
+    Raises:
+        Problem: there is no such endpoint, or it is set up elsewhere.
+    """
+    await editable(tx, row_id)
+    secret = await endpoints.rotate_secret(tx, row_id, now_micros(), keep_seconds=keep)
+    await note(context, tx, caller, "endpoints.rotate-secret", endpoint_id(row_id))
+    assert secret is not None
+    return secret

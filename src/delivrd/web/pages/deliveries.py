@@ -1,0 +1,141 @@
+"""What was told to whom: the list by its filters, and one with every try of it."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from delivrd.store.keys import Scope
+from delivrd.store.queries.told import STATES, Delivery, find_delivery, list_deliveries
+from delivrd.store.queries.views import at, plain
+from delivrd.store.tx import Tx
+from delivrd.web.api import relay_views
+from delivrd.web.api.delivery_choice import REPLAY, delivery_row
+from delivrd.web.pages import endpoints, ranges, relay_words
+from delivrd.web.pages.messages import address, chosen, cursor_of
+from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.route import router_for
+from delivrd.web.pages.show import pretty
+from delivrd.web.problems import not_found
+
+LIMIT = 50
+NAMES = ("state", "endpoint", "message", "range", "cursor")
+
+
+def routes(pages: Pages) -> APIRouter:
+    its = _Deliveries(pages)
+    router = router_for(pages, Scope.READ)
+    router.get("/deliveries")(its.table)
+    router.get("/deliveries/{delivery_id}")(its.one)
+    return router
+
+
+class _Deliveries:
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._context = pages, pages.context
+        self._store = pages.context.store
+
+    async def table(self, request: Request) -> Response:
+        told = chosen(request.query_params, NAMES)
+        items, page, names = await self._store.read(lambda tx: _listed(tx, told))
+        return self._pages.page(
+            request,
+            "_deliveries.html" if partial(request) else "deliveries.html",
+            page={
+                "items": items,
+                "next_cursor": page.next_before,
+                "scanned_to": at(page.scanned_to),
+            },
+            names=names,
+            filters={name: told.get(name, "") for name in NAMES},
+            filtered=bool(told),
+            selection=selection(told),
+            again=None,
+            first=address("/deliveries", {**told, "cursor": ""}),
+            older=address("/deliveries", {**told, "cursor": str(page.next_before or "")}),
+            here=address("/deliveries", told),
+            ranges=ranges.CHOICES,
+        )
+
+    async def one(self, request: Request, delivery_id: str) -> Response:
+        row_id = delivery_row(delivery_id)
+        found = await self._store.read(lambda tx: find_delivery(tx, row_id))
+        if found is None:
+            raise not_found("delivery", "It may be pruned; parked ones are kept.")
+        names = await self._store.read(endpoints.names)
+        view = plain(relay_views.detail(found))
+        delivery = view["delivery"]
+        return self._pages.page(
+            request,
+            "_delivery.html" if partial(request) else "delivery.html",
+            delivery=delivery,
+            tries=view["tries"],
+            call=view["request"],
+            verdict=relay_words.of_delivery(delivery),
+            tone=relay_words.STATES[delivery["state"]][0],
+            to=names.get(delivery["endpoint_id"]),
+            body=pretty(view["request"]["body"]) if view["request"] else None,
+            event_text=_indented(view["event"]),
+            curl=curl(view),
+            is_test=bool(view["event"]) and _is_test(view["event"]),
+        )
+
+
+def selection(told: Mapping[str, str]) -> dict[str, str] | None:
+    """The filters by which many are told again; None where these choose no such thing.
+
+    A message's few are sent again one by one; of what was parked all endpoints' may be, of the
+    rest one endpoint's.
+    """
+    state = told.get("state")
+    able = state in REPLAY.states and "message" not in told
+    if not able or (state != "parked" and "endpoint" not in told):
+        return None
+    return {name: told[name] for name in ("state", "endpoint", "range") if name in told}
+
+
+async def _listed(tx: Tx, told: Mapping[str, str]) -> tuple[list[Any], Any, dict[str, Any]]:
+    """The page of deliveries, where its list goes on, and the endpoints' names."""
+    state = told.get("state")
+    endpoint = told.get("endpoint")
+    found, page = await list_deliveries(
+        tx,
+        endpoint_id=(endpoints.row_or_none(endpoint) or -1) if endpoint else None,
+        message_id=told.get("message"),
+        state=state if state in STATES else None,
+        since=ranges.range_of(told.get("range")).since,
+        before=cursor_of(told),
+        limit=LIMIT,
+    )
+    return [listed(each) for each in found], page, await endpoints.names(tx)
+
+
+def listed(delivery: Delivery) -> dict[str, Any]:
+    """A delivery for a row of a table."""
+    view: dict[str, Any] = plain(relay_views.delivery(delivery))
+    return view
+
+
+def _is_test(event: Mapping[str, Any]) -> bool:
+    return (event["data"].get("metadata") or {}) == {"test": True}
+
+
+def _indented(event: Mapping[str, Any] | None) -> str:
+    return (
+        "" if event is None else msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+    )
+
+
+def curl(view: Mapping[str, Any]) -> str:
+    """The call as a shell would make it, with the headers of the last try; "" before any."""
+    call, tries = view["request"], view["tries"]
+    if call is None:
+        return ""
+    headers = tries[0]["request_headers"] if tries else call["headers"]
+    lines = [f"curl -X {call['method']} {shlex.quote(call['url'])}"]
+    lines += [f"  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
+    lines += [f"  --data-binary {shlex.quote(call['body'])}"] if call["body"] else []
+    return " \\\n".join(lines)

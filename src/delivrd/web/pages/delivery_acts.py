@@ -1,0 +1,83 @@
+"""The buttons of deliveries: one sent again or given up, and many told again."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from delivrd.store import replays
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.queries.views import at
+from delivrd.store.tx import Tx
+from delivrd.web.api.delivery_choice import REPLAY, Replay, State, delivery_row, listed
+from delivrd.web.api.endpoint_rows import note
+from delivrd.web.auth import caller_of
+from delivrd.web.pages import ranges
+from delivrd.web.pages.deliveries import NAMES, selection
+from delivrd.web.pages.messages import chosen
+from delivrd.web.pages.render import Pages
+from delivrd.web.pages.route import router_for
+from delivrd.web.problems import Problem
+
+
+def routes(pages: Pages) -> APIRouter:
+    its = _Acts(pages)
+    router = router_for(pages, Scope.ADMIN)
+    router.post("/deliveries/again")(its.again)
+    router.post("/deliveries/{delivery_id}/resend")(its.resend)
+    router.post("/deliveries/{delivery_id}/cancel")(its.cancel)
+    return router
+
+
+class _Acts:
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._context = pages, pages.context
+        self._store = pages.context.store
+
+    async def again(self, request: Request) -> Response:
+        """Counts what the filters choose; with ``apply`` in the form, tells it again."""
+        form = await request.form()
+        told = chosen({name: str(value) for name, value in form.items()}, NAMES)
+        if selection(told) is None:
+            raise Problem(409, "This choice cannot be told again.", "Choose a state first.")
+        apply, since = "apply" in form, ranges.range_of(told.get("range")).since
+        choice = Replay.model_validate(
+            {"endpoint": told.get("endpoint"), "state": State(told["state"]), "since": at(since),
+             "dry_run": not apply}
+        )  # fmt: skip
+        step = await listed(self._context, choice, REPLAY)
+        if apply and step.told:
+            detail = f"{step.told} of {told.get('endpoint') or told['state']}"
+            caller = caller_of(request)
+            await self._store.write(
+                lambda tx: note(self._context, tx, caller, "deliveries.replay", detail)
+            )
+        found = {"count": step.told, "more": step.last is not None, "applied": apply}
+        return self._pages.page(request, "_again.html", selection=selection(told), again=found)
+
+    async def resend(self, request: Request, delivery_id: str) -> Response:
+        """Tells it again as soon as may be."""
+        row_id, caller = delivery_row(delivery_id), caller_of(request)
+
+        async def job(tx: Tx) -> None:
+            if not await replays.replay(tx, now_micros(), [row_id]):
+                raise Problem(
+                    409,
+                    "It is under way or due just now, or its endpoint is paused or disabled.",
+                    "Look again in a moment, or resume the endpoint first.",
+                )
+            await note(self._context, tx, caller, "deliveries.replay", delivery_id)
+
+        await self._store.write(job)
+        return RedirectResponse(f"/deliveries/{delivery_id}", 303)
+
+    async def cancel(self, request: Request, delivery_id: str) -> Response:
+        """Gives it up."""
+        row_id, caller = delivery_row(delivery_id), caller_of(request)
+
+        async def job(tx: Tx) -> None:
+            if not await replays.cancel(tx, now_micros(), [row_id]):
+                raise Problem(409, "It neither waits nor is parked.", "Look at it again.")
+            await note(self._context, tx, caller, "deliveries.cancel", delivery_id)
+
+        await self._store.write(job)
+        return RedirectResponse(f"/deliveries/{delivery_id}", 303)

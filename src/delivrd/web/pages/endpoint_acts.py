@@ -1,0 +1,114 @@
+"""The buttons of an endpoint's page: pause and resume, a test, a new secret, recover, delete."""
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from delivrd.relay.event import delivery_id
+from delivrd.relay.recovering import tell_since
+from delivrd.relay.testing import call_with_sample
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.tx import Tx
+from delivrd.web.api import endpoint_jobs
+from delivrd.web.api.endpoint_rows import endpoint_row, found, note, own
+from delivrd.web.auth import caller_of
+from delivrd.web.pages.endpoints import KEEP, SINCE, detail
+from delivrd.web.pages.once import used
+from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.route import router_for
+from delivrd.web.problems import Problem
+
+UNITS = {"h": 3600, "d": 86400}
+
+
+def routes(pages: Pages) -> APIRouter:
+    its = _Acts(pages)
+    router = router_for(pages, Scope.ADMIN)
+    for act in ("pause", "resume", "test", "rotate", "recover", "delete"):
+        router.post(f"/endpoints/{{endpoint_id}}/{act}")(getattr(its, act))
+    return router
+
+
+class _Acts:
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._context = pages, pages.context
+        self._store = pages.context.store
+
+    async def pause(self, request: Request, endpoint_id: str) -> Response:
+        row_id, caller = endpoint_row(endpoint_id), caller_of(request)
+        await self._store.write(lambda tx: endpoint_jobs.disable(self._context, tx, caller, row_id))
+        return RedirectResponse(f"/endpoints/{endpoint_id}", 303)
+
+    async def resume(self, request: Request, endpoint_id: str) -> Response:
+        """Lets calls go out again, and offers to tell what was missed meanwhile."""
+        row_id, caller = endpoint_row(endpoint_id), caller_of(request)
+        await self._store.write(lambda tx: endpoint_jobs.enable(self._context, tx, caller, row_id))
+        return RedirectResponse(f"/endpoints/{endpoint_id}#recover", 303)
+
+    async def test(self, request: Request, endpoint_id: str) -> Response:
+        """Calls it with a made-up event, and shows the try."""
+        row_id = endpoint_row(endpoint_id)
+        one = await self._store.read(lambda tx: own(tx, row_id))
+        made = await call_with_sample(self._store, self._context.config, one)
+        return RedirectResponse(f"/deliveries/{delivery_id(made)}", 303)
+
+    async def rotate(self, request: Request, endpoint_id: str) -> Response:
+        """Shows the new secret, this once: a page that is loaded again makes no further one."""
+        row_id, caller, form = endpoint_row(endpoint_id), caller_of(request), await request.form()
+        keep = next((s for s, _ in KEEP if str(s) == form.get("keep")), KEEP[0][0])
+        once = str(form.get("once", ""))
+
+        async def job(tx: Tx) -> str | None:
+            if await used(tx, once, endpoint_id) is not None:
+                return None
+            return await endpoint_jobs.rotate(self._context, tx, caller, row_id, keep)
+
+        secret = await self._store.write(job)
+        if secret is None:
+            return RedirectResponse(f"/endpoints/{endpoint_id}", 303)
+        view = await detail(self._pages, endpoint_id)
+        return self._pages.page(request, "endpoint.html", **view, secret=secret)
+
+    async def recover(self, request: Request, endpoint_id: str) -> Response:
+        """Counts what it would be told; with ``apply`` in the form, tells it."""
+        row_id, form = endpoint_row(endpoint_id), await request.form()
+        choice = str(form.get("since", ""))
+        choice = choice if choice in dict(SINCE) else "24h"
+        everything, apply = "everything" in form, "apply" in form
+        one = await self._store.read(lambda tx: found(tx, row_id))
+        if one.kind == "callback" or (apply and not one.enabled):
+            raise Problem(409, "It cannot be told again now.", "Resume it first.")
+        step = await tell_since(
+            self._store, one, since_of(choice), missed_only=not everything, dry_run=not apply
+        )
+        if apply:
+            await self._note(request, f"{step.told} of {endpoint_id} since {choice}")
+        told = {"count": step.told, "more": step.last is not None, "applied": apply,
+                "since": choice, "everything": everything}  # fmt: skip
+        return await self._recovery(request, endpoint_id, told)
+
+    async def _recovery(self, request: Request, endpoint_id: str, told: dict[str, Any]) -> Response:
+        view = await detail(self._pages, endpoint_id)
+        template = "_recover.html" if partial(request) else "endpoint.html"
+        values = {**view, "recovery": told, "since_default": told["since"]}
+        return self._pages.page(request, template, **values, secret=None)
+
+    async def delete(self, request: Request, endpoint_id: str) -> Response:
+        row_id, caller = endpoint_row(endpoint_id), caller_of(request)
+        await self._store.write(lambda tx: endpoint_jobs.delete(self._context, tx, caller, row_id))
+        return RedirectResponse("/endpoints", 303)
+
+    async def _note(self, request: Request, detail_: str) -> None:
+        caller = caller_of(request)
+        await self._store.write(
+            lambda tx: note(self._context, tx, caller, "deliveries.replay", detail_)
+        )
+
+
+def since_of(choice: str) -> int:
+    """The moment that a choice such as ``6h`` or ``3d`` means, in microseconds since 1970."""
+    number, unit = re.fullmatch(r"(\d+)([hd])", choice).groups()  # type: ignore[union-attr]
+    return now_micros() - int(number) * UNITS[unit] * 1_000_000

@@ -1,0 +1,158 @@
+"""Endpoints: who is told, how their calls go, and what can be done about it."""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from delivrd.relay.event import endpoint_id, row_of
+from delivrd.store import endpoints
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.queries.endpoints import figures
+from delivrd.store.queries.told import list_deliveries
+from delivrd.store.queries.tries import Lately, lately, why_failing
+from delivrd.store.queries.views import at, plain
+from delivrd.store.tx import Tx
+from delivrd.web.api import relay_views
+from delivrd.web.api.endpoint_rows import endpoint_row, found
+from delivrd.web.pages import relay_words
+from delivrd.web.pages.bars import bars, summary
+from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.route import router_for
+
+SHOWN = 10
+"""Deliveries on an endpoint's page."""
+
+SINCE = (
+    ("1h", "the last hour"),
+    ("6h", "the last 6 hours"),
+    ("24h", "the last 24 hours"),
+    ("3d", "the last 3 days"),
+    ("7d", "the last 7 days"),
+)
+KEEP = (
+    (86400, "a day"),
+    (3600, "an hour"),
+    (7 * 86400, "a week"),
+    (0, "no time: it signs no more"),
+)
+
+
+def routes(pages: Pages) -> APIRouter:
+    router = router_for(pages, Scope.READ)
+    store = pages.context.store
+
+    @router.get("/endpoints")
+    async def table(request: Request) -> Response:
+        callbacks = "callbacks" in request.query_params
+        items = await store.read(lambda tx: _every(tx, callbacks=callbacks))
+        return pages.page(
+            request,
+            "_endpoints.html" if partial(request) else "endpoints.html",
+            endpoints=items,
+            callbacks=callbacks,
+        )
+
+    @router.get("/endpoints/{name}")
+    async def one(request: Request, name: str) -> Response:
+        view = await detail(pages, name)
+        return pages.page(
+            request, "_endpoint.html" if partial(request) else "endpoint.html", **view, secret=None
+        )
+
+    return router
+
+
+async def _every(tx: Tx, *, callbacks: bool) -> list[dict[str, Any]]:
+    """All endpoints, the newest first, each with what its row says."""
+    rows = list(reversed(await endpoints.every(tx, callbacks=callbacks)))
+    now = now_micros()
+    told = await figures(tx, [row.id for row in rows], now)
+    items = []
+    for row in rows:
+        view = shown(relay_views.endpoint(row, told[row.id], now, hours=True), now)
+        failing = view["enabled"] and view["state"] in ("failing", "open")
+        why = await why_failing(tx, row.id) if failing else view["disabled_why"]
+        items.append({**view, "why": why})
+    return items
+
+
+def shown(view: relay_views.Endpoint, now: int) -> dict[str, Any]:
+    """An endpoint for the templates: the API's fields, and the words for them."""
+    fields = {**plain(view), "now": at(now)}
+    return {
+        **fields,
+        "host": relay_words.host(view.url),
+        "say": relay_words.state(fields),
+        "hears": relay_words.hears(fields),
+        "bars": bars(fields["last_24h"]["hours"]),
+        "summary": summary(fields["last_24h"]),
+    }
+
+
+async def detail(pages: Pages, name: str) -> dict[str, Any]:
+    """What an endpoint's page shows.
+
+    Raises:
+        Problem: there is no such endpoint.
+    """
+    row_id = endpoint_row(name)
+
+    async def job(tx: Tx) -> dict[str, Any]:
+        row, now = await found(tx, row_id), now_micros()
+        told = await figures(tx, [row_id], now)
+        endpoint = shown(relay_views.endpoint(row, told[row_id], now, hours=True), now)
+        late = await lately(tx, row_id)
+        told_lately, _ = await list_deliveries(tx, endpoint_id=row_id, limit=SHOWN)
+        return {
+            "endpoint": endpoint,
+            "verdict": relay_words.of_endpoint(endpoint, late.why),
+            "deliveries": [plain(relay_views.delivery(each)) for each in told_lately],
+            "answers": answers(late),
+            "times": times(late),
+            "since_choices": SINCE,
+            "since_default": "24h",
+            "keep_choices": KEEP,
+            "recovery": None,
+            "once": secrets.token_urlsafe(12),
+        }
+
+    return await pages.context.store.read(job)
+
+
+def answers(late: Lately) -> list[tuple[str, int, float]]:
+    """How often each answer came lately, and its share, the most frequent first."""
+    counts = Counter(relay_words.answer(status, error) for status, error, _ in late.answers)
+    return [(word, n, n / len(late.answers)) for word, n in counts.most_common()]
+
+
+def times(late: Lately) -> Mapping[str, float] | None:
+    """Median and 95th percentile of the calls' times in seconds, of those that were answered."""
+    taken = sorted(total / 1e6 for status, _, total in late.answers if status and total is not None)
+    if not taken:
+        return None
+    return {
+        "median": taken[len(taken) // 2],
+        "p95": taken[min(len(taken) - 1, len(taken) * 95 // 100)],
+    }
+
+
+async def names(tx: Tx) -> dict[str, dict[str, str]]:
+    """Each endpoint's host and description by its id, also of the origins of callback_urls."""
+    rows = await endpoints.every(tx, callbacks=True)
+    return {
+        endpoint_id(row.id): {
+            "host": relay_words.host(row.url),
+            "description": row.description or "",
+        }
+        for row in rows
+    }
+
+
+def row_or_none(name: str | None) -> int | None:
+    """The row of an endpoint that an address names; None for what can be none."""
+    return row_of(name, "ep") if name else None

@@ -1,0 +1,164 @@
+"""How an endpoint is and what became of a delivery, in plain words.
+
+Pure functions over the JSON of the API, as :mod:`delivrd.web.pages.words` for messages.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from delivrd.web.api.endpoint_jobs import BY_HAND
+from delivrd.web.pages.show import ago, due, span, took
+from delivrd.web.pages.words import Verdict, counted
+
+Json = Mapping[str, Any]
+
+STATES = {
+    "delivered": ("ok", "delivered"),
+    "waiting": ("warn", "waiting"),
+    "in_flight": ("idle", "under way"),
+    "parked": ("bad", "parked"),
+    "superseded": ("idle", "superseded"),
+    "skipped": ("idle", "skipped"),
+    "cancelled": ("idle", "cancelled"),
+}
+"""A delivery's state -> tone of its mark, and the word beside it."""
+
+
+class State(NamedTuple):
+    tone: str
+    word: str
+
+
+def host(url: str) -> str:
+    """The part of a URL by which people know an endpoint."""
+    return urlsplit(url).netloc.rpartition("@")[2] or url
+
+
+def state(endpoint: Json) -> State:
+    """How an endpoint is, as a mark and a word."""
+    if not endpoint["enabled"]:
+        by_hand = endpoint["disabled_why"] == BY_HAND
+        return State("idle", "paused") if by_hand else State("bad", "disabled")
+    match endpoint["state"]:
+        case "open":
+            return State("bad", "failing")
+        case "paused":
+            return State("warn", "asked to wait")
+        case "failing":
+            return State("warn", "retrying")
+    return (
+        State("ok", "healthy") if endpoint["last_success_at"] else State("idle", "not called yet")
+    )
+
+
+def hears(endpoint: Json) -> str:
+    """What its filters let through, in a line."""
+    if endpoint["kind"] == "callback":
+        return "callback_url of single messages"
+    said = []
+    if endpoint["statuses"]:
+        said.append(" or ".join(endpoint["statuses"]))
+    elif endpoint["final_only"]:
+        said.append("final statuses")
+    else:
+        said.append("every status")
+    if endpoint["statuses"] and endpoint["final_only"]:
+        said.append("final only")
+    for field, word in (("accounts", "of"), ("countries", "to")):
+        if endpoint[field]:
+            said.append(f"{word} {', '.join(endpoint[field])}")
+    return " · ".join(said)
+
+
+def of_endpoint(endpoint: Json, why: str | None) -> Verdict:
+    """How it is in one sentence, why, and what follows."""
+    if not endpoint["enabled"]:
+        return _not_called(endpoint)
+    match endpoint["state"]:
+        case "open":
+            return Verdict(
+                f"Failing{_since(endpoint)}: {why or 'no call is taken'}.",
+                "It gets a single call now and then until one succeeds; then all goes on by "
+                "itself. Nothing is lost meanwhile.",
+            )
+        case "paused":
+            return Verdict("It asked to wait, by Retry-After.", "Calls go on by themselves.")
+        case "failing":
+            return Verdict(
+                f"Retrying{_since(endpoint)}: {why or 'its last calls failed'}.",
+                "Each delivery is tried for days, at growing intervals.",
+            )
+    return _well(endpoint)
+
+
+def _not_called(endpoint: Json) -> Verdict:
+    when = ago(endpoint["disabled_at"])
+    if endpoint["disabled_why"] == BY_HAND:
+        return Verdict(
+            f"Paused {when}.",
+            "No call goes out. Resume it, and then tell it what it missed.",
+        )
+    return Verdict(
+        f"Disabled {when}: {endpoint['disabled_why']}.",
+        "Mend the receiving side, resume it here, then tell it what it missed.",
+    )
+
+
+def _well(endpoint: Json) -> Verdict:
+    if not endpoint["last_success_at"]:
+        return Verdict("Not called yet.", "Send a test event to see whether it takes our calls.")
+    failed = endpoint["last_24h"]["failed"]
+    more = f"{counted(failed, 'try', 'tries')} of the last 24 hours failed." if failed else ""
+    return Verdict(f"Healthy: it took a call {ago(endpoint['last_success_at'])}.", more)
+
+
+def _since(endpoint: Json) -> str:
+    began = took(endpoint["failing_since"], endpoint["now"]) if endpoint["failing_since"] else ""
+    return f" for {began}" if began else ""
+
+
+# --- deliveries -----------------------------------------------------------------------------------
+
+
+def of_delivery(delivery: Json) -> Verdict:
+    """What became of it in one sentence, and what follows."""
+    why, tries = delivery["why"], delivery["tries"]
+    match delivery["state"]:
+        case "delivered":
+            return _delivered(delivery)
+        case "in_flight":
+            return Verdict("Under way: the call is being made.")
+        case "parked":
+            return Verdict(f"Parked: {why}.", "Nothing is lost: send it again once that is mended.")
+        case "waiting" if why:
+            return Verdict(
+                f"Waiting: try {tries} failed, {why}.",
+                _next(due(delivery["next_try_at"])),
+            )
+        case "waiting":
+            return Verdict("Waiting for its turn.")
+    return Verdict(f"{STATES[delivery['state']][1].capitalize()}: {why or 'no more calls'}.")
+
+
+def _next(when: str) -> str:
+    if when.startswith("in "):
+        return f"The next try goes out {when}."
+    return "The next try is due: it goes out as soon as its endpoint may be called."
+
+
+def _delivered(delivery: Json) -> Verdict:
+    tries = delivery["tries"]
+    after = took(delivery["created_at"], delivery["ended_at"])
+    which = "at the first try" if tries == 1 else f"at try {tries}"
+    return Verdict(f"Delivered {which}" + (f", {after} after the change." if after else "."))
+
+
+def answer(status: int | None, error: str | None) -> str:
+    """What a call was answered with, in a word or two."""
+    return str(status) if status is not None else ("no answer" if error else "not called")
+
+
+def milliseconds(value: float | None) -> str:
+    """A call's time, from milliseconds."""
+    return "" if value is None else span(value / 1000)
