@@ -4,19 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.insight.cohorts import ages, past_of
 from delivrd.insight.comparison import ranks
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
 from delivrd.insight.rates import rate
-from delivrd.insight.settled import ages, past_of
-from delivrd.insight.settling import (
-    Estimate,
-    Route,
-    estimate,
-    reports_nothing,
-    route,
-    settled,
-    usual,
-)
+from delivrd.insight.routes import Route, reports_nothing, route, usual
+from delivrd.insight.settling import Estimate, estimate, settled
 from delivrd.store.counts import BUCKET, MINUTE, OPEN, UNTOLD, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
