@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from delivrd.insight.settled import estimates_of, past_of
-from delivrd.insight.settling import Past, Settled, settled, usual
+from delivrd.insight.cohorts import past_of
+from delivrd.insight.routes import Past, usual
+from delivrd.insight.settled import estimates_of
+from delivrd.insight.settling import Settled, settled
 from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 

@@ -38,11 +38,11 @@ async def fill(store, found: Counter[int]) -> None:
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_any_span_of_time_counts_each_quarter_once(new_database, placed, since, until, by):
-    url = new_database()
-
+def test_any_span_of_time_counts_each_quarter_once(database_url, placed, since, until, by):
     async def test():
-        async with opened(url) as store:
+        async with opened(database_url) as store:
+            await execute(store, "DELETE FROM rollup")
+            await execute(store, "DELETE FROM rollup_day")
             await fill(store, Counter(placed))
             span = Filters(
                 since=None if since is None else since * BUCKET,
