@@ -19,6 +19,7 @@ CANARIES = {
     "api_key": "canary-ruach-api-key",
     "hash": "canary-smspm-hash",
     "token": "canary-smspm-token",
+    "channel": "canary-channel-token",
     "relay": "whsec_Y2FuYXJ5LXJlbGF5LXNlY3JldC0wMDAxLWxvbmc=",
 }
 SIGNING = {
@@ -33,6 +34,7 @@ SECRET = CANARIES["webhook_secret"]
 
 SHOWN = (
     "/v1/messages", "/v1/receipts", "/v1/requests", "/v1/unmatched", "/v1/unmapped", "/metrics",
+    "/v1/alerts/rules", "/v1/alerts/firings", "/v1/alerts/channels", "/v1/diagnosis",
     "/healthz", "/readyz", "/openapi.json", "/", "/messages", "/requests", "/nowhere",
     "/v1/endpoints", "/v1/deliveries", "/endpoints", "/deliveries",
 )  # fmt: skip
@@ -52,6 +54,8 @@ secret = "{SIGNING["endpoint"]}"
 url = "{address}/hook"
 format = "twilio"
 options = {{auth_token = "{SIGNING["auth_token"]}"}}
+[alerts.channels.ops]
+url = "json://127.0.0.1:1/{CANARIES["channel"]}"
 [accounts.vonage]
 provider = "vonage"
 api_key = "abcd1234"
@@ -89,7 +93,8 @@ async def exercise(process: Process, heard: list[str]) -> None:
 
     ruach, smspm = leaks("api_key", "webhook_secret"), leaks("hash", "token")
     vonage = leaks("api_secret", "signature_secret")
-    all_of_them = leaks(*(name for name in CANARIES if name not in ("relay", "basic_password")))
+    not_told = ("relay", "channel", "basic_password")
+    all_of_them = leaks(*(name for name in CANARIES if name not in not_told))
     basic = {"authorization": f"Basic {BASIC}"}
     bearer = {"authorization": f"Bearer {ADMIN_KEY}", "cookie": f"session={ADMIN_KEY}"}
 
@@ -117,6 +122,9 @@ async def exercise(process: Process, heard: list[str]) -> None:
             assert await call("POST", "/v1/messages", json=order, headers=HEADERS) == 202
             wrong = {**order, "text": "", "via": [CANARIES["token"]]}
             assert await call("POST", "/v1/messages", json=wrong) == 401
+
+        tried = "/v1/alerts/channels/ops/test"
+        assert await call("POST", tried, headers=HEADERS) == 200
 
         async def refused() -> bool:
             url = f"{process.url}/v1/messages?status=rejected"

@@ -10,6 +10,7 @@ from delivrd.config import Config
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
+from delivrd.store import prune
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
@@ -173,5 +174,26 @@ def test_the_rules_that_come_with_it_are_quiet_on_an_empty_hub(database_url: str
     async def test() -> None:
         async with watched(database_url, defaults=True, rules={}) as hub:
             assert await hub.watch.once() == []
+
+    run(test())
+
+
+def test_old_notices_and_single_failures_go_and_other_firings_stay(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            given = {"sentence": "x", "place": (), "since": 1, "fired_at": 1, "kind": "failure"}
+
+            async def fill(tx: Tx) -> None:
+                for number, state in enumerate(("told", "recovered")):
+                    fields = {**given, "rule": "each", "number": number, "state": state}
+                    made = await stored.begin(tx, store.ids, **fields)
+                    await stored.post(tx, store.ids, made.id, ["ops"], "fired", "t", "b", 1)
+                    (notice,) = await stored.notices_of(tx, made.id)
+                    await stored.note_try(tx, notice.id, "sent", None, None, 2)
+
+            await store.write(fill)
+            assert await store.write(lambda tx: prune.notices(tx, now_micros() - HOUR, 10)) == 0
+            assert await store.write(lambda tx: prune.notices(tx, now_micros() + HOUR, 10)) == 3
+            assert [one.state for one in await firings(store)] == ["recovered"]
 
     run(test())

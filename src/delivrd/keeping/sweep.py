@@ -129,6 +129,7 @@ class Sweep:
                 lambda tx: prune.idempotency_keys(tx, now - kept.idempotency_hours * HOUR, 500),
             ),
             Step("nonces", lambda tx: prune.nonces(tx, now, 500)),
+            Step("notices", lambda tx: prune.notices(tx, now - kept.deliveries_days * DAY, 500)),
             Step("sessions", lambda tx: prune.sessions(tx, now, 500)),
             Step("tombstones", lambda tx: tombstones.weather(tx, now, 500)),
             Step("counts_by_minute", lambda tx: prune.minutes(tx, now, 10)),

@@ -89,6 +89,23 @@ async def nonces(tx: Tx, now: int, limit: int) -> int:
     )
 
 
+async def notices(tx: Tx, before: int, limit: int) -> int:
+    """Notices that have ended, with the single failures that some of them told, older than that
+    moment. Other firings stay for good: there are few."""
+    gone = await tx.execute(
+        "DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE state <> 'waiting' "
+        "AND id < $1 ORDER BY id LIMIT $2)",
+        floor(before),
+        limit,
+    )
+    return gone + await tx.execute(
+        "DELETE FROM firing WHERE id IN (SELECT id FROM firing WHERE state = 'told' "
+        "AND id < $1 ORDER BY id LIMIT $2)",
+        floor(before),
+        limit,
+    )
+
+
 async def sessions(tx: Tx, now: int, limit: int) -> int:
     return await tx.execute(
         "DELETE FROM session WHERE hash IN "

@@ -211,7 +211,8 @@ def _reading(
     found = bad.get(place) or more_than_usual(watched.steps(place), ratios(rule))
     worst = sorted((p for p in bad if p in parts and p != place and within(p, place)),
                    key=lambda p: -bad[p].score)  # fmt: skip
-    names = [" → ".join(value or "?" for _, value in p if (_, value) not in place) for p in worst]
+    rest = [[pair for pair in p if pair not in place] for p in worst]
+    names = [" → ".join(value or "?" for _, value in pairs) for pairs in rest]
     facts: dict[str, int | float | str] = {
         "n": found.n,
         "k": found.k,

@@ -70,7 +70,6 @@ class Watch:
         self._store, self._config, self._clock = store, config, clock
         self._holder = str(uuid4())
         self._base: read.Baseline | None = None
-        self.evaluated_at: int | None = None
 
     async def run(self) -> None:
         """Evaluates until cancelled."""
@@ -107,7 +106,6 @@ class Watch:
         await self._store.write(
             lambda tx: self._write(tx, active, memories, outcomes, now), background=True
         )
-        self.evaluated_at = now
         return [say for outcome in outcomes for say in outcome.verdict.says]
 
     async def _take(self, tx: Tx) -> None:
