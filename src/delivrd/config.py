@@ -178,6 +178,15 @@ class Relay(Section):
     )
 
 
+class Insight(Section):
+    healthy: float = Field(
+        default=95.0, ge=0, le=100, description="Delivery rate in % from which on all is well."
+    )
+    investigate: float = Field(
+        default=85.0, ge=0, le=100, description="Delivery rate in % under which to look for why."
+    )
+
+
 class Config(Section):
     """All settings of a hub."""
 
@@ -205,6 +214,7 @@ class Config(Section):
     retention: Retention = Retention()
     sending: Sending = Sending()
     relay: Relay = Relay()
+    insight: Insight = Insight()
     accounts: dict[str, SerializeAsAny[AccountSettings]] = Field(default_factory=dict)
     overrides: dict[str, Overrides] = Field(
         default_factory=dict, description="By provider: your own meanings of its words and codes."
@@ -348,6 +358,9 @@ def check(config: Config) -> Iterator[Problem]:
     for name, account in config.accounts.items():
         yield from _check_account(config, name, account)
     yield from _check_relay(config.relay)
+    if config.insight.investigate > config.insight.healthy:
+        hint = "What is to be looked into cannot be healthy: make it lower."
+        yield Problem("insight.investigate", "settings", "is over insight.healthy", hint)
     for name in config.overrides:
         try:
             provider(name)

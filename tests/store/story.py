@@ -19,7 +19,7 @@ from delivrd.store import fold as folding
 from delivrd.store import outbox
 from delivrd.store.append import Entry, Nonce, append
 from delivrd.store.base import Store
-from delivrd.store.counts import latency_step, spread
+from delivrd.store.counts import TABLES, latency_step, micro_units, spread
 from delivrd.store.graph import Graph
 from delivrd.store.messages import reference_of
 from delivrd.store.open import open_store
@@ -252,19 +252,18 @@ class Story:
     async def counts(self) -> dict[str, dict[Any, int]]:
         """The rollups, over all slots."""
         found = {}
-        for table, last in (("rollup", "reason"), ("latency", "le")):
-            rows = await self.rows(
-                f"SELECT unit, bucket, account_id, country, network, status, {last}, sum(n) "
-                f"FROM {table} GROUP BY 1, 2, 3, 4, 5, 6, 7"
-            )
-            found[table] = {tuple(row[:7]): int(row[7]) for row in rows if row[7]}
+        for table, key in TABLES.items():
+            if table == "recent":  # by the real clock, which no story goes by
+                continue
+            names = ", ".join(key)
+            rows = await self.rows(f"SELECT {names}, sum(n) FROM {table} GROUP BY {names}")
+            found[table] = {tuple(row[:-1]): int(row[-1]) for row in rows if row[-1]}
         return found
 
     async def check(self) -> None:
         """Everything derived is what the statements give, and the rollups are what is there."""
         graph = await self.graph()
-        rollup: Counter[Any] = Counter()
-        latency: Counter[Any] = Counter()
+        rollup, latency, cost, senders, codes = (Counter[Any]() for _ in range(5))
         for message in graph.messages.values():
             outcomes = [
                 fold_attempt(a.handover(), [part.outcome() for part in a.parts])
@@ -292,8 +291,18 @@ class Story:
                 step = latency_step(result, since)
                 if step is not None:
                     latency[*key, step] += 1
+                if result.price is not None:
+                    cost[*key[:5], result.currency or "", 0] += micro_units(result.price)
+                    cost[*key[:5], result.currency or "", 1] += 1
+                if unit:
+                    senders[*key[1:4], message.sender or "", key[5]] += 1
+                if unit and result.error_code is not None:
+                    codes[*key[1:4], key[5], result.error_code] += 1
                 assert row.status == result.status
-        assert await self.counts() == {"rollup": dict(rollup), "latency": dict(latency)}
+        assert await self.counts() == {
+            "rollup": dict(rollup), "latency": dict(latency), "cost": dict(cost),
+            "rollup_sender": dict(senders), "rollup_code": dict(codes),
+        }  # fmt: skip
 
 
 def _shown_message(message: Any) -> tuple[Any, ...]:

@@ -76,6 +76,12 @@ def test_a_store_that_is_right_has_no_difference_and_verify_reads_it_all(databas
         ("UPDATE rollup SET n = n + 1", "rollup", "n"),
         ("DELETE FROM rollup WHERE unit = 1", "rollup", "n"),
         ("UPDATE latency SET le = le + 1", "latency", "n"),
+        ("UPDATE cost SET n = n - 1", "cost", "n"),
+        ("UPDATE rollup_sender SET sender = 'x'", "rollup_sender", "n"),
+        ("DELETE FROM rollup_code", "rollup_code", "n"),
+        ("UPDATE recent SET minute = minute - 1", "recent", "n"),
+        ("UPDATE attempt SET minute = minute - 1", "attempt", "minute"),
+        ("UPDATE attempt SET price = '7' WHERE price IS NOT NULL", "attempt", "price"),
         ("UPDATE message SET bucket = bucket - 4", "rollup", "n"),
     ],
 )

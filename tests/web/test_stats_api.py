@@ -72,6 +72,95 @@ def test_each_dimension_counts_all(
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("by", "found"),
+    [
+        (
+            "account,country",
+            {("inbox", "US"): 3, ("inbox", "GB"): 1, ("main", "US"): 1},
+        ),
+        ("country,reason", {("US", None): 4, ("GB", "other"): 1}),
+        ("sender", {("Acme",): 5}),
+        ("account,sender,status", {
+            ("inbox", "Acme", "delivered"): 3, ("inbox", "Acme", "undelivered"): 1,
+            ("main", "Acme", "pending"): 1,
+        }),
+        ("code", {(None,): 4, ("1",): 1}),
+        ("country,code,account", {
+            ("US", None, "inbox"): 3, ("GB", "1", "inbox"): 1, ("US", None, "main"): 1,
+        }),
+    ],
+)  # fmt: skip
+def test_dimensions_combine(
+    database_url: str, by: str, found: dict[tuple[str | None, ...], int]
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            told = await hub.get("/v1/stats/delivery", by=by)
+            names = by.split(",")
+            assert {tuple(i[n] for n in names): i["total"] for i in told["items"]} == found
+            assert (told["by"], told["summary"]["total"]) == (by, 5)
+
+    run(test())
+
+
+@pytest.mark.parametrize("by", ["sender,code", "network,sender", "reason,code"])
+def test_what_is_not_counted_together_is_422_and_says_what_is(sqlite_url: str, by: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.get(f"/v1/stats/delivery?by={by}", 422)
+            assert problem["field"] == "by"
+            assert "sender" in problem["hint"]
+            filtered = await hub.get("/v1/stats/latency?by=sender", 422)
+            assert "latencies" in filtered["hint"].lower()
+
+    run(test())
+
+
+def test_failures_stand_beside_deliveries_and_a_word_sums_it_up(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await traffic(hub)
+            told = await hub.get("/v1/stats/delivery", by="country")
+            us, gb = told["items"]
+            assert (us["failure_rate"], us["health"]) == (0.0, "healthy")
+            assert (gb["failed"], gb["failure_rate"], gb["health"]) == (1, 1.0, "investigate")
+            assert us["failure_high"] > 0
+
+    run(test())
+
+
+def test_what_a_delivered_message_costs_is_all_that_was_charged_by_those_delivered(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number in range(3):
+                await hub.receipt("inbox", messageId=f"d{number}", price="0.03330000", **DELIVERED)
+            await hub.receipt("inbox", messageId="f", price="0.0001", **FAILED)
+            await hub.receipt("inbox", messageId="free", **DELIVERED)
+            (item,) = (await hub.get("/v1/stats/delivery", by="account"))["items"]
+            (cost,) = item["cost"]
+            assert (cost["amount"], cost["priced"]) == ("0.100000", 4)
+            assert cost["per_delivered"] == "0.025000"
+            (item,) = (await hub.get("/v1/stats/delivery", by="sender"))["items"]
+            assert item["cost"] is None
+
+    run(test())
+
+
+def test_a_price_that_comes_late_is_counted_once(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for late in ({}, {"price": "0.05"}, {"price": "0.05"}):
+                await hub.receipt("inbox", messageId="a", **DELIVERED, **late)
+            (cost,) = (await hub.get("/v1/stats/delivery"))["summary"]["cost"]
+            assert (cost["amount"], cost["priced"]) == ("0.050000", 1)
+
+    run(test())
+
+
 @pytest.mark.parametrize("by", ["day", "hour"])
 @pytest.mark.parametrize("tz", [None, "Asia/Kolkata", "America/St_Johns"])
 def test_times_are_grouped_in_the_zone_asked_for(

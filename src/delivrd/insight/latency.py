@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from delivrd.store.counts import UNTOLD, upper
+from delivrd.store.counts import STEPS, UNTOLD, upper
 
 PERCENTILES = (50, 90, 95, 99)
+
+STATED_ERROR = round(2 ** (1 / (2 * STEPS)) - 1, 4)
+"""A percentile is off by this share at most: it is told as the middle of a step."""
 
 
 class Bar(NamedTuple):

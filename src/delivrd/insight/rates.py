@@ -7,6 +7,8 @@ from typing import NamedTuple
 Z = 1.959963984540054
 """Of the normal distribution, for 95 %."""
 
+FAILURES = ("undelivered", "rejected", "expired")
+
 
 class Rate(NamedTuple):
     """A share between 0 and 1, and the interval in which the true one lies, 19 times in 20."""
@@ -16,31 +18,72 @@ class Rate(NamedTuple):
     high: float
 
 
-def rate(delivered: int, final: int) -> Rate | None:
-    """Delivered out of all that ended; None where nothing has ended yet (no data is not 0 %).
+def rate(part: int, whole: int) -> Rate | None:
+    """One number out of another; None where there is nothing yet (no data is not 0 %).
 
     The interval is Wilson's, which holds for small numbers and near 0 and 1 too.
     """
-    if final <= 0:
+    if whole <= 0:
         return None
-    share = delivered / final
-    middle = share + Z * Z / (2 * final)
-    spread = Z * sqrt(share * (1 - share) / final + Z * Z / (4 * final * final))
-    whole = 1 + Z * Z / final
-    low, high = (middle - spread) / whole, (middle + spread) / whole
+    share = part / whole
+    middle = share + Z * Z / (2 * whole)
+    spread = Z * sqrt(share * (1 - share) / whole + Z * Z / (4 * whole * whole))
+    scale = 1 + Z * Z / whole
+    low, high = (middle - spread) / scale, (middle + spread) / scale
     return Rate(share, min(share, max(0.0, low)), max(share, min(1.0, high)))
 
 
 class Delivery(NamedTuple):
-    """What became of a number of messages or attempts."""
+    """What became of a number of messages or attempts.
+
+    ``rate`` is delivered, ``failure`` failed, each out of all that ended; what ended without
+    anybody knowing how (``unknown``) is in neither.
+    """
 
     total: int
     counts: dict[str, int]
     rate: Rate | None
+    failed: int
+    failure: Rate | None
 
 
 def delivery(counts: Mapping[str, int]) -> Delivery:
     """The totals of counts by status; whatever is not pending has ended."""
     told = {status: n for status, n in sorted(counts.items()) if n}
     total = sum(told.values())
-    return Delivery(total, told, rate(told.get("delivered", 0), total - told.get("pending", 0)))
+    final = total - told.get("pending", 0)
+    failed = sum(told.get(status, 0) for status in FAILURES)
+    return Delivery(total, told, rate(told.get("delivered", 0), final), failed, rate(failed, final))
+
+
+class Thresholds(NamedTuple):
+    """From which delivery rate on a route is healthy, and under which it is to be looked into."""
+
+    healthy: float = 0.95
+    investigate: float = 0.85
+
+    def word(self, found: Rate | None) -> str | None:
+        """`healthy`, `watch` or `investigate`; None without data."""
+        if found is None:
+            return None
+        if found.rate >= self.healthy:
+            return "healthy"
+        return "investigate" if found.rate < self.investigate else "watch"
+
+
+class Cost(NamedTuple):
+    """What was charged in one currency; amounts in its units.
+
+    ``priced`` of the messages have a price; ``per_delivered`` is the whole amount by those
+    delivered, None where none was.
+    """
+
+    currency: str
+    amount: float
+    priced: int
+    per_delivered: float | None
+
+
+def cost(currency: str, micro_units: int, priced: int, delivered: int) -> Cost:
+    amount = micro_units / 1e6
+    return Cost(currency, amount, priced, amount / delivered if delivered else None)

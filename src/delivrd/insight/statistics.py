@@ -1,47 +1,65 @@
 """Answers to "how many arrive, and how fast": rollups read, then rates and percentiles told."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from delivrd.insight.latency import Latency, latency
-from delivrd.insight.rates import Delivery, delivery
+from delivrd.insight.latency import STATED_ERROR, Latency, latency
+from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import stats
-from delivrd.store.queries.stats import UNITS, Filters, Value
+from delivrd.store.queries.stats import TIMES, UNITS, Charged, Filters, Values
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
-_TIMES = ("day", "hour")
+
+By = Sequence[str]
+"""The dimensions to group by; without any, there is only a summary."""
 
 
 async def delivery_stats(
-    tx: Tx, accounts: Accounts, by: str | None, filters: Filters, zone: ZoneInfo | None = None
+    tx: Tx,
+    accounts: Accounts,
+    by: By,
+    filters: Filters,
+    zone: ZoneInfo | None = None,
+    thresholds: Thresholds = Thresholds(),  # noqa: B008 - it cannot be changed
 ) -> dict[str, Any]:
-    """``{"by", "unit", "items", "summary"}``: counts by status and the delivery rate.
+    """``{"by", "unit", "items", "summary"}``: counts by status, rates, health and cost.
 
     Times come in order; other values with the greatest number first. The summary is of all that
-    the filters leave; without any, its rate is None.
+    the filters leave; without any, its rates are None. ``cost`` is None where prices are not kept
+    by these dimensions.
+
+    Raises:
+        Unanswerable: no counts are kept by all these dimensions.
     """
     found = await stats.counts(tx, accounts, by, filters, zone)
+    charged = await stats.charges(tx, accounts, by, filters, zone)
     unit = UNITS[filters.unit(by)]
-    whole: dict[str, int] = {}
-    for counted in found.values():
-        for status, n in counted.items():
-            whole[status] = whole.get(status, 0) + n
-    items = [(value, delivery(counted)) for value, counted in found.items()] if by else []
+
+    def shown(values: Values, told: Delivery) -> dict[str, Any]:
+        charges = None if charged is None else charged.get(values, {})
+        return {**_named(by, values), **_delivery(unit, told, charges, thresholds)}
+
+    whole = delivery(_added(found.values()))
+
+    items = [(values, delivery(counted)) for values, counted in found.items()] if by else []
     return {
-        "by": by,
+        "by": ",".join(by) or None,
         "unit": unit,
         "items": [
-            {by: value, **_delivery(unit, told)}
-            for value, told in _ordered(by, [(v, d, d.total) for v, d in items])
+            shown(values, told) for values, told in ordered(by, [(v, d, d.total) for v, d in items])
         ],
-        "summary": _delivery(unit, delivery(whole)),
+        "summary": _delivery(unit, whole, _charged(charged), thresholds),
     }
 
 
-def _delivery(unit: str, told: Delivery) -> dict[str, Any]:
-    rate = told.rate
+def _delivery(
+    unit: str, told: Delivery, charges: Mapping[str, Charged] | None, thresholds: Thresholds
+) -> dict[str, Any]:
+    rate, failure = told.rate, told.failure
     return {
         "unit": unit,
         "total": told.total,
@@ -49,38 +67,75 @@ def _delivery(unit: str, told: Delivery) -> dict[str, Any]:
         "delivery_rate": None if rate is None else round(rate.rate, 6),
         "low": None if rate is None else round(rate.low, 6),
         "high": None if rate is None else round(rate.high, 6),
+        "failed": told.failed,
+        "failure_rate": None if failure is None else round(failure.rate, 6),
+        "failure_low": None if failure is None else round(failure.low, 6),
+        "failure_high": None if failure is None else round(failure.high, 6),
+        "health": thresholds.word(rate),
+        "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
     }
+
+
+def _cost(charges: Mapping[str, Charged], delivered: int) -> list[dict[str, Any]]:
+    """What was charged, by currency, the most used first; amounts are decimal text."""
+    costs = [
+        cost(currency, charged.micro_units, charged.priced, delivered)
+        for currency, charged in charges.items()
+        if charged.priced
+    ]
+    return [
+        {
+            "currency": told.currency or None,
+            "amount": f"{told.amount:.6f}",
+            "priced": told.priced,
+            "per_delivered": None if told.per_delivered is None else f"{told.per_delivered:.6f}",
+        }
+        for told in sorted(costs, key=lambda told: (-told.priced, told.currency))
+    ]
+
+
+def _charged(found: Mapping[Values, Mapping[str, Charged]] | None) -> dict[str, Charged] | None:
+    """The charges of all values together."""
+    if found is None:
+        return None
+    whole: dict[str, Charged] = {}
+    for by_currency in found.values():
+        for currency, charged in by_currency.items():
+            old = whole.get(currency, Charged())
+            whole[currency] = Charged(*(a + b for a, b in zip(old, charged, strict=True)))
+    return whole
 
 
 async def latency_stats(
     tx: Tx,
     accounts: Accounts,
-    by: str | None,
+    by: By,
     filters: Filters,
     status: str = "delivered",
     zone: ZoneInfo | None = None,
 ) -> dict[str, Any]:
-    """``{"by", "unit", "status", "items", "summary"}``: seconds from hand-over to the end."""
+    """``{"by", "unit", "status", "error", "items", "summary"}``: seconds from hand-over to the end.
+
+    Raises:
+        Unanswerable: latencies are not kept by all these dimensions.
+    """
     found = await stats.steps(tx, accounts, by, filters, status, zone)
     unit = UNITS[filters.unit(by)]
-    whole: dict[int, int] = {}
-    for counted in found.values():
-        for step, n in counted.items():
-            whole[step] = whole.get(step, 0) + n
-    items = [(value, latency(counted)) for value, counted in found.items()] if by else []
+    items = [(values, latency(counted)) for values, counted in found.items()] if by else []
     return {
-        "by": by,
+        "by": ",".join(by) or None,
         "unit": unit,
         "status": status,
+        "error": STATED_ERROR,
         "items": [
-            {by: value, **_latency(unit, told)}
-            for value, told in _ordered(by, [(v, t, t.total + t.untold) for v, t in items])
+            {**_named(by, values), **latency_shown(unit, told)}
+            for values, told in ordered(by, [(v, t, t.total + t.untold) for v, t in items])
         ],
-        "summary": _latency(unit, latency(whole)),
+        "summary": latency_shown(unit, latency(_added(found.values()))),
     }
 
 
-def _latency(unit: str, told: Latency) -> dict[str, Any]:
+def latency_shown(unit: str, told: Latency) -> dict[str, Any]:
     return {
         "unit": unit,
         "total": told.total,
@@ -93,9 +148,24 @@ def _latency(unit: str, told: Latency) -> dict[str, Any]:
     }
 
 
-def _ordered(by: str | None, items: list[tuple[Value, Any, int]]) -> list[tuple[Value, Any]]:
-    if by in _TIMES:
-        items = sorted(items, key=lambda item: item[0] or "")[-MAX_ITEMS:]
-    else:
-        items = sorted(items, key=lambda item: (-item[2], item[0] or ""))[:MAX_ITEMS]
-    return [(value, told) for value, told, _ in items]
+def _added(found: Iterable[Counter[Any]]) -> Counter[Any]:
+    whole: Counter[Any] = Counter()
+    for counted in found:
+        whole.update(counted)
+    return whole
+
+
+def _named(by: By, values: Values) -> dict[str, Any]:
+    return dict(zip(by, values, strict=True))
+
+
+def ordered(by: By, items: list[tuple[Values, Any, int]]) -> list[tuple[Values, Any]]:
+    """The items in the order of their times; within one time, and without any, by their number."""
+    at = [place for place, name in enumerate(by) if name in TIMES]
+
+    def key(item: tuple[Values, Any, int]) -> tuple[Any, ...]:
+        return [item[0][i] or "" for i in at], -item[2], [value or "" for value in item[0]]
+
+    items = sorted(items, key=key)
+    kept = items[-MAX_ITEMS:] if at else items[:MAX_ITEMS]
+    return [(values, told) for values, told, _ in kept]

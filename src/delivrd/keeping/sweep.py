@@ -123,6 +123,7 @@ class Sweep:
             Step("nonces", lambda tx: prune.nonces(tx, now, 500)),
             Step("sessions", lambda tx: prune.sessions(tx, now, 500)),
             Step("tombstones", lambda tx: tombstones.weather(tx, now, 500)),
+            Step("counts_by_minute", lambda tx: prune.minutes(tx, now, 10)),
             Step("refused_calls", lambda tx: prune.ring(tx, kept.ring_rows, int(kept.ring_bytes))),
             *self._messages(kept, now),
         ]

@@ -1,7 +1,9 @@
-"""Where a message or an attempt is counted (rules F1 and F3)."""
+"""Where a message or an attempt is counted (rules F1 and F3), and in which tables."""
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import log2
 from typing import Any
 
@@ -10,18 +12,56 @@ from delivrd.core.status import Outcome
 BUCKET = 15 * 60 * 1_000_000
 """A quarter of an hour, in microseconds: days come out right in every time zone."""
 
+MINUTE = 60 * 1_000_000
+"""In microseconds."""
+
+KEPT_MINUTES = 6 * 60
+"""For so long after the hand-over what becomes of an attempt is counted by the minute too."""
+
 STEPS = 8
 """Latency steps per doubling: a percentile read from them is within 4.5 % of the truth."""
+
+COARSE = 2
+"""Latency steps that are one step of the counts by the minute: four per doubling."""
 
 UNTOLD = -1
 """The latency step of those whose latency is negative or not known."""
 
-Count = tuple[Any, ...]
-"""A key of `rollup` or `latency`, without its slot."""
+OPEN = -2
+"""The latency step, in the counts by the minute, of those that have not ended."""
 
-Place = tuple[int | None, str | None, str | None, str, str | None, int | None]
+MICRO_UNITS, PRICED = 0, 1
+"""What a row of `cost` adds up: millionths of the currency, and how many have a price."""
+
+_KEY = ("unit", "bucket", "account_id", "country", "network")
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "rollup": (*_KEY, "status", "reason"),
+    "latency": (*_KEY, "status", "le"),
+    "cost": (*_KEY, "currency", "what"),
+    "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
+    "rollup_code": ("bucket", "account_id", "country", "status", "code"),
+    "recent": ("minute", "account_id", "country", "status", "le"),
+}
+"""Each table of counts and its key, without the slot. The last three count attempts only."""
+
+Count = tuple[Any, ...]
+"""A key of one of the tables."""
+
+Place = tuple[
+    int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
+    str | None, str | None, int | None,
+]  # fmt: skip
 """Where a row is counted: quarter of an hour (None: nowhere), country, network, status, reason,
-latency step."""
+latency step, price, currency; and of an attempt its sender, raw error code and the minute in which
+it was handed over (None: it was not)."""
+
+Sent = tuple[str | None, str | None, int | None]
+"""The last three of a place."""
+
+NOT_SENT: Sent = (None, None, None)
+
+NOWHERE: Place = (None, None, None, "", None, None, None, None, *NOT_SENT)
 
 Move = tuple[int, int, Place, Place]
 """Unit, account, from where, to where."""
@@ -32,18 +72,58 @@ def spread(moment: int | None) -> int | None:
     return None if moment is None else moment // BUCKET
 
 
-def deltas(moves: Mapping[Move, int]) -> tuple[Counter[Count], Counter[Count]]:
-    """What moves add to the rollup and to the latencies: the old place less, the new one more."""
-    counts: Counter[Count] = Counter()
-    latencies: Counter[Count] = Counter()
+def first_minute(now: int) -> int:
+    """The first minute whose counts are still kept."""
+    return now // MINUTE - KEPT_MINUTES
+
+
+def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Counter[Count]]:
+    """What moves add to each table: the old place less, the new one more.
+
+    Minutes before the ``first`` are counted no more.
+    """
+    found: dict[str, Counter[Count]] = {name: Counter() for name in TABLES}
+    rollup, latency, cost, senders, codes, recent = found.values()
     for (unit, account_id, before, after), n in moves.items():
-        for (bucket, country, network, status, reason, step), sign in ((before, -n), (after, n)):
-            if bucket is not None:
-                shared = (unit, bucket, account_id, country or "", network or "", status)
-                counts[*shared, reason or ""] += sign
-                if step is not None:
-                    latencies[*shared, step] += sign
-    return counts, latencies
+        for place, by in ((before, -n), (after, n)):
+            (bucket, country, network, status, reason, step, price, currency,
+             sender, code, minute) = place  # fmt: skip
+            if bucket is None:
+                continue
+            shared = (unit, bucket, account_id, country or "", network or "")
+            rollup[*shared, status, reason or ""] += by
+            if step is not None:
+                latency[*shared, status, step] += by
+            charged = None if price is None else micro_units(price)
+            if charged is not None:
+                cost[*shared, currency or "", MICRO_UNITS] += by * charged
+                cost[*shared, currency or "", PRICED] += by
+            if unit:
+                route = (bucket, account_id, country or "")
+                senders[*route, sender or "", status] += by
+                if code is not None:
+                    codes[*route, status, code] += by
+                if minute is not None and minute >= first:
+                    recent[minute, account_id, country or "", status, coarse(step)] += by
+    return found
+
+
+@lru_cache(4096)
+def micro_units(price: str) -> int | None:
+    """A price in millionths of its currency, as it adds up; None where the text is no amount.
+
+    Some gateways write what they took as a negative number.
+    """
+    try:
+        amount = abs(Decimal(price))
+        return int((amount * 1_000_000).to_integral_value()) if amount < 1_000_000 else None
+    except InvalidOperation:
+        return None
+
+
+def coarse(step: int | None) -> int:
+    """A latency step as the counts by the minute have it."""
+    return OPEN if step is None else step // COARSE
 
 
 def latency_step(outcome: Outcome, since: int | None) -> int | None:

@@ -23,7 +23,18 @@ from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import Outcome, State, Statement, fold_attempt, fold_message
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import Move, deltas, latency_step, spread
+from delivrd.store.counts import (
+    MINUTE,
+    NOT_SENT,
+    TABLES,
+    Move,
+    Place,
+    Sent,
+    deltas,
+    first_minute,
+    latency_step,
+    spread,
+)
 from delivrd.store.ids import Ids
 from delivrd.store.messages import MAX_PARTS, describe
 from delivrd.store.rows import (
@@ -60,7 +71,7 @@ _STATEMENTS = (
 )
 
 
-_COUNTRY = MESSAGE_COLUMNS.index("country")
+_COUNTRY, _SENDER = MESSAGE_COLUMNS.index("country"), MESSAGE_COLUMNS.index("sender")
 
 
 class Moved(Exception):
@@ -275,8 +286,9 @@ class Graph:
             message.withdrawn = not describe(message)
         if message.sent_at is None:
             message.sent_at = min((a.handed_at for a in attempts if a.handed_at), default=None)
-        cohort = _cohort(message)
-        country_before = message.country if message.stored is None else message.stored[_COUNTRY]
+        cohort, stored = _cohort(message), message.stored
+        country_before = None if stored is None else stored[_COUNTRY]
+        sender_before = None if stored is None else stored[_SENDER]
         outcomes = []
         for attempt in attempts:
             told = [s.receipt.parts_total for p in attempt.parts for s in p.live]
@@ -286,11 +298,16 @@ class Graph:
             outcomes.append(outcome)
             since = attempt.handed_at or message.sent_at
             counted_at = cohort and (since or cohort)
+            minute = since // MINUTE if since and counted_at else None
+            sent_before = (sender_before, attempt.error_code, attempt.minute)
+            sent = (message.sender, outcome.error_code, minute)
             self._count(attempt, 1, attempt.account_id, outcome, since, counted_at,
-                        message.country, country_before)  # fmt: skip
+                        message.country, country_before, sent_before, sent)  # fmt: skip
+            attempt.minute = minute
             attempt.status, attempt.final = outcome.status._value_, outcome.final
             attempt.reason = outcome.reason and outcome.reason._value_
-            attempt.network = outcome.network
+            attempt.network, attempt.error_code = outcome.network, outcome.error_code
+            attempt.price, attempt.currency = outcome.price, outcome.currency
         outcome = fold_message(outcomes)
         self._count(message, 0, 0, outcome, message.sent_at, cohort,
                     message.country, country_before)  # fmt: skip
@@ -301,17 +318,18 @@ class Graph:
     def _count(
         self, row: AttemptRow | MessageRow, unit: int, account_id: int, outcome: Outcome,
         since: int | None, cohort: int | None, country: str | None, country_before: str | None,
+        before: Sent = NOT_SENT, after: Sent = NOT_SENT,
     ) -> None:  # fmt: skip
         """Moves a row from where it was counted to where it belongs now (rule F1)."""
         bucket = spread(cohort)
         step = None if bucket is None else latency_step(outcome, since)
         reason = outcome.reason and outcome.reason._value_
-        move = (
-            (row.bucket, country_before, row.network, row.status, row.reason, row.latency),
-            (bucket, country, outcome.network, outcome.status._value_, reason, step),
-        )
-        if move[0] != move[1]:
-            self._moves[unit, account_id, *move] += 1
+        old: Place = (row.bucket, country_before, row.network, row.status, row.reason, row.latency,
+                      row.price, row.currency, *before)  # fmt: skip
+        new: Place = (bucket, country, outcome.network, outcome.status._value_, reason, step,
+                      outcome.price, outcome.currency, *after)  # fmt: skip
+        if old != new:
+            self._moves[unit, account_id, old, new] += 1
             row.bucket, row.latency = bucket, step
 
     def _tell(self, message: MessageRow, outcome: Outcome) -> None:
@@ -353,15 +371,10 @@ class Graph:
         await self.tx.insert(schema.link, _LINK_COLUMNS, self._links)
 
     async def _write_counts(self) -> None:
-        counts, latencies = deltas(self._moves)
-        for table, moved, last in (
-            (schema.rollup, counts, "reason"),
-            (schema.latency, latencies, "le"),
-        ):
-            columns = ("unit", "bucket", "account_id", "country", "network", "status", last,
-                       "slot", "n")  # fmt: skip
+        for name, moved in deltas(self._moves, first_minute(self.now)).items():
             rows = [(*key, self.tx.slot, n) for key, n in sorted(moved.items()) if n]
-            await self.tx.insert(table, columns, rows, "add")
+            columns = (*TABLES[name], "slot", "n")
+            await self.tx.insert(schema.metadata.tables[name], columns, rows, "add")
 
     async def _write_events(self) -> None:
         columns = ("id", "message_id", "type", "data", "created_at")

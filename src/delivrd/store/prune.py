@@ -8,9 +8,10 @@ from collections import Counter
 
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
+from delivrd.store.counts import TABLES, first_minute
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
-from delivrd.store.tally import TABLES, Tally
+from delivrd.store.tally import Tally
 from delivrd.store.tombstones import bury
 from delivrd.store.tx import SqliteTx, Tx
 
@@ -163,7 +164,7 @@ async def messages(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, 
     doomed = [graph.messages[i] for i in old if i in graph.messages]
     tally = Tally()
     tally.add(doomed)
-    await _move_counts(tx, tally)
+    await _move_counts(tx, tally, first_minute(now))
     attempts = [attempt for message in doomed for attempt in message.attempts]
     parts = [part for attempt in attempts for part in attempt.parts]
     await bury(tx, now, [part.key for part in parts])
@@ -198,14 +199,22 @@ async def requests(tx: Tx, before: int, limit: int) -> int:
     return len(gone)
 
 
-async def _move_counts(tx: Tx, tally: Tally) -> None:
-    for table, last in TABLES:
-        columns = ("unit", "bucket", "account_id", "country", "network", "status", last,
-                   "slot", "n")  # fmt: skip
-        counts = sorted(tally.tables[table].items(), key=repr)
+async def _move_counts(tx: Tx, tally: Tally, first: int) -> None:
+    for table, counted in tally.tables(first).items():
+        columns = (*TABLES[table], "slot", "n")
+        counts = sorted(counted.items(), key=repr)
         for slot, sign in ((tx.slot, -1), (PRUNED, 1)):
             rows = [(*key, slot, sign * n) for key, n in counts]
             await tx.insert(schema.metadata.tables[table], columns, rows, "add")
+
+
+async def minutes(tx: Tx, now: int, limit: int) -> int:
+    """Counts by the minute that are kept no more."""
+    oldest = (await tx.fetch("SELECT min(minute) FROM recent"))[0][0]
+    if oldest is None or oldest >= first_minute(now):
+        return 0
+    until = min(oldest + max(1, limit), first_minute(now))
+    return await tx.execute("DELETE FROM recent WHERE minute < $1", until)
 
 
 async def _forget_parts(tx: Tx, part_ids: list[int]) -> None:

@@ -114,8 +114,12 @@ class AttemptRow(msgspec.Struct):
     final: bool = False
     reason: str | None = None
     network: str | None = None
+    error_code: str | None = None
+    price: str | None = None
+    currency: str | None = None
     bucket: int | None = None
     latency: int | None = None
+    minute: int | None = None
     parts: list[PartRow] = []
     stored: Row | None = None
     """The columns as they stand in the store; None for a new row."""

@@ -23,6 +23,8 @@ from sqlalchemy import (
     text,
 )
 
+from delivrd.store.counts import TABLES
+
 Id: Any = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData(
@@ -236,8 +238,12 @@ attempt = _table(
     _flag("final"),
     _text("reason"),
     _text("network"),
+    _text("error_code"),
+    _text("price"),
+    _text("currency"),
     _int("bucket"),  # where it is counted; null: nowhere
     _small("latency", null=True, default=None),
+    _int("minute"),  # of its hand-over, counted from 1970; null: there was none
     Index("ix_attempt_message_id", "message_id"),
     Index("ix_attempt_queued", "due_at", **_where("state = 'queued' AND NOT final")),
     Index(
@@ -298,24 +304,19 @@ message = _table(
 # --- what is counted and told -------------------------------------------------------------------
 
 
-def _counts(name: str, last: Column[Any]) -> Table:
-    return _table(
-        name,
-        _key("unit", SmallInteger),  # 0: messages, 1: attempts
-        _key("bucket", BigInteger),  # 15 minutes, counted from 1970
-        _key("account_id", BigInteger),  # 0 where messages are counted
-        _key("country"),
-        _key("network"),
-        _key("status"),
-        last,
-        _key("slot", SmallInteger),
-        _int("n", null=False),
-        clustered=True,
-    )
+_KINDS = dict.fromkeys(("unit", "slot", "le", "what"), SmallInteger) | dict.fromkeys(
+    ("bucket", "minute", "account_id"), BigInteger
+)
 
 
-rollup = _counts("rollup", _key("reason"))
-latency = _counts("latency", _key("le", SmallInteger))
+def _counts(name: str) -> Table:
+    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970. Account: 0 where
+    messages are counted."""
+    keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
+    return _table(name, *keys, _int("n", null=False), clustered=True)
+
+
+rollup, latency, cost, rollup_sender, rollup_code, recent = map(_counts, TABLES)
 
 event = _table(
     "event",

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
-from delivrd.store.counts import Count
+from delivrd.store.counts import BUCKET, MINUTE, NOWHERE, TABLES, Count, Move, deltas, first_minute
 from delivrd.store.graph import Graph
-from delivrd.store.ids import Ids
+from delivrd.store.ids import Ids, now_micros
 from delivrd.store.prune import PRUNED
 from delivrd.store.reader import Reader, snapshot
 from delivrd.store.rows import (
@@ -27,7 +27,7 @@ from delivrd.store.rows import (
     PartRow,
     read_statement,
 )
-from delivrd.store.tally import TABLES, Tally
+from delivrd.store.tally import Tally
 from delivrd.store.tx import Row, Tx
 
 SLICE = 500
@@ -53,8 +53,12 @@ class Difference(NamedTuple):
         )
 
 
-async def verify(store: Reader, progress: Progress = lambda what, done: None) -> list[Difference]:
+async def verify(
+    store: Reader, progress: Progress = lambda what, done: None, *, now: int | None = None
+) -> list[Difference]:
     """Every difference between what is stored and what follows; of a sound store, none.
+
+    Counts by the minute are looked at as far as they are kept at ``now``, else by this clock.
 
     Raises:
         StoreUnavailable: the store cannot be read.
@@ -64,7 +68,7 @@ async def verify(store: Reader, progress: Progress = lambda what, done: None) ->
     for walk in (_Messages(store, tally), *(_Rows(store, check) for check in CHECKS)):
         found += await _walk(store, walk, progress)
     progress("counts", 0.0)
-    found += await _counts(store, tally)
+    found += await _counts(store, tally, first_minute(now_micros() if now is None else now))
     progress("counts", 1.0)
     return found
 
@@ -267,36 +271,28 @@ class _Rows(_Walk):
 
 # --- counts -------------------------------------------------------------------------------------
 
-_UNITS = ("message", "attempt")
-
-_RECOUNT = {
-    table: (
-        f"SELECT 0, m.bucket, 0, m.country, m.network, m.status, m.{column}, count(*) "
-        f"FROM message m WHERE m.bucket = ANY($1::bigint[]) AND {counts.format('m')} "
-        "GROUP BY 2, 4, 5, 6, 7 UNION ALL "
-        f"SELECT 1, a.bucket, a.account_id, m.country, a.network, a.status, a.{column}, count(*) "
-        "FROM attempt a JOIN message m ON m.id = a.message_id "
-        f"WHERE a.bucket = ANY($1::bigint[]) AND {counts.format('a')} GROUP BY 2, 3, 4, 5, 6, 7"
-    )
-    for table, column, counts in (
-        ("rollup", "reason", "true"),
-        ("latency", "latency", "{}.latency IS NOT NULL"),
-    )
-}
-_STORED = (
-    "SELECT unit, bucket, account_id, country, network, status, {last}, sum(n) FROM {table} "
-    f"WHERE slot <> {PRUNED} GROUP BY 1, 2, 3, 4, 5, 6, 7"
+_PLACES = (
+    "SELECT 0, 0, m.bucket, m.country, m.network, m.status, m.reason, m.latency, m.price, "
+    "m.currency, CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), count(*) "
+    "FROM message m WHERE m.bucket = ANY($1::bigint[]) GROUP BY 3, 4, 5, 6, 7, 8, 9, 10 "
+    "UNION ALL "
+    "SELECT 1, a.account_id, a.bucket, m.country, a.network, a.status, a.reason, a.latency, "
+    "a.price, a.currency, m.sender, a.error_code, a.minute, count(*) "
+    "FROM attempt a JOIN message m ON m.id = a.message_id WHERE a.bucket = ANY($1::bigint[]) "
+    "GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
 )
 
 
-async def _counts(store: Reader, tally: Tally) -> list[Difference]:
+async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
     """What differs is counted again, in the database and at one moment, before it is told."""
     found = []
-    counted = tally.tables
-    for table, last in TABLES:
-        at_one_moment = _Recount(table, last)
+    first += 2  # minutes that go out of keeping while this runs
+    counted = tally.tables(first)
+    for table in TABLES:
+        at_one_moment = _Recount(table, first)
         stored = await store.read(at_one_moment.stored)
-        at_one_moment.buckets = sorted({key[1] for key in _differing(stored, counted[table])})
+        differing = _differing(stored, counted[table])
+        at_one_moment.buckets = sorted({_bucket(table, key) for key in differing})
         if at_one_moment.buckets:
             stored, counts = await store.read(at_one_moment.both)
             found += [
@@ -310,31 +306,42 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
     return sorted((k for k in one.keys() | other.keys() if one[k] != other[k]), key=repr)
 
 
+def _bucket(table: str, key: Count) -> int:
+    """The quarter of an hour to which a key belongs."""
+    told = dict(zip(TABLES[table], key, strict=True))
+    return int(told["minute"] * MINUTE // BUCKET if table == "recent" else told["bucket"])
+
+
 def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
-    unit, bucket, account_id, country, network, status, last = key
-    name = f"{_UNITS[unit]}s bucket={bucket} account={account_id} country={country or '-'} "
-    name += f"network={network or '-'} {status} {last}".rstrip()
+    told = zip(TABLES[table], key, strict=True)
+    name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in told)
     return Difference(table, name, "n", stored, derived)
 
 
 class _Recount:
     """A table of counts, as stored and as it follows from the rows, in some quarters of an hour."""
 
-    def __init__(self, table: str, last: str) -> None:
-        self._table, self._last = table, last
+    def __init__(self, table: str, first: int) -> None:
+        self._table, self._first = table, first
         self.buckets: list[int] = []
 
     async def both(self, tx: Tx) -> tuple[Counter[Count], Counter[Count]]:
         await snapshot(tx)
-        counts: Counter[Count] = Counter()
-        for unit, bucket, account_id, country, network, status, end, n in await tx.fetch(
-            _RECOUNT[self._table], self.buckets
-        ):
-            key = (unit, bucket, account_id, country or "", network or "", status)
-            counts[*key, "" if end is None else end] += n
-        stored = await self.stored(tx)
-        return Counter({k: n for k, n in stored.items() if k[1] in set(self.buckets)}), counts
+        places: Counter[Move] = Counter()
+        for unit, account_id, *place, n in await tx.fetch(_PLACES, self.buckets):
+            places[unit, account_id, NOWHERE, tuple(place)] += n
+        counts = deltas(places, self._first)[self._table]
+        within = set(self.buckets)
+        stored = (await self.stored(tx)).items()
+        return Counter({k: n for k, n in stored if _bucket(self._table, k) in within}), counts
 
     async def stored(self, tx: Tx) -> Counter[Count]:
-        rows = await tx.fetch(_STORED.format(table=self._table, last=self._last))
-        return Counter({tuple(row[:7]): int(row[7]) for row in rows})
+        columns = TABLES[self._table]
+        where = f"slot <> {PRUNED}"
+        if self._table == "recent":
+            where += f" AND minute >= {self._first:d}"
+        rows = await tx.fetch(
+            f"SELECT {', '.join(columns)}, CAST(sum(n) AS BIGINT) FROM {self._table} "
+            f"WHERE {where} GROUP BY {', '.join(columns)}"
+        )
+        return Counter({tuple(row[:-1]): row[-1] for row in rows})

@@ -3,23 +3,48 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from delivrd.core.statement import moment
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET
+from delivrd.store.counts import BUCKET, PRICED
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.tx import Tx
 
-DIMENSIONS = ("day", "hour", "account", "country", "network", "provider", "reason", "status")
+TIMES = ("day", "hour")
+_SHARED = (*TIMES, "account", "provider", "country")
+DIMENSIONS = (*_SHARED, "network", "reason", "status", "sender", "code")
 MESSAGES, ATTEMPTS = 0, 1
 UNITS = ("messages", "attempts")
 
 Value = str | None
 """A dimension's value as it is shown; None where nothing is known."""
+
+Values = tuple[Value, ...]
+"""One value of each dimension that was asked for, in that order."""
+
+
+class Source(NamedTuple):
+    """A table of counts and the dimensions by which it can be grouped and narrowed."""
+
+    table: str
+    dimensions: frozenset[str]
+    units: bool = True
+    """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
+
+
+ROLLUP = Source("rollup", frozenset((*_SHARED, "network", "reason", "status")))
+SENDERS = Source("rollup_sender", frozenset((*_SHARED, "sender", "status")), units=False)
+CODES = Source("rollup_code", frozenset((*_SHARED, "code", "status")), units=False)
+LATENCY = Source("latency", frozenset((*_SHARED, "network", "status")))
+COST = Source("cost", frozenset((*_SHARED, "network")))
+
+
+class Unanswerable(Exception):
+    """No table is kept by all of these dimensions together; str() says which combinations are."""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,129 +57,240 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     country: str | None = None
     network: str | None = None
+    reason: str | None = None
+    sender: str | None = None
+    code: str | None = None
     since: int | None = None
     until: int | None = None
 
-    def unit(self, by: str | None) -> int:
-        """Attempts where accounts or providers matter, else messages (rule F2)."""
-        return ATTEMPTS if self.account or self.provider or by in ("account", "provider") else 0
+    def used(self) -> set[str]:
+        """The dimensions that are narrowed."""
+        return {name for name in DIMENSIONS if getattr(self, name, None) is not None}
+
+    def unit(self, by: Sequence[str]) -> int:
+        """Attempts where accounts, senders or codes matter, else messages (rule F2).
+
+        A raw code means something only beside its gateway, and senders are an account's.
+        """
+        asked = {*by, *self.used()}
+        return ATTEMPTS if asked & {"account", "provider", "sender", "code"} else MESSAGES
+
+
+def source(by: Sequence[str], filters: Filters) -> Source:
+    """The table of numbers by status that has all these dimensions.
+
+    Raises:
+        Unanswerable: there is none.
+    """
+    asked = {*by, *filters.used()}
+    for found in (ROLLUP, SENDERS, CODES):
+        if asked <= found.dimensions:
+            return found
+    raise Unanswerable(
+        "network and reason go with day, hour, account, provider, country and status; so does "
+        "sender, and so does code, but each without the others"
+    )
 
 
 async def counts(
-    tx: Tx, accounts: Accounts, by: str | None, filters: Filters, zone: ZoneInfo | None = None
-) -> dict[Value, Counter[str]]:
-    """How many of each status, by the values of a dimension (all under None without one).
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
+) -> dict[Values, Counter[str]]:
+    """How many of each status, by the values of the dimensions (all under ``()`` without any).
 
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
-    ``2026-11-21T20:00:00+00:00``.
+    ``2026-11-21T20:00:00+00:00``. Under a code of None are those without one.
+
+    Raises:
+        Unanswerable: no table is kept by all these dimensions.
     """
-    found: dict[Value, Counter[str]] = {}
-    for raw, status, n in await _grouped(tx, "rollup", "status", accounts, by, filters, zone):
+    kept = source(by, filters)
+    found: dict[Values, Counter[str]] = {}
+    for values, status, n in await _grouped(tx, kept, "status", accounts, by, filters, zone):
         if n:
-            value = _value(accounts, by, zone)(raw)
-            found.setdefault(value, Counter())[status] += n
+            found.setdefault(values, Counter())[status] += n
+    if kept is CODES and filters.code is None:
+        rest = await _without_code(tx, accounts, by, filters, zone, found)
+        found.update((values, counted) for values, counted in rest.items() if counted)
     return found
+
+
+async def _without_code(
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None,
+    coded: dict[Values, Counter[str]],
+) -> dict[Values, Counter[str]]:  # fmt: skip
+    """All attempts less those with a code; only what has one is counted by it."""
+    others = [name for name in by if name != "code"]
+    rest: dict[Values, Counter[str]] = {}
+    rows = await _grouped(tx, ROLLUP, "status", accounts, others, filters, zone, ATTEMPTS)
+    for values, status, n in rows:
+        rest.setdefault(_with_code(by, values), Counter())[status] += n
+    for values, counted in coded.items():
+        plain = tuple(None if n == "code" else v for n, v in zip(by, values, strict=True))
+        rest.setdefault(plain, Counter()).subtract(counted)
+    return {values: +counted for values, counted in rest.items()}
+
+
+def _with_code(by: Sequence[str], values: Values) -> Values:
+    """Values of the other dimensions with a code of None in its place."""
+    others = iter(values)
+    return tuple(None if name == "code" else next(others) for name in by)
 
 
 async def steps(
     tx: Tx,
     accounts: Accounts,
-    by: str | None,
+    by: Sequence[str],
     filters: Filters,
     status: str,
     zone: ZoneInfo | None = None,
-) -> dict[Value, Counter[int]]:
-    """How many that ended in ``status`` took so long: latency step -> number, by dimension."""
-    found: dict[Value, Counter[int]] = {}
-    rows = await _grouped(
-        tx, "latency", "le", accounts, by, filters, zone, ("status = ?", (status,))
-    )
-    for raw, step, n in rows:
+) -> dict[Values, Counter[int]]:
+    """How many that ended in ``status`` took so long: latency step -> number, by dimension.
+
+    Raises:
+        Unanswerable: latencies are not kept by all these dimensions.
+    """
+    if not {*by, *filters.used()} <= LATENCY.dimensions:
+        raise Unanswerable("latencies are kept by day, hour, account, provider, country, network")
+    found: dict[Values, Counter[int]] = {}
+    only = ("status = ?", (status,))
+    rows = await _grouped(tx, LATENCY, "le", accounts, by, filters, zone, None, only)
+    for values, step, n in rows:
         if n:
-            value = _value(accounts, by, zone)(raw)
-            found.setdefault(value, Counter())[step] += n
+            found.setdefault(values, Counter())[step] += n
+    return found
+
+
+class Charged(NamedTuple):
+    """What was charged: millionths of the currency, for so many that have a price."""
+
+    micro_units: int = 0
+    priced: int = 0
+
+
+async def charges(
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
+) -> dict[Values, dict[str, Charged]] | None:
+    """What was charged by currency; None where prices are not kept by all these dimensions."""
+    if not {*by, *filters.used()} <= COST.dimensions:
+        return None
+    found: dict[Values, dict[str, Charged]] = {}
+    rows = await _grouped(tx, COST, "currency, what", accounts, by, filters, zone)
+    for values, currency, what, n in rows:
+        by_currency = found.setdefault(values, {})
+        old = by_currency.get(currency, Charged())
+        by_currency[currency] = (
+            old._replace(priced=old.priced + n)
+            if what == PRICED
+            else old._replace(micro_units=old.micro_units + n)
+        )
     return found
 
 
 async def _grouped(
     tx: Tx,
-    table: str,
+    kept: Source,
     last: str,
     accounts: Accounts,
-    by: str | None,
+    by: Sequence[str],
     filters: Filters,
     zone: ZoneInfo | None,
+    unit: int | None = None,
     *more: Condition,
-) -> Sequence[Any]:
-    where, args = rendered([*_conditions(accounts, by, filters), *more])
-    key = _key(by, zone)
-    return await tx.fetch(
-        f"SELECT {key} AS k, {last}, CAST(sum(n) AS BIGINT) FROM {table} WHERE {where} "
-        f"GROUP BY {key}, {last}",
+) -> list[tuple[Any, ...]]:
+    """Rows of the dimensions' values, the last columns, and the number."""
+    unit = filters.unit(by) if unit is None else unit
+    units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
+    where, args = rendered([*units, *_conditions(accounts, filters), *more])
+    columns, read = _key(accounts, by, zone)
+    key = ", ".join([*columns, last])
+    rows = await tx.fetch(
+        f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM {kept.table} WHERE {where} GROUP BY {key}",
         *args,
     )
+    width = len(columns)
+    return [(read(row), *row[width:]) for row in rows]
 
 
-def _key(by: str | None, zone: ZoneInfo | None) -> str:
-    """The column to group by; days and hours of other zones are put together afterwards."""
-    match by:
-        case None:
-            return "unit"
-        case "account" | "provider":
-            return "account_id"
-        case "day":
-            return "bucket" if zone else "bucket / 96"
-        case "hour":
-            return "bucket" if zone else "bucket / 4"
-        case "country" | "network" | "reason" | "status":
-            return by
-        case _:
-            raise ValueError(f"no dimension {by!r}")
+def _key(
+    accounts: Accounts, by: Sequence[str], zone: ZoneInfo | None
+) -> tuple[list[str], Callable[[Any], Values]]:
+    """The columns to group by, and how the dimensions' values are read from a row of them.
+
+    Days and hours of other zones are put together from quarters of an hour afterwards.
+    """
+    columns: list[str] = []
+
+    def place(column: str) -> int:
+        if column not in columns:
+            columns.append(column)
+        return columns.index(column)
+
+    width = 1 if zone else 4 if "hour" in by else 96
+    readers: list[tuple[int, Callable[[Any], Value]]] = []
+    for name in by:
+        if name in TIMES:
+            column = "bucket" if width == 1 else f"bucket / {width}"
+            readers.append((place(column), _time(name, width, zone)))
+        else:
+            column = "account_id" if name in ("account", "provider") else name
+            readers.append((place(column), _word(name, accounts)))
+    return columns, lambda row: tuple(read(row[at]) for at, read in readers)
 
 
-def _conditions(accounts: Accounts, by: str | None, filters: Filters) -> list[Condition]:
-    found: list[Condition] = [(f"unit = {filters.unit(by)}", ())]
+def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any], Value]:
+    shown: dict[int, str] = {}
+
+    def read(raw: int) -> str:
+        if raw not in shown:
+            when = _local(raw * width, zone)
+            shown[raw] = (
+                when.date().isoformat()
+                if name == "day"
+                else (when - timedelta(minutes=when.minute)).isoformat()
+            )
+        return shown[raw]
+
+    return read
+
+
+def _word(name: str, accounts: Accounts) -> Callable[[Any], Value]:
+    """How a raw value of the dimension is shown."""
+    if name == "account":
+        return accounts.name
+    if name == "provider":
+        return lambda raw: accounts.by_id[raw].provider.name if raw in accounts.by_id else None
+    return lambda raw: raw or None
+
+
+def _conditions(accounts: Accounts, filters: Filters) -> list[Condition]:
+    found: list[Condition] = []
     if filters.since is not None:
         found.append(("bucket >= ?", (filters.since // BUCKET,)))
     if filters.until is not None:
         found.append(("bucket < ?", (-(-filters.until // BUCKET),)))
-    if filters.account is not None:
-        account_id = accounts.id_of(filters.account)
-        found.append(("account_id = ?", (-1 if account_id is None else account_id,)))
-    if filters.provider is not None:
-        ids = [i for i, a in accounts.by_id.items() if a.provider.name == filters.provider]
-        found.append(("account_id = ANY(?::bigint[])", (ids,)))
-    for column in ("country", "network"):
+    found += on_accounts(accounts, filters.account, filters.provider)
+    for column in ("country", "network", "reason", "sender", "code"):
         value = getattr(filters, column)
         if value is not None:
             found.append((f"{column} = ?", (value,)))
     return found
 
 
-def _value(accounts: Accounts, by: str | None, zone: ZoneInfo | None) -> Callable[[Any], Value]:
-    """How a raw value of the dimension is shown."""
-    match by:
-        case None:
-            return lambda _: None
-        case "account":
-            return accounts.name
-        case "provider":
-            return lambda raw: accounts.by_id[raw].provider.name if raw in accounts.by_id else None
-        case "day":
-            return lambda raw: _local(raw if zone else raw * 96, zone).date().isoformat()
-        case "hour":
-            return lambda raw: _hour(_local(raw if zone else raw * 4, zone)).isoformat()
-        case _:
-            return lambda raw: raw or None
+def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -> list[Condition]:
+    """The conditions that an account's name and a provider's are on the accounts' ids."""
+    found: list[Condition] = []
+    if account is not None:
+        account_id = accounts.id_of(account)
+        found.append(("account_id = ?", (-1 if account_id is None else account_id,)))
+    if provider is not None:
+        ids = [i for i, a in accounts.by_id.items() if a.provider.name == provider]
+        found.append(("account_id = ANY(?::bigint[])", (ids,)))
+    return found
 
 
 def _local(bucket: int, zone: ZoneInfo | None) -> datetime:
     when = moment(bucket * BUCKET)
     return when.astimezone(zone) if zone else when
-
-
-def _hour(when: datetime) -> datetime:
-    return when - timedelta(minutes=when.minute)
 
 
 async def statuses(tx: Tx) -> dict[str, int]:

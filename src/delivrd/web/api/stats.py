@@ -1,16 +1,20 @@
 """``/v1/stats``: how many arrive, and how fast."""
 
-from enum import StrEnum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
+from delivrd.insight.rates import Thresholds
 from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.store.accounts import Accounts
 from delivrd.store.keys import Scope
-from delivrd.store.queries.stats import DIMENSIONS, Filters
+from delivrd.store.queries.stats import DIMENSIONS, Filters, Unanswerable
 from delivrd.web.api.common import (
     Country,
     SpanParams,
@@ -24,7 +28,25 @@ from delivrd.web.auth import needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid
 
-Dimension = StrEnum("Dimension", {word.upper(): word for word in DIMENSIONS})  # type: ignore[misc]
+NAMES = "|".join(DIMENSIONS)
+
+
+def dimensions(text: str) -> str:
+    """Names of dimensions with commas between them, each once."""
+    names = text.split(",")
+    wrong = [name for name in names if name not in DIMENSIONS]
+    if wrong:
+        raise ValueError(f"there is no {wrong[0][:50]!r}; there are {', '.join(DIMENSIONS)}")
+    if len({*names}) < len(names):
+        raise ValueError("names a dimension twice")
+    return text
+
+
+By = Annotated[
+    str,
+    AfterValidator(dimensions),
+    Field(json_schema_extra={"pattern": f"^({NAMES})(,({NAMES}))*$"}),
+]
 
 
 class StatsParams(SpanParams):
@@ -36,11 +58,14 @@ class StatsParams(SpanParams):
 
 
 class DeliveryParams(StatsParams):
-    by: Dimension = Field("day", description="What to group by.", validate_default=True)
+    by: By = Field("day", description="What to group by, commas between: `account,country`.")
+    reason: Reason | None = None
+    sender: Word | None = Field(None, description="The sender's name or number.")
+    code: Word | None = Field(None, description="The gateway's own error code.")
 
 
 class LatencyParams(StatsParams):
-    by: Dimension | None = Field(None, description="What to group by.")
+    by: By | None = Field(None, description="What to group by, commas between.")
     status: Status = Field(Status.DELIVERED, description="Of those that ended so.")
 
 
@@ -48,52 +73,72 @@ def router(context: Context) -> APIRouter:
     routes = APIRouter(
         prefix="/v1/stats", tags=["stats"], dependencies=[Depends(needs(Scope.READ))]
     )
-    store, accounts = context.store, context.store.accounts
-
-    def wanted(params: StatsParams) -> Filters:
-        known = {account.provider.name for account in accounts.by_id.values()}
-        if params.provider is not None and params.provider not in known:
-            names = ", ".join(sorted(known)) or "none"
-            why = f"no account uses a provider {params.provider[:50]!r}"
-            raise invalid("provider", why, f"Providers in use: {names}.")
-        return Filters(
-            account=check_account(accounts, params.account),
-            provider=params.provider,
-            country=params.country,
-            network=params.network,
-            since=micros_or_none(params.since),
-            until=micros_or_none(params.until),
-        )
+    store, accounts, insight = context.store, context.store.accounts, context.config.insight
+    thresholds = Thresholds(insight.healthy / 100, insight.investigate / 100)
 
     @routes.get("/delivery", responses=responses(_schema(_DELIVERY)))
     async def delivery(params: Annotated[DeliveryParams, Query()]) -> Response:
-        """Counts by status, and the delivery rate: delivered of all that ended.
+        """Counts by status, the delivery rate and the failure rate: of all that ended.
 
-        `low` and `high` bound the true rate in 19 cases of 20; without data all three are null.
-        Grouped or filtered by account or provider, attempts are counted, else messages: `unit`.
-        A message is counted at the quarter of an hour in which it was sent.
+        `low` and `high` bound the true rate in 19 cases of 20; without data they are null. Grouped
+        or filtered by account, provider, sender or code, attempts are counted, else messages:
+        `unit`. A message is counted at the quarter of an hour in which it was sent. `cost` is what
+        was charged, by currency, and `per_delivered` that amount by the number delivered; it is
+        null where prices are not kept by these dimensions. Network and reason, sender, and code
+        cannot be combined with each other.
         """
-        filters, zone = wanted(params), zone_of(params.tz)
-        told = await store.read(
-            lambda tx: delivery_stats(tx, accounts, str(params.by), filters, zone)
-        )
+        filters, zone = wanted(accounts, params), zone_of(params.tz)
+        by = params.by.split(",")
+        with answerable():
+            told = await store.read(
+                lambda tx: delivery_stats(tx, accounts, by, filters, zone, thresholds)
+            )
         return answer({**told, "next_cursor": None})
 
-    @routes.get("/latency", responses=responses(_schema(_LATENCY)))
+    @routes.get("/latency", responses=responses(_schema(_LATENCY, **_OF_LATENCY)))
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
         """Seconds from our hand-over to the deciding receipt, by our clock.
 
-        Percentiles are right to 4.5 %; `le` is the upper end of a bar. `untold` counts those whose
-        time is unknown.
+        A percentile is off by the share `error` at most; `le` is the upper end of a bar. `untold`
+        counts those whose time is unknown.
         """
-        filters, zone = wanted(params), zone_of(params.tz)
-        by = None if params.by is None else str(params.by)
-        told = await store.read(
-            lambda tx: latency_stats(tx, accounts, by, filters, params.status.value, zone)
-        )
+        filters, zone = wanted(accounts, params), zone_of(params.tz)
+        by = params.by.split(",") if params.by else []
+        with answerable():
+            told = await store.read(
+                lambda tx: latency_stats(tx, accounts, by, filters, params.status.value, zone)
+            )
         return answer({**told, "next_cursor": None})
 
     return routes
+
+
+def wanted(accounts: Accounts, params: StatsParams) -> Filters:
+    """The filters of a call.
+
+    Raises:
+        Problem: it names an account or provider that is not there.
+    """
+    known = {account.provider.name for account in accounts.by_id.values()}
+    if params.provider is not None and params.provider not in known:
+        names = ", ".join(sorted(known)) or "none"
+        why = f"no account uses a provider {params.provider[:50]!r}"
+        raise invalid("provider", why, f"Providers in use: {names}.")
+    check_account(accounts, params.account)
+    narrowed = ("account", "provider", "country", "network", "reason", "sender", "code")
+    given = {name: getattr(params, name, None) for name in narrowed}
+    since, until = micros_or_none(params.since), micros_or_none(params.until)
+    return Filters(**given, since=since, until=until)
+
+
+@contextmanager
+def answerable() -> Iterator[None]:
+    """Makes a combination of dimensions that no counts are kept by a problem of the call."""
+    try:
+        yield
+    except Unanswerable as error:
+        why = "nothing is counted by all of these together"
+        raise invalid("by", why, f"{str(error).capitalize()}.") from None
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
@@ -119,7 +164,26 @@ _DELIVERY: dict[str, Any] = {
     "delivery_rate": _NUMBER,
     "low": _NUMBER,
     "high": _NUMBER,
+    "failed": {"type": "integer"},
+    "failure_rate": _NUMBER,
+    "failure_low": _NUMBER,
+    "failure_high": _NUMBER,
+    "health": {"enum": ["healthy", "watch", "investigate", None]},
+    "cost": {
+        "type": ["array", "null"],
+        "items": {
+            "type": "object",
+            "required": ["currency", "amount", "priced", "per_delivered"],
+            "properties": {
+                "currency": {"type": ["string", "null"]},
+                "amount": {"type": "string"},
+                "priced": {"type": "integer"},
+                "per_delivered": {"type": ["string", "null"]},
+            },
+        },
+    },
 }
+_OF_LATENCY: dict[str, Any] = {"status": {"type": "string"}, "error": {"type": "number"}}
 _LATENCY: dict[str, Any] = {
     "unit": _UNIT,
     "total": {"type": "integer"},
@@ -138,13 +202,14 @@ _LATENCY: dict[str, Any] = {
 }
 
 
-def _schema(fields: dict[str, Any]) -> dict[str, Any]:
-    """Items carry the dimension's own name and value beside the fields."""
+def _schema(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Items carry the dimensions' own names and values beside the fields."""
     item = {"type": "object", "required": list(fields), "properties": fields}
     return {
         "type": "object",
-        "required": ["by", "unit", "items", "summary"],
+        "required": ["by", "unit", "items", "summary", *more],
         "properties": {
+            **more,
             "by": {"type": ["string", "null"]},
             "unit": _UNIT,
             "items": {"type": "array", "items": item},

@@ -43,9 +43,9 @@ def routes(pages: Pages) -> APIRouter:
 
         async def read(tx: Tx) -> dict[str, Any]:
             return {
-                name: await delivery_stats(tx, store.accounts, name, filters)
+                name: await delivery_stats(tx, store.accounts, (name,), filters)
                 for name in (by, "country", "account")
-            } | {"latency": await latency_stats(tx, store.accounts, None, filters)}
+            } | {"latency": await latency_stats(tx, store.accounts, (), filters)}
 
         found = await store.read(read)
         total, latency = found[by]["summary"], found["latency"]["summary"]
@@ -77,7 +77,7 @@ def routes(pages: Pages) -> APIRouter:
 
     async def _empty(tx: Tx) -> bool:
         """Whether nothing was sent and nothing came in, ever."""
-        counted = await delivery_stats(tx, store.accounts, None, Filters())
+        counted = await delivery_stats(tx, store.accounts, (), Filters())
         if counted["summary"]["total"]:
             return False
         return not (await list_requests(tx, store.accounts, limit=1)).items

@@ -1,0 +1,181 @@
+"""How long messages stay open, and how they end: life tables with competing ends.
+
+A message in flight ends in one of several ways, or is still open when we look: it is censored.
+Counting only those that ended would make every recent rate wrong, so that hazards are estimated
+instead: of those open at some age, the share that ends before the next, by the way they end. From
+hazards follows how often messages end in each way, the Aalen-Johansen estimator of the cumulative
+incidence (Aalen and Johansen, Scandinavian Journal of Statistics 5, 1978, 141-150; with entry after
+the beginning, as in Andersen, Borgan, Gill and Keiding, Statistical Models Based on Counting
+Processes, 1993, section IV.4).
+
+Ages are in the steps of the counts by the minute, four per doubling. In the step in which a group
+stands at this moment it is at risk for the part that has passed.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from math import log2
+from typing import NamedTuple
+
+from delivrd.store.counts import COARSE, STEPS
+
+KINDS = ("delivered", "failed", "unknown")
+"""The ways to end, as they compete."""
+
+DELIVERED, FAILED, UNKNOWN = range(3)
+
+PER_DOUBLING = STEPS // COARSE
+SIZE = 30 * PER_DOUBLING
+"""Steps of a table: up to 2^30 milliseconds, twelve days."""
+
+
+def step_of(seconds: float) -> int:
+    """The step in which an age lies."""
+    return min(SIZE - 1, int(PER_DOUBLING * log2(max(1.0, seconds * 1000))))
+
+
+def lower(step: int) -> float:
+    """The age at which a step begins, in seconds; the first begins at 0."""
+    return float(2 ** (step / PER_DOUBLING) / 1000) if step > 0 else 0.0
+
+
+def passed(seconds: float, step: int) -> float:
+    """How much of a step has passed at an age, between 0 and 1."""
+    begin, end = lower(step), lower(step + 1)
+    return min(1.0, max(0.0, (seconds - begin) / (end - begin)))
+
+
+class Group(NamedTuple):
+    """So many messages that were handed over ``age`` seconds ago.
+
+    They ended in ``kind`` (see `KINDS`) in that step of their age, or are open: None.
+    """
+
+    age: float
+    n: float
+    kind: int | None = None
+    step: int = 0
+
+
+class Lifetimes(NamedTuple):
+    """By step: how many were at risk to end in it, and how many did, by kind."""
+
+    at_risk: Sequence[float]
+    ends: Sequence[Sequence[float]]
+
+
+NONE = Lifetimes([0.0] * SIZE, [[0.0] * SIZE for _ in KINDS])
+
+
+def observe(groups: Iterable[Group], window: float | None = None) -> Lifetimes:
+    """The life table of groups; with a window, only of what happened in the last so many seconds.
+
+    Within a window a message is at risk from the age that it had when the window began: what
+    happened before is not looked at, so that the table tells of now and of nothing else.
+    """
+    change, part = [0.0] * (SIZE + 1), [0.0] * SIZE
+    ends = [[0.0] * SIZE for _ in KINDS]
+    for age, n, kind, step in groups:
+        now = step_of(age)
+        last = now if kind is None else min(step, now)
+        first = 0
+        if window is not None and age > window:
+            entry = age - window
+            first = step_of(entry)
+            if last < first or (kind is not None and _middle(last) < entry):
+                continue
+            part[first] -= n * passed(entry, first)
+        change[first] += n
+        change[last + 1] -= n
+        if last == now:
+            part[now] -= n * (1 - passed(age, now))
+        if kind is not None:
+            ends[kind][last] += n
+    at_risk = [
+        max(0.0, whole + less) for whole, less in zip(accumulate(change), part, strict=False)
+    ]
+    return Lifetimes(at_risk, ends)
+
+
+def _middle(step: int) -> float:
+    return (lower(step) + lower(step + 1)) / 2
+
+
+def together(tables: Iterable[Lifetimes]) -> Lifetimes:
+    """The table of all their messages."""
+    at_risk, ends = [0.0] * SIZE, [[0.0] * SIZE for _ in KINDS]
+    for table in tables:
+        for step, n in enumerate(table.at_risk):
+            if n:
+                at_risk[step] += n
+                for kind in range(len(KINDS)):
+                    ends[kind][step] += table.ends[kind][step]
+    return Lifetimes(at_risk, ends)
+
+
+Hazards = Sequence[Sequence[float]]
+"""By kind and step: the share of those at risk that ends so."""
+
+NO_HAZARDS: Hazards = [[0.0] * SIZE for _ in KINDS]
+
+
+def hazards(table: Lifetimes, prior: Hazards = NO_HAZARDS, weight: float = 0.0) -> Hazards:
+    """The hazards of a table that leans on others' hazards as if on so many messages at risk.
+
+    In each step the ways to end and to stay open share a Dirichlet distribution: this is its mean,
+    with the prior's shares times the weight as what was known before.
+    """
+    found = [[0.0] * SIZE for _ in KINDS]
+    for step, n in enumerate(table.at_risk):
+        told = [table.ends[kind][step] + weight * prior[kind][step] for kind in range(len(KINDS))]
+        whole = max(n + weight, sum(told))
+        if whole > 0:
+            for kind, ended in enumerate(told):
+                found[kind][step] = ended / whole
+    return found
+
+
+def mean(some: Sequence[Hazards]) -> Hazards:
+    """The hazards in the middle of several."""
+    return [
+        [sum(values) / len(some) for values in zip(*(one[kind] for one in some), strict=True)]
+        for kind in range(len(KINDS))
+    ]
+
+
+def incidence(of: Hazards) -> list[list[float]]:
+    """By kind and step: the share of all messages that has ended so by the end of the step."""
+    found: list[list[float]] = [[] for _ in KINDS]
+    still_open, so_far = 1.0, [0.0] * len(KINDS)
+    for step in range(SIZE):
+        for kind in range(len(KINDS)):
+            so_far[kind] += still_open * of[kind][step]
+            found[kind].append(so_far[kind])
+        still_open *= max(0.0, 1 - sum(one[step] for one in of))
+    return found
+
+
+def time_of(share: float, of: Hazards) -> float | None:
+    """The age by which this share of all ends has come, in seconds; None where nothing ends."""
+    ended = [sum(values) for values in zip(*incidence(of), strict=True)]
+    if ended[-1] <= 0:
+        return None
+    step = next(step for step, value in enumerate(ended) if value >= share * ended[-1])
+    return lower(step + 1)
+
+
+def chances(of: Hazards, kind: int = DELIVERED) -> list[float]:
+    """By step: how likely a message that is open when the step begins ends in this kind."""
+    found = [0.0] * (SIZE + 1)
+    for step in reversed(range(SIZE)):
+        any_end = min(1.0, sum(one[step] for one in of))
+        found[step] = of[kind][step] + (1 - any_end) * found[step + 1]
+    return found
+
+
+def chance(of: Hazards, ahead: Sequence[float], age: float, kind: int = DELIVERED) -> float:
+    """How likely a message that is open at this age ends in the kind; ``ahead`` by `chances`."""
+    step = step_of(age)
+    left = 1 - passed(age, step)
+    any_end = min(1.0, left * sum(one[step] for one in of))
+    return left * of[kind][step] + (1 - any_end) * ahead[step + 1]
