@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from delivrd.config import Config
 from delivrd.intake.call import PREFIX
+from delivrd.insight.alerts.tell import Tell
+from delivrd.insight.alerts.watch import Watch
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
 from delivrd.intake.ring import Ring
@@ -107,6 +109,9 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
             parts.start("sending", worker.run, end=worker.finish)
             parts.start("retention", Sweep(store, config).run)
             parts.start("relay", Relay(store, config, client).run)
+            if config.alerts.enabled:
+                parts.start("alerts", Watch(store, config).run)
+                parts.start("notices", Tell(store, config).run)
             if config.sending.look_up:
                 parts.start("look-ups", LookUps(store, http).run)
         try:

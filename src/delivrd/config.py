@@ -6,8 +6,9 @@ Settings stand in ``delivrd.toml``; variables of the environment override them
 telling the key, where it stands and what to do.
 """
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -29,6 +30,7 @@ from pydantic import (
     SerializeAsAny,
 )
 
+from delivrd.alert_settings import RULE_NAME, Alerts
 from delivrd.core.signing_key import key
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import AccountSettings, Provider
@@ -215,6 +217,7 @@ class Config(Section):
     sending: Sending = Sending()
     relay: Relay = Relay()
     insight: Insight = Insight()
+    alerts: Alerts = Alerts()
     accounts: dict[str, SerializeAsAny[AccountSettings]] = Field(default_factory=dict)
     overrides: dict[str, Overrides] = Field(
         default_factory=dict, description="By provider: your own meanings of its words and codes."
@@ -361,6 +364,7 @@ def check(config: Config) -> Iterator[Problem]:
     if config.insight.investigate > config.insight.healthy:
         hint = "What is to be looked into cannot be healthy: make it lower."
         yield Problem("insight.investigate", "settings", "is over insight.healthy", hint)
+    yield from _check_alerts(config)
     for name in config.overrides:
         try:
             provider(name)
@@ -378,6 +382,22 @@ def _check_relay(relay: Relay) -> Iterator[Problem]:
     except ValueError as error:
         hint = "Write whsec_ followed by what `openssl rand -base64 32` prints."
         yield Problem("relay.secret", "settings", str(error), hint)
+
+
+def _check_alerts(config: Config) -> Iterator[Problem]:
+    alerts = config.alerts
+    for table, names in (("rules", alerts.rules), ("channels", alerts.channels)):
+        for name in names:
+            if not RULE_NAME.fullmatch(name):
+                hint = "Use a-z, 0-9, - and _, as in gone-bad."
+                yield Problem(f"alerts.{table}.{name}", "settings", "not a name", hint)
+    for name, rule in alerts.rules.items():
+        for channel in rule.channels or ():
+            if channel not in alerts.channels:
+                known = ", ".join(alerts.channels) or "none"
+                hint = nearest(channel, alerts.channels) or f"Channels: {known}."
+                key_ = f"alerts.rules.{name}.channels"
+                yield Problem(key_, "settings", f"there is no channel {channel}", hint)
 
 
 def _check_account(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:
@@ -427,8 +447,12 @@ def _check_ids_with(config: Config, name: str, account: AccountSettings) -> Iter
         )
 
 
-def _unknown_account(config: Config, key: str, name: str) -> Problem:
-    from delivrd.config_reader import nearest
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ "Did you mean …?" for a name that is close to a known one, else nothing."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else ""
 
+
+def _unknown_account(config: Config, key: str, name: str) -> Problem:
     hint = nearest(name, config.accounts) or f"Accounts: {', '.join(config.accounts) or 'none'}."
     return Problem(key, "settings", f"there is no account {name}", hint)

@@ -256,8 +256,20 @@ def _model_at(tree: Tree, path: Path_) -> type[BaseModel] | None:
             return find_provider(str(table.get("provider"))).Settings
         except UnknownProvider:
             return AccountSettings
-    field = Config.model_fields.get(path[0])
-    return _section(field.annotation) if field and len(path) == 2 else None
+    model: type[BaseModel] | None = Config
+    names = list(path[:-1])
+    while model and names:
+        field = model.model_fields.get(names.pop(0))
+        model = _section(field.annotation) if field else None
+        if field and names and (tables := _tables(field.annotation)):
+            names.pop(0)  # of the one table among many
+            model = tables
+    return model
+
+
+def _tables(annotation: Any) -> type[BaseModel] | None:
+    """The model of each table, where a setting is tables by name."""
+    return _section(get_args(annotation)[1]) if get_origin(annotation) is dict else None
 
 
 def _has_field(tree: Tree, path: Path_) -> bool:
@@ -296,18 +308,12 @@ def _keys(dotted: str) -> Path_:
 # Words for what is wrong
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ "Did you mean …?" for a name that is close to a known one, else nothing."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else ""
-
-
 def _explain(model: type[BaseModel], prefix: Path_, error: ErrorDetails, tree: Tree) -> Problem:
     path = (*prefix, *(str(part) for part in error["loc"]))
     if error["type"] == "extra_forbidden":
         return _unknown(tree, path)
     if error["type"] == "missing":
-        return _missing(tree, path, model)
+        return _missing(tree, path, _model_at(tree, path) or model)
     what = error["msg"].removeprefix("Value error, ")
     return tree.placed(Problem(".".join(path), "", what[:1].lower() + what[1:]))
 

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from delivrd.insight.alerts.watch import Watch
 from delivrd.web.app import create
 from tests.support import run, serving
 from tests.web.web_support import ADMIN_KEY, NEW, Web, web
@@ -48,6 +49,9 @@ async def fill(hub: Web) -> None:
     await hub.client.post("/webhooks/inbox", content=b"{")
     made = await hub.post("/v1/endpoints", {"url": "https://app.example.invalid/"}, 201)
     await hub.post(f"/v1/endpoints/{made['id']}/test", None)
+    rule = {"kind": "failure_rate", "by": ["account"], "at_least": 1, "over": 1}
+    await hub.post("/v1/alerts/rules", {"name": "rate", **rule}, 201)
+    await Watch(hub.store, hub.hub.config).once()
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,12 @@ CALLS = (
     *("GET /v1/deliveries", "GET /v1/deliveries/{id}"),
     *("POST /v1/deliveries/replay", "POST /v1/deliveries/cancel"),
     *("POST /v1/deliveries/{id}/replay", "POST /v1/deliveries/{id}/cancel"),
+    *("GET /v1/alerts/rules", "POST /v1/alerts/rules", "GET /v1/alerts/rules/{name}"),
+    *("PUT /v1/alerts/rules/{name}", "DELETE /v1/alerts/rules/{name}"),
+    *("POST /v1/alerts/rules/{name}/snooze", "GET /v1/alerts/firings"),
+    *("GET /v1/alerts/firings/{id}", "POST /v1/alerts/firings/{id}/acknowledge"),
+    *("POST /v1/alerts/firings/{id}/snooze", "GET /v1/alerts/channels"),
+    *("POST /v1/alerts/channels/{name}/test", "POST /v1/alerts/preview"),
     *("POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/sign-in-links"),
     *("GET /healthz", "GET /readyz", "GET /metrics"),
 )
@@ -115,6 +125,9 @@ PLAIN = (
     *("POST /v1/endpoints/{id}/disable", "POST /v1/endpoints/{id}/test"),
     *("GET /v1/deliveries/{id}", "POST /v1/deliveries/{id}/replay"),
     "POST /v1/deliveries/{id}/cancel",
+    *("GET /v1/alerts/rules", "GET /v1/alerts/rules/{name}", "DELETE /v1/alerts/rules/{name}"),
+    *("GET /v1/alerts/firings/{id}", "POST /v1/alerts/firings/{id}/acknowledge"),
+    *("GET /v1/alerts/channels", "POST /v1/alerts/channels/{name}/test"),
     *("GET /healthz", "GET /readyz", "GET /metrics"),
 )
 """These take nothing that could be of a wrong type."""

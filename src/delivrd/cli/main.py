@@ -35,6 +35,7 @@ COMMANDS = (
     Entry("requests", "requests", "Look at webhook calls as they came, and read them again."),
     Entry("endpoints", "endpoints", "Tell your systems: create, try, verify, switch."),
     Entry("deliveries", "deliveries", "List, show and replay what was told."),
+    Entry("alerts", "alerts", "Rules, what fired, channels, and rules run over the past."),
     Entry("listen", "listen", "Print events as they happen, and forward them to this machine."),
     Entry("parse", "parse", "Read captured receipts on standard input."),
     Entry("providers", "providers", "List the gateways' dialects, and show their tables."),

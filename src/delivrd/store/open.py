@@ -55,7 +55,7 @@ async def _open_sqlite(path: Path, configured: Configured) -> Store:
 _LAST_ID = "SELECT max(m) FROM (" + " UNION ALL ".join(
     f"SELECT max(id) AS m FROM {table}"
     for table in ("request", "message", "attempt", "part", "statement", "event", "ring",
-                  "delivery", "endpoint")
+                  "delivery", "endpoint", "firing", "notice")
 ) + ")"  # fmt: skip
 
 

@@ -502,3 +502,66 @@ audit = _table(
     _text("action", null=False),
     _text("detail"),
 )
+
+# --- alerts ---------------------------------------------------------------------------------------
+
+alert_rule = _table(  # made by the API; those of the settings stand there
+    "alert_rule",
+    _key("name"),
+    _text("rule", null=False),  # JSON
+    _int("created_at", null=False),
+    _int("updated_at", null=False),
+    clustered=True,
+)
+
+alert_state = _table(  # what a rule remembers from one evaluation to the next
+    "alert_state",
+    _key("name"),
+    _text("rule", null=False),  # as it was judged: another rule of the name begins anew
+    _text("data", null=False),  # JSON
+    _int("evaluated_at"),
+    _int("snoozed_until"),
+    clustered=True,
+)
+
+firing = _table(
+    "firing",
+    _id(),
+    _text("rule", null=False),
+    _int("number", null=False),  # the rule's n-th
+    _text("kind", null=False),
+    _text("sentence", null=False),
+    _text("place", null=False),  # JSON: [[dimension, value], …]
+    _text("state", null=False),  # firing, recovered, merged; told: of a single failure
+    _int("since", null=False),  # since when it has been bad
+    _int("fired_at", null=False),
+    _int("ended_at"),
+    _int("merged_into"),  # the number of the firing that it was merged into
+    _int("beside"),  # another rule's firing that told the same already
+    _text("facts", null=False),  # JSON
+    _text("causes"),  # JSON
+    _int("acked_at"),
+    _text("acked_by"),
+    _int("snoozed_until"),
+    UniqueConstraint("rule", "number"),
+    Index("ix_firing_open", "id", **_where("state = 'firing'")),
+)
+
+notice = _table(  # one firing's news for one channel
+    "notice",
+    _id(),
+    _int("firing_id", null=False),
+    _text("channel", null=False),
+    _text("what", null=False),
+    _text("title", null=False),
+    _text("body", null=False),
+    _text("state", null=False),  # waiting, sent, failed
+    _small("tries"),
+    _int("next_at"),
+    _text("why"),
+    _int("created_at", null=False),
+    _int("ended_at"),
+    Index("ix_notice_due", "next_at", **_where("state = 'waiting'")),
+    Index("ix_notice_firing_id", "firing_id"),
+    Index("ix_notice_channel_id", "channel", "id"),  # how a channel does
+)

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from delivrd import __version__
 from delivrd.web import docs, pages, problems, signin
 from delivrd.web.api import (
+    alerts,
     deliveries,
     endpoints,
     events,
@@ -30,6 +31,7 @@ _API = (
     events,
     endpoints,
     deliveries,
+    alerts,
     keys,
     health,
 )

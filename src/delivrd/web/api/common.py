@@ -16,7 +16,7 @@ from delivrd.core.text import clean
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import views
 from delivrd.store.queries.messages import Listed
-from delivrd.web.api import relay_views
+from delivrd.web.api import alert_views, relay_views
 from delivrd.web.problems import MEDIA_TYPE, SCHEMA, Problem, invalid
 
 MAX_LIMIT = 200
@@ -202,6 +202,7 @@ VIEWS = (
     relay_views.Endpoint,
     relay_views.Delivery,
     relay_views.DeliveryDetail,
+    *alert_views.VIEWS,
 )
 
 

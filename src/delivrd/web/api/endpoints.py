@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from delivrd.config import Config
-from delivrd.config_reader import nearest
+from delivrd.config import Config, nearest
 from delivrd.core.addresses import BadUrl, check_url
 from delivrd.core.statement import Status
 from delivrd.relay import formats

@@ -1,0 +1,258 @@
+"""What there is to set about alerts: rules, channels, maintenance windows.
+
+The same models read ``delivrd.toml`` (``[alerts.rules.NAME]``) and the bodies of the API. Spans of
+time are written ``"10 min"`` or as seconds, shares as ``"5 %"`` or as the number of per cent.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, time
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from delivrd.core.text import clean
+
+Kind = Literal[
+    "failure",
+    "failure_rate",
+    "settled_rate",
+    "change",
+    "latency",
+    "no_receipts",
+    "no_messages",
+    "rejected_signatures",
+    "unmapped",
+    "overdue",
+    "endpoint_failing",
+    "backlog",
+]
+Dimension = Literal["account", "country", "network"]
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+RULE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)\s*", re.IGNORECASE)
+_SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%?\s*")
+
+
+def span_seconds(value: Any) -> Any:
+    """Seconds of ``"10 min"``; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    found = _SPAN.fullmatch(value)
+    if not found:
+        raise ValueError('must be a span of time, like "30 s", "10 min", "1 h" or "7 d"')
+    seconds = float(found[1]) * _UNITS[found[2].lower()]
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+def _share(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = _SHARE.fullmatch(value)
+    if not found:
+        raise ValueError('must be a share, like "5 %"')
+    return float(found[1])
+
+
+_CONVERT: Mapping[str, Callable[[Any], Any]] = {
+    "%": _share,
+    "s": span_seconds,
+    "": lambda value: value,
+}
+
+
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Span = Annotated[int, BeforeValidator(span_seconds), Field(ge=0, le=30 * 86400)]
+"""Seconds."""
+
+
+def _printable(text: str) -> str:
+    if clean(text) != text:
+        raise ValueError("must not hold NUL or lone surrogates")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Words = Annotated[tuple[Word, ...], BeforeValidator(_one_or_many), Field(max_length=250)]
+
+
+class Spec(NamedTuple):
+    """What a kind of rule takes beside what all take, and what it takes where nothing is said."""
+
+    defaults: Mapping[str, Any]
+    takes: frozenset[str] = frozenset()
+    unit: str = ""
+    """Of ``over`` or ``below``: ``%``, ``s``, or nothing for a number."""
+
+
+def _spec(unit: str = "", *takes: str, **defaults: Any) -> Spec:
+    return Spec(defaults, frozenset((*takes, *defaults)), unit)
+
+
+_PLACES = ("accounts", "countries", "networks")
+_ROUTE = ("account", "country")
+SPECS: Mapping[Kind, Spec] = {
+    "failure": _spec("", "accounts", "countries", "senders", "metadata", per_hour=10),
+    "failure_rate": _spec("%", "by", *_PLACES, "unless_normal", over=5, within=3600, at_least=50),
+    "settled_rate": _spec("%", "by", *_PLACES, below=90, within=3600, at_least=100, hold=600),
+    "change": _spec("", *_PLACES, by=_ROUTE, within=86400, times=2.5, points=2, at_least=10),
+    "latency": _spec("s", "by", *_PLACES, over=30, share=95, within=3600, at_least=50),
+    "no_receipts": _spec("", *_PLACES, by=_ROUTE, within=7200, at_least=10),
+    "no_messages": _spec("", *_PLACES, by=("account",), within=3600, at_least=20),
+    "rejected_signatures": _spec("", "accounts", by=("account",), over=10, within=900),
+    "unmapped": _spec("", "accounts", by=("account",), over=0, within=3600),
+    "overdue": _spec("", *_PLACES, by=_ROUTE, within=86400, times=2.5, at_least=10),
+    "endpoint_failing": _spec("s", over=600),
+    "backlog": _spec("s", over=60, hold=60),
+}
+"""Each kind of rule, its defaults, and what else may be said."""
+
+ANYWHERE = frozenset({"kind", "enabled", "hold", "recover", "quiet", "channels", "description"})
+
+
+class Table(BaseModel):
+    """A table of settings; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        allow_inf_nan=False,
+    )
+
+
+class Rule(Table):
+    """When to say something; :func:`delivrd.insight.alerts.sentence.sentence` tells it in words."""
+
+    kind: Kind = Field(description="What is watched.")
+    description: Word | None = Field(None, description="For people.")
+    enabled: bool = Field(True, description="Whether it is evaluated.")
+    by: Annotated[
+        tuple[Dimension, ...], BeforeValidator(_one_or_many), Field(max_length=len(DIMENSIONS))
+    ] = Field((), description="Apart for each account, country, network or combination of them.")
+    accounts: Words = Field((), description="Only these accounts.")
+    countries: Words = Field((), description="Only these countries.")
+    networks: Words = Field((), description="Only these networks (MCC+MNC).")
+    senders: Words = Field((), description="Only these senders.")
+    metadata: dict[Word, Word] = Field(
+        default_factory=dict, max_length=20, description="Only messages with this metadata."
+    )
+    over: float | None = Field(None, ge=0, description="Bad above this.")
+    below: float | None = Field(None, ge=0, le=100, description="Bad below this.")
+    share: float | None = Field(None, gt=0, lt=100, description="Percentile of the latency.")
+    times: float | None = Field(None, gt=1, le=100, description="So many times the normal.")
+    points: float | None = Field(None, ge=0, le=100, description="And so many points over it.")
+    unless_normal: bool = Field(False, description="Not where it is normal for the place.")
+    within: Span | None = Field(None, ge=60, le=7 * 86400, description="The time looked at.")
+    at_least: PositiveInt | None = Field(None, description="Says nothing of fewer messages.")
+    per_hour: PositiveInt | None = Field(None, le=1000, description="Beyond it, one digest.")
+    hold: Span = Field(0, description="It must be bad for so long.")
+    recover: Span = Field(300, description="It must be good again for so long.")
+    quiet: Span = Field(1800, description="So long after it, the same is not told anew.")
+    channels: Words | None = Field(None, description="Told here alone; default everywhere.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        """Fills in what the kind takes where nothing is said, and refuses what it does not take."""
+        if not isinstance(given, dict) or given.get("kind") not in SPECS:
+            return given
+        spec = SPECS[given["kind"]]
+        known = set(Rule.model_fields)
+        for name, value in given.items():
+            if name in known - ANYWHERE - spec.takes and value not in (None, (), [], {}, False):
+                takes = ", ".join(sorted(spec.takes))
+                raise ValueError(f"a rule of kind {given['kind']} has no {name}; it has {takes}")
+        asked = {name: value for name, value in given.items() if value is not None}
+        completed = {**spec.defaults, **asked}
+        converts = {"over": spec.unit, "below": spec.unit, "share": "%", "points": "%"}
+        for name in completed.keys() & converts.keys():
+            try:
+                completed[name] = _CONVERT[converts[name]](completed[name])
+            except ValueError as error:
+                raise ValueError(f"{name} {error}") from None
+        return completed
+
+    @field_validator("by")
+    @classmethod
+    def _in_order(cls, by: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+        return tuple(dimension for dimension in DIMENSIONS if dimension in by)
+
+    @field_validator("countries")
+    @classmethod
+    def _upper(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(country.upper() for country in countries)
+
+
+class Channel(Table):
+    """Where notices go: an address as apprise writes it; it holds secrets, and is one."""
+
+    url: SecretStr = Field(description="An address of apprise, like slack://… or mailto://…")
+    enabled: bool = Field(True, description="Whether it is told anything.")
+    rules: Words | None = Field(None, description="Only of these rules; default of all.")
+
+
+def _clock_span(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\d\d:\d\d-\d\d:\d\d", value):
+        begin, _, end = value.partition("-")
+        return (time.fromisoformat(begin), time.fromisoformat(end))
+    raise ValueError('must be two times of the day, like "02:00-04:00"')
+
+
+class Maintenance(Table):
+    """A time in which nothing new is told of some places: once, or every day."""
+
+    begin: datetime | None = Field(None, description="From this moment …")
+    end: datetime | None = Field(None, description="… until this.")
+    daily: Annotated[tuple[time, time] | None, BeforeValidator(_clock_span)] = Field(
+        None, validate_default=False, description="Or every day between these times."
+    )
+    zone: str = Field("UTC", description="The time zone of what names none.")
+    accounts: Words = Field((), description="Of these accounts alone.")
+    countries: Words = Field((), description="Of these countries alone.")
+    rules: Words = Field((), description="Of these rules alone.")
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"no time zone {zone!r}: write Europe/Vienna") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _once_or_daily(self) -> "Maintenance":
+        once = self.begin is not None and self.end is not None
+        if once == (self.daily is not None) or (self.begin is None) != (self.end is None):
+            raise ValueError("needs begin and end, or daily")
+        return self
+
+
+class Alerts(Table):
+    """Who is told when deliverability goes bad."""
+
+    enabled: bool = Field(default=True, description="Whether rules are evaluated at all.")
+    defaults: bool = Field(
+        default=True, description="Whether the rules that come with delivrd are used."
+    )
+    rules: dict[str, Rule] = Field(default_factory=dict)
+    channels: dict[str, Channel] = Field(default_factory=dict)
+    maintenance: dict[str, Maintenance] = Field(default_factory=dict)

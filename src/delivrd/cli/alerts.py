@@ -1,0 +1,271 @@
+"""`delivrd alerts`: rules as sentences, what fired, channels, and rules run over the past."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from delivrd.cli.client import ConfigOption, connect, segment
+from delivrd.cli.output import (
+    FAILED,
+    USAGE,
+    Column,
+    Failure,
+    JsonOption,
+    clean,
+    note,
+    on_terminal,
+    parse_time,
+    print_fields,
+    print_json,
+    print_table,
+)
+from delivrd.cli.sparkline import marks, sparkline
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+def rule_state(row: Mapping[str, Any]) -> str:
+    """What a rule does now, in a word."""
+    if not row["enabled"]:
+        return "disabled"
+    if row["firing"]:
+        return f"firing ({row['firing']})"
+    return "snoozed" if row["snoozed_until"] else "quiet"
+
+
+def firing_state(row: Mapping[str, Any]) -> str:
+    """How a firing is, and whether somebody is at it."""
+    if row["state"] == "firing" and row["acknowledged_by"]:
+        return "acknowledged"
+    return f"{row['state']}, told by another" if row["beside"] else str(row["state"])
+
+
+RULES = (
+    Column("name", "name"),
+    Column("rule", lambda row: row["sentence"].replace("*", "")),
+    Column("state", rule_state),
+    Column("from", "source"),
+)
+FIRINGS = (
+    Column("fired", "fired_at", when=True),
+    Column("state", firing_state),
+    Column("what", "headline"),
+    Column("rule", "rule"),
+    Column("ended", "ended_at", when=True),
+    Column("id", "id"),
+)
+CHANNELS = (
+    Column("name", "name"),
+    Column("service", "service"),
+    Column("state", "state"),
+    Column("last sent", "sent_at", when=True),
+    Column("waiting", "waiting", right=True),
+    Column("why", "why"),
+)
+PERIODS = (
+    Column("fired", "fired_at"),
+    Column("until", lambda row: row["until"] or "still"),
+    Column("what", "headline"),
+)
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List the rules, each as a sentence, with what they do now."""
+    found = list(connect(config).items("/v1/alerts/rules"))
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found, RULES)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="RULE|FIRING")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show one rule, or one firing with what was told of it to whom."""
+    hub = connect(config)
+    if name.startswith("fir_"):
+        _print_firing(hub.get(f"/v1/alerts/firings/{segment(name)}"), as_json)
+        return
+    rule = hub.get(f"/v1/alerts/rules/{segment(name)}")
+    if as_json:
+        print_json(rule)
+        return
+    typer.echo(clean(rule["sentence"].replace("*", "")))
+    fields = {name: value for name, value in rule.items() if name not in ("rule", "sentence")}
+    print_fields([*fields.items(), *rule["rule"].items()])
+
+
+def _print_firing(firing: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(firing)
+        return
+    typer.echo(clean(firing["headline"]))
+    left_out = ("headline", "notices", "facts", "causes", "place", "messages")
+    print_fields((name, value) for name, value in firing.items() if name not in left_out)
+    for status, reason, n in (firing["causes"] or {}).get("reasons", ()):
+        typer.echo(f"  {n} × {clean(reason or status)}")
+    for told in firing["notices"]:
+        why = f": {clean(told['why'])}" if told["why"] else ""
+        typer.echo(f"  {clean(told['channel'])}: {told['what']}, {told['state']}{why}")
+
+
+@app.command()
+def firings(
+    state: Annotated[
+        str | None, typer.Option(help="firing, recovered, merged, withdrawn or told.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="Only of this rule.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List what fired, the newest first.
+
+    \b
+    delivrd alerts firings --state firing
+    """
+    wanted = {"state": state, "rule": rule}
+    found = list(connect(config).items("/v1/alerts/firings", wanted, limit))
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found, FIRINGS)
+
+
+@app.command()
+def ack(
+    firing_id: Annotated[str, typer.Argument(metavar="FIRING")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say that you are at it: it is not told anew when it widens, only when it ends."""
+    path = f"/v1/alerts/firings/{segment(firing_id)}/acknowledge"
+    found = connect(config).post(path, None)
+    if as_json:
+        print_json(found)
+    else:
+        note(f"{firing_id} is acknowledged: {found['headline']}")
+
+
+@app.command()
+def snooze(
+    name: Annotated[str, typer.Argument(metavar="RULE|FIRING")],
+    time: Annotated[str, typer.Option("--for", help='As "30 min" or "2 h"; 0 ends it.')] = "1 h",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Tell nothing new of a firing, or of a whole rule, for some time."""
+    kind = "firings" if name.startswith("fir_") else "rules"
+    path = f"/v1/alerts/{kind}/{segment(name)}/snooze"
+    found = connect(config).post(path, {"seconds": _seconds(time)})
+    if as_json:
+        print_json(found)
+    elif found["snoozed_until"]:
+        note(f"{name} is quiet until {found['snoozed_until']}.")
+    else:
+        note(f"{name} is snoozed no more.")
+
+
+def _seconds(text: str) -> int:
+    from delivrd.alert_settings import span_seconds
+
+    try:
+        return int(text if text.isdigit() else span_seconds(text))
+    except ValueError as error:
+        raise Failure(f"--for {text!r}", str(error), code=USAGE) from None
+
+
+@app.command()
+def channels(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List where notices go, and how that goes."""
+    found = list(connect(config).items("/v1/alerts/channels"))
+    if as_json:
+        print_json(found)
+        return
+    print_table(found, CHANNELS)
+    if not found:
+        note('There is none: write [alerts.channels.NAME] url = "…" into delivrd.toml.')
+
+
+@app.command("test")
+def try_out(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Send a notice to a channel, once and now; 1 where it does not take it."""
+    told = connect(config).post(f"/v1/alerts/channels/{segment(channel)}/test", None)
+    if as_json:
+        print_json(told)
+    else:
+        note(f"{channel} took it." if told["sent"] else f"{channel} did not: {told['why']}")
+    if not told["sent"]:
+        raise typer.Exit(FAILED)
+
+
+# --- the past -------------------------------------------------------------------------------------
+
+
+@app.command()
+def preview(
+    rule: Annotated[str, typer.Argument(metavar="RULE")],
+    days: Annotated[int, typer.Option(min=1, help="So many days, up to now.")] = 7,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE other than the rule has; may be repeated."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run a rule over the past, and say when it would have fired.
+
+    \b
+    delivrd alerts preview many-failures --days 14 --set over="8 %"
+    """
+    hub = connect(config)
+    asked: Any = rule
+    if changes:
+        known = hub.get(f"/v1/alerts/rules/{segment(rule)}")["rule"]
+        asked = {**known, **dict(map(_change, changes))}
+    found = hub.call(
+        "POST", "/v1/alerts/preview", body={"rule": asked, "days": days}, timeout=300.0
+    )
+    if as_json:
+        print_json(found)
+        return
+    if on_terminal():
+        _draw(found)
+    print_table(found["firings"], PERIODS)
+    times = len(found["firings"])
+    often = {0: "never", 1: "once", 2: "twice"}.get(times, f"{times} times")
+    note(f"It would have fired {often} in {days} {'day' if days == 1 else 'days'}.")
+
+
+def _change(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Failure(f"--set {text!r}", "there is no =", "write KEY=VALUE", USAGE)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _draw(found: Mapping[str, Any]) -> None:
+    """The share of what was bad, and where the rule would have fired."""
+    line: Sequence[Mapping[str, Any]] = found["line"]
+    shares = [None if not point["n"] else point["k"] / point["n"] for point in line]
+    begins = [parse_time(point["at"]) for point in line]
+    fired = [parse_time(one["fired_at"]) for one in found["firings"]]
+    typer.echo(clean(found["sentence"]))
+    typer.echo(sparkline(shares))
+    typer.echo(marks(begins, fired))
+    worst = max((share for share in shares if share is not None), default=None)
+    if worst is not None:
+        typer.echo(f"{found['since'][:16]} to {found['until'][:16]} UTC, at most {worst:.1%}")

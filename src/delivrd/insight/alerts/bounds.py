@@ -1,0 +1,40 @@
+"""How surprising a count is: exact tails of the binomial and the Poisson distribution."""
+
+from math import exp, inf, lgamma, log, log1p
+
+TINY = 1e-17
+"""Terms below this share of the sum change nothing."""
+
+
+def binomial_tail(k: int, n: int, p: float) -> float:
+    """The probability of ``k`` or more out of ``n`` where each happens with probability ``p``.
+
+    Below the expected number 1.0 is told, which is no less than the truth: nobody is surprised.
+    """
+    if k <= n * p:
+        return 1.0
+    if p <= 0.0:
+        return 0.0
+    at = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p)
+    at += (n - k) * log1p(-p) if n > k else 0.0
+    odds, term, total = p / (1 - p) if p < 1 else inf, 1.0, 1.0
+    for i in range(k, n):
+        term *= (n - i) / (i + 1) * odds
+        total += term
+        if term < TINY * total:
+            break
+    return min(1.0, exp(at) * total)
+
+
+def poisson_tail(k: int, mean: float) -> float:
+    """The probability of ``k`` or more where ``mean`` are expected; 1.0 below the mean."""
+    if k <= mean:
+        return 1.0
+    if mean <= 0.0:
+        return 0.0
+    at, term, total, i = k * log(mean) - mean - lgamma(k + 1), 1.0, 1.0, k
+    while term > TINY * total:
+        i += 1
+        term *= mean / i
+        total += term
+    return min(1.0, exp(at) * total)

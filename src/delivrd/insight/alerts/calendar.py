@@ -1,0 +1,42 @@
+"""When nothing new is told: maintenance, and what was snoozed."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from delivrd.alert_settings import Maintenance
+from delivrd.insight.alerts.data import Place
+
+
+def under_way(window: Maintenance, now: int) -> bool:
+    """Whether a maintenance is on at that moment (seconds since 1970)."""
+    zone = ZoneInfo(window.zone)
+    moment = datetime.fromtimestamp(now, UTC).astimezone(zone)
+    if window.daily is not None:
+        begin, end = window.daily
+        at = moment.time()
+        return begin <= at < end if begin <= end else at >= begin or at < end
+    assert window.begin is not None
+    assert window.end is not None
+    return _aware(window.begin, zone) <= moment < _aware(window.end, zone)
+
+
+def _aware(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def concerns(window: Maintenance, rule: str, place: Place) -> bool:
+    """Whether a maintenance is about this rule at this place."""
+    values = dict(place)
+    return (
+        (not window.rules or rule in window.rules)
+        and (not window.accounts or values.get("account") in window.accounts)
+        and (not window.countries or values.get("country") in window.countries)
+    )
+
+
+def hushed(windows: Mapping[str, Maintenance] | Iterable[Maintenance], rule: str, place: Place,
+           now: int) -> bool:  # fmt: skip
+    """Whether nothing new is told of a place now."""
+    every = windows.values() if isinstance(windows, Mapping) else windows
+    return any(under_way(w, now) and concerns(w, rule, place) for w in every)

@@ -1,0 +1,96 @@
+"""Where notices go: apprise's many services. Their addresses are secrets, and are never shown."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import apprise
+
+from delivrd.alert_settings import Channel
+
+TIMEOUT_SECONDS = 20.0
+TYPES: Mapping[str, apprise.NotifyType] = {
+    "recovered": apprise.NotifyType.SUCCESS,
+    "failure": apprise.NotifyType.WARNING,
+    "digest": apprise.NotifyType.WARNING,
+    "test": apprise.NotifyType.INFO,
+}
+MASK = "…"
+
+
+class Sent(NamedTuple):
+    """What came of a try: ``why`` it failed, None where it did not."""
+
+    why: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.why is None
+
+
+async def send(channel: Channel, what: str, title: str, body: str) -> Sent:
+    """Sends one notice, in a thread of its own; within twenty seconds or so."""
+    try:
+        async with asyncio.timeout(2 * TIMEOUT_SECONDS):
+            return await asyncio.to_thread(_send, channel, what, title, body)
+    except TimeoutError:
+        return Sent("no answer in time")
+
+
+def _send(channel: Channel, what: str, title: str, body: str) -> Sent:
+    url = channel.url.get_secret_value()
+    service = _service(url)
+    if service is None:
+        return Sent(_unknown(url))
+    try:
+        result = service.notify(
+            body=body, title=title, notify_type=TYPES.get(what, apprise.NotifyType.FAILURE),
+            body_format=apprise.NotifyFormat.TEXT,
+        )  # fmt: skip
+    except Exception as error:  # a service's own fault must not end ours
+        return Sent(masked(f"{type(error).__name__}: {error}", url))
+    if result:
+        return Sent(None)
+    told = [entry.message for each in getattr(result, "results", ()) for entry in each.logs()]
+    return Sent(masked(told[-1] if told else "the service did not take it", url))
+
+
+def _service(url: str) -> apprise.Apprise | None:
+    asset = apprise.AppriseAsset(
+        app_id="delivrd", app_desc="delivrd", async_mode=False, secure_logging=True,
+        service_timeout=TIMEOUT_SECONDS,
+    )  # fmt: skip
+    service = apprise.Apprise(asset=asset)
+    return service if service.add(url) else None
+
+
+def _unknown(url: str) -> str:
+    scheme = _scheme(url)
+    return f"apprise cannot read its url{f' as one of {scheme}://' if scheme else ''}"
+
+
+def _scheme(url: str) -> str:
+    """The kind of service; nothing where what stands there may be a secret gone astray."""
+    scheme = url.partition("://")[0] if "://" in url else ""
+    return scheme if re.fullmatch(r"[a-z0-9]{2,20}", scheme) else ""
+
+
+def trouble(channel: Channel) -> str | None:
+    """Why its address cannot be used; None where it can."""
+    url = channel.url.get_secret_value()
+    return None if _service(url) is not None else _unknown(url)
+
+
+def shown(channel: Channel) -> str:
+    """All that may be shown of an address: what service it is."""
+    return f"{_scheme(channel.url.get_secret_value()) or MASK}://{MASK}"
+
+
+def masked(text: str, url: str) -> str:
+    """The text without any part of the address."""
+    rest = url.partition("://")[2]
+    parts = {rest, *re.split(r"[/@:?&=,#]+", rest)}
+    for part in sorted((p for p in parts if len(p) > 3), key=len, reverse=True):
+        text = text.replace(part, MASK)
+    return " ".join(text.split())[:300]

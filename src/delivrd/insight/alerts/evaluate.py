@@ -1,0 +1,132 @@
+"""One rule, what is known, what it remembers: what is to be said, and what it remembers then.
+
+Nothing here reads a clock or a store: the same function runs live, over history and in the bench.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts import failures, routes, thresholds
+from delivrd.insight.alerts.data import Data, Place
+from delivrd.insight.alerts.places import within
+from delivrd.insight.alerts.readings import GOOD, Findings, Reading
+from delivrd.insight.alerts.state import Say, Spot, State, Verdict
+
+Finder = Callable[[Rule, Data, Mapping[Place, int]], Findings]
+
+FINDERS: Mapping[str, Finder] = {
+    **dict.fromkeys(routes.TRACKS, routes.find),
+    **dict.fromkeys(thresholds.JUDGES, thresholds.find),
+    "rejected_signatures": thresholds.find_marks,
+    "unmapped": thresholds.find_marks,
+    "endpoint_failing": thresholds.find_endpoints,
+    "backlog": thresholds.find_lags,
+}
+
+FLOOR_SECONDS = 7 * 86400
+Hushed = Callable[[Place], bool]
+
+
+def evaluate(rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False) -> Verdict:
+    """Judges a rule at the moment ``data.now``.
+
+    ``hushed`` places (maintenance, snoozed) begin no firing; what is bad after that does.
+    """
+    if rule.kind == "failure":
+        return failures.judge(rule, data, state)
+    floors = {p: at for p, at in state.floors if data.now - at < FLOOR_SECONDS}
+    found = FINDERS[rule.kind](rule, data, floors)
+    return _Round(rule, data.now, state, floors, found, hushed).run()
+
+
+class _Round:
+    """One evaluation under way."""
+
+    def __init__(
+        self, rule: Rule, now: int, state: State, floors: dict[Place, int], found: Findings,
+        hushed: Hushed,
+    ) -> None:  # fmt: skip
+        self.rule, self.now, self.floors = rule, now, floors
+        self.found, self.hushed = found, hushed
+        self.firings = state.firings
+        self.spots = list(state.spots)
+        self.says: list[Say] = []
+
+    def run(self) -> Verdict:
+        fresh = [reading for reading in self.found.bad if not self._absorbed(reading)]
+        self.spots = [after for spot in self.spots if (after := self._next(spot))]
+        for reading in fresh:
+            self._begin(reading)
+        state = State(
+            spots=tuple(self.spots), floors=tuple(sorted(self.floors.items())),
+            firings=self.firings,
+        )  # fmt: skip
+        return Verdict(state, tuple(self.says))
+
+    # --- what is bad now --------------------------------------------------------------------------
+
+    def _absorbed(self, reading: Reading) -> bool:
+        """Whether a firing covers the finding already, or is widened so that it does."""
+        firing = [s for s in self.spots if s.firing is not None and s.ended_at is None]
+        if any(within(reading.place, spot.place) for spot in firing):
+            return True
+        inside = [spot for spot in firing if within(spot.place, reading.place)]
+        if not inside:
+            return False
+        first, *others = sorted(inside, key=lambda spot: spot.firing or 0)
+        wide = msgspec.structs.replace(first, place=reading.place, good_since=None)
+        self.spots = [s for s in self.spots if s not in inside] + [wide]
+        self._say("widened", wide, reading)
+        for spot in others:
+            self._say("merged", spot, reading, into=first.firing)
+        return True
+
+    def _begin(self, reading: Reading) -> None:
+        """Remembers a finding; says it once it has held for long enough."""
+        spot = next((s for s in self.spots if s.place == reading.place), None)
+        if spot is None:
+            spot = Spot(place=reading.place, bad_since=self.now)
+        elif spot.firing is not None and spot.ended_at is None:
+            return
+        else:
+            self.spots.remove(spot)
+        if spot.ended_at is not None:  # bad again within its quiet period
+            spot = msgspec.structs.replace(spot, ended_at=None, good_since=None)
+            self._say("again", spot, reading)
+        elif self.now - spot.bad_since >= self.rule.hold and not self.hushed(reading.place):
+            self.firings += 1
+            spot = msgspec.structs.replace(spot, firing=self.firings, fired_at=self.now)
+            self._say("fired", spot, reading)
+        self.spots.append(spot)
+
+    # --- what was bad before ----------------------------------------------------------------------
+
+    def _next(self, spot: Spot) -> Spot | None:
+        """What is remembered of a place after this look; None: nothing."""
+        if spot.ended_at is not None:
+            return spot if self.now - spot.ended_at < self.rule.quiet else None
+        if spot.firing is None:
+            return spot if any(r.place == spot.place for r in self.found.bad) else None
+        reading = self.found.look(spot.place, spot.fired_at or self.now)
+        if reading.level != GOOD:
+            return msgspec.structs.replace(spot, good_since=None)
+        good = self.now if spot.good_since is None else spot.good_since
+        if self.now - good < self.rule.recover:
+            return msgspec.structs.replace(spot, good_since=good)
+        since = int(reading.facts.get("since") or good)
+        self.floors[spot.place] = max(since, spot.fired_at or 0)
+        self._say("recovered", spot, reading)
+        return msgspec.structs.replace(spot, good_since=good, ended_at=self.now)
+
+    def _say(self, what: str, spot: Spot, reading: Reading, into: int | None = None) -> None:
+        since = int(reading.facts.get("since") or spot.bad_since)
+        if what == "recovered":
+            since = spot.fired_at or spot.bad_since
+        assert spot.firing is not None
+        said = Say(
+            what=what, at=self.now, firing=spot.firing, place=spot.place, since=since,
+            facts=dict(reading.facts), into=into,
+        )  # fmt: skip
+        self.says.append(said)

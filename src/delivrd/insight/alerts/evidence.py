@@ -1,0 +1,75 @@
+"""Sequential likelihood ratios: since when, if at all, there is more of something than usual.
+
+This is Page's CUSUM for Poisson counts (E. S. Page, "Continuous inspection schemes", Biometrika 41,
+1954; J. M. Lucas, "Counted data CUSUM's", Technometrics 27, 1985). A step brings ``k`` events where
+``mean`` are usual; that there are ``r`` times as many instead is ``k ln r - (r - 1) mean`` more
+likely, in nats. The score is the greatest sum of such terms over all beginnings that end now. It
+passes ``h`` by chance about once in ``e^h`` expected events, however often one looks.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import exp, log
+from typing import NamedTuple
+
+MIN_SCORE = 7.0
+MAX_SCORE = 16.0
+"""A thousand to one is always asked for; nine million to one is always enough."""
+
+
+Step = tuple[int, int, int, float]
+"""One span of time: when it began, out of how many, how many events, and how many are usual."""
+
+
+class Found(NamedTuple):
+    """The best beginning: its score in nats, since when, and what was seen since."""
+
+    score: float = 0.0
+    since: int = 0
+    n: int = 0
+    k: int = 0
+    mean: float = 0.0
+
+    @property
+    def share(self) -> float:
+        return self.k / self.n if self.n else 0.0
+
+
+def more_than_usual(steps: Sequence[Step], ratios: Iterable[float]) -> Found:
+    """The strongest evidence that there are so many times as many as usual, up to now."""
+    best, begin = 0.0, 0
+    for ratio in ratios:
+        score, at = _scan(steps, log(ratio), 1 - ratio)
+        if score > best:
+            best, begin = score, at
+    return _summed(best, steps[begin:]) if best > 0.0 else Found()
+
+
+def usual_again(steps: Sequence[Step], ratio: float) -> Found:
+    """The strongest evidence, up to now, for the usual and against so many times as many."""
+    score, begin = _scan(steps, -log(ratio), ratio - 1)
+    return _summed(score, steps[begin:]) if score > 0.0 else Found()
+
+
+def _scan(steps: Sequence[Step], event: float, usual: float) -> tuple[float, int]:
+    """The greatest sum over an end of the steps, and where it begins."""
+    score, begin = 0.0, 0
+    for i, (_, _, k, mean) in enumerate(steps):
+        if score <= 0.0:
+            score, begin = 0.0, i
+        score += k * event + mean * usual
+    return score, begin
+
+
+def _summed(score: float, steps: Sequence[Step]) -> Found:
+    at, n, k, mean = zip(*steps, strict=True)
+    return Found(score, at[0], sum(n), sum(k), sum(mean))
+
+
+def bar(expected: float) -> float:
+    """The score that chance reaches about once where so many events are expected in all."""
+    return min(MAX_SCORE, max(MIN_SCORE, log(max(1.0, expected))))
+
+
+def odds(score: float) -> float:
+    """What a score means: so many times as likely."""
+    return exp(min(score, 700.0))

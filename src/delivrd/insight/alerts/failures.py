@@ -1,0 +1,60 @@
+"""Each single failure, told by itself up to a number an hour, and then as a digest."""
+
+from collections import Counter
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.data import Data, Failure
+from delivrd.insight.alerts.state import Say, State, Told, Verdict
+
+HOUR = 3600
+REMEMBERED = 5000
+"""Failures kept in mind, so that overlapping reads tell none twice."""
+
+
+def judge(rule: Rule, data: Data, state: State) -> Verdict:
+    """What to say of the failures that came since the last look."""
+    told, says, firings = state.told, list[Say](), state.firings
+    if told.hour != data.now // HOUR:
+        if told.held:
+            firings += 1
+            says.append(_digest(told, data.now, firings))
+        told = Told(hour=data.now // HOUR, seen=told.seen)
+    held, n, seen = Counter(told.held), told.n, dict.fromkeys(told.seen)
+    for failure in data.failures:
+        if failure.event in seen or not matches(rule, failure):
+            continue
+        seen[failure.event] = None
+        if n < (rule.per_hour or 1):
+            n, firings = n + 1, firings + 1
+            says.append(_single(failure, data.now, firings))
+        else:
+            held[f"{failure.account}: {failure.reason or failure.status}"] += 1
+    kept = tuple(seen)[-REMEMBERED:]
+    told = Told(hour=told.hour, n=n, held=dict(held), seen=kept)
+    return Verdict(State(firings=firings, told=told), tuple(says))
+
+
+def matches(rule: Rule, failure: Failure) -> bool:
+    """Whether the rule is about this message."""
+    for wanted, value in (
+        (rule.accounts, failure.account),
+        (rule.countries, failure.country),
+        (rule.senders, failure.sender),
+    ):
+        if wanted and value not in wanted:
+            return False
+    return all(failure.metadata.get(name) == value for name, value in rule.metadata.items())
+
+
+def _single(failure: Failure, now: int, firing: int) -> Say:
+    facts = {
+        name: getattr(failure, name)
+        for name in ("message", "account", "country", "to", "sender", "status", "reason", "code")
+    }
+    place = (("account", failure.account), ("country", failure.country))
+    return Say(what="failure", at=now, firing=firing, place=place, since=failure.at, facts=facts)
+
+
+def _digest(told: Told, now: int, firing: int) -> Say:
+    facts = {"n": sum(told.held.values()), "told": told.n, "held": told.held}
+    return Say(what="digest", at=now, firing=firing, place=(), since=told.hour * HOUR, facts=facts)

@@ -1,0 +1,103 @@
+"""Where something is bad: one outage is one finding, not one for each of two hundred countries."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from delivrd.alert_settings import DIMENSIONS, Dimension
+from delivrd.insight.alerts.data import Key, Place
+
+EXPLAINS = 0.6
+"""A wider place explains its parts when this share of what it sends goes bad."""
+
+MANY = 5
+"""So many bad parts of one place are one finding in any case."""
+
+SUSPECT = 2.0
+"""Evidence (nats) that counts beside stronger evidence next to it."""
+
+
+def place_of(key: Key, by: Iterable[Dimension]) -> Place:
+    """The place of a route, by these dimensions."""
+    return tuple((d, key[DIMENSIONS.index(d)]) for d in DIMENSIONS if d in by)
+
+
+def levels(by: Sequence[Dimension]) -> list[tuple[Dimension, ...]]:
+    """The combinations of the dimensions, the whole one first, the empty one last."""
+    return [part for size in range(len(by), -1, -1) for part in combinations(by, size)]
+
+
+def within(inner: Place, outer: Place) -> bool:
+    """Whether the one place lies in the other, or is it."""
+    return set(outer) <= set(inner)
+
+
+class Part(NamedTuple):
+    """A finest place: how strong the evidence is, and how much it sends."""
+
+    score: float
+    weight: int
+
+
+def explain(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> list[Place]:
+    """The fewest places that say where it is bad; each bad one lies in one of them, or is explained
+    by one that lies in it.
+
+    ``bad`` are places of any width with their score, ``parts`` all the finest places.
+    """
+    found: list[Place] = []
+    for place in sorted(_wider(bad, parts), key=lambda p: (len(p), -bad.get(p, 0.0), p)):
+        if not any(within(place, taken) for taken in found) and _explains(place, bad, parts):
+            found.append(place)
+    for place in sorted(parts, key=lambda p: -parts[p].score):
+        if place in bad and not any(within(place, taken) for taken in found):
+            found.append(place)
+    for place in sorted(bad, key=lambda p: (-len(p), -bad[p], p)):
+        if not any(_meet(place, taken, parts) for taken in found):
+            found.append(place)  # spread too thin for any of its parts to be told
+    return found
+
+
+def _meet(one: Place, other: Place, parts: Iterable[Place]) -> bool:
+    """Whether two places have a part in common."""
+    return any(within(part, one) and within(part, other) for part in parts)
+
+
+def _wider(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> set[Place]:
+    """Places that may explain several: those that are bad, and those around bad parts."""
+    around = {
+        tuple(pairs)
+        for place in bad
+        if place in parts
+        for size in range(1, len(place))
+        for pairs in combinations(place, size)
+    }
+    return {place for place in bad if place not in parts} | around
+
+
+def _explains(place: Place, bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> bool:
+    inside = {p: part for p, part in parts.items() if within(p, place)}
+    if place and sum(p in bad for p in inside) >= MANY:
+        return True
+    return place in bad and _mostly_suspect(inside) and not _one_alone(place, inside)
+
+
+def _one_alone(place: Place, inside: Mapping[Place, Part]) -> bool:
+    """Whether one of its accounts, countries, … is to blame: without that one it would be well."""
+    for dimension in {pair[0] for p in inside for pair in p} - {pair[0] for pair in place}:
+        weights: Counter[str] = Counter()
+        for p, part in inside.items():
+            if part.score >= SUSPECT:
+                weights[dict(p)[dimension]] += part.weight
+        heaviest = max(weights, key=lambda value: weights[value], default="")
+        if not _mostly_suspect({p: part for p, part in inside.items()
+                                if dict(p)[dimension] != heaviest}):  # fmt: skip
+            return True
+    return False
+
+
+def _mostly_suspect(parts: Mapping[Place, Part]) -> bool:
+    total = sum(part.weight for part in parts.values())
+    suspects = sum(part.weight for part in parts.values() if part.score >= SUSPECT)
+    return total > 0 and suspects / total >= EXPLAINS

@@ -1,0 +1,235 @@
+"""Rules that hold routes against their own normal: failures, overdue ones, silence."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+from math import sqrt
+from typing import NamedTuple
+
+from delivrd.alert_settings import DIMENSIONS, Rule
+from delivrd.insight.alerts.data import FLOOR, Data, Key, Normal, Place, Route
+from delivrd.insight.alerts.evidence import Found, Step, bar, more_than_usual, usual_again
+from delivrd.insight.alerts.places import Part, explain, place_of, within
+from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
+
+ENOUGH = 200
+"""A route that sent fewer in seven days has no normal; its messages count in wider places."""
+
+PATIENCE_WEEKS = 4.0
+"""One false alarm of a rule in so many weeks, all finest places together; about half as many more
+come from the wider places, whose bar is higher by ``WIDER`` nats."""
+WIDER = 1.5
+
+BIG = 8.0
+"""Beside the rule's own ratio, the evidence for a break-down is weighed: it is faster."""
+
+SURE_GOOD = 4.6
+"""Nats, a hundred to one, that it is usual again."""
+
+SILENT_SECONDS = 7200
+NEVER_REPORTS = 0.7
+"""A route that leaves more than this open is no route that has fallen silent."""
+NOTHING = 0.8
+"""Nothing comes back: so much is open of what should have ended."""
+
+
+class Track(NamedTuple):
+    """What a kind of rule sees in the cells of a route, and the share that it expects."""
+
+    steps: Callable[[Route, int, int], list[Step]]
+    """Of a route, as it is known now, since a moment."""
+    usual: Callable[[Normal], float]
+
+
+def _failing(normal: Normal) -> float:
+    return max(FLOOR, normal.failing)
+
+
+def _failures(route: Route, now: int, since: int) -> list[Step]:
+    """Failures out of all that was sent; of the newest, as many are expected as come so soon."""
+    usual, known, end = _failing(route.normal), route.normal.known_by, route.normal.known_end
+    found = []
+    for at, seconds, delivered, failed, unknown, pending in route.cells:
+        if at >= since:
+            sent, age = delivered + failed + unknown + pending, now - at - seconds / 2
+            mean = sent * usual if age >= end else sent * usual * known(age)
+            found.append((at, sent, failed, mean))
+    return found
+
+
+def _open(age: Callable[[Normal], float], share: Callable[[Normal], float]) -> Track:
+    """What is still open after that age, out of all that is as old."""
+
+    def steps(route: Route, now: int, since: int) -> list[Step]:
+        usual, until = max(FLOOR, share(route.normal)), now - age(route.normal)
+        if usual > NEVER_REPORTS:
+            return []
+        found = []
+        for at, seconds, delivered, failed, unknown, pending in route.cells:
+            if since <= at and at + seconds <= until:
+                sent = delivered + failed + unknown + pending
+                found.append((at, sent, pending, sent * usual))
+        return found
+
+    return Track(steps, share)
+
+
+TRACKS: Mapping[str, Track] = {
+    "change": Track(_failures, _failing),
+    "overdue": _open(lambda n: n.late, lambda n: n.open_late),
+    "no_receipts": _open(lambda n: n.slow, lambda n: n.open_slow),
+}
+
+
+def chosen(rule: Rule, routes: Iterable[Route]) -> list[Route]:
+    """The routes that the rule is about."""
+    wanted = (set(rule.accounts), set(rule.countries), set(rule.networks))
+    return [
+        route
+        for route in routes
+        if all(not some or value in some for some, value in zip(wanted, route.key, strict=True))
+    ]
+
+
+_NONE: Step = (0, 0, 0, 0.0)
+
+
+class Watched:
+    """Every place of a rule, with its steps."""
+
+    def __init__(self, rule: Rule, data: Data, floors: Mapping[Place, int]) -> None:
+        self.rule, self.now, self.track = rule, data.now, TRACKS[rule.kind]
+        self._floors = floors
+        self._since = data.now - (rule.within or 86400)
+        routes = chosen(rule, data.routes)
+        self._steps: dict[Key, list[Step]] = {r.key: self._of(r) for r in routes}
+        self._normal = {r.key: r.normal for r in routes}
+        self._keys: dict[Place, list[Key]] = defaultdict(list)
+        for route in routes:
+            self._keys[place_of(route.key, rule.by)].append(route.key)
+        self.finest = tuple(self._keys)
+        self._parts: dict[Place, list[Place]] = defaultdict(list)
+        for part in self.finest:
+            for size in range(len(part)):
+                for place in combinations(part, size):
+                    self._parts[place].append(part)
+                    self._keys[place] += self._keys[part]
+        self.wider = tuple(self._parts)
+        self.expected = sum(r.normal.sent * self.track.usual(r.normal) for r in routes)
+
+    def _of(self, route: Route) -> list[Step]:
+        """The steps of a route, from its last recovery on."""
+        floors = self._floors.items()
+        place = place_of(route.key, DIMENSIONS) if floors else ()
+        since = max([self._since, *(at for around, at in floors if within(place, around))])
+        return self.track.steps(route, self.now, since)
+
+    def parts(self, place: Place) -> list[Place]:
+        """The finest places that lie in a wider one."""
+        return self._parts[place]
+
+    def steps(self, place: Place, since: int = 0) -> list[Step]:
+        """What all routes of a place add up to."""
+        keys = self._keys.get(place, [])
+        if len(keys) == 1 and not since:
+            return self._steps[keys[0]]
+        found: dict[int, Step] = {}
+        for key in keys:
+            for at, n, k, mean in self._steps[key]:
+                if at >= since:
+                    _, n0, k0, mean0 = found.get(at, _NONE)
+                    found[at] = (at, n0 + n, k0 + k, mean0 + mean)
+        return sorted(found.values())
+
+    def lately(self, steps: Iterable[Step]) -> int:
+        """What went out in the last hour, by these steps."""
+        return sum(n for at, n, _, _ in steps if at >= self.now - 3600)
+
+    def sent(self, place: Place) -> int:
+        """What a place sends in seven days."""
+        return sum(self._normal[key].sent for key in self._keys.get(place, ()))
+
+    def typical(self, place: Place) -> float:
+        """The normal share of a place, its routes weighed by what they send."""
+        normals = [self._normal[key] for key in self._keys.get(place, ())]
+        total = sum(normal.sent for normal in normals)
+        shares = sum(normal.sent * self._typical(normal) for normal in normals)
+        return shares / total if total else 0.0
+
+    def _typical(self, normal: Normal) -> float:
+        return normal.typical if self.rule.kind == "change" else self.track.usual(normal)
+
+
+def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
+    """Where the rule finds it bad; ``floors`` are moments before which places are not judged."""
+    watched = Watched(rule, data, floors)
+    height = bar(watched.expected * PATIENCE_WEEKS)
+    scores = {p: more_than_usual(watched.steps(p), ratios(rule)) for p in watched.finest}
+    bad = {
+        place: found
+        for place, found in scores.items()
+        if found.score >= height and watched.sent(place) >= ENOUGH and _matters(rule, found)
+    }
+    for place in watched.wider:
+        # a sum of evidence is no greater than the evidence of its parts, summed
+        most = sum(scores[part].score for part in watched.parts(place))
+        if most >= height + WIDER and watched.sent(place) >= ENOUGH:
+            found = more_than_usual(watched.steps(place), ratios(rule))
+            if found.score >= height + WIDER and _matters(rule, found):
+                bad[place] = found
+    if not bad:
+        return Findings((), lambda place, since: _look(rule, watched, place, since))
+    parts = {p: Part(f.score, watched.lately(watched.steps(p))) for p, f in scores.items()}
+    named = explain({place: found.score for place, found in bad.items()}, parts)
+    readings = [_reading(rule, watched, place, bad, parts) for place in named]
+    return Findings(tuple(readings), lambda place, since: _look(rule, watched, place, since))
+
+
+def ratios(rule: Rule) -> tuple[float, ...]:
+    return (rule.times or 3.0, BIG)
+
+
+def _matters(rule: Rule, found: Found) -> bool:
+    """Whether it is bad enough to tell anybody, proven as it is."""
+    usual = found.mean / found.n if found.n else 0.0
+    if found.k < 5 or found.n < (rule.at_least or 1):
+        return False
+    if rule.kind == "no_receipts":
+        return found.share >= NOTHING
+    return found.share >= usual + (rule.points or 0.0) / 100
+
+
+def _reading(
+    rule: Rule, watched: Watched, place: Place, bad: Mapping[Place, Found],
+    parts: Mapping[Place, Part],
+) -> Reading:  # fmt: skip
+    found = bad.get(place) or more_than_usual(watched.steps(place), ratios(rule))
+    worst = sorted((p for p in bad if p in parts and p != place and within(p, place)),
+                   key=lambda p: -bad[p].score)  # fmt: skip
+    names = [" → ".join(value or "?" for _, value in p if (_, value) not in place) for p in worst]
+    facts: dict[str, int | float | str] = {
+        "n": found.n,
+        "k": found.k,
+        "share": found.share,
+        "normal": watched.typical(place),
+        "since": found.since,
+        "score": round(found.score, 1),
+    }
+    return Reading(place, BAD, {**facts, **({"worst": ", ".join(names[:5])} if names else {})})
+
+
+def _look(rule: Rule, watched: Watched, place: Place, since: int) -> Reading:
+    """How it is now at a place that fires since that moment."""
+    steps: Sequence[Step] = watched.steps(place, since)
+    if not any(n for at, n, _, _ in steps if at >= watched.now - SILENT_SECONDS):
+        silent = watched.now - since >= SILENT_SECONDS
+        return Reading(place, GOOD if silent else UNSURE, {"silent": 1} if silent else {})
+    worse = more_than_usual(steps, ratios(rule))
+    ratio = max(ratios(rule)[0], min(20.0, worse.k / worse.mean if worse.mean else 20.0))
+    again = usual_again(steps, ratio)
+    facts: Facts = {"n": again.n, "k": again.k, "share": again.share,
+                    "normal": watched.typical(place), "since": again.since}  # fmt: skip
+    if again.score >= SURE_GOOD and again.k <= again.mean + 2 * sqrt(again.mean) + 1:
+        return Reading(place, GOOD, facts)
+    still = worse.score > 0.0 and again.score == 0.0
+    return Reading(place, BAD if still else UNSURE, facts)

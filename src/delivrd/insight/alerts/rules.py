@@ -1,0 +1,34 @@
+"""The rules in force: those of the settings, of the API, and those that come with delivrd."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from delivrd.alert_settings import Alerts, Rule
+from delivrd.insight.alerts.defaults import DEFAULTS
+from delivrd.store.alerts import StoredRule
+
+FILE, API, DEFAULT = "file", "api", "default"
+
+
+class Named(NamedTuple):
+    """A rule, and where it comes from."""
+
+    name: str
+    rule: Rule
+    source: str
+
+
+def in_force(alerts: Alerts, stored: Iterable[StoredRule]) -> dict[str, Named]:
+    """All rules by name. One of the settings stands before one of the API of the same name, and
+    both before one that comes with delivrd."""
+    defaults: Mapping[str, Rule] = DEFAULTS if alerts.defaults else {}
+    found = {name: Named(name, rule, DEFAULT) for name, rule in defaults.items()}
+    for one in stored:
+        found[one.name] = Named(one.name, Rule.model_validate_json(one.rule), API)
+    found |= {name: Named(name, rule, FILE) for name, rule in alerts.rules.items()}
+    return dict(sorted(found.items()))
+
+
+def written(rule: Rule) -> str:
+    """A rule as the store keeps it; equal rules give equal text."""
+    return rule.model_dump_json(exclude_none=True)

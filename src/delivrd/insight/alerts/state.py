@@ -1,0 +1,64 @@
+"""What a rule remembers from one evaluation to the next, and what it says."""
+
+from typing import Any
+
+import msgspec
+
+from delivrd.insight.alerts.data import Place
+
+
+class Spot(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that is or was bad lately."""
+
+    place: Place
+    bad_since: int
+    firing: int | None = None
+    """The number of its firing, once it was told."""
+    fired_at: int | None = None
+    good_since: int | None = None
+    ended_at: int | None = None
+    """When it was good again; it stays in mind for the quiet period."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule about single failures said lately."""
+
+    hour: int = 0
+    n: int = 0
+    held: dict[str, int] = {}
+    """Failures held back for the digest, by account and reason."""
+    seen: tuple[int, ...] = ()
+    """The latest failures, so that none is told twice."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a rule remembers."""
+
+    spots: tuple[Spot, ...] = ()
+    floors: tuple[tuple[Place, int], ...] = ()
+    """Places are judged only by what came after these moments: their last recovery."""
+    firings: int = 0
+    """How often the rule has fired, ever."""
+    told: Told = Told()
+
+
+class Say(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be said: ``fired``, ``widened``, ``recovered``, ``merged`` (into another, which
+    is told to nobody), ``again`` (within the quiet period, told to nobody), ``failure``,
+    ``digest``.
+    """
+
+    what: str
+    at: int
+    firing: int
+    place: Place
+    since: int
+    facts: dict[str, Any] = {}
+    into: int | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The outcome of one evaluation."""
+
+    state: State
+    says: tuple[Say, ...]

@@ -1,0 +1,195 @@
+"""Rules with a fixed bound: rates over X, latency over X, nothing sent, too many of something."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
+from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Place, Route, Settled
+from delivrd.insight.alerts.places import Part, explain, levels, place_of
+from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
+from delivrd.insight.alerts.routes import ENOUGH, chosen
+from delivrd.insight.rates import rate
+
+PROVEN = 0.001
+"""A share is over its bound when chance would show as much as rarely as this."""
+
+ABNORMAL = 1e-6
+SLACK = 0.8
+"""It is good again under this part of the bound: what swings around the bound is told once."""
+
+
+Judge = Callable[[Rule, Data, Place, list[Route], int], Reading]
+"""How it is at a place, by its routes since that moment."""
+
+
+def _facts(n: int, k: int, since: int, normal: float | None = None) -> Facts:
+    told: dict[str, int | float | str] = {"n": n, "k": k, "share": k / n if n else 0.0}
+    return {**told, "since": since, **({} if normal is None else {"normal": normal})}
+
+
+def _normal(routes: Iterable[Route], usual: Callable[[Route], float]) -> float | None:
+    known = [(route.normal.sent, usual(route)) for route in routes if route.normal.sent]
+    total = sum(sent for sent, _ in known)
+    return sum(sent * share for sent, share in known) / total if total else None
+
+
+def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
+    n = k = known = 0
+    usual = 0.0
+    for route in routes:
+        ended = failed = 0
+        for at, _, delivered, fell, unknown, _ in route.cells:
+            if at >= since:
+                ended += delivered + fell + unknown
+                failed += fell
+        n, k, known = n + ended, k + failed, known + route.normal.sent
+        usual += ended * max(FLOOR, route.normal.failing)
+    facts = _facts(n, k, since, _normal(routes, lambda r: r.normal.typical))
+    over = (rule.over or 0.0) / 100
+    judged = rule.unless_normal and known >= ENOUGH
+    if n < (rule.at_least or 1):
+        return Reading(place, UNSURE if n else GOOD, facts)
+    if k > n * over and binomial_tail(k, n, over) <= PROVEN:
+        odd = not judged or poisson_tail(k, usual) <= ABNORMAL
+        return Reading(place, BAD if odd else GOOD if k <= usual else UNSURE, facts)
+    return Reading(place, GOOD if k <= n * over * SLACK else UNSURE, facts)
+
+
+def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
+    told = [data.settled[r.key] if r.key in data.settled else _as_it_is(r, data.now, since)
+            for r in routes]  # fmt: skip
+    sent = sum(one.sent for one in told)
+    if sent < (rule.at_least or 1):
+        return Reading(place, UNSURE if sent else GOOD, {"n": sent, "since": since})
+    share = sum(one.sent * one.rate for one in told) / sent
+    high = sum(one.sent * one.high for one in told) / sent
+    normal = _normal(routes, lambda r: 1 - r.normal.typical)
+    facts = {**_facts(sent, round(sent * share), since, normal), "share": share}
+    below = (rule.below or 0.0) / 100
+    if high < below:
+        return Reading(place, BAD, facts)
+    return Reading(place, GOOD if share > below + (1 - below) * (1 - SLACK) else UNSURE, facts)
+
+
+def _as_it_is(route: Route, now: int, since: int) -> Settled:
+    """What has ended, and what is overdue, as if that were all: nothing better is known."""
+    cells = [cell for cell in route.cells if cell.at >= since]
+    late = sum(cell.pending for cell in cells if now - cell.at - cell.seconds > route.normal.late)
+    counted = sum(cell.ended for cell in cells) + late
+    found = rate(sum(cell.delivered for cell in cells), counted)
+    return Settled(counted, found.rate, found.low, found.high) if found else Settled(0, 0, 0, 1)
+
+
+def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
+    took = [(s, n) for route in routes for at, s, n in route.took if at >= since]
+    n = sum(count for _, count in took)
+    k = sum(count for seconds, count in took if seconds > (rule.over or 0.0))
+    allowed = 1 - (rule.share or 95.0) / 100
+    facts = {**_facts(n, k, since), "seconds": _percentile(took, n, rule.share or 95.0)}
+    if n < (rule.at_least or 1):
+        return Reading(place, UNSURE if n else GOOD, facts)
+    if binomial_tail(k, n, allowed) <= PROVEN:
+        return Reading(place, BAD, facts)
+    return Reading(place, GOOD if k <= n * allowed * SLACK else UNSURE, facts)
+
+
+def _percentile(took: list[tuple[float, int]], n: int, share: float) -> float:
+    seen = 0
+    for seconds, count in sorted(took):
+        seen += count
+        if seen >= n * share / 100:
+            return seconds
+    return 0.0
+
+
+def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
+    sent = sum(cell.sent for route in routes for cell in route.cells if cell.at >= since)
+    days = [sum(day) for day in zip(*(route.normal.same_hours for route in routes), strict=False)]
+    facts: Facts = {"n": sent, "since": since, "usual": round(sum(days) / max(1, len(days)))}
+    always = len(days) >= 5 and min(days) > 0 and sum(days) / len(days) >= (rule.at_least or 1)
+    return Reading(place, GOOD if sent else BAD if always else UNSURE, facts)
+
+
+JUDGES: Mapping[str, Judge] = {
+    "failure_rate": _failure_rate,
+    "settled_rate": _settled_rate,
+    "latency": _latency,
+    "no_messages": _no_messages,
+}
+
+
+def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
+    """Where a rate, a latency or a silence is over its bound."""
+    since = data.now - (rule.within or 3600)
+    grouped: dict[Place, list[Route]] = defaultdict(list)
+    for route in chosen(rule, data.routes):
+        for dimensions in levels(rule.by):
+            grouped[place_of(route.key, dimensions)].append(route)
+    judge = JUDGES[rule.kind]
+
+    def look(place: Place, fired: int) -> Reading:
+        begin = max([since, *(at for p, at in floors.items() if set(p) <= set(place))])
+        return judge(rule, data, place, grouped.get(place, []), begin)
+
+    seen = {place: look(place, 0) for place in grouped}
+    bad = {place: 10.0 for place, reading in seen.items() if reading.level == BAD}
+    parts = {p: _part(seen[p], p in bad) for p in grouped if len(p) == len(rule.by)}
+    return Findings(tuple(seen[place] for place in explain(bad, parts)), look)
+
+
+def _part(reading: Reading, bad: bool) -> Part:
+    n = int(reading.facts.get("n") or reading.facts.get("usual") or 0)
+    return Part(10.0 if bad else 0.0, n)
+
+
+# --- counts of other things -----------------------------------------------------------------------
+
+
+def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
+    """Accounts with too many marks: refused signatures, unmapped words and codes."""
+    since = data.now - (rule.within or 3600)
+    counts: Counter[str] = Counter()
+    for mark in data.marks.get(rule.kind, ()):
+        if mark.at >= since and (not rule.accounts or mark.account in rule.accounts):
+            counts[mark.account] += mark.n
+    over = rule.over or 0.0
+
+    def look(place: Place, fired: int) -> Reading:
+        n = counts[dict(place)["account"]] if place else sum(counts.values())
+        level = BAD if n > over else GOOD if n <= over * SLACK else UNSURE
+        return Reading(place, level, {"n": n, "since": since})
+
+    places: list[Place] = [(("account", name),) for name in counts] if rule.by else [()]
+    return _found(look, places)
+
+
+def find_endpoints(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
+    """Endpoints whose calls have failed for too long, or that are switched off for it."""
+    failing: dict[Place, Endpoint] = {(("endpoint", one.id),): one for one in data.endpoints}
+
+    def look(place: Place, fired: int) -> Reading:
+        one = failing.get(place)
+        if one is None:
+            return Reading(place, GOOD)
+        facts: Facts = {"since": one.failing_since, "label": one.label, "why": one.why}
+        over = data.now - one.failing_since >= (rule.over or 0.0)
+        return Reading(place, BAD if over else UNSURE, facts)
+
+    return _found(look, failing)
+
+
+def find_lags(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
+    """What waits for too long in the hub itself."""
+
+    def look(place: Place, fired: int) -> Reading:
+        age, over = data.lags.get(dict(place)["queue"], 0.0), rule.over or 0.0
+        level = BAD if age > over else GOOD if age <= over * SLACK else UNSURE
+        return Reading(place, level, {"seconds": round(age), "since": data.now - round(age)})
+
+    return _found(look, [(("queue", name),) for name in data.lags])
+
+
+def _found(look: Callable[[Place, int], Reading], places: Iterable[Place]) -> Findings:
+    readings = (look(place, 0) for place in places)
+    return Findings(tuple(one for one in readings if one.level == BAD), look)

@@ -1,0 +1,282 @@
+"""Evaluates all rules, in one process at a time, and writes down what they say."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from delivrd.config import Config
+from delivrd.insight.alerts import read
+from delivrd.insight.alerts.calendar import hushed
+from delivrd.insight.alerts.causes import causes
+from delivrd.insight.alerts.data import Data, Place
+from delivrd.insight.alerts.evaluate import evaluate
+from delivrd.insight.alerts.places import within
+from delivrd.insight.alerts.rules import Named, in_force, written
+from delivrd.insight.alerts.sentence import sentence
+from delivrd.insight.alerts.state import Say, State, Verdict
+from delivrd.insight.alerts.words import Why, headline, news
+from delivrd.store import alerts as store_alerts
+from delivrd.store.alerts import Firing, Memory
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.ids import now_micros
+from delivrd.store.leases import give_lease_back, take_lease
+from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
+
+LEASE = "alerts"
+LEASE_SECONDS = 90.0
+EVERY_SECONDS = 30.0
+MICROS = 1_000_000
+
+FAMILIES = (frozenset({"change", "failure_rate", "settled_rate"}),
+            frozenset({"no_receipts", "overdue"}))  # fmt: skip
+"""Kinds that tell of the same thing: what one has told, the others do not tell again."""
+
+
+class NotOurs(Exception):
+    """Another process evaluates."""
+
+
+class Outcome(NamedTuple):
+    """One rule's verdict, with what is likely behind each thing it says."""
+
+    named: Named
+    verdict: Verdict
+    whys: Sequence[Why]
+
+
+def firing_id(row_id: int) -> str:
+    """What a firing's row is called outside."""
+    return f"fir_{row_id:016x}"
+
+
+def address(config: Config) -> str:
+    """Where people look at this hub."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
+    return config.public_url or f"http://{host}:{config.port}"
+
+
+class Watch:
+    """Judges what is known, every half minute; notices wait in the store for their channels."""
+
+    def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
+        self._store, self._config, self._clock = store, config, clock
+        self._holder = str(uuid4())
+        self._base: read.Baseline | None = None
+        self.evaluated_at: int | None = None
+
+    async def run(self) -> None:
+        """Evaluates until cancelled."""
+        try:
+            while True:
+                try:
+                    await self.once()
+                except NotOurs:
+                    pass
+                except StoreUnavailable as error:
+                    log.warning("alerts wait for the store", error=str(error))
+                await asyncio.sleep(EVERY_SECONDS)
+        finally:
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        with suppress(StoreUnavailable):  # it falls to the next one after its time
+            await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
+
+    async def once(self) -> list[Say]:
+        """Judges every rule as of now; what was said.
+
+        Raises:
+            NotOurs: another process is at it.
+            StoreUnavailable: nothing was written.
+        """
+        now = self._clock() // MICROS
+        await self._store.write(self._take, background=True)
+        rules, memories = await self._store.read(self._rules)
+        active = {name: one for name, one in rules.items() if one.rule.enabled}
+        data = await self._known(active, memories, now)
+        verdicts = await asyncio.to_thread(self._judge, active, memories, data)
+        outcomes = [await self._explained(named, verdict) for named, verdict in verdicts]
+        await self._store.write(
+            lambda tx: self._write(tx, active, memories, outcomes, now), background=True
+        )
+        self.evaluated_at = now
+        return [say for outcome in outcomes for say in outcome.verdict.says]
+
+    async def _take(self, tx: Tx) -> None:
+        if not await take_lease(tx, LEASE, self._holder, LEASE_SECONDS):
+            raise NotOurs
+
+    async def _rules(self, tx: Tx) -> tuple[dict[str, Named], dict[str, Memory]]:
+        stored = await store_alerts.rules(tx)
+        return in_force(self._config.alerts, stored), await store_alerts.memories(tx)
+
+    async def _known(
+        self, active: Mapping[str, Named], memories: Mapping[str, Memory], now: int
+    ) -> Data:
+        rules = [one.rule for one in active.values()]
+        networks = read.wants_networks(rules)
+        accounts = self._store.accounts
+        if self._base is None or not self._base.holds(now, networks):
+            self._base = await self._store.read(
+                lambda tx: read.baseline(tx, accounts, now, networks)
+            )
+        base = self._base
+        ats = [m.evaluated_at for m in memories.values() if m.evaluated_at]
+        since = max(ats, default=now * MICROS) // MICROS
+        return await self._store.read(
+            lambda tx: read.known(tx, accounts, rules, base, now, max(since, now - 3600))
+        )
+
+    def _judge(
+        self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data
+    ) -> list[tuple[Named, Verdict]]:
+        return [
+            (one, evaluate(one.rule, data, state_of(memories.get(name), one),
+                           partial(self._hushed, name, memories.get(name), data.now)))
+            for name, one in active.items()
+        ]  # fmt: skip
+
+    def _hushed(self, name: str, memory: Memory | None, now: int, place: Place) -> bool:
+        snoozed = memory is not None and (memory.snoozed_until or 0) > now * MICROS
+        return snoozed or hushed(self._config.alerts.maintenance, name, place, now)
+
+    async def _explained(self, named: Named, verdict: Verdict) -> Outcome:
+        whys = [await causes(self._store, named.rule, say) for say in verdict.says]
+        return Outcome(named, verdict, whys)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    async def _write(
+        self, tx: Tx, active: Mapping[str, Named], memories: Mapping[str, Memory],
+        outcomes: Iterable[Outcome], now: int,
+    ) -> None:  # fmt: skip
+        await self._take(tx)
+        await self._withdraw(tx, active, memories, now)
+        for outcome in outcomes:
+            await self._remember(tx, outcome, memories.get(outcome.named.name), now)
+
+    async def _withdraw(
+        self, tx: Tx, active: Mapping[str, Named], memories: Mapping[str, Memory], now: int
+    ) -> None:
+        """Ends what rules told that are no more, or are others now."""
+        gone = {
+            name
+            for name, memory in memories.items()
+            if memory.rule and (name not in active or memory.rule != written(active[name].rule))
+        }
+        for one in await store_alerts.open_firings(tx) if gone else []:
+            if one.rule in gone:
+                await store_alerts.change(tx, one.id, state="withdrawn", ended_at=now * MICROS)
+        await store_alerts.forget(tx, [name for name in gone if name not in active])
+
+    async def _remember(self, tx: Tx, outcome: Outcome, memory: Memory | None, now: int) -> None:
+        named, verdict, whys = outcome
+        state = verdict.state
+        if memory is None or memory.rule != written(named.rule):
+            before = await store_alerts.last_number(tx, named.name)
+            state, verdict = renumbered(state, verdict, before)
+        for say, why in zip(verdict.says, whys, strict=True):
+            await self._say(tx, named, say, why)
+        data = msgspec.json.encode(state).decode()
+        await store_alerts.remember(tx, named.name, written(named.rule), data, now * MICROS)
+
+    async def _say(self, tx: Tx, named: Named, say: Say, why: Why) -> None:
+        known = await store_alerts.numbered(tx, named.name, say.firing)
+        if known is None:
+            await self._begin(tx, named, say, why)
+            return
+        await store_alerts.change(tx, known.id, **changed(known, named, say, why))
+        quiet = known.beside is not None or (known.snoozed_until or 0) > say.at * MICROS
+        heard = say.what == "recovered" or (say.what == "widened" and known.acked_at is None)
+        if heard and not quiet:
+            await self._post(tx, named, say, why, known.id)
+
+    async def _begin(self, tx: Tx, named: Named, say: Say, why: Why) -> None:
+        beside = None
+        if say.what == "fired":
+            beside = told_by(named.rule.kind, say.place, await store_alerts.open_firings(tx))
+        single = say.what in ("failure", "digest")
+        made = await store_alerts.begin(
+            tx, self._store.ids, rule=named.name, number=say.firing, kind=named.rule.kind,
+            sentence=sentence(named.rule), place=say.place, state="told" if single else "firing",
+            since=say.since * MICROS, fired_at=say.at * MICROS,
+            ended_at=say.at * MICROS if single else None, beside=beside,
+            facts=told_facts(say, named), causes=why._asdict(),
+        )  # fmt: skip
+        if beside is None:
+            await self._post(tx, named, say, why, made.id)
+
+    async def _post(self, tx: Tx, named: Named, say: Say, why: Why, row_id: int) -> None:
+        told = news(say, named.name, named.rule, why, address(self._config), firing_id(row_id))
+        channels = channels_for(self._config, named)
+        now = self._clock()
+        ids = self._store.ids
+        await store_alerts.post(tx, ids, row_id, channels, say.what, told.title, told.body, now)
+        log.warning("alert", what=say.what, rule=named.name, title=told.title)
+
+
+def state_of(memory: Memory | None, named: Named) -> State:
+    """What the rule remembers; nothing where it was another rule then."""
+    if memory is None or not memory.data or memory.rule != written(named.rule):
+        return State()
+    return msgspec.json.decode(memory.data, type=State)
+
+
+def renumbered(state: State, verdict: Verdict, before: int) -> tuple[State, Verdict]:
+    """The same, where a rule of that name has fired so often before."""
+    replace = msgspec.structs.replace
+    says = tuple(replace(say, firing=say.firing + before) for say in verdict.says)
+    spots = tuple(
+        spot if spot.firing is None else replace(spot, firing=spot.firing + before)
+        for spot in state.spots
+    )
+    state = replace(state, spots=spots, firings=state.firings + before)
+    return state, Verdict(state, says)
+
+
+def told_facts(say: Say, named: Named) -> dict[str, object]:
+    """What was seen, and the one line that says it."""
+    return {**say.facts, "what": say.what, "headline": headline(say, named.rule)}
+
+
+def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object]:
+    """What a firing says after this."""
+    match say.what:
+        case "widened":
+            facts = told_facts(say, named)
+            return {"place": say.place, "facts": facts, "causes": why._asdict()}
+        case "recovered":
+            facts = {**known.facts, "recovered": say.facts}
+            return {"state": "recovered", "ended_at": say.at * MICROS, "facts": facts}
+        case "merged":
+            return {"state": "merged", "ended_at": say.at * MICROS, "merged_into": say.into}
+        case _:
+            return {"state": "firing", "ended_at": None}
+
+
+def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
+    """The firing of another rule that told the same already, of this place or one around it."""
+    family = next((f for f in FAMILIES if kind in f), frozenset())
+    for other in others:
+        if other.kind in family and other.beside is None and within(place, other.place):
+            return other.id
+    return None
+
+
+def channels_for(config: Config, named: Named) -> list[str]:
+    """The channels that hear of a rule."""
+    return [
+        name
+        for name, channel in config.alerts.channels.items()
+        if channel.enabled
+        and (named.rule.channels is None or name in named.rule.channels)
+        and (channel.rules is None or named.name in channel.rules)
+    ]

@@ -1,0 +1,175 @@
+"""What a notice says: what, where, since when, how bad against normal, why, and where to look."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.data import Place
+from delivrd.insight.alerts.sentence import percent, place, plain, sentence, span
+from delivrd.insight.alerts.state import Say
+
+RANGES = ((3600, "1h"), (86400, "24h"), (7 * 86400, "7d"))
+"""The spans that the page of messages can be narrowed to."""
+
+
+class Why(NamedTuple):
+    """Likely causes: reasons with their status, and the gateways' codes, the most frequent first.
+
+    ``also`` are further hints in words.
+    """
+
+    reasons: Sequence[tuple[str, str, int]] = ()
+    codes: Sequence[tuple[str, int]] = ()
+    also: Sequence[str] = ()
+
+
+class News(NamedTuple):
+    """A notice, before it goes to any channel."""
+
+    title: str
+    body: str
+
+
+Facts = Mapping[str, Any]
+
+
+def _share(facts: Facts) -> str:
+    return percent(100 * facts.get("share", 0.0))
+
+
+def _normal(facts: Facts) -> str:
+    return f" (normal {percent(100 * facts['normal'])})" if "normal" in facts else ""
+
+
+def _of(facts: Facts) -> str:
+    return f"{facts.get('k', 0)} of {facts.get('n', 0)}"
+
+
+def _count(facts: Facts, what: str) -> str:
+    n = facts.get("n", 0)
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+_BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
+    "change": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages",
+    "failure_rate": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages that ended",
+    "settled_rate": lambda f, r: f"{_share(f)} arrive{_normal(f)}: about {_of(f)} messages",
+    "latency": lambda f, r: (
+        f"{percent(r.share)} of deliveries take up to {f.get('seconds', 0):.3g} s: "
+        f"{_of(f)} took longer than {span(r.over)}"
+    ),
+    "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages have no end yet{_normal(f)}",
+    "overdue": lambda f, r: f"{_share(f)} overdue{_normal(f)}: {_of(f)} messages",
+    "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
+    "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
+    "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
+    "endpoint_failing": lambda f, r: f"calls of {f.get('label', 'an endpoint')} fail",
+    "backlog": lambda f, r: f"the oldest waits for {span(f.get('seconds'))}",
+}
+
+_HINTS: Mapping[str, str] = {
+    "no_receipts": "`delivrd doctor` tells whether the gateway calls us at all.",
+    "rejected_signatures": "Check its secrets: `delivrd requests list --verdict refused`.",
+    "unmapped": "GET /v1/unmapped lists them; [overrides] gives them a meaning.",
+    "endpoint_failing": "`delivrd endpoints list` shows how its calls go.",
+    "backlog": "`delivrd doctor` tells what the hub is busy with.",
+}
+
+
+def headline(say: Say, rule: Rule) -> str:
+    """One line: where, and how bad."""
+    if say.what == "failure":
+        f = say.facts
+        return f"{f['account']}: message to {f['to'] or '?'} {f['status']}"
+    if say.what == "digest":
+        return f"{say.facts['n']} more messages failed in the last hour"
+    return f"{where(say.place, say.facts)}: {_BAD[rule.kind](say.facts, rule)}"
+
+
+def where(at: Place, facts: Facts) -> str:
+    """A place in words, by its own name where it has one."""
+    return str(facts["label"]) if "label" in facts else place(at)
+
+
+def news(say: Say, name: str, rule: Rule, why: Why, base: str, firing: str) -> News:
+    """What is said of a firing; ``base`` is the hub's address, ``firing`` the firing's id."""
+    line = headline(say, rule)
+    if say.what == "recovered":
+        now = _recovered(say, rule)
+        body = [now, f"It was bad from {_moment(say.since)} for {_about(say.at - say.since)}."]
+        title = f"Recovered: {where(say.place, say.facts)} ({name})"
+        return News(title, "\n".join([*body, *_end(say, name, rule, base, firing)]))
+    if say.what in ("failure", "digest"):
+        return News(line, "\n".join([*_single(say), *_end(say, name, rule, base, firing)]))
+    head = "Wider now: " if say.what == "widened" else ""
+    began = f"Since {_moment(say.since)} ({_about(say.at - say.since)})."
+    body = [f"{line[:1].upper()}{line[1:]}.", began, *_causes(say, rule, why)]
+    return News(f"{head}{line}", "\n".join([*body, *_end(say, name, rule, base, firing)]))
+
+
+def _recovered(say: Say, rule: Rule) -> str:
+    if say.facts.get("silent"):
+        return f"{where(say.place, say.facts)}: nothing is sent there any more."
+    if not say.facts.get("n"):
+        return f"{where(say.place, say.facts)} is well again."
+    words = _BAD[rule.kind](say.facts, rule)
+    return f"{where(say.place, say.facts)} is well again: {words}."
+
+
+def _single(say: Say) -> list[str]:
+    f = say.facts
+    if say.what == "digest":
+        held = sorted(f["held"].items(), key=lambda item: -item[1])
+        return [f"{f['told']} were told one by one.", *(f"{n} × {words}" for words, n in held)]
+    parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
+             f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
+    return [f"{f['status']}: {', '.join(p for p in parts if p) or 'no reason given'}"]
+
+
+def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
+    found = []
+    if say.facts.get("worst"):
+        found.append(f"Worst: {say.facts['worst']}.")
+    if why.reasons:
+        told = [f"{reason or status} ({n})" for status, reason, n in why.reasons]
+        found.append(f"Reasons: {', '.join(told)}.")
+    if why.codes:
+        found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in why.codes)}.")
+    if say.facts.get("why"):
+        found.append(f"Why: {say.facts['why']}.")
+    hint = _HINTS.get(rule.kind)
+    return [*found, *why.also, *([hint] if hint else [])]
+
+
+def _end(say: Say, name: str, rule: Rule, base: str, firing: str) -> list[str]:
+    link = messages_link(say, rule, base)
+    found = [f"Messages: {link}"] if link else []
+    return [*found, f"Rule {name}: {plain(sentence(rule))}.", f"Firing {firing}"]
+
+
+def messages_link(say: Say, rule: Rule, base: str) -> str:
+    """The page of the messages behind it; empty where it is about something else."""
+    if say.what == "failure":
+        return f"{base}/messages/{say.facts['message']}"
+    if rule.kind in ("endpoint_failing", "backlog", "no_messages", "rejected_signatures"):
+        return ""
+    values = {d: v for d, v in say.place if d in ("account", "country") and v}
+    age = say.at - say.since
+    values["range"] = next((name for seconds, name in RANGES if age <= seconds), "30d")
+    if rule.kind in ("overdue", "no_receipts"):
+        values["status"] = "pending"
+    return f"{base}/messages?{urlencode(values)}"
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _about(seconds: int) -> str:
+    """A span of time, about: what matters is its size."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

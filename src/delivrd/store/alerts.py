@@ -1,0 +1,278 @@
+"""Rules, what they remember, firings and notices, as the store keeps them.
+
+Rules and memory are JSON here: what they mean is known to :mod:`delivrd.insight.alerts`. Times are
+microseconds since 1970.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from delivrd.store import schema
+from delivrd.store.ids import Ids
+from delivrd.store.tx import Row, Tx
+
+Place = tuple[tuple[str, str], ...]
+
+
+class StoredRule(NamedTuple):
+    """A rule that the API made."""
+
+    name: str
+    rule: str
+    created_at: int
+    updated_at: int
+
+
+class Memory(NamedTuple):
+    """What a rule remembers; ``rule`` is the one that was judged."""
+
+    rule: str
+    data: str
+    evaluated_at: int | None
+    snoozed_until: int | None
+
+
+class Firing(msgspec.Struct, frozen=True):
+    """Something that was bad, or still is."""
+
+    id: int
+    rule: str
+    number: int
+    kind: str
+    sentence: str
+    place: Place
+    state: str
+    since: int
+    fired_at: int
+    ended_at: int | None
+    merged_into: int | None
+    beside: int | None
+    facts: dict[str, Any]
+    causes: dict[str, Any] | None
+    acked_at: int | None
+    acked_by: str | None
+    snoozed_until: int | None
+
+
+class Notice(NamedTuple):
+    """One firing's news for one channel."""
+
+    id: int
+    firing_id: int
+    channel: str
+    what: str
+    title: str
+    body: str
+    state: str
+    tries: int
+    next_at: int | None
+    why: str | None
+    created_at: int
+    ended_at: int | None
+
+
+COLUMNS = Firing.__struct_fields__
+_JSON = {"place": Place, "facts": dict[str, Any], "causes": dict[str, Any]}
+_DECODE = {COLUMNS.index(name): msgspec.json.Decoder(kind).decode for name, kind in _JSON.items()}
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM firing"
+_NOTICE = f"SELECT {', '.join(Notice._fields)} FROM notice"
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _firing(row: Row) -> Firing:
+    values = list(row)
+    for i, decode in _DECODE.items():
+        values[i] = None if values[i] is None else decode(values[i])
+    return Firing(*values)
+
+
+# --- rules ----------------------------------------------------------------------------------------
+
+
+async def rules(tx: Tx) -> list[StoredRule]:
+    rows = await tx.fetch("SELECT name, rule, created_at, updated_at FROM alert_rule ORDER BY name")
+    return [StoredRule(*row) for row in rows]
+
+
+async def put_rule(tx: Tx, name: str, rule: str, now: int) -> bool:
+    """Makes a rule, or puts another in its place; whether it is new."""
+    changed = await tx.execute(
+        "UPDATE alert_rule SET rule = $2, updated_at = $3 WHERE name = $1", name, rule, now
+    )
+    if not changed:
+        columns = ("name", "rule", "created_at", "updated_at")
+        await tx.insert(schema.alert_rule, columns, [(name, rule, now, now)])
+    return not changed
+
+
+async def delete_rule(tx: Tx, name: str) -> bool:
+    """Takes a rule away; whether there was one. Its firings stay on record."""
+    return await tx.execute("DELETE FROM alert_rule WHERE name = $1", name) > 0
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+async def memories(tx: Tx) -> dict[str, Memory]:
+    rows = await tx.fetch("SELECT name, rule, data, evaluated_at, snoozed_until FROM alert_state")
+    return {row[0]: Memory(*row[1:]) for row in rows}
+
+
+async def remember(tx: Tx, name: str, rule: str, data: str, now: int) -> None:
+    changed = await tx.execute(
+        "UPDATE alert_state SET rule = $2, data = $3, evaluated_at = $4 WHERE name = $1",
+        name,
+        rule,
+        data,
+        now,
+    )
+    if not changed:
+        columns = ("name", "rule", "data", "evaluated_at")
+        await tx.insert(schema.alert_state, columns, [(name, rule, data, now)], "ignore")
+
+
+async def forget(tx: Tx, names: Sequence[str]) -> None:
+    """Drops what rules remember that are no more; what they told stays on record, and is over."""
+    await tx.execute("DELETE FROM alert_state WHERE name = ANY($1::text[])", list(names))
+
+
+async def snooze_rule(tx: Tx, name: str, until: int | None) -> None:
+    """Keeps a rule from firing until then; None: no longer."""
+    changed = await tx.execute(
+        "UPDATE alert_state SET snoozed_until = $2 WHERE name = $1", name, until
+    )
+    if not changed and until is not None:
+        columns = ("name", "rule", "data", "snoozed_until")
+        await tx.insert(schema.alert_state, columns, [(name, "", "", until)])
+
+
+async def last_number(tx: Tx, rule: str) -> int:
+    """How often a rule of that name has fired, ever."""
+    rows = await tx.fetch("SELECT max(number) FROM firing WHERE rule = $1", rule)
+    return int(rows[0][0] or 0)
+
+
+# --- firings --------------------------------------------------------------------------------------
+
+
+async def begin(tx: Tx, ids: Ids, **fields: Any) -> Firing:
+    """A new firing of these fields."""
+    given = {"id": ids.next(), "facts": {}, **fields}
+    row = [_json(v) if n in _JSON and v is not None else v for n, v in given.items()]
+    await tx.insert(schema.firing, tuple(given), [row])
+    found = await firing(tx, given["id"])
+    assert found is not None
+    return found
+
+
+async def change(tx: Tx, firing_id: int, **fields: Any) -> bool:
+    """Sets these fields; whether there is such a firing."""
+    sets = ", ".join(f"{name} = ${i}" for i, name in enumerate(fields, 2))
+    values = [_json(v) if n in _JSON and v is not None else v for n, v in fields.items()]
+    return await tx.execute(f"UPDATE firing SET {sets} WHERE id = $1", firing_id, *values) > 0
+
+
+async def firing(tx: Tx, firing_id: int) -> Firing | None:
+    rows = await tx.fetch(f"{_SELECT} WHERE id = $1", firing_id)
+    return _firing(rows[0]) if rows else None
+
+
+async def numbered(tx: Tx, rule: str, number: int) -> Firing | None:
+    rows = await tx.fetch(f"{_SELECT} WHERE rule = $1 AND number = $2", rule, number)
+    return _firing(rows[0]) if rows else None
+
+
+async def open_firings(tx: Tx) -> list[Firing]:
+    """What is bad now, the newest first."""
+    rows = await tx.fetch(f"{_SELECT} WHERE state = 'firing' ORDER BY id DESC")
+    return [_firing(row) for row in rows]
+
+
+async def firings(
+    tx: Tx, before: int, limit: int, *, state: str | None = None, rule: str | None = None
+) -> list[Firing]:
+    """The newest before an id."""
+    where, args = "id < $1", [before]
+    found: list[Any] = [*args]
+    for column, value in (("state", state), ("rule", rule)):
+        if value is not None:
+            found.append(value)
+            where += f" AND {column} = ${len(found)}"
+    rows = await tx.fetch(f"{_SELECT} WHERE {where} ORDER BY id DESC LIMIT {limit:d}", *found)
+    return [_firing(row) for row in rows]
+
+
+# --- notices --------------------------------------------------------------------------------------
+
+
+async def post(
+    tx: Tx, ids: Ids, firing_id: int, channels: Sequence[str], what: str, title: str, body: str,
+    now: int,
+) -> None:  # fmt: skip
+    """News for some channels, to be sent at once."""
+    columns = ("id", "firing_id", "channel", "what", "title", "body", "state", "next_at",
+               "created_at")  # fmt: skip
+    rows = [(ids.next(), firing_id, c, what, title, body, "waiting", now, now) for c in channels]
+    await tx.insert(schema.notice, columns, rows)
+
+
+async def due_notices(tx: Tx, now: int, limit: int) -> list[Notice]:
+    rows = await tx.fetch(
+        f"{_NOTICE} WHERE state = 'waiting' AND next_at <= $1 ORDER BY next_at, id LIMIT {limit:d}",
+        now,
+    )
+    return [Notice(*row) for row in rows]
+
+
+async def notices_of(tx: Tx, firing_id: int) -> list[Notice]:
+    rows = await tx.fetch(f"{_NOTICE} WHERE firing_id = $1 ORDER BY id", firing_id)
+    return [Notice(*row) for row in rows]
+
+
+async def note_try(
+    tx: Tx, notice_id: int, state: str, why: str | None, next_at: int | None, now: int
+) -> None:
+    """What came of a try: ``sent``, ``failed`` for good, or ``waiting`` for the next."""
+    await tx.execute(
+        "UPDATE notice SET state = $2, why = $3, next_at = $4, ended_at = $5, tries = tries + 1 "
+        "WHERE id = $1",
+        notice_id,
+        state,
+        why,
+        next_at,
+        None if state == "waiting" else now,
+    )
+
+
+class Doing(NamedTuple):
+    """How a channel does: its last news that went out, and the last trouble since."""
+
+    sent_at: int | None
+    failed_at: int | None
+    why: str | None
+    waiting: int
+
+
+async def doing(tx: Tx, channel: str) -> Doing:
+    """How a channel does, by its last fifty notices."""
+    rows = await tx.fetch(
+        "SELECT state, why, created_at, ended_at, tries FROM notice WHERE channel = $1 "
+        "ORDER BY id DESC LIMIT 50",
+        channel,
+    )
+    sent = max((row[3] for row in rows if row[0] == "sent"), default=None)
+    troubled = [(row[3] or row[2], row[1]) for row in rows if row[1] and row[0] != "sent"]
+    failed_at, why = max(troubled, default=(None, None))
+    waiting = sum(row[0] == "waiting" for row in rows)
+    return Doing(sent, failed_at, why, waiting)
+
+
+async def tallies(tx: Tx) -> Mapping[tuple[str, str], int]:
+    """Notices by channel and state, ever."""
+    rows = await tx.fetch("SELECT channel, state, count(*) FROM notice GROUP BY channel, state")
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -1,0 +1,193 @@
+"""What alert rules are judged by, as rows: counts by route, and the hub's own troubles.
+
+Everything reads rollups, or a bounded number of the newest rows by an index. Times are
+microseconds since 1970 here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from delivrd.store.counts import BUCKET
+from delivrd.store.ids import born, floor
+from delivrd.store.tx import Row, Tx
+
+NEWEST = 50_000
+"""So many of the newest messages are read one by one; what is older, from the rollups."""
+
+SLACK = 10 * 60 * 1_000_000
+"""A message's id may be so much older than its hand-over."""
+
+MARKS = 10_000
+FAILURES = 1000
+"""The most that is read of each at a time."""
+
+FAILED = ("undelivered", "rejected", "expired")
+
+
+async def minutes(tx: Tx, since: int) -> tuple[list[Row], int]:
+    """Attempts by account, country, network, status and minute of the hand-over; and the moment
+    from which they are whole, which begins a quarter of an hour.
+
+    This is the only look at single messages: a count by the minute could stand in its place.
+    """
+    bucket = -(-since // BUCKET)
+    bound = await tx.fetch(
+        f"SELECT id FROM message WHERE id >= $1 ORDER BY id DESC LIMIT 1 OFFSET {NEWEST - 1:d}",
+        floor(since - SLACK),
+    )
+    if bound:
+        bucket = max(bucket, -(-(born(bound[0][0]) + SLACK) // BUCKET))
+    rows = await tx.fetch(
+        "SELECT a.account_id, m.country, a.network, a.status, "
+        "coalesce(a.handed_at, m.sent_at, m.created_at) / 60000000 AS minute, count(*) "
+        "FROM message m JOIN attempt a ON a.message_id = m.id "
+        "WHERE m.id >= $1 AND a.bucket >= $2 "
+        "GROUP BY a.account_id, m.country, a.network, a.status, minute",
+        bound[0][0] if bound else floor(since - SLACK),
+        bucket,
+    )
+    return rows, bucket * BUCKET
+
+
+async def quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Row]:
+    """Attempts by account, country, network, status and quarter of an hour, or ``width`` of them
+    together; ``until`` is not in it."""
+    return await tx.fetch(
+        f"SELECT account_id, country, network, status, bucket / {width:d} * {width:d} AS b, "
+        "CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        f"GROUP BY account_id, country, network, status, bucket / {width:d} * {width:d}",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )
+
+
+async def latencies(tx: Tx, since: int, until: int) -> list[Row]:
+    """Attempts by account, country, network, status and latency step."""
+    return await tx.fetch(
+        "SELECT account_id, country, network, status, le, CAST(sum(n) AS BIGINT) FROM latency "
+        "WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, network, status, le",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )
+
+
+async def deliveries_took(tx: Tx, since: int) -> list[Row]:
+    """Deliveries by account, country, network, quarter of an hour and latency step."""
+    return await tx.fetch(
+        "SELECT account_id, country, network, bucket, le, CAST(sum(n) AS BIGINT) FROM latency "
+        "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 "
+        "GROUP BY account_id, country, network, bucket, le",
+        since // BUCKET,
+    )
+
+
+async def refused(tx: Tx, since: int) -> list[Row]:
+    """Webhook calls refused for who they came from: account, minute, number."""
+    return await tx.fetch(
+        "SELECT account, received_at / 60000000 AS minute, count(*) FROM (SELECT account, "
+        "received_at FROM ring WHERE id >= $1 AND status = 401 AND account IS NOT NULL "
+        f"ORDER BY id DESC LIMIT {MARKS:d}) AS r GROUP BY account, minute",
+        floor(since),
+    )
+
+
+async def unmapped(tx: Tx, since: int) -> list[Row]:
+    """Receipts with a word or code that no table has: account id, minute, number."""
+    return await tx.fetch(
+        "SELECT account_id, received_at / 60000000 AS minute, count(*) FROM (SELECT account_id, "
+        "received_at FROM statement WHERE unmapped AND count > 0 AND id >= $1 "
+        f"ORDER BY id DESC LIMIT {MARKS:d}) AS s GROUP BY account_id, minute",
+        floor(since),
+    )
+
+
+async def failing_endpoints(tx: Tx) -> list[Row]:
+    """Endpoints whose calls fail, or that were switched off for it: id, origin, since, why."""
+    return await tx.fetch(
+        "SELECT id, origin, coalesce(disabled_at, failing_since), disabled_why FROM endpoint "
+        "WHERE deleted_at IS NULL AND ((enabled AND failing_since IS NOT NULL) "
+        "OR (NOT enabled AND coalesce(disabled_why, '') <> 'by hand')) ORDER BY id"
+    )
+
+
+async def oldest_waiting(tx: Tx, now: int) -> dict[str, int | None]:
+    """Since when the oldest waits: of the fold, and of the relay for endpoints that are well."""
+    fold = await tx.fetch("SELECT min(received_at) FROM to_fold")
+    relay = await tx.fetch(
+        "SELECT min((SELECT min(d.next_at) FROM delivery d WHERE d.endpoint_id = e.id "
+        "AND d.state = 'waiting')) FROM endpoint e WHERE e.enabled AND e.deleted_at IS NULL "
+        "AND e.failing_since IS NULL AND e.rate_limit IS NULL "
+        "AND coalesce(e.paused_until, 0) < $1",
+        now,
+    )
+    return {"fold": fold[0][0], "relay": relay[0][0]}
+
+
+async def failures(tx: Tx, since: int) -> list[Row]:
+    """Events of messages that failed: id, moment, data."""
+    return await tx.fetch(
+        "SELECT id, created_at, data FROM event WHERE id >= $1 AND type = ANY($2::text[]) "
+        f"ORDER BY id LIMIT {FAILURES:d}",
+        floor(since),
+        [f"message.{status}" for status in FAILED],
+    )
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+
+async def reasons(
+    tx: Tx, account_id: int | None, country: str | None, since: int
+) -> list[tuple[str, str, int]]:
+    """Why attempts failed since then, the most frequent first: status, reason, number."""
+    where, args = _place(account_id, country, [since // BUCKET, list(FAILED)])
+    rows = await tx.fetch(
+        "SELECT status, reason, CAST(sum(n) AS BIGINT) AS n FROM rollup WHERE unit = 1 "
+        f"AND bucket >= $1 AND status = ANY($2::text[]){where} GROUP BY status, reason "
+        "HAVING sum(n) > 0 ORDER BY n DESC LIMIT 5",
+        *args,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def codes(
+    tx: Tx, account_id: int | None, country: str | None, since: int
+) -> list[tuple[str, int]]:
+    """The gateways' codes of the newest failures since then, at most a thousand messages."""
+    where, args = _place(account_id, country, [floor(since - SLACK), list(FAILED)], "m.")
+    rows = await tx.fetch(
+        "SELECT code, count(*) AS n FROM (SELECT coalesce(m.error_code, m.provider_status) AS code "
+        "FROM message m WHERE m.id >= $1 AND m.final AND m.status <> 'delivered' "
+        f"AND m.status = ANY($2::text[]){where} ORDER BY m.id DESC LIMIT 1000) AS newest "
+        "WHERE code IS NOT NULL GROUP BY code ORDER BY n DESC LIMIT 5",
+        *args,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _place(
+    account_id: int | None, country: str | None, args: Sequence[Any], of: str = ""
+) -> tuple[str, list[Any]]:
+    """Conditions for a place, their values after ``args``."""
+    found, where = list(args), ""
+    for column, value in (("account_id", account_id), ("country", country)):
+        if value is not None:
+            found.append(value)
+            where += f" AND {of}{column} = ${len(found)}"
+    return where, found
+
+
+# --- the past -------------------------------------------------------------------------------------
+
+
+async def ends(tx: Tx, since: int, until: int) -> list[Row]:
+    """Attempts that ended, by account, country, network, quarter of an hour, status and latency
+    step."""
+    return await tx.fetch(
+        "SELECT account_id, country, network, bucket, status, le, CAST(sum(n) AS BIGINT) "
+        "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, network, bucket, status, le",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )

@@ -1,0 +1,135 @@
+"""``/v1/alerts/firings``: what was or is bad, and what people do about it."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
+
+from delivrd.store import alerts as stored
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.queries.paging import TOP
+from delivrd.store.tx import Tx
+from delivrd.web.api import alert_views as views
+from delivrd.web.api.alert_rules import Snooze, until
+from delivrd.web.api.common import (
+    ListParams,
+    Word,
+    answer,
+    before,
+    cursor_of,
+    list_of,
+    ref,
+    responses,
+)
+from delivrd.web.api.endpoints import note
+from delivrd.web.auth import Caller, needs
+from delivrd.web.context import Context
+from delivrd.web.problems import not_found
+
+FIRINGS_HINT = "GET /v1/alerts/firings lists what there is."
+
+State = Literal["firing", "recovered", "merged", "withdrawn", "told"]
+
+
+class FiringParams(ListParams):
+    state: State | None = Field(None, description="Only in this state.")
+    rule: Word | None = Field(None, description="Only of this rule.")
+
+
+def add_routes(routes: APIRouter, context: Context) -> None:
+    _firings(routes, context)
+    _acting(routes, context)
+
+
+def _firings(routes: APIRouter, context: Context) -> None:
+    store = context.store
+    read = Depends(needs(Scope.READ))
+
+    @routes.get("/firings", dependencies=[read], responses=responses(list_of(views.AlertFiring)))
+    async def list_firings(params: Annotated[FiringParams, Query()]) -> Response:
+        """What fired, the newest first; `state=firing` is what is bad now."""
+        start = before("firings", params.cursor)
+
+        async def job(tx: Tx) -> tuple[list[views.AlertFiring], int | None]:
+            rows = await stored.firings(
+                tx, TOP if start is None else start, params.limit + 1,
+                state=params.state, rule=params.rule,
+            )  # fmt: skip
+            shown = rows[: params.limit]
+            items = [views.firing(one, await stored.notices_of(tx, one.id)) for one in shown]
+            return items, shown[-1].id if len(rows) > len(shown) else None
+
+        items, last = await store.read(job)
+        cursor = None if last is None else cursor_of("firings", last)
+        return answer({"items": items, "next_cursor": cursor})
+
+    @routes.get(
+        "/firings/{id}", dependencies=[read], responses=responses(ref(views.AlertFiring), 404)
+    )
+    async def show_firing(id: str) -> Response:
+        """One firing, with what was told of it to whom."""
+        return answer(await store.read(lambda tx: shown_firing(tx, firing_row(id))))
+
+
+def _acting(routes: APIRouter, context: Context) -> None:
+    store, admin = context.store, needs(Scope.ADMIN)
+    one = ref(views.AlertFiring)
+
+    @routes.post("/firings/{id}/acknowledge", responses=responses(one, 404))
+    async def acknowledge(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Says that somebody is at it: it is not told anew when it widens. Its end is told."""
+        row_id = firing_row(id)
+
+        async def job(tx: Tx) -> views.AlertFiring:
+            await found_firing(tx, row_id)
+            await stored.change(tx, row_id, acked_at=now_micros(), acked_by=caller.name)
+            await note(context, tx, caller, "alerts.firings.acknowledge", id)
+            return await shown_firing(tx, row_id)
+
+        return answer(await store.write(job))
+
+    @routes.post("/firings/{id}/snooze", responses=responses(one, 400, 404, 413))
+    async def snooze(id: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Tells nothing more of it for some time."""
+        row_id = firing_row(id)
+
+        async def job(tx: Tx) -> views.AlertFiring:
+            await found_firing(tx, row_id)
+            await stored.change(tx, row_id, snoozed_until=until(body))
+            await note(context, tx, caller, "alerts.firings.snooze", f"{id}: {body.seconds} s")
+            return await shown_firing(tx, row_id)
+
+        return answer(await store.write(job))
+
+
+def firing_row(name: str) -> int:
+    """The row that a firing's id stands for.
+
+    Raises:
+        Problem: it can be none.
+    """
+    prefix, _, digits = name.partition("_")
+    try:
+        row_id = int(digits, 16) if prefix == "fir" and len(digits) == 16 else -1
+    except ValueError:
+        row_id = -1
+    if not 0 <= row_id < TOP:
+        raise not_found("firing", FIRINGS_HINT)
+    return row_id
+
+
+async def found_firing(tx: Tx, row_id: int) -> stored.Firing:
+    """The firing.
+
+    Raises:
+        Problem: there is none.
+    """
+    found = await stored.firing(tx, row_id)
+    if found is None:
+        raise not_found("firing", FIRINGS_HINT)
+    return found
+
+
+async def shown_firing(tx: Tx, row_id: int) -> views.AlertFiring:
+    return views.firing(await found_firing(tx, row_id), await stored.notices_of(tx, row_id))

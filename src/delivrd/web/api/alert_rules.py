@@ -1,0 +1,211 @@
+"""``/v1/alerts/rules``: what is watched."""
+
+from collections import Counter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivrd.alert_settings import RULE_NAME, Rule
+from delivrd.config import nearest
+from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
+from delivrd.store import alerts as stored
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.tx import Tx
+from delivrd.web.api import alert_views as views
+from delivrd.web.api.common import answer, list_of, ref, responses
+from delivrd.web.api.endpoints import note
+from delivrd.web.auth import Caller, needs
+from delivrd.web.context import Context
+from delivrd.web.problems import Problem, invalid, not_found
+
+RULES_HINT = "GET /v1/alerts/rules lists what there is."
+DAY = 86400
+SECOND = 1_000_000
+
+
+class NewRule(Rule):
+    """A rule and its name."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "gb-rate",
+                    "kind": "failure_rate",
+                    "by": ["account"],
+                    "countries": ["GB"],
+                    "over": "5 %",
+                    "within": "1 h",
+                }
+            ]
+        }
+    )
+
+    name: Annotated[str, Field(pattern=f"^{RULE_NAME.pattern}$")] = Field(description="Its name.")
+
+
+class Snooze(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    seconds: int = Field(
+        ge=0, le=30 * DAY, description="For so long nothing new is told; 0 ends it."
+    )
+
+
+def add_routes(routes: APIRouter, context: Context) -> None:
+    _rules(routes, context)
+    _changing(routes, context)
+    _taking_away(routes, context)
+
+
+def _rules(routes: APIRouter, context: Context) -> None:
+    store = context.store
+    read = Depends(needs(Scope.READ))
+
+    @routes.get("/rules", dependencies=[read], responses=responses(list_of(views.AlertRule)))
+    async def list_rules() -> Response:
+        """All rules in force, by name, each as a sentence."""
+        return answer({"items": await store.read(every), "next_cursor": None})
+
+    @routes.get(
+        "/rules/{name}", dependencies=[read], responses=responses(ref(views.AlertRule), 404)
+    )
+    async def show_rule(name: str) -> Response:
+        """One rule."""
+        return answer(await store.read(lambda tx: shown(tx, name)))
+
+    async def every(tx: Tx) -> list[views.AlertRule]:
+        memories = await stored.memories(tx)
+        firing = Counter(one.rule for one in await stored.open_firings(tx))
+        known = await known_rules(context, tx)
+        return [views.rule(one, memories.get(name), firing[name]) for name, one in known.items()]
+
+    async def shown(tx: Tx, name: str) -> views.AlertRule:
+        return await view_of(context, tx, name)
+
+
+def _changing(routes: APIRouter, context: Context) -> None:
+    store, admin = context.store, needs(Scope.ADMIN)
+    one = ref(views.AlertRule)
+
+    @routes.post("/rules", status_code=201, responses=responses(one, 400, 409, 413, status=201))
+    async def create(body: NewRule, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Makes a rule. One of a name that comes with delivrd stands in its place."""
+        rule = Rule.model_validate(body.model_dump(exclude={"name"}, exclude_none=True))
+
+        async def job(tx: Tx) -> views.AlertRule:
+            known = (await known_rules(context, tx)).get(body.name)
+            if known is not None and known.source != DEFAULT:
+                raise Problem(
+                    409,
+                    f"There is a rule {body.name} already.",
+                    "PUT /v1/alerts/rules/{name} puts another in its place.",
+                )
+            return await put(tx, body.name, rule, caller)
+
+        made = await store.write(job)
+        return answer(made, 201, {"Location": f"/v1/alerts/rules/{made.name}"})
+
+    @routes.put("/rules/{name}", responses=responses(one, 400, 404, 409, 413))
+    async def replace(name: str, body: Rule, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Puts a rule in the place of another. What that one told ends."""
+
+        async def job(tx: Tx) -> views.AlertRule:
+            _check_own(await named(context, tx, name))
+            return await put(tx, name, body, caller)
+
+        return answer(await store.write(job))
+
+    async def put(tx: Tx, name: str, rule: Rule, caller: Caller) -> views.AlertRule:
+        for channel in rule.channels or ():
+            _check_channel(context, channel, "channels")
+        await stored.put_rule(tx, name, written(rule), now_micros())
+        await note(context, tx, caller, "alerts.rules.put", name)
+        return await view_of(context, tx, name)
+
+
+def _taking_away(routes: APIRouter, context: Context) -> None:
+    store, admin = context.store, needs(Scope.ADMIN)
+    one = ref(views.AlertRule)
+
+    @routes.delete(
+        "/rules/{name}", status_code=204, response_class=Response,
+        responses={k: v for k, v in responses({}, 404, 409).items() if k != 200},
+    )  # fmt: skip
+    async def delete(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Takes a rule away. What it told stays on record."""
+
+        async def job(tx: Tx) -> None:
+            found = await named(context, tx, name)
+            _check_own(found)
+            if found.source == DEFAULT:
+                raise Problem(
+                    409,
+                    f"{name} comes with delivrd.",
+                    'PUT it with "enabled": false, or set [alerts] defaults = false.',
+                )
+            await stored.delete_rule(tx, name)
+            await note(context, tx, caller, "alerts.rules.delete", name)
+
+        await store.write(job)
+        return Response(status_code=204)
+
+    @routes.post("/rules/{name}/snooze", responses=responses(one, 400, 404, 413))
+    async def snooze(
+        name: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]
+    ) -> Response:
+        """Keeps a rule from firing for some time; what is bad afterwards fires then."""
+
+        async def job(tx: Tx) -> views.AlertRule:
+            await named(context, tx, name)
+            await stored.snooze_rule(tx, name, until(body))
+            await note(context, tx, caller, "alerts.rules.snooze", f"{name}: {body.seconds} s")
+            return await view_of(context, tx, name)
+
+        return answer(await store.write(job))
+
+
+def _check_own(found: Named) -> None:
+    if found.source == FILE:
+        raise Problem(
+            409,
+            f"{found.name} stands in the settings, and is read-only here.",
+            f"Change [alerts.rules.{found.name}] in delivrd.toml.",
+        )
+
+
+async def known_rules(context: Context, tx: Tx) -> dict[str, Named]:
+    return in_force(context.config.alerts, await stored.rules(tx))
+
+
+async def named(context: Context, tx: Tx, name: str) -> Named:
+    """The rule of that name.
+
+    Raises:
+        Problem: there is none.
+    """
+    known = await known_rules(context, tx)
+    if name not in known:
+        raise not_found("rule", nearest(name[:100], known) or RULES_HINT)
+    return known[name]
+
+
+async def view_of(context: Context, tx: Tx, name: str) -> views.AlertRule:
+    found = await named(context, tx, name)
+    memory = (await stored.memories(tx)).get(name)
+    firing = sum(one.rule == name for one in await stored.open_firings(tx))
+    return views.rule(found, memory, firing)
+
+
+def until(body: Snooze) -> int | None:
+    return now_micros() + body.seconds * SECOND if body.seconds else None
+
+
+def _check_channel(context: Context, name: str, field: str) -> None:
+    channels = context.config.alerts.channels
+    if name not in channels:
+        known = ", ".join(channels) or "none"
+        hint = nearest(name, channels) or f"Channels: {known}."
+        raise invalid(field, f"there is no channel {name[:50]!r}", hint)

@@ -1,0 +1,242 @@
+"""What is shown of alerts: the API's JSON, field by field."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from delivrd.alert_settings import Channel as Settings
+from delivrd.core.statement import moment
+from delivrd.insight.alerts import preview as previews
+from delivrd.insight.alerts.channels import shown, trouble
+from delivrd.insight.alerts.rules import Named
+from delivrd.insight.alerts.sentence import place, plain, sentence
+from delivrd.insight.alerts.watch import firing_id
+from delivrd.insight.alerts.words import headline
+from delivrd.store import alerts as stored
+from delivrd.store.queries.views import at
+
+MICROS = 1_000_000
+
+
+class AlertRule(msgspec.Struct, kw_only=True):
+    """A rule. ``source`` is ``file`` (the settings: read-only here), ``api`` or ``default``;
+    ``sentence`` marks what may be set by asterisks; ``firing`` counts what is bad now.
+    """
+
+    name: str
+    source: str
+    sentence: str
+    enabled: bool
+    rule: dict[str, Any]
+    firing: int
+    evaluated_at: datetime | None
+    snoozed_until: datetime | None
+
+
+class AlertNotice(msgspec.Struct, kw_only=True):
+    """One firing's news for one channel; ``state`` is ``waiting``, ``sent`` or ``failed``."""
+
+    channel: str
+    what: str
+    title: str
+    state: str
+    tries: int
+    why: str | None
+    created_at: datetime
+    ended_at: datetime | None
+    next_try_at: datetime | None
+
+
+class AlertFiring(msgspec.Struct, kw_only=True):
+    """Something that was or is bad. ``state`` is ``firing``, ``recovered``, ``merged`` (into a
+    wider one), ``withdrawn`` (its rule is gone) or ``told`` (a single failure); ``beside`` is the
+    firing of another rule that told the same already. ``messages`` filters GET /v1/messages to what
+    is behind it.
+    """
+
+    id: str
+    rule: str
+    kind: str
+    sentence: str
+    state: str
+    place: dict[str, str]
+    where: str
+    headline: str
+    since: datetime
+    fired_at: datetime
+    ended_at: datetime | None
+    merged_into: int | None
+    beside: str | None
+    facts: dict[str, Any]
+    causes: dict[str, Any] | None
+    messages: dict[str, str] | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    snoozed_until: datetime | None
+    notices: list[AlertNotice]
+
+
+class AlertChannel(msgspec.Struct, kw_only=True):
+    """Where notices go; of its address the service alone is shown. ``state`` is ``ok``, ``failing``
+    (the last try failed, and ``why``), ``unusable``, ``unused`` or ``disabled``.
+    """
+
+    name: str
+    service: str
+    enabled: bool
+    state: str
+    why: str | None
+    sent_at: datetime | None
+    failed_at: datetime | None
+    waiting: int
+    rules: list[str] | None
+
+
+class AlertPeriod(msgspec.Struct, kw_only=True):
+    """When a rule would have fired; ``until`` is null where it lasts to the end."""
+
+    place: dict[str, str]
+    where: str
+    headline: str
+    since: datetime
+    fired_at: datetime
+    until: datetime | None
+    facts: dict[str, Any]
+
+
+class AlertPoint(msgspec.Struct, kw_only=True):
+    """A piece of the line: of ``n``, ``k`` were what the rule is about."""
+
+    at: datetime
+    n: int
+    k: int
+
+
+class AlertPreview(msgspec.Struct, kw_only=True):
+    """A rule run over the past, quarter by quarter, by what is known of it today."""
+
+    sentence: str
+    since: datetime
+    until: datetime
+    firings: list[AlertPeriod]
+    line: list[AlertPoint]
+
+
+class AlertTest(msgspec.Struct, kw_only=True):
+    """What came of a test of a channel."""
+
+    channel: str
+    sent: bool
+    why: str | None
+
+
+def rule(named: Named, memory: stored.Memory | None, firing: int) -> AlertRule:
+    return AlertRule(
+        name=named.name,
+        source=named.source,
+        sentence=sentence(named.rule),
+        enabled=named.rule.enabled,
+        rule=named.rule.model_dump(mode="json", exclude_none=True),
+        firing=firing,
+        evaluated_at=at(memory.evaluated_at) if memory else None,
+        snoozed_until=at(memory.snoozed_until) if memory else None,
+    )
+
+
+def firing(one: stored.Firing, notices: list[stored.Notice]) -> AlertFiring:
+    values = dict(one.place)
+    where = one.facts.get("label") or place(one.place)
+    return AlertFiring(
+        id=firing_id(one.id),
+        rule=one.rule,
+        kind=one.kind,
+        sentence=one.sentence,
+        state=one.state,
+        place=values,
+        where=where,
+        headline=str(one.facts.get("headline") or where),
+        since=moment(one.since),
+        fired_at=moment(one.fired_at),
+        ended_at=at(one.ended_at),
+        merged_into=one.merged_into,
+        beside=None if one.beside is None else firing_id(one.beside),
+        facts=one.facts,
+        causes=one.causes,
+        messages=_messages(one, values),
+        acknowledged_at=at(one.acked_at),
+        acknowledged_by=one.acked_by,
+        snoozed_until=at(one.snoozed_until),
+        notices=[_notice(each) for each in notices],
+    )
+
+
+def _messages(one: stored.Firing, place: Mapping[str, str]) -> dict[str, str] | None:
+    if one.kind in ("endpoint_failing", "backlog", "rejected_signatures"):
+        return None
+    found = {d: v for d, v in place.items() if d in ("account", "country") and v}
+    found["since"] = moment(one.since).isoformat()
+    if one.ended_at is not None and one.state != "told":
+        found["until"] = moment(one.ended_at).isoformat()
+    return found
+
+
+def _notice(one: stored.Notice) -> AlertNotice:
+    return AlertNotice(
+        channel=one.channel,
+        what=one.what,
+        title=one.title,
+        state=one.state,
+        tries=one.tries,
+        why=one.why,
+        created_at=moment(one.created_at),
+        ended_at=at(one.ended_at),
+        next_try_at=at(one.next_at),
+    )
+
+
+def channel(name: str, settings: Settings, doing: stored.Doing) -> AlertChannel:
+    unusable = trouble(settings)
+    failing = doing.failed_at is not None and doing.failed_at > (doing.sent_at or 0)
+    state = "ok" if doing.sent_at else "unused"
+    if failing:
+        state = "failing"
+    if unusable:
+        state = "unusable"
+    return AlertChannel(
+        name=name,
+        service=shown(settings),
+        enabled=settings.enabled,
+        state=state if settings.enabled else "disabled",
+        why=unusable or (doing.why if failing else None),
+        sent_at=at(doing.sent_at),
+        failed_at=at(doing.failed_at),
+        waiting=doing.waiting,
+        rules=None if settings.rules is None else list(settings.rules),
+    )
+
+
+def preview(named: Named, found: previews.Preview) -> AlertPreview:
+    return AlertPreview(
+        sentence=plain(sentence(named.rule)),
+        since=moment(found.since * MICROS),
+        until=moment(found.until * MICROS),
+        firings=[_period(named, one) for one in found.firings],
+        line=[AlertPoint(at=moment(p.at * MICROS), n=p.n, k=p.k) for p in found.line],
+    )
+
+
+def _period(named: Named, one: previews.Period) -> AlertPeriod:
+    return AlertPeriod(
+        place=dict(one.place),
+        where=place(one.place),
+        headline=headline(one.say, named.rule),
+        since=moment(one.since * MICROS),
+        fired_at=moment(one.fired_at * MICROS),
+        until=None if one.until is None else moment(one.until * MICROS),
+        facts=one.say.facts,
+    )
+
+
+VIEWS = (AlertRule, AlertFiring, AlertChannel, AlertPreview, AlertTest)

@@ -1,0 +1,105 @@
+"""``/v1/alerts``: rules, what fired, channels, and rules run over the past."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivrd.alert_settings import Rule
+from delivrd.config import nearest
+from delivrd.insight.alerts import preview as previews
+from delivrd.insight.alerts.channels import send
+from delivrd.insight.alerts.rules import Named
+from delivrd.store import alerts as stored
+from delivrd.store.ids import now_micros
+from delivrd.store.keys import Scope
+from delivrd.store.tx import Tx
+from delivrd.web.api import alert_firings, alert_rules
+from delivrd.web.api import alert_views as views
+from delivrd.web.api.alert_rules import DAY, SECOND, named
+from delivrd.web.api.common import answer, list_of, ref, responses
+from delivrd.web.api.endpoints import note
+from delivrd.web.auth import Caller, needs
+from delivrd.web.context import Context
+from delivrd.web.problems import invalid, not_found
+
+
+class Try(BaseModel):
+    """A rule to run over the past: one in force, by its name, or any."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"rule": "more-failures", "days": 7}]},
+    )
+
+    rule: str | Rule = Field(description="A rule's name, or a rule.", union_mode="left_to_right")
+    days: int = Field(7, ge=1, le=previews.MAX_DAYS, description="So many days, up to now.")
+
+
+def router(context: Context) -> APIRouter:
+    routes = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+    alert_rules.add_routes(routes, context)
+    alert_firings.add_routes(routes, context)
+    _channels(routes, context)
+    _trying(routes, context)
+    return routes
+
+
+# --- channels -------------------------------------------------------------------------------------
+
+
+def _channels(routes: APIRouter, context: Context) -> None:
+    store, admin = context.store, needs(Scope.ADMIN)
+    read = Depends(needs(Scope.READ))
+
+    @routes.get("/channels", dependencies=[read], responses=responses(list_of(views.AlertChannel)))
+    async def list_channels() -> Response:
+        """Where notices go, and how that goes. The addresses stand in the settings alone."""
+        channels = context.config.alerts.channels
+
+        async def job(tx: Tx) -> list[views.AlertChannel]:
+            return [views.channel(n, c, await stored.doing(tx, n)) for n, c in channels.items()]
+
+        return answer({"items": await store.read(job), "next_cursor": None})
+
+    @routes.post("/channels/{name}/test", responses=responses(ref(views.AlertTest), 404))
+    async def test(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
+        """Sends a notice to a channel, once and now, and tells what came of it."""
+        if name not in context.config.alerts.channels:
+            hint = nearest(name[:100], context.config.alerts.channels)
+            raise not_found("channel", hint or "GET /v1/alerts/channels lists what there is.")
+        channel = context.config.alerts.channels[name]
+        body = "This is a test of delivrd's alerts, asked for by hand. All is well."
+        sent = await send(channel, "test", f"Test of the channel {name}", body)
+        await store.write(lambda tx: note(context, tx, caller, "alerts.channels.test", name))
+        return answer(views.AlertTest(channel=name, sent=sent.ok, why=sent.why))
+
+
+# --- the past -------------------------------------------------------------------------------------
+
+
+def _trying(routes: APIRouter, context: Context) -> None:
+    store = context.store
+    read = Depends(needs(Scope.READ))
+
+    @routes.post(
+        "/preview", dependencies=[read],
+        responses=responses(ref(views.AlertPreview), 400, 404, 413),
+    )  # fmt: skip
+    async def preview(body: Try) -> Response:
+        """Runs a rule over the past and says when it would have fired."""
+        rule = body.rule
+        if isinstance(rule, str):
+            name = rule
+            found = await store.read(lambda tx: named(context, tx, name))
+        else:
+            found = Named("preview", rule, "api")
+        if found.rule.kind in previews.NO_PAST:
+            raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
+        now = now_micros() // SECOND
+        known = await store.read(
+            lambda tx: previews.past(tx, store.accounts, found.rule, now - body.days * DAY, now)
+        )
+        told = await asyncio.to_thread(previews.preview, found.rule, known)
+        return answer(views.preview(found, told))

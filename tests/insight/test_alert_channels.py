@@ -1,0 +1,132 @@
+"""Notices on their way to channels: a real sink on loopback, called through apprise."""
+
+from typing import Any
+
+import pytest
+
+from delivrd.alert_settings import Channel
+from delivrd.insight.alerts.channels import masked, send, shown, trouble
+from delivrd.insight.alerts.tell import RETRIES
+from delivrd.store import alerts as stored
+from delivrd.store.base import Store
+from tests.insight.watch_support import channel_url, sent, watched
+from tests.relay.relay_support import Sink, says
+from tests.support import run
+
+SECRET = "t0ken-of-the-channel"
+
+
+def channel(url: str) -> Channel:
+    return Channel.model_validate({"url": url})
+
+
+async def notices(store: Store) -> list[stored.Notice]:
+    async def ask(tx: Any) -> list[stored.Notice]:
+        (firing,) = await stored.firings(tx, 1 << 62, 5)
+        return await stored.notices_of(tx, firing.id)
+
+    return await store.read(ask)
+
+
+def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) -> None:
+    async def test() -> None:
+        async with Sink().listening() as sink, watched(database_url, sink) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            assert await hub.tell.once() == 1
+            (call,) = sink.calls
+            title, body = call.json["title"], call.json["message"]
+            assert title.startswith("main → GB: 100 % fail")
+            assert "30 of 30 messages" in body
+            assert "Since 20" in body
+            assert "Reasons: other (30)." in body
+            assert "/messages?account=main&country=GB&range=1h" in body
+            assert "Rule rate: Failure rate of any account → country over 5 % in 1 h" in body
+            assert call.json["type"] == "failure"
+            (notice,) = await notices(hub.store)
+            assert (notice.state, notice.tries, notice.why) == ("sent", 1, None)
+            assert await hub.tell.once() == 0
+
+    run(test())
+
+
+def test_what_a_channel_does_not_take_is_tried_again_and_then_given_up(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(500))
+        async with sink.listening(), watched(database_url, sink) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            for _ in RETRIES:
+                assert await hub.tell.once() == 1
+                (notice,) = await notices(hub.store)
+                assert notice.state == "waiting"
+                assert notice.next_at
+                assert notice.next_at > notice.created_at
+                assert await hub.tell.once() == 0
+                await hub.store.write(lambda tx: tx.execute("UPDATE notice SET next_at = 0"))
+            await hub.tell.once()
+            (notice,) = await notices(hub.store)
+            assert (notice.state, notice.tries) == ("failed", len(RETRIES) + 1)
+            doing = await hub.store.read(lambda tx: stored.doing(tx, "ops"))
+            assert doing.why
+            assert doing.sent_at is None
+
+    run(test())
+
+
+def test_a_channel_that_nobody_has_any_more_fails_visibly(database_url: str) -> None:
+    async def test() -> None:
+        async with Sink().listening() as sink, watched(database_url, sink) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            hub.config.alerts.channels.clear()
+            await hub.tell.once()
+            (notice,) = await notices(hub.store)
+            assert notice.why == "the settings have no such channel any more"
+
+    run(test())
+
+
+def test_one_process_sends_at_a_time(database_url: str) -> None:
+    async def test() -> None:
+        async with Sink().listening() as sink, watched(database_url, sink) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            await hub.store.write(
+                lambda tx: tx.execute(
+                    "INSERT INTO lease (name, holder, expires_at) VALUES ('notices', 'x', $1)",
+                    1 << 60,
+                )
+            )
+            assert await hub.tell.once() == 0
+            assert sink.calls == []
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "url", [f"json://user:{SECRET}@127.0.0.1:1/{SECRET}", f"slack:/{SECRET}", f"{SECRET}://host"]
+)
+def test_an_address_never_shows_when_a_channel_fails(url: str) -> None:
+    told = run(send(channel(url), "test", "a test", "of this channel"))
+    assert told.why
+    assert SECRET not in told.why
+    assert SECRET not in (trouble(channel(url)) or "")
+    assert SECRET not in shown(channel("json://" + SECRET))
+    assert SECRET not in repr(channel(url))
+
+
+def test_parts_of_an_address_are_masked_in_what_a_service_says() -> None:
+    text = f"POST https://hooks.example.org/services/{SECRET} failed"
+    assert SECRET not in masked(text, f"json://hooks.example.org/services/{SECRET}?x=1")
+
+
+def test_an_address_that_apprise_can_read_is_no_trouble() -> None:
+    async def test() -> None:
+        async with Sink().listening() as sink:
+            assert trouble(channel(channel_url(sink))) is None
+            told = await send(channel(channel_url(sink)), "test", "a test", "of this channel")
+            assert told.ok
+            assert sink.calls[0].json["title"] == "a test"
+
+    run(test())

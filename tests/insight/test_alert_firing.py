@@ -1,0 +1,259 @@
+"""When a rule speaks, and when it holds its tongue: one evaluation after another."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.data import Cell, Data, Endpoint, Failure, Mark, Normal
+from delivrd.insight.alerts.defaults import DEFAULTS
+from delivrd.insight.alerts.evaluate import evaluate
+from delivrd.insight.alerts.state import State
+from tests.insight.alert_support import (
+    HOUR,
+    MINUTE,
+    NOON,
+    USUAL,
+    Minute,
+    cell,
+    data,
+    play,
+    route,
+    whats,
+)
+
+CHANGE = Rule(kind="change")
+
+
+def broken_from(begin: int, until: int = 2**40, sent: int = 20, phase: int = 0) -> Minute:
+    """All that is sent fails within that time, and one in about forty beside it."""
+    every = max(1, 40 // sent)
+    return lambda at: cell(
+        at, sent, sent if begin <= at < until else int((at // MINUTE + phase) % every == 0)
+    )
+
+
+def moments(begin: int, end: int, *routes: tuple[str, str, Minute]) -> list[Data]:
+    """Every minute from ``begin`` to ``end``, as minutes after noon."""
+    nows = [NOON + MINUTE * m for m in range(begin, end)]
+    return [data(now, *(route(a, c, minute, now) for a, c, minute in routes)) for now in nows]
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_hub_that_does_nothing_is_quiet(name: str) -> None:
+    assert play(DEFAULTS[name], [Data(NOON + MINUTE * i) for i in range(120)]) == []
+
+
+def test_a_route_that_dies_is_told_once_within_minutes_and_its_recovery_too() -> None:
+    died = broken_from(NOON, NOON + HOUR)
+    says = play(CHANGE, moments(-10, 200, ("main", "GB", died)))
+    assert whats(says) == ["fired", "recovered"]
+    fired, recovered = says
+    assert fired.at - NOON <= 5 * MINUTE
+    assert fired.place == (("account", "main"), ("country", "GB"))
+    assert fired.facts["share"] > 0.5 > 0.03 == pytest.approx(fired.facts["normal"])
+    assert NOON <= fired.since < fired.at
+    assert 0 < recovered.at - NOON - HOUR <= 30 * MINUTE
+
+
+def test_an_account_that_dies_everywhere_is_one_firing() -> None:
+    """Two hundred countries: at first the first ones that prove it, then the account."""
+    routes = [("main", f"C{i}", broken_from(NOON, sent=4, phase=i)) for i in range(200)]
+    fine = [("other", f"C{i}", broken_from(2**40, sent=4, phase=i)) for i in range(20)]
+    says = play(CHANGE, moments(-2, 20, *routes, *fine))
+    assert whats(says) == ["fired"]
+    assert says[0].place == (("account", "main"),)
+
+
+def test_a_firing_is_widened_when_the_rest_of_the_account_follows() -> None:
+    big, small = broken_from(NOON, sent=40), broken_from(NOON + 10 * MINUTE, sent=20)
+    routes = [("main", "GB", big), ("main", "DE", small), ("main", "FR", small)]
+    fine = [("other", c, broken_from(2**40)) for c in ("GB", "DE", "FR")]
+    says = play(CHANGE, moments(-2, 40, *routes, *fine))
+    assert whats(says) == ["fired", "widened"]
+    assert {say.firing for say in says} == {1}
+    assert says[1].place == (("account", "main"),)
+
+
+def test_a_route_without_a_normal_is_not_judged_by_it() -> None:
+    now = NOON
+    unknown = route("main", "GB", broken_from(0), now, Normal(sent=10))
+    assert play(CHANGE, [data(now, unknown)]) == []
+
+
+def test_failures_that_come_late_are_expected_late() -> None:
+    """A burst whose refusals come at once and whose deliveries take their time is no incident."""
+    normal = USUAL._replace(known=((10.0, 0.5), (600.0, 1.0)))
+    burst = data(NOON, route("main", "GB", lambda at: cell(at, 0), NOON))
+    cells = (Cell(NOON - MINUTE, MINUTE, delivered=100, failed=14, pending=886),)
+    burst = burst._replace(routes=(burst.routes[0]._replace(cells=cells, normal=normal),))
+    assert play(CHANGE, [burst]) == []
+
+
+def test_what_swings_within_the_quiet_period_is_told_once() -> None:
+    swinging = lambda at: cell(at, 20, 20 if (at - NOON) // (20 * MINUTE) % 2 == 0 else 0)  # noqa: E731
+    says = play(Rule(kind="change", quiet=2 * HOUR), moments(1, 110, ("main", "GB", swinging)))
+    assert whats(says).count("fired") == 1
+    assert "again" in whats(says)
+
+
+def test_hold_waits_for_it_to_last() -> None:
+    rule = Rule(kind="failure_rate", hold=900, within=600, at_least=10)
+    brief = play(rule, moments(0, 40, ("main", "GB", broken_from(NOON, NOON + 2 * MINUTE))))
+    lasting = play(rule, moments(0, 40, ("main", "GB", broken_from(NOON))))
+    assert whats(brief) == []
+    assert whats(lasting) == ["fired"]
+    assert lasting[0].at - NOON >= 900
+
+
+def test_a_hushed_place_fires_after_the_hush_if_it_is_still_bad() -> None:
+    state, first = State(), None
+    for moment in moments(0, 60, ("main", "GB", broken_from(NOON))):
+        verdict = evaluate(CHANGE, moment, state, lambda _, now=moment.now: now < NOON + 1800)
+        state = verdict.state
+        first = first or (verdict.says and verdict.says[0])
+    assert first
+    assert first.at == NOON + 1800
+
+
+def test_messages_without_any_receipt_are_told_by_account() -> None:
+    silent: Minute = lambda at: cell(at, 20, pending=20 if at >= NOON else 0)  # noqa: E731
+    says = play(Rule(kind="no_receipts"), moments(-5, 30, ("main", "GB", silent)))
+    assert whats(says) == ["fired"]
+    assert says[0].at - NOON <= 5 * MINUTE
+
+
+def test_a_carrier_that_never_reports_is_no_outage() -> None:
+    never = USUAL._replace(open_slow=1.0, open_late=1.0)
+    silent: Minute = lambda at: cell(at, 20, pending=20)  # noqa: E731
+    now = NOON
+    found = data(now, route("main", "GB", silent, now, never))
+    assert play(Rule(kind="no_receipts"), [found]) == []
+    assert play(Rule(kind="overdue"), [found]) == []
+
+
+def test_overdue_messages_are_told_when_there_are_more_than_usual() -> None:
+    slow: Minute = lambda at: cell(at, 20, pending=3 if at >= NOON else 0)  # noqa: E731
+    says = play(Rule(kind="overdue"), moments(-5, 60, ("main", "GB", slow)))
+    assert whats(says) == ["fired"]
+
+
+def test_a_rate_over_its_bound_needs_proof() -> None:
+    rule = Rule(kind="failure_rate", at_least=10)
+    few: Minute = lambda at: cell(at, 1, failed=1 if at % 600 == 0 else 0)  # noqa: E731
+    many: Minute = lambda at: cell(at, 50, failed=5)  # noqa: E731
+    assert play(rule, moments(0, 1, ("main", "GB", few))) == []
+    assert whats(play(rule, moments(0, 1, ("main", "GB", many)))) == ["fired"]
+
+
+def test_a_rate_that_is_normal_there_is_let_be_where_the_rule_says_so() -> None:
+    usual = USUAL._replace(typical=0.12, failing=0.125)
+    bad: Minute = lambda at: cell(at, 50, failed=6)  # noqa: E731
+    found = data(NOON, route("main", "IN", bad, NOON, usual))
+    assert whats(play(Rule(kind="failure_rate"), [found])) == ["fired"]
+    assert play(Rule(kind="failure_rate", unless_normal=True), [found]) == []
+
+
+def test_a_settled_rate_counts_what_is_overdue_as_lost() -> None:
+    rule = Rule(kind="settled_rate", below=90)
+    lost: Minute = lambda at: cell(at, 20, pending=6)  # noqa: E731
+    says = play(rule, moments(0, 12, ("main", "GB", lost)))
+    assert whats(says) == ["fired"]
+    assert says[0].facts["share"] == pytest.approx(0.7, abs=0.05)
+
+
+def test_slow_deliveries_are_told_with_their_percentile() -> None:
+    now = NOON
+    slow = route("main", "GB", cell, now)._replace(
+        took=((now - 900, 5.0, 80), (now - 900, 90.0, 20))
+    )
+    says = play(Rule(kind="latency", over=30), [data(now, slow)])
+    assert whats(says) == ["fired"]
+    assert says[0].facts["seconds"] == 90.0
+
+
+def test_nothing_sent_is_told_only_where_something_always_is() -> None:
+    idle: Minute = lambda at: cell(at, 0)  # noqa: E731
+    weekend = USUAL._replace(same_hours=(300, 0, 300, 300, 300, 300, 300))
+    rule = Rule(kind="no_messages")
+    assert whats(play(rule, [data(NOON, route("main", "GB", idle, NOON))])) == ["fired"]
+    assert play(rule, [data(NOON, route("main", "GB", idle, NOON, weekend))]) == []
+
+
+def test_marks_endpoints_and_lags_are_told_over_their_bounds() -> None:
+    marks = {"rejected_signatures": (Mark(NOON - 60, "main", 11),), "unmapped": ()}
+    endpoint = Endpoint("ep_1", "https://app.example.org", NOON - 700, "500")
+    found = Data(NOON, marks=marks, endpoints=(endpoint,), lags={"fold": 200.0, "relay": 1.0})
+    assert whats(play(DEFAULTS["refused-calls"], [found])) == ["fired"]
+    assert play(DEFAULTS["unmapped-codes"], [found]) == []
+    assert whats(play(DEFAULTS["endpoints"], [found])) == ["fired"]
+    later = found._replace(now=NOON + 120)
+    says = play(DEFAULTS["backlog"], [found, later])
+    assert [say.place for say in says] == [(("queue", "fold"),)]
+
+
+# --- single failures ------------------------------------------------------------------------------
+
+
+def failure(number: int, **fields: str) -> Failure:
+    given = {"account": "main", "country": "GB", "sender": "Acme", **fields}
+    return Failure(
+        number, NOON, f"id-{number}", given["account"], given["country"], "+44••••••••23",
+        given["sender"], {"type": "otp"}, "undelivered", "unreachable", "1",
+    )  # fmt: skip
+
+
+def test_each_failure_is_told_up_to_the_cap_and_then_a_digest() -> None:
+    rule = Rule(kind="failure", per_hour=3)
+    burst = Data(NOON, failures=tuple(map(failure, range(10))))
+    says = play(rule, [burst, Data(NOON + HOUR)])
+    assert whats(says) == ["failure"] * 3 + ["digest"]
+    assert says[-1].facts["held"] == {"main: unreachable": 7}
+
+
+def test_a_failure_that_is_read_twice_is_told_once() -> None:
+    found = Data(NOON, failures=(failure(1),))
+    assert whats(play(Rule(kind="failure"), [found, found])) == ["failure"]
+
+
+def test_only_failures_that_match_are_told() -> None:
+    rule = Rule(kind="failure", accounts="main", senders="Acme", metadata={"type": "otp"})
+    found = Data(NOON, failures=(failure(1), failure(2, sender="Other"), failure(3, account="x")))
+    assert [say.facts["message"] for say in play(rule, [found])] == ["id-1"]
+
+
+# --- whatever comes -------------------------------------------------------------------------------
+
+cells = st.builds(cell, st.just(0), st.just(40), st.integers(0, 20), st.integers(0, 20))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["change", "overdue", "no_receipts", "failure_rate", "settled_rate"]),
+    st.lists(st.lists(cells, min_size=4, max_size=4), min_size=5, max_size=40),
+)
+def test_firings_begin_and_end_in_order_and_never_overlap(
+    kind: str, minutes: list[list[Cell]]
+) -> None:
+    rule = Rule.model_validate({"kind": kind, "by": ["account", "country"]})
+    routes = [("a", "GB"), ("a", "DE"), ("b", "GB"), ("b", "DE")]
+    state, firing = State(), dict[int, str]()
+    for i in range(1, len(minutes) + 1):
+        now = NOON + i * 5 * MINUTE
+        moment = data(now, *(
+            route(account, country, lambda at: cell(at, 0), now)._replace(
+                cells=tuple(minutes[j][n]._replace(at=NOON + j * 5 * MINUTE) for j in range(i))
+            )
+            for n, (account, country) in enumerate(routes)
+        ))  # fmt: skip
+        verdict = evaluate(rule, moment, state)
+        state = verdict.state
+        for say in verdict.says:
+            before = firing.get(say.firing)
+            allowed = {
+                "fired": {None}, "again": {"recovered"}, "widened": {"fired", "widened", "again"},
+                "recovered": {"fired", "widened", "again"}, "merged": {"fired", "widened", "again"},
+            }  # fmt: skip
+            assert before in allowed[say.what], (before, say)
+            firing[say.firing] = say.what
+    assert evaluate(rule, moment, state) == evaluate(rule, moment, state)

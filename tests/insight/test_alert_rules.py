@@ -1,0 +1,74 @@
+"""Rules as data: what each kind takes, its defaults, and how it reads as a sentence."""
+
+import pytest
+from pydantic import ValidationError
+
+from delivrd.alert_settings import SPECS, Maintenance, Rule, span_seconds
+from delivrd.insight.alerts.defaults import DEFAULTS
+from delivrd.insight.alerts.evaluate import FINDERS
+from delivrd.insight.alerts.sentence import plain, sentence
+
+
+def told(**fields: object) -> str:
+    return sentence(Rule.model_validate(fields))
+
+
+def test_a_rule_reads_as_a_sentence() -> None:
+    rule = {"kind": "settled_rate", "accounts": "vonage", "countries": ["gb"], "hold": "10 min"}
+    assert told(**rule) == (
+        "Delivery rate of *vonage* → *GB*, once settled, below *90 %* in *1 h*, "
+        "at least *100* messages, for *10 min*"
+    )
+
+
+def test_the_failure_rate_is_over_5_percent_in_an_hour_where_nothing_is_said() -> None:
+    rule = Rule(kind="failure_rate")
+    assert (rule.over, rule.within) == (5, 3600)
+
+
+def test_a_rule_about_single_failures_names_its_filter() -> None:
+    rule = {"kind": "failure", "senders": "Acme", "metadata": {"type": "otp"}}
+    words = plain(told(**rule))
+    assert words == (
+        "Each failed message of any account from Acme with type otp, at most 10 an hour"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30 s", 30), ("10 min", 600), ("1h", 3600), ("7 d", 604800), (90, 90)]
+)
+def test_spans_of_time_are_written_as_people_do(text: object, seconds: int) -> None:
+    assert span_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "failure_rate", "times": 3}, "has no times; it has"),
+        ({"kind": "latency", "over": "5 mins"}, "over must be a span of time"),
+        ({"kind": "failure_rate", "over": "much"}, "over must be a share"),
+        ({"kind": "backlog", "by": ["account"]}, "has no by"),
+    ],
+)
+def test_what_a_kind_does_not_take_is_refused_by_name(
+    fields: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Rule.model_validate(fields)
+
+
+def test_a_maintenance_is_once_or_every_day() -> None:
+    assert Maintenance.model_validate({"daily": "02:00-04:00"}).daily is not None
+    with pytest.raises(ValidationError, match="begin and end, or daily"):
+        Maintenance.model_validate({})
+
+
+def test_every_kind_is_judged_and_has_a_sentence() -> None:
+    assert set(SPECS) == {*FINDERS, "failure"}
+    for kind in SPECS:
+        assert sentence(Rule(kind=kind))
+
+
+def test_the_rules_that_come_with_it_cover_what_breaks() -> None:
+    kinds = {rule.kind for rule in DEFAULTS.values()}
+    assert {"change", "failure_rate", "no_receipts", "overdue", "rejected_signatures"} <= kinds

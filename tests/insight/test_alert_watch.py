@@ -1,0 +1,177 @@
+"""Rules judged over a store: what is read, what is written down, and by whom."""
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+
+from delivrd.config import Config
+from delivrd.insight.alerts import read
+from delivrd.insight.alerts.watch import NotOurs, Watch
+from delivrd.store import alerts as stored
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.tx import Tx
+from tests.insight.watch_support import RATE, sent, settings, watched
+from tests.store.query_support import opened
+from tests.support import run
+
+MINUTE, HOUR = 60_000_000, 3600_000_000
+
+
+async def firings(store: Store) -> list[stored.Firing]:
+    return await store.read(lambda tx: stored.firings(tx, 1 << 62, 50))
+
+
+def test_a_route_that_fails_is_written_down_with_its_causes(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=30, pending=2)
+            says = await hub.watch.once()
+            assert [say.what for say in says] == ["fired"]
+            (found,) = await firings(hub.store)
+            assert (found.rule, found.number, found.state) == ("rate", 1, "firing")
+            assert found.place == (("account", "main"), ("country", "GB"))
+            assert found.facts["k"] == found.facts["n"] == 30
+            assert found.causes
+            assert found.causes["reasons"] == [["rejected", "other", 30]]
+            assert await hub.watch.once() == []
+            assert len(await firings(hub.store)) == 1
+
+    run(test())
+
+
+def test_old_and_new_attempts_are_counted_once_each(database_url: str) -> None:
+    """Minutes, quarters and hours do not overlap, wherever the clock stands."""
+
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            now = now_micros()
+            ages = (0, 20 * MINUTE, 61 * MINUTE, 100 * MINUTE, 5 * HOUR, 8 * HOUR, 23 * HOUR)
+            for i, age in enumerate(ages):
+                await sent(hub.store, failed=i + 1, sent_at=now - age)
+            rules = list(hub.config.alerts.rules.values())
+            accounts = hub.store.accounts
+
+            async def ask(tx: Tx) -> Any:
+                base = await read.baseline(tx, accounts, now // 1_000_000, False)
+                return await read.known(tx, accounts, rules, base, now // 1_000_000, 0)
+
+            data = await hub.store.read(ask)
+            (route,) = data.routes
+            assert route.key == ("main", "GB", "")
+            assert sum(cell.failed for cell in route.cells) == sum(range(1, len(ages) + 1))
+            ends = [(c.at, c.at + c.seconds) for c in route.cells]
+            assert all(a[1] <= b[0] for a, b in itertools.pairwise(ends))
+
+    run(test())
+
+
+def test_counts_by_the_minute_give_way_to_the_rollups_where_there_are_too_many(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        monkeypatch.setattr("delivrd.store.queries.alerts.NEWEST", 10)
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=40)
+            assert [say.facts["n"] for say in await hub.watch.once()] == [40]
+
+    run(test())
+
+
+def test_one_process_judges_at_a_time_and_another_when_it_dies(postgres_url: str) -> None:
+    async def test() -> None:
+        config = settings(postgres_url)
+        async with opened(postgres_url) as one, opened(postgres_url) as other:
+            first, second = Watch(one, config), Watch(other, config)
+            await sent(one, failed=30)
+            assert [say.what for say in await first.once()] == ["fired"]
+            with pytest.raises(NotOurs):
+                await second.once()
+            await one.write(lambda tx: tx.execute("UPDATE lease SET expires_at = 0"))
+            assert await second.once() == []  # it knows what the first one told
+            with pytest.raises(NotOurs):
+                await first.once()
+            assert len(await firings(one)) == 1
+
+    run(test())
+
+
+def test_two_processes_that_look_at_once_tell_once(postgres_url: str) -> None:
+    async def test() -> None:
+        config = settings(postgres_url)
+        async with opened(postgres_url) as one, opened(postgres_url) as other:
+            await sent(one, failed=30)
+            watches = [Watch(one, config), Watch(other, config)]
+            told = await asyncio.gather(*(w.once() for w in watches), return_exceptions=True)
+            assert sorted(type(each) for each in told if isinstance(each, Exception)) == [NotOurs]
+            assert len(await firings(one)) == 1
+
+    run(test())
+
+
+def test_a_firing_of_a_rule_that_was_changed_is_withdrawn(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            other = settings(database_url, rules={"rate": {**RATE, "at_least": 1000}})
+            await judged(hub.store, other)
+            (found,) = await firings(hub.store)
+            assert found.state == "withdrawn"
+            await judged(hub.store, hub.config)
+            newest, _ = await firings(hub.store)
+            assert (newest.number, newest.state) == (2, "firing")
+
+    async def judged(store: Store, config: Config) -> None:
+        """By a process that comes after the one before."""
+        await store.write(lambda tx: tx.execute("DELETE FROM lease"))
+        await Watch(store, config).once()
+
+    run(test())
+
+
+def test_what_one_rule_told_another_does_not_tell_again(database_url: str) -> None:
+    async def test() -> None:
+        rules = {"a": RATE, "b": {"kind": "failure_rate", "by": ["account"], "over": 10}}
+        async with watched(database_url, rules=rules) as hub:
+            await sent(hub.store, failed=60)
+            await hub.watch.once()
+            b, a = await firings(hub.store)
+            assert (a.rule, a.beside) == ("a", None)
+            assert (b.rule, b.place) == ("b", (("account", "main"),))
+            assert b.beside is None  # it is about more than the first one
+
+    run(test())
+
+
+def test_a_maintenance_keeps_a_rule_quiet(database_url: str) -> None:
+    async def test() -> None:
+        windows = {"always": {"begin": "2020-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}}
+        async with watched(database_url, maintenance=windows) as hub:
+            await sent(hub.store, failed=30)
+            assert await hub.watch.once() == []
+
+    run(test())
+
+
+def test_a_snoozed_rule_is_quiet_until_then(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=30)
+            until = now_micros() + HOUR
+            await hub.store.write(lambda tx: stored.snooze_rule(tx, "rate", until))
+            assert await hub.watch.once() == []
+            await hub.store.write(lambda tx: stored.snooze_rule(tx, "rate", None))
+            assert [say.what for say in await hub.watch.once()] == ["fired"]
+
+    run(test())
+
+
+def test_the_rules_that_come_with_it_are_quiet_on_an_empty_hub(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url, defaults=True, rules={}) as hub:
+            assert await hub.watch.once() == []
+
+    run(test())
