@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from delivrd.config import Config
-from delivrd.intake.call import PREFIX
 from delivrd.insight.alerts.tell import Tell
 from delivrd.insight.alerts.watch import Watch
+from delivrd.intake.call import PREFIX
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
 from delivrd.intake.ring import Ring
