@@ -248,6 +248,43 @@ def test_a_delivery_without_a_time_of_the_provider_gets_ours() -> None:
     assert fold_part([said(Status.DELIVERED, received_at=4)]).delivered_at == micros(NOON) + 4
 
 
+# --- segments that go by one id -----------------------------------------------------------------
+
+
+def of_three(*told: tuple[str, Status]) -> tuple[str, bool]:
+    heard = [said(s, s is not Status.PENDING, segment=f"{number}/3") for number, s in told]
+    outcome = fold_part([said(Status.PENDING, False), *heard])
+    return outcome.status.value, outcome.final
+
+
+def test_an_id_of_several_segments_has_arrived_when_all_have() -> None:
+    one, two, three = ((number, Status.DELIVERED) for number in "123")
+    assert of_three(one, two) == ("pending", False)
+    assert of_three(three, one, two, one) == ("delivered", True)
+
+
+def test_an_id_of_several_segments_failed_when_one_has() -> None:
+    arrived, failed = ("1", Status.DELIVERED), ("3", Status.UNDELIVERED)
+    assert of_three(arrived, failed) == of_three(failed, arrived) == ("undelivered", True)
+
+
+def test_what_is_said_of_the_whole_id_ends_all_its_segments() -> None:
+    first = said(Status.DELIVERED, segment="1/3")
+    assert fold_part([first, said(Status.DELIVERED)]).final
+    assert fold_part([first, said(Status.UNDELIVERED)]).status == "delivered"
+
+
+@given(st.data(), sets)
+def test_the_order_of_segments_changes_nothing(data: st.DataObject, told: list[Statement]) -> None:
+    segments = st.none() | st.sampled_from(["1/2", "2/2", "2/3"])
+    labelled = [
+        state(msgspec.structs.replace(s.receipt, segment=data.draw(segments)), 0, s.kind)
+        for s in told
+    ]
+    shuffled = data.draw(st.permutations(labelled))
+    assert fold_part(shuffled) == fold_part(labelled)
+
+
 # --- C4: an attempt -----------------------------------------------------------------------------
 
 

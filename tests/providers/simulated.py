@@ -32,8 +32,9 @@ def account(name, webhook="http://hub/webhooks/a"):
 def known_as(part, submission):
     """The id by which the hub knows a part: the gateway's, unless its answer names none. Then it
     is the hub's own, at the end of the address for receipts."""
-    if dialect(submission.dialect).names_id:
-        return part.id
+    known = dialect(submission.dialect)
+    if known.names_id:
+        return submission.parts[0].id if known.known_by_first else part.id
     return submission.callback.partition("?")[0].rpartition("/")[2]
 
 

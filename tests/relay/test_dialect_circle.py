@@ -6,7 +6,7 @@ from relay_events import AT, called, event, events, received, target
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
-from delivrd.providers import kannel, ruach, smspm, twilio, vonage
+from delivrd.providers import kannel, reading, ruach, smspm, twilio, vonage, vonage_sms
 from delivrd.providers.base import FAILURES
 from delivrd.relay.formats import FORMATS, Unfit
 
@@ -151,11 +151,11 @@ def test_vonage_says_sender_reference_network_and_price(name, told):
 
 
 @pytest.mark.parametrize("word", ["failed", "rejected", "expired"])
-@pytest.mark.parametrize("code", vonage.SMS_ERRORS)
+@pytest.mark.parametrize("code", vonage_sms.ERRORS)
 def test_a_code_of_vonage_goes_on_as_it_came(word, code):
-    first = vonage.reading.receipt(
-        vonage.SMS_STATUSES,
-        vonage.SMS_ERRORS,
+    first = reading.receipt(
+        vonage_sms.STATUSES,
+        vonage_sms.ERRORS,
         provider_message_id="1",
         provider_status=word,
         error_code=code,

@@ -63,6 +63,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     reference: str | None = None
     """What we sent along with the message, and came back: an attempt's reference."""
     parts_total: int | None = None
+    segment: str | None = None
+    """Which of a long text's segments this is about (``2/3``), where all go by one id."""
     unmapped: bool = False
     """Whether the status word or the error code stands in no table of the provider."""
 

@@ -109,7 +109,33 @@ def strength(statement: Statement) -> tuple[int, bool, bool, int, int, bytes]:
 
 def fold_part(statements: Iterable[Statement]) -> Outcome:
     """The outcome of one part; of no statement at all, pending."""
-    ranked = list(statements)
+    told = list(statements)
+    for statement in told:
+        if statement.receipt.segment is not None:
+            return _fold_segments(told)
+    return _fold_whole(told)
+
+
+def _fold_segments(told: list[Statement]) -> Outcome:
+    """The outcome of an id that stands for several segments: as of so many parts (rule C4).
+
+    What is said of the whole is said of each of them; an end of the whole ends them all.
+    """
+    whole = [s for s in told if s.receipt.segment is None]
+    if any(s.receipt.final for s in whole):
+        return _fold_whole(told)
+    segments: dict[str, list[Statement]] = {}
+    expected = 1
+    for statement in told:
+        number, _, of = (statement.receipt.segment or "").partition("/")
+        if number:
+            segments.setdefault(number, []).append(statement)
+            expected = max(expected, int(of))
+    parts = [_fold_whole([*whole, *own]) for own in segments.values()]
+    return fold_attempt(Handover(State.ACCEPTED, expected), parts)
+
+
+def _fold_whole(ranked: list[Statement]) -> Outcome:
     if not ranked:
         return PENDING
     if len(ranked) > 1:

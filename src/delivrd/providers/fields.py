@@ -179,7 +179,19 @@ def amount(fields: Fields, *names: str) -> str | None:
         return None
 
 
+def network(fields: Fields, mcc: str, mnc: str) -> str | None:
+    """The network that two fields name. An MNC has two digits at least: numbers lose its zero."""
+    country, code = text(fields, mcc, limit=8) or "", text(fields, mnc, limit=8) or ""
+    return country + code.zfill(2) if country.isdigit() and code.isdigit() else None
+
+
 def inner(fields: Fields, name: str) -> Fields:
     """The object inside a field; an empty one where there is none."""
     value = fields.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def objects(fields: Fields, name: str) -> list[Fields]:
+    """The objects in a field's array, without what else is in it; none where there is no array."""
+    value = fields.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

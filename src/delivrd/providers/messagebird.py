@@ -42,7 +42,7 @@ from delivrd.providers.base import (
 NAME = "messagebird"
 TITLE = "MessageBird (Bird)"
 DOCS = "https://developers.messagebird.com/api/sms-messaging/#messages"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://rest.messagebird.com"
 
 CALLS_BACK = True
@@ -242,22 +242,18 @@ def _key(settings: Settings) -> dict[str, str]:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    if errors := _objects(told.get("errors")):
+    if errors := f.objects(told, "errors"):
         return _refused(answer, errors[0])
     if answer.status >= 400:
         return handover.refused(answer)
     message_id = f.text(told, "id", limit=f.MAX_ID)
-    items = _objects(f.inner(told, "recipients").get("items"))
+    items = f.objects(f.inner(told, "recipients"), "items")
     if message_id is None:
         return Unsure("the answer names no message")
     parts = tuple(_part(message_id, item) for item in items) or (SentPart(message_id),)
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)
     return Refused(parts[0].reason or Reason.OTHER, parts[0].error_code, parts[0].detail)
-
-
-def _objects(listed: object) -> list[f.Fields]:
-    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
 
 
 def _refused(answer: HttpAnswer, error: f.Fields) -> Answer:
@@ -292,7 +288,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     if answer.status != 200:
         return Unanswered(f"HTTP {answer.status}")
     told = handover.fields(answer)
-    for item in _objects(f.inner(told, "recipients").get("items")):
+    for item in f.objects(f.inner(told, "recipients"), "items"):
         if f.number(item, "recipient") == phone.digits(sought.to):
             shared = {name: told.get(name) for name in ("originator", "reference")}
             own = {**item, **shared, "id": sought.provider_message_id}

@@ -16,7 +16,7 @@ from delivrd.providers.base import AccountSettings, Request, Word
 NAME = "msg91"
 TITLE = "MSG91"
 DOCS = "https://msg91.com/help/how-can-i-get-the-delivery-reports-on-my-webhook-url"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 
 NUMBER_IN_KEY = True
 ZONE = "Asia/Kolkata"

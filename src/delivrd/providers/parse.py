@@ -94,6 +94,7 @@ def shown(receipt: Receipt) -> dict[str, Any]:
         "occurred_at": iso(receipt.occurred_at),
         "reference": receipt.reference,
         "parts_total": receipt.parts_total,
+        "segment": receipt.segment,
         "unmapped": receipt.unmapped,
     }
 

@@ -1,7 +1,7 @@
 """Plivo: status callbacks of its message API.
 
 A long text has a callback for each part; all name the id that the send answered as their parent,
-and by that they are read: the strongest status of the parts is the message's.
+and by that they are read, with which part it is: the text has arrived when all have.
 
 Sources: plivo.com/docs/messaging (message object, error codes, signature validation); plivo-python.
 """
@@ -40,7 +40,7 @@ from delivrd.providers.base import (
 NAME = "plivo"
 TITLE = "Plivo"
 DOCS = "https://www.plivo.com/docs/messaging/troubleshooting/error-codes"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://api.plivo.com"
 
 CALLS_BACK = True
@@ -91,7 +91,7 @@ TIMES = {"queued": "QueuedTime", "sent": "SentTime"}
 FIELDS = {
     "ParentMessageUUID": "The id of the message, as in the answer to the send.",
     "MessageUUID": "The id of this part; taken where there is no parent.",
-    "PartInfo": "Which part it is (1 of 2); not used.",
+    "PartInfo": "Which part it is (1 of 2): a long text has arrived when all its parts have.",
     "Status": "The status word.",
     "ErrorCode": "The error code; empty or 000 where there is none.",
     "To": "The recipient's number, without plus.",
@@ -160,9 +160,10 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             error_code=_known(told, "ErrorCode"),
             to=f.number(told, "To"),
             sender=f.text(told, "From", limit=64),
-            network=_network(told),
+            network=f.network(told, "MCC", "MNC"),
             price=f.amount(told, "TotalAmount"),
             occurred_at=times.parse(time, zone, now=request.received_at),
+            segment=_segment(told),
         )
 
     return reading.read_each(request, one, _other)
@@ -172,15 +173,20 @@ def _status(told: f.Fields) -> str | None:
     return f.text(told, "Status", "status", limit=64)
 
 
+def _segment(told: f.Fields) -> str | None:
+    """Which part of how many, where there are several."""
+    found = _PART.fullmatch(f.text(told, "PartInfo", limit=16) or "")
+    number, total = (int(found[1]), int(found[2])) if found else (1, 1)
+    return f"{number}/{total}" if 1 <= number <= total > 1 else None
+
+
+_PART = re.compile(r"(\d{1,2}) of (\d{1,2})", re.IGNORECASE)
+
+
 def _known(told: f.Fields, name: str) -> str | None:
     """A field's text; Plivo writes None where it has none."""
     found = f.text(told, name, limit=64)
     return None if found in ("None", "null") else found
-
-
-def _network(told: f.Fields) -> str | None:
-    found = (f.text(told, "MCC", limit=8) or "") + (f.text(told, "MNC", limit=8) or "")
-    return found if found.isdigit() else None
 
 
 def _other(told: f.Fields) -> str | None:

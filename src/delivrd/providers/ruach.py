@@ -145,8 +145,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         return Unsure("the answer names no ErrorCode")
     if code != "0":
         return _refused(told, code)
-    listed = told.get("Data")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told, "Data")
     parts = tuple(_part(element) for element in elements)
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)

@@ -5,39 +5,29 @@ dropped for good. Sources: docs.seven.io (webhooks, signing, endpoints sms and s
 JavaScript client for signatures and codes.
 """
 
-import hashlib
-import hmac
-import re
 from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
 from delivrd.core import times
-from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
-from delivrd.providers import handover, packed, reading, signing
+from delivrd.providers import handover, packed, reading
+from delivrd.providers import seven_answers as answers
+from delivrd.providers import seven_signature as signature
 from delivrd.providers.base import (
-    Accepted,
     AccountSettings,
     Answer,
     Authentic,
-    Code,
     Http,
     HttpAnswer,
     Outgoing,
-    Refused,
     Request,
     Secrets,
-    SentPart,
     Sought,
     Unanswered,
-    Unauthentic,
-    Unreadable,
-    Unsure,
     Word,
-    same,
 )
 
 NAME = "seven"
@@ -63,32 +53,7 @@ STATUSES = {
     "UNKNOWN": Word(Status.UNKNOWN, False),
 }
 
-SEND_ERRORS = {
-    "201": Code("Invalid sender", Reason.SENDER_NOT_ALLOWED),
-    "202": Code("Invalid recipient", Reason.UNKNOWN_NUMBER),
-    "300": Code("Credentials missing", Reason.ACCOUNT_PROBLEM),
-    "301": Code("Recipient missing", Reason.CONTENT_INVALID),
-    "304": Code("Type missing", Reason.CONTENT_INVALID),
-    "305": Code("Text missing", Reason.CONTENT_INVALID),
-    "306": Code("Invalid sender", Reason.SENDER_NOT_ALLOWED),
-    "307": Code("URL missing", Reason.CONTENT_INVALID),
-    "400": Code("Invalid type", Reason.CONTENT_INVALID),
-    "401": Code("Text too long", Reason.CONTENT_INVALID),
-    "402": Code("The same text was sent to this number a moment ago", Reason.OTHER),
-    "403": Code("The limit for this number is reached", Reason.THROTTLED),
-    "500": Code("Not enough credit", Reason.ACCOUNT_PROBLEM),
-    "600": Code("The carrier failed", Reason.NETWORK_ERROR),
-    "700": Code("Unknown error", Reason.OTHER),
-    "801": Code("Logo missing", Reason.CONTENT_INVALID),
-    "802": Code("Logo does not exist", Reason.CONTENT_INVALID),
-    "803": Code("Ring tone missing", Reason.CONTENT_INVALID),
-    "900": Code("Wrong API key", Reason.ACCOUNT_PROBLEM),
-    "901": Code("Wrong message id", Reason.CONTENT_INVALID),
-    "902": Code("The API is switched off, or the key may not use it", Reason.ACCOUNT_PROBLEM),
-    "903": Code("This address may not use the API", Reason.ACCOUNT_PROBLEM),
-}
-PERHAPS_TAKEN = {"600", "700"}
-"""Codes that do not say whether the message went out."""
+SEND_ERRORS = answers.SEND_ERRORS
 
 FIELDS = {
     "data": "The receipt, with the fields below; by GET, and in older set-ups, they stand alone.",
@@ -129,34 +94,15 @@ class Settings(AccountSettings):
 
 
 def authenticate(request: Request, settings: Settings) -> Authentic | None:
-    """The webhook's signature, over its time, nonce, method, address and body.
-
-    Without a ``signing_key`` in the settings there is nothing to check: None.
+    """The webhook's signature; without a ``signing_key`` in the settings, None.
 
     Raises:
         Unauthentic: no signature, a wrong one, or one too old or from the future.
     """
     if not settings.signing_key:
         return None
-    names = ("x-signature", "x-timestamp", "x-nonce")
-    given, stamp, nonce = (request.header(name) for name in names)
-    if not (given and stamp and nonce):
-        raise Unauthentic("there is no signature (X-Signature, X-Timestamp, X-Nonce)")
-    for position, secret in enumerate(settings.signing_key):
-        key = secret.get_secret_value()
-        if key and same(given.lower(), signature(request, key, stamp, nonce)):
-            behind = REPLAY_BEHIND if settings.replay_window is None else settings.replay_window
-            signing.check_age(stamp, request, behind)
-            return Authentic("hmac-sha256", position, nonce)
-    raise Unauthentic("the signature does not fit: check signing_key and public_url")
-
-
-def signature(request: Request, key: str, stamp: str, nonce: str) -> str:
-    """The ``X-Signature`` of a request, in lower-case hex."""
-    url = request.url.encode(errors="replace") + (b"?" + request.query if request.query else b"")
-    body = hashlib.md5(request.body, usedforsecurity=False).hexdigest()
-    lines = (stamp.encode(), nonce.encode(), request.method.upper().encode(), url, body.encode())
-    return hmac.digest(key.encode(), b"\n".join(lines), "sha256").hex()
+    behind = REPLAY_BEHIND if settings.replay_window is None else settings.replay_window
+    return signature.check(request, settings.signing_key, behind)
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
@@ -221,54 +167,12 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         form["ttl"] = str(max(message.validity // 60, 1))  # minutes
     url = handover.address(settings, API, "/api/sms")
     answer = await handover.call(http, settings, "POST", url, form=form, headers=_key(settings))
-    return _answer(answer) if isinstance(answer, HttpAnswer) else answer
+    return answers.of_send(answer) if isinstance(answer, HttpAnswer) else answer
 
 
 def _key(settings: Settings) -> dict[str, str]:
     key = handover.plain(settings.api_key)
     return {"X-Api-Key": key, "Accept": "application/json"}
-
-
-def _answer(answer: HttpAnswer) -> Answer:
-    told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
-    parts = tuple(map(_part, elements))
-    taken = [part for part in parts if part.status is Status.PENDING]
-    if taken and answer.status < 400:
-        named = all(part.provider_message_id for part in taken)
-        return Accepted(parts) if named else Unsure("the answer accepts, but names no id")
-    failed = next((part for part in parts if part.error_code), None)
-    if failed:
-        return _refused(failed.error_code or "", failed.detail)
-    code = _code(answer, told)
-    if code in SEND_ERRORS:
-        return _refused(code, None)
-    if answer.status >= 400:
-        return handover.refused(answer)
-    return Unsure("the answer names neither an id nor an error")
-
-
-def _part(element: f.Fields) -> SentPart:
-    code = f.text(element, "error", limit=64)
-    if code is None and element.get("success") is not False:
-        return SentPart(f.text(element, "id", limit=f.MAX_ID), price=f.amount(element, "price"))
-    meaning = SEND_ERRORS.get(code or "", Code("Refused", Reason.OTHER))
-    detail = f.text(element, "error_text", limit=300) or meaning.words
-    return SentPart(None, Status.REJECTED, meaning.reason, code, detail)
-
-
-def _code(answer: HttpAnswer, told: f.Fields) -> str:
-    """The code of the whole answer, which may be all that it says: ``900``."""
-    alone = re.fullmatch(rb'\s*"?(\d{3})"?\s*', answer.body)
-    return alone[1].decode() if alone else f.text(told, "success", limit=64) or ""
-
-
-def _refused(code: str, detail: str | None) -> Refused | Unsure:
-    meaning = SEND_ERRORS.get(code, Code("Refused", Reason.OTHER))
-    if code in PERHAPS_TAKEN:
-        return Unsure(detail or meaning.words)
-    return Refused(meaning.reason or Reason.OTHER, code, detail or meaning.words)
 
 
 async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | Unanswered:
@@ -278,7 +182,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     answer = await handover.ask(http, settings, "GET", url, params=query, headers=_key(settings))
     if isinstance(answer, Unanswered):
         return answer
-    word, when = _reported(answer, sought.provider_message_id)
+    word, when = answers.of_status(answer, sought.provider_message_id)
     if reading.word(STATUSES, word) is None:
         return Unanswered(f"HTTP {answer.status}: {word or 'there is no report'}")
     return reading.receipt(
@@ -288,19 +192,3 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
         provider_status=word,
         occurred_at=times.parse(when, _zone(settings)),
     )
-
-
-def _reported(answer: HttpAnswer, sought: str) -> tuple[str | None, str | None]:
-    """The status and its time: from JSON, or from two lines of text, as older keys get them."""
-    if not answer.body.lstrip().startswith((b"{", b"[")):
-        lines = answer.body.decode(errors="replace").strip().splitlines()
-        word, when = [*lines, None, None][:2]
-        return (None if word is None else word.strip('" ')[:64]), when
-    try:
-        told = f.of(Request("POST", body=answer.body))
-    except Unreadable:
-        return None, None
-    for element in told if isinstance(told, list) else (told,):
-        if isinstance(element, dict) and f.text(element, "id", "msg_id") in (None, sought):
-            return f.text(element, "status", limit=64), f.text(element, "status_time")
-    return None, None

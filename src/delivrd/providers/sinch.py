@@ -6,7 +6,6 @@ Sources: developers.sinch.com/docs/sms/api-reference (webhooks, delivery reports
 
 import base64
 import hmac
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import code_tables, handover, reading, signing
 from delivrd.providers import fields as f
+from delivrd.providers import sinch_reports as reports
 from delivrd.providers.base import (
     Accepted,
     AccountSettings,
@@ -43,7 +43,7 @@ from delivrd.providers.base import (
 NAME = "sinch"
 TITLE = "Sinch"
 DOCS = "https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://us.sms.api.sinch.com"
 
 CALLS_BACK = True
@@ -164,9 +164,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        told = _plain(told)
-        if "statuses" in told:
-            raise Unreadable("the summary names no recipient: ask for a full report")
+        told = reports.plain(told)
         return reading.receipt(
             STATUSES,
             ERRORS,
@@ -183,54 +181,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             reference=f.text(told, "client_reference"),
         )
 
-    return reading.read_each(request, one, _other, _listed)
-
-
-def _plain(told: f.Fields) -> f.Fields:
-    """A receipt of the Conversation API in the SMS API's words; any other as it is."""
-    report = f.inner(told, "message_delivery_report")
-    if not report:
-        return told
-    reason = f.inner(report, "reason")
-    return {
-        "batch_id": report.get("message_id"),
-        "status": report.get("status"),
-        "code": reason.get("code"),
-        "status_message": reason.get("description"),
-        "recipient": f.inner(report, "channel_identity").get("identity"),
-        "at": told.get("event_time"),
-        "client_reference": told.get("message_metadata"),
-    }
-
-
-def _other(told: f.Fields) -> str | None:
-    """Texts from handsets come to the same address, as do other events of an app."""
-    if str(told.get("type")).startswith("mo_") or "contact_message" in f.inner(told, "message"):
-        return "inbound"
-    return "other" if "app_id" in told and "message_delivery_report" not in told else None
-
-
-def _listed(told: f.Fields) -> list[Any] | None:
-    """A batch's report as one report for each recipient."""
-    if "statuses" not in told:
-        return None
-    f.message_id(told, "batch_id")
-    entries = told["statuses"]
-    if not isinstance(entries, list):
-        raise Unreadable("there is no list of statuses")
-    return [item for entry in entries for item in _recipients(told, entry, alone=len(entries) == 1)]
-
-
-def _recipients(told: f.Fields, entry: Any, *, alone: bool) -> Iterator[Any]:
-    if not isinstance(entry, dict):
-        yield entry
-        return
-    shared = {name: value for name, value in told.items() if name != "statuses"} | entry
-    listed = entry.get("recipients")
-    if isinstance(listed, list) and listed:
-        yield from ({**shared, "recipient": number} for number in listed)
-    else:
-        yield shared if alone else {**shared, "statuses": "of a summary"}
+    return reading.read_each(request, one, reports.other, reports.listed)
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:

@@ -84,7 +84,6 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        mcc, mnc = f.text(told, "mcc", limit=8), f.text(told, "mnc", limit=8)
         return reading.receipt(
             STATUSES,
             {},
@@ -92,7 +91,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             provider_status=f.text(told, *WORDS, limit=64),
             to=f.number(told, "to"),
             sender=f.text(told, "from", limit=64),
-            network=mcc + mnc if mcc and mnc else None,
+            network=f.network(told, "mcc", "mnc"),
             price=f.amount(told, "points"),
             occurred_at=times.parse(f.text(told, "donedate"), zone, now=request.received_at),
             reference=f.text(told, "idx"),

@@ -62,7 +62,6 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
     def one(told: f.Fields) -> Receipt:
         receiver, word = packed.bracketed(told, "receiver"), f.text(told, "status", limit=64)
-        mcc, mnc = f.text(receiver, "mcc", limit=8), f.text(receiver, "mnc", limit=8)
         when = f.text(told, TIMES.get((word or "").lower(), ""))
         return reading.receipt(
             STATUSES,
@@ -70,7 +69,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             provider_message_id=f.message_id(told, "uuid"),
             provider_status=word,
             to=f.number(receiver, "number"),
-            network=mcc + mnc if mcc and mnc else None,
+            network=f.network(receiver, "mcc", "mnc"),
             occurred_at=times.parse(when, zone, now=request.received_at),
         )
 

@@ -154,8 +154,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else [told]
+    elements = f.objects(told, "messages") if isinstance(told.get("messages"), list) else [told]
     parts = tuple(_part(element) for element in elements)
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)

@@ -41,7 +41,7 @@ from delivrd.providers.base import (
 NAME = "telnyx"
 TITLE = "Telnyx"
 DOCS = "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://api.telnyx.com"
 
 CALLS_BACK = True

@@ -5,18 +5,17 @@ messages, webhooks-security, error dictionary); twilio-python's request validato
 """
 
 import re
-from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from delivrd.core import phone, times
+from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import code_tables, handover, reading
 from delivrd.providers import fields as f
+from delivrd.providers import twilio_shapes as shapes
 from delivrd.providers import twilio_signature as signature
 from delivrd.providers.base import (
     Accepted,
@@ -42,7 +41,7 @@ from delivrd.providers.base import (
 NAME = "twilio"
 TITLE = "Twilio"
 DOCS = "https://www.twilio.com/docs/messaging/guides/track-outbound-message-status"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://api.twilio.com"
 
 CALLS_BACK = True
@@ -63,7 +62,7 @@ STATUSES = {
     "canceled": Word(Status.REJECTED, True, Reason.DELETED),
     "partially_delivered": Word(Status.UNKNOWN, False),
 }
-INBOUND = ("received", "receiving")
+
 
 ERRORS = code_tables.load("twilio_codes", "receipts")
 SEND_ERRORS = code_tables.load("twilio_codes", "answers") | {
@@ -145,20 +144,11 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        if _other(told):
+        if shapes.other(told):
             raise Unreadable(_ANOTHER)
-        event = f.inner(told, "data")
-        if event:
-            time = times.parse(event.get("timestamp"), zone, now=request.received_at)
-            if "messageStatus" not in event:
-                kind = f.text(told, "type", limit=100) or ""
-                event = {**event, "messageStatus": kind.removeprefix(_MESSAGE)}
-            return _receipt(event, _EVENT, occurred_at=time)
-        done = f.text(told, "RawDlrDoneDate")
-        time = times.parse(done, zone, now=request.received_at, smpp=True)
-        return _receipt(told, _CALLBACK, occurred_at=time)
+        return shapes.pushed(told, STATUSES, ERRORS, zone, request.received_at)
 
-    found = reading.read_each(request, one, _other)
+    found = reading.read_each(request, one, shapes.other)
     faults = tuple(fault for fault in found.faults if fault.why != _ANOTHER)
     if len(faults) == len(found.faults):
         return found
@@ -167,56 +157,6 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 _ANOTHER = "it is an event of another kind"
-_MESSAGE = "com.twilio.messaging.message."
-_CHANNEL = re.compile(r"^[a-z]+:")
-
-
-def _other(told: f.Fields) -> str | None:
-    """Inbound texts come to the same address; a stream may carry any of Twilio's events."""
-    event = f.text(told, "type", limit=100) or ""
-    if event.startswith("com.twilio.") and not event.startswith(_MESSAGE):
-        return "inbound" if "inbound" in event else "other"
-    status = f.text(told, "MessageStatus", "SmsStatus", limit=64)
-    inbound = "Body" in told if status is None else status.lower() in INBOUND
-    return "inbound" if inbound else None
-
-
-class _Names(NamedTuple):
-    """How one of the shapes names what they all tell."""
-
-    message_id: tuple[str, ...]
-    status: tuple[str, ...]
-    code: str
-    detail: tuple[str, ...]
-    to: str
-    sender: str
-
-
-_CALLBACK = _Names(
-    ("MessageSid", "SmsSid"),
-    ("MessageStatus", "SmsStatus"),
-    "ErrorCode",
-    ("ErrorMessage", "ChannelStatusMessage"),
-    "To",
-    "From",
-)
-_EVENT = _Names(("messageSid",), ("messageStatus",), "errorCode", (), "to", "from")
-_RESOURCE = _Names(("sid",), ("status",), "error_code", ("error_message",), "to", "from")
-
-
-def _receipt(told: f.Fields, names: _Names, **more: Any) -> Receipt:
-    to = f.text(told, names.to, limit=80)
-    return reading.receipt(
-        STATUSES,
-        ERRORS,
-        provider_message_id=f.message_id(told, *names.message_id),
-        provider_status=f.text(told, *names.status, limit=64),
-        error_code=f.text(told, names.code, limit=64),
-        detail=f.text(told, *names.detail),
-        to=to and phone.digits(_CHANNEL.sub("", to)),
-        sender=f.text(told, names.sender, limit=64),
-        **more,
-    )
 
 
 def answer(request: Request, reading: Reading) -> Response:
@@ -275,19 +215,4 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     told = handover.fields(answer)
     if answer.status >= 400 or f.text(told, "sid") != sought.provider_message_id:
         return Unanswered(f.text(told, "message", limit=300) or f"HTTP {answer.status}")
-    price = f.amount(told, "price")
-    return _receipt(
-        told,
-        _RESOURCE,
-        price=price and price.removeprefix("-"),  # Twilio writes what it charges as negative
-        currency=f.text(told, "price_unit", limit=8) if price else None,
-        occurred_at=_updated(told),
-    )
-
-
-def _updated(told: f.Fields) -> datetime | None:
-    """When the message last changed; the REST API writes times as mails do."""
-    try:
-        return times.parse(parsedate_to_datetime(f.text(told, "date_updated") or "").isoformat())
-    except (ValueError, TypeError, IndexError):
-        return None
+    return shapes.looked_up(told, STATUSES, ERRORS)

@@ -1,4 +1,4 @@
-"""Vonage (Nexmo): the SMS API; receipts of the Messages API are told by their shape.
+"""Vonage (Nexmo): sends by the SMS API; its receipts and the Messages API's are told by shape.
 
 Sources: developer.vonage.com/messaging/sms (delivery receipts, error codes, signed webhooks);
 Nexmo/api-specification ``definitions/sms.yml``; the vendor's SDKs for signatures.
@@ -16,6 +16,7 @@ from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
 from delivrd.providers import handover, reading, signing
 from delivrd.providers import vonage_messages as messages
+from delivrd.providers import vonage_sms as sms
 from delivrd.providers.base import (
     Accepted,
     AccountSettings,
@@ -35,14 +36,13 @@ from delivrd.providers.base import (
     Unauthentic,
     Unreadable,
     Unsure,
-    Word,
     same,
 )
 
 NAME = "vonage"
 TITLE = "Vonage (Nexmo)"
 DOCS = "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-26"
 API = "https://rest.nexmo.com"
 REPORTS = "https://api.nexmo.com"
 
@@ -54,45 +54,8 @@ MIN_VALIDITY = 20
 MAX_VALIDITY = 604_800
 DEFAULT_VALIDITY = 72 * 3600
 
-SMS_STATUSES = {
-    "accepted": Word(Status.PENDING, False),
-    "buffered": Word(Status.PENDING, False),
-    "delivered": Word(Status.DELIVERED, True),
-    "expired": Word(Status.EXPIRED, True),
-    "failed": Word(Status.UNDELIVERED, True),
-    "rejected": Word(Status.REJECTED, True),
-    "unknown": Word(Status.UNKNOWN, False),
-}
-
-R = Status.REJECTED
-SMS_ERRORS = {
-    "0": Code("Delivered"),
-    "1": Code("Unknown", Reason.OTHER),
-    "2": Code("Absent subscriber, temporary", Reason.UNREACHABLE),
-    "3": Code("Absent subscriber, permanent", Reason.UNKNOWN_NUMBER),
-    "4": Code("Call barred by user", Reason.BLOCKED_BY_RECIPIENT),
-    "5": Code("Portability error", Reason.PORTED),
-    "6": Code("Anti-spam rejection", Reason.BLOCKED_BY_CARRIER, R),
-    "7": Code("Handset busy", Reason.HANDSET_ERROR),
-    "8": Code("Network error", Reason.NETWORK_ERROR),
-    "9": Code("Illegal number, or the recipient opted out", Reason.BLOCKED_BY_RECIPIENT, R),
-    "10": Code("Illegal message", Reason.CONTENT_INVALID, R),
-    "11": Code("Unroutable", Reason.NETWORK_ERROR),
-    "12": Code("Destination unreachable", Reason.UNREACHABLE),
-    "13": Code("Subscriber age restriction", Reason.BLOCKED_BY_CARRIER, R),
-    "14": Code("Number blocked by carrier", Reason.BLOCKED_BY_CARRIER, R),
-    "15": Code("Prepaid phone with insufficient funds", Reason.OTHER),
-    "16": Code("Gateway quota exceeded", Reason.ACCOUNT_PROBLEM, R),
-    "50": Code("Entity filter (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
-    "51": Code("Header filter (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
-    "52": Code("Content filter (India DLT)", Reason.BLOCKED_BY_CARRIER, R),
-    "53": Code("Consent filter (India DLT)", Reason.BLOCKED_BY_RECIPIENT, R),
-    "54": Code("Regulation error (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
-    "99": Code("General error", Reason.OTHER),
-}
-
-STATUSES = SMS_STATUSES | messages.STATUSES
-ERRORS = SMS_ERRORS | messages.ERRORS
+STATUSES = sms.STATUSES | messages.STATUSES
+ERRORS = sms.ERRORS | messages.ERRORS
 
 SEND_ERRORS = {
     "1": Code("Throttled", Reason.THROTTLED),
@@ -118,19 +81,7 @@ SEND_ERRORS = {
 TRY_AGAIN = {"1", "5"}
 """Send statuses that the vendor asks to try again: the message was not taken."""
 
-FIELDS = {
-    "messageId": "The id of this part, as in the answer to the send.",
-    "msisdn": "The recipient's number, without plus.",
-    "to": "The sender that you used, a number or a name. (Named the other way round!)",
-    "status": "The status word.",
-    "err-code": "The error code; 0 is delivered.",
-    "network-code": "MCC and MNC of the recipient's network.",
-    "price": "What this part cost, in the account's currency.",
-    "message-timestamp": "When Vonage pushed this receipt, UTC; taken as the time of the event.",
-    "scts": "The carrier's time, in the carrier's zone; not used.",
-    "client-ref": "The reference that was sent along.",
-    "timestamp, nonce, sig": "Only when receipts are signed.",
-} | {f"{name} (Messages API)": said for name, said in messages.FIELDS.items()}
+FIELDS = sms.FIELDS | {f"{name} (Messages API)": said for name, said in messages.FIELDS.items()}
 
 SETUP = (
     "In the Vonage dashboard, under API settings, copy the API key and the API secret.",
@@ -236,29 +187,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        if messages.ID in told:
-            return messages.receipt(told, zone, request.received_at)
-        return reading.receipt(
-            SMS_STATUSES,
-            SMS_ERRORS,
-            provider_message_id=f.message_id(told, "messageId"),
-            provider_status=f.text(told, "status", limit=64),
-            error_code=f.text(told, "err-code", limit=64),
-            to=f.number(told, "msisdn"),
-            sender=f.text(told, "to", limit=64),
-            network=f.text(told, "network-code", limit=16),
-            price=f.amount(told, "price"),
-            occurred_at=times.parse(told.get("message-timestamp"), zone, now=request.received_at),
-            reference=f.text(told, "client-ref"),
-        )
+        receipt = messages.receipt if messages.ID in told else sms.receipt
+        return receipt(told, zone, request.received_at)
 
     return reading.read_each(request, one, _other)
 
 
 def _other(told: f.Fields) -> str | None:
-    """An inbound text comes with the same names, but has a text or a type, and no status."""
-    inbound = "status" not in told and "msisdn" in told and ("text" in told or "type" in told)
-    return "inbound" if inbound or messages.is_inbound(told) else None
+    return "inbound" if sms.is_inbound(told) or messages.is_inbound(told) else None
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
@@ -284,8 +220,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    listed = told.get("messages")
-    elements = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    elements = f.objects(told, "messages")
     if not elements:
         if answer.status >= 400:
             return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
@@ -324,25 +259,7 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     )
     if isinstance(answer, Unanswered):
         return answer
-    records = handover.fields(answer).get("records")
-    known = [r for r in records if isinstance(r, dict)] if isinstance(records, list) else []
+    known = f.objects(handover.fields(answer), "records")
     if not known:
         return Unanswered(f"HTTP {answer.status}: the report names no such message")
-    return _reported(known[0], sought)
-
-
-def _reported(record: f.Fields, sought: Sought) -> Receipt:
-    return reading.receipt(
-        SMS_STATUSES,
-        SMS_ERRORS,
-        provider_message_id=sought.provider_message_id,
-        provider_status=f.text(record, "status", limit=64),
-        error_code=f.text(record, "error_code", limit=64),
-        to=f.number(record, "to"),
-        sender=f.text(record, "from", limit=64),
-        network=f.text(record, "network", limit=16),
-        price=f.amount(record, "total_price"),
-        currency=f.text(record, "currency", limit=8),
-        occurred_at=times.parse(record.get("date_finalized")),
-        reference=f.text(record, "client_ref"),
-    )
+    return sms.reported(known[0], sought.provider_message_id)

@@ -23,6 +23,7 @@ class Dialect:
         self.most_tries: float = getattr(module, "MOST_TRIES", math.inf)
         self.tries_anew: bool = getattr(module, "TRIES_ANEW", False)
         self.id_per_part: bool = getattr(module, "ID_PER_PART", False)
+        self.known_by_first: bool = getattr(module, "KNOWN_BY_FIRST", False)
         self.refuses_parts: bool = getattr(module, "REFUSES_PARTS", False)
         self.names_id: bool = getattr(module, "NAMES_ID", True)
         self.refusals: Sequence[str] = getattr(module, "REFUSALS", ())

@@ -25,7 +25,8 @@ class StatementRow(msgspec.Struct, gc=False):
 STATEMENT_COLUMNS = (
     "id", "part_id", "hash", "kind", "account_id", "status", "final", "provider_status",
     "error_code", "reason", "permanent", "detail", "to_number", "sender", "network", "price",
-    "currency", "occurred_at", "reference", "parts_total", "unmapped", "received_at", "count",
+    "currency", "occurred_at", "reference", "parts_total", "segment", "unmapped", "received_at",
+    "count",
 )  # fmt: skip
 
 
@@ -49,9 +50,10 @@ def read_statement(row: Row) -> tuple[int, StatementRow]:
         occurred_at=None if occurred is None else moment(occurred),
         reference=row[18],
         parts_total=row[19],
-        unmapped=bool(row[20]),
+        segment=row[20],
+        unmapped=bool(row[21]),
     )
-    statement = Statement(_KINDS[row[3]], receipt, row[21], row[2], row[22])
+    statement = Statement(_KINDS[row[3]], receipt, row[22], row[2], row[23])
     return row[1], StatementRow(row[0], row[4], statement)
 
 
@@ -63,7 +65,7 @@ def write_statement(part_id: int, row: StatementRow) -> Row:
         r.provider_status, r.error_code, r.reason and r.reason._value_, r.permanent,
         r.detail, r.to, r.sender, r.network, r.price, r.currency,
         None if r.occurred_at is None else micros(r.occurred_at), r.reference, r.parts_total,
-        r.unmapped, s.received_at, s.count,
+        r.segment, r.unmapped, s.received_at, s.count,
     )  # fmt: skip
 
 

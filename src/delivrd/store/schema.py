@@ -183,6 +183,7 @@ statement = _table(
     _int("occurred_at"),
     _text("reference"),
     _int("parts_total"),
+    _text("segment"),
     _flag("unmapped"),
     _int("received_at", null=False),  # the earliest of its live links
     _int("count", null=False),  # of its live links

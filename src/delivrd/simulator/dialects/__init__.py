@@ -20,6 +20,8 @@ adapter:
     MOST_TRIES     how often it comes at most; default for as long as the scenario says
     TRIES_ANEW     whether each try is a call of its own, signed anew; default the same bytes
     ID_PER_PART    whether each part of a long text has an id of its own; default no
+    KNOWN_BY_FIRST whether the hub knows all parts by the first one's id, which alone the answer
+                   names; default no
     REFUSES_PARTS  whether one part may be refused and the others taken; default no
     NAMES_ID       whether the answer names the text's id; default yes. If not, a hub knows the text
                    by its address for receipts alone

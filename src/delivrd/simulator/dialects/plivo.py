@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from delivrd.simulator import accounts, segments
+from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
 from delivrd.simulator.wire import (
@@ -33,6 +33,8 @@ from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDEL
 NAME = "plivo"
 ROUTES = ("POST /v1/Account/{account}/Message/",)
 SHAPES = {"POST": 0.8, "GET": 0.2}
+ID_PER_PART = True
+KNOWN_BY_FIRST = True
 
 WORDS = {
     "queued": PENDING,
@@ -162,7 +164,7 @@ def answer(submissions: list[Submission], account: Account) -> Answer:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """One callback; of a long text it is that of the last part, by which the whole is known."""
+    """One callback; a long text has one for each part, and all name the first one's id."""
     url, fields = address(push, account), _fields(push, now)
     shape, headers = push.submission.shape, {}
     if secret := signing_secret(push, account.auth_token):
@@ -177,17 +179,18 @@ def receipt(push: Push, account: Account, now: float) -> Call:
 
 
 def _fields(push: Push, now: float) -> dict[str, str]:
-    submission, parent = push.submission, push.part.id or ""
-    count, time = segments.count(submission.text), utc(now).isoformat(" ", "seconds")
+    submission, parts = push.submission, push.submission.parts or [push.part]
+    number = next(n for n, part in enumerate(parts, 1) if part is push.part)
+    time = utc(now).isoformat(" ", "seconds")
     fields = {
         "From": submission.sender,
         "To": submission.to,
         "Type": "sms",
         "Status": push.word,
-        "MessageUUID": parent if count == 1 else uuid_of(parent[::-1].encode()),
-        "ParentMessageUUID": parent,
-        "PartInfo": f"{count} of {count}",
-        "Units": str(count),
+        "MessageUUID": push.part.id or "",
+        "ParentMessageUUID": parts[0].id or "",
+        "PartInfo": f"{number} of {len(parts)}",
+        "Units": "1",
         "TotalRate": submission.price,
         "TotalAmount": submission.price,
         "MCC": submission.network[:3],

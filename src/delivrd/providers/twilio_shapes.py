@@ -1,0 +1,118 @@
+"""Twilio's three shapes of one statement: a status callback, an event of a stream, a REST resource.
+
+They tell the same under other names. Sources: twilio.com/docs (status callbacks, event types of
+outbound messages, message resource).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+from delivrd.core import phone, times
+from delivrd.core.statement import Receipt
+from delivrd.providers import fields as f
+from delivrd.providers import reading
+from delivrd.providers.base import Code, Word
+
+
+class Names(NamedTuple):
+    """How one of the shapes names what they all tell."""
+
+    message_id: tuple[str, ...]
+    status: tuple[str, ...]
+    code: str
+    detail: tuple[str, ...]
+    to: str
+    sender: str
+
+
+CALLBACK = Names(
+    ("MessageSid", "SmsSid"),
+    ("MessageStatus", "SmsStatus"),
+    "ErrorCode",
+    ("ErrorMessage", "ChannelStatusMessage"),
+    "To",
+    "From",
+)
+EVENT = Names(("messageSid",), ("messageStatus",), "errorCode", (), "to", "from")
+RESOURCE = Names(("sid",), ("status",), "error_code", ("error_message",), "to", "from")
+
+INBOUND = ("received", "receiving")
+MESSAGE = "com.twilio.messaging.message."
+"""What the types of events about outbound messages begin with."""
+
+_CHANNEL = re.compile(r"^[a-z]+:")
+
+
+def other(told: f.Fields) -> str | None:
+    """Inbound texts come to the same address; a stream may carry any of Twilio's events."""
+    event = f.text(told, "type", limit=100) or ""
+    if event.startswith("com.twilio.") and not event.startswith(MESSAGE):
+        return "inbound" if "inbound" in event else "other"
+    status = f.text(told, "MessageStatus", "SmsStatus", limit=64)
+    inbound = "Body" in told if status is None else status.lower() in INBOUND
+    return "inbound" if inbound else None
+
+
+def pushed(
+    told: f.Fields,
+    statuses: Mapping[str, Word],
+    errors: Mapping[str, Code],
+    zone: tzinfo,
+    now: datetime | None,
+) -> Receipt:
+    """The receipt in a callback or an event."""
+    event = f.inner(told, "data")
+    if not event:
+        time = times.parse(f.text(told, "RawDlrDoneDate"), zone, now=now, smpp=True)
+        return _receipt(told, CALLBACK, statuses, errors, occurred_at=time)
+    if "messageStatus" not in event:
+        kind = f.text(told, "type", limit=100) or ""
+        event = {**event, "messageStatus": kind.removeprefix(MESSAGE)}
+    time = times.parse(event.get("timestamp"), zone, now=now)
+    return _receipt(event, EVENT, statuses, errors, occurred_at=time)
+
+
+def looked_up(told: f.Fields, statuses: Mapping[str, Word], errors: Mapping[str, Code]) -> Receipt:
+    """What a message's REST resource says; there, what Twilio charges is negative."""
+    price = f.amount(told, "price")
+    return _receipt(
+        told,
+        RESOURCE,
+        statuses,
+        errors,
+        price=price and price.removeprefix("-"),
+        currency=f.text(told, "price_unit", limit=8) if price else None,
+        occurred_at=_updated(told),
+    )
+
+
+def _receipt(
+    told: f.Fields,
+    names: Names,
+    statuses: Mapping[str, Word],
+    errors: Mapping[str, Code],
+    **more: Any,
+) -> Receipt:
+    to = f.text(told, names.to, limit=80)
+    return reading.receipt(
+        statuses,
+        errors,
+        provider_message_id=f.message_id(told, *names.message_id),
+        provider_status=f.text(told, *names.status, limit=64),
+        error_code=f.text(told, names.code, limit=64),
+        detail=f.text(told, *names.detail),
+        to=to and phone.digits(_CHANNEL.sub("", to)),
+        sender=f.text(told, names.sender, limit=64),
+        **more,
+    )
+
+
+def _updated(told: f.Fields) -> datetime | None:
+    """When the message last changed; the REST API writes times as mails do."""
+    try:
+        return times.parse(parsedate_to_datetime(f.text(told, "date_updated") or "").isoformat())
+    except (ValueError, TypeError, IndexError):
+        return None
