@@ -9,7 +9,7 @@ from delivrd.store.counts import micro_units
 from delivrd.store.schema import metadata
 
 revision: str = "0002_insight"
-down_revision: str | None = "0001"
+down_revision: str | None = "0002_segments"
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent")
 COLUMNS = (
