@@ -1,13 +1,14 @@
 # make test     everything that must hold: style, types, layers, tests
 # make demo     gateways on loopback, a hub, and traffic to look at
 # make bench    throughput and latency; make bench-scale: the same on a store of millions;
-#               make bench-parse: how fast captured requests are read
+#               make bench-parse: how fast captured requests are read;
+#               make bench-insight: how near estimates come to simulated truth
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test lint format bench bench-scale bench-parse clean
+.PHONY: demo test lint format bench bench-scale bench-parse bench-insight clean
 
 demo: $(STAMP)
 	$(BIN)/delivrd demo
@@ -33,6 +34,9 @@ bench-scale: $(STAMP)
 
 bench-parse: $(STAMP)
 	$(BIN)/python -m bench parse --write
+
+bench-insight: $(STAMP)
+	$(BIN)/python -m bench insight --write
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

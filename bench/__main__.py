@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import intake, parse, profiling, report, scale
+from bench import insight, intake, parse, profiling, report, scale
 from bench.intake import Plan
 from bench.receipts import Messages
 from bench.rounds import Generator
@@ -84,6 +84,18 @@ def _parse(options: argparse.Namespace, console: Console) -> None:
         report.write(BENCHMARKS, "parse", "\n\n".join(parts))
 
 
+def _insight(options: argparse.Namespace, console: Console) -> None:
+    facts = report.circumstances(_command(), f"medians over {options.runs} seeded runs")
+    parts = [report.bullets([*facts, *insight.FACTS])]
+    with console.status("") as status:
+        for title, columns, lines in insight.tables(options.runs, status.update):
+            report.print_table(console, title, columns, lines)
+            parts += report.section(title, columns, lines)
+    report.print_lines(console, [*facts, *insight.FACTS])
+    if options.write:
+        report.write(BENCHMARKS, "insight", "\n\n".join(parts))
+
+
 def _profile(options: argparse.Namespace, console: Console) -> None:
     messages = Messages(options.messages // 2, options.messages // 2, datetime.now(UTC))
     with staged([options.row], messages, console, options.dir) as stage:
@@ -130,6 +142,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rounds", type=int, default=3)
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_parse)
+
+    command = commands.add_parser("insight", help="the settled rate against simulated truth")
+    command.add_argument("--runs", type=int, default=100)
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_insight)
 
     command = commands.add_parser("profile", help="the busiest functions of one server (py-spy)")
     command.add_argument("--row", choices=NAMES, default="delivrd-sqlite")

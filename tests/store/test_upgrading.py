@@ -9,7 +9,7 @@ from delivrd.store.open import upgrade_postgres, upgrade_sqlite
 from delivrd.store.verify import verify
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent")
-COLUMNS = ("error_code", "price", "currency", "minute")
+COLUMNS = ("error_code", "price", "currency", "second")
 
 
 async def fill(store):

@@ -80,7 +80,7 @@ def test_a_store_that_is_right_has_no_difference_and_verify_reads_it_all(databas
         ("UPDATE rollup_sender SET sender = 'x'", "rollup_sender", "n"),
         ("DELETE FROM rollup_code", "rollup_code", "n"),
         ("UPDATE recent SET minute = minute - 1", "recent", "n"),
-        ("UPDATE attempt SET minute = minute - 1", "attempt", "minute"),
+        ("UPDATE attempt SET second = second - 1", "attempt", "second"),
         ("UPDATE attempt SET price = '7' WHERE price IS NOT NULL", "attempt", "price"),
         ("UPDATE message SET bucket = bucket - 4", "rollup", "n"),
     ],

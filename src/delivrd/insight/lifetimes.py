@@ -8,8 +8,8 @@ incidence (Aalen and Johansen, Scandinavian Journal of Statistics 5, 1978, 141-1
 the beginning, as in Andersen, Borgan, Gill and Keiding, Statistical Models Based on Counting
 Processes, 1993, section IV.4).
 
-Ages are in the steps of the counts by the minute, four per doubling. In the step in which a group
-stands at this moment it is at risk for the part that has passed.
+Ages are in the steps of the counts by the minute, four per doubling. In the step in which a look
+begins or ends a group is at risk for the part that is looked at.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,15 +46,17 @@ def passed(seconds: float, step: int) -> float:
 
 
 class Group(NamedTuple):
-    """So many messages that were handed over ``age`` seconds ago.
+    """So many messages that are looked at from the age ``entry`` to ``age``, in seconds.
 
-    They ended in ``kind`` (see `KINDS`) in that step of their age, or are open: None.
+    They ended in ``kind`` (see `KINDS`) in that step of their age, or are open: None. An end before
+    or after what is looked at is not seen.
     """
 
     age: float
     n: float
     kind: int | None = None
     step: int = 0
+    entry: float = 0.0
 
 
 class Lifetimes(NamedTuple):
@@ -67,30 +69,23 @@ class Lifetimes(NamedTuple):
 NONE = Lifetimes([0.0] * SIZE, [[0.0] * SIZE for _ in KINDS])
 
 
-def observe(groups: Iterable[Group], window: float | None = None) -> Lifetimes:
-    """The life table of groups; with a window, only of what happened in the last so many seconds.
-
-    Within a window a message is at risk from the age that it had when the window began: what
-    happened before is not looked at, so that the table tells of now and of nothing else.
-    """
+def observe(groups: Iterable[Group]) -> Lifetimes:
+    """The life table of groups: of what happened while they were looked at, and of nothing else."""
     change, part = [0.0] * (SIZE + 1), [0.0] * SIZE
     ends = [[0.0] * SIZE for _ in KINDS]
-    for age, n, kind, step in groups:
-        now = step_of(age)
-        last = now if kind is None else min(step, now)
-        first = 0
-        if window is not None and age > window:
-            entry = age - window
-            first = step_of(entry)
-            if last < first or (kind is not None and _middle(last) < entry):
+    for age, n, kind, step, entry in groups:
+        first, last, over = step_of(entry), step_of(age), True
+        if kind is not None and (step < last or _middle(step) < age):
+            if step < first or _middle(step) < entry:
                 continue
+            ends[kind][step] += n
+            over, last = step == last, step
+        if entry:
             part[first] -= n * passed(entry, first)
+        if over:
+            part[last] -= n * (1 - passed(age, last))
         change[first] += n
         change[last + 1] -= n
-        if last == now:
-            part[now] -= n * (1 - passed(age, now))
-        if kind is not None:
-            ends[kind][last] += n
     at_risk = [
         max(0.0, whole + less) for whole, less in zip(accumulate(change), part, strict=False)
     ]

@@ -12,14 +12,14 @@ nobody of an age, they lean on the route's past times how much rarer or more fre
 become (`pace`): on a route that went dead, those who are open stay open.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from math import exp, log, sqrt
+from collections.abc import Iterable, Mapping, Sequence, Set
+from math import ceil, exp, floor, log, sqrt
 from typing import NamedTuple
 
 from delivrd.insight.lifetimes import (
     DELIVERED,
     KINDS,
-    NO_HAZARDS,
+    NONE,
     SIZE,
     Hazards,
     Lifetimes,
@@ -61,12 +61,21 @@ Key = tuple[int, str]
 """A route: the account's id and the country."""
 
 
-class Route(NamedTuple):
-    """How messages of a route end, as far as is known now.
+class Usual(NamedTuple):
+    """How messages of a route end as a rule.
 
-    ``ahead`` is the chance of delivery by step of age, ``known`` how many messages stand behind it,
-    ``late`` the age in seconds at which an open message is overdue.
+    ``known`` is by step of age how many messages stand behind it, ``late`` the age in seconds at
+    which an open message is overdue.
     """
+
+    hazards: Hazards
+    known: Sequence[float]
+    late: float | None
+    no_receipts: bool = False
+
+
+class Route(NamedTuple):
+    """How messages of a route end now; ``ahead`` is the chance of delivery by step of age."""
 
     hazards: Hazards
     ahead: Sequence[float]
@@ -78,8 +87,9 @@ class Route(NamedTuple):
 class Estimate(NamedTuple):
     """What some messages of one route will come to.
 
-    Of ``pending`` messages ``expected`` will be delivered, with that variance. ``overdue`` of them
-    are open for longer than 99 % of their route's messages are.
+    Of ``pending`` messages ``expected`` will be delivered, with that variance; ``doubt`` is the
+    variance that what is not known of the route could give if half of them were. ``overdue`` of
+    them are open for longer than 99 % of their route's messages are.
     """
 
     total: float = 0.0
@@ -87,6 +97,7 @@ class Estimate(NamedTuple):
     pending: float = 0.0
     expected: float = 0.0
     variance: float = 0.0
+    doubt: float = 0.0
     overdue: float = 0.0
     unreported: float = 0.0
     """Messages on routes that report nothing; they stand in no other number."""
@@ -114,50 +125,65 @@ class Settled(NamedTuple):
 # --- routes -------------------------------------------------------------------------------------
 
 
-def priors(
-    past: Mapping[Key, Lifetimes], providers: Mapping[int, str]
-) -> Mapping[Key, tuple[Hazards, float]]:
-    """What each route leans on: its country and its provider, which lean on the whole; and how many
-    messages there are in all."""
-    tables = {key: table for key, table in past.items() if table.at_risk[0] > 0}
+def usual(
+    past: Mapping[Key, Lifetimes], providers: Mapping[int, str], silent: Set[Key] = frozenset()
+) -> "Past":
+    """How messages of each route end, from its past and from what it leans on.
+
+    ``providers`` names each account's; ``silent`` routes report nothing.
+    """
+    tables = {key: table for key, table in past.items() if key not in silent and table.at_risk[0]}
+    countries: dict[str, list[Lifetimes]] = {}
+    gateways: dict[str, list[Lifetimes]] = {}
+    for (account_id, country), table in tables.items():
+        countries.setdefault(country, []).append(table)
+        gateways.setdefault(providers.get(account_id, ""), []).append(table)
     whole = together(tables.values())
     of_all = hazards(whole)
-    found: dict[Key, tuple[Hazards, float]] = {}
-    level: dict[tuple[str, str], Hazards] = {}
-
-    def above(kind: str, name: str, members: Iterable[Lifetimes]) -> Hazards:
-        if (kind, name) not in level:
-            level[kind, name] = hazards(together(members), of_all, PRIOR)
-        return level[kind, name]
-
-    for account_id, country in past:
-        provider = providers.get(account_id, "")
-        found[account_id, country] = (
-            mean([
-                above("country", country, [t for (_, c), t in tables.items() if c == country]),
-                above("provider", provider, [
-                    t for (a, _), t in tables.items() if providers.get(a, "") == provider
-                ]),
-            ]),
-            whole.at_risk[0],
-        )  # fmt: skip
-    return found
+    return Past(
+        whole.at_risk[0],
+        of_all,
+        {name: hazards(together(some), of_all, PRIOR) for name, some in countries.items()},
+        {name: hazards(together(some), of_all, PRIOR) for name, some in gateways.items()},
+        dict(providers),
+        past,
+        silent,
+        {},
+    )
 
 
-def route(
-    past: Lifetimes, recent: Lifetimes, prior: tuple[Hazards, float] = (NO_HAZARDS, 0.0),
-    *, no_receipts: bool = False,
-) -> Route:  # fmt: skip
-    """How a route's messages end, from its past, its last minutes and what it leans on."""
-    above, of_all = prior
-    usual = hazards(past, above, PRIOR if of_all else 0.0)
-    found = hazards(recent, pace(recent, usual), NOW)
-    known = [
-        now + min(STEADY, before + min(PRIOR, of_all))
-        for now, before in zip(recent.at_risk, past.at_risk, strict=True)
-    ]
-    late = time_of(OVERDUE, usual)
-    return Route(found, chances(found), known, late, no_receipts)
+class Past(NamedTuple):
+    """What is known of all routes; each is worked out when it is asked for."""
+
+    total: float
+    whole: Hazards
+    countries: Mapping[str, Hazards]
+    providers: Mapping[str, Hazards]
+    provider_of: Mapping[int, str]
+    tables: Mapping[Key, Lifetimes]
+    silent: Set[Key]
+    routes: dict[Key, Usual]
+
+    def of(self, key: Key) -> Usual:
+        """How messages of the route end as a rule; also of one that nothing is known of."""
+        if key not in self.routes:
+            account_id, country = key
+            provider = self.provider_of.get(account_id, "")
+            levels = [self.countries.get(country), self.providers.get(provider)]
+            above = mean([level for level in levels if level is not None] or [self.whole])
+            table = self.tables.get(key, NONE)
+            found = hazards(table, above, PRIOR if self.total else 0.0)
+            known = [min(STEADY, n + min(PRIOR, self.total)) for n in table.at_risk]
+            late = time_of(OVERDUE, found)
+            self.routes[key] = Usual(found, known, late, key in self.silent)
+        return self.routes[key]
+
+
+def route(as_a_rule: Usual, recent: Lifetimes) -> Route:
+    """How a route's messages end now: its last minutes, which lean on what is the rule."""
+    found = hazards(recent, pace(recent, as_a_rule.hazards), NOW)
+    known = [now + past for now, past in zip(recent.at_risk, as_a_rule.known, strict=True)]
+    return Route(found, chances(found), known, as_a_rule.late, as_a_rule.no_receipts)
 
 
 CALM = log(3)
@@ -208,24 +234,25 @@ def estimate(
     pending = sum(n for _, n in still_open)
     if of.no_receipts:
         return Estimate(unreported=pending + ended)
-    expected = variance = doubt = overdue = 0.0
+    expected = chancy = doubt = unknown = overdue = 0.0
     for age, n in still_open:
         step = step_of(age)
         ahead, known = chance(of.hazards, of.ahead, age), of.known[min(SIZE - 1, step + 1)]
         if known < 1:  # nobody has ever been so old: as those that ended so far
             ahead = (delivered + 1) / (ended + 2)
         expected += n * ahead
-        variance += n * ahead * (1 - ahead)
-        doubt += n * sqrt(max(ahead * (1 - ahead), 1e-4) / (known + 2))
+        chancy += n * ahead * (1 - ahead)
+        doubt += n * sqrt(ahead * (1 - ahead) / (known + 1))
+        unknown += n / sqrt(known + 1)
         overdue += n if of.late is not None and age > of.late else 0.0
     return Estimate(
-        pending + ended, delivered, pending, expected, variance + doubt * doubt, overdue
+        pending + ended, delivered, pending, expected, chancy + doubt**2, unknown**2, overdue
     )
 
 
 def settled(estimates: Iterable[Estimate]) -> Settled:
     """The estimates of several routes together."""
-    total, delivered, pending, expected, variance, overdue, unreported = (
+    total, delivered, pending, expected, variance, doubt, overdue, unreported = (
         sum(values) for values in zip(Estimate(), *estimates, strict=True)
     )
     so_far = rate(round(delivered), round(total) - round(pending))
@@ -233,21 +260,23 @@ def settled(estimates: Iterable[Estimate]) -> Settled:
     counted = Settled(*numbers, None, None, None, so_far)  # type: ignore[call-arg]
     if total <= 0:
         return counted
-    low, high = (delivered + pending * x for x in _spread(pending, expected, variance))
+    low, high = (delivered + n for n in _spread(pending, expected, variance, doubt))
     found = (delivered + expected) / total
     return counted._replace(rate=found, low=min(found, low / total), high=max(found, high / total))
 
 
-def _spread(pending: float, expected: float, variance: float) -> tuple[float, float]:
-    """The interval of the share of the pending that is delivered, taken where it is symmetric: on
-    the scale of log odds."""
+def _spread(pending: float, expected: float, variance: float, doubt: float) -> tuple[float, float]:
+    """The interval of how many of the pending are delivered, in whole messages: Wilson's, of as
+    many messages as would give that variance.
+
+    Where hardly any or nearly all are delivered the variance says little; there the doubt counts.
+    """
     if pending <= 0:
         return 0.0, 0.0
-    share = min(1 - 1e-6, max(1e-6, (expected + 0.25) / (pending + 0.5)))
-    odds = log(share / (1 - share))
-    width = Z * sqrt(variance) / pending / (share * (1 - share))
-    return _share(odds - width), _share(odds + width)
-
-
-def _share(odds: float) -> float:
-    return 1 / (1 + exp(-max(-700.0, min(700.0, odds))))
+    share = min(1.0, expected / pending)
+    least = 1 / pending + doubt / pending**2
+    weight = min(0.25, least)
+    number = (share * (1 - share) + weight) / (variance / pending**2 + weight * least)
+    middle = (share + Z * Z / (2 * number)) / (1 + Z * Z / number)
+    width = Z * sqrt(share * (1 - share) / number + Z * Z / (4 * number**2)) / (1 + Z * Z / number)
+    return floor(max(0.0, middle - width) * pending), ceil(min(1.0, middle + width) * pending)

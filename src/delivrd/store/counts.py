@@ -30,6 +30,12 @@ UNTOLD = -1
 OPEN = -2
 """The latency step, in the counts by the minute, of those that have not ended."""
 
+SECONDS = -3
+"""Under this step stand the seconds into their minute of those that have not ended, added up."""
+
+SECOND = 1_000_000
+"""In microseconds."""
+
 MICRO_UNITS, PRICED = 0, 1
 """What a row of `cost` adds up: millionths of the currency, and how many have a price."""
 
@@ -53,7 +59,7 @@ Place = tuple[
     str | None, str | None, int | None,
 ]  # fmt: skip
 """Where a row is counted: quarter of an hour (None: nowhere), country, network, status, reason,
-latency step, price, currency; and of an attempt its sender, raw error code and the minute in which
+latency step, price, currency; and of an attempt its sender, raw error code and the second in which
 it was handed over (None: it was not)."""
 
 Sent = tuple[str | None, str | None, int | None]
@@ -87,7 +93,7 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Counter[Count]]:
     for (unit, account_id, before, after), n in moves.items():
         for place, by in ((before, -n), (after, n)):
             (bucket, country, network, status, reason, step, price, currency,
-             sender, code, minute) = place  # fmt: skip
+             sender, code, second) = place  # fmt: skip
             if bucket is None:
                 continue
             shared = (unit, bucket, account_id, country or "", network or "")
@@ -103,8 +109,11 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Counter[Count]]:
                 senders[*route, sender or "", status] += by
                 if code is not None:
                     codes[*route, status, code] += by
-                if minute is not None and minute >= first:
-                    recent[minute, account_id, country or "", status, coarse(step)] += by
+                if second is not None and second >= 60 * first:
+                    here = (second // 60, account_id, country or "", status)
+                    recent[*here, coarse(step)] += by
+                    if step is None:
+                        recent[*here, SECONDS] += by * (second % 60)
     return found
 
 

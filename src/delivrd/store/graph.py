@@ -24,8 +24,8 @@ from delivrd.core.status import Outcome, State, Statement, fold_attempt, fold_me
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import (
-    MINUTE,
     NOT_SENT,
+    SECOND,
     TABLES,
     Move,
     Place,
@@ -298,12 +298,12 @@ class Graph:
             outcomes.append(outcome)
             since = attempt.handed_at or message.sent_at
             counted_at = cohort and (since or cohort)
-            minute = since // MINUTE if since and counted_at else None
-            sent_before = (sender_before, attempt.error_code, attempt.minute)
-            sent = (message.sender, outcome.error_code, minute)
+            second = since // SECOND if since and counted_at else None
+            sent_before = (sender_before, attempt.error_code, attempt.second)
+            sent = (message.sender, outcome.error_code, second)
             self._count(attempt, 1, attempt.account_id, outcome, since, counted_at,
                         message.country, country_before, sent_before, sent)  # fmt: skip
-            attempt.minute = minute
+            attempt.second = second
             attempt.status, attempt.final = outcome.status._value_, outcome.final
             attempt.reason = outcome.reason and outcome.reason._value_
             attempt.network, attempt.error_code = outcome.network, outcome.error_code

@@ -121,7 +121,7 @@ class AttemptRow(msgspec.Struct):
     currency: str | None = None
     bucket: int | None = None
     latency: int | None = None
-    minute: int | None = None
+    second: int | None = None
     parts: list[PartRow] = []
     stored: Row | None = None
     """The columns as they stand in the store; None for a new row."""

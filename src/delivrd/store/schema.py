@@ -244,7 +244,7 @@ attempt = _table(
     _text("currency"),
     _int("bucket"),  # where it is counted; null: nowhere
     _small("latency", null=True, default=None),
-    _int("minute"),  # of its hand-over, counted from 1970; null: there was none
+    _int("second"),  # of its hand-over, counted from 1970; null: there was none
     Index("ix_attempt_message_id", "message_id"),
     Index("ix_attempt_queued", "due_at", **_where("state = 'queued' AND NOT final")),
     Index(

@@ -22,7 +22,7 @@ class Tally:
             for a in m.attempts:
                 if a.bucket is not None:
                     place = (a.bucket, m.country, a.network, a.status, a.reason, a.latency,
-                             a.price, a.currency, m.sender, a.error_code, a.minute)  # fmt: skip
+                             a.price, a.currency, m.sender, a.error_code, a.second)  # fmt: skip
                     self.places[1, a.account_id, NOWHERE, place] += 1
 
     def tables(self, first: int) -> dict[str, Counter[Count]]:

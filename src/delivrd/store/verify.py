@@ -277,7 +277,7 @@ _PLACES = (
     "FROM message m WHERE m.bucket = ANY($1::bigint[]) GROUP BY 3, 4, 5, 6, 7, 8, 9, 10 "
     "UNION ALL "
     "SELECT 1, a.account_id, a.bucket, m.country, a.network, a.status, a.reason, a.latency, "
-    "a.price, a.currency, m.sender, a.error_code, a.minute, count(*) "
+    "a.price, a.currency, m.sender, a.error_code, a.second, count(*) "
     "FROM attempt a JOIN message m ON m.id = a.message_id WHERE a.bucket = ANY($1::bigint[]) "
     "GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
 )

@@ -16,16 +16,16 @@ COLUMNS = (
     ("error_code", sa.Text),
     ("price", sa.Text),
     ("currency", sa.Text),
-    ("minute", sa.BigInteger),
+    ("second", sa.BigInteger),
 )
 
 _KNOWN = (  # an attempt says what its message says; until now each message has had one
     "UPDATE attempt SET {sets} WHERE bucket IS NOT NULL"
 )
 _OF_MESSAGE = "{0} = (SELECT m.{0} FROM message m WHERE m.id = attempt.message_id)"
-_MINUTE = (
-    "minute = coalesce(handed_at, (SELECT m.sent_at FROM message m "
-    "WHERE m.id = attempt.message_id)) / 60000000"
+_SECOND = (
+    "second = coalesce(handed_at, (SELECT m.sent_at FROM message m "
+    "WHERE m.id = attempt.message_id)) / 1000000"
 )
 _SENDERS = (
     "INSERT INTO rollup_sender SELECT a.bucket, a.account_id, coalesce(m.country, ''), "
@@ -38,10 +38,15 @@ _CODES = (
     "WHERE a.bucket IS NOT NULL AND a.error_code IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
 )
 _MINUTES = (
-    "INSERT INTO recent SELECT a.minute, a.account_id, coalesce(m.country, ''), a.status, "
+    "INSERT INTO recent SELECT a.second / 60, a.account_id, coalesce(m.country, ''), a.status, "
     "CASE WHEN a.latency IS NULL THEN -2 WHEN a.latency < 0 THEN -1 ELSE a.latency / 2 END, 0, "
     "count(*) FROM attempt a JOIN message m ON m.id = a.message_id "
-    "WHERE a.bucket IS NOT NULL AND a.minute IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
+    "WHERE a.bucket IS NOT NULL AND a.second IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
+)
+_SECONDS = (
+    "INSERT INTO recent SELECT a.second / 60, a.account_id, coalesce(m.country, ''), a.status, -3, "
+    "0, sum(a.second % 60) FROM attempt a JOIN message m ON m.id = a.message_id "
+    "WHERE a.bucket IS NOT NULL AND a.second IS NOT NULL AND a.latency IS NULL GROUP BY 1, 2, 3, 4"
 )
 _CHARGED = (
     "SELECT 0, bucket, 0, coalesce(country, ''), coalesce(network, ''), coalesce(currency, ''), "
@@ -57,14 +62,14 @@ _CHARGED = (
 def upgrade() -> None:
     connection = op.get_bind()
     there = {column["name"] for column in sa.inspect(connection).get_columns("attempt")}
-    if "minute" in there:  # the first tables were made by this release
+    if "second" in there:  # the first tables were made by this release
         return
     for name, kind in COLUMNS:
         op.add_column("attempt", sa.Column(name, kind()))
     metadata.create_all(connection, [metadata.tables[name] for name in TABLES])
     sets = [_OF_MESSAGE.format(name) for name in ("error_code", "price", "currency")]
-    op.execute(_KNOWN.format(sets=", ".join([*sets, _MINUTE])))
-    for statement in (_SENDERS, _CODES, _MINUTES):
+    op.execute(_KNOWN.format(sets=", ".join([*sets, _SECOND])))
+    for statement in (_SENDERS, _CODES, _MINUTES, _SECONDS):
         op.execute(statement)
     _count_charges(connection)
 

@@ -1,0 +1,250 @@
+"""Reads what is in flight, and tells what it will settle at: see `delivrd.insight.settling`."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from delivrd.insight.lifetimes import (
+    DELIVERED,
+    FAILED,
+    NONE,
+    UNKNOWN,
+    Group,
+    Lifetimes,
+    observe,
+    step_of,
+)
+from delivrd.insight.rates import FAILURES
+from delivrd.insight.settling import (
+    REPORTS_AFTER,
+    WINDOW,
+    Estimate,
+    Key,
+    Past,
+    Settled,
+    estimate,
+    reports_nothing,
+    route,
+    settled,
+    usual,
+)
+from delivrd.store.accounts import Accounts
+from delivrd.store.counts import BUCKET, COARSE, KEPT_MINUTES, MINUTE, OPEN, UNTOLD
+from delivrd.store.ids import now_micros
+from delivrd.store.queries import recent as queries
+from delivrd.store.queries.recent import ALL, ByMinute, Ended, Narrowed, Waiting, minute_of
+from delivrd.store.tx import Tx
+
+DIMENSIONS = ("account", "provider", "country")
+
+SECOND = 1_000_000
+DAY = 24 * 3600 * SECOND
+HOUR_MINUTES = 60
+
+PAST_KEPT = 300 * SECOND
+"""Microseconds for which what was read of the past is good."""
+
+YOUNG = 2 * WINDOW
+"""Up to this age, in seconds, any end of a message may have been in the last minutes."""
+
+PARTS = 4
+
+ASKED_AFTER = 3600.0
+"""The age in seconds at which an end counts whose time is not known: it was asked for."""
+
+_KIND = {
+    "delivered": DELIVERED, "unknown": UNKNOWN, **dict.fromkeys(FAILURES, FAILED),
+}  # fmt: skip
+
+
+class TooOld(ValueError):
+    """Counts by the minute are not kept for so long; str() says for how long they are."""
+
+
+class Settling:
+    """Estimates what is in flight; what it read of the past is used for five minutes."""
+
+    def __init__(self, accounts: Accounts, clock: Callable[[], int] = now_micros) -> None:
+        self._accounts, self._clock = accounts, clock
+        self._past: Past | None = None
+        self._read_at = 0
+
+    async def estimates(
+        self,
+        tx: Tx,
+        since: int | None = None,
+        until: int | None = None,
+        which: Narrowed = ALL,
+    ) -> dict[Key, Estimate]:
+        """What the messages of each route come to that were handed over in that span of time.
+
+        Times are microseconds since 1970; without them, the last hour. Each minute that they fall
+        into is whole.
+
+        Raises:
+            TooOld: the span begins before what is kept by the minute.
+        """
+        now = self._clock()
+        first = minute_of(now) - HOUR_MINUTES if since is None else minute_of(since)
+        end = minute_of(now) + 1 if until is None else -(-until // MINUTE)
+        if first < minute_of(now) - KEPT_MINUTES:
+            raise TooOld(f"counts by the minute are kept for {KEPT_MINUTES // 60} hours")
+        past = await self._known(tx, now)
+        ended = await queries.ended(tx, self._accounts, first, end, which)
+        moving = await self._moving(tx, now, min(first, minute_of(now) - HOUR_MINUTES), which)
+        return estimates_of(past, ended, moving, now, range(first, max(first, end)))
+
+    async def _moving(self, tx: Tx, now: int, first: int, which: Narrowed) -> list[ByMinute]:
+        """What is open, and what may have ended in the last minutes."""
+        return await queries.by_minute(
+            tx, self._accounts, first, minute_of(now) + 1, which,
+            young=minute_of(now) - int(YOUNG // 60), slow=step_of(YOUNG - WINDOW),
+        )  # fmt: skip
+
+    async def _known(self, tx: Tx, now: int) -> Past:
+        if self._past is None or not 0 <= now - self._read_at < PAST_KEPT:
+            told = await queries.past(
+                tx, now - DAY, now - BUCKET, now - int(REPORTS_AFTER) * SECOND
+            )
+            tables, silent = past_of(*told, now)
+            providers = {i: a.provider.name for i, a in self._accounts.by_id.items()}
+            self._past, self._read_at = usual(tables, providers, silent), now
+        return self._past
+
+
+# --- from counts to life tables -------------------------------------------------------------------
+
+
+def past_of(
+    ended: Iterable[Ended], waiting: Iterable[Waiting], now: int
+) -> tuple[Mapping[Key, Lifetimes], set[Key]]:
+    """The life table of each route, and the routes that report nothing."""
+    groups: dict[Key, list[Group]] = {}
+    old: Counter[Key] = Counter()
+    reported: Counter[Key] = Counter()
+    for account_id, country, status, le, is_old, n in ended:
+        key, kind = (account_id, country), _KIND.get(status)
+        if kind is not None and n > 0:
+            step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
+            groups.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
+            if is_old:
+                old[key] += n
+                reported[key] += n if status in ("delivered", "undelivered") else 0
+    for account_id, country, bucket, n in waiting:
+        key, age = (account_id, country), (now - bucket * BUCKET) / SECOND - 450
+        if n > 0:
+            groups.setdefault(key, []).append(Group(age, n))
+            old[key] += n if age > REPORTS_AFTER else 0
+    silent = {key for key, n in old.items() if reports_nothing(reported[key], n)}
+    return {key: observe(some) for key, some in groups.items()}, silent
+
+
+def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
+    """Counts by the minute as groups that are looked at for the last minutes.
+
+    When within its minute a message was handed over is not known: it is looked at from the age that
+    all of its minute had reached within the window, to the age that all have reached by now.
+    """
+    found = []
+    for row in rows:
+        oldest = (now - row.minute * MINUTE) / SECOND
+        entry, age = max(0.0, oldest - WINDOW), oldest - 60
+        if age > entry:
+            kind = None if row.le == OPEN else _KIND[row.status]
+            step = step_of(ASKED_AFTER) if row.le == UNTOLD else row.le
+            found.append(Group(age, row.n, kind, step, entry))
+    return found
+
+
+def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:
+    """The open messages of a minute by age in seconds: evenly about the middle of their seconds.
+
+    Of how they lie in their minute only the sum is kept: those of a burst lie near its time, those
+    of steady traffic all over the minute.
+    """
+    begun = (now - row.minute * MINUTE) / SECOND
+    length = min(60.0, max(begun, 0.0))
+    middle = min(length, row.seconds / row.n + 0.5)
+    half = min(middle, length - middle)
+    return [
+        (max(0.001, begun - middle - half + (number + 0.5) * half * 2 / PARTS), row.n / PARTS)
+        for number in range(PARTS)
+    ]
+
+
+def estimates_of(
+    past: Past,
+    ended: Iterable[tuple[int, str, str, int]],
+    moving: Iterable[ByMinute],
+    now: int,
+    cohort: range,
+) -> dict[Key, Estimate]:
+    delivered: Counter[Key] = Counter()
+    done: Counter[Key] = Counter()
+    for account_id, country, status, n in ended:
+        done[account_id, country] += n
+        delivered[account_id, country] += n if status == "delivered" else 0
+    by_route: dict[Key, list[ByMinute]] = {}
+    for row in moving:
+        by_route.setdefault((row.account_id, row.country), []).append(row)
+    found = {}
+    for key in {*done, *by_route}:
+        rows = by_route.get(key, [])
+        still_open = [
+            each
+            for row in rows
+            if row.le == OPEN and row.minute in cohort
+            for each in ages(row, now)
+        ]
+        table = observe(groups_of(rows, now)) if still_open else NONE
+        of = route(past.of(key), table)
+        told = estimate(of, delivered[key], done[key], still_open)
+        if told.total or told.unreported:
+            found[key] = told
+    return found
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+class Answer(NamedTuple):
+    """Settled rates by the values of the dimensions, and of all together."""
+
+    items: Sequence[tuple[tuple[str | None, ...], Settled]]
+    summary: Settled
+
+
+def grouped(accounts: Accounts, by: Sequence[str], found: Mapping[Key, Estimate]) -> Answer:
+    """The estimates by dimension, the greatest number first."""
+    some: dict[tuple[str | None, ...], list[Estimate]] = {}
+    for (account_id, country), told in found.items():
+        account = accounts.by_id.get(account_id)
+        named = {
+            "account": accounts.name(account_id),
+            "provider": account.provider.name if account else None,
+            "country": country or None,
+        }
+        some.setdefault(tuple(named[name] for name in by), []).append(told)
+    items = [(values, settled(estimates)) for values, estimates in some.items()] if by else []
+    items.sort(key=lambda item: (-item[1].total, str(item[0])))
+    return Answer(items, settled(found.values()))
+
+
+def shown(told: Settled) -> dict[str, Any]:
+    """A settled rate as the API tells it."""
+
+    def share(value: float | None) -> float | None:
+        return None if value is None else round(value, 6)
+
+    return {
+        "unit": "attempts",
+        "total": told.total,
+        "delivered": told.delivered,
+        "pending": told.pending,
+        "overdue": told.overdue,
+        "unreported": told.unreported,
+        "settled_rate": share(told.rate),
+        "low": share(told.low),
+        "high": share(told.high),
+        "rate_so_far": share(told.so_far and told.so_far.rate),
+    }
