@@ -46,6 +46,7 @@ class Shape:
 
 LATE_FAILURES = Shape("failures come late", 0.76, (8.0, 0.9), (900.0, 0.8))
 LATE_DELIVERIES = Shape("deliveries come late", 0.93, (150.0, 1.0), (3.0, 0.8))
+BOTH = Shape("both take minutes", 0.85, (60.0, 1.0), (240.0, 1.0))
 FAST = Shape("receipts within seconds", 0.96, (6.0, 0.8), (30.0, 1.0))
 
 DAY_BEFORE = 4000
@@ -190,7 +191,7 @@ BROKEN_COLUMNS = (
 
 
 def settled_lines(runs: int, say: Callable[[str], None]) -> Iterator[list[str]]:
-    for shape in (LATE_FAILURES, LATE_DELIVERIES, FAST):
+    for shape in (LATE_FAILURES, LATE_DELIVERIES, BOTH, FAST):
         for number, after in ((2000, 120), (10_000, 120), (2000, 30), (200, 120), (2000, 900)):
             say(f"{shape.name}: {number} messages, {after} s")
             found = [burst(seed, shape, number, after, DAY_BEFORE) for seed in range(runs)]

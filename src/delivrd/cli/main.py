@@ -33,6 +33,7 @@ COMMANDS = (
     Entry("messages", "messages", "List, show and export messages."),
     Entry("receipts", "receipts", "Watch receipts come in."),
     Entry("requests", "requests", "Look at webhook calls as they came, and read them again."),
+    Entry("stats", "stats", "Show rates, latencies, and what is in flight will come to."),
     Entry("endpoints", "endpoints", "Tell your systems: create, try, verify, switch."),
     Entry("deliveries", "deliveries", "List, show and replay what was told."),
     Entry("alerts", "alerts", "Rules, what fired, channels, and rules run over the past."),

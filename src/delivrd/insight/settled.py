@@ -65,7 +65,7 @@ class Settling:
     """Estimates what is in flight; what it read of the past is used for five minutes."""
 
     def __init__(self, accounts: Accounts, clock: Callable[[], int] = now_micros) -> None:
-        self._accounts, self._clock = accounts, clock
+        self.accounts, self._clock = accounts, clock
         self._past: Past | None = None
         self._read_at = 0
 
@@ -90,14 +90,14 @@ class Settling:
         if first < minute_of(now) - KEPT_MINUTES:
             raise TooOld(f"counts by the minute are kept for {KEPT_MINUTES // 60} hours")
         past = await self._known(tx, now)
-        ended = await queries.ended(tx, self._accounts, first, end, which)
+        ended = await queries.ended(tx, self.accounts, first, end, which)
         moving = await self._moving(tx, now, min(first, minute_of(now) - HOUR_MINUTES), which)
         return estimates_of(past, ended, moving, now, range(first, max(first, end)))
 
     async def _moving(self, tx: Tx, now: int, first: int, which: Narrowed) -> list[ByMinute]:
         """What is open, and what may have ended in the last minutes."""
         return await queries.by_minute(
-            tx, self._accounts, first, minute_of(now) + 1, which,
+            tx, self.accounts, first, minute_of(now) + 1, which,
             young=minute_of(now) - int(YOUNG // 60), slow=step_of(YOUNG - WINDOW),
         )  # fmt: skip
 
@@ -107,7 +107,7 @@ class Settling:
                 tx, now - DAY, now - BUCKET, now - int(REPORTS_AFTER) * SECOND
             )
             tables, silent = past_of(*told, now)
-            providers = {i: a.provider.name for i, a in self._accounts.by_id.items()}
+            providers = {i: a.provider.name for i, a in self.accounts.by_id.items()}
             self._past, self._read_at = usual(tables, providers, silent), now
         return self._past
 
@@ -205,6 +205,39 @@ def estimates_of(
 
 
 # --- answers --------------------------------------------------------------------------------------
+
+
+async def settled_stats(
+    tx: Tx,
+    settling: Settling,
+    by: Sequence[str],
+    since: int | None = None,
+    until: int | None = None,
+    which: Narrowed = ALL,
+) -> dict[str, Any]:
+    """``{"by", "unit", "items", "summary", "no_receipts"}``: settled rates by dimension.
+
+    Raises:
+        TooOld: the span begins before what is kept by the minute.
+    """
+    accounts = settling.accounts
+    found = await settling.estimates(tx, since, until, which)
+    items, summary = grouped(accounts, by, found)
+    return {
+        "by": ",".join(by) or None,
+        "unit": "attempts",
+        "items": [{**dict(zip(by, values, strict=True)), **shown(told)} for values, told in items],
+        "summary": shown(summary),
+        "no_receipts": [
+            {
+                "account": accounts.name(account_id),
+                "country": country or None,
+                "messages": round(told.unreported),
+            }
+            for (account_id, country), told in sorted(found.items())
+            if told.unreported
+        ],
+    }
 
 
 class Answer(NamedTuple):

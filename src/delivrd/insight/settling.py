@@ -262,7 +262,9 @@ def settled(estimates: Iterable[Estimate]) -> Settled:
         return counted
     low, high = (delivered + n for n in _spread(pending, expected, variance, doubt))
     found = (delivered + expected) / total
-    return counted._replace(rate=found, low=min(found, low / total), high=max(found, high / total))
+    return counted._replace(
+        rate=found, low=min(found, low / total), high=min(1.0, max(found, high / total))
+    )
 
 
 def _spread(pending: float, expected: float, variance: float, doubt: float) -> tuple[float, float]:

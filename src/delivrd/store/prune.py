@@ -9,6 +9,7 @@ from collections import Counter
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import TABLES, first_minute
+from delivrd.store.feedback import forget
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
 from delivrd.store.tally import Tally
@@ -171,6 +172,7 @@ async def messages(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, 
     await _forget_parts(tx, [part.id for part in parts])
     await _delete(tx, "attempt", [attempt.id for attempt in attempts])
     await _delete(tx, "message", [message.id for message in doomed])
+    await forget(tx, [message.id for message in doomed], PRUNED)
     return len(doomed)
 
 

@@ -319,6 +319,29 @@ def _counts(name: str) -> Table:
 
 rollup, latency, cost, rollup_sender, rollup_code, recent = map(_counts, TABLES)
 
+feedback = _table(  # what applications tell of their messages
+    "feedback",
+    _id("message_id"),
+    _text("outcome", null=False),  # converted, not_converted
+    _int("at", null=False),
+    # where it is counted
+    _int("bucket", null=False),
+    _int("account_id", null=False),
+    _text("country", null=False),
+    clustered=True,
+)
+
+conversion = _table(
+    "conversion",
+    _key("bucket", BigInteger),
+    _key("account_id", BigInteger),
+    _key("country"),
+    _key("outcome"),
+    _key("slot", SmallInteger),
+    _int("n", null=False),
+    clustered=True,
+)
+
 event = _table(
     "event",
     _id(),

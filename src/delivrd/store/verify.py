@@ -68,6 +68,7 @@ async def verify(
     for walk in (_Messages(store, tally), *(_Rows(store, check) for check in CHECKS)):
         found += await _walk(store, walk, progress)
     progress("counts", 0.0)
+    found += await store.read(_conversions)
     found += await _counts(store, tally, first_minute(now_micros() if now is None else now))
     progress("counts", 1.0)
     return found
@@ -300,6 +301,22 @@ async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
                 for key in _differing(stored, counts)
             ]
     return found
+
+
+async def _conversions(tx: Tx) -> list[Difference]:
+    """Counts of what applications told follow from what they told."""
+    await snapshot(tx)
+    key = "bucket, account_id, country, outcome"
+    told = await tx.fetch(f"SELECT {key}, count(*) FROM feedback GROUP BY {key}")
+    rows = await tx.fetch(
+        f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM conversion WHERE slot <> {PRUNED} "
+        f"GROUP BY {key}"
+    )
+    derived, stored = (Counter({tuple(row[:4]): row[4] for row in some}) for some in (told, rows))
+    return [
+        Difference("conversion", str(place), "n", stored[place], derived[place])
+        for place in _differing(stored, derived)
+    ]
 
 
 def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:

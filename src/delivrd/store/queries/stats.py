@@ -262,14 +262,22 @@ def _word(name: str, accounts: Accounts) -> Callable[[Any], Value]:
     return lambda raw: raw or None
 
 
-def _conditions(accounts: Accounts, filters: Filters) -> list[Condition]:
+def span_and_route(accounts: Accounts, filters: Filters) -> list[Condition]:
+    """The conditions of time, account and country, which every table of counts has."""
     found: list[Condition] = []
     if filters.since is not None:
         found.append(("bucket >= ?", (filters.since // BUCKET,)))
     if filters.until is not None:
         found.append(("bucket < ?", (-(-filters.until // BUCKET),)))
     found += on_accounts(accounts, filters.account, filters.provider)
-    for column in ("country", "network", "reason", "sender", "code"):
+    if filters.country is not None:
+        found.append(("country = ?", (filters.country,)))
+    return found
+
+
+def _conditions(accounts: Accounts, filters: Filters) -> list[Condition]:
+    found = span_and_route(accounts, filters)
+    for column in ("network", "reason", "sender", "code"):
         value = getattr(filters, column)
         if value is not None:
             found.append((f"{column} = ?", (value,)))

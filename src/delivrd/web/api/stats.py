@@ -1,6 +1,6 @@
 """``/v1/stats``: how many arrive, and how fast."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -31,20 +31,24 @@ from delivrd.web.problems import invalid
 NAMES = "|".join(DIMENSIONS)
 
 
-def dimensions(text: str) -> str:
-    """Names of dimensions with commas between them, each once."""
-    names = text.split(",")
-    wrong = [name for name in names if name not in DIMENSIONS]
-    if wrong:
-        raise ValueError(f"there is no {wrong[0][:50]!r}; there are {', '.join(DIMENSIONS)}")
-    if len({*names}) < len(names):
-        raise ValueError("names a dimension twice")
-    return text
+def dimensions_of(known: Sequence[str]) -> Callable[[str], str]:
+    """The check of a text of names of dimensions, commas between them, each once."""
+
+    def check(text: str) -> str:
+        names = text.split(",")
+        wrong = [name for name in names if name not in known]
+        if wrong:
+            raise ValueError(f"there is no {wrong[0][:50]!r}; there are {', '.join(known)}")
+        if len({*names}) < len(names):
+            raise ValueError("names a dimension twice")
+        return text
+
+    return check
 
 
 By = Annotated[
     str,
-    AfterValidator(dimensions),
+    AfterValidator(dimensions_of(DIMENSIONS)),
     Field(json_schema_extra={"pattern": f"^({NAMES})(,({NAMES}))*$"}),
 ]
 
@@ -76,7 +80,7 @@ def router(context: Context) -> APIRouter:
     store, accounts, insight = context.store, context.store.accounts, context.config.insight
     thresholds = Thresholds(insight.healthy / 100, insight.investigate / 100)
 
-    @routes.get("/delivery", responses=responses(_schema(_DELIVERY)))
+    @routes.get("/delivery", responses=responses(schema(_DELIVERY)))
     async def delivery(params: Annotated[DeliveryParams, Query()]) -> Response:
         """Counts by status, the delivery rate and the failure rate: of all that ended.
 
@@ -95,7 +99,7 @@ def router(context: Context) -> APIRouter:
             )
         return answer({**told, "next_cursor": None})
 
-    @routes.get("/latency", responses=responses(_schema(_LATENCY, **_OF_LATENCY)))
+    @routes.get("/latency", responses=responses(schema(_LATENCY, **_OF_LATENCY)))
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
         """Seconds from our hand-over to the deciding receipt, by our clock.
 
@@ -113,7 +117,7 @@ def router(context: Context) -> APIRouter:
     return routes
 
 
-def wanted(accounts: Accounts, params: StatsParams) -> Filters:
+def wanted(accounts: Accounts, params: Any) -> Filters:
     """The filters of a call.
 
     Raises:
@@ -155,43 +159,44 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         raise invalid("tz", "is no time zone", "Write an IANA name like Europe/Vienna.") from None
 
 
-_NUMBER: dict[str, Any] = {"type": ["number", "null"]}
+NUMBER: dict[str, Any] = {"type": ["number", "null"]}
+COST: dict[str, Any] = {
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "required": ["currency", "amount", "priced", "per_delivered"],
+        "properties": {
+            "currency": {"type": ["string", "null"]},
+            "amount": {"type": "string"},
+            "priced": {"type": "integer"},
+            "per_delivered": {"type": ["string", "null"]},
+        },
+    },
+}
 _UNIT: dict[str, Any] = {"enum": ["messages", "attempts"]}
 _DELIVERY: dict[str, Any] = {
     "unit": _UNIT,
     "total": {"type": "integer"},
     "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
-    "delivery_rate": _NUMBER,
-    "low": _NUMBER,
-    "high": _NUMBER,
+    "delivery_rate": NUMBER,
+    "low": NUMBER,
+    "high": NUMBER,
     "failed": {"type": "integer"},
-    "failure_rate": _NUMBER,
-    "failure_low": _NUMBER,
-    "failure_high": _NUMBER,
+    "failure_rate": NUMBER,
+    "failure_low": NUMBER,
+    "failure_high": NUMBER,
     "health": {"enum": ["healthy", "watch", "investigate", None]},
-    "cost": {
-        "type": ["array", "null"],
-        "items": {
-            "type": "object",
-            "required": ["currency", "amount", "priced", "per_delivered"],
-            "properties": {
-                "currency": {"type": ["string", "null"]},
-                "amount": {"type": "string"},
-                "priced": {"type": "integer"},
-                "per_delivered": {"type": ["string", "null"]},
-            },
-        },
-    },
+    "cost": COST,
 }
 _OF_LATENCY: dict[str, Any] = {"status": {"type": "string"}, "error": {"type": "number"}}
 _LATENCY: dict[str, Any] = {
     "unit": _UNIT,
     "total": {"type": "integer"},
     "untold": {"type": "integer"},
-    "p50": _NUMBER,
-    "p90": _NUMBER,
-    "p95": _NUMBER,
-    "p99": _NUMBER,
+    "p50": NUMBER,
+    "p90": NUMBER,
+    "p95": NUMBER,
+    "p99": NUMBER,
     "histogram": {
         "type": "array",
         "items": {
@@ -202,7 +207,7 @@ _LATENCY: dict[str, Any] = {
 }
 
 
-def _schema(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+def schema(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Items carry the dimensions' own names and values beside the fields."""
     item = {"type": "object", "required": list(fields), "properties": fields}
     return {

@@ -11,7 +11,7 @@ from delivrd.store.schema import metadata
 revision: str = "0002_insight"
 down_revision: str | None = "0002_segments"
 
-TABLES = ("cost", "rollup_sender", "rollup_code", "recent")
+TABLES = ("cost", "rollup_sender", "rollup_code", "recent", "feedback", "conversion")
 COLUMNS = (
     ("error_code", sa.Text),
     ("price", sa.Text),

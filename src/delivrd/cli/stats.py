@@ -1,0 +1,220 @@
+"""`delivrd stats`: how many arrive, how fast, and what is in flight will come to."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from delivrd.cli import filters
+from delivrd.cli.client import ConfigOption, connect
+from delivrd.cli.output import (
+    Column,
+    JsonOption,
+    note,
+    on_terminal,
+    print_json,
+    print_table,
+    span,
+)
+
+app = typer.Typer(rich_markup_mode=None)
+
+By = Annotated[str, typer.Option(help="What to group by; commas between, as account,country.")]
+Provider = Annotated[str | None, typer.Option(help="Gateway.")]
+Network = Annotated[str | None, typer.Option(help="MCC and MNC, as 310090.")]
+Zone = Annotated[str | None, typer.Option("--tz", help="Zone of days, as Europe/Vienna.")]
+
+
+@app.command()
+def delivery(
+    by: By = "day",
+    account: filters.Account = None,
+    provider: Provider = None,
+    country: filters.Country = None,
+    network: Network = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    tz: Zone = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show counts, delivery rate, failure rate and cost.
+
+    \b
+    delivrd stats delivery --by account,country --since 7d
+    """
+    wanted = filters.query(
+        since, until, by=by, account=account, provider=provider, country=country,
+        network=network, tz=tz,
+    )  # fmt: skip
+    told = connect(config).get("/v1/stats/delivery", wanted)
+    columns = (
+        Column(told["unit"], "total", right=True),
+        Column("delivered", "counts.delivered", right=True),
+        Column("rate", _share("delivery_rate"), right=True),
+        Column("95 %", _interval("low", "high"), right=True),
+        Column("failed", "failed", right=True),
+        Column("failure rate", _share("failure_rate"), right=True),
+        Column("health", "health"),
+        Column("cost per delivered", _cost, right=True),
+    )
+    _print(told, by.split(","), columns, as_json)
+
+
+@app.command()
+def latency(
+    by: Annotated[str | None, typer.Option(help="What to group by; commas between.")] = None,
+    account: filters.Account = None,
+    provider: Provider = None,
+    country: filters.Country = None,
+    network: Network = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show how long deliveries take, from our hand-over to the receipt."""
+    wanted = filters.query(
+        since, until, by=by, account=account, provider=provider, country=country, network=network
+    )
+    told = connect(config).get("/v1/stats/latency", wanted)
+    columns = (
+        Column(told["unit"], "total", right=True),
+        *(Column(f"p{share}", _time(f"p{share}"), right=True) for share in (50, 90, 95, 99)),
+    )
+    _print(told, by.split(",") if by else [], columns, as_json)
+
+
+@app.command()
+def settled(
+    by: Annotated[str | None, typer.Option(help="account, provider, country.")] = None,
+    account: filters.Account = None,
+    provider: Provider = None,
+    country: filters.Country = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the rate at which what was handed over in the last hour will settle.
+
+    \b
+    delivrd stats settled --by account,country --since 30m
+    """
+    wanted = filters.query(since, until, by=by, account=account, provider=provider, country=country)
+    told = connect(config).get("/v1/stats/settled", wanted)
+    columns = (
+        Column("attempts", "total", right=True),
+        Column("will settle at", _share("settled_rate"), right=True),
+        Column("95 %", _interval("low", "high"), right=True),
+        Column("so far", _share("rate_so_far"), right=True),
+        Column("pending", "pending", right=True),
+        Column("overdue", "overdue", right=True),
+    )
+    _print(told, by.split(",") if by else [], columns, as_json)
+    for route in () if as_json else told["no_receipts"]:
+        place = f"{route['account']}, {route['country'] or 'no country'}"
+        note(f"{place}: reports nothing; {route['messages']} messages are in no rate")
+
+
+@app.command()
+def compare(
+    country: Annotated[str, typer.Argument(help="Country's two letters, as GB.")],
+    network: Network = None,
+    minimum: Annotated[int, typer.Option(min=1, help="Ended attempts to be ranked.")] = 100,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Compare accounts on one country: rate, speed, cost. Some may share a rank."""
+    wanted = filters.query(since, until, country=country, network=network, minimum=minimum)
+    told = connect(config).get("/v1/stats/comparison", wanted)
+    columns = (
+        Column("rank", "rank", right=True),
+        Column("account", "account"),
+        Column("ended", "ended", right=True),
+        Column("rate", _share("delivery_rate"), right=True),
+        Column("95 %", _interval("low", "high"), right=True),
+        Column("p50", _time("p50"), right=True),
+        Column("p95", _time("p95"), right=True),
+        Column("cost per delivered", _cost, right=True),
+    )
+    _print(told, [], columns, as_json)
+    if not as_json and told["why"]:
+        note(f"Not ranked: {told['why']}.")
+
+
+@app.command()
+def honesty(
+    account: filters.Account = None,
+    provider: Provider = None,
+    country: filters.Country = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show routes whose receipts look made up, with the evidence."""
+    wanted = filters.query(since, until, account=account, provider=provider, country=country)
+    told = connect(config).get("/v1/stats/honesty", wanted)
+    columns = (
+        Column("flagged", "flagged"),
+        Column("account", "account"),
+        Column("country", "country"),
+        Column("delivered", "delivered", right=True),
+        Column("conversion", _share("conversion_rate"), right=True),
+        Column("evidence", lambda route: "; ".join(one["words"] for one in route["evidence"])),
+    )
+    _print(told, [], columns, as_json)
+
+
+Get = Callable[[Mapping[str, Any]], Any]
+
+
+def _print(
+    told: Mapping[str, Any], by: Sequence[str], columns: Sequence[Column], as_json: bool
+) -> None:
+    """The items, or where nothing is grouped the summary alone."""
+    if as_json:
+        print_json(told)
+        return
+    rows = told["items"] if by or "summary" not in told else [told["summary"]]
+    print_table(rows, [*(Column(name, name) for name in by), *columns])
+    if not rows and on_terminal():
+        note("No messages in that time.")
+
+
+def _share(name: str) -> Get:
+    """A share in per cent; a pipe gets it as it is."""
+
+    def get(row: Mapping[str, Any]) -> Any:
+        value = row[name]
+        return value if value is None or not on_terminal() else f"{value:.1%}"
+
+    return get
+
+
+def _interval(low: str, high: str) -> Get:
+    def get(row: Mapping[str, Any]) -> Any:
+        if row[low] is None:
+            return None
+        if not on_terminal():
+            return f"{row[low]}-{row[high]}"
+        return f"{100 * row[low]:.1f}–{100 * row[high]:.1f}"
+
+    return get
+
+
+def _time(name: str) -> Get:
+    def get(row: Mapping[str, Any]) -> Any:
+        value = row[name]
+        return value if value is None or not on_terminal() else span(value)
+
+    return get
+
+
+def _cost(row: Mapping[str, Any]) -> str | None:
+    costs = row["cost"] or []
+    told = [f"{c['per_delivered']} {c['currency'] or ''}" for c in costs if c["per_delivered"]]
+    return ", ".join(told).strip() or None

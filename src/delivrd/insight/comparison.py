@@ -1,0 +1,74 @@
+"""Accounts beside each other on the same country or network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from delivrd.insight.rates import Rate
+from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.store.accounts import Accounts
+from delivrd.store.queries.stats import Filters
+from delivrd.store.tx import Tx
+
+MIN_SAMPLE = 100
+"""Ended attempts under which an account is not ranked."""
+
+
+async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -> dict[str, Any]:
+    """``{"country", "network", "minimum", "ranked", "why", "items"}``: the accounts, best first.
+
+    ``why`` says why there is no ranking, where there is none.
+    """
+    told = await delivery_stats(tx, accounts, ("account",), filters)
+    times = await latency_stats(tx, accounts, ("account",), filters)
+    by_account = {item["account"]: item for item in times["items"]}
+    items = [_item(item, by_account.get(item["account"], {})) for item in told["items"]]
+    measured = [item for item in items if item["ended"] >= minimum]
+    places = ranks([_rate(item) for item in measured])
+    for item, place in zip(measured, places, strict=True):
+        item["rank"] = place if len(measured) > 1 else None
+    return {
+        "country": filters.country,
+        "network": filters.network,
+        "minimum": minimum,
+        "ranked": len(measured) > 1,
+        "why": None if len(measured) > 1 else _why(len(items), len(measured), minimum),
+        "items": sorted(items, key=_order),
+    }
+
+
+def ranks(rates: Sequence[Rate]) -> list[int]:
+    """The place of each: one more than the number of those that are better beyond chance."""
+    return [1 + sum(other.low > one.high for other in rates) for one in rates]
+
+
+def _item(told: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "account": told["account"],
+        "rank": None,
+        "total": told["total"],
+        "ended": told["total"] - told["counts"].get("pending", 0),
+        "delivery_rate": told["delivery_rate"],
+        "low": told["low"],
+        "high": told["high"],
+        "p50": times.get("p50"),
+        "p95": times.get("p95"),
+        "cost": told["cost"],
+    }
+
+
+def _rate(item: dict[str, Any]) -> Rate:
+    return Rate(item["delivery_rate"], item["low"], item["high"])
+
+
+def _order(item: dict[str, Any]) -> tuple[Any, ...]:
+    ranked = item["rank"] is not None
+    return not ranked, item["rank"] or 0, -(item["delivery_rate"] or 0.0), item["account"]
+
+
+def _why(accounts: int, measured: int, minimum: int) -> str:
+    if not accounts:
+        return "nothing was sent there"
+    if accounts == 1:
+        return "only one account sends there"
+    few = "none" if not measured else "only one account"
+    return f"{few} of {accounts} has {minimum} ended attempts there"

@@ -1,0 +1,186 @@
+"""Routes whose receipts look made up: the evidence, told and never acted upon.
+
+A handset is paged, may be off, and answers when it can: delivery takes seconds that differ, and
+some fail. Receipts that a gateway writes itself ("fake DLRs") lack that.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from delivrd.core.statement import moment
+from delivrd.insight.rates import FAILURES, Rate, rate
+from delivrd.store.accounts import Accounts
+from delivrd.store.counts import UNTOLD, step
+from delivrd.store.feedback import OUTCOMES, conversions
+from delivrd.store.ids import now_micros
+from delivrd.store.queries import stats
+from delivrd.store.queries.delays import newest_delays
+from delivrd.store.queries.stats import Filters, Values
+from delivrd.store.tx import Tx
+
+DAY = 24 * 3600 * 1_000_000
+BY = ("account", "country")
+
+SAMPLE = 100
+"""Deliveries under which nothing is said."""
+
+INSTANT = step(1_000_000)
+"""Steps before this one took under a second."""
+INSTANT_SHARE = 0.99
+IDENTICAL_SHARE = 0.8
+"""So many within one step of 9 %, or, of the newest, within a hundredth of a second."""
+ROUND_SHARE = 0.5
+ROUND_WITHIN = 0.05
+"""Seconds to the nearest whole one; by chance a tenth of all is so near."""
+NO_FAILURES = 1000
+"""Ends among which fewer than one in so many fails."""
+
+
+class Evidence(NamedTuple):
+    """One thing that is odd: ``share`` of ``sample`` messages, in words."""
+
+    kind: str
+    words: str
+    share: float
+    sample: int
+
+
+class Seen(NamedTuple):
+    """What is known of a route: deliveries by latency step, ends, failures, the newest delays in
+    seconds, and what applications told of its messages."""
+
+    steps: Mapping[int, int]
+    ended: int
+    failed: int
+    delays: Sequence[float] = ()
+    conversion: Rate | None = None
+    elsewhere: Rate | None = None
+    """How often messages to the same country convert on other accounts."""
+    told: int = 0
+
+
+def evidence(seen: Seen) -> list[Evidence]:
+    """All that is odd about a route's receipts."""
+    found = [_instant(seen), _identical(seen), _round(seen), _no_failures(seen), _conversion(seen)]
+    return [one for one in found if one is not None]
+
+
+def flagged(found: Sequence[Evidence]) -> bool:
+    """Whether the evidence makes a route suspect; that nothing fails does not by itself."""
+    return any(one.kind != "no_failures" for one in found)
+
+
+def _instant(seen: Seen) -> Evidence | None:
+    told = {at: n for at, n in seen.steps.items() if at != UNTOLD}
+    sample = sum(told.values())
+    quick = sum(n for at, n in told.items() if at < INSTANT)
+    if sample < SAMPLE or quick < INSTANT_SHARE * sample:
+        return None
+    words = "delivered in under a second, nearly all: no network pages every handset so fast"
+    return Evidence("instant", words, quick / sample, sample)
+
+
+def _identical(seen: Seen) -> Evidence | None:
+    """Instant ones lie close together by nature, and are told of already."""
+    sample = len(seen.delays)
+    if sample < SAMPLE or _instant(seen):
+        return None
+    ((delay, most),) = Counter(round(delay, 2) for delay in seen.delays).most_common(1)
+    if most < IDENTICAL_SHARE * sample:
+        return None
+    words = f"the same delay of {delay:.2f} s again and again"
+    return Evidence("identical", words, most / sample, sample)
+
+
+def _round(seen: Seen) -> Evidence | None:
+    sample = len(seen.delays)
+    near = sum(abs(delay - round(delay)) <= ROUND_WITHIN for delay in seen.delays)
+    if sample < SAMPLE or near < ROUND_SHARE * sample or _instant(seen):
+        return None
+    words = "delays of whole seconds: a timer, not a handset; by chance it would be a tenth"
+    return Evidence("round_seconds", words, near / sample, sample)
+
+
+def _no_failures(seen: Seen) -> Evidence | None:
+    if seen.ended < NO_FAILURES or seen.failed * NO_FAILURES >= seen.ended:
+        return None
+    words = "fewer than one in a thousand fails: some phones are always off, some numbers wrong"
+    return Evidence("no_failures", words, 1 - seen.failed / seen.ended, seen.ended)
+
+
+def _conversion(seen: Seen) -> Evidence | None:
+    here, there = seen.conversion, seen.elsewhere
+    if here is None or there is None or seen.told < SAMPLE or here.high >= there.low:
+        return None
+    words = (
+        f"{here.rate:.0%} of its messages were used, and {there.rate:.0%} of those that other "
+        "accounts sent to the same country"
+    )
+    return Evidence("conversion", words, here.rate, seen.told)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[str, Any]:
+    """``{"since", "items"}``: every route, those with evidence first."""
+    if filters.since is None:
+        filters = Filters(
+            account=filters.account, provider=filters.provider, country=filters.country,
+            since=now_micros() - DAY, until=filters.until,
+        )  # fmt: skip
+    counts = await stats.counts(tx, accounts, BY, filters)
+    steps = await stats.steps(tx, accounts, BY, filters, "delivered")
+    everywhere = Filters(country=filters.country, since=filters.since, until=filters.until)
+    told = await conversions(tx, accounts, everywhere)
+    items = []
+    for values, counted in counts.items():
+        delays = await newest_delays(tx, accounts, *values)
+        seen = _seen(values, counted, steps.get(values, {}), delays, told)
+        items.append(_item(values, counted, seen, told.get(values, {})))
+    items.sort(key=lambda item: (-len(item["evidence"]), -item["total"], str(item["account"])))
+    since = filters.since or 0
+    return {"since": moment(since).isoformat(timespec="seconds"), "items": items}
+
+
+Told = Mapping[Values, Mapping[str, int]]
+"""By account and country: how often each outcome was told."""
+
+
+def _seen(
+    values: Values, counted: Mapping[str, int], steps: Mapping[int, int],
+    delays: Sequence[float], told: Told,
+) -> Seen:  # fmt: skip
+    here = Counter(told.get(values, {}))
+    others: Counter[str] = Counter()
+    for (account, country), outcomes in told.items():
+        if country == values[1] and account != values[0]:
+            others.update(outcomes)
+    ended = sum(counted.values()) - counted.get("pending", 0)
+    failed = sum(counted.get(status, 0) for status in FAILURES)
+    return Seen(steps, ended, failed, delays, _used(here), _used(others), sum(here.values()))
+
+
+def _used(outcomes: Mapping[str, int]) -> Rate | None:
+    return rate(outcomes.get(OUTCOMES[0], 0), sum(outcomes.values()))
+
+
+def _item(
+    values: Values, counted: Mapping[str, int], seen: Seen, told: Mapping[str, int]
+) -> dict[str, Any]:
+    found = evidence(seen)
+    used = seen.conversion
+    return {
+        "account": values[0],
+        "country": values[1],
+        "flagged": flagged(found),
+        "evidence": [{**one._asdict(), "share": round(one.share, 6)} for one in found],
+        "total": sum(counted.values()),
+        "delivered": counted.get("delivered", 0),
+        "converted": told.get("converted", 0),
+        "not_converted": told.get("not_converted", 0),
+        "conversion_rate": None if used is None else round(used.rate, 6),
+        "conversion_low": None if used is None else round(used.low, 6),
+        "conversion_high": None if used is None else round(used.high, 6),
+    }

@@ -1,0 +1,78 @@
+"""What makes receipts look made up, and what does not."""
+
+import random
+
+import pytest
+
+from delivrd.insight.honesty import Evidence, Seen, evidence, flagged
+from delivrd.insight.rates import rate
+from delivrd.store.counts import UNTOLD, step
+
+
+def seen(delays: list[float], *, failed: int = 20, untold: int = 0, **more: object) -> Seen:
+    steps: dict[int, int] = {UNTOLD: untold}
+    for delay in delays:
+        at = step(int(delay * 1e6))
+        steps[at] = steps.get(at, 0) + 1
+    return Seen(steps, len(delays) + failed, failed, delays[:500], **more)
+
+
+def kinds(found: list[Evidence]) -> list[str]:
+    return [one.kind for one in found]
+
+
+chance = random.Random(5)
+HANDSETS = [chance.lognormvariate(1.8, 0.8) + 0.4 for _ in range(2000)]
+"""Real networks: seconds, and no two alike."""
+
+
+def test_a_real_network_leaves_no_evidence() -> None:
+    assert evidence(seen(HANDSETS)) == []
+
+
+def test_all_within_a_second_is_no_handset() -> None:
+    found = evidence(seen([chance.uniform(0.05, 0.8) for _ in range(300)]))
+    assert kinds(found) == ["instant"]
+    assert flagged(found)
+    assert found[0].sample == 300
+
+
+def test_some_slow_ones_among_quick_ones_are_a_quick_network() -> None:
+    quick = [chance.uniform(0.3, 0.9) for _ in range(300)]
+    assert evidence(seen([*quick, *HANDSETS[:30]])) == []
+
+
+def test_the_same_delay_again_and_again_is_a_timer() -> None:
+    found = evidence(seen([5.2 + chance.uniform(-0.002, 0.002) for _ in range(200)]))
+    assert kinds(found) == ["identical"]
+    assert "5.20 s" in found[0].words
+
+
+def test_delays_of_whole_seconds_are_a_timer() -> None:
+    delays = [chance.randint(2, 30) + chance.uniform(-0.03, 0.03) for _ in range(300)]
+    assert kinds(evidence(seen(delays))) == ["round_seconds"]
+
+
+def test_that_nothing_fails_is_told_and_does_not_flag_by_itself() -> None:
+    found = evidence(seen(HANDSETS, failed=0))
+    assert kinds(found) == ["no_failures"]
+    assert not flagged(found)
+
+
+def test_few_messages_prove_nothing() -> None:
+    assert evidence(seen([0.2] * 50, failed=0)) == []
+
+
+def test_times_that_are_not_known_prove_nothing() -> None:
+    assert evidence(seen([], untold=5000)) == []
+
+
+@pytest.mark.parametrize(
+    ("used", "elsewhere", "flags"), [(20, 400, True), (78, 400, False), (20, 0, False)]
+)
+def test_claimed_deliveries_that_nobody_used_are_held_against_other_accounts(
+    used: int, elsewhere: int, flags: bool
+) -> None:
+    there = rate(elsewhere, 500) if elsewhere else None
+    found = evidence(seen(HANDSETS, conversion=rate(used, 100), elsewhere=there, told=100))
+    assert flagged(found) is flags

@@ -1,0 +1,160 @@
+"""What messages in flight will settle at: leaning, paces, intervals, silent routes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.insight.comparison import ranks
+from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
+from delivrd.insight.rates import rate
+from delivrd.insight.settled import ages, past_of
+from delivrd.insight.settling import (
+    Estimate,
+    Route,
+    estimate,
+    reports_nothing,
+    route,
+    settled,
+    usual,
+)
+from delivrd.store.counts import BUCKET, MINUTE, OPEN, step
+from delivrd.store.queries.recent import ByMinute, Ended, Waiting
+
+DAY = 86_400.0
+NOTHING = observe([])
+
+
+def history(delivered: int, failed: int, seconds: float = 5.0):
+    """A day in which failures took a hundred times as long as deliveries."""
+    return observe(
+        [
+            Group(DAY, delivered, DELIVERED, step_of(seconds)),
+            Group(DAY, failed, FAILED, step_of(seconds * 100)),
+        ]
+    )
+
+
+def of(tables, key=(1, "EE"), recent=NOTHING) -> Route:
+    return route(usual(tables, {1: "vonage", 2: "vonage", 3: "ruach"}).of(key), recent)
+
+
+def test_an_old_open_message_is_likely_to_fail_and_a_young_one_to_arrive() -> None:
+    known = of({(1, "EE"): history(900, 100)})
+    young = settled([estimate(known, 0, 0, [(1.0, 100)])])
+    old = settled([estimate(known, 0, 0, [(60.0, 100)])])
+    assert young.rate == pytest.approx(0.9, abs=0.01)
+    assert old.rate is not None
+    assert old.rate < 0.05
+
+
+def test_what_has_ended_counts_as_it_ended() -> None:
+    told = settled([estimate(of({(1, "EE"): history(900, 100)}), 80, 100, [])])
+    assert (told.rate, told.low, told.high) == (0.8, 0.8, 0.8)
+
+
+def test_a_new_route_leans_on_its_country_and_its_provider() -> None:
+    tables = {
+        (2, "EE"): history(500, 500),
+        (2, "LV"): history(950, 50),
+        (3, "LV"): history(950, 50),
+    }
+    estonia = settled([estimate(of(tables, (3, "EE")), 0, 0, [(0.5, 100)])]).rate
+    latvia = settled([estimate(of(tables, (1, "LV")), 0, 0, [(0.5, 100)])]).rate
+    assert estonia is not None
+    assert latvia is not None
+    assert estonia < 0.8 < latvia
+
+
+def test_a_route_that_nothing_is_known_of_goes_on_as_it_began_within_a_wide_interval() -> None:
+    told = settled([estimate(of({}), 8, 10, [(5.0, 90)])])
+    assert told.rate == pytest.approx(0.75, abs=0.05)
+    assert told.low is not None
+    assert told.high is not None
+    assert told.high - told.low > 0.5
+
+
+def test_on_a_route_that_just_went_dead_who_is_open_stays_open() -> None:
+    silence = observe([Group(float(age), 1) for age in range(1, 240)])
+    known = {(1, "EE"): history(950, 50)}
+    before = settled([estimate(of(known), 0, 0, [(2.0, 100)])]).rate
+    dead = settled([estimate(of(known, recent=silence), 0, 0, [(2.0, 100)])]).rate
+    assert before is not None
+    assert dead is not None
+    assert before > 0.9
+    assert dead < 0.3
+
+
+def test_overdue_is_what_is_open_longer_than_nearly_all_of_its_route() -> None:
+    known = of({(1, "EE"): history(995, 5)})
+    assert settled([estimate(known, 0, 0, [(5.0, 10), (60.0, 3)])]).overdue == 3
+
+
+def test_a_route_that_reports_nothing_stands_in_no_rate() -> None:
+    silent = of({(1, "EE"): history(900, 100)})._replace(no_receipts=True)
+    told = settled([estimate(silent, 0, 5, [(60.0, 95)]), Estimate(100, 90)])
+    assert (told.total, told.unreported, told.rate) == (100, 100, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("reported", "total", "silent"),
+    [(0, 49, False), (0, 50, True), (1, 100, True), (2, 100, False)],
+)
+def test_a_carrier_that_reports_nothing_is_known_by_its_old_messages(
+    reported: int, total: int, silent: bool
+) -> None:
+    assert reports_nothing(reported, total) is silent
+
+
+def test_silent_routes_are_found_in_the_counts() -> None:
+    now = 2_000_000 * BUCKET
+    old = now // BUCKET - 40
+    ended = [Ended(1, "EE", "delivered", step(5_000_000), True, 90)]
+    waiting = [Waiting(1, "EE", old, 10), Waiting(2, "CU", old, 200)]
+    tables, silent = past_of(ended, waiting, now)
+    assert silent == {(2, "CU")}
+    assert set(tables) == {(1, "EE"), (2, "CU")}
+
+
+numbers = st.floats(0, 5000)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.01, 1e5), st.floats(0.5, 500)), max_size=6),
+    st.integers(0, 500), st.integers(0, 500), st.integers(0, 5000), st.integers(0, 5000),
+)  # fmt: skip
+def test_the_interval_holds_the_rate_and_stays_within_what_can_be(
+    still_open: list[tuple[float, float]], delivered: int, failed: int, good: int, bad: int
+) -> None:
+    known = of({(1, "EE"): history(good, bad)})
+    told = settled([estimate(known, delivered, delivered + failed, still_open)])
+    if told.rate is None:
+        assert delivered + failed + sum(n for _, n in still_open) == 0
+    else:
+        assert told.low is not None
+        assert told.high is not None
+        assert 0 <= told.low <= told.rate + 1e-9
+        assert told.rate <= told.high + 1e-9
+        assert told.high <= 1
+
+
+def test_a_burst_in_a_minute_is_of_one_age_and_steady_traffic_of_all() -> None:
+    now = 1000 * MINUTE
+    burst = ages(ByMinute(1, "EE", 998, "pending", OPEN, 100, 5500), now)
+    steady = ages(ByMinute(1, "EE", 998, "pending", OPEN, 60, 60 * 59 // 2), now)
+    assert all(60 < age < 70 for age, _ in burst)
+    assert max(age for age, _ in steady) - min(age for age, _ in steady) > 40
+    assert sum(n for _, n in steady) == 60
+
+
+def test_accounts_share_a_rank_unless_they_differ_beyond_chance() -> None:
+    rates = [rate(950, 1000), rate(948, 1000), rate(700, 1000)]
+    assert ranks([one for one in rates if one]) == [1, 1, 3]
+
+
+def test_it_is_near_the_truth_two_minutes_after_a_burst_where_the_plain_rate_is_far_off() -> None:
+    """One run of `python -m bench insight`, which tells the medians of many."""
+    from bench.insight import LATE_FAILURES, burst
+
+    runs = [burst(seed, LATE_FAILURES, 2000, 120, 3000) for seed in range(5)]
+    assert sorted(abs(one.error) for one in runs)[2] < 0.015
+    assert min(abs(one.plain) for one in runs) > 0.18

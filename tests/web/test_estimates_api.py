@@ -1,0 +1,199 @@
+"""``/v1/stats/settled``, ``/comparison``, ``/honesty`` and the feedback of applications."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from delivrd.store.verify import verify
+from tests.support import run
+from tests.web.web_support import Web, web
+
+DELIVERED = {"status": "delivered", "err-code": "0", "network-code": "310090"}
+FAILED = {"status": "failed", "err-code": "1", "network-code": "310090"}
+
+
+async def sent(hub: Web, name: str, *, ago: float = 60, account: str = "main") -> str:
+    """A message that was handed over so many seconds ago; its id."""
+    at = datetime.now(UTC) - timedelta(seconds=ago)
+    body = {
+        "account": account,
+        "provider_message_ids": [name],
+        "to": "+12015555522",
+        "sent_at": at.isoformat(),
+    }
+    return str((await hub.post("/v1/messages/sent", body, 201))["id"])
+
+
+# --- settled --------------------------------------------------------------------------------------
+
+
+def test_without_messages_nothing_settles(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            told = await hub.get("/v1/stats/settled")
+            assert told["summary"]["settled_rate"] is None
+            assert (told["items"], told["no_receipts"]) == ([], [])
+
+    run(test())
+
+
+def test_open_messages_count_by_how_likely_they_arrive(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number in range(6):
+                await sent(hub, f"m{number}", ago=90)
+            for number in range(3):
+                await hub.receipt("main", messageId=f"m{number}", **DELIVERED)
+            await hub.receipt("main", messageId="m3", **FAILED)
+            told = await hub.get("/v1/stats/settled", by="account,country")
+            (item,) = told["items"]
+            assert (item["account"], item["country"]) == ("main", "US")
+            assert (item["total"], item["delivered"], item["pending"]) == (6, 3, 2)
+            assert item["rate_so_far"] == 0.75
+            assert 3 / 6 <= item["low"] <= item["settled_rate"] <= item["high"] <= 5 / 6
+            assert told["summary"] == {k: v for k, v in item.items() if k in told["summary"]}
+            assert await verify(hub.store) == []
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("filters", "total"),
+    [
+        ({"account": "main"}, 2),
+        ({"account": "inbox"}, 0),
+        ({"provider": "vonage"}, 2),
+        ({"country": "gb"}, 0),
+        ({"until": (datetime.now(UTC) - timedelta(minutes=20)).isoformat()}, 1),
+        ({"since": (datetime.now(UTC) - timedelta(minutes=20)).isoformat()}, 1),
+    ],
+)
+def test_filters_and_times_narrow_what_settles(
+    database_url: str, filters: dict[str, str], total: int
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await sent(hub, "new", ago=100)
+            await sent(hub, "old", ago=3000)
+            told = await hub.get("/v1/stats/settled", **filters)
+            assert told["summary"]["total"] == total
+
+    run(test())
+
+
+def test_what_is_handed_over_long_ago_is_not_kept_by_the_minute(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await sent(hub, "old", ago=8 * 3600)
+            problem = await hub.get("/v1/stats/settled?since=2026-01-01", 422)
+            assert problem["field"] == "since"
+            assert "6 hours" in problem["detail"]
+            assert (await hub.get("/v1/stats/settled"))["summary"]["total"] == 0
+            assert await verify(hub.store) == []
+
+    run(test())
+
+
+# --- comparison -----------------------------------------------------------------------------------
+
+
+async def pushed(hub: Web, account: str, good: int, bad: int) -> None:
+    for number in range(good):
+        name = f"{account}-g{number}"
+        await hub.client.get(f"/webhooks/{account}", params={**_OF, "messageId": name, **DELIVERED})
+    for number in range(bad):
+        name = f"{account}-b{number}"
+        await hub.client.get(f"/webhooks/{account}", params={**_OF, "messageId": name, **FAILED})
+    await hub.receipt(account, messageId=f"{account}-last", price="0.02", **DELIVERED)
+
+
+_OF = {"msisdn": "12015555522", "to": "Acme", "price": "0.02"}
+
+
+def test_accounts_are_ranked_where_they_differ_beyond_chance(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number in range(20):
+                await sent(hub, f"main-{'g' if number < 5 else 'b'}{number}")
+            await pushed(hub, "inbox", 19, 0)
+            await sent(hub, "main-last")
+            await pushed(hub, "main", 5, 20)
+            told = await hub.get("/v1/stats/comparison", country="US", minimum=10)
+            best, worst = told["items"]
+            assert (best["account"], best["rank"], best["delivery_rate"]) == ("inbox", 1, 1.0)
+            assert (worst["account"], worst["rank"]) == ("main", 2)
+            assert best["cost"][0]["per_delivered"] == "0.020000"
+            assert worst["p50"] is not None
+            assert float(worst["cost"][0]["per_delivered"]) > 0.05
+            assert (told["ranked"], told["why"]) == (True, None)
+
+    run(test())
+
+
+def test_under_the_minimum_nothing_is_ranked_and_it_says_why(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await pushed(hub, "inbox", 3, 0)
+            told = await hub.get("/v1/stats/comparison", country="US")
+            assert told["items"][0]["rank"] is None
+            assert (told["ranked"], told["why"]) == (False, "only one account sends there")
+            nothing = await hub.get("/v1/stats/comparison", country="FR")
+            assert (nothing["items"], nothing["why"]) == ([], "nothing was sent there")
+
+    run(test())
+
+
+# --- feedback -------------------------------------------------------------------------------------
+
+
+def test_feedback_is_counted_and_the_last_word_counts(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            message = await sent(hub, "a")
+            await hub.receipt("main", messageId="a", **DELIVERED)
+            path = f"/v1/messages/{message}/feedback"
+            for outcome, previous in (
+                ("converted", None),
+                ("converted", "converted"),
+                ("not_converted", "converted"),
+            ):
+                told = await hub.post(path, {"outcome": outcome})
+                assert told == {"id": message, "outcome": outcome, "previous": previous}
+            (item,) = (await hub.get("/v1/stats/honesty"))["items"]
+            assert (item["converted"], item["not_converted"]) == (0, 1)
+            assert (item["conversion_rate"], item["delivered"]) == (0.0, 1)
+            assert await verify(hub.store) == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("body", [{}, {"outcome": "perhaps"}, {"outcome": "converted", "x": 1}])
+def test_feedback_of_another_kind_is_refused(sqlite_url: str, body: dict[str, Any]) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            message = await sent(hub, "a")
+            await hub.post(f"/v1/messages/{message}/feedback", body, 422)
+
+    run(test())
+
+
+def test_feedback_about_no_message_is_404(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            path = "/v1/messages/0199a2b4-0000-7000-8000-000000000000/feedback"
+            await hub.post(path, {"outcome": "converted"}, 404)
+
+    run(test())
+
+
+def test_a_route_without_anything_odd_is_not_flagged(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await pushed(hub, "inbox", 3, 1)
+            (item,) = (await hub.get("/v1/stats/honesty", account="inbox"))["items"]
+            assert (item["flagged"], item["evidence"]) == (False, [])
+            assert (item["account"], item["country"], item["total"]) == ("inbox", "US", 5)
+            assert item["conversion_rate"] is None
+
+    run(test())
