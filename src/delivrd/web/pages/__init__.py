@@ -3,7 +3,19 @@
 from fastapi import APIRouter
 
 from delivrd.web.context import Context
-from delivrd.web.pages import message, messages, overview, requests, send, sign_in, start, static
+from delivrd.web.pages import (
+    alert_rule,
+    alerts,
+    compare,
+    message,
+    messages,
+    overview,
+    requests,
+    send,
+    sign_in,
+    start,
+    static,
+)
 from delivrd.web.pages.render import Pages
 
 
@@ -11,7 +23,10 @@ def router(context: Context) -> APIRouter:
     """The routes of all pages, and of the static files they use."""
     pages = Pages(context)
     whole = APIRouter(include_in_schema=False)
-    for page in (overview, messages, message, requests, send, start, sign_in):
+    pieces = (
+        overview, messages, message, alerts, alert_rule, compare, requests, send, start, sign_in,
+    )  # fmt: skip
+    for page in pieces:
         whole.include_router(page.routes(pages))
     whole.include_router(static.routes())
     return whole
