@@ -1,7 +1,7 @@
 """A store with days of traffic behind it: routes that go well, one that goes bad, one silent."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -152,6 +152,3 @@ class _Filling:
             source="127.0.0.1", method="POST", path=f"/webhooks/{one.route.account}", query=b"",
             headers=b"", body=b"x", auth="none", reading=Reading(receipts=(one.receipt,)),
         )  # fmt: skip
-
-
-Clock = Callable[[], int]
