@@ -23,6 +23,7 @@ ROUTES = (
     Route("main", "EE", per_hour=40, bad=(6, 0.5)),
     Route("other", "US", per_hour=10, silent=True),
     Route("other", "DE", per_hour=0.2),
+    Route("main", "ES", per_hour=10, delivered=1.0, median=0.05),
 )
 FLAGS = (
     "--headless",
@@ -71,7 +72,7 @@ base_url = "http://127.0.0.1:{_closed_port()}"
 
 @pytest.fixture(scope="module")
 def old_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
-    """A hub with days of traffic, of which a route went bad a while ago and another is silent."""
+    """A hub with days of traffic, a route that went bad, a silent one, and one too good to be true."""
     folder = tmp_path_factory.mktemp("old")
     settings = f"""
 [alerts.channels.ops]

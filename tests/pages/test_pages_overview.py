@@ -105,6 +105,13 @@ def test_a_route_that_never_reports_is_named_with_the_evidence(old_page: Any) ->
     expect(panel).to_contain_text("0 with an end by the network")
 
 
+def test_receipts_that_look_made_up_are_flagged_with_the_evidence(old_page: Any) -> None:
+    old_page.goto("/?range=24h")
+    row = panel_of(old_page, "Routes to doubt").locator("tr", has_text="main → ES")
+    expect(row).to_contain_text("looks made up")
+    expect(row.locator(".about").first).to_contain_text("second")
+
+
 def test_an_empty_time_is_told_from_0_per_cent(old_page: Any) -> None:
     old_page.goto("/?since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z")
     expect(old_page.get_by_role("heading", name="No messages in this time")).to_be_visible()

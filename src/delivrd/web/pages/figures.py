@@ -107,7 +107,7 @@ def _failing(now: Item, then: Item) -> str:
 def _waiting(now: Item, waiting: Open, links: Links) -> Figure:
     pending = now["counts"].get("pending", 0)
     told = f"{number(waiting.overdue)} overdue" if waiting.overdue else "none overdue"
-    silent = Change(f"{number(waiting.silent)} where nothing reports") if waiting.silent else None
+    silent = Change(f"{number(waiting.silent)} on silent routes") if waiting.silent else None
     return Figure(
         "Awaiting receipt", number(pending), told if pending else "nothing is open",
         links.messages(status="pending"), silent,
