@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from delivrd.insight.settled import estimates_of, past_of
-from delivrd.insight.settling import Past, Settled, settled, usual
+from delivrd.insight.cohorts import past_of
+from delivrd.insight.routes import Past, usual
+from delivrd.insight.settled import estimates_of
+from delivrd.insight.settling import Settled, settled
 from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
@@ -169,7 +171,7 @@ def broken(seed: int, kind: str, a_minute: int) -> Broken:
     """A route that breaks at the 40th minute of an hour."""
     chance = random.Random(f"{seed} {kind} {a_minute}")
     at = NOON + 40 * MINUTE
-    past = before(chance, FAST, at, 24 * 60 * a_minute // 4)
+    past = before(chance, FAST, at, DAY_BEFORE)
     sent = []
     for number in range((40 + LOOK) * a_minute):
         one = message(chance, FAST, NOON + int((number + chance.random()) * MINUTE / a_minute))
@@ -214,8 +216,7 @@ def broken_lines(runs: int, say: Callable[[str], None]) -> Iterator[list[str]]:
             yield [
                 f"{kind}, {a_minute} messages a minute",
                 str(runs),
-                f"{median(after):g}",
-                "never" if max(after) == NEVER else f"{max(after):g}",
+                *("never" if n >= NEVER / 2 else f"{n:g}" for n in (median(after), max(after))),
                 f"{100 * median(abs(one.first) for one in found):.2f}",
                 f"{100 * median(abs(one.fifth) for one in found):.2f}",
             ]

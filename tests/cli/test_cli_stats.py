@@ -29,6 +29,14 @@ def test_delivery_asks_by_dimensions_and_prints_a_line_for_each(delivrd, hub) ->
     assert row.endswith("healthy\t0.036842 EUR")
 
 
+def test_ends_of_one_kind_are_told_as_shares_of_all(delivrd, hub) -> None:
+    items = [{"code": None, **DELIVERY, "total": 95}, {"code": "31", **DELIVERY, "total": 5}]
+    told = {"unit": "attempts", "items": items, "summary": {**DELIVERY, "total": 100}}
+    hub.answer("GET", "/v1/stats/delivery", told)
+    ran = delivrd("stats", "delivery", "--by", "code")
+    assert ran.out.splitlines() == ["code\tattempts\tshare", "\t95\t0.95", "31\t5\t0.05"]
+
+
 def test_settled_prints_what_it_comes_to_and_who_reports_nothing(delivrd, hub) -> None:
     silent = [{"account": "main", "country": "CU", "messages": 200}]
     told = {"unit": "attempts", "items": [], "summary": SETTLED, "no_receipts": silent}

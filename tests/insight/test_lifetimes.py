@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from lifelines import AalenJohansenFitter
 
+LITTLE = [30.0] * SIZE
 steps = st.integers(4, 80)
 kinds = st.none() | st.integers(0, len(KINDS) - 1)
 
@@ -127,14 +128,14 @@ def test_little_data_leans_on_what_is_above_it_and_much_does_not():
     above = hazards(observe([Group(1e6, 95, DELIVERED, 40), Group(1e6, 5, FAILED, 40)]))
     few = observe([Group(1e6, 1, FAILED, 40)])
     many = observe([Group(1e6, 5000, FAILED, 40)])
-    assert incidence(hazards(few, above, 30))[DELIVERED][-1] > 0.9
-    assert incidence(hazards(many, above, 30))[DELIVERED][-1] < 0.01
+    assert incidence(hazards(few, above, LITTLE))[DELIVERED][-1] > 0.9
+    assert incidence(hazards(many, above, LITTLE))[DELIVERED][-1] < 0.01
 
 
 @given(st.lists(groups(), min_size=1, max_size=10), st.lists(groups(), min_size=1, max_size=10))
 def test_hazards_of_one_step_are_shares_of_those_at_risk(found, others):
     some = [hazards(observe(found)), hazards(observe(others))]
-    for of in (*some, mean(some), hazards(observe(found), some[1], 30)):
+    for of in (*some, mean(some), hazards(observe(found), some[1], LITTLE)):
         for step in range(SIZE):
             assert 0 <= sum(one[step] for one in of) <= 1 + 1e-9
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.insight.rates import delivery, rate
+from delivrd.insight.rates import Thresholds, cost, delivery, rate
 
 numbers = st.integers(0, 10**9)
 
@@ -19,6 +19,31 @@ def test_a_rate_is_delivered_of_all_that_ended() -> None:
     assert told.total == 500
     assert told.rate is not None
     assert told.rate.rate == pytest.approx(0.9)
+
+
+def test_a_failure_rate_is_of_all_that_ended_and_knows_nothing_of_the_unknown() -> None:
+    told = delivery({"delivered": 90, "expired": 4, "rejected": 1, "unknown": 5, "pending": 400})
+    assert told.failure is not None
+    assert (told.failed, told.failure.rate) == (5, pytest.approx(0.05))
+
+
+def test_what_stands_on_routes_without_receipts_is_counted_and_in_no_rate() -> None:
+    told = delivery({"delivered": 90, "unknown": 110}, {"unknown": 100})
+    assert told.rate is not None
+    assert (told.total, told.unreported, told.rate.rate) == (200, 100, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "word"), [(95, "healthy"), (94, "watch"), (85, "watch"), (84, "investigate")]
+)
+def test_a_word_sums_up_a_rate(delivered: int, word: str) -> None:
+    assert Thresholds().word(rate(delivered, 100)) == word
+    assert Thresholds().word(None) is None
+
+
+def test_nothing_delivered_has_no_cost_per_delivered() -> None:
+    assert cost("EUR", 2_500_000, 50, 40).per_delivered == pytest.approx(0.0625)
+    assert cost("EUR", 2_500_000, 50, 0).per_delivered is None
 
 
 def test_the_interval_is_wilsons() -> None:

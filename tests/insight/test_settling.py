@@ -4,20 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.insight.cohorts import ages, past_of
 from delivrd.insight.comparison import ranks
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
 from delivrd.insight.rates import rate
-from delivrd.insight.settled import ages, past_of
-from delivrd.insight.settling import (
-    Estimate,
-    Route,
-    estimate,
-    reports_nothing,
-    route,
-    settled,
-    usual,
-)
-from delivrd.store.counts import BUCKET, MINUTE, OPEN, step
+from delivrd.insight.routes import Route, reports_nothing, route, usual
+from delivrd.insight.settling import Estimate, estimate, settled
+from delivrd.store.counts import BUCKET, MINUTE, OPEN, UNTOLD, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
 DAY = 86_400.0
@@ -25,11 +18,12 @@ NOTHING = observe([])
 
 
 def history(delivered: int, failed: int, seconds: float = 5.0):
-    """A day in which failures took a hundred times as long as deliveries."""
+    """A day in which failures took a hundred times as long as deliveries; one never ended."""
     return observe(
         [
             Group(DAY, delivered, DELIVERED, step_of(seconds)),
             Group(DAY, failed, FAILED, step_of(seconds * 100)),
+            Group(DAY, 1),
         ]
     )
 
@@ -73,6 +67,19 @@ def test_a_route_that_nothing_is_known_of_goes_on_as_it_began_within_a_wide_inte
     assert told.high - told.low > 0.5
 
 
+def test_a_hub_that_has_just_begun_takes_nobody_for_lost_and_nobody_for_overdue() -> None:
+    """It has seen messages for one minute: 80 arrived, 20 are open at that age."""
+    minute = observe([Group(60.0, 80, DELIVERED, step_of(10)), Group(60.0, 20)])
+    past = usual({(1, "EE"): minute}, {1: "vonage"}, seen=60.0)
+    told = settled([estimate(route(past.of((1, "EE")), NOTHING), 80, 80, [(90.0, 20)])])
+    assert (told.rate, told.overdue) == (pytest.approx(1.0, abs=0.01), 0)
+    assert told.low is not None
+    assert told.low < 0.9
+    grown = usual({(1, "EE"): minute}, {1: "vonage"})
+    told = settled([estimate(route(grown.of((1, "EE")), NOTHING), 80, 80, [(90.0, 20)])])
+    assert (told.rate, told.overdue) == (pytest.approx(0.8, abs=0.01), 20)
+
+
 def test_on_a_route_that_just_went_dead_who_is_open_stays_open() -> None:
     silence = observe([Group(float(age), 1) for age in range(1, 240)])
     known = {(1, "EE"): history(950, 50)}
@@ -103,6 +110,14 @@ def test_a_carrier_that_reports_nothing_is_known_by_its_old_messages(
     reported: int, total: int, silent: bool
 ) -> None:
     assert reports_nothing(reported, total) is silent
+
+
+def test_messages_known_from_their_receipts_alone_tell_nothing_of_how_long_it_takes() -> None:
+    now = 2_000_000 * BUCKET
+    alone = Ended(1, "EE", "delivered", UNTOLD, True, 90)
+    asked = Ended(2, "EE", "delivered", UNTOLD, True, 3)
+    tables, _ = past_of([alone, asked, asked._replace(le=80, n=50)], [], now)
+    assert {key: table.at_risk[0] for key, table in tables.items()} == {(2, "EE"): 53}
 
 
 def test_silent_routes_are_found_in_the_counts() -> None:

@@ -8,7 +8,7 @@ from support import run
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
 from delivrd.store.verify import verify
 
-TABLES = ("cost", "rollup_sender", "rollup_code", "recent")
+TABLES = ("cost", "rollup_sender", "rollup_code", "recent", "rollup_day", "latency_day", "cost_day")
 COLUMNS = ("error_code", "price", "currency", "second")
 
 
@@ -23,7 +23,7 @@ async def fill(store):
 
 async def age(store):
     """Makes the store what the first release left behind."""
-    for table in TABLES:
+    for table in (*TABLES, "feedback", "conversion"):
         await execute(store, f"DROP TABLE {table}")
     for column in COLUMNS:
         await execute(store, f"ALTER TABLE attempt DROP COLUMN {column}")

@@ -95,6 +95,23 @@ def test_what_is_handed_over_long_ago_is_not_kept_by_the_minute(database_url: st
     run(test())
 
 
+def test_a_route_that_never_reports_is_named_and_left_out_of_every_rate(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number in range(55):
+                await sent(hub, f"m{number}", ago=3 * 3600)
+            await hub.receipt("inbox", messageId="heard", **DELIVERED)
+            since = (datetime.now(UTC) - timedelta(hours=5)).isoformat()
+            told = await hub.get("/v1/stats/settled", since=since)
+            assert told["no_receipts"] == [{"account": "main", "country": "US", "messages": 55}]
+            assert (told["summary"]["unreported"], told["summary"]["settled_rate"]) == (55, None)
+            by_account = await hub.get("/v1/stats/delivery", by="account")
+            found = {i["account"]: (i["total"], i["unreported"]) for i in by_account["items"]}
+            assert found == {"main": (55, 55), "inbox": (1, 0)}
+
+    run(test())
+
+
 # --- comparison -----------------------------------------------------------------------------------
 
 

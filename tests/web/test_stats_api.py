@@ -127,6 +127,8 @@ def test_failures_stand_beside_deliveries_and_a_word_sums_it_up(database_url: st
             assert (us["failure_rate"], us["health"]) == (0.0, "healthy")
             assert (gb["failed"], gb["failure_rate"], gb["health"]) == (1, 1.0, "investigate")
             assert us["failure_high"] > 0
+            by_reason = await hub.get("/v1/stats/delivery", by="reason")
+            assert {item["health"] for item in by_reason["items"]} == {None}
 
     run(test())
 

@@ -48,6 +48,13 @@ def delivery(
         network=network, tz=tz,
     )  # fmt: skip
     told = connect(config).get("/v1/stats/delivery", wanted)
+    names = by.split(",")
+    if {*names} & {"reason", "code", "status"}:  # ends of one kind have no rate worth a look
+        whole = told["summary"].get("total") or 1
+        shares = {id(item): item["total"] / whole for item in told["items"]}
+        share = Column("share", lambda item: _percent(shares[id(item)]), right=True)
+        _print(told, names, [Column(told["unit"], "total", right=True), share], as_json)
+        return
     columns = (
         Column(told["unit"], "total", right=True),
         Column("delivered", "counts.delivered", right=True),
@@ -58,7 +65,7 @@ def delivery(
         Column("health", "health"),
         Column("cost per delivered", _cost, right=True),
     )
-    _print(told, by.split(","), columns, as_json)
+    _print(told, names, columns, as_json)
 
 
 @app.command()
@@ -190,9 +197,13 @@ def _share(name: str) -> Get:
 
     def get(row: Mapping[str, Any]) -> Any:
         value = row[name]
-        return value if value is None or not on_terminal() else f"{value:.1%}"
+        return None if value is None else _percent(value)
 
     return get
+
+
+def _percent(value: float) -> str | float:
+    return f"{value:.1%}" if on_terminal() else value
 
 
 def _interval(low: str, high: str) -> Get:

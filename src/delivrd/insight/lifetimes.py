@@ -114,16 +114,23 @@ Hazards = Sequence[Sequence[float]]
 NO_HAZARDS: Hazards = [[0.0] * SIZE for _ in KINDS]
 
 
-def hazards(table: Lifetimes, prior: Hazards = NO_HAZARDS, weight: float = 0.0) -> Hazards:
+NO_WEIGHT: Sequence[float] = [0.0] * SIZE
+
+
+def hazards(
+    table: Lifetimes, prior: Hazards = NO_HAZARDS, weight: Sequence[float] = NO_WEIGHT
+) -> Hazards:
     """The hazards of a table that leans on others' hazards as if on so many messages at risk.
 
     In each step the ways to end and to stay open share a Dirichlet distribution: this is its mean,
-    with the prior's shares times the weight as what was known before.
+    with the prior's shares times the weight of the step as what was known before.
     """
     found = [[0.0] * SIZE for _ in KINDS]
     for step, n in enumerate(table.at_risk):
-        told = [table.ends[kind][step] + weight * prior[kind][step] for kind in range(len(KINDS))]
-        whole = max(n + weight, sum(told))
+        told = [
+            table.ends[kind][step] + weight[step] * prior[kind][step] for kind in range(len(KINDS))
+        ]
+        whole = max(n + weight[step], sum(told))
         if whole > 0:
             for kind, ended in enumerate(told):
                 found[kind][step] = ended / whole
@@ -159,18 +166,40 @@ def time_of(share: float, of: Hazards) -> float | None:
     return lower(step + 1)
 
 
-def chances(of: Hazards, kind: int = DELIVERED) -> list[float]:
-    """By step: how likely a message that is open when the step begins ends in this kind."""
-    found = [0.0] * (SIZE + 1)
-    for step in reversed(range(SIZE)):
+def at_most(limit: float, numbers: Sequence[float]) -> list[float]:
+    """Each number, or the limit where it is more."""
+    return [min(limit, n) for n in numbers]
+
+
+def chances(
+    of: Hazards, until: int = SIZE, then: float = 0.0, kind: int = DELIVERED
+) -> list[float]:
+    """By step: how likely a message that is open when the step begins ends in this kind.
+
+    From the step ``until`` on, where nothing is known, the chance is what ``then`` says.
+    """
+    found = [then if step >= until else 0.0 for step in range(SIZE + 1)]
+    for step in reversed(range(until)):
         any_end = min(1.0, sum(one[step] for one in of))
         found[step] = of[kind][step] + (1 - any_end) * found[step + 1]
     return found
 
 
-def chance(of: Hazards, ahead: Sequence[float], age: float, kind: int = DELIVERED) -> float:
+def staying(of: Hazards, until: int) -> list[float]:
+    """By step: how likely a message that is open when it begins is still so at step ``until``."""
+    found = [1.0] * (SIZE + 1)
+    for step in reversed(range(until)):
+        found[step] = found[step + 1] * max(0.0, 1 - sum(one[step] for one in of))
+    return found
+
+
+def chance(
+    of: Hazards, ahead: Sequence[float], age: float, until: int = SIZE, kind: int = DELIVERED
+) -> float:
     """How likely a message that is open at this age ends in the kind; ``ahead`` by `chances`."""
     step = step_of(age)
+    if step >= until:
+        return ahead[step]
     left = 1 - passed(age, step)
     any_end = min(1.0, left * sum(one[step] for one in of))
     return left * of[kind][step] + (1 - any_end) * ahead[step + 1]

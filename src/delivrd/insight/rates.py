@@ -45,15 +45,24 @@ class Delivery(NamedTuple):
     rate: Rate | None
     failed: int
     failure: Rate | None
+    unreported: int = 0
+    """Of all, those on routes that report nothing: they are in the counts, and in no rate."""
 
 
-def delivery(counts: Mapping[str, int]) -> Delivery:
-    """The totals of counts by status; whatever is not pending has ended."""
+def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None) -> Delivery:
+    """The totals of counts by status; whatever is not pending has ended.
+
+    ``silent`` are those among them that stand on routes without receipts.
+    """
     told = {status: n for status, n in sorted(counts.items()) if n}
-    total = sum(told.values())
-    final = total - told.get("pending", 0)
-    failed = sum(told.get(status, 0) for status in FAILURES)
-    return Delivery(total, told, rate(told.get("delivered", 0), final), failed, rate(failed, final))
+    heard = {status: n - (silent or {}).get(status, 0) for status, n in told.items()}
+    final = sum(heard.values()) - heard.get("pending", 0)
+    failed = sum(heard.get(status, 0) for status in FAILURES)
+    return Delivery(
+        sum(told.values()), told, rate(heard.get("delivered", 0), final),
+        sum(told.get(status, 0) for status in FAILURES), rate(failed, final),
+        sum((silent or {}).values()),
+    )  # fmt: skip
 
 
 class Thresholds(NamedTuple):

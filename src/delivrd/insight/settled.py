@@ -4,57 +4,30 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from delivrd.insight.lifetimes import (
-    DELIVERED,
-    FAILED,
-    NONE,
-    UNKNOWN,
-    Group,
-    Lifetimes,
-    observe,
-    step_of,
-)
-from delivrd.insight.rates import FAILURES
-from delivrd.insight.settling import (
-    REPORTS_AFTER,
-    WINDOW,
-    Estimate,
-    Key,
-    Past,
-    Settled,
-    estimate,
-    reports_nothing,
-    route,
-    settled,
-    usual,
-)
+from delivrd.insight.cohorts import DAY, ages, first_hour, groups_of, has_old, past_of
+from delivrd.insight.lifetimes import NONE, observe, step_of
+from delivrd.insight.routes import REPORTS_AFTER, SETTLED_AFTER, WINDOW, Key, Past, route, usual
+from delivrd.insight.settling import Estimate, Settled, estimate, settled
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, COARSE, KEPT_MINUTES, MINUTE, OPEN, UNTOLD
+from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE, OPEN, SECOND
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import recent as queries
-from delivrd.store.queries.recent import ALL, ByMinute, Ended, Narrowed, Waiting, minute_of
+from delivrd.store.queries.recent import ALL, ByMinute, Narrowed, minute_of
+from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
 DIMENSIONS = ("account", "provider", "country")
 
-SECOND = 1_000_000
-DAY = 24 * 3600 * SECOND
 HOUR_MINUTES = 60
 
 PAST_KEPT = 300 * SECOND
 """Microseconds for which what was read of the past is good."""
 
+COLD_KEPT = 20 * SECOND
+"""On a hub that has just begun the past is read again and again."""
+
 YOUNG = 2 * WINDOW
 """Up to this age, in seconds, any end of a message may have been in the last minutes."""
-
-PARTS = 4
-
-ASKED_AFTER = 3600.0
-"""The age in seconds at which an end counts whose time is not known: it was asked for."""
-
-_KIND = {
-    "delivered": DELIVERED, "unknown": UNKNOWN, **dict.fromkeys(FAILURES, FAILED),
-}  # fmt: skip
 
 
 class TooOld(ValueError):
@@ -94,6 +67,13 @@ class Settling:
         moving = await self._moving(tx, now, min(first, minute_of(now) - HOUR_MINUTES), which)
         return estimates_of(past, ended, moving, now, range(first, max(first, end)))
 
+    async def silent(self, tx: Tx) -> Silent:
+        """The routes that report nothing, and the countries that have no other."""
+        past = await self._known(tx, self._clock())
+        heard = {country for account_id, country in past.tables.keys() - past.silent}
+        countries = {country for _, country in past.silent} - heard
+        return Silent(tuple(sorted(past.silent)), tuple(sorted(countries)))
+
     async def _moving(self, tx: Tx, now: int, first: int, which: Narrowed) -> list[ByMinute]:
         """What is open, and what may have ended in the last minutes."""
         return await queries.by_minute(
@@ -106,70 +86,19 @@ class Settling:
             told = await queries.past(
                 tx, now - DAY, now - BUCKET, now - int(REPORTS_AFTER) * SECOND
             )
-            tables, silent = past_of(*told, now)
+            (tables, silent), seen, self._read_at = past_of(*told, now), SETTLED_AFTER, now
+            if not has_old(*told, now):  # a hub that has just begun learns from what it has seen
+                hour = await queries.by_minute(
+                    tx, self.accounts, minute_of(now) - HOUR_MINUTES, minute_of(now)
+                )
+                tables, seen = first_hour(hour, now)
+                self._read_at = now - PAST_KEPT + COLD_KEPT
             providers = {i: a.provider.name for i, a in self.accounts.by_id.items()}
-            self._past, self._read_at = usual(tables, providers, silent), now
+            self._past = usual(tables, providers, silent, seen)
         return self._past
 
 
-# --- from counts to life tables -------------------------------------------------------------------
-
-
-def past_of(
-    ended: Iterable[Ended], waiting: Iterable[Waiting], now: int
-) -> tuple[Mapping[Key, Lifetimes], set[Key]]:
-    """The life table of each route, and the routes that report nothing."""
-    groups: dict[Key, list[Group]] = {}
-    old: Counter[Key] = Counter()
-    reported: Counter[Key] = Counter()
-    for account_id, country, status, le, is_old, n in ended:
-        key, kind = (account_id, country), _KIND.get(status)
-        if kind is not None and n > 0:
-            step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
-            groups.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
-            if is_old:
-                old[key] += n
-                reported[key] += n if status in ("delivered", "undelivered") else 0
-    for account_id, country, bucket, n in waiting:
-        key, age = (account_id, country), (now - bucket * BUCKET) / SECOND - 450
-        if n > 0:
-            groups.setdefault(key, []).append(Group(age, n))
-            old[key] += n if age > REPORTS_AFTER else 0
-    silent = {key for key, n in old.items() if reports_nothing(reported[key], n)}
-    return {key: observe(some) for key, some in groups.items()}, silent
-
-
-def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
-    """Counts by the minute as groups that are looked at for the last minutes.
-
-    When within its minute a message was handed over is not known: it is looked at from the age that
-    all of its minute had reached within the window, to the age that all have reached by now.
-    """
-    found = []
-    for row in rows:
-        oldest = (now - row.minute * MINUTE) / SECOND
-        entry, age = max(0.0, oldest - WINDOW), oldest - 60
-        if age > entry:
-            kind = None if row.le == OPEN else _KIND[row.status]
-            step = step_of(ASKED_AFTER) if row.le == UNTOLD else row.le
-            found.append(Group(age, row.n, kind, step, entry))
-    return found
-
-
-def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:
-    """The open messages of a minute by age in seconds: evenly about the middle of their seconds.
-
-    Of how they lie in their minute only the sum is kept: those of a burst lie near its time, those
-    of steady traffic all over the minute.
-    """
-    begun = (now - row.minute * MINUTE) / SECOND
-    length = min(60.0, max(begun, 0.0))
-    middle = min(length, row.seconds / row.n + 0.5)
-    half = min(middle, length - middle)
-    return [
-        (max(0.001, begun - middle - half + (number + 0.5) * half * 2 / PARTS), row.n / PARTS)
-        for number in range(PARTS)
-    ]
+# --- estimates ------------------------------------------------------------------------------------
 
 
 def estimates_of(

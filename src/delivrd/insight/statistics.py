@@ -9,7 +9,7 @@ from delivrd.insight.latency import STATED_ERROR, Latency, latency
 from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import stats
-from delivrd.store.queries.stats import TIMES, UNITS, Charged, Filters, Values
+from delivrd.store.queries.stats import TIMES, UNITS, Charged, Filters, Silent, Values
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
@@ -25,27 +25,33 @@ async def delivery_stats(
     filters: Filters,
     zone: ZoneInfo | None = None,
     thresholds: Thresholds = Thresholds(),  # noqa: B008 - it cannot be changed
+    silent: Silent = Silent(),  # noqa: B008
 ) -> dict[str, Any]:
     """``{"by", "unit", "items", "summary"}``: counts by status, rates, health and cost.
 
     Times come in order; other values with the greatest number first. The summary is of all that
     the filters leave; without any, its rates are None. ``cost`` is None where prices are not kept
-    by these dimensions.
+    by these dimensions. What stands on ``silent`` routes is counted, and left out of the rates.
+
+    Grouped by reason, code or status an item holds ends of one kind: its rate tells nothing of
+    health, which is then None.
 
     Raises:
         Unanswerable: no counts are kept by all these dimensions.
     """
     found = await stats.counts(tx, accounts, by, filters, zone)
+    unheard = await stats.unreported(tx, accounts, by, filters, silent, zone)
     charged = await stats.charges(tx, accounts, by, filters, zone)
     unit = UNITS[filters.unit(by)]
+    of_one_kind = bool({*by, *filters.used()} & {"reason", "code", "status"})
 
     def shown(values: Values, told: Delivery) -> dict[str, Any]:
         charges = None if charged is None else charged.get(values, {})
-        return {**_named(by, values), **_delivery(unit, told, charges, thresholds)}
+        found = _delivery(unit, told, charges, thresholds)
+        return {**_named(by, values), **found, **({"health": None} if of_one_kind else {})}
 
-    whole = delivery(_added(found.values()))
-
-    items = [(values, delivery(counted)) for values, counted in found.items()] if by else []
+    whole = delivery(_added(found.values()), _added(unheard.values()))
+    items = [(v, delivery(counted, unheard.get(v))) for v, counted in found.items()] if by else []
     return {
         "by": ",".join(by) or None,
         "unit": unit,
@@ -72,6 +78,7 @@ def _delivery(
         "failure_low": None if failure is None else round(failure.low, 6),
         "failure_high": None if failure is None else round(failure.high, 6),
         "health": thresholds.word(rate),
+        "unreported": told.unreported,
         "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
     }
 

@@ -1,6 +1,6 @@
 """Where a message or an attempt is counted (rules F1 and F3), and in which tables."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -39,7 +39,10 @@ SECOND = 1_000_000
 MICRO_UNITS, PRICED = 0, 1
 """What a row of `cost` adds up: millionths of the currency, and how many have a price."""
 
-_KEY = ("unit", "bucket", "account_id", "country", "network")
+BUCKETS_A_DAY = 96
+
+_REST = ("account_id", "country", "network")
+_KEY, _DAY = ("unit", "bucket", *_REST), ("unit", "day", *_REST)
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "rollup": (*_KEY, "status", "reason"),
@@ -48,8 +51,12 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
     "recent": ("minute", "account_id", "country", "status", "le"),
+    "rollup_day": (*_DAY, "status", "reason"),
+    "latency_day": (*_DAY, "status", "le"),
+    "cost_day": (*_DAY, "currency", "what"),
 }
-"""Each table of counts and its key, without the slot. The last three count attempts only."""
+"""Each table of counts and its key, without the slot. Those by sender, by code and by the minute
+count attempts only; those by the day (of UTC) hold the same as the first three, in fewer rows."""
 
 Count = tuple[Any, ...]
 """A key of one of the tables."""
@@ -83,38 +90,62 @@ def first_minute(now: int) -> int:
     return now // MINUTE - KEPT_MINUTES
 
 
-def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Counter[Count]]:
+def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, int]]:
     """What moves add to each table: the old place less, the new one more.
 
-    Minutes before the ``first`` are counted no more.
+    Minutes before the ``first`` are counted no more. Moves differ by the moment mostly: what does
+    not depend on it is added up before it is spread over the tables.
     """
-    found: dict[str, Counter[Count]] = {name: Counter() for name in TABLES}
-    rollup, latency, cost, senders, codes, recent = found.values()
+    kinds: defaultdict[Count, int] = defaultdict(int)
+    latency: defaultdict[Count, int] = defaultdict(int)
+    recent: defaultdict[Count, int] = defaultdict(int)
     for (unit, account_id, before, after), n in moves.items():
         for place, by in ((before, -n), (after, n)):
-            (bucket, country, network, status, reason, step, price, currency,
-             sender, code, second) = place  # fmt: skip
+            (bucket, country, network, status, reason, step, price, currency, sender, code,
+             second) = place  # fmt: skip
             if bucket is None:
                 continue
-            shared = (unit, bucket, account_id, country or "", network or "")
-            rollup[*shared, status, reason or ""] += by
+            shared = (unit, bucket, account_id, country or "", network or "", status)
+            kinds[shared, reason, price, currency, sender, code] += by
             if step is not None:
-                latency[*shared, status, step] += by
-            charged = None if price is None else micro_units(price)
-            if charged is not None:
-                cost[*shared, currency or "", MICRO_UNITS] += by * charged
-                cost[*shared, currency or "", PRICED] += by
-            if unit:
-                route = (bucket, account_id, country or "")
-                senders[*route, sender or "", status] += by
-                if code is not None:
-                    codes[*route, status, code] += by
-                if second is not None and second >= 60 * first:
-                    here = (second // 60, account_id, country or "", status)
-                    recent[*here, coarse(step)] += by
-                    if step is None:
-                        recent[*here, SECONDS] += by * (second % 60)
-    return found
+                latency[*shared, step] += by
+            if second is not None and second >= 60 * first:
+                here = (second // 60, account_id, country or "", status)
+                if step is None:
+                    recent[*here, SECONDS] += by * (second % 60)
+                recent[*here, coarse(step)] += by
+    found = {**_spread(kinds), "latency": latency, "recent": recent}
+    by_day = {f"{name}_day": _by_day(found[name]) for name in ("rollup", "latency", "cost")}
+    return {name: (found | by_day)[name] for name in TABLES}
+
+
+def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
+    """What is counted without regard to the moment, by table."""
+    rollup: defaultdict[Count, int] = defaultdict(int)
+    cost: defaultdict[Count, int] = defaultdict(int)
+    senders: defaultdict[Count, int] = defaultdict(int)
+    codes: defaultdict[Count, int] = defaultdict(int)
+    for (shared, reason, price, currency, sender, code), n in kinds.items():
+        unit, bucket, account_id, country, network, status = shared
+        rollup[*shared, reason or ""] += n
+        charged = None if price is None else micro_units(price)
+        if charged is not None:
+            key = (unit, bucket, account_id, country, network, currency or "")
+            cost[*key, MICRO_UNITS] += n * charged
+            cost[*key, PRICED] += n
+        if unit:
+            senders[bucket, account_id, country, sender or "", status] += n
+            if code is not None:
+                codes[bucket, account_id, country, status, code] += n
+    return {"rollup": rollup, "cost": cost, "rollup_sender": senders, "rollup_code": codes}
+
+
+def _by_day(quarters: Mapping[Count, int]) -> Mapping[Count, int]:
+    days: defaultdict[Count, int] = defaultdict(int)
+    for (unit, bucket, *rest), n in quarters.items():
+        if n:
+            days[unit, bucket // BUCKETS_A_DAY, *rest] += n
+    return days
 
 
 @lru_cache(4096)

@@ -13,7 +13,7 @@ from delivrd.store import schema
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import spread
 from delivrd.store.queries.paging import rendered
-from delivrd.store.queries.stats import Filters, Values, span_and_route
+from delivrd.store.queries.stats import Filters, Values, in_quarters, on_routes
 from delivrd.store.tx import Tx
 
 OUTCOMES = ("converted", "not_converted")
@@ -95,7 +95,7 @@ async def forget(tx: Tx, message_ids: Sequence[int], pruned: int) -> None:
 
 async def conversions(tx: Tx, accounts: Accounts, filters: Filters) -> dict[Values, dict[str, int]]:
     """How often each outcome was told, by account and country."""
-    where, args = rendered(span_and_route(accounts, filters))
+    where, args = rendered([*in_quarters(filters), *on_routes(accounts, filters)])
     rows = await tx.fetch(
         "SELECT account_id, country, outcome, CAST(sum(n) AS BIGINT) FROM conversion "
         f"WHERE {where} GROUP BY 1, 2, 3",

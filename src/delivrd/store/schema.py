@@ -306,18 +306,18 @@ message = _table(
 
 
 _KINDS = dict.fromkeys(("unit", "slot", "le", "what"), SmallInteger) | dict.fromkeys(
-    ("bucket", "minute", "account_id"), BigInteger
+    ("bucket", "minute", "day", "account_id"), BigInteger
 )
 
 
 def _counts(name: str) -> Table:
-    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970. Account: 0 where
-    messages are counted."""
+    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute
+    and day. Account: 0 where messages are counted."""
     keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
     return _table(name, *keys, _int("n", null=False), clustered=True)
 
 
-rollup, latency, cost, rollup_sender, rollup_code, recent = map(_counts, TABLES)
+rollup, latency, cost, rollup_sender, rollup_code, recent, *by_day = map(_counts, TABLES)
 
 feedback = _table(  # what applications tell of their messages
     "feedback",

@@ -27,4 +27,4 @@ class Tally:
 
     def tables(self, first: int) -> dict[str, Counter[Count]]:
         """The number of each key of each table; by minutes from the ``first`` on."""
-        return deltas(self.places, first)
+        return {name: Counter(counted) for name, counted in deltas(self.places, first).items()}

@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
-from delivrd.store.counts import BUCKET, MINUTE, NOWHERE, TABLES, Count, Move, deltas, first_minute
+from delivrd.store.counts import (
+    BUCKET,
+    BUCKETS_A_DAY,
+    MINUTE,
+    NOWHERE,
+    TABLES,
+    Count,
+    Move,
+    deltas,
+    first_minute,
+)
 from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.prune import PRUNED
@@ -293,7 +303,7 @@ async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
         at_one_moment = _Recount(table, first)
         stored = await store.read(at_one_moment.stored)
         differing = _differing(stored, counted[table])
-        at_one_moment.buckets = sorted({_bucket(table, key) for key in differing})
+        at_one_moment.buckets = sorted({b for key in differing for b in _buckets(table, key)})
         if at_one_moment.buckets:
             stored, counts = await store.read(at_one_moment.both)
             found += [
@@ -323,10 +333,12 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
     return sorted((k for k in one.keys() | other.keys() if one[k] != other[k]), key=repr)
 
 
-def _bucket(table: str, key: Count) -> int:
-    """The quarter of an hour to which a key belongs."""
+def _buckets(table: str, key: Count) -> Sequence[int]:
+    """The quarters of an hour to which a key belongs."""
     told = dict(zip(TABLES[table], key, strict=True))
-    return int(told["minute"] * MINUTE // BUCKET if table == "recent" else told["bucket"])
+    if "day" in told:
+        return range(told["day"] * BUCKETS_A_DAY, (told["day"] + 1) * BUCKETS_A_DAY)
+    return [told["minute"] * MINUTE // BUCKET if "minute" in told else told["bucket"]]
 
 
 def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
@@ -347,10 +359,12 @@ class _Recount:
         places: Counter[Move] = Counter()
         for unit, account_id, *place, n in await tx.fetch(_PLACES, self.buckets):
             places[unit, account_id, NOWHERE, tuple(place)] += n
-        counts = deltas(places, self._first)[self._table]
+        counts = Counter(deltas(places, self._first)[self._table])
         within = set(self.buckets)
         stored = (await self.stored(tx)).items()
-        return Counter({k: n for k, n in stored if _bucket(self._table, k) in within}), counts
+        return Counter(
+            {k: n for k, n in stored if within.issuperset(_buckets(self._table, k))}
+        ), counts
 
     async def stored(self, tx: Tx) -> Counter[Count]:
         columns = TABLES[self._table]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from delivrd.config import Config
+from delivrd.insight.settled import Settling
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
 from delivrd.intake.ring import Ring
@@ -34,6 +35,8 @@ class Context:
     auth: Auth = field(init=False)
     streams: Streams = field(init=False)
     settled: Settled = field(init=False)
+    settling: Settling = field(init=False)
+    """What messages in flight will come to; it remembers what it read of the past."""
     messages: Gathered[str, Message] = field(init=False)
     """Messages by their UUID; those who ask at the same time share a read."""
 
@@ -41,6 +44,7 @@ class Context:
         object.__setattr__(self, "auth", Auth(self.store, self.config))
         object.__setattr__(self, "streams", Streams(self.store, self.metrics.numbered))
         object.__setattr__(self, "settled", Settled(self.store))
+        object.__setattr__(self, "settling", Settling(self.store.accounts))
         object.__setattr__(self, "messages", Gathered(self.store, self._find))
 
     async def _find(self, tx: Tx, uuids: list[str]) -> dict[str, Message]:

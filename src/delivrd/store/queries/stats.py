@@ -10,7 +10,7 @@ import msgspec
 
 from delivrd.core.statement import moment
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, PRICED
+from delivrd.store.counts import BUCKET, BUCKETS_A_DAY, PRICED
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.tx import Tx
 
@@ -34,11 +34,13 @@ class Source(NamedTuple):
     dimensions: frozenset[str]
     units: bool = True
     """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
+    days: bool = True
+    """Whether a table of the same name with `_day` holds the same by the day."""
 
 
 ROLLUP = Source("rollup", frozenset((*_SHARED, "network", "reason", "status")))
-SENDERS = Source("rollup_sender", frozenset((*_SHARED, "sender", "status")), units=False)
-CODES = Source("rollup_code", frozenset((*_SHARED, "code", "status")), units=False)
+SENDERS = Source("rollup_sender", frozenset((*_SHARED, "sender", "status")), False, False)
+CODES = Source("rollup_code", frozenset((*_SHARED, "code", "status")), False, False)
 LATENCY = Source("latency", frozenset((*_SHARED, "network", "status")))
 COST = Source("cost", frozenset((*_SHARED, "network")))
 
@@ -93,8 +95,9 @@ def source(by: Sequence[str], filters: Filters) -> Source:
 
 
 async def counts(
-    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
-) -> dict[Values, Counter[str]]:
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
+    *more: Condition,
+) -> dict[Values, Counter[str]]:  # fmt: skip
     """How many of each status, by the values of the dimensions (all under ``()`` without any).
 
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
@@ -105,13 +108,44 @@ async def counts(
     """
     kept = source(by, filters)
     found: dict[Values, Counter[str]] = {}
-    for values, status, n in await _grouped(tx, kept, "status", accounts, by, filters, zone):
+    rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
+    for values, status, n in rows:
         if n:
             found.setdefault(values, Counter())[status] += n
-    if kept is CODES and filters.code is None:
+    if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
     return found
+
+
+MOST_SILENT = 200
+"""Routes that report nothing of which is known which counts are theirs."""
+
+
+class Silent(msgspec.Struct, frozen=True):
+    """Routes that report nothing, by account and country, and countries that have no other."""
+
+    routes: tuple[tuple[int, str], ...] = ()
+    countries: tuple[str, ...] = ()
+
+    def condition(self, unit: int) -> Condition | None:
+        """What holds of their counts; of messages, whose account is not kept, the countries'."""
+        if unit == MESSAGES:
+            return ("country = ANY(?::text[])", (list(self.countries),)) if self.countries else None
+        some = self.routes[:MOST_SILENT]
+        text = " OR ".join(["(account_id = ? AND country = ?)"] * len(some))
+        return (f"({text})", tuple(part for route in some for part in route)) if some else None
+
+
+async def unreported(
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, silent: Silent,
+    zone: ZoneInfo | None = None,
+) -> dict[Values, Counter[str]]:  # fmt: skip
+    """Of `counts`, those of routes that report nothing."""
+    only = silent.condition(filters.unit(by))
+    if only is None or source(by, filters) is CODES:
+        return {}
+    return await counts(tx, accounts, by, filters, zone, only)
 
 
 async def _without_code(
@@ -200,19 +234,60 @@ async def _grouped(
     """Rows of the dimensions' values, the last columns, and the number."""
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
-    where, args = rendered([*units, *_conditions(accounts, filters), *more])
-    columns, read = _key(accounts, by, zone)
-    key = ", ".join([*columns, last])
-    rows = await tx.fetch(
-        f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM {kept.table} WHERE {where} GROUP BY {key}",
-        *args,
-    )
-    width = len(columns)
-    return [(read(row), *row[width:]) for row in rows]
+    common = [*units, *on_routes(accounts, filters), *_narrowed(filters), *more]
+    found: list[tuple[Any, ...]] = []
+    for span in _spans(kept, by, filters, zone):
+        where, args = rendered([*common, *span.conditions])
+        columns, read = _key(accounts, by, zone, span.width)
+        key = ", ".join([*columns, last])
+        rows = await tx.fetch(
+            f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM {span.table} WHERE {where} GROUP BY {key}",
+            *args,
+        )
+        found += [(read(row), *row[len(columns) :]) for row in rows]
+    return found
+
+
+class _Span(NamedTuple):
+    """A table to read, the times in it, and how many quarters of an hour its `bucket` or `day`
+    stands for."""
+
+    table: str
+    conditions: list[Condition]
+    width: int
+
+
+def _spans(kept: Source, by: Sequence[str], filters: Filters, zone: ZoneInfo | None) -> list[_Span]:
+    """Whole days are read from the counts by the day, the rest by the quarter of an hour.
+
+    Hours, and days of another zone, need quarters for all of their time.
+    """
+    since = None if filters.since is None else filters.since // BUCKET
+    until = None if filters.until is None else -(-filters.until // BUCKET)
+    first = None if since is None else -(-since // BUCKETS_A_DAY)
+    last = None if until is None else until // BUCKETS_A_DAY
+    by_quarter = "hour" in by or ("day" in by and zone is not None) or not kept.days
+    if by_quarter or (first is not None and last is not None and first >= last):
+        return [_Span(kept.table, _within("bucket", since, until), 1)]
+    found = [_Span(f"{kept.table}_day", _within("day", first, last), BUCKETS_A_DAY)]
+    if first is not None and since != first * BUCKETS_A_DAY:
+        found.append(_Span(kept.table, _within("bucket", since, first * BUCKETS_A_DAY), 1))
+    if last is not None and until != last * BUCKETS_A_DAY:
+        found.append(_Span(kept.table, _within("bucket", last * BUCKETS_A_DAY, until), 1))
+    return found
+
+
+def _within(column: str, since: int | None, until: int | None) -> list[Condition]:
+    found: list[Condition] = []
+    if since is not None:
+        found.append((f"{column} >= ?", (since,)))
+    if until is not None:
+        found.append((f"{column} < ?", (until,)))
+    return found
 
 
 def _key(
-    accounts: Accounts, by: Sequence[str], zone: ZoneInfo | None
+    accounts: Accounts, by: Sequence[str], zone: ZoneInfo | None, stands_for: int
 ) -> tuple[list[str], Callable[[Any], Values]]:
     """The columns to group by, and how the dimensions' values are read from a row of them.
 
@@ -225,11 +300,12 @@ def _key(
             columns.append(column)
         return columns.index(column)
 
-    width = 1 if zone else 4 if "hour" in by else 96
+    width = 1 if zone else 4 if "hour" in by else BUCKETS_A_DAY
     readers: list[tuple[int, Callable[[Any], Value]]] = []
     for name in by:
         if name in TIMES:
             column = "bucket" if width == 1 else f"bucket / {width}"
+            column = "day" if stands_for == BUCKETS_A_DAY else column
             readers.append((place(column), _time(name, width, zone)))
         else:
             column = "account_id" if name in ("account", "provider") else name
@@ -262,26 +338,23 @@ def _word(name: str, accounts: Accounts) -> Callable[[Any], Value]:
     return lambda raw: raw or None
 
 
-def span_and_route(accounts: Accounts, filters: Filters) -> list[Condition]:
-    """The conditions of time, account and country, which every table of counts has."""
-    found: list[Condition] = []
-    if filters.since is not None:
-        found.append(("bucket >= ?", (filters.since // BUCKET,)))
-    if filters.until is not None:
-        found.append(("bucket < ?", (-(-filters.until // BUCKET),)))
-    found += on_accounts(accounts, filters.account, filters.provider)
+def on_routes(accounts: Accounts, filters: Filters) -> list[Condition]:
+    """The conditions of account, provider and country, which every table of counts has."""
+    found = on_accounts(accounts, filters.account, filters.provider)
     if filters.country is not None:
         found.append(("country = ?", (filters.country,)))
     return found
 
 
-def _conditions(accounts: Accounts, filters: Filters) -> list[Condition]:
-    found = span_and_route(accounts, filters)
-    for column in ("network", "reason", "sender", "code"):
-        value = getattr(filters, column)
-        if value is not None:
-            found.append((f"{column} = ?", (value,)))
-    return found
+def in_quarters(filters: Filters) -> list[Condition]:
+    """The conditions of time on a table by the quarter of an hour."""
+    since = None if filters.since is None else filters.since // BUCKET
+    return _within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
+
+
+def _narrowed(filters: Filters) -> list[Condition]:
+    given = {name: getattr(filters, name) for name in ("network", "reason", "sender", "code")}
+    return [(f"{name} = ?", (value,)) for name, value in given.items() if value is not None]
 
 
 def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -> list[Condition]:
@@ -304,6 +377,6 @@ def _local(bucket: int, zone: ZoneInfo | None) -> datetime:
 async def statuses(tx: Tx) -> dict[str, int]:
     """How many messages there are of each status, ever."""
     rows = await tx.fetch(
-        "SELECT status, CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 0 GROUP BY status"
+        "SELECT status, CAST(sum(n) AS BIGINT) FROM rollup_day WHERE unit = 0 GROUP BY status"
     )
     return {status: n for status, n in rows if n}

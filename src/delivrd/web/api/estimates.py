@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from delivrd.insight.comparison import MIN_SAMPLE, compared
 from delivrd.insight.honesty import honesty_stats
-from delivrd.insight.settled import DIMENSIONS, Settling, TooOld, settled_stats
+from delivrd.insight.settled import DIMENSIONS, TooOld, settled_stats
 from delivrd.store.keys import Scope
 from delivrd.store.queries.recent import Narrowed
 from delivrd.store.queries.stats import Filters
@@ -45,7 +45,7 @@ def router(context: Context) -> APIRouter:
         prefix="/v1/stats", tags=["stats"], dependencies=[Depends(needs(Scope.READ))]
     )
     store, accounts = context.store, context.store.accounts
-    settling = Settling(accounts)
+    settling = context.settling
 
     @routes.get("/settled", responses=responses(schema(_SETTLED, **_OF_SETTLED)))
     async def settled(params: Annotated[SettledParams, Query()]) -> Response:

@@ -15,6 +15,7 @@ from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
 from delivrd.store.keys import Scope
 from delivrd.store.queries.stats import DIMENSIONS, Filters, Unanswerable
+from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
     Country,
     SpanParams,
@@ -88,15 +89,19 @@ def router(context: Context) -> APIRouter:
         or filtered by account, provider, sender or code, attempts are counted, else messages:
         `unit`. A message is counted at the quarter of an hour in which it was sent. `cost` is what
         was charged, by currency, and `per_delivered` that amount by the number delivered; it is
-        null where prices are not kept by these dimensions. Network and reason, sender, and code
+        null where prices are not kept by these dimensions. `unreported` are on routes that report
+        nothing: they are counted, and left out of the rates. Network and reason, sender, and code
         cannot be combined with each other.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",")
+
+        async def read(tx: Tx) -> dict[str, Any]:
+            silent = await context.settling.silent(tx)
+            return await delivery_stats(tx, accounts, by, filters, zone, thresholds, silent)
+
         with answerable():
-            told = await store.read(
-                lambda tx: delivery_stats(tx, accounts, by, filters, zone, thresholds)
-            )
+            told = await store.read(read)
         return answer({**told, "next_cursor": None})
 
     @routes.get("/latency", responses=responses(schema(_LATENCY, **_OF_LATENCY)))
@@ -185,6 +190,7 @@ _DELIVERY: dict[str, Any] = {
     "failure_rate": NUMBER,
     "failure_low": NUMBER,
     "failure_high": NUMBER,
+    "unreported": {"type": "integer"},
     "health": {"enum": ["healthy", "watch", "investigate", None]},
     "cost": COST,
 }

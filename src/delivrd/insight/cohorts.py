@@ -1,0 +1,116 @@
+"""From the counts that are kept to groups of one age, and to life tables."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from delivrd.insight.lifetimes import (
+    DELIVERED,
+    FAILED,
+    UNKNOWN,
+    Group,
+    Lifetimes,
+    observe,
+    step_of,
+)
+from delivrd.insight.rates import FAILURES
+from delivrd.insight.routes import REPORTS_AFTER, WINDOW, Key, reports_nothing
+from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN, SECOND, UNTOLD
+from delivrd.store.queries.recent import ByMinute, Ended, Waiting
+
+DAY = 24 * 3600 * SECOND
+
+PARTS = 4
+
+ASKED_AFTER = 3600.0
+"""The age in seconds at which an end counts whose time is not known: it was asked for."""
+
+_KIND = {
+    "delivered": DELIVERED, "unknown": UNKNOWN, **dict.fromkeys(FAILURES, FAILED),
+}  # fmt: skip
+
+
+def past_of(
+    ended: Iterable[Ended], waiting: Iterable[Waiting], now: int
+) -> tuple[Mapping[Key, Lifetimes], set[Key]]:
+    """The life table of each route, and the routes that report nothing."""
+    groups: dict[Key, list[Group]] = {}
+    old: Counter[Key] = Counter()
+    reported: Counter[Key] = Counter()
+    untold: dict[Key, list[Group]] = {}
+    for account_id, country, status, le, is_old, n in ended:
+        key, kind = (account_id, country), _KIND.get(status)
+        if kind is not None and n > 0:
+            step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
+            to = untold if le == UNTOLD else groups
+            to.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
+            if is_old:
+                old[key] += n
+                reported[key] += n if status in ("delivered", "undelivered") else 0
+    for key, some in untold.items():  # more than few were not asked for: nobody told of the send
+        if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
+            groups[key] += some
+    for account_id, country, bucket, n in waiting:
+        key, age = (account_id, country), (now - bucket * BUCKET) / SECOND - 450
+        if n > 0:
+            groups.setdefault(key, []).append(Group(age, n))
+            old[key] += n if age > REPORTS_AFTER else 0
+    silent = {key for key, n in old.items() if reports_nothing(reported[key], n)}
+    return {key: observe(some) for key, some in groups.items()}, silent
+
+
+def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
+    """Counts by the minute as groups that are looked at for the last minutes.
+
+    When within its minute a message was handed over is not known: it is looked at from the age that
+    all of its minute had reached within the window, to the age that all have reached by now.
+    """
+    found = []
+    for row in rows:
+        oldest = (now - row.minute * MINUTE) / SECOND
+        entry, age = max(0.0, oldest - WINDOW), oldest - 60
+        if age > entry:
+            kind = None if row.le == OPEN else _KIND[row.status]
+            step = step_of(ASKED_AFTER) if row.le == UNTOLD else row.le
+            found.append(Group(age, row.n, kind, step, entry))
+    return found
+
+
+def has_old(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> bool:
+    """Whether anything is so old that it can tell how messages end."""
+    before = now // BUCKET - int(REPORTS_AFTER) * SECOND // BUCKET
+    return any(one.old for one in ended) or any(one.bucket < before for one in waiting)
+
+
+def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetimes], float]:
+    """The life table of each route from the counts by the minute, and the greatest age in it.
+
+    Each minute is looked at from its beginning to the age that all of it have reached.
+    """
+    groups: dict[Key, list[Group]] = {}
+    seen = 0.0
+    for row in rows:
+        age = (now - row.minute * MINUTE) / SECOND - 60
+        seen = max(seen, age)
+        if age > 0:
+            kind = None if row.le == OPEN else _KIND[row.status]
+            step = step_of(age) if row.le == UNTOLD else row.le
+            groups.setdefault((row.account_id, row.country), []).append(
+                Group(age, row.n, kind, step)
+            )
+    return {key: observe(some) for key, some in groups.items()}, seen
+
+
+def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:
+    """The open messages of a minute by age in seconds: evenly about the middle of their seconds.
+
+    Of how they lie in their minute only the sum is kept: those of a burst lie near its time, those
+    of steady traffic all over the minute.
+    """
+    begun = (now - row.minute * MINUTE) / SECOND
+    length = min(60.0, max(begun, 0.0))
+    middle = min(length, row.seconds / row.n + 0.5)
+    half = min(middle, length - middle)
+    return [
+        (max(0.001, begun - middle - half + (number + 0.5) * half * 2 / PARTS), row.n / PARTS)
+        for number in range(PARTS)
+    ]

@@ -1,0 +1,86 @@
+"""Where a message is counted, and what a price adds to the sums (rule F1)."""
+
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.store.counts import (
+    BUCKETS_A_DAY,
+    NOWHERE,
+    OPEN,
+    SECONDS,
+    TABLES,
+    deltas,
+    first_minute,
+    micro_units,
+)
+
+NOW = 1_800_000_000 * 1_000_000
+SECOND = NOW // 1_000_000
+
+
+def place(status="pending", *, step=None, second=SECOND, price=None, code=None, network=None):
+    bucket = second // 900
+    return (bucket, "GB", network, status, None, step, price, "EUR", "Acme", code, second)
+
+
+places = st.one_of(
+    st.just(NOWHERE),
+    st.builds(place, second=st.integers(SECOND - 3600, SECOND)),
+    st.builds(
+        place, st.sampled_from(["delivered", "expired"]), step=st.integers(-1, 200),
+        second=st.integers(SECOND - 3600, SECOND), price=st.sampled_from([None, "0.05", "1"]),
+        code=st.sampled_from([None, "2"]), network=st.sampled_from([None, "23410"]),
+    ),
+)  # fmt: skip
+
+
+def total(moves, table):
+    found = deltas(moves, first_minute(NOW))[table]
+    return {key: n for key, n in found.items() if n}
+
+
+@given(st.lists(places, min_size=1, max_size=6))
+def test_whatever_way_a_message_went_it_is_counted_where_it_is_and_nowhere_else(way):
+    there = [NOWHERE, *way]
+    moves = Counter((1, 7, old, new) for old, new in zip(there, way, strict=False))
+    direct = Counter({(1, 7, NOWHERE, way[-1]): 1})
+    for table in TABLES:
+        assert total(moves, table) == total(direct, table)
+
+
+@given(st.lists(places, max_size=8))
+def test_the_counts_by_the_day_add_up_to_those_by_the_quarter_of_an_hour(some):
+    moves = Counter((1, 7, NOWHERE, one) for one in some)
+    for name in ("rollup", "latency", "cost"):
+        days: Counter[tuple[object, ...]] = Counter()
+        for (unit, bucket, *rest), n in total(moves, name).items():
+            days[unit, bucket // BUCKETS_A_DAY, *rest] += n
+        assert total(moves, f"{name}_day") == dict(days)
+
+
+def test_an_open_message_leaves_its_second_and_an_ended_one_its_step():
+    opened = Counter({(1, 7, NOWHERE, place(second=SECOND - SECOND % 60 + 12)): 3})
+    assert {key[4]: n for key, n in total(opened, "recent").items()} == {OPEN: 3, SECONDS: 36}
+    ended = Counter({(1, 7, NOWHERE, place("delivered", step=81)): 3})
+    assert {key[4]: n for key, n in total(ended, "recent").items()} == {40: 3}
+
+
+def test_minutes_that_are_kept_no_more_are_counted_no_more():
+    old = Counter({(1, 7, NOWHERE, place(second=SECOND - 7 * 3600)): 1})
+    assert total(old, "recent") == {}
+    assert total(old, "rollup") != {}
+
+
+@given(st.decimals("0", "9999", places=6))
+def test_a_price_is_exact_to_a_millionth(price):
+    assert micro_units(str(price)) == int(price * 1_000_000)
+    assert Decimal(micro_units(f"-{price}")) == price * 1_000_000
+
+
+@pytest.mark.parametrize("text", ["", "free", "NaN", "Infinity", "1e99", "0,05"])
+def test_what_is_no_amount_adds_nothing(text):
+    assert micro_units(text) is None
