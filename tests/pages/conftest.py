@@ -72,7 +72,7 @@ base_url = "http://127.0.0.1:{_closed_port()}"
 
 @pytest.fixture(scope="module")
 def old_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
-    """A hub with days of traffic, a route that went bad, a silent one, and one too good to be true."""
+    """A hub with days of traffic: one route went bad, one is silent, one too good to be true."""
     folder = tmp_path_factory.mktemp("old")
     settings = f"""
 [alerts.channels.ops]
