@@ -13,10 +13,19 @@ from typing import Any
 
 import pytest
 
+from tests.history import Route
 from tests.pages.pages_sink import Sink
-from tests.pages.pages_support import FILED, SIGNED, PagesHub, sign_in
+from tests.pages.pages_support import FILED, SIGNED, PagesHub, fill_hub, sign_in
 
 CHROMIUM = "/usr/bin/chromium"
+ROUTES = (
+    Route("main", "GB", per_hour=20, price="0.04"),
+    Route("other", "GB", per_hour=20, delivered=0.9, median=30, price="0.03"),
+    Route("main", "EE", per_hour=40, bad=(6, 0.5)),
+    Route("other", "US", per_hour=10, silent=True),
+    Route("other", "DE", per_hour=0.2),
+    Route("main", "ES", per_hour=10, delivered=1.0, median=0.05),
+)
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -77,6 +86,44 @@ def sink() -> Iterator[Sink]:
     made = Sink()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def old_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
+    """A hub with days of traffic: one route went bad, one is silent, one too good to be true."""
+    folder = tmp_path_factory.mktemp("old")
+    settings = f"""
+[alerts.channels.ops]
+url = "json://127.0.0.1:{_closed_port()}/a-secret-of-the-channel"
+
+[alerts.rules.gb-rate]
+kind = "failure_rate"
+countries = ["GB"]
+
+[accounts.main]
+provider = "vonage"
+receive_only = true
+
+[accounts.other]
+provider = "vonage"
+receive_only = true
+"""
+    fill_hub(folder, settings, ROUTES)
+    made = PagesHub(folder, settings)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def old_session(old_hub: PagesHub, browser: Any) -> Any:
+    """The cookies of somebody who has signed in there."""
+    return _session(old_hub, browser)
+
+
+@pytest.fixture
+def old_page(old_hub: PagesHub, new_page: Callable[..., Any], old_session: Any) -> Any:
+    """A page of that hub."""
+    return new_page(old_hub.url, viewport={"width": 1280, "height": 900}, storage_state=old_session)
 
 
 @pytest.fixture
@@ -154,6 +201,10 @@ def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
 @pytest.fixture(scope="module")
 def signed_in(hub: PagesHub, browser: Any) -> Any:
     """The cookies of somebody who has signed in: ``storage_state`` of a new page."""
+    return _session(hub, browser)
+
+
+def _session(hub: PagesHub, browser: Any) -> Any:
     context = browser.new_context(base_url=hub.url)
     sign_in(context.new_page())
     state = context.storage_state()

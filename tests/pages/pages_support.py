@@ -7,10 +7,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from delivrd.config import load
+from delivrd.store.ids import now_micros
+from delivrd.store.open import open_store
+from tests.history import Route, fill, messages
+from tests.support import run
 
 KEY = "a-key-of-the-pages-tests"
 FILED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -18,14 +25,33 @@ SIGNED = "signature-of-pages-tests"
 _numbers = count(1)
 
 
+def fill_hub(folder: Path, accounts: str, routes: Sequence[Route], days: float = 3) -> None:
+    """Puts days of traffic into the database of a hub that is not served yet."""
+    path = folder / "delivrd.toml"
+    path.write_text(settings_of(folder, accounts), "utf-8")
+    config = load(path, {})
+
+    async def job() -> None:
+        store = await open_store(config.database, config.configured)
+        now = now_micros()
+        try:
+            await fill(store, messages(routes, now, days), now)
+        finally:
+            await store.close()
+
+    run(job())
+
+
+def settings_of(folder: Path, accounts: str) -> str:
+    return f'database = "sqlite:///{folder}/hub.db"\nadmin_key = "{KEY}"\n{accounts}'
+
+
 class PagesHub:
     """``delivrd serve`` on loopback, with a database of its own."""
 
     def __init__(self, folder: Path, accounts: str = "") -> None:
         config = folder / "delivrd.toml"
-        config.write_text(
-            f'database = "sqlite:///{folder}/hub.db"\nadmin_key = "{KEY}"\n{accounts}', "utf-8"
-        )
+        config.write_text(settings_of(folder, accounts), "utf-8")
         self._log = folder / "hub.log"
         with self._log.open("w") as log:  # a file: a pipe that nobody reads would fill up
             self.process = subprocess.Popen(

@@ -8,7 +8,6 @@ import pytest
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.web.pages import show, timeline, words
-from delivrd.web.pages.overview import gapless
 from delivrd.web.pages.send import counted
 
 START = datetime(2026, 11, 21, 20, 0, 0, tzinfo=UTC)
@@ -194,17 +193,6 @@ def test_only_a_whole_is_a_hundred_percent() -> None:
 def test_no_data_is_no_zero() -> None:
     assert show.percent(None) == "–"
     assert show.percent(0.0) == "0.0 %"
-
-
-def test_a_silent_hour_has_a_bar_of_its_own() -> None:
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    first = (now - timedelta(hours=3)).isoformat()
-    last = now.isoformat()
-    items = [
-        {"value": value, "total": 1, "counts": {"delivered": 1}, "delivery_rate": 1.0}
-        for value in (first, last)
-    ]
-    assert [item["total"] for item in gapless(items, "hour", None)] == [1, 0, 0, 1]
 
 
 def test_the_counter_names_what_makes_a_text_longer() -> None:

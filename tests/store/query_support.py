@@ -31,7 +31,8 @@ def message(store: Store, **fields: Any) -> MessageRow:
     """A message with one attempt that its gateway accepted, unless ``state`` says otherwise."""
     name = fields.pop("account", "main")
     state = fields.pop("state", "accepted")
-    refused = {"answer_reason": "other", "answered_at": now_micros()} if state == "refused" else {}
+    why = {"answer_reason": fields.pop("reason", "other"), "answer_code": fields.pop("code", None)}
+    refused = {**why, "answered_at": now_micros()} if state == "refused" else {}
     account_id = store.accounts.by_name[name].id
     row = MessageRow(
         id=store.ids.next(),

@@ -37,6 +37,9 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"account": "other"}, {"account": "other"}),
     ({"sender": "Acme"}, {"sender": "Acme"}),
     ({"status": "rejected"}, {"state": "refused"}),
+    ({"status": "failed"}, {"state": "refused"}),
+    ({"reason": "throttled"}, {"state": "refused", "reason": "throttled"}),
+    ({"code": "42"}, {"state": "refused", "code": "42"}),
 ]
 
 

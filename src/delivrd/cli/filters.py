@@ -8,8 +8,10 @@ import typer
 
 from delivrd.cli.output import USAGE, Failure, parse_time
 
-Status = Annotated[
-    str | None, typer.Option(help="pending, delivered, undelivered, rejected, expired, unknown.")
+STATUSES = "pending, delivered, undelivered, rejected, expired, unknown"
+Status = Annotated[str | None, typer.Option(help=f"{STATUSES}.")]
+StatusOrFailed = Annotated[
+    str | None, typer.Option("--status", help=f"{STATUSES}; failed: the three that are failures.")
 ]
 Account = Annotated[str | None, typer.Option(help="Account.")]
 Country = Annotated[str | None, typer.Option(help="Country's two letters, as GB.")]
@@ -17,6 +19,8 @@ To = Annotated[str | None, typer.Option(help="Recipient.")]
 From = Annotated[str | None, typer.Option("--from", help="Sender.")]
 Reference = Annotated[str | None, typer.Option(help="Your own id.")]
 ProviderId = Annotated[str | None, typer.Option("--provider-message-id", help="Gateway's id.")]
+Reason = Annotated[str | None, typer.Option(help="Why it failed, as unreachable.")]
+Code = Annotated[str | None, typer.Option(help="Gateway's error code.")]
 Since = Annotated[str | None, typer.Option(help="Not before: a time, or a span back (90m, 7d).")]
 Until = Annotated[str | None, typer.Option(help="Before: a time, or a span back.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]

@@ -70,13 +70,15 @@ class Format(StrEnum):
 
 @app.command("list")
 def list_(
-    status: filters.Status = None,
+    status: filters.StatusOrFailed = None,
     account: filters.Account = None,
     country: filters.Country = None,
     to: filters.To = None,
     sender: filters.From = None,
     reference: filters.Reference = None,
     provider_message_id: filters.ProviderId = None,
+    reason: filters.Reason = None,
+    code: filters.Code = None,
     since: filters.Since = None,
     until: filters.Until = None,
     limit: filters.Limit = 50,
@@ -98,6 +100,8 @@ def list_(
         sender=sender,
         reference=reference,
         provider_message_id=provider_message_id,
+        reason=reason,
+        code=code,
     )
     messages = list(connect(config).items("/v1/messages", wanted, limit))
     if as_json:
@@ -110,13 +114,15 @@ def list_(
 
 @app.command()
 def export(
-    status: filters.Status = None,
+    status: filters.StatusOrFailed = None,
     account: filters.Account = None,
     country: filters.Country = None,
     to: filters.To = None,
     sender: filters.From = None,
     reference: filters.Reference = None,
     provider_message_id: filters.ProviderId = None,
+    reason: filters.Reason = None,
+    code: filters.Code = None,
     since: filters.Since = None,
     until: filters.Until = None,
     format: Annotated[Format, typer.Option(help="csv or ndjson.")] = Format.CSV,
@@ -140,6 +146,8 @@ def export(
         sender=sender,
         reference=reference,
         provider_message_id=provider_message_id,
+        reason=reason,
+        code=code,
     )
     messages = connect(config).items("/v1/messages", wanted)
     write = _write_csv if format is Format.CSV else _write_ndjson

@@ -28,12 +28,15 @@ from delivrd.store.rows import AttemptRow, MessageRow, PartRow
 from delivrd.store.tx import Tx
 
 SELECT = "SELECT id FROM message"
+FAILED = "failed"
+"""Stands for the three statuses of a failure."""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """What a list of messages may be narrowed to; times are microseconds since 1970.
 
-    ``country`` is two capital letters, ``to`` E.164 with plus.
+    ``status`` is a status, or `FAILED`; ``country`` is two capital letters, ``to`` E.164 with plus,
+    ``code`` the gateway's own error code.
     """
 
     status: str | None = None
@@ -43,6 +46,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     sender: str | None = None
     reference: str | None = None
     provider_message_id: str | None = None
+    reason: str | None = None
+    code: str | None = None
     since: int | None = None
     until: int | None = None
 
@@ -101,7 +106,7 @@ def _exact(filters: Filters) -> list[Condition]:
         found.append(("reference = ?", (filters.reference,)))
     if filters.to is not None:
         found.append(("to_number = ?", (filters.to,)))
-    if filters.status is not None and filters.status != "delivered":
+    if filters.status is not None and filters.status not in ("delivered", FAILED):
         found.append(_status(filters.status))
     return found
 
@@ -126,8 +131,10 @@ def _unindexed(filters: Filters) -> list[Condition]:
     found: list[Condition] = []
     if filters.status == "delivered":
         found.append(("status = 'delivered'", ()))
-    if filters.sender is not None:
-        found.append(("sender = ?", (filters.sender,)))
+    if filters.status == FAILED:
+        found.append(("final AND status IN ('undelivered', 'rejected', 'expired')", ()))
+    columns = {"sender": filters.sender, "reason": filters.reason, "error_code": filters.code}
+    found += [(f"{name} = ?", (value,)) for name, value in columns.items() if value is not None]
     return found
 
 

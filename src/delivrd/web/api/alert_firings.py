@@ -73,34 +73,52 @@ def _firings(routes: APIRouter, context: Context) -> None:
 
 
 def _acting(routes: APIRouter, context: Context) -> None:
-    store, admin = context.store, needs(Scope.ADMIN)
+    admin = needs(Scope.ADMIN)
     one = ref(views.AlertFiring)
 
     @routes.post("/firings/{id}/acknowledge", responses=responses(one, 404))
     async def acknowledge(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Says that somebody is at it: it is not told anew when it widens. Its end is told."""
-        row_id = firing_row(id)
-
-        async def job(tx: Tx) -> views.AlertFiring:
-            await found_firing(tx, row_id)
-            await stored.change(tx, row_id, acked_at=now_micros(), acked_by=caller.name)
-            await note(context, tx, caller, "alerts.firings.acknowledge", id)
-            return await shown_firing(tx, row_id)
-
-        return answer(await store.write(job))
+        return answer(await acknowledged(context, caller, id))
 
     @routes.post("/firings/{id}/snooze", responses=responses(one, 400, 404, 413))
     async def snooze(id: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Tells nothing more of it for some time."""
-        row_id = firing_row(id)
+        return answer(await snoozed(context, caller, id, body))
 
-        async def job(tx: Tx) -> views.AlertFiring:
-            await found_firing(tx, row_id)
-            await stored.change(tx, row_id, snoozed_until=until(body))
-            await note(context, tx, caller, "alerts.firings.snooze", f"{id}: {body.seconds} s")
-            return await shown_firing(tx, row_id)
 
-        return answer(await store.write(job))
+async def acknowledged(context: Context, caller: Caller, id: str) -> views.AlertFiring:
+    """Notes that somebody is at a firing.
+
+    Raises:
+        Problem: there is none of that id.
+    """
+    row_id = firing_row(id)
+
+    async def job(tx: Tx) -> views.AlertFiring:
+        await found_firing(tx, row_id)
+        await stored.change(tx, row_id, acked_at=now_micros(), acked_by=caller.name)
+        await note(context, tx, caller, "alerts.firings.acknowledge", id)
+        return await shown_firing(tx, row_id)
+
+    return await context.store.write(job)
+
+
+async def snoozed(context: Context, caller: Caller, id: str, body: Snooze) -> views.AlertFiring:
+    """Keeps a firing from being told of for some time.
+
+    Raises:
+        Problem: there is none of that id.
+    """
+    row_id = firing_row(id)
+
+    async def job(tx: Tx) -> views.AlertFiring:
+        await found_firing(tx, row_id)
+        await stored.change(tx, row_id, snoozed_until=until(body))
+        await note(context, tx, caller, "alerts.firings.snooze", f"{id}: {body.seconds} s")
+        return await shown_firing(tx, row_id)
+
+    return await context.store.write(job)
 
 
 def firing_row(name: str) -> int:

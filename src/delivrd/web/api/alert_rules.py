@@ -77,57 +77,31 @@ def _rules(routes: APIRouter, context: Context) -> None:
         return answer(await store.read(lambda tx: shown(tx, name)))
 
     async def every(tx: Tx) -> list[views.AlertRule]:
-        memories = await stored.memories(tx)
-        firing = Counter(one.rule for one in await stored.open_firings(tx))
-        known = await known_rules(context, tx)
-        return [views.rule(one, memories.get(name), firing[name]) for name, one in known.items()]
+        return await every_rule(context, tx)
 
     async def shown(tx: Tx, name: str) -> views.AlertRule:
         return await view_of(context, tx, name)
 
 
 def _changing(routes: APIRouter, context: Context) -> None:
-    store, admin = context.store, needs(Scope.ADMIN)
+    admin = needs(Scope.ADMIN)
     one = ref(views.AlertRule)
 
     @routes.post("/rules", status_code=201, responses=responses(one, 400, 409, 413, status=201))
     async def create(body: NewRule, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Makes a rule. One of a name that comes with delivrd stands in its place."""
         rule = Rule.model_validate(body.model_dump(exclude={"name"}, exclude_none=True))
-
-        async def job(tx: Tx) -> views.AlertRule:
-            known = (await known_rules(context, tx)).get(body.name)
-            if known is not None and known.source != DEFAULT:
-                raise Problem(
-                    409,
-                    f"There is a rule {body.name} already.",
-                    "PUT /v1/alerts/rules/{name} puts another in its place.",
-                )
-            return await put(tx, body.name, rule, caller)
-
-        made = await store.write(job)
+        made = await created(context, caller, body.name, rule)
         return answer(made, 201, {"Location": f"/v1/alerts/rules/{made.name}"})
 
     @routes.put("/rules/{name}", responses=responses(one, 400, 404, 409, 413))
     async def replace(name: str, body: Rule, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Puts a rule in the place of another. What that one told ends."""
-
-        async def job(tx: Tx) -> views.AlertRule:
-            _check_own(await named(context, tx, name))
-            return await put(tx, name, body, caller)
-
-        return answer(await store.write(job))
-
-    async def put(tx: Tx, name: str, rule: Rule, caller: Caller) -> views.AlertRule:
-        for channel in rule.channels or ():
-            _check_channel(context, channel, "channels")
-        await stored.put_rule(tx, name, written(rule), now_micros())
-        await note(context, tx, caller, "alerts.rules.put", name)
-        return await view_of(context, tx, name)
+        return answer(await replaced(context, caller, name, body))
 
 
 def _taking_away(routes: APIRouter, context: Context) -> None:
-    store, admin = context.store, needs(Scope.ADMIN)
+    admin = needs(Scope.ADMIN)
     one = ref(views.AlertRule)
 
     @routes.delete(
@@ -136,20 +110,7 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
     )  # fmt: skip
     async def delete(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Takes a rule away. What it told stays on record."""
-
-        async def job(tx: Tx) -> None:
-            found = await named(context, tx, name)
-            _check_own(found)
-            if found.source == DEFAULT:
-                raise Problem(
-                    409,
-                    f"{name} comes with delivrd.",
-                    'PUT it with "enabled": false, or set [alerts] defaults = false.',
-                )
-            await stored.delete_rule(tx, name)
-            await note(context, tx, caller, "alerts.rules.delete", name)
-
-        await store.write(job)
+        await taken_away(context, caller, name)
         return Response(status_code=204)
 
     @routes.post("/rules/{name}/snooze", responses=responses(one, 400, 404, 413))
@@ -157,14 +118,98 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
         name: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]
     ) -> Response:
         """Keeps a rule from firing for some time; what is bad afterwards fires then."""
+        return answer(await snoozed(context, caller, name, body))
 
-        async def job(tx: Tx) -> views.AlertRule:
-            await named(context, tx, name)
-            await stored.snooze_rule(tx, name, until(body))
-            await note(context, tx, caller, "alerts.rules.snooze", f"{name}: {body.seconds} s")
-            return await view_of(context, tx, name)
 
-        return answer(await store.write(job))
+# --- what is done ---------------------------------------------------------------------------------
+
+
+async def every_rule(context: Context, tx: Tx) -> list[views.AlertRule]:
+    """All rules in force, by name."""
+    memories = await stored.memories(tx)
+    firing = Counter(one.rule for one in await stored.open_firings(tx))
+    known = await known_rules(context, tx)
+    return [views.rule(one, memories.get(name), firing[name]) for name, one in known.items()]
+
+
+async def created(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
+    """Makes a rule, also in the place of one that comes with delivrd.
+
+    Raises:
+        Problem: there is one of that name, or a channel is not there.
+    """
+
+    async def job(tx: Tx) -> views.AlertRule:
+        known = (await known_rules(context, tx)).get(name)
+        if known is not None and known.source != DEFAULT:
+            raise Problem(
+                409,
+                f"There is a rule {name} already.",
+                "PUT /v1/alerts/rules/{name} puts another in its place.",
+            )
+        return await _put(context, tx, name, rule, caller)
+
+    return await context.store.write(job)
+
+
+async def replaced(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
+    """Puts a rule in the place of another.
+
+    Raises:
+        Problem: there is none, it stands in the settings, or a channel is not there.
+    """
+
+    async def job(tx: Tx) -> views.AlertRule:
+        _check_own(await named(context, tx, name))
+        return await _put(context, tx, name, rule, caller)
+
+    return await context.store.write(job)
+
+
+async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) -> views.AlertRule:
+    for channel in rule.channels or ():
+        _check_channel(context, channel, "channels")
+    await stored.put_rule(tx, name, written(rule), now_micros())
+    await note(context, tx, caller, "alerts.rules.put", name)
+    return await view_of(context, tx, name)
+
+
+async def taken_away(context: Context, caller: Caller, name: str) -> None:
+    """Takes a rule away.
+
+    Raises:
+        Problem: there is none, it stands in the settings, or comes with delivrd.
+    """
+
+    async def job(tx: Tx) -> None:
+        found = await named(context, tx, name)
+        _check_own(found)
+        if found.source == DEFAULT:
+            raise Problem(
+                409,
+                f"{name} comes with delivrd.",
+                'PUT it with "enabled": false, or set [alerts] defaults = false.',
+            )
+        await stored.delete_rule(tx, name)
+        await note(context, tx, caller, "alerts.rules.delete", name)
+
+    await context.store.write(job)
+
+
+async def snoozed(context: Context, caller: Caller, name: str, body: Snooze) -> views.AlertRule:
+    """Keeps a rule from firing for some time.
+
+    Raises:
+        Problem: there is none of that name.
+    """
+
+    async def job(tx: Tx) -> views.AlertRule:
+        await named(context, tx, name)
+        await stored.snooze_rule(tx, name, until(body))
+        await note(context, tx, caller, "alerts.rules.snooze", f"{name}: {body.seconds} s")
+        return await view_of(context, tx, name)
+
+    return await context.store.write(job)
 
 
 def _check_own(found: Named) -> None:

@@ -56,24 +56,35 @@ def _channels(routes: APIRouter, context: Context) -> None:
     @routes.get("/channels", dependencies=[read], responses=responses(list_of(views.AlertChannel)))
     async def list_channels() -> Response:
         """Where notices go, and how that goes. The addresses stand in the settings alone."""
-        channels = context.config.alerts.channels
-
-        async def job(tx: Tx) -> list[views.AlertChannel]:
-            return [views.channel(n, c, await stored.doing(tx, n)) for n, c in channels.items()]
-
-        return answer({"items": await store.read(job), "next_cursor": None})
+        items = await store.read(lambda tx: every_channel(context, tx))
+        return answer({"items": items, "next_cursor": None})
 
     @routes.post("/channels/{name}/test", responses=responses(ref(views.AlertTest), 404))
     async def test(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Sends a notice to a channel, once and now, and tells what came of it."""
-        if name not in context.config.alerts.channels:
-            hint = nearest(name[:100], context.config.alerts.channels)
-            raise not_found("channel", hint or "GET /v1/alerts/channels lists what there is.")
-        channel = context.config.alerts.channels[name]
-        body = "This is a test of delivrd's alerts, asked for by hand. All is well."
-        sent = await send(channel, "test", f"Test of the channel {name}", body)
-        await store.write(lambda tx: note(context, tx, caller, "alerts.channels.test", name))
-        return answer(views.AlertTest(channel=name, sent=sent.ok, why=sent.why))
+        return answer(await tested(context, caller, name))
+
+
+async def every_channel(context: Context, tx: Tx) -> list[views.AlertChannel]:
+    """All channels of the settings, and how each does."""
+    channels = context.config.alerts.channels
+    return [views.channel(n, c, await stored.doing(tx, n)) for n, c in channels.items()]
+
+
+async def tested(context: Context, caller: Caller, name: str) -> views.AlertTest:
+    """Sends a notice to a channel, and tells what came of it.
+
+    Raises:
+        Problem: there is none of that name.
+    """
+    channels = context.config.alerts.channels
+    if name not in channels:
+        hint = nearest(name[:100], channels)
+        raise not_found("channel", hint or "GET /v1/alerts/channels lists what there is.")
+    body = "This is a test of delivrd's alerts, asked for by hand. All is well."
+    sent = await send(channels[name], "test", f"Test of the channel {name}", body)
+    await context.store.write(lambda tx: note(context, tx, caller, "alerts.channels.test", name))
+    return views.AlertTest(channel=name, sent=sent.ok, why=sent.why)
 
 
 # --- the past -------------------------------------------------------------------------------------
@@ -95,11 +106,20 @@ def _trying(routes: APIRouter, context: Context) -> None:
             found = await store.read(lambda tx: named(context, tx, name))
         else:
             found = Named("preview", rule, "api")
-        if found.rule.kind in previews.NO_PAST:
-            raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
-        now = now_micros() // SECOND
-        known = await store.read(
-            lambda tx: previews.past(tx, store.accounts, found.rule, now - body.days * DAY, now)
-        )
-        told = await asyncio.to_thread(previews.preview, found.rule, known)
-        return answer(views.preview(found, told))
+        return answer(await previewed(context, found, body.days))
+
+
+async def previewed(context: Context, found: Named, days: int) -> views.AlertPreview:
+    """A rule run over so many days, up to now.
+
+    Raises:
+        Problem: of its kind no past is kept.
+    """
+    if found.rule.kind in previews.NO_PAST:
+        raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
+    store, now = context.store, now_micros() // SECOND
+    known = await store.read(
+        lambda tx: previews.past(tx, store.accounts, found.rule, now - days * DAY, now)
+    )
+    told = await asyncio.to_thread(previews.preview, found.rule, known)
+    return views.preview(found, told)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
+from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.sending.register import SentElsewhere, register
 from delivrd.sending.submit import Order, submit
@@ -101,14 +102,31 @@ class SentMessage(Body):
         return value
 
 
+OUTCOMES = (*(status.value for status in Status), queries.FAILED)
+
+
+def outcome(text: str) -> str:
+    """A status, or the word for all that are failures."""
+    if text not in OUTCOMES:
+        raise ValueError(f"must be one of {', '.join(OUTCOMES)}")
+    return text
+
+
+Outcome = Annotated[str, AfterValidator(outcome), Field(json_schema_extra={"enum": [*OUTCOMES]})]
+
+
 class MessageFilters(ListParams, SpanParams):
-    status: Status | None = None
+    status: Outcome | None = Field(
+        None, description="One status, or `failed`: undelivered, rejected and expired."
+    )
     account: Word | None = None
     country: Country | None = Field(None, description="Two letters.")
     to: Word | None = Field(None, description="The recipient's number.")
     sender: Word | None = Field(None, alias="from")
     reference: Word | None = None
     provider_message_id: Word | None = None
+    reason: Reason | None = Field(None, description="Why it failed.")
+    code: Word | None = Field(None, description="The gateway's own error code.")
 
 
 class WaitParams(BaseModel):
@@ -203,6 +221,8 @@ def _reading(routes: APIRouter, context: Context) -> None:
             sender=filters.sender,
             reference=filters.reference,
             provider_message_id=filters.provider_message_id,
+            reason=filters.reason,
+            code=filters.code,
             since=micros_or_none(filters.since),
             until=micros_or_none(filters.until),
         )

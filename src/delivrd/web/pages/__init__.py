@@ -4,6 +4,9 @@ from fastapi import APIRouter
 
 from delivrd.web.context import Context
 from delivrd.web.pages import (
+    alert_rule,
+    alerts,
+    compare,
     deliveries,
     delivery_acts,
     endpoint_acts,
@@ -24,6 +27,9 @@ _PAGES = (
     overview,
     messages,
     message,
+    alerts,
+    alert_rule,
+    compare,
     requests,
     endpoint_form,  # before the endpoints: /endpoints/new is no endpoint's page
     endpoints,

@@ -15,7 +15,8 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.delivery_choice import REPLAY, delivery_row
 from delivrd.web.pages import endpoints, ranges, relay_words
-from delivrd.web.pages.messages import address, chosen, cursor_of
+from delivrd.web.pages.links import address
+from delivrd.web.pages.messages import chosen, cursor_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import pretty

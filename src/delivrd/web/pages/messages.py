@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -11,15 +10,17 @@ from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.core.text import clean
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.queries.messages import Filters, Listed, find_message, list_messages
+from delivrd.store.queries.messages import FAILED, Filters, Listed, find_message, list_messages
 from delivrd.store.queries.views import at, plain
 from delivrd.store.queries.watch import messages_by_uuid
 from delivrd.web.pages import accounts, ranges
+from delivrd.web.pages.links import address
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import STATUSES, moment
 
 LIMIT = 50
+CHOICES = (*STATUSES[:2], FAILED, *STATUSES[2:])
 NAMES = (
     "status",
     "range",
@@ -28,8 +29,14 @@ NAMES = (
     "to",
     "reference",
     "provider_message_id",
+    "reason",
+    "code",
+    "since",
+    "until",
     "cursor",
 )
+BESIDE = ("reason", "code", "provider_message_id", "since", "until")
+"""Filters that only a link sets: shown as marks that can be taken away."""
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -59,6 +66,8 @@ class _Messages:
             page=page_of(found, items),
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
+            beside=beside(given),
+            choices=CHOICES,
             query=address("", {**given, "cursor": ""}),
             first=address("/messages", {**given, "cursor": ""}),
             older=address("/messages", {**given, "cursor": str(found.next_before or "")}),
@@ -125,17 +134,41 @@ def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
+def beside(given: Mapping[str, str]) -> list[dict[str, str]]:
+    """The filters that have no field of their own, and the address without each."""
+    span = ranges.asked({name: given.get(name, "") for name in ("since", "until")})
+    found = [
+        {
+            "name": name,
+            "value": given[name],
+            "words": f"{name.replace('_', ' ')} {given[name].replace('_', ' ')}",
+            "without": address("/messages", {**given, name: "", "cursor": ""}),
+        }
+        for name in BESIDE[:3]
+        if name in given
+    ]
+    if span.query:
+        without = address("/messages", {**given, "since": "", "until": "", "cursor": ""})
+        words = {"name": "", "value": "", "words": span.label, "without": without}
+        found.append(words)
+    return found
+
+
 def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
     """What the address asks for; values that cannot be are left out."""
     status, country, to = given.get("status"), given.get("country", "").upper(), given.get("to")
+    span = ranges.asked(given)
     return Filters(
-        status=status if status in STATUSES else None,
+        status=status if status in CHOICES else None,
         account=given.get("account"),
         country=country if len(country) == 2 and country.isascii() and country.isalpha() else None,
         to=None if to is None else (number_of(to, region) or to),
         reference=given.get("reference"),
         provider_message_id=given.get("provider_message_id"),
-        since=ranges.range_of(given.get("range")).since,
+        reason=given.get("reason"),
+        code=given.get("code"),
+        since=span.since,
+        until=span.until,
     )
 
 
@@ -161,11 +194,6 @@ def id_of(text: str) -> int | None:
 def page_of(found: Listed, items: list[Any]) -> dict[str, Any]:
     """A list as the API's pages are."""
     return {"items": items, "next_cursor": found.next_before, "scanned_to": at(found.scanned_to)}
-
-
-def address(path: str, given: Mapping[str, str]) -> str:
-    query = urlencode({name: value for name, value in given.items() if value})
-    return f"{path}?{query}" if query else path
 
 
 def newest(items: list[Any], field: str) -> str:

@@ -1,78 +1,60 @@
-"""Is it fine? Five numbers, the outcomes over time, and the rates by country and account."""
+"""Is it fine? Five numbers, the outcomes over time, where it is bad, how slow, and why."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.insight.settled import Settling
+from delivrd.insight.statistics import delivery_stats
+from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.requests import list_requests
 from delivrd.store.queries.stats import Filters
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
-from delivrd.web.pages import accounts, ranges
+from delivrd.web.pages import accounts, delays, figures, issues, ranges, rated, watched
+from delivrd.web.pages.links import Links, address
+from delivrd.web.pages.messages import chosen
+from delivrd.web.pages.over_time import gapless, step_of
+from delivrd.web.pages.reading import Found, Wanted, read_all
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
+from delivrd.web.pages.show import FAILED
 
-FAILED = ("undelivered", "rejected", "expired")
-CHOICES = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("all", "All time"))
-STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
-    "hour": (timedelta(hours=1), datetime.isoformat),
-    "day": (timedelta(days=1), lambda when: when.date().isoformat()),
-}
-MOST_BARS = 1000
-HOURLY = 48
-"""Hours up to which the chart has a bar for each; beyond, for each day."""
+DEFAULT = "24h"
+CHOICES = (("1h", "Hour"), ("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"),
+           ("all", "All time"))  # fmt: skip
+PLACES = ("account", "country")
 
 
 def routes(pages: Pages) -> APIRouter:
     router = router_for(pages, Scope.READ)
     store, config = pages.context.store, pages.context.config
+    settling = Settling(store.accounts)
 
     @router.get("/")
     async def overview(request: Request) -> Response:
-        chosen = request.query_params.get("range")
-        if chosen is None and await store.read(_empty):
+        if not request.query_params and await store.read(_empty):
             return RedirectResponse("/start", 303)
-        span = ranges.range_of(chosen or "24h")
-        filters = Filters(since=span.since)
-        by = "hour" if span.hours is not None and span.hours <= HOURLY else "day"
-
-        async def read(tx: Tx) -> dict[str, Any]:
-            return {
-                name: await delivery_stats(tx, store.accounts, (name,), filters)
-                for name in (by, "country", "account")
-            } | {"latency": await latency_stats(tx, store.accounts, (), filters)}
-
-        found = await store.read(read)
-        total, latency = found[by]["summary"], found["latency"]["summary"]
-        simulated = {a.name for a in accounts.listed(config, store.accounts) if a.simulated}
-        since = at(span.since)
+        now = now_micros()
+        span = ranges.counted(ranges.asked(request.query_params, DEFAULT))
+        places = places_of(request)
+        wanted = Wanted(span, ranges.before(span, now), places, step_of(span, now), now)
+        found = await store.read(lambda tx: read_all(tx, store.accounts, settling, wanted))
+        alerts = await store.read(watched.firing_now)
+        links = Links(span, places)
+        listed = accounts.listed(config, store.accounts)
         return pages.page(
             request,
             "overview.html",
-            range=span.value or "all",
-            ranges=CHOICES,
-            range_label=span.label.lower(),
-            link=f"range={span.value}" if span.value else "",
-            since=since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else "",
-            step=by,
-            total=total,
-            failed=sum(total["counts"].get(status, 0) for status in FAILED),
-            median=latency["p50"],
-            p95=latency["p95"],
-            over_time=gapless(_items(found[by]), by, span.since),
-            countries=_items(found["country"]),
-            countries_unit=found["country"]["unit"],
-            by_account=[
-                {**item, "simulated": item["value"] in simulated}
-                for item in _items(found["account"])
-            ],
-            accounts_unit=found["account"]["unit"],
-            nothing=not total["total"] and not span.value,
+            **_head(wanted, links),
+            **_view(found, wanted, links),
+            alerts=alerts,
+            simulated={a.name for a in listed if a.simulated},
+            all_simulated=all(a.simulated for a in listed),
+            providers={a.name: a.provider.name for a in store.accounts.by_id.values()},
         )
 
     async def _empty(tx: Tx) -> bool:
@@ -85,27 +67,96 @@ def routes(pages: Pages) -> APIRouter:
     return router
 
 
-def gapless(items: list[dict[str, Any]], by: str, since: int | None) -> list[dict[str, Any]]:
-    """The items with empty ones between them, so that a silent hour shows as one."""
-    if not items:
-        return []
-    step, form = STEPS[by]
-    known = {item["value"]: item for item in items}
-    first = datetime.fromisoformat(items[0]["value"]).replace(tzinfo=UTC)
-    start = at(since)
-    if start is not None:
-        first = min(first, start.replace(minute=0, second=0, microsecond=0))
-    last, found = datetime.now(UTC), []
-    for number in range(MOST_BARS):
-        when = first + number * step
-        if when > last:
-            break
-        value = form(when)
-        empty = {"value": value, "total": 0, "counts": {}, "delivery_rate": None}
-        found.append(known.get(value, empty))
-    return found
+def places_of(request: Request) -> dict[str, str]:
+    """What the page is narrowed to; a country that cannot be is left out."""
+    given = chosen(request.query_params, PLACES)
+    country = given.get("country", "").upper()
+    if len(country) == 2 and country.isascii() and country.isalpha():
+        return {**given, "country": country}
+    return {name: value for name, value in given.items() if name != "country"}
 
 
-def _items(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The items with their dimension's value under ``value``."""
-    return [{"simulated": False, **item, "value": item[found["by"]]} for item in found["items"]]
+def _head(wanted: Wanted, links: Links) -> dict[str, Any]:
+    """The span, the places, and the ways to others."""
+    span = wanted.span
+    as_ranges = [(value, label, links._replace(span=ranges.named(value)).here())
+                 for value, label in CHOICES]  # fmt: skip
+    marks = [
+        {"words": f"{name} {value}", "without": links.here(**{name: ""})}
+        for name, value in wanted.places.items()
+    ]
+    return {
+        "span": span,
+        "ranges": as_ranges,
+        "marks": marks,
+        "links": links,
+        "step": wanted.step,
+        "before_label": before_label(wanted),
+        "as_of": at(wanted.now),
+        "honesty_link": address("/v1/stats/honesty", wanted.places),
+        "compare_link": links._replace(places=_country(wanted.places)).here("/compare"),
+    }
+
+
+def _country(places: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in places.items() if name == "country"}
+
+
+def before_label(wanted: Wanted) -> str:
+    """What changes are against; empty where there is no window before."""
+    span = wanted.span
+    if wanted.then is None:
+        return ""
+    if span.hours is None:
+        return "the same time before it"
+    words = {1: "hour", 24: "24 hours", 168: "7 days", 720: "30 days"}[span.hours]
+    return f"the {words} before"
+
+
+def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
+    """Everything that stands on the page."""
+    over_time = gapless(found.steps["items"], wanted.step, wanted.span, wanted.now)
+    total = found.steps["summary"]
+    waiting = figures.Open(
+        found.settled["summary"]["overdue"] + found.older, sum(r["open"] for r in found.silent)
+    )
+    now = figures.Window(total, found.latency["summary"], wanted.span.length(wanted.now))
+    then = None
+    if wanted.then and found.then and found.latency_then:
+        length = wanted.then.length(wanted.now)
+        then = figures.Window(found.then["summary"], found.latency_then["summary"], length)
+    histogram = found.latency["summary"]["histogram"]
+    return {
+        "figures": figures.figures(now, then, waiting, links),
+        "settled": figures.settled_words(found.hour["summary"]),
+        "settled_json": found.hour["summary"],
+        "total": total,
+        "over_time": over_time,
+        "failed_statuses": FAILED,
+        "by_country": rated.table(found.country["items"], _items(found.country_then), "country"),
+        "by_account": rated.table(found.account["items"], _items(found.account_then), "account"),
+        "by_day": rated.table(found.day["items"], [], "day", most=found.day_count, order=_newest),
+        "day_count": found.day_count,
+        "latency": found.latency["summary"],
+        "bins": [bin_._asdict() for bin_ in delays.bins(histogram)],
+        "marks_of_time": delays.marks(histogram),
+        "issues": issues.issues(
+            found.reason["items"], [item["value"] for item in over_time], wanted.step,
+            found.reason_days["items"], found.first_day,
+        ),
+        "codes": found.codes,
+        "overdue": [item for item in found.settled["items"] if item["overdue"]][:8],
+        "recent_hours": found.recent_hours,
+        "silent": found.silent,
+        "made_up": found.made_up,
+        "relay": found.relay,
+        "nothing": not total["total"],
+    }  # fmt: skip
+
+
+def _items(found: Mapping[str, Any] | None) -> list[Any]:
+    return [] if found is None else list(found["items"])
+
+
+def _newest(row: rated.Row) -> int:
+    return -int((row.value or "0").replace("-", ""))

@@ -1,10 +1,17 @@
 """The spans of time that a page can be narrowed to, as its address says them."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from delivrd.core.statement import micros
 from delivrd.store.ids import now_micros
+from delivrd.store.queries.views import at
+from delivrd.web.pages.show import moment
 
 HOUR = 3600 * 1_000_000
+QUARTER = HOUR // 4
+"""What is counted is counted by the quarter of an hour."""
 
 RANGES = (
     ("1h", "Last hour", 1),
@@ -15,12 +22,33 @@ RANGES = (
 
 
 class Range(NamedTuple):
-    """``since`` is microseconds since 1970, None for all time; ``hours`` its length."""
+    """``since`` and ``until`` are microseconds since 1970, None without an edge; ``hours`` is the
+    length of one that has a name. One by its moments has no ``value``."""
 
     value: str
     label: str
     hours: int | None
     since: int | None
+    until: int | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """As an address says it."""
+        if self.value:
+            return {"range": self.value}
+        told = dict(zip(("since", "until"), self.edges, strict=True))
+        return {name: text for name, text in told.items() if text}
+
+    @property
+    def edges(self) -> tuple[str, str]:
+        """Both edges as ISO 8601; empty without one."""
+        return iso(self.since), iso(self.until)
+
+    def length(self, now: int) -> int | None:
+        """How long it is, in microseconds; None for all time."""
+        if self.since is None:
+            return None
+        return max(QUARTER, (now if self.until is None else min(now, self.until)) - self.since)
 
 
 def range_of(value: str | None) -> Range:
@@ -29,6 +57,65 @@ def range_of(value: str | None) -> Range:
         if name == value:
             return Range(name, label, hours, now_micros() - hours * HOUR)
     return Range("", "All time", None, None)
+
+
+def named(value: str) -> Range:
+    """The span of that name, ``all`` too, as a link says it."""
+    found = range_of(value)
+    return found._replace(value=value) if value == "all" else found
+
+
+def asked(params: Mapping[str, str], default: str = "") -> Range:
+    """The span that an address asks for: by its moments, else by its name."""
+    since, until = (_micros(params.get(name)) for name in ("since", "until"))
+    if since is None and until is None:
+        return named(params.get("range") or default)
+    return Range("", _words(since, until), None, since, until)
+
+
+def counted(span: Range) -> Range:
+    """The same with its edges on quarters of an hour, as counts have them."""
+    since = None if span.since is None else span.since // QUARTER * QUARTER
+    until = None if span.until is None else -(-span.until // QUARTER) * QUARTER
+    return span._replace(since=since, until=until)
+
+
+def before(span: Range, now: int) -> Range | None:
+    """The window of the same length before it; None before all time."""
+    length = span.length(now)
+    if length is None or span.since is None:
+        return None
+    whole = max(1, round(length / QUARTER)) * QUARTER
+    return Range("", "before", None, span.since - whole, span.since)
+
+
+def iso(micros_since_1970: int | None) -> str:
+    """``2026-11-26T15:00:00Z``; empty for None."""
+    when = at(micros_since_1970)
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""
+
+
+def _micros(text: str | None) -> int | None:
+    when = moment((text or "").replace(" ", "+")[:40])
+    try:
+        return None if when is None or not 1970 < when.year < 2200 else micros(when)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _words(since: int | None, until: int | None) -> str:
+    begin, end = (_moment(at(edge)) for edge in (since, until))
+    if begin and end:
+        return f"{begin} to {end} UTC"
+    return f"Since {begin} UTC" if begin else f"Until {end} UTC"
+
+
+def _moment(when: datetime | None) -> str:
+    if when is None:
+        return ""
+    when = when.astimezone(UTC)
+    whole = (when.second, when.microsecond) == (0, 0)
+    return f"{when:%-d %b %H:%M}" if whole else f"{when:%-d %b %H:%M:%S}"
 
 
 CHOICES = (("", "All time"), *((name, label) for name, label, _ in RANGES))

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from delivrd import __version__
 from delivrd.web.auth import CSRF_FIELD, CSRF_HEADER, Caller
 from delivrd.web.context import Context
-from delivrd.web.pages import relay_words, show, tables, words
+from delivrd.web.pages import alert_words, rated, relay_words, show, tables, words
 from delivrd.web.problems import Problem
 
 WEB = Path(__file__).parent.parent
@@ -24,6 +24,8 @@ STATIC = WEB / "static"
 NAV = (
     ("/", "Overview", "overview"),
     ("/messages", "Messages", "messages"),
+    ("/alerts", "Alerts", "alerts"),
+    ("/compare", "Compare", "compare"),
     ("/requests", "Requests", "requests"),
     ("/endpoints", "Endpoints", "endpoints"),
     ("/send", "Send", "send"),
@@ -64,6 +66,8 @@ def environment() -> Environment:
     env.globals.update(
         asset=asset,
         took=show.took,
+        day_edges=show.day_edges,
+        minimum=rated.MINIMUM,
         meaning=tables.meaning,
         vendor_page=tables.docs,
         set_up_steps=tables.steps,
@@ -75,6 +79,7 @@ def environment() -> Environment:
         milliseconds=relay_words.milliseconds,
         nav=NAV,
         version=__version__,
+        **alert_words.HELPERS,
         csrf_field=CSRF_FIELD,
         csrf_header=CSRF_HEADER,
     )
@@ -90,6 +95,7 @@ class Pages:
         accounts = context.config.accounts
         self._shared = {
             "store_name": "PostgreSQL" if context.store.dialect == "postgresql" else "SQLite",
+            "healthy": context.config.insight.healthy / 100,
             "simulation": any(account.simulated for account in accounts.values()),
         }
 

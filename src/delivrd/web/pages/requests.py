@@ -16,7 +16,8 @@ from delivrd.store.queries.views import VERDICTS, RequestDetail, plain
 from delivrd.store.rereading import Difference
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import accounts, ranges, words
-from delivrd.web.pages.messages import address, chosen, cursor_of, id_of, newest, page_of
+from delivrd.web.pages.links import address
+from delivrd.web.pages.messages import chosen, cursor_of, id_of, newest, page_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import moment, pretty

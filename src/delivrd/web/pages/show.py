@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+FAILED = ("undelivered", "rejected", "expired")
 STATUSES = ("delivered", "pending", "undelivered", "rejected", "expired", "unknown")
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
@@ -135,6 +136,38 @@ def date(value: Any) -> str:
     return "" if at is None else f"{at.astimezone(UTC):%-d %B %Y}"
 
 
+def day(value: str) -> str:
+    """``Thu 26 Nov`` of ``2026-11-26``."""
+    at = moment(value)
+    return "" if at is None else f"{at:%a %-d %b}"
+
+
+def day_edges(value: str) -> tuple[str, str]:
+    """Where a day begins and ends, as an address says it."""
+    at = moment(value)
+    if at is None:
+        return "", ""
+    return tuple(f"{at + timedelta(days=n):%Y-%m-%dT%H:%M:%SZ}" for n in (0, 1))  # type: ignore[return-value]
+
+
+def minute(value: Any) -> str:
+    """``Thu 26 Nov 20:50``, in UTC."""
+    at = moment(value)
+    return "" if at is None else f"{at.astimezone(UTC):%a %-d %b %H:%M}"
+
+
+def clock_short(value: Any) -> str:
+    """``20:50:01``, in UTC."""
+    return clock(value)[:8]
+
+
+def points(value: float) -> str:
+    """``−3.1``: a difference of shares, in points."""
+    rounded = round(value, 1)
+    sign = "−" if rounded < 0 else "+" if rounded > 0 else "±"
+    return f"{sign}{abs(rounded):.1f}"
+
+
 def price(value: Mapping[str, Any] | None) -> str:
     if not value or value.get("amount") is None:
         return ""
@@ -142,6 +175,11 @@ def price(value: Mapping[str, Any] | None) -> str:
     if "." in amount:
         amount = amount.rstrip("0").rstrip(".") or "0"
     return f"{amount} {value.get('currency') or ''}".strip()
+
+
+def each_cost(cost: Mapping[str, Any]) -> str:
+    """``0.0421 EUR``: what one that was delivered cost."""
+    return f"{float(cost['per_delivered']):.4g} {cost['currency'] or ''}".strip()
 
 
 def pretty(text: str) -> str | None:
@@ -159,6 +197,11 @@ FILTERS = {
     "due": due,
     "absolute": absolute,
     "clock": clock,
+    "clock_short": clock_short,
+    "day": day,
+    "each_cost": each_cost,
+    "minute": minute,
+    "points": points,
     "date": date,
     "phone": phone,
     "number": number,

@@ -129,6 +129,13 @@
   });
   document.addEventListener("htmx:after:swap", () => tick());
 
+  // In a narrow window the pages' names stand in a strip: the present one is to be seen.
+  const here = document.querySelector(".nav [aria-current]");
+  const strip = here?.closest(".side");
+  if (strip && strip.scrollWidth > strip.clientWidth) {
+    strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
+  }
+
   setInterval(tick, 5000);
   document.addEventListener("visibilitychange", () => document.hidden || tick());
   tick();

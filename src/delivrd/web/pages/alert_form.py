@@ -1,0 +1,176 @@
+"""A rule as a form: which fields a kind has, what is written in them, and the rule they make."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from delivrd.alert_settings import DIMENSIONS, RULE_NAME, SPECS, Kind, Rule
+from delivrd.insight.alerts.sentence import span
+from delivrd.web.pages.alert_words import KINDS
+
+FIRST: Kind = "failure_rate"
+EVERYWHERE = ("hold", "recover", "quiet", "description")
+LISTS = ("accounts", "countries", "networks", "senders")
+SPANS = ("within", "hold", "recover", "quiet")
+NUMBERS = ("over", "below", "share", "times", "points", "at_least", "per_hour")
+
+
+class Field(NamedTuple):
+    """``width`` is how many of two columns it takes."""
+
+    label: str
+    hint: str
+    place: str = "where"
+
+
+FIELDS: Mapping[str, Field] = {
+    "accounts": Field("Accounts", "Only these. None ticked: all."),
+    "countries": Field("Countries", "Only these, as GB, DE. Empty: all."),
+    "networks": Field("Networks", "MCC and MNC, as 24801. Empty: all."),
+    "senders": Field("Senders", "Only these. Empty: all."),
+    "metadata": Field("Metadata", "Only messages with it, as team=shop, kind=otp."),
+    "by": Field("Apart for each", "Judged apart, so that one bad place is not lost in the whole."),
+    "over": Field("Over", "", "when"),
+    "below": Field("Under", "Per cent.", "when"),
+    "share": Field("Percentile", "Per cent of the deliveries that must be faster.", "when"),
+    "times": Field("Times the normal", "", "when"),
+    "points": Field("Points over the normal", "Percentage points, at least.", "when"),
+    "within": Field("Within", "The time looked at, as 10 min, 1 h.", "when"),
+    "at_least": Field("At least", "Messages; of fewer nothing is said.", "when"),
+    "per_hour": Field("At most an hour", "Beyond it, one digest.", "when"),
+    "hold": Field("For", "It must be bad for so long.", "when"),
+    "recover": Field("Good again for", "Before it is called recovered.", "then"),
+    "quiet": Field("Quiet for", "After it, the same is not told anew.", "then"),
+    "description": Field("Description", "For people. Optional.", "then"),
+}
+UNITS = {"%": "Per cent.", "s": "A time, as 30 s, 10 min.", "": "A number."}
+
+
+def fields(kind: Kind) -> dict[str, Field]:
+    """The fields of a kind, in the order of the form."""
+    takes = SPECS[kind].takes | set(EVERYWHERE)
+    found = {name: field for name, field in FIELDS.items() if name in takes}
+    if "over" in found:
+        found["over"] = found["over"]._replace(hint=UNITS[SPECS[kind].unit])
+    return found
+
+
+def kind_of(text: str) -> Kind:
+    return next((kind for kind in KINDS if kind == text), FIRST)
+
+
+def blank(kind: Kind) -> dict[str, Any]:
+    """What a rule of that kind takes by itself."""
+    return written(Rule.model_validate({"kind": kind}))
+
+
+def written(rule: Rule) -> dict[str, Any]:
+    """What stands in the form of a rule."""
+    told: dict[str, Any] = {"kind": rule.kind, "unless_normal": rule.unless_normal}
+    unit = SPECS[rule.kind].unit
+    for name in NUMBERS:
+        value = getattr(rule, name)
+        told[name] = "" if value is None else span(value) if _timed(name, unit) else f"{value:g}"
+    for name in SPANS:
+        value = getattr(rule, name)
+        told[name] = "" if value is None else span(value)
+    for name in LISTS:
+        told[name] = ", ".join(getattr(rule, name))
+    told["metadata"] = ", ".join(f"{name}={value}" for name, value in rule.metadata.items())
+    return {
+        **told,
+        "accounts": list(rule.accounts),
+        "by": list(rule.by),
+        "channels": list(rule.channels or ()),
+        "description": rule.description or "",
+        "enabled": rule.enabled,
+    }
+
+
+def _timed(name: str, unit: str) -> bool:
+    return name == "over" and unit == "s"
+
+
+def read(form: Mapping[str, Any], many: Mapping[str, list[str]]) -> dict[str, Any]:
+    """What somebody wrote, under the same names as `written`; ``many`` are ticked boxes."""
+    told = {name: str(form.get(name, "")).strip()[:1000] for name in FIELDS}
+    return {
+        **told,
+        "kind": kind_of(str(form.get("kind", ""))),
+        "name": str(form.get("name", "")).strip()[:100],
+        "unless_normal": bool(form.get("unless_normal")),
+        "enabled": bool(form.get("enabled")),
+        **{name: many.get(name, []) for name in ("accounts", "by", "channels")},
+    }
+
+
+class Made(NamedTuple):
+    """The rule that a form makes, or what is wrong with which field."""
+
+    rule: Rule | None
+    errors: Mapping[str, str] = {}
+
+
+def made(told: Mapping[str, Any]) -> Made:
+    """The rule of what was written; empty fields take what the kind takes by itself."""
+    kind = told["kind"]
+    given: dict[str, Any] = {"kind": kind, "enabled": told["enabled"]}
+    errors: dict[str, str] = {}
+    for name in fields(kind):
+        value = told[name]
+        if name in LISTS and isinstance(value, str):
+            value = tuple(piece.strip() for piece in value.split(",") if piece.strip())
+        if name == "metadata":
+            value = _pairs(value, errors)
+        if name in NUMBERS and not _timed(name, SPECS[kind].unit) and value:
+            value = _number(value, name, errors)
+        if value or name == "by":
+            given[name] = value
+    if told["unless_normal"] and "unless_normal" in SPECS[kind].takes:
+        given["unless_normal"] = True
+    if told["channels"]:
+        given["channels"] = tuple(told["channels"])
+    if errors:
+        return Made(None, errors)
+    try:
+        return Made(Rule.model_validate(given))
+    except ValidationError as error:
+        return Made(None, _errors(error))
+
+
+def _number(value: str, name: str, errors: dict[str, str]) -> float | None:
+    try:
+        return float(value.rstrip("% ").replace(",", "."))
+    except ValueError:
+        errors[name] = "must be a number"
+        return None
+
+
+def _pairs(text: str, errors: dict[str, str]) -> dict[str, str]:
+    pairs = [piece.partition("=") for piece in text.split(",") if piece.strip()]
+    if any(not mark or not name.strip() or not value.strip() for name, mark, value in pairs):
+        errors["metadata"] = "must be pairs like team=shop"
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _errors(error: ValidationError) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in error.errors():
+        why = one["msg"].removeprefix("Value error, ")
+        place = str(one["loc"][0]) if one["loc"] else ""
+        if not place:  # said of the rule as a whole: it begins with the field's name
+            place = next((name for name in FIELDS if why.startswith(f"{name} ")), "")
+            why = why.removeprefix(f"{place} ")
+        found.setdefault(place, why)
+    return found
+
+
+def name_trouble(name: str) -> str:
+    """Why a rule cannot have that name; empty where it can."""
+    if RULE_NAME.fullmatch(name):
+        return ""
+    return "must be small letters, digits, - and _, as gb-failures"
+
+
+BY = DIMENSIONS

@@ -1,0 +1,217 @@
+"""One rule: what it says, how it would have done on history, and a form to make or change it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from delivrd.alert_settings import SPECS, Rule
+from delivrd.insight.alerts import preview as previews
+from delivrd.insight.alerts.rules import API, FILE, Named
+from delivrd.insight.alerts.sentence import sentence
+from delivrd.store import alerts as stored
+from delivrd.store.keys import Scope
+from delivrd.store.queries.paging import TOP
+from delivrd.store.tx import Tx
+from delivrd.web.api import alert_rules, alert_views, alerts
+from delivrd.web.api.alert_views import AlertPreview
+from delivrd.web.auth import caller_of
+from delivrd.web.pages import accounts, alert_form
+from delivrd.web.pages.alert_words import ALL, BAD, COUNTED, KINDS
+from delivrd.web.pages.alerts import snooze_of
+from delivrd.web.pages.render import Pages
+from delivrd.web.pages.route import router_for
+from delivrd.web.problems import Problem
+
+DAYS = 14
+LAST = 10
+
+
+def routes(pages: Pages) -> APIRouter:
+    its = _Rule(pages)
+    router = APIRouter()
+    read, act = router_for(pages, Scope.READ), router_for(pages, Scope.ADMIN)
+    act.get("/alerts/new")(its.new)
+    act.post("/alerts/new")(its.make)
+    read.get("/alerts/rules/{name}")(its.page)
+    read.get("/alerts/rules/{name}/preview")(its.preview)
+    act.get("/alerts/rules/{name}/edit")(its.edit)
+    act.post("/alerts/rules/{name}/edit")(its.change)
+    act.post("/alerts/rules/{name}/snooze")(its.snooze)
+    act.post("/alerts/rules/{name}/switch")(its.switch)
+    act.post("/alerts/rules/{name}/delete")(its.delete)
+    for part in (read, act):
+        router.include_router(part)
+    return router
+
+
+class _Rule:
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._context = pages, pages.context
+        self._store, self._config = pages.context.store, pages.context.config
+
+    # --- looking at one ---------------------------------------------------------------------------
+
+    async def page(self, request: Request, name: str) -> Response:
+        async def job(tx: Tx) -> tuple[Any, Any]:
+            rule = await alert_rules.view_of(self._context, tx, name)
+            return rule, await stored.firings(tx, TOP, LAST, rule=name)
+
+        rule, firings = await self._store.read(job)
+        return self._pages.page(
+            request,
+            "rule.html",
+            rule=rule,
+            log=[alert_views.firing(one, []) for one in firings],
+            has_past=rule.rule["kind"] not in previews.NO_PAST,
+            own=rule.source == API,
+            fixed=rule.source == FILE,
+            days=DAYS,
+            at=datetime.now(UTC),
+        )
+
+    async def preview(self, request: Request, name: str) -> Response:
+        """The piece of the page that takes a moment."""
+        found = await self._named(name)
+        told = await alerts.previewed(self._context, found, DAYS)
+        return self._pages.page(request, "_preview.html", **shown(told, found.rule))
+
+    async def _named(self, name: str) -> Named:
+        return await self._store.read(lambda tx: alert_rules.named(self._context, tx, name))
+
+    # --- making and changing one ------------------------------------------------------------------
+
+    async def new(self, request: Request) -> Response:
+        kind = alert_form.kind_of(request.query_params.get("kind", ""))
+        told = alert_form.blank(kind)
+        name = request.query_params.get("name", "")[:100]
+        return await self._form(request, {**told, "name": name}, "/alerts/new")
+
+    async def make(self, request: Request) -> Response:
+        told, do = await _sent(request)
+        trouble = alert_form.name_trouble(told["name"])
+        made = alert_form.made(told)
+        errors = {**made.errors, **({"name": trouble} if trouble else {})}
+        if made.rule is None or errors or do != "save":
+            return await self._form(request, told, "/alerts/new", errors, made.rule)
+        try:
+            await alert_rules.created(self._context, caller_of(request), told["name"], made.rule)
+        except Problem as problem:
+            return await self._form(request, told, "/alerts/new", _error(problem), made.rule)
+        return RedirectResponse(f"/alerts/rules/{told['name']}", 303)
+
+    async def edit(self, request: Request, name: str) -> Response:
+        found = await self._named(name)
+        told = {**alert_form.written(found.rule), "name": name}
+        return await self._form(request, told, _edit(name))
+
+    async def change(self, request: Request, name: str) -> Response:
+        told, do = await _sent(request)
+        told["name"] = name
+        made = alert_form.made(told)
+        if made.rule is None or do != "save":
+            return await self._form(request, told, _edit(name), made.errors, made.rule)
+        try:
+            await alert_rules.replaced(self._context, caller_of(request), name, made.rule)
+        except Problem as problem:
+            return await self._form(request, told, _edit(name), _error(problem), made.rule)
+        return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
+
+    async def _form(
+        self, request: Request, told: Mapping[str, Any], action: str,
+        errors: Mapping[str, str] = {}, rule: Rule | None = None,
+    ) -> Response:  # fmt: skip
+        kind = told["kind"]
+        preview: dict[str, Any] = {}
+        if rule is not None and kind not in previews.NO_PAST:
+            named = Named(told["name"] or "preview", rule, API)
+            preview = shown(await alerts.previewed(self._context, named, DAYS), rule)
+        return self._pages.page(
+            request,
+            "rule_form.html",
+            status=422 if errors else 200,
+            form=told,
+            fields=alert_form.fields(kind),
+            kinds=KINDS,
+            errors=errors,
+            action=action,
+            new=action == "/alerts/new",
+            sentence=sentence(rule) if rule else "",
+            preview=preview,
+            has_past=kind not in previews.NO_PAST,
+            takes_normal="unless_normal" in SPECS[kind].takes,
+            defaults=alert_form.blank(kind),
+            accounts=[a.name for a in accounts.listed(self._config, self._store.accounts)],
+            channels=list(self._config.alerts.channels),
+            dimensions=alert_form.BY,
+            days=DAYS,
+        )
+
+    # --- the rest ---------------------------------------------------------------------------------
+
+    async def snooze(self, request: Request, name: str) -> Response:
+        body = await snooze_of(request)
+        await alert_rules.snoozed(self._context, caller_of(request), name, body)
+        return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
+
+    async def switch(self, request: Request, name: str) -> Response:
+        """On, or off."""
+        rule = (await self._named(name)).rule
+        other = rule.model_copy(update={"enabled": not rule.enabled})
+        await alert_rules.replaced(self._context, caller_of(request), name, other)
+        return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
+
+    async def delete(self, request: Request, name: str) -> Response:
+        await alert_rules.taken_away(self._context, caller_of(request), name)
+        return RedirectResponse("/alerts", 303)
+
+
+def shown(told: AlertPreview, rule: Rule) -> dict[str, Any]:
+    """What the picture of a preview needs, and the same in words."""
+    end = told.until
+    return {
+        "told": told,
+        "points": [{"at": p.at.isoformat(), "n": p.n, "k": p.k} for p in told.line],
+        "periods": [
+            {"from": p.since.isoformat(), "fired": p.fired_at.isoformat(),
+             "to": (p.until or end).isoformat()}
+            for p in told.firings
+        ],
+        "all": ALL.get(rule.kind, "messages"),
+        "bad": BAD.get(rule.kind, "failed"),
+        "days": (told.until - told.since).days,
+        "ratio": rule.kind not in COUNTED,
+        "limit": limit(rule),
+    }  # fmt: skip
+
+
+def limit(rule: Rule) -> float | None:
+    """The share from which the rule calls it bad, where it has one."""
+    match rule.kind:
+        case "failure_rate":
+            return None if rule.over is None else rule.over / 100
+        case "settled_rate":
+            return None if rule.below is None else round(1 - rule.below / 100, 6)
+        case "latency":
+            return None if rule.share is None else round(1 - rule.share / 100, 6)
+        case _:
+            return None
+
+
+async def _sent(request: Request) -> tuple[dict[str, Any], str]:
+    """The form that was sent, and which of its buttons was pressed."""
+    form = await request.form()
+    many = {name: [str(v) for v in form.getlist(name)] for name in ("accounts", "by", "channels")}
+    return alert_form.read(form, many), str(form.get("do", "preview"))
+
+
+def _edit(name: str) -> str:
+    return f"/alerts/rules/{quote(name)}/edit"
+
+
+def _error(problem: Problem) -> dict[str, str]:
+    field = str(problem.more.get("field", ""))
+    return {"name" if problem.status == 409 else field: f"{problem.detail} {problem.hint}"}

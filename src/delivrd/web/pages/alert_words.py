@@ -1,0 +1,148 @@
+"""What the pages say of rules and firings: kinds, states, evidence, and what is behind them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
+
+from delivrd.alert_settings import Kind
+from delivrd.insight.alerts.sentence import span
+from delivrd.web.api.alert_views import AlertFiring, AlertRule
+from delivrd.web.pages.links import address
+from delivrd.web.pages.show import number, percent
+
+KINDS: Mapping[Kind, str] = {
+    "failure_rate": "The failure rate is over a share",
+    "change": "More fail than is normal there",
+    "settled_rate": "The settled delivery rate is under a share",
+    "latency": "Deliveries are slow",
+    "overdue": "More is overdue than is normal there",
+    "no_receipts": "Messages go out and no receipts come",
+    "no_messages": "Nothing is sent at an hour that usually has messages",
+    "failure": "Each failed message",
+    "rejected_signatures": "Webhook calls are refused",
+    "unmapped": "Words or codes come that no table has",
+    "endpoint_failing": "An endpoint's calls fail",
+    "backlog": "The hub lags behind",
+}
+
+BAD: Mapping[str, str] = {
+    "latency": "too slow",
+    "overdue": "without an end",
+    "no_receipts": "without an end",
+    "rejected_signatures": "refused",
+    "unmapped": "without a meaning",
+}
+"""What is counted as bad in a preview; failures unless it stands here."""
+
+COUNTED = frozenset({"failure", "no_messages", "rejected_signatures", "unmapped"})
+"""Kinds whose preview shows numbers; of the others, shares."""
+
+ALL: Mapping[str, str] = {"rejected_signatures": "refused", "unmapped": "receipts"}
+
+SOURCES = {"file": "settings file", "api": "made here", "default": "comes with delivrd"}
+
+_STATUS: Mapping[str, str] = {
+    **dict.fromkeys(("failure_rate", "change", "settled_rate", "failure"), "failed"),
+    **dict.fromkeys(("overdue", "no_receipts"), "pending"),
+    "latency": "delivered",
+}
+
+
+class State(NamedTuple):
+    """How a rule or firing is, in a word, and its tone (an icon goes with it)."""
+
+    tone: str
+    word: str
+
+
+STATES: Mapping[str, State] = {
+    "firing": State("bad", "firing"),
+    "recovered": State("ok", "recovered"),
+    "merged": State("idle", "part of a wider one"),
+    "withdrawn": State("idle", "rule changed"),
+    "told": State("warn", "told"),
+}
+
+CHANNELS: Mapping[str, State] = {
+    "ok": State("ok", "works"),
+    "failing": State("bad", "fails"),
+    "unusable": State("bad", "cannot be used"),
+    "unused": State("idle", "not used yet"),
+    "disabled": State("idle", "off"),
+}
+
+
+def of_rule(rule: AlertRule, now: Any) -> State:
+    """How a rule is at that moment (an aware datetime)."""
+    if not rule.enabled:
+        return State("idle", "off")
+    if rule.snoozed_until is not None and rule.snoozed_until > now:
+        return State("warn", "snoozed")
+    if rule.firing:
+        return State("bad", f"firing ({rule.firing})" if rule.firing > 1 else "firing")
+    return State("ok", "quiet")
+
+
+def marked(sentence: str) -> Markup:
+    """A sentence with what can be set in bold."""
+    pieces = sentence.split("*")
+    return Markup("").join(
+        Markup("<b>{}</b>").format(piece) if position % 2 else escape(piece)
+        for position, piece in enumerate(pieces)
+    )
+
+
+def behind(firing: AlertFiring) -> str:
+    """The page of what is behind a firing; empty where there is none."""
+    if firing.kind == "failure" and firing.facts.get("message"):
+        return f"/messages/{firing.facts['message']}"
+    if firing.kind == "rejected_signatures":
+        given = {"verdict": "refused", "account": firing.place.get("account", "")}
+        return address("/requests", given)
+    if firing.messages is None:
+        return ""
+    times = {n: v[:19] + "Z" for n, v in firing.messages.items() if n in ("since", "until")}
+    status = _STATUS.get(firing.kind, "")
+    return address("/messages", {"status": status, **firing.messages, **times})
+
+
+_FACTS: Mapping[str, tuple[str, Any]] = {
+    "k": ("Bad", number),
+    "n": ("Of", number),
+    "share": ("Share", percent),
+    "normal": ("Normal there", percent),
+    "seconds": ("Seconds", lambda value: span(round(value))),
+    "usual": ("Usual at this hour", number),
+    "worst": ("Worst", str),
+    "why": ("Why", str),
+    "status": ("Status", str),
+    "reason": ("Reason", str),
+    "code": ("Code", str),
+    "to": ("To", str),
+    "sender": ("From", str),
+}
+
+
+def evidence(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was seen, as names and values."""
+    found = []
+    for name, (label, shown) in _FACTS.items():
+        if facts.get(name) not in (None, ""):
+            found.append((label, shown(facts[name])))
+    return found
+
+
+SNOOZES = (("3600", "1 hour"), ("28800", "8 hours"), ("86400", "1 day"), ("604800", "7 days"))
+
+HELPERS: Mapping[str, Any] = {
+    "of_rule": of_rule,
+    "marked": marked,
+    "behind": behind,
+    "evidence_of": evidence,
+    "firing_states": STATES,
+    "channel_states": CHANNELS,
+    "rule_sources": SOURCES,
+    "snoozes": SNOOZES,
+}
+"""What the templates of these pages use."""

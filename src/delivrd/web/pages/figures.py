@@ -1,0 +1,164 @@
+"""The five numbers that answer "is it fine?", each with its change and the way to what is
+behind."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from delivrd.web.pages.links import Links
+from delivrd.web.pages.rated import MINIMUM, apart, ended
+from delivrd.web.pages.show import interval, number, percent, span
+
+Item = Mapping[str, Any]
+
+
+class Change(NamedTuple):
+    """Against the window before: ``tone`` is ``good``, ``bad``, or empty within chance."""
+
+    words: str
+    tone: str = ""
+    why: str = ""
+
+
+class Figure(NamedTuple):
+    label: str
+    value: str
+    note: str
+    href: str
+    change: Change | None = None
+    title: str = ""
+
+
+class Window(NamedTuple):
+    """What the counts of one window say: `delivery_stats`, `latency_stats`, its length in µs."""
+
+    delivery: Item
+    latency: Item
+    length: int | None
+
+
+class Open(NamedTuple):
+    """What still waits: for longer than is usual, and where nothing is ever reported."""
+
+    overdue: int
+    silent: int
+
+
+def figures(now: Window, then: Window | None, waiting: Open, links: Links) -> list[Figure]:
+    """The five, in the order in which they are read."""
+    return [
+        _messages(now, then, links),
+        _rate(now.delivery, then and then.delivery, links),
+        _failed(now, then, links),
+        _waiting(now.delivery, waiting, links),
+        _time(now.latency, then and then.latency, links),
+    ]
+
+
+def _messages(now: Window, then: Window | None, links: Links) -> Figure:
+    total = now.delivery["total"]
+    note = f"{number(ended(now.delivery))} have ended" if total else "none in this time"
+    return Figure("Messages", number(total), note, links.messages(), _pace(now, then, "total"))
+
+
+def _pace(now: Window, then: Window | None, what: str) -> Change | None:
+    """How much more or fewer a time; windows may differ by some minutes."""
+    if then is None or not now.length or not then.length or not now.delivery["total"]:
+        return None
+    old, new = then.delivery[what] / then.length, now.delivery[what] / now.length
+    if not old:
+        return Change("none before") if new else None
+    share = new / old - 1
+    return Change(_signed(100 * share, "%", 0), "", f"{number(then.delivery[what])} before")
+
+
+def _rate(now: Item, then: Item | None, links: Links) -> Figure:
+    figure = Figure(
+        "Delivery rate", percent(now["delivery_rate"]), interval(now),
+        links.messages(status="delivered"), title="The true rate lies there, 19 times in 20",
+    )  # fmt: skip
+    if then is None or now["delivery_rate"] is None or then["delivery_rate"] is None:
+        return figure
+    points = 100 * (now["delivery_rate"] - then["delivery_rate"])
+    why = f"{percent(then['delivery_rate'])} before"
+    tone = {"worse": "bad", "better": "good"}.get(apart(now, then), "")
+    if min(ended(now), ended(then)) < MINIMUM:
+        tone, why = "", f"{why}; too few to compare"
+    return figure._replace(change=Change(_signed(points, "points", 1), tone, why))
+
+
+def _failed(now: Window, then: Window | None, links: Links) -> Figure:
+    item = now.delivery
+    share = item["failure_rate"]
+    note = "none has ended yet" if share is None else f"{percent(share)} of those that ended"
+    change = _pace(now, then, "failed")
+    if change and then and share is not None and then.delivery["failure_rate"] is not None:
+        change = change._replace(tone=_failing(item, then.delivery))
+    return Figure("Failed", number(item["failed"]), note, links.messages(status="failed"), change)
+
+
+def _failing(now: Item, then: Item) -> str:
+    if min(ended(now), ended(then)) < MINIMUM:
+        return ""
+    if now["failure_low"] > then["failure_high"]:
+        return "bad"
+    return "good" if now["failure_high"] < then["failure_low"] else ""
+
+
+def _waiting(now: Item, waiting: Open, links: Links) -> Figure:
+    pending = now["counts"].get("pending", 0)
+    told = f"{number(waiting.overdue)} overdue" if waiting.overdue else "none overdue"
+    silent = Change(f"{number(waiting.silent)} on silent routes") if waiting.silent else None
+    return Figure(
+        "Awaiting receipt", number(pending), told if pending else "nothing is open",
+        links.messages(status="pending"), silent,
+        "Overdue: open for longer than 99 % of the messages of its route",
+    )  # fmt: skip
+
+
+def _time(now: Item, then: Item | None, links: Links) -> Figure:
+    median, p95 = now["p50"], now["p95"]
+    if median is None:
+        return Figure("Time to delivery", "–", "no data", links.messages(status="delivered"))
+    change = None
+    if then is not None and then["p50"] is not None:
+        difference = median - then["p50"]
+        sign = "+" if difference >= 0 else "−"
+        words = f"{sign}{span(abs(difference))}" if abs(difference) >= 0.05 else "±0 s"
+        change = Change(words, "", f"median {span(then['p50'])} before")
+    return Figure(
+        "Time to delivery", span(median), f"median; 95 % within {span(p95)}",
+        links.messages(status="delivered"), change,
+    )  # fmt: skip
+
+
+def _signed(value: float, unit: str, digits: int) -> str:
+    rounded = round(value, digits)
+    if not rounded:
+        return f"±0 {unit}"
+    return f"{'+' if rounded > 0 else '−'}{abs(rounded):.{digits}f} {unit}"
+
+
+def settled_words(told: Item) -> str:
+    """The last hour as it will settle, beside what has ended of it, in words."""
+    total, pending = told["total"], told["pending"]
+    if not total:
+        return "Nothing was sent in the last hour."
+    so_far = told["rate_so_far"]
+    if not pending:
+        share = percent(so_far)
+        return f"All {number(total)} messages of the last hour have ended: {share} arrived."
+    if told["settled_rate"] is None or told["high"] - told["low"] > WIDEST:
+        return f"{number(total)} messages in the last hour: too few to tell what they settle at."
+    begun = (
+        "None of them has ended yet" if so_far is None
+        else f"Of those that have ended so far, {percent(so_far)} did"
+    )  # fmt: skip
+    return (
+        f"Of the {number(total)} messages of the last hour, about {percent(told['settled_rate'])} "
+        f"will have arrived in the end (between {100 * told['low']:.1f} and "
+        f"{100 * told['high']:.1f} %). {begun}; {number(pending)} still wait for a receipt."
+    )
+
+
+WIDEST = 0.4
+"""An interval wider than this says nothing."""

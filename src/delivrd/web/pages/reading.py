@@ -1,0 +1,195 @@
+"""What the overview reads: the same answers that the API gives, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from delivrd.insight.honesty import honesty_stats
+from delivrd.insight.settled import Settling, settled_stats
+from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.store.accounts import Accounts
+from delivrd.store.counts import KEPT_MINUTES, MINUTE
+from delivrd.store.queries import alerts as watched
+from delivrd.store.queries import endpoints
+from delivrd.store.queries.recent import Narrowed
+from delivrd.store.queries.stats import Filters
+from delivrd.store.queries.views import at
+from delivrd.store.tx import Tx
+from delivrd.web.pages.issues import Code, codes
+from delivrd.web.pages.ranges import HOUR, Range
+
+DAY = 24 * HOUR
+DAYS, MANY_DAYS = 7, 30
+"""The table of days shows so many."""
+
+Answer = Mapping[str, Any]
+
+
+class Wanted(NamedTuple):
+    """A span and the one before it, places, the step over time, and the moment that it is now."""
+
+    span: Range
+    then: Range | None
+    places: Mapping[str, str]
+    step: str
+    now: int
+
+    def filters(self, span: Range) -> Filters:
+        account, country = self.places.get("account"), self.places.get("country")
+        return Filters(account=account, country=country, since=span.since, until=span.until)
+
+
+class Relay(NamedTuple):
+    """How it goes with telling others; times are aware datetimes."""
+
+    failing: Sequence[tuple[str, Any, str]]
+    """Origin, since when, why."""
+    waiting: int
+    oldest: Any
+    tries: Mapping[str, int]
+    fold_oldest: Any
+
+
+class Found(NamedTuple):
+    """Answers by what they are about; ``_then`` are of the window before."""
+
+    steps: Answer
+    then: Answer | None
+    country: Answer
+    country_then: Answer | None
+    account: Answer
+    account_then: Answer | None
+    day: Answer
+    day_count: int
+    latency: Answer
+    latency_then: Answer | None
+    reason: Answer
+    reason_days: Answer
+    first_day: str
+    codes: Sequence[Code]
+    hour: Answer
+    settled: Answer
+    recent_hours: int
+    older: int
+    """Pending for longer than counts by the minute are kept, on routes that report."""
+    silent: Sequence[Mapping[str, Any]]
+    """Routes that report nothing, with what the last day shows of them, and their ``open`` ones."""
+    made_up: Sequence[Mapping[str, Any]]
+    """Routes whose receipts look made up, with the evidence."""
+    relay: Relay
+
+
+async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wanted) -> Found:
+    """Everything that the overview tells."""
+
+    async def stats(by: Sequence[str], span: Range | None) -> Any:
+        return span and await delivery_stats(tx, accounts, by, wanted.filters(span))
+
+    async def times(span: Range | None) -> Any:
+        return span and await latency_stats(tx, accounts, (), wanted.filters(span))
+
+    now, span, then = wanted.now, wanted.span, wanted.then
+    long = (span.length(now) or MANY_DAYS * DAY) > DAYS * DAY
+    day_count = MANY_DAYS if long else DAYS
+    month = _days(now, MANY_DAYS)
+    hour, settled = await _settled(tx, settling, wanted)
+    silent = await _silent(tx, accounts, settled["no_receipts"], wanted)
+    return Found(
+        steps=await stats((wanted.step,), span),
+        then=await stats((), then),
+        country=await stats(("country",), span),
+        country_then=await stats(("country",), then),
+        account=await stats(("account",), span),
+        account_then=await stats(("account",), then),
+        day=await stats(("day",), _days(now, day_count)),
+        day_count=day_count,
+        latency=await times(span),
+        latency_then=await times(then),
+        reason=await stats(("reason", wanted.step), span),
+        reason_days=await stats(("reason", "day"), month),
+        first_day=month.edges[0][:10],
+        codes=await _codes(tx, accounts, wanted),
+        hour=hour,
+        settled=settled,
+        recent_hours=KEPT_MINUTES // 60,
+        older=await _older(tx, accounts, wanted, silent),
+        silent=silent,
+        made_up=await _made_up(tx, accounts, wanted),
+        relay=await _relay(tx, now),
+    )
+
+
+def _days(now: int, count: int) -> Range:
+    """So many days, today the last."""
+    return Range("", "", None, (now // DAY - count + 1) * DAY, None)
+
+
+async def _settled(tx: Tx, settling: Settling, wanted: Wanted) -> tuple[Any, Any]:
+    """Of the last hour, and by route of all that is known by the minute."""
+    which = Narrowed(**wanted.places)
+    since = (wanted.now // MINUTE - KEPT_MINUTES) * MINUTE
+    hour = await settled_stats(tx, settling, (), which=which)
+    # a minute less: the clock may have gone on to the next one
+    by = ("account", "country")
+    return hour, await settled_stats(tx, settling, by, since + 2 * MINUTE, None, which)
+
+
+async def _codes(tx: Tx, accounts: Accounts, wanted: Wanted) -> Sequence[Code]:
+    by = ("account", "code")
+    found = await delivery_stats(tx, accounts, by, wanted.filters(wanted.span))
+    providers = {a.name: a.provider.name for a in accounts.by_id.values()}
+    return codes(found["items"], providers)
+
+
+async def _older(tx: Tx, accounts: Accounts, wanted: Wanted, silent: Sequence[Answer]) -> int:
+    """How many of the span are open for longer than is told by the minute."""
+    old = wanted.now - KEPT_MINUTES * MINUTE
+    until = old if wanted.span.until is None else min(old, wanted.span.until)
+    if wanted.span.since is not None and wanted.span.since >= until:
+        return 0
+    pending = await _pending(tx, accounts, wanted, wanted.span._replace(until=until))
+    expected = {(route["account"], route["country"]) for route in silent}
+    return sum(n for route, n in pending.items() if route not in expected)
+
+
+async def _pending(
+    tx: Tx, accounts: Accounts, wanted: Wanted, span: Range
+) -> dict[tuple[str, str | None], int]:
+    by = ("account", "country")
+    found = await delivery_stats(tx, accounts, by, wanted.filters(span))
+    return {
+        (item["account"], item["country"]): item["counts"].get("pending", 0)
+        for item in found["items"]
+    }
+
+
+async def _silent(
+    tx: Tx, accounts: Accounts, routes: Sequence[Answer], wanted: Wanted
+) -> list[Answer]:
+    if not routes:
+        return []
+    found: list[Answer] = []
+    pending = await _pending(tx, accounts, wanted, wanted.span)
+    for route in routes:
+        place = {"account": route["account"], "country": route["country"] or ""}
+        filters = Filters(**place, since=wanted.now - DAY)
+        day = (await delivery_stats(tx, accounts, (), filters))["summary"]
+        told = day["counts"].get("delivered", 0) + day["counts"].get("undelivered", 0)
+        still_open = pending.get((route["account"], route["country"]), 0)
+        found.append({**route, "day": day["total"], "told": told, "open": still_open})
+    return found
+
+
+async def _made_up(tx: Tx, accounts: Accounts, wanted: Wanted) -> list[Answer]:
+    which = Filters(account=wanted.places.get("account"), country=wanted.places.get("country"))
+    told = await honesty_stats(tx, accounts, which)
+    return [item for item in told["items"] if item["flagged"]]
+
+
+async def _relay(tx: Tx, now: int) -> Relay:
+    oldest = await watched.oldest_waiting(tx, now)
+    totals = await endpoints.totals(tx, now - DAY)
+    failing = await watched.failing_endpoints(tx)
+    return Relay(
+        [(origin, at(since), why or "its calls fail") for _, origin, since, why in failing],
+        totals.waiting, at(totals.oldest_at), totals.tries, at(oldest["fold"]),
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""Alerts: what fires, with its evidence; rules that are tried on history before they are saved."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pages.pages_support import PagesHub
+
+
+@pytest.fixture
+def firing(old_page: Any) -> Any:
+    """The page of alerts, once the route that went bad has been noticed."""
+    for _ in range(30):
+        old_page.goto("/alerts")
+        if old_page.locator(".fire").count():
+            return old_page
+        old_page.wait_for_timeout(1000)
+    raise AssertionError("nothing fires")
+
+
+def test_what_fires_tells_where_how_bad_and_why(firing: Any) -> None:
+    card = firing.locator(".fire").first
+    expect(card.get_by_role("heading")).to_contain_text("fail")
+    expect(card).to_contain_text("Reasons:")
+    expect(card.get_by_role("link", name="Messages behind it")).to_be_visible()
+
+
+def test_what_fires_stands_on_top_of_the_overview(firing: Any) -> None:
+    firing.goto("/?range=24h")
+    firing.locator(".alarm").first.click()
+    expect(firing.get_by_role("heading", name="Evidence")).to_be_visible()
+
+
+def test_the_messages_behind_a_firing_are_those_that_failed(firing: Any) -> None:
+    firing.get_by_role("link", name="Messages behind it").first.click()
+    rows = firing.locator("tr[data-row]")
+    assert rows.count() > 0
+    states = {row.get_attribute("data-status") for row in rows.all()}
+    assert states <= {"undelivered", "rejected", "expired"}
+
+
+def test_a_firing_is_acknowledged_and_snoozed(firing: Any) -> None:
+    firing.locator(".fire h2 a").first.click()
+    firing.wait_for_url("**/alerts/firings/*")
+    firing.get_by_role("button", name="Acknowledge").click()
+    expect(firing.get_by_text("Acknowledged by")).to_be_visible()
+    expect(firing.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    firing.get_by_label("Snooze for").select_option("28800")
+    firing.get_by_role("button", name="Snooze").click()
+    expect(firing.get_by_text("Snoozed until")).to_be_visible()
+    firing.get_by_role("button", name="End the snooze").click()
+    expect(firing.get_by_text("Snoozed until")).to_have_count(0)
+
+
+def test_a_rule_is_drawn_on_history(old_page: Any) -> None:
+    old_page.goto("/alerts/rules/more-failures")
+    count = old_page.locator(".preview .count")
+    expect(count).to_contain_text("It would have fired", timeout=60_000)
+    expect(old_page.locator(".preview .chart svg")).to_be_visible()
+    expect(old_page.locator(".preview tbody tr").first).to_contain_text("main → EE")
+
+
+def test_a_rule_is_previewed_before_it_is_saved(old_page: Any) -> None:
+    old_page.set_default_timeout(60_000)
+    old_page.goto("/alerts/new?kind=failure_rate")
+    expect(old_page.get_by_role("button", name="Save the rule")).to_have_count(0)
+    old_page.get_by_label("Name").fill("ee-failures")
+    old_page.get_by_label("Countries").fill("ee")
+    old_page.get_by_label("Over").fill("20")
+    old_page.get_by_label("At least").fill("15")
+    old_page.get_by_role("button", name="Preview").click()
+    expect(old_page.locator(".said")).to_contain_text("Failure rate of EE over 20 %")
+    expect(old_page.locator(".preview .count")).to_contain_text("1 time")
+    old_page.get_by_role("button", name="Save the rule").click()
+    old_page.wait_for_url("**/alerts/rules/ee-failures")
+    old_page.get_by_role("button", name="Switch off").click()
+    expect(old_page.get_by_role("button", name="Switch on")).to_be_visible()
+    old_page.get_by_role("button", name="Delete").click()
+    old_page.wait_for_url("**/alerts")
+    expect(old_page.get_by_text("ee-failures")).to_have_count(0)
+
+
+def test_a_mistake_in_a_rule_is_told_at_its_field(old_page: Any) -> None:
+    old_page.goto("/alerts/new?kind=failure_rate")
+    old_page.get_by_label("Name").fill("Mine!")
+    old_page.get_by_label("Within").fill("soon")
+    old_page.get_by_role("button", name="Preview").click()
+    expect(old_page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    expect(old_page.locator("#e-within")).to_contain_text("must be a span of time")
+
+
+def test_another_kind_brings_its_own_fields(old_page: Any) -> None:
+    old_page.goto("/alerts/new")
+    old_page.get_by_label("Name").fill("slow")
+    old_page.get_by_label("What is watched").select_option("latency")
+    expect(old_page.get_by_label("Percentile")).to_be_visible()
+    expect(old_page.get_by_label("Name")).to_have_value("slow")
+
+
+def test_a_rule_of_the_settings_is_read_only(old_page: Any) -> None:
+    old_page.goto("/alerts/rules/gb-rate")
+    expect(old_page.get_by_text("read-only here")).to_be_visible()
+    expect(old_page.get_by_role("link", name="Edit")).to_have_count(0)
+    expect(old_page.get_by_role("button", name="Switch")).to_have_count(0)
+
+
+def test_a_channel_that_fails_says_why_and_never_its_address(old_page: Any) -> None:
+    old_page.set_default_timeout(60_000)
+    old_page.goto("/alerts")
+    old_page.get_by_role("button", name="Test ops").click()
+    expect(old_page.get_by_role("status")).to_contain_text("ops did not take the test")
+    assert "a-secret-of-the-channel" not in old_page.content()
+
+
+def test_without_a_channel_the_next_step_is_told(hub: PagesHub, page: Any) -> None:
+    page.goto("/alerts")
+    expect(page.get_by_text("Nobody is told")).to_be_visible()
+    expect(page.locator(".code")).to_contain_text("[alerts.channels.ops]")
+
+
+def test_a_form_without_the_token_of_its_page_does_nothing(old_page: Any) -> None:
+    old_page.goto("/alerts")
+    answer = old_page.request.post("/alerts/rules/more-failures/switch", form={"csrf": "wrong"})
+    assert answer.status == 403
+    old_page.goto("/alerts/rules/more-failures")
+    expect(old_page.get_by_role("button", name="Switch off")).to_be_visible()

@@ -1,0 +1,296 @@
+"""What the overview makes of the API's answers: pure functions, without any browser."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.core.statement import micros
+from delivrd.insight.latency import latency
+from delivrd.insight.rates import delivery
+from delivrd.insight.statistics import latency_shown
+from delivrd.store.counts import step as latency_step
+from delivrd.web.pages import delays, figures, issues, ranges, rated
+from delivrd.web.pages.links import Links
+from delivrd.web.pages.over_time import gapless, step_of
+
+NOW = micros(datetime(2026, 11, 26, 15, 7, tzinfo=UTC))
+DAY = 24 * ranges.HOUR
+SPAN = ranges.Range("24h", "Last 24 hours", 24, NOW - DAY)
+LINKS = Links(SPAN)
+
+
+def told(**counts: int) -> dict[str, Any]:
+    """Counts as `GET /v1/stats/delivery` tells them."""
+    of = delivery(counts)
+    rate, failure = of.rate, of.failure
+    return {
+        "total": of.total,
+        "counts": of.counts,
+        "failed": of.failed,
+        "delivery_rate": rate and rate.rate,
+        "low": rate and rate.low,
+        "high": rate and rate.high,
+        "failure_rate": failure and failure.rate,
+        "failure_low": failure and failure.low,
+        "failure_high": failure and failure.high,
+    }
+
+
+def item(name: str, value: str | None, **counts: int) -> dict[str, Any]:
+    return {name: value, **told(**counts)}
+
+
+def times(*seconds: float) -> dict[str, Any]:
+    """Times as `GET /v1/stats/latency` tells them."""
+    steps = Counter(latency_step(int(each * 1_000_000)) for each in seconds)
+    return latency_shown("messages", latency(steps))
+
+
+def window(*seconds: float, length: int = DAY, **counts: int) -> figures.Window:
+    return figures.Window(told(**counts), times(*seconds), length)
+
+
+def five(now: figures.Window, then: figures.Window | None = None, **open_: int) -> Any:
+    waiting = figures.Open(open_.get("overdue", 0), open_.get("silent", 0))
+    return figures.figures(now, then, waiting, LINKS)
+
+
+# --- the five numbers ---------------------------------------------------------------------------
+
+
+def test_no_data_is_no_0_per_cent() -> None:
+    messages, rate, failed, waiting, took = five(window())
+    assert (messages.value, rate.value, took.value) == ("0", "–", "–")
+    assert (rate.note, failed.note) == ("none has ended yet", "none has ended yet")
+    assert waiting.note == "nothing is open"
+
+
+def test_all_failed_is_0_per_cent() -> None:
+    _, rate, *_ = five(window(undelivered=40))
+    assert rate.value == "0.0 %"
+
+
+def test_each_number_leads_to_the_messages_behind_it() -> None:
+    links = [figure.href for figure in five(window(delivered=9, rejected=1))]
+    assert links == [
+        "/messages?range=24h",
+        "/messages?range=24h&status=delivered",
+        "/messages?range=24h&status=failed",
+        "/messages?range=24h&status=pending",
+        "/messages?range=24h&status=delivered",
+    ]
+
+
+def test_a_change_beyond_chance_is_marked_and_one_within_it_is_not() -> None:
+    before = window(delivered=970, undelivered=30)
+    worse = five(window(delivered=900, undelivered=100), before)
+    same = five(window(delivered=965, undelivered=35), before)
+    assert [worse[1].change.words, worse[1].change.tone] == ["−7.0 points", "bad"]
+    assert worse[2].change.tone == "bad"
+    assert [same[1].change.words, same[1].change.tone] == ["−0.5 points", ""]
+
+
+def test_a_change_of_few_messages_is_not_marked() -> None:
+    _, rate, *_ = five(window(undelivered=9), window(delivered=9))
+    assert rate.change.tone == ""
+
+
+def test_numbers_are_compared_by_the_time_that_they_took() -> None:
+    messages, *_ = five(window(delivered=50, length=DAY // 2), window(delivered=100))
+    assert messages.change.words == "±0 %"
+
+
+def test_what_is_open_tells_how_many_are_overdue() -> None:
+    *_, waiting, _ = five(window(pending=30), overdue=4, silent=20)
+    assert waiting.note == "4 overdue"
+    assert "20" in waiting.change.words
+
+
+def settled(**fields: Any) -> str:
+    known = {"total": 100, "pending": 40, "settled_rate": 0.96, "low": 0.93, "high": 0.98}
+    return figures.settled_words({"rate_so_far": 0.8, **known, **fields})
+
+
+def test_the_settled_rate_stands_beside_the_naive_one_in_words() -> None:
+    words = settled()
+    assert "96.0 % will have arrived" in words
+    assert "between 93.0 and 98.0 %" in words
+    assert "80.0 % did" in words
+    assert "40 still wait" in words
+
+
+def test_a_settled_rate_of_too_few_is_not_told() -> None:
+    assert "too few" in settled(low=0.2, high=0.98)
+    assert "Nothing was sent" in settled(total=0, settled_rate=None)
+    assert "have ended: 80.0 %" in settled(pending=0)
+
+
+# --- rates side by side -------------------------------------------------------------------------
+
+
+def rows(now: list[dict[str, Any]], then: list[dict[str, Any]]) -> list[rated.Row]:
+    return list(rated.table(now, then, "country").rows)
+
+
+def test_the_worst_change_comes_first_and_small_samples_last() -> None:
+    now = [
+        item("country", "GB", delivered=970, undelivered=30),
+        item("country", "EE", delivered=300, undelivered=100),
+        item("country", "US", delivered=2, undelivered=2),
+        item("country", "DE", delivered=960, undelivered=40),
+    ]
+    then = [
+        item("country", "GB", delivered=970, undelivered=30),
+        item("country", "EE", delivered=390, undelivered=10),
+        item("country", "US", delivered=100),
+        item("country", "DE", delivered=970, undelivered=30),
+    ]
+    found = rows(now, then)
+    assert [(row.value, row.word) for row in found] == [
+        ("EE", "worse"), ("DE", "same"), ("GB", "same"), ("US", "few"),
+    ]  # fmt: skip
+    assert found[0].change == pytest.approx(-22.5)
+    assert found[3].change is None
+
+
+def test_what_has_no_end_yet_has_no_rate_and_no_plot() -> None:
+    (row,) = rows([item("country", "GB", pending=500)], [])
+    assert (row.rate, row.plot, row.word) == (None, None, "none")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(0, 50)), max_size=20)
+)
+def test_every_plot_lies_within_its_scale(counts: list[tuple[int, int, int]]) -> None:
+    now = [
+        item("country", f"C{n}", delivered=d, undelivered=u, pending=p)
+        for n, (d, u, p) in enumerate(counts)
+    ]
+    for row in rated.table(now, now, "country", most=50).rows:
+        if row.plot is not None:
+            assert 0 <= row.plot.low <= row.plot.dot <= row.plot.high <= 100
+
+
+def test_rows_beyond_the_most_are_counted() -> None:
+    now = [item("country", f"C{n}", delivered=50 + n) for n in range(20)]
+    assert rated.table(now, [], "country", most=12).more == 8
+
+
+# --- how long deliveries take -------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0.002, 90_000), min_size=1, max_size=60))
+def test_bins_hold_every_delivery_and_leave_no_gap(seconds: list[float]) -> None:
+    found = delays.bins(times(*seconds)["histogram"])
+    assert sum(bin_.n for bin_ in found) == len(seconds)
+    assert found[-1].within == pytest.approx(1)
+    for first, second in pairwise(found):
+        assert first.to == pytest.approx(second.over)
+
+
+def test_the_shares_within_the_times_that_matter() -> None:
+    shares = {
+        mark["label"]: mark["share"]
+        for mark in delays.marks(times(*[4.0] * 50, *[30.0] * 40, *[7200.0] * 10)["histogram"])
+    }
+    assert shares == {"10 s": 0.5, "1 min": 0.9, "1 h": 0.9}
+
+
+def test_without_a_delivery_there_is_no_share() -> None:
+    assert delays.bins([]) == []
+    assert delays.within([], 10) is None
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def reason(name: str | None, hour: str, **counts: int) -> dict[str, Any]:
+    return {"reason": name, "hour": hour, **told(**counts)}
+
+
+def test_reasons_have_their_share_trend_and_first_day() -> None:
+    hours = [f"2026-11-26T{hour}:00:00+00:00" for hour in ("13", "14", "15")]
+    over_time = [
+        reason("unreachable", hours[0], undelivered=1),
+        reason("unreachable", hours[2], undelivered=5),
+        reason("blocked_by_carrier", hours[2], rejected=2),
+        reason(None, hours[1], delivered=90),
+    ]
+    days = [
+        {"reason": "unreachable", "day": "2026-10-28", **told(undelivered=1)},
+        {"reason": "blocked_by_carrier", "day": "2026-11-26", **told(rejected=2)},
+    ]
+    first, second = issues.issues(over_time, hours, "hour", days, "2026-10-28")
+    assert (first.reason, first.failed, first.trend) == ("unreachable", 6, [1, 0, 5])
+    assert first.share == pytest.approx(0.75)
+    assert (first.first_seen, second.first_seen) == (None, "2026-11-26")
+    assert first.explanation
+    assert second.advice
+
+
+def test_a_code_has_the_meaning_that_its_gateway_gives_it() -> None:
+    items = [
+        {"account": "main", "code": "6", **told(undelivered=3)},
+        {"account": "main", "code": None, **told(delivered=9)},
+    ]
+    (code,) = issues.codes(items, {"main": "vonage"})
+    assert (code.code, code.failed) == ("6", 3)
+    assert code.meaning
+
+
+# --- spans of time ------------------------------------------------------------------------------
+
+
+def test_an_address_says_a_span_by_its_name_or_by_its_moments() -> None:
+    by_name = ranges.asked({"range": "7d"})
+    assert by_name.query == {"range": "7d"}
+    given_ = {"since": "2026-11-26T10:00:00Z", "until": "2026-11-26T12:00:00Z"}
+    by_moments = ranges.asked(given_, "24h")
+    assert by_moments.query == given_
+    assert by_moments.label == "26 Nov 10:00 to 26 Nov 12:00 UTC"
+
+
+@pytest.mark.parametrize("since", ["yesterday", "0001-01-01", "9999-12-31T23:59:59", "", "\0"])
+def test_a_moment_that_cannot_be_is_left_out(since: str) -> None:
+    assert ranges.asked({"since": since}, "24h").value == "24h"
+
+
+def test_the_window_before_is_as_long_and_ends_where_this_one_begins() -> None:
+    span = ranges.counted(SPAN)
+    before = ranges.before(span, NOW)
+    assert before is not None
+    assert before.until == span.since
+    assert before.length(NOW) == pytest.approx(span.length(NOW), abs=ranges.QUARTER)
+
+
+def test_before_all_time_there_is_nothing() -> None:
+    assert ranges.before(ranges.named("all"), NOW) is None
+
+
+def test_a_link_keeps_the_span_and_the_places() -> None:
+    links = Links(SPAN, {"account": "main"})
+    assert links.messages(status="failed") == "/messages?account=main&range=24h&status=failed"
+    assert links.here(country="GB") == "/?account=main&range=24h&country=GB"
+    assert links.here(account="") == "/?range=24h"
+    assert links.within("A", "B") == "/messages?account=main&since=A&until=B"
+    assert "/v1/stats/delivery?by=day&account=main&since=" in links.stats("delivery", "day")
+
+
+def test_a_silent_hour_has_a_bar_of_its_own() -> None:
+    hours = ["2026-11-26T12:00:00+00:00", "2026-11-26T15:00:00+00:00"]
+    span = SPAN._replace(since=NOW - 3 * ranges.HOUR)
+    found = gapless([{"hour": hour, **told(delivered=1)} for hour in hours], "hour", span, NOW)
+    assert [one["total"] for one in found] == [1, 0, 0, 1]
+    assert (found[0]["since"], found[0]["until"]) == (
+        "2026-11-26T12:00:00Z", "2026-11-26T13:00:00Z",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "step"), [("24h", "hour"), ("7d", "day"), ("all", "day")])
+def test_a_long_span_has_a_bar_for_each_day(name: str, step: str) -> None:
+    assert step_of(ranges.named(name), NOW) == step
