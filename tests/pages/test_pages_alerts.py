@@ -58,7 +58,7 @@ def test_a_rule_is_drawn_on_history(old_page: Any) -> None:
     count = old_page.locator(".preview .count")
     expect(count).to_contain_text("It would have fired", timeout=60_000)
     expect(old_page.locator(".preview .chart svg")).to_be_visible()
-    expect(old_page.locator(".preview tbody tr").first).to_contain_text("main → EE")
+    expect(old_page.locator(".preview tbody tr").first).to_contain_text("% fail (normal")
 
 
 def test_a_rule_is_previewed_before_it_is_saved(old_page: Any) -> None:
