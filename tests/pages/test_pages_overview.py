@@ -35,6 +35,7 @@ def test_the_number_of_failures_leads_to_failures_alone(old_page: Any) -> None:
     figure.click()
     expect(old_page.get_by_role("radio", name="Failed")).to_be_checked()
     found = old_page.locator("tr[data-row]")
+    expect(found.first).to_be_visible()
     # counts are by the quarter of an hour, the list is to the second
     assert 0 < found.count() <= shown
     states = {row.get_attribute("data-status") for row in found.all()}
@@ -68,6 +69,7 @@ def test_a_reason_leads_to_the_messages_that_failed_for_it(old_page: Any) -> Non
     old_page.goto("/?range=24h")
     old_page.get_by_role("link", name="Unreachable").click()
     expect(old_page.locator(".marks")).to_contain_text("reason unreachable")
+    expect(old_page.locator("tr[data-row]").first).to_be_visible()
     for row in old_page.locator("tr[data-row]").all():
         assert "unreachable" in row.text_content()
 
@@ -78,7 +80,7 @@ def test_a_row_of_the_table_leads_to_its_hour(old_page: Any) -> None:
     link = old_page.locator("details a[href*='status=delivered']").first
     shown = number_in(link.inner_text())
     link.click()
-    assert old_page.locator("tr[data-row]").count() == min(50, shown)
+    expect(old_page.locator("tr[data-row]")).to_have_count(min(50, shown))
 
 
 def test_a_bar_of_the_chart_leads_to_its_messages(old_page: Any) -> None:

@@ -230,6 +230,19 @@ def test_a_message_is_found_by_its_providers_id(database_url: str) -> None:
     run(test())
 
 
+def test_failures_are_found_together_and_by_their_reason_and_code(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", messageId="id-1", **DELIVERED)
+            await hub.receipt("inbox", messageId="id-2", **FAILED)
+            (failed,) = await hub.items("/v1/messages", status="failed")
+            why = {name: failed["error"][name] for name in ("reason", "code")}
+            assert [m["id"] for m in await hub.items("/v1/messages", **why)] == [failed["id"]]
+            assert await hub.items("/v1/messages", status="failed", code="no-such") == []
+
+    run(test())
+
+
 def test_pages_follow_the_cursor_to_the_end(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
@@ -258,6 +271,7 @@ WRONG_QUERIES = [
     "cursor=bWVzc2FnZXMuZmZmZmZmZmZmZmZmZmZmZg",  # beyond 63 bits
     "cursor=%C3%A9",
     "status=sent",
+    "reason=sunspots",
     "account=nobody",
     "country=Germany",
     "country=%27;",
