@@ -9,7 +9,7 @@ from delivrd.alert_settings import SPECS, Kind, Rule
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.web.api.alert_views import AlertFiring, AlertRule
 from delivrd.web.pages import alert_form, alert_words, compare
-from delivrd.web.pages.alert_rule import limit
+from delivrd.web.pages.alert_preview import limit
 from delivrd.web.pages.show import each_cost
 
 NOW = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)

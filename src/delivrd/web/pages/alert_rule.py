@@ -17,10 +17,10 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries.paging import TOP
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_rules, alert_views, alerts
-from delivrd.web.api.alert_views import AlertPreview
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import accounts, alert_form
-from delivrd.web.pages.alert_words import ALL, BAD, COUNTED, KINDS
+from delivrd.web.pages.alert_preview import shown
+from delivrd.web.pages.alert_words import KINDS
 from delivrd.web.pages.alerts import snooze_of
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
@@ -167,38 +167,6 @@ class _Rule:
     async def delete(self, request: Request, name: str) -> Response:
         await alert_rules.taken_away(self._context, caller_of(request), name)
         return RedirectResponse("/alerts", 303)
-
-
-def shown(told: AlertPreview, rule: Rule) -> dict[str, Any]:
-    """What the picture of a preview needs, and the same in words."""
-    end = told.until
-    return {
-        "told": told,
-        "points": [{"at": p.at.isoformat(), "n": p.n, "k": p.k} for p in told.line],
-        "periods": [
-            {"from": p.since.isoformat(), "fired": p.fired_at.isoformat(),
-             "to": (p.until or end).isoformat()}
-            for p in told.firings
-        ],
-        "all": ALL.get(rule.kind, "messages"),
-        "bad": BAD.get(rule.kind, "failed"),
-        "days": (told.until - told.since).days,
-        "ratio": rule.kind not in COUNTED,
-        "limit": limit(rule),
-    }  # fmt: skip
-
-
-def limit(rule: Rule) -> float | None:
-    """The share from which the rule calls it bad, where it has one."""
-    match rule.kind:
-        case "failure_rate":
-            return None if rule.over is None else rule.over / 100
-        case "settled_rate":
-            return None if rule.below is None else round(1 - rule.below / 100, 6)
-        case "latency":
-            return None if rule.share is None else round(1 - rule.share / 100, 6)
-        case _:
-            return None
 
 
 async def _sent(request: Request) -> tuple[dict[str, Any], str]:
