@@ -20,7 +20,8 @@ import structlog
 from delivrd.config import Config
 from delivrd.core.statement import moment
 from delivrd.keeping.sweep import NotOurs, Sweep
-from delivrd.store import health, schema
+from delivrd.store import health
+from delivrd.store.audit import note
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Key, Scope, create_key, revoke_key
@@ -66,7 +67,7 @@ async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tel
 
     async def job(tx: Tx) -> tuple[Key, str]:
         key, secret = await create_key(tx, store.ids, name, scopes, now_micros())
-        await _note(tx, store, "keys.create", f"{key.prefix} {name}")
+        await note(tx, store.ids, ACTOR, "keys.create", f"{key.prefix} {name}")
         return key, secret
 
     key, secret = await store.write(job)
@@ -93,17 +94,12 @@ async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tel
     async def job(tx: Tx) -> bool:
         found = await revoke_key(tx, key_id, now_micros())
         if found:
-            await _note(tx, store, "keys.revoke", str(key_id))
+            await note(tx, store.ids, ACTOR, "keys.revoke", str(key_id))
         return found
 
     if not await store.write(job):
         raise JobFailed(f"there is no key {key_id}")
     return {}
-
-
-async def _note(tx: Tx, store: Store, action: str, detail: str) -> None:
-    row = (store.ids.next(), now_micros(), ACTOR, action, detail)
-    await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [row])
 
 
 async def _durability(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:

@@ -4,9 +4,9 @@ from delivrd.core.statement import moment
 from delivrd.intake.call import PREFIX
 from delivrd.intake.reading import read, with_reference
 from delivrd.providers.base import Request
-from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.append import Entry, append
+from delivrd.store.audit import note
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.rereading import Difference, DryRun, supersede
@@ -113,8 +113,7 @@ async def admit(store: Store, ring_id: int, actor: str) -> int:
     async def job(tx: Tx) -> None:
         await append(tx, store.ids, [entry], own=False)
         await tx.execute("DELETE FROM ring WHERE id = $1", ring_id)
-        audit = (store.ids.next(), now_micros(), actor, "admit", f"call {ring_id} as {entry.id}")
-        await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [audit])
+        await note(tx, store.ids, actor, "admit", f"call {ring_id} as {entry.id}")
 
     await store.write(job)
     return entry.id

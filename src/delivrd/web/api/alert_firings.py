@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from delivrd.store import alerts as stored
+from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.paging import TOP
@@ -22,7 +23,6 @@ from delivrd.web.api.common import (
     ref,
     responses,
 )
-from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
@@ -98,7 +98,7 @@ async def acknowledged(context: Context, caller: Caller, id: str) -> views.Alert
     async def job(tx: Tx) -> views.AlertFiring:
         await found_firing(tx, row_id)
         await stored.change(tx, row_id, acked_at=now_micros(), acked_by=caller.name)
-        await note(context, tx, caller, "alerts.firings.acknowledge", id)
+        await note(tx, context.store.ids, caller.name, "alerts.firings.acknowledge", id)
         return await shown_firing(tx, row_id)
 
     return await context.store.write(job)
@@ -115,7 +115,9 @@ async def snoozed(context: Context, caller: Caller, id: str, body: Snooze) -> vi
     async def job(tx: Tx) -> views.AlertFiring:
         await found_firing(tx, row_id)
         await stored.change(tx, row_id, snoozed_until=until(body))
-        await note(context, tx, caller, "alerts.firings.snooze", f"{id}: {body.seconds} s")
+        await note(
+            tx, context.store.ids, caller.name, "alerts.firings.snooze", f"{id}: {body.seconds} s"
+        )
         return await shown_firing(tx, row_id)
 
     return await context.store.write(job)

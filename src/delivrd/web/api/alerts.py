@@ -12,6 +12,7 @@ from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.channels import send
 from delivrd.insight.alerts.rules import Named
 from delivrd.store import alerts as stored
+from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
@@ -19,7 +20,6 @@ from delivrd.web.api import alert_firings, alert_rules
 from delivrd.web.api import alert_views as views
 from delivrd.web.api.alert_rules import DAY, SECOND, named
 from delivrd.web.api.common import answer, list_of, ref, responses
-from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid, not_found
@@ -83,7 +83,9 @@ async def tested(context: Context, caller: Caller, name: str) -> views.AlertTest
         raise not_found("channel", hint or "GET /v1/alerts/channels lists what there is.")
     body = "This is a test of delivrd's alerts, asked for by hand. All is well."
     sent = await send(channels[name], "test", f"Test of the channel {name}", body)
-    await context.store.write(lambda tx: note(context, tx, caller, "alerts.channels.test", name))
+    await context.store.write(
+        lambda tx: note(tx, context.store.ids, caller.name, "alerts.channels.test", name)
+    )
     return views.AlertTest(channel=name, sent=sent.ok, why=sent.why)
 
 

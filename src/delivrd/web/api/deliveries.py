@@ -8,6 +8,7 @@ from pydantic import Field
 from delivrd.core.statement import moment
 from delivrd.relay.event import row_of
 from delivrd.store import replays
+from delivrd.store.audit import note
 from delivrd.store.ids import born, now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries import told as queries
@@ -37,7 +38,6 @@ from delivrd.web.api.delivery_choice import (
     listed,
     since,
 )
-from delivrd.web.api.endpoint_rows import note
 from delivrd.web.api.messages import message_id
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -123,7 +123,7 @@ def _one(routes: APIRouter, context: Context) -> None:
                     "It is under way or due just now, or its endpoint is disabled.",
                     "Enable the endpoint first, or look again in a moment.",
                 )
-            await note(context, tx, caller, "deliveries.replay", id)
+            await note(tx, context.store.ids, caller.name, "deliveries.replay", id)
 
         await store.write(job)
         return answer(await _shown(context, row_id))
@@ -141,7 +141,7 @@ def _one(routes: APIRouter, context: Context) -> None:
                     "It neither waits nor is parked.",
                     "What is under way ends within seconds; look again then.",
                 )
-            await note(context, tx, caller, "deliveries.cancel", id)
+            await note(tx, context.store.ids, caller.name, "deliveries.cancel", id)
 
         await store.write(job)
         return answer(await _shown(context, row_id))
@@ -176,7 +176,9 @@ async def _counted(
 ) -> Response:
     if step.told and not body.dry_run:
         detail = f"{step.told} of {body.endpoint or body.state or 'those named'}"
-        await context.store.write(lambda tx: note(context, tx, caller, action, detail))
+        await context.store.write(
+            lambda tx: note(tx, context.store.ids, caller.name, action, detail)
+        )
     cursor = None if step.last is None else cursor_of("replay", step.last)
     return answer({"count": step.told, "dry_run": body.dry_run, "next_cursor": cursor})
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from delivrd.relay.event import endpoint_id
 from delivrd.store import endpoints
+from delivrd.store.audit import note
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
-from delivrd.web.api.endpoint_rows import HINT, editable, found, note
+from delivrd.web.api.endpoint_rows import HINT, editable, found
 from delivrd.web.auth import Caller
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
@@ -19,7 +20,7 @@ BY_HAND = "by hand"
 async def create(context: Context, tx: Tx, caller: Caller, fields: Mapping[str, Any]) -> Endpoint:
     """A new endpoint of these fields, which were checked."""
     made = await endpoints.create(tx, context.store.ids, now_micros(), **fields)
-    await note(context, tx, caller, "endpoints.create", endpoint_id(made.id))
+    await note(tx, context.store.ids, caller.name, "endpoints.create", endpoint_id(made.id))
     return made
 
 
@@ -30,7 +31,7 @@ async def change(
     if fields:
         await endpoints.update(tx, row_id, **fields)
         detail = f"{endpoint_id(row_id)}: {', '.join(sorted(fields))}"
-        await note(context, tx, caller, "endpoints.update", detail)
+        await note(tx, context.store.ids, caller.name, "endpoints.update", detail)
 
 
 async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
@@ -41,7 +42,7 @@ async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
     """
     await editable(tx, row_id)
     await endpoints.delete(tx, row_id, now_micros())
-    await note(context, tx, caller, "endpoints.delete", endpoint_id(row_id))
+    await note(tx, context.store.ids, caller.name, "endpoints.delete", endpoint_id(row_id))
 
 
 async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
@@ -52,7 +53,7 @@ async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
     """
     if not await endpoints.enable(tx, row_id):
         raise not_found("endpoint", HINT)
-    await note(context, tx, caller, "endpoints.enable", endpoint_id(row_id))
+    await note(tx, context.store.ids, caller.name, "endpoints.enable", endpoint_id(row_id))
 
 
 async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
@@ -63,7 +64,7 @@ async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None
     """
     await found(tx, row_id)
     if await endpoints.disable(tx, row_id, now_micros(), BY_HAND):
-        await note(context, tx, caller, "endpoints.disable", endpoint_id(row_id))
+        await note(tx, context.store.ids, caller.name, "endpoints.disable", endpoint_id(row_id))
 
 
 async def rotate(context: Context, tx: Tx, caller: Caller, row_id: int, keep: int) -> str:
@@ -74,6 +75,6 @@ async def rotate(context: Context, tx: Tx, caller: Caller, row_id: int, keep: in
     """
     await editable(tx, row_id)
     secret = await endpoints.rotate_secret(tx, row_id, now_micros(), keep_seconds=keep)
-    await note(context, tx, caller, "endpoints.rotate-secret", endpoint_id(row_id))
+    await note(tx, context.store.ids, caller.name, "endpoints.rotate-secret", endpoint_id(row_id))
     assert secret is not None
     return secret

@@ -1,14 +1,12 @@
 """Endpoints by the ids that callers name, and what every call on one shares."""
 
 from delivrd.relay.event import row_of
-from delivrd.store import endpoints, schema
+from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
-from delivrd.web.auth import Caller
-from delivrd.web.context import Context
 from delivrd.web.problems import Problem, not_found
 
 HINT = "GET /v1/endpoints lists what there is."
@@ -74,9 +72,3 @@ async def shown(tx: Tx, row_id: int) -> relay_views.Endpoint:
     one, now = await found(tx, row_id), now_micros()
     told = await figures(tx, [row_id], now)
     return relay_views.endpoint(one, told[row_id], now, hours=True)
-
-
-async def note(context: Context, tx: Tx, caller: Caller, action: str, detail: str) -> None:
-    """Writes down who did it."""
-    row = (context.store.ids.next(), now_micros(), caller.name, action, detail)
-    await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [row])

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.core.statement import moment
-from delivrd.store import schema
+from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Key, Scope, create_key, list_keys, revoke_key
 from delivrd.store.queries.views import at
@@ -74,12 +74,6 @@ _LINK = {
 }
 
 
-async def _note(context: Context, tx: Tx, caller: Caller, action: str, detail: str) -> None:
-    """Writes down who did it."""
-    row = (context.store.ids.next(), now_micros(), caller.name, action, detail)
-    await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [row])
-
-
 def router(context: Context) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["keys"])
     store = context.store
@@ -91,7 +85,9 @@ def router(context: Context) -> APIRouter:
 
         async def job(tx: Tx) -> tuple[Key, str]:
             made = await create_key(tx, store.ids, body.name, set(body.scopes), now_micros())
-            await _note(context, tx, caller, "keys.create", f"{made[0].prefix} {body.name}")
+            await note(
+                tx, context.store.ids, caller.name, "keys.create", f"{made[0].prefix} {body.name}"
+            )
             return made
 
         key, secret = await store.write(job)
@@ -117,7 +113,7 @@ def router(context: Context) -> APIRouter:
         async def job(tx: Tx) -> bool:
             found = await revoke_key(tx, key_id, now_micros())
             if found:
-                await _note(context, tx, caller, "keys.revoke", str(key_id))
+                await note(tx, context.store.ids, caller.name, "keys.revoke", str(key_id))
             return found
 
         if not await store.write(job):
@@ -137,7 +133,7 @@ def _links(routes: APIRouter, context: Context) -> None:
 
         async def job(tx: Tx) -> tuple[str, int]:
             now = now_micros()
-            await _note(context, tx, caller, "sign-in-links.create", "")
+            await note(tx, context.store.ids, caller.name, "sign-in-links.create", "")
             return await create_link(tx, now), now + LINK_MICROS
 
         token, until = await store.write(job)

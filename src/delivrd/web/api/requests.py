@@ -7,9 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.intake.reread import CannotReread, admit, reread
-from delivrd.store import schema
-from delivrd.store.base import Store
-from delivrd.store.ids import now_micros
+from delivrd.store.audit import note
 from delivrd.store.keys import Scope
 from delivrd.store.queries import requests as queries
 from delivrd.store.queries.views import VERDICTS, Request, RequestDetail
@@ -130,14 +128,9 @@ async def replayed(context: Context, request_id: int, body: Replay, caller: Call
     except CannotReread as error:
         raise Problem(409, f"It cannot be read again: {error}.", _HINT) from None
     if told.applied:
-        await _note(context.store, caller, request_id)
+        ids, done = context.store.ids, (caller.name, "requests.replay", str(request_id))
+        await context.store.write(lambda tx: note(tx, ids, *done))
     return _difference(told, dry_run=body.dry_run)
-
-
-async def _note(store: Store, caller: Caller, request_id: int) -> None:
-    row = (store.ids.next(), now_micros(), caller.name, "requests.replay", str(request_id))
-    columns = ("id", "at", "actor", "action", "detail")
-    await store.write(lambda tx: tx.insert(schema.audit, columns, [row]))
 
 
 def _difference(told: Difference, *, dry_run: bool) -> dict[str, Any]:

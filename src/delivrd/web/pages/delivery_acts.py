@@ -4,12 +4,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from delivrd.store import replays
+from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
 from delivrd.web.api.delivery_choice import REPLAY, Replay, State, delivery_row, listed
-from delivrd.web.api.endpoint_rows import note
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import ranges
 from delivrd.web.pages.deliveries import NAMES, selection
@@ -49,7 +49,7 @@ class _Acts:
             detail = f"{step.told} of {told.get('endpoint') or told['state']}"
             caller = caller_of(request)
             await self._store.write(
-                lambda tx: note(self._context, tx, caller, "deliveries.replay", detail)
+                lambda tx: note(tx, self._store.ids, caller.name, "deliveries.replay", detail)
             )
         found = {"count": step.told, "more": step.last is not None, "applied": apply}
         return self._pages.page(request, "_again.html", selection=selection(told), again=found)
@@ -65,7 +65,7 @@ class _Acts:
                     "It is under way or due just now, or its endpoint is paused or disabled.",
                     "Look again in a moment, or resume the endpoint first.",
                 )
-            await note(self._context, tx, caller, "deliveries.replay", delivery_id)
+            await note(tx, self._store.ids, caller.name, "deliveries.replay", delivery_id)
 
         await self._store.write(job)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)
@@ -77,7 +77,7 @@ class _Acts:
         async def job(tx: Tx) -> None:
             if not await replays.cancel(tx, now_micros(), [row_id]):
                 raise Problem(409, "It neither waits nor is parked.", "Look at it again.")
-            await note(self._context, tx, caller, "deliveries.cancel", delivery_id)
+            await note(tx, self._store.ids, caller.name, "deliveries.cancel", delivery_id)
 
         await self._store.write(job)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)

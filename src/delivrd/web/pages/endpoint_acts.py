@@ -9,11 +9,12 @@ from fastapi.responses import RedirectResponse, Response
 from delivrd.relay.event import delivery_id
 from delivrd.relay.recovering import tell_since
 from delivrd.relay.testing import call_with_sample
+from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_jobs
-from delivrd.web.api.endpoint_rows import endpoint_row, found, note, own
+from delivrd.web.api.endpoint_rows import endpoint_row, found, own
 from delivrd.web.auth import caller_of
 from delivrd.web.pages.endpoints import KEEP, SINCE, detail
 from delivrd.web.pages.once import used
@@ -104,7 +105,7 @@ class _Acts:
     async def _note(self, request: Request, detail_: str) -> None:
         caller = caller_of(request)
         await self._store.write(
-            lambda tx: note(self._context, tx, caller, "deliveries.replay", detail_)
+            lambda tx: note(tx, self._store.ids, caller.name, "deliveries.replay", detail_)
         )
 
 
