@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.come_to import come_to
 from delivrd.insight.alerts.data import Data, Outlook
-from delivrd.insight.alerts.foresee import begin_of, outlooks
+from delivrd.insight.alerts.foresee import ahead, begin_of
 from delivrd.insight.alerts.grid import spans
 from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.settling import Estimate, settled
@@ -209,7 +209,7 @@ def test_nothing_is_estimated_where_no_rule_asks_for_it(database_url: str) -> No
             settling = Settling(known.store.accounts)
             now = now_micros() // SECOND
             for rules, found in (([Rule(**RATE), networks], set()), ([RULE, networks], {HOUR})):
-                told = await known.store.read(lambda tx, r=rules: outlooks(tx, settling, r, now))
+                told = await known.store.read(lambda tx, r=rules: ahead(tx, settling, r, now))
                 assert set(told) == found
 
     run(test())

@@ -1,25 +1,45 @@
-"""Reads the estimates that rules about settled rates are judged by."""
+"""The estimates that rules about settled rates are judged by: what they are made of is read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.come_to import foreseen
-from delivrd.insight.alerts.data import Outlook
+from delivrd.insight.alerts.data import Data, Outlook
 from delivrd.insight.alerts.grid import MINUTE, QUARTER
-from delivrd.insight.settled import Settling
+from delivrd.insight.settled import Seen, Settling, estimates_of
 from delivrd.store.counts import KEPT_MINUTES, SECOND
 from delivrd.store.tx import Tx
 
 
-async def outlooks(
-    tx: Tx, settling: Settling, rules: Iterable[Rule], now: int
-) -> Mapping[int, Outlook]:
-    """By the time that rules look at: an estimate for each route with messages in it.
+class Ahead(NamedTuple):
+    """What an estimate is made of, and since when; ``names`` are those of accounts."""
+
+    since: int
+    seen: Seen
+    names: Callable[[int], str]
+
+    def outlook(self) -> Outlook:
+        """The estimate for each route; with hundreds of routes it takes a while."""
+        found = estimates_of(*self.seen).items()
+        return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
+
+
+async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> Mapping[int, Ahead]:
+    """By the time that rules look at, what their estimates are made of.
 
     Nothing is read where no rule asks for it, and never more than counts by the minute are kept.
     """
-    spans = {rule.within or 0 for rule in rules if foreseen(rule)}
-    return {span: await _outlook(tx, settling, begin_of(span, now)) for span in sorted(spans)}
+    begins = {span: begin_of(span, now) for span in {r.within or 0 for r in rules if foreseen(r)}}
+    return {
+        span: Ahead(since, await settling.seen(tx, since * SECOND), settling.accounts.name)
+        for span, since in sorted(begins.items())
+    }
+
+
+def foresee(data: Data, seen: Mapping[int, Ahead]) -> Data:
+    """The same with the estimates that were read for it."""
+    return data._replace(outlooks={span: one.outlook() for span, one in seen.items()})
 
 
 def begin_of(span: int, now: int) -> int:
@@ -30,9 +50,3 @@ def begin_of(span: int, now: int) -> int:
     """
     kept = (now - KEPT_MINUTES * MINUTE) // QUARTER * QUARTER + 2 * QUARTER
     return max((now - span) // MINUTE * MINUTE, kept)
-
-
-async def _outlook(tx: Tx, settling: Settling, since: int) -> Outlook:
-    name = settling.accounts.name
-    found = await settling.estimates(tx, since * SECOND)
-    return Outlook(since, {(name(i), country): told for (i, country), told in found.items()})

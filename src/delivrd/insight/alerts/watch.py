@@ -16,7 +16,7 @@ from delivrd.insight.alerts.calendar import hushed
 from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.foresee import outlooks
+from delivrd.insight.alerts.foresee import Ahead, ahead, foresee
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
@@ -133,11 +133,12 @@ class Watch:
         ats = [m.evaluated_at for m in memories.values() if m.evaluated_at]
         since = max(max(ats, default=now * MICROS) // MICROS, now - 3600)
 
-        async def reading(tx: Tx) -> Data:
+        async def reading(tx: Tx) -> tuple[Data, Mapping[int, Ahead]]:
             data = await read.known(tx, accounts, rules, base, now, since)
-            return data._replace(outlooks=await outlooks(tx, self._settling, rules, now))
+            return data, await ahead(tx, self._settling, rules, now)
 
-        return await self._store.read(reading)
+        data, seen = await self._store.read(reading)
+        return await asyncio.to_thread(foresee, data, seen)
 
     def _judge(
         self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data
