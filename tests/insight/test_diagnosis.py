@@ -52,6 +52,29 @@ def test_a_country_whose_carriers_report_nothing_is_named() -> None:
     assert "no receipts from ET (40 of 40)" in found.what
 
 
+def test_a_country_that_reports_a_little_is_not_told_to_report_nothing() -> None:
+    traffic = (
+        ("main", "GB", "delivered", 500), ("main", "ET", "pending", 36),
+        ("main", "ET", "delivered", 4),
+    )  # fmt: skip
+    (found,) = about("reporting", traffic=traffic, calls={"main": Calls(NOW)})
+    assert "hardly any receipts from ET (36 of 40)" in found.what
+
+
+def test_messages_whose_time_ran_out_are_without_a_receipt_too() -> None:
+    traffic = (
+        ("main", "GB", "delivered", 500), ("main", "ET", "pending", 10),
+        ("main", "ET", "unknown", 30), ("main", "ET", "rejected", 90),
+    )  # fmt: skip
+    (found, *_) = about("reporting", traffic=traffic, calls={"main": Calls(NOW)})
+    assert "no receipts from ET (40 of 40)" in found.what
+
+
+def test_an_account_whose_messages_are_refused_is_not_silent() -> None:
+    (found,) = about("reporting", traffic=(("main", "GB", "rejected", 500),))
+    assert found.state == "ok"
+
+
 def test_rejections_are_told_by_sender_country_and_reason() -> None:
     rejected = (("Acme", "IN", "sender_not_allowed", 30), ("Shop", "GB", "blocked_by_carrier", 2))
     traffic = (("main", "IN", "rejected", 32), ("main", "GB", "delivered", 100))

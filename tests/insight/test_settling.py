@@ -130,6 +130,14 @@ def test_silent_routes_are_found_in_the_counts() -> None:
     assert set(tables) == {(1, "EE"), (2, "CU")}
 
 
+def test_a_route_whose_messages_are_all_refused_is_no_silent_one() -> None:
+    now = 2_000_000 * BUCKET
+    refused = Ended(1, "EE", "rejected", step(200_000), True, 500)
+    waiting = [Waiting(2, "CU", now // BUCKET - 40, 200)]
+    _, silent = past_of([refused, refused._replace(account_id=2, country="CU")], waiting, now)
+    assert silent == {(2, "CU")}
+
+
 numbers = st.floats(0, 5000)
 
 

@@ -43,7 +43,7 @@ def past_of(
             step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
             to = untold if le == UNTOLD else groups
             to.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
-            if is_old:
+            if is_old and status != "rejected":  # what nobody took was nobody's to report
                 old[key] += n
                 reported[key] += n if status in ("delivered", "undelivered") else 0
     for key, some in untold.items():  # more than few were not asked for: nobody told of the send

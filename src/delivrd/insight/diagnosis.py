@@ -74,12 +74,12 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
     by_account: dict[str, Counter[str]] = defaultdict(Counter)
     for account, _, status, n in known.traffic:
         by_account[account][status] += n
-    silent = {a for a, counts in by_account.items() if _share(counts, "pending") >= OPEN}
+    silent = {a for a, counts in by_account.items() if _is_silent(counts)}
     heard = {a for a in by_account if known.calls.get(a, Calls()).last_at is not None}
     found = False
     for account in sorted(by_account):
         counts = by_account[account]
-        if account in silent and sum(counts.values()) >= ENOUGH:
+        if account in silent:
             found = True
             yield _silent(account, counts, known.calls.get(account, Calls()), heard, now)
         else:
@@ -93,15 +93,21 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
         yield Finding("reporting", "ok", told)
 
 
-def _share(counts: Counter[str], status: str) -> float:
-    total = sum(counts.values())
-    return counts[status] / total if total else 0.0
+def _without_end(counts: Counter[str]) -> tuple[int, int]:
+    """How many nobody knows the end of (it was given up waiting for some), out of all that the
+    gateway took."""
+    return counts["pending"] + counts["unknown"], counts.total() - counts["rejected"]
+
+
+def _is_silent(counts: Counter[str]) -> bool:
+    n, total = _without_end(counts)
+    return total >= ENOUGH and n >= total * OPEN
 
 
 def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], now: int) -> Finding:
     """Is it the carrier that never reports, or our webhook that is not reached?"""
-    total = sum(counts.values())
-    begin = f"{account}: {counts['pending']} of {total} messages of the last day have no end"
+    n, total = _without_end(counts)
+    begin = f"{account}: {n} of {total} messages of the last day have no known end"
     if calls.last_at is not None:
         return Finding(
             "reporting", "bad",
@@ -144,16 +150,17 @@ def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
     for name, country, status, n in known.traffic:
         if name == account:
             by_country[country][status] += n
-    silent = [
-        f"{country or 'unknown country'} ({counts['pending']} of {sum(counts.values())})"
-        for country, counts in sorted(by_country.items())
-        if sum(counts.values()) >= ENOUGH and _share(counts, "pending") >= OPEN
+    silent = {c: _without_end(counts) for c, counts in by_country.items() if _is_silent(counts)}
+    told = [
+        f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in sorted(silent.items())
     ]
-    if silent:
+    none = all(n == total for n, total in silent.values())
+    if told:
         yield Finding(
             "reporting", "warning",
-            f"{account}: no receipts from {', '.join(silent[:5])}, while others of it come in: "
-            "the carriers there do not report",
+            f"{account}: {'no' if none else 'hardly any'} receipts from {', '.join(told[:5])}, "
+            "while others of it come in: the carriers there "
+            f"{'do not' if none else 'hardly'} report",
             "ask the gateway whether receipts are to be had there; no address of yours is wrong",
             account,
         )  # fmt: skip

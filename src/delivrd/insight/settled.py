@@ -57,6 +57,16 @@ class Settling:
         Raises:
             TooOld: the span begins before what is kept by the minute.
         """
+        return estimates_of(*await self.seen(tx, since, until, which))
+
+    async def seen(
+        self,
+        tx: Tx,
+        since: int | None = None,
+        until: int | None = None,
+        which: Narrowed = ALL,
+    ) -> "Seen":
+        """What `estimates` are made of, for those who make them elsewhere; it takes the same."""
         now = self._clock()
         first = minute_of(now) - HOUR_MINUTES if since is None else minute_of(since)
         end = minute_of(now) + 1 if until is None else -(-until // MINUTE)
@@ -65,7 +75,7 @@ class Settling:
         past = await self._known(tx, now)
         ended = await queries.ended(tx, self.accounts, first, end, which)
         moving = await self._moving(tx, now, min(first, minute_of(now) - HOUR_MINUTES), which)
-        return estimates_of(past, ended, moving, now, range(first, max(first, end)))
+        return Seen(past, ended, moving, now, range(first, max(first, end)))
 
     async def silent(self, tx: Tx) -> Silent:
         """The routes that report nothing, and the countries that have no other."""
@@ -99,6 +109,19 @@ class Settling:
 
 
 # --- estimates ------------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """What is known of messages at a moment, ``now``; those of the minutes of ``cohort`` are meant.
+
+    ``ended`` is account, country, status and number.
+    """
+
+    past: Past
+    ended: Sequence[tuple[int, str, str, int]]
+    moving: Sequence[ByMinute]
+    now: int
+    cohort: range
 
 
 def estimates_of(

@@ -4,6 +4,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from delivrd.insight.settling import Estimate
+
 Key = tuple[str, str, str]
 """A route: account, country, network; empty text where it is not known."""
 
@@ -81,13 +83,12 @@ class Route(NamedTuple):
     """When sent, seconds to delivery, how many."""
 
 
-class Settled(NamedTuple):
-    """The delivery rate that will be, of so many messages, and its interval; shares."""
+class Outlook(NamedTuple):
+    """What messages will come to that were handed over since a moment."""
 
-    sent: int
-    rate: float
-    low: float
-    high: float
+    since: int
+    routes: Mapping[tuple[str, str], Estimate]
+    """By account and country; none where nothing was handed over."""
 
 
 class Mark(NamedTuple):
@@ -134,5 +135,5 @@ class Data(NamedTuple):
     """By what waits (``fold``, ``relay``): the age of the oldest."""
     endpoints: tuple[Endpoint, ...] = ()
     failures: tuple[Failure, ...] = ()
-    settled: Mapping[Key, Settled] = {}
-    """By route, of the last hour; where nothing is known, cells are read as they are."""
+    outlooks: Mapping[int, Outlook] = {}
+    """By the time that rules about settled rates look at, in seconds up to now."""

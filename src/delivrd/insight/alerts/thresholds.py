@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
-from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Place, Route, Settled
+from delivrd.insight.alerts.come_to import come_to
+from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Place, Route
 from delivrd.insight.alerts.places import Part, explain, levels, place_of
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
@@ -58,28 +59,24 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
 
 
 def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
-    told = [data.settled[r.key] if r.key in data.settled else _as_it_is(r, data.now, since)
-            for r in routes]  # fmt: skip
-    sent = sum(one.sent for one in told)
-    if sent < (rule.at_least or 1):
-        return Reading(place, UNSURE if sent else GOOD, {"n": sent, "since": since})
-    share = sum(one.sent * one.rate for one in told) / sent
-    high = sum(one.sent * one.high for one in told) / sent
+    told = come_to(rule, data, routes, since)
+    if told.rate is None or told.high is None or told.total < (rule.at_least or 1):
+        unsure = told.total or told.unreported  # who reports no more is not well again
+        return Reading(place, UNSURE if unsure else GOOD, {"n": told.total, "since": since})
     normal = _normal(routes, lambda r: 1 - r.normal.typical)
-    facts = {**_facts(sent, round(sent * share), since, normal), "share": share}
+    facts = _facts(told.total, round(told.total * told.rate), since, normal)
+    facts = {**facts, "share": told.rate}
     below = (rule.below or 0.0) / 100
-    if high < below:
+    if _proven(told.high, told.total) < below:
         return Reading(place, BAD, facts)
-    return Reading(place, GOOD if share > below + (1 - below) * (1 - SLACK) else UNSURE, facts)
+    good = told.rate > below + (1 - below) * (1 - SLACK)
+    return Reading(place, GOOD if good else UNSURE, facts)
 
 
-def _as_it_is(route: Route, now: int, since: int) -> Settled:
-    """What has ended, and what is overdue, as if that were all: nothing better is known."""
-    cells = [cell for cell in route.cells if cell.at >= since]
-    late = sum(cell.pending for cell in cells if now - cell.at - cell.seconds > route.normal.late)
-    counted = sum(cell.ended for cell in cells) + late
-    found = rate(sum(cell.delivered for cell in cells), counted)
-    return Settled(counted, found.rate, found.low, found.high) if found else Settled(0, 0, 0, 1)
+def _proven(most: float, total: int) -> float:
+    """The share that so many messages prove at the upper edge, if as many arrive as may yet."""
+    found = rate(round(most * total), total)
+    return found.high if found else 1.0
 
 
 def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:

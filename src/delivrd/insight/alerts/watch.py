@@ -16,11 +16,13 @@ from delivrd.insight.alerts.calendar import hushed
 from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
+from delivrd.insight.alerts.foresee import Ahead, ahead, foresee
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
 from delivrd.insight.alerts.state import Say, State, Verdict
 from delivrd.insight.alerts.words import Why, headline, news
+from delivrd.insight.settled import Settling
 from delivrd.store import alerts as store_alerts
 from delivrd.store.alerts import Firing, Memory
 from delivrd.store.base import Store, StoreUnavailable
@@ -70,6 +72,7 @@ class Watch:
         self._store, self._config, self._clock = store, config, clock
         self._holder = str(uuid4())
         self._base: read.Baseline | None = None
+        self._settling = Settling(store.accounts, clock)
 
     async def run(self) -> None:
         """Evaluates until cancelled."""
@@ -128,10 +131,14 @@ class Watch:
             )
         base = self._base
         ats = [m.evaluated_at for m in memories.values() if m.evaluated_at]
-        since = max(ats, default=now * MICROS) // MICROS
-        return await self._store.read(
-            lambda tx: read.known(tx, accounts, rules, base, now, max(since, now - 3600))
-        )
+        since = max(max(ats, default=now * MICROS) // MICROS, now - 3600)
+
+        async def reading(tx: Tx) -> tuple[Data, Mapping[int, Ahead]]:
+            data = await read.known(tx, accounts, rules, base, now, since)
+            return data, await ahead(tx, self._settling, rules, now)
+
+        data, seen = await self._store.read(reading)
+        return await asyncio.to_thread(foresee, data, seen)
 
     def _judge(
         self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data

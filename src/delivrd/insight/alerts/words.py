@@ -55,7 +55,9 @@ def _count(facts: Facts, what: str) -> str:
 _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     "change": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages",
     "failure_rate": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages that ended",
-    "settled_rate": lambda f, r: f"{_share(f)} arrive{_normal(f)}: about {_of(f)} messages",
+    "settled_rate": lambda f, r: (
+        f"{_share(f)} arrive once settled{_normal(f)}: about {_of(f)} messages"
+    ),
     "latency": lambda f, r: (
         f"{percent(r.share)} of deliveries take up to {f.get('seconds', 0):.3g} s: "
         f"{_of(f)} took longer than {span(r.over)}"

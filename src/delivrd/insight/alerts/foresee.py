@@ -1,0 +1,52 @@
+"""The estimates that rules about settled rates are judged by: what they are made of is read."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.come_to import foreseen
+from delivrd.insight.alerts.data import Data, Outlook
+from delivrd.insight.alerts.grid import MINUTE, QUARTER
+from delivrd.insight.settled import Seen, Settling, estimates_of
+from delivrd.store.counts import KEPT_MINUTES, SECOND
+from delivrd.store.tx import Tx
+
+
+class Ahead(NamedTuple):
+    """What an estimate is made of, and since when; ``names`` are those of accounts."""
+
+    since: int
+    seen: Seen
+    names: Callable[[int], str]
+
+    def outlook(self) -> Outlook:
+        """The estimate for each route; with hundreds of routes it takes a while."""
+        found = estimates_of(*self.seen).items()
+        return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
+
+
+async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> Mapping[int, Ahead]:
+    """By the time that rules look at, what their estimates are made of.
+
+    Nothing is read where no rule asks for it, and never more than counts by the minute are kept.
+    """
+    begins = {span: begin_of(span, now) for span in {r.within or 0 for r in rules if foreseen(r)}}
+    return {
+        span: Ahead(since, await settling.seen(tx, since * SECOND), settling.accounts.name)
+        for span, since in sorted(begins.items())
+    }
+
+
+def foresee(data: Data, seen: Mapping[int, Ahead]) -> Data:
+    """The same with the estimates that were read for it."""
+    return data._replace(outlooks={span: one.outlook() for span, one in seen.items()})
+
+
+def begin_of(span: int, now: int) -> int:
+    """Where an estimate of the last ``span`` seconds begins.
+
+    A longer one than is kept begins with a quarter of an hour, as older cells do, and leaves one
+    for the clock to go on.
+    """
+    kept = (now - KEPT_MINUTES * MINUTE) // QUARTER * QUARTER + 2 * QUARTER
+    return max((now - span) // MINUTE * MINUTE, kept)
