@@ -79,7 +79,7 @@ class GroupCommit:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await asyncio.sleep(0)  # who is ready now comes along
+                await self._gather()
                 await self._folder.breathe()
                 batch = [w for w in self._waiting[:MAX_BATCH] if not w.written.done()]
                 del self._waiting[:MAX_BATCH]
@@ -91,6 +91,17 @@ class GroupCommit:
                     self._waiting[:0], self._written = batch, []
                     await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                     failures += 1
+
+    async def _gather(self) -> None:
+        """Lets those come along who are arriving now; while nobody is, it waits for nothing.
+
+        Callers who wait for each answer send again just after it: without this they would fall into
+        two groups that take turns, and pay for twice the commits.
+        """
+        came = 0
+        while came < len(self._waiting) < MAX_BATCH:
+            came = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _write(self, batch: "list[_Waiting]") -> None:
         if not batch:
