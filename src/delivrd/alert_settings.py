@@ -160,7 +160,9 @@ class Rule(Table):
     times: float | None = Field(None, gt=1, le=100, description="So many times the normal.")
     points: float | None = Field(None, ge=0, le=100, description="And so many points over it.")
     unless_normal: bool = Field(False, description="Not where it is normal for the place.")
-    within: Span | None = Field(None, ge=60, le=7 * 86400, description="The time looked at.")
+    within: Span | None = Field(
+        None, ge=60, le=86400, description="The time looked at; a day at most."
+    )
     at_least: PositiveInt | None = Field(None, description="Says nothing of fewer messages.")
     per_hour: PositiveInt | None = Field(None, le=1000, description="Beyond it, one digest.")
     hold: Span = Field(0, description="It must be bad for so long.")
