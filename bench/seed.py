@@ -21,7 +21,7 @@ from bench.rivals.model import Base
 from bench.stores import fetchval
 from delivrd.config import Config, load
 from delivrd.core.status import State
-from delivrd.intake.commit import GroupCommit
+from delivrd.intake.commit import GroupCommit, Written
 from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import Webhook
 from delivrd.providers import provider
@@ -120,9 +120,10 @@ class Receiving:
             config, store.accounts, self.ids, cast(GroupCommit, self), ring, http
         )
 
-    async def append(self, entry: Entry, patience: float) -> None:
+    def append(self, entry: Entry, patience: float, written: Written) -> None:
         """What the webhook does at the end of a call, in place of the group commit."""
         self.taken.append(entry._replace(received_at=self.now))
+        written.set_result(None)
 
     async def entries(self, numbers: list[int]) -> list[Entry]:
         self.taken = []

@@ -11,7 +11,8 @@ import uvloop
 
 from delivrd import app
 from delivrd.config import Config
-from delivrd.intake.protocol import keep_deadlines, limited
+from delivrd.intake.connection import connection_class
+from delivrd.intake.protocol import keep_deadlines
 from delivrd.providers import provider
 from delivrd.server import bind
 
@@ -79,7 +80,7 @@ async def serving(hub: app.Hub, rest: app.Asgi = _nothing) -> AsyncGenerator[str
     server = _Server(
         uvicorn.Config(
             app.front(hub.webhook, rest),
-            http=limited(hub.config.limits),
+            http=connection_class(hub.config.limits, hub.lane),
             interface="asgi3",
             loop="none",
             lifespan="off",

@@ -10,6 +10,7 @@ from delivrd.insight.alerts.watch import Watch
 from delivrd.intake.call import PREFIX
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
+from delivrd.intake.lane import Lane
 from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import Webhook
 from delivrd.jobs import taking_jobs
@@ -44,6 +45,7 @@ class Hub(NamedTuple):
     ring: Ring
     waiting: Waiting
     webhook: Webhook
+    lane: Lane
     parts: Parts
 
 
@@ -101,7 +103,8 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
     ):
         webhook = Webhook(config, store.accounts, store.ids, commit, ring, http)
         parts = Parts()
-        hub = Hub(config, store, folder, commit, ring, Waiting(store), webhook, parts)
+        lane, waiting = Lane(webhook), Waiting(store)
+        hub = Hub(config, store, folder, commit, ring, waiting, webhook, lane, parts)
         parts.start("fold", folder.run)
         parts.start("append", commit.run)
         parts.start("patience", commit.watch)

@@ -19,7 +19,8 @@ import uvloop
 
 from delivrd import app, log
 from delivrd.config import Config, load, secrets
-from delivrd.intake.protocol import keep_deadlines, limited
+from delivrd.intake.connection import connection_class
+from delivrd.intake.protocol import keep_deadlines
 
 GRACE_SECONDS = 15
 
@@ -103,7 +104,7 @@ async def _serve(
         server = _Server(
             uvicorn.Config(
                 app.front(hub.webhook, rest),
-                http=limited(config.limits),
+                http=connection_class(config.limits, hub.lane),
                 interface="asgi3",
                 loop="none",
                 lifespan="off",
@@ -152,6 +153,7 @@ async def _rest(
         waiting=hub.waiting,
         folder=hub.folder,
         commit=hub.commit,
+        lane=hub.lane,
         ring=hub.ring,
         parts=hub.parts,
     )

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,10 +11,8 @@ from calls import ELSEWHERE, Caller, calling
 from support import run, settings, until
 
 from delivrd.app import running
-from delivrd.intake.commit import GroupCommit
 from delivrd.providers import provider
 from delivrd.store.append import append
-from delivrd.store.open import sqlite_path
 from delivrd.store.verify import verify
 
 
@@ -31,15 +28,6 @@ async def receipt(hub: Caller, number: int) -> int:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gateways that wait for a third of a second."""
     monkeypatch.setattr(provider("ruach"), "patience", 0.3)
-
-
-@pytest.fixture
-def locked(sqlite_url: str) -> Iterator[sqlite3.Connection]:
-    """Another process that writes to the database, once it says BEGIN IMMEDIATE."""
-    path = sqlite_path(sqlite_url)
-    assert path is not None
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        yield other
 
 
 def test_a_locked_database_gives_503_after_the_patience_and_recovers(
@@ -190,8 +178,9 @@ def test_an_append_whose_commit_nobody_confirmed_is_not_refused_when_tried_again
         async with running(settings(database_url, accounts=ELSEWHERE)) as hub:
             entry = _entry(hub, RECEIPT["messageId"])
             await hub.store.write(lambda tx: append(tx, hub.store.ids, [entry], own=False))
-            commit: GroupCommit = hub.commit
-            await commit.append(entry, 5.0)
+            written = asyncio.get_running_loop().create_future()
+            hub.commit.append(entry, 5.0, written)
+            await written
             rows = await hub.store.read(lambda tx: tx.fetch("SELECT count(*) FROM request"))
             assert rows[0][0] == 1
 

@@ -93,6 +93,7 @@ async def web(
             waiting=hub.waiting,
             folder=hub.folder,
             commit=hub.commit,
+            lane=hub.lane,
             ring=hub.ring,
             parts=hub.parts,
         )

@@ -27,12 +27,11 @@ class Bodies:
             Stop: it is too large, came too slowly, or the caller went away.
             StoreUnavailable: too many bodies are in flight.
         """
-        told = call.head.get("content-length")
-        if told.isdigit() and int(told) > self._limits.max_body:
+        if (call.head.length or 0) > self._limits.max_body:
             raise self._too_large()
         message = _come(await receive())
         body: bytes = message.get("body", b"")
-        self._take_in(body, len(body))
+        self.take_in(body, len(body))
         return await self._rest(call, receive, body) if message.get("more_body") else body
 
     def release(self, body: bytes | bytearray) -> None:
@@ -45,7 +44,7 @@ class Bodies:
                 while more:
                     message = _come(await receive())
                     chunk, more = message.get("body", b""), message.get("more_body", False)
-                    self._take_in(chunk, len(body) + len(chunk))
+                    self.take_in(chunk, len(body) + len(chunk))
                     body += chunk
                     call.body = bytes(body[:SHOWN])
         except BaseException as error:
@@ -55,8 +54,13 @@ class Bodies:
             raise
         return bytes(body)
 
-    def _take_in(self, chunk: bytes, size: int) -> None:
-        """Counts a chunk as in flight, with which its body has this size."""
+    def take_in(self, chunk: bytes, size: int) -> None:
+        """Counts a chunk as in flight, with which its body has this size.
+
+        Raises:
+            Stop: the body is too large.
+            StoreUnavailable: too many bodies are in flight.
+        """
         if size > self._limits.max_body:
             raise self._too_large()
         if self.in_flight + len(chunk) > self._limits.body_budget:

@@ -42,17 +42,21 @@ class Call:
     __slots__ = ("address", "admissible", "began", "body", "door", "head", "method", "path",
                  "query", "source")  # fmt: skip
 
-    def __init__(self, scope: Scope, door: Door) -> None:
+    def __init__(
+        self, door: Door, method: str, path: str, query: bytes, head: Head, source: str
+    ) -> None:
         self.began = time.perf_counter()
-        self.door = door
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.query: bytes = scope["query_string"]
-        self.head: Head = door.heads.of(scope["headers"])
-        self.source: str = scope["client"][0] if scope.get("client") else "127.0.0.1"
+        self.door, self.head, self.source = door, head, source
+        self.method, self.path, self.query = method, path, query
         self.address = Address()
         self.body = b""
         self.admissible = False
+
+    @property
+    def segments(self) -> str | None:
+        """What follows the account's name in the path; None where nothing does, not even a /."""
+        _, slash, rest = self.path.removeprefix(PREFIX).partition("/")
+        return rest if slash else None
 
     def refused(self, why: Unauthentic) -> Stop:
         """The end of a call that cannot prove itself; it may be admitted later (rule B2)."""

@@ -6,7 +6,7 @@ allows.
 """
 
 import asyncio
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from delivrd.intake.folder import Folder
 from delivrd.store.append import Entry, append, is_appended
@@ -23,11 +23,19 @@ class Refused(Exception):
     """The request was seen before with other content (rule B3)."""
 
 
+class Written(Protocol):
+    """Who waits for an entry: a future, or what is told in the same way."""
+
+    def done(self) -> bool: ...
+    def set_result(self, result: None, /) -> None: ...
+    def set_exception(self, exception: Exception, /) -> None: ...
+
+
 class _Waiting(NamedTuple):
     """An entry, who waits for it, and until when (by the loop's clock)."""
 
     entry: Entry
-    written: "asyncio.Future[None]"
+    written: Written
     until: float
 
 
@@ -43,19 +51,17 @@ class GroupCommit:
         self.batches = 0
         self.appended = 0
 
-    def append(self, entry: Entry, patience: float) -> "asyncio.Future[None]":
-        """Is done once the entry is on disk.
+    def append(self, entry: Entry, patience: float, written: Written) -> None:
+        """Tells ``written`` once the entry is on disk, or with an exception why it is not.
 
-        Raises (when awaited, but for a queue that is full):
-            Refused: its nonce was seen before with other content.
-            StoreUnavailable: it could not be written within ``patience`` seconds.
+        It is told ``Refused`` where its nonce was seen before with other content, and
+        ``StoreUnavailable`` where it could not be written within ``patience`` seconds.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise StoreUnavailable("too many requests wait for the store")
-        written = self._loop.create_future()
+            written.set_exception(StoreUnavailable("too many requests wait for the store"))
+            return
         self._waiting.append(_Waiting(entry, written, self._loop.time() + patience))
         self._wake.set()
-        return written
 
     async def run(self) -> None:
         """Writes batch after batch, until cancelled."""

@@ -22,36 +22,33 @@ GRACE_SECONDS = 2.0
 """Over the deadline of the application, which gives the better answer where it can."""
 
 
-def limited(limits: Limits) -> type[HttpToolsProtocol]:
-    """A protocol class that keeps to these limits, counting over all its connections."""
-
-    return type("Limited", (LimitedProtocol,), {"limits": limits, "sources": Counter()})
-
-
 class LimitedProtocol(HttpToolsProtocol):
+    """To be derived from, with the limits and a counter that all its connections share."""
+
     limits: ClassVar[Limits]
     sources: ClassVar[Counter[str]]
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._peer = ""
+        self.host = ""
+        """The address of the other side."""
         self._head = 0
         self._whole: object = None  # the scope of the last request that came in whole
         self._since: float | None = None  # when the request under way began to come in
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._peer = self.client[0] if self.client else ""
-        self.sources[self._peer] += 1
-        crowded = self.sources[self._peer] > self.limits.connections_per_source
-        if crowded and self._peer and not is_loopback(self._peer):
+        self.host = self.client[0] if self.client else ""
+        self.sources[self.host] += 1
+        crowded = self.sources[self.host] > self.limits.connections_per_source
+        if crowded and self.host and not is_loopback(self.host):
             transport.close()
         self._since = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.sources[self._peer] -= 1
-        if not self.sources[self._peer]:
-            del self.sources[self._peer]
+        self.sources[self.host] -= 1
+        if not self.sources[self.host]:
+            del self.sources[self.host]
         self._since = None
         super().connection_lost(exc)
 

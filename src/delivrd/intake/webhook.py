@@ -1,5 +1,6 @@
 """The webhook: a plain ASGI app that receives, authenticates, reads, appends and answers."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,11 +9,12 @@ from hashlib import blake2b
 import structlog
 
 from delivrd.config import Config
-from delivrd.core.statement import Reading, micros
+from delivrd.core.statement import micros
 from delivrd.intake.bodies import Bodies
 from delivrd.intake.call import PREFIX, Call, Door, Receive, Scope, Send, Stop
-from delivrd.intake.commit import GroupCommit, Refused
+from delivrd.intake.commit import GroupCommit, Refused, Written
 from delivrd.intake.documents import Documents, Unavailable
+from delivrd.intake.head import Head
 from delivrd.intake.proof import Proof, UnknownAddress
 from delivrd.intake.reading import read, with_reference
 from delivrd.intake.redact import Redactor
@@ -66,37 +68,63 @@ class Webhook:
         self._wall = Door(None, None, Redactor(accounts.by_name.values(), text))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name, slash, rest = scope["path"].removeprefix(PREFIX).partition("/")
-        call = Call(scope, self._doors.get(name, self._wall))
-        if self._proxies and (forwarded := call.head.get("x-forwarded-for")):
-            call.source = source_of(call.source, forwarded, self._proxies)
+        door = self.door(scope["path"])
+        source = scope["client"][0] if scope.get("client") else "127.0.0.1"
+        call = self.call(
+            door,
+            scope["method"],
+            scope["path"],
+            scope["query_string"],
+            door.heads.of(scope["headers"]),
+            source,
+        )
         headers: Mapping[str, str] = {}
         try:
-            account, proof = _enter(call, rest if slash else None)
+            account, proof = _enter(call)
             call.body = await self.bodies.receive(call, receive)
             try:
                 answer = await self._take(call, account, proof)
             finally:
                 self.bodies.release(call.body)
-        except Stop as stop:
-            self._note(call, stop.status, stop.why)
-            said = b"" if stop.status == 200 else (stop.why + "\n").encode()
-            answer, headers = Response(stop.status, said), stop.headers
-        except StoreUnavailable:
-            answer = Response(503, b"the store is not available; please try again\n")
-            headers = LATER
+        except (Stop, StoreUnavailable, Refused) as error:
+            answer, headers = self.ending(call, error)
         await _respond(send, answer, headers)
+
+    def door(self, path: str) -> Door:
+        """The door of the account whose webhook this is; of nobody's, the wall."""
+        return self._doors.get(path.removeprefix(PREFIX).partition("/")[0], self._wall)
+
+    def call(
+        self, door: Door, method: str, path: str, query: bytes, head: Head, source: str
+    ) -> Call:
+        """A call, and where it really came from."""
+        if self._proxies and (forwarded := head.get("x-forwarded-for")):
+            source = source_of(source, forwarded, self._proxies)
+        return Call(door, method, path, query, head, source)
+
+    def take_plainly(self, call: Call, written: Written) -> Response | None:
+        """Takes a call that came whole and needs nothing but the store; what it wants to hear.
+
+        ``written`` is told when it is on disk, or why not; until then its body is in flight. A call
+        that is refused, or out of the ordinary, is left as it came: None.
+        """
+        try:
+            account, proof = _enter(call)
+            if account.settings.open or account.provider.confirm is not None:
+                return None
+            request = self._request(call)
+            proven = proof.check(request, call.address, call.source)
+            entry = self._entry(call, account, request, proven)
+            answer = account.provider.answer(request, entry.reading, account.settings)
+            self.bodies.take_in(call.body, len(call.body))
+        except Exception:  # the long way meets it again, and tells of it
+            return None
+        self._commit.append(entry, account.provider.patience, written)
+        return answer
 
     async def _take(self, call: Call, account: Account, proof: Proof) -> Response:
         """Authenticates, reads, appends; what the gateway wants to hear."""
-        request = Request(
-            method=call.method,
-            query=call.query,
-            headers=call.head.headers,
-            body=call.body,
-            url=self._base + call.path,
-            received_at=datetime.now(UTC),
-        )
+        request = self._request(call)
         try:
             proven = proof.check(request, call.address, call.source)
         except NeedsDocument as needed:
@@ -105,15 +133,39 @@ class Webhook:
             raise call.refused(refusal) from None
         if proven.scheme == "none" and account.settings.open:
             self._limit(account)
-        reading = with_reference(read(account, request), call.address.reference)
-        entry = self._entry(call, account, request, proven, reading)
-        try:
-            await self._commit.append(entry, account.provider.patience)
-        except Refused:
-            raise Stop(401, "this nonce was seen before, with other content") from None
-        if reading.kind == "handshake" and account.provider.confirm is not None:
+        entry = self._entry(call, account, request, proven)
+        written = asyncio.get_running_loop().create_future()
+        self._commit.append(entry, account.provider.patience, written)
+        await written
+        if entry.reading.kind == "handshake" and account.provider.confirm is not None:
             await self._confirm(account, request)
-        return account.provider.answer(request, reading, account.settings)
+        return account.provider.answer(request, entry.reading, account.settings)
+
+    def _request(self, call: Call) -> Request:
+        return Request(
+            method=call.method,
+            query=call.query,
+            headers=call.head.headers,
+            body=call.body,
+            url=self._base + call.path,
+            received_at=datetime.now(UTC),
+        )
+
+    def ending(self, call: Call, error: Exception) -> tuple[Response, Mapping[str, str]]:
+        """The answer to a call that ended early, and its headers.
+
+        Raises:
+            Exception: the error itself, where it is no such end.
+        """
+        if isinstance(error, StoreUnavailable):
+            return Response(503, b"the store is not available; please try again\n"), LATER
+        if isinstance(error, Refused):
+            error = Stop(401, "this nonce was seen before, with other content")
+        if not isinstance(error, Stop):
+            raise error
+        self._note(call, error.status, error.why)
+        said = b"" if error.status == 200 else (error.why + "\n").encode()
+        return Response(error.status, said), error.headers
 
     async def _check_with(self, url: str, call: Call, proof: Proof, request: Request) -> Authentic:
         """How the request proves itself, once the document that tells is fetched."""
@@ -135,10 +187,10 @@ class Webhook:
             log.warning("a handshake was not confirmed", account=account.name, why=str(error))
             raise Stop(503, "the handshake could not be confirmed now", **LATER) from None
 
-    def _entry(
-        self, call: Call, account: Account, request: Request, proven: Authentic, reading: Reading
-    ) -> Entry:
+    def _entry(self, call: Call, account: Account, request: Request, proven: Authentic) -> Entry:
+        """What is kept of an authentic call: the call without its secrets, and its reading."""
         assert request.received_at is not None
+        reading = with_reference(read(account, request), call.address.reference)
         received_at, redactor = micros(request.received_at), call.door.redactor
         return Entry(
             id=self._ids.next(),
@@ -183,8 +235,8 @@ class Webhook:
         )
 
 
-def _enter(call: Call, address: str | None) -> tuple[Account, Proof]:
-    """Whose webhook is called; ``address`` is what follows the account's name in the path.
+def _enter(call: Call) -> tuple[Account, Proof]:
+    """Whose webhook is called.
 
     Raises:
         Stop: nobody's, or it is no call that could hold a receipt.
@@ -192,6 +244,7 @@ def _enter(call: Call, address: str | None) -> tuple[Account, Proof]:
     account, proof = call.door.account, call.door.proof
     if account is None or proof is None:
         raise Stop(404, "there is no such webhook")
+    address = call.segments
     if address is not None or proof.needs_address:
         try:
             call.address = proof.address([part for part in (address or "").split("/") if part])
@@ -229,9 +282,14 @@ async def _respond(send: Send, answer: Response, headers: Mapping[str, str]) -> 
         await send(_OK_START)
         await send(_OK_BODY)
         return
+    lines = head_of(answer, headers)
+    await send({"type": "http.response.start", "status": answer.status, "headers": lines})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def head_of(answer: Response, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer."""
     lines = [(b"content-length", str(len(answer.body)).encode())]
     if answer.body:
         lines.append((b"content-type", answer.content_type.encode()))
-    lines += [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": lines})
-    await send({"type": "http.response.body", "body": answer.body})
+    return lines + [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -6,6 +6,7 @@ from delivrd.config import Config
 from delivrd.insight.settled import Settling
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folder import Folder
+from delivrd.intake.lane import Lane
 from delivrd.intake.ring import Ring
 from delivrd.intake.settled import Settled
 from delivrd.sending.waiting import Waiting
@@ -29,6 +30,7 @@ class Context:
     waiting: Waiting
     folder: Folder
     commit: GroupCommit
+    lane: Lane
     ring: Ring
     parts: Parts = field(default_factory=Parts)
     metrics: Metrics = field(default_factory=Metrics)

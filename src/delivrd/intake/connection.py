@@ -1,0 +1,87 @@
+"""A caller's connection: its ordinary calls take the lane, all others uvicorn's long way."""
+
+from collections import Counter
+from typing import Any, ClassVar
+
+from delivrd.config import Limits
+from delivrd.intake.head import Headers
+from delivrd.intake.lane import Lane
+from delivrd.intake.protocol import LimitedProtocol
+
+
+def connection_class(limits: Limits, lane: Lane) -> type[LimitedProtocol]:
+    """A protocol class for uvicorn, whose connections share a lane and keep to these limits."""
+    shared = {"limits": limits, "sources": Counter(), "lane": lane}
+    return type("Connections", (Connection,), shared)
+
+
+class Connection(LimitedProtocol):
+    lane: ClassVar[Lane]
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._in_lane = False  # a call of ours is there, and not answered yet
+        self._behind: list[bytes] = []  # what came after it
+        self._rests_since: float | None = None  # the lane's last answer
+        self._ends = False
+
+    def data_received(self, data: bytes) -> None:
+        self._rests_since = None
+        if self._in_lane:
+            self._behind.append(data)
+            self.flow.pause_reading()
+        elif self._is_between_calls() and self.lane.offer(self, data):
+            self._in_lane, self._since = True, None
+            self._unset_keepalive_if_required()
+        else:
+            super().data_received(data)
+
+    def _is_between_calls(self) -> bool:
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self._whole is self.scope and not self.flow.write_paused
+
+    def go_long_way(self, data: bytes) -> Headers | None:
+        """Gives the data to the parser; the headers, where it was one whole request."""
+        self._in_lane = False
+        if self.transport.is_closing():
+            return None
+        super().data_received(data)
+        headers = self.headers if self._whole is self.scope is not None else None
+        self._go_on()
+        return headers
+
+    def standing_headers(self) -> Headers:
+        """The headers of every answer of this moment."""
+        headers = self.server_state.default_headers
+        return [*headers, (b"connection", b"close")] if self._ends else headers
+
+    def answer(self, content: bytes) -> None:
+        """Sends the answer to the call that the lane took."""
+        self._in_lane = False
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.transport.write(content)
+        self._rests_since = self.loop.time()
+        if self._ends:
+            self.transport.close()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._behind:
+            data = b"".join(self._behind)
+            self._behind.clear()
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def check_deadline(self, now: float) -> None:
+        super().check_deadline(now)
+        if self._rests_since is not None and now - self._rests_since > self.timeout_keep_alive:
+            self.timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        if self._in_lane:
+            self._ends = True
+        else:
+            super().shutdown()

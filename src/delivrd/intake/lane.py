@@ -1,0 +1,169 @@
+"""The lane: calls that come whole, with a head that is known, are taken many at a time.
+
+A gateway's calls differ in their target and body, hardly in their head. Through the HTTP parser, a
+task of its own and ASGI's messages, a call costs more than all that is done with it, and most of
+that because the processor, between two system calls, has forgotten the code. So what arrives at
+about the same time is gathered and taken in one go. Only the ordinary is taken here; all else goes
+the long way, through the parser and :class:`Webhook` as an ASGI app, which alone refuses.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from delivrd.intake.call import Call, Door
+from delivrd.intake.head import Head, Headers
+from delivrd.intake.webhook import Webhook, head_of
+from delivrd.providers.base import OK, Response
+
+log = structlog.get_logger(__name__)
+
+_BEGINS = (b"POST /webhooks/", b"GET /webhooks/")
+_LINE = re.compile(rb"(GET|POST) (/webhooks/[\w.~/-]+)(?:\?([!-\"$-~]*))? HTTP/1\.1")
+"""A request's line without escapes in its path, which need to be decoded."""
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Caller(Protocol):
+    """A connection on which a call came."""
+
+    host: str
+
+    def answer(self, content: bytes) -> None:
+        """Sends the answer to the call that the lane took."""
+
+    def go_long_way(self, data: bytes) -> Headers | None:
+        """Gives the data to the parser; the headers, where it was one whole request."""
+
+    def standing_headers(self) -> Headers:
+        """The headers of every answer of this moment."""
+
+
+class Lane:
+    """Takes the calls of all connections of a process."""
+
+    def __init__(self, webhook: Webhook) -> None:
+        self.webhook, self.answers = webhook, _Answers()
+        self._arrived: list[tuple[Caller, bytes]] = []
+        self.taken = 0
+
+    def offer(self, caller: Caller, data: bytes) -> bool:
+        """Whether this looks like a call; then the caller hears of it by one of its methods."""
+        if not data.startswith(_BEGINS):
+            return False
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._take_all)
+        self._arrived.append((caller, data))
+        return True
+
+    def _take_all(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        for caller, data in arrived:
+            sketch = self._sketch(data)
+            if sketch is None:
+                caller.go_long_way(data)
+            elif sketch.head is None:
+                headers = caller.go_long_way(data)
+                if headers is not None:
+                    sketch.learn(headers)
+            elif not self._take(caller, sketch, sketch.head):
+                caller.go_long_way(data)
+
+    def _sketch(self, data: bytes) -> "_Sketch | None":
+        line, _, rest = data.partition(b"\r\n")
+        found = _LINE.fullmatch(line)
+        block, end, body = rest.partition(b"\r\n\r\n")
+        if found is None or not end:
+            return None
+        path = found[2].decode()
+        door = self.webhook.door(path)
+        head = door.heads.plain.get(block)
+        return _Sketch(found[1].decode(), path, found[3] or b"", door, block, head, body)
+
+    def _take(self, caller: Caller, sketch: "_Sketch", head: Head) -> bool:
+        if head.length != len(sketch.body):
+            return False
+        method, path, query, door, *_ = sketch
+        call = self.webhook.call(door, method, path, query, head, caller.host)
+        call.body = sketch.body
+        turn = _Turn(self, caller, call)
+        turn.answer = self.webhook.take_plainly(call, turn)
+        if turn.answer is None:
+            return False
+        self.taken += 1
+        return True
+
+
+class _Sketch(NamedTuple):
+    """A call as it lies in its bytes; without a head where that is not known."""
+
+    method: str
+    path: str
+    query: bytes
+    door: Door
+    block: bytes
+    head: Head | None
+    body: bytes
+
+    def learn(self, headers: Headers) -> None:
+        """Remembers how the parser took the head apart, where both saw the same body."""
+        if self.door.heads.of(headers).length == len(self.body):
+            self.door.heads.learn(self.block, headers)
+
+
+class _Turn:
+    """A call in the lane that waits for the disk; it is told as a future would be."""
+
+    __slots__ = ("_call", "_caller", "_done", "_lane", "answer")
+
+    def __init__(self, lane: Lane, caller: Caller, call: Call) -> None:
+        self._lane, self._caller, self._call = lane, caller, call
+        self._done = False
+        self.answer: Response | None = None
+
+    def done(self) -> bool:
+        return self._done
+
+    def set_result(self, result: None, /) -> None:
+        assert self.answer is not None
+        self._tell(self.answer)
+
+    def set_exception(self, exception: Exception, /) -> None:
+        try:
+            self._tell(*self._lane.webhook.ending(self._call, exception))
+        except Exception:
+            log.exception("a call failed")
+            self._tell(Response(500, b"Internal Server Error"))
+
+    def _tell(self, answer: Response, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+        self._done = True
+        self._lane.webhook.bodies.release(self._call.body)
+        standing = self._caller.standing_headers()
+        self._caller.answer(self._lane.answers.render(answer, headers, standing))
+
+
+class _Answers:
+    """Answers as they go over the wire; the plain one, which nearly all get, is kept."""
+
+    def __init__(self) -> None:
+        self._standing: Headers = ()
+        self._ok = b""
+
+    def render(self, answer: Response, headers: Mapping[str, str], standing: Headers) -> bytes:
+        if answer is not OK:
+            return _render(answer, headers, standing)
+        if standing is not self._standing:
+            self._standing, self._ok = standing, _render(OK, headers, standing)
+        return self._ok
+
+
+def _render(answer: Response, headers: Mapping[str, str], standing: Headers) -> bytes:
+    lines = [b"%s: %s\r\n" % line for line in (*standing, *head_of(answer, headers))]
+    phrase = HTTPStatus(answer.status).phrase.encode()
+    start = b"HTTP/1.1 %d %s\r\n" % (answer.status, phrase)
+    return b"".join([start, *lines, b"\r\n", answer.body])
