@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 from calls import ELSEWHERE, RECEIPT, Caller, body, calling, signed, signing_account
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from support import account, open_hub, run, settings, until
 from uvicorn.server import ServerState
@@ -187,6 +188,7 @@ CALLS = st.lists(
 )
 
 
+@examples(deadline=None, max_examples=50)
 @given(calls=CALLS, cuts=st.lists(st.integers(0, 2000), max_size=6))
 def test_however_the_bytes_are_cut_each_call_is_answered_in_turn(
     lane_hub: "LaneHub", calls: list[bytes], cuts: list[int]
@@ -304,7 +306,7 @@ def test_a_caller_that_went_away_is_kept_all_the_same(sqlite_url: str, locked: A
             async with line_to(hub) as line:
                 assert await line.ask(post(body(RECEIPT))) == OK
                 locked.execute("BEGIN IMMEDIATE")
-                line.writer.write(post(body({**RECEIPT, "messageId": "0200"})))
+                line.writer.write(post(body({**RECEIPT, "messageId": "02000000FEA5EE9C"})))
                 await until(lambda: hub.hub.lane.taken)
                 line.writer.transport.abort()
             locked.execute("ROLLBACK")

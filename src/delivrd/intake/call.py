@@ -4,12 +4,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from delivrd.core.statement import Reading
 from delivrd.core.text import clean
 from delivrd.intake.head import Head, Heads
 from delivrd.intake.proof import Address, Proof
 from delivrd.intake.redact import Redactor
-from delivrd.providers.base import Unauthentic
+from delivrd.providers.base import Authentic, Request, Response, Unauthentic
 from delivrd.store.accounts import Account
+from delivrd.store.append import Entry
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -34,13 +36,26 @@ class Door:
         self.account, self.proof, self.redactor = account, proof, redactor
         self.heads = Heads(redactor)
         self.has_secret = account is None or bool(account.settings.webhook_secret)
+        self.plain = account is not None and not (
+            account.settings.open or account.provider.confirm is not None
+        )
+        """Whether a call needs nothing but a proof and the store."""
 
 
 class Call:
     """What is known of one call so far."""
 
-    __slots__ = ("address", "admissible", "began", "body", "door", "head", "method", "path",
-                 "query", "source")  # fmt: skip
+    __slots__ = ("account", "address", "admissible", "answer", "began", "body", "door", "entry",
+                 "head", "method", "path", "proof", "proven", "query", "reading", "request",
+                 "source")  # fmt: skip
+
+    account: Account
+    proof: Proof
+    request: Request
+    proven: Authentic
+    reading: Reading
+    entry: Entry
+    answer: Response
 
     def __init__(
         self, door: Door, method: str, path: str, query: bytes, head: Head, source: str

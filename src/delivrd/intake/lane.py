@@ -15,8 +15,8 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from delivrd.intake.call import Call, Door
-from delivrd.intake.head import Head, Headers
+from delivrd.intake.call import Call
+from delivrd.intake.head import Headers, Heads
 from delivrd.intake.webhook import Webhook, head_of
 from delivrd.providers.base import OK, Response
 
@@ -49,7 +49,7 @@ class Lane:
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook, self.answers = webhook, _Answers()
-        self._arrived: list[tuple[Caller, bytes]] = []
+        self._arrived: list[_Turn] = []
         self.taken = 0
 
     def offer(self, caller: Caller, data: bytes) -> bool:
@@ -58,93 +58,84 @@ class Lane:
             return False
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self._take_all)
-        self._arrived.append((caller, data))
+        self._arrived.append(_Turn(self, caller, data))
         return True
 
     def _take_all(self) -> None:
-        arrived, self._arrived = self._arrived, []
-        for caller, data in arrived:
-            sketch = self._sketch(data)
-            if sketch is None:
-                caller.go_long_way(data)
-            elif sketch.head is None:
-                headers = caller.go_long_way(data)
-                if headers is not None:
-                    sketch.learn(headers)
-            elif not self._take(caller, sketch, sketch.head):
-                caller.go_long_way(data)
+        turns, self._arrived = self._arrived, []
+        for turn in turns:
+            self._look_at(turn)
+        self.webhook.take_plainly([turn for turn in turns if hasattr(turn, "call")])
+        for turn in turns:
+            if turn.taken:
+                self.taken += 1
+            else:
+                headers = turn.caller.go_long_way(turn.data)
+                if headers is not None and turn.lesson is not None:
+                    turn.lesson.learn(headers)
 
-    def _sketch(self, data: bytes) -> "_Sketch | None":
-        line, _, rest = data.partition(b"\r\n")
-        found = _LINE.fullmatch(line)
+    def _look_at(self, turn: "_Turn") -> None:
+        """Takes the bytes apart; makes them a call where the head is known and its body whole."""
+        line, _, rest = turn.data.partition(b"\r\n")
         block, end, body = rest.partition(b"\r\n\r\n")
+        found = _LINE.fullmatch(line)
         if found is None or not end:
-            return None
+            return
         path = found[2].decode()
         door = self.webhook.door(path)
         head = door.heads.plain.get(block)
-        return _Sketch(found[1].decode(), path, found[3] or b"", door, block, head, body)
-
-    def _take(self, caller: Caller, sketch: "_Sketch", head: Head) -> bool:
-        if head.length != len(sketch.body):
-            return False
-        method, path, query, door, *_ = sketch
-        call = self.webhook.call(door, method, path, query, head, caller.host)
-        call.body = sketch.body
-        turn = _Turn(self, caller, call)
-        turn.answer = self.webhook.take_plainly(call, turn)
-        if turn.answer is None:
-            return False
-        self.taken += 1
-        return True
+        if not door.plain:
+            return
+        if head is None:
+            turn.lesson = _Lesson(door.heads, block, len(body))
+        elif head.length == len(body):
+            method, query = found[1].decode(), found[3] or b""
+            turn.call = self.webhook.call(door, method, path, query, head, turn.caller.host)
+            turn.call.body = body
 
 
-class _Sketch(NamedTuple):
-    """A call as it lies in its bytes; without a head where that is not known."""
+class _Lesson(NamedTuple):
+    """A head that is not known, of a call with a body of so many bytes."""
 
-    method: str
-    path: str
-    query: bytes
-    door: Door
+    heads: Heads
     block: bytes
-    head: Head | None
-    body: bytes
+    length: int
 
     def learn(self, headers: Headers) -> None:
         """Remembers how the parser took the head apart, where both saw the same body."""
-        if self.door.heads.of(headers).length == len(self.body):
-            self.door.heads.learn(self.block, headers)
+        if self.heads.of(headers).length == self.length:
+            self.heads.learn(self.block, headers)
 
 
 class _Turn:
-    """A call in the lane that waits for the disk; it is told as a future would be."""
+    """What came on a connection; as a call that waits for the disk it is told as a future is."""
 
-    __slots__ = ("_call", "_caller", "_done", "_lane", "answer")
+    __slots__ = ("_done", "_lane", "call", "caller", "data", "lesson", "taken")
+    call: Call
 
-    def __init__(self, lane: Lane, caller: Caller, call: Call) -> None:
-        self._lane, self._caller, self._call = lane, caller, call
-        self._done = False
-        self.answer: Response | None = None
+    def __init__(self, lane: Lane, caller: Caller, data: bytes) -> None:
+        self._lane, self.caller, self.data = lane, caller, data
+        self.lesson: _Lesson | None = None
+        self.taken = self._done = False
 
     def done(self) -> bool:
         return self._done
 
     def set_result(self, result: None, /) -> None:
-        assert self.answer is not None
-        self._tell(self.answer)
+        self._tell(self.call.answer)
 
     def set_exception(self, exception: Exception, /) -> None:
         try:
-            self._tell(*self._lane.webhook.ending(self._call, exception))
+            self._tell(*self._lane.webhook.ending(self.call, exception))
         except Exception:
             log.exception("a call failed")
             self._tell(Response(500, b"Internal Server Error"))
 
     def _tell(self, answer: Response, headers: Mapping[str, str] = _NO_HEADERS) -> None:
         self._done = True
-        self._lane.webhook.bodies.release(self._call.body)
-        standing = self._caller.standing_headers()
-        self._caller.answer(self._lane.answers.render(answer, headers, standing))
+        self._lane.webhook.bodies.release(self.call.body)
+        standing = self.caller.standing_headers()
+        self.caller.answer(self._lane.answers.render(answer, headers, standing))
 
 
 class _Answers:
