@@ -42,12 +42,17 @@ class Connection(LimitedProtocol):
 
     def go_long_way(self, data: bytes) -> Headers | None:
         """Gives the data to the parser; the headers, where it was one whole request."""
-        self._in_lane = False
         if self.transport.is_closing():
             return None
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except Exception:  # as the loop does with a protocol that fails
+            self.transport.abort()
+            raise
         headers = self.headers if self._whole is self.scope is not None else None
-        self._go_on()
+        if self._ends:
+            super().shutdown()
+        self._leave_lane()
         return headers
 
     def standing_headers(self) -> Headers:
@@ -57,7 +62,6 @@ class Connection(LimitedProtocol):
 
     def answer(self, content: bytes) -> None:
         """Sends the answer to the call that the lane took."""
-        self._in_lane = False
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -66,12 +70,19 @@ class Connection(LimitedProtocol):
         if self._ends:
             self.transport.close()
         else:
-            self._go_on()
+            self._leave_lane()
 
-    def _go_on(self) -> None:
+    def _leave_lane(self) -> None:
         if self._behind:
-            data = b"".join(self._behind)
-            self._behind.clear()
+            self.loop.call_soon(self._catch_up)
+        else:
+            self._in_lane = False
+
+    def _catch_up(self) -> None:
+        data = b"".join(self._behind)
+        self._behind.clear()
+        self._in_lane = False
+        if not self.transport.is_closing():
             self.flow.resume_reading()
             self.data_received(data)
 

@@ -66,13 +66,10 @@ class Lane:
         for turn in turns:
             self._look_at(turn)
         self.webhook.take_plainly([turn for turn in turns if hasattr(turn, "call")])
-        for turn in turns:
-            if turn.taken:
-                self.taken += 1
-            else:
-                headers = turn.caller.go_long_way(turn.data)
-                if headers is not None and turn.lesson is not None:
-                    turn.lesson.learn(headers)
+        left = [turn for turn in turns if not turn.taken]
+        self.taken += len(turns) - len(left)
+        for turn in left:  # one by one, so that what fails harms no other
+            asyncio.get_running_loop().call_soon(turn.go_long_way)
 
     def _look_at(self, turn: "_Turn") -> None:
         """Takes the bytes apart; makes them a call where the head is known and its body whole."""
@@ -117,6 +114,11 @@ class _Turn:
         self._lane, self.caller, self.data = lane, caller, data
         self.lesson: _Lesson | None = None
         self.taken = self._done = False
+
+    def go_long_way(self) -> None:
+        headers = self.caller.go_long_way(self.data)
+        if headers is not None and self.lesson is not None:
+            self.lesson.learn(headers)
 
     def done(self) -> bool:
         return self._done
