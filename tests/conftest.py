@@ -1,6 +1,5 @@
 """What all tests share."""
 
-import asyncio
 import os
 import shutil
 import tempfile
@@ -8,15 +7,27 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
 
-from delivrd.store.open import upgrade_postgres, upgrade_sqlite
+from delivrd.store.open import upgrade_sqlite
+from tests.postgres import Postgres
 
 Need = Callable[..., None]
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+"""Bytes that must be free there; a run takes about a quarter of it."""
+
+
+def pytest_configure() -> None:
+    """Keeps the tests' files in memory, where that is: a sync to disk costs nothing there.
+
+    What is killed loses no more there than on a disk; and that every commit is synced is asked of
+    the kernel, not of a disk (crash/test_durability.py). A TMPDIR that is given is kept to.
+    """
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(scope="session")
@@ -38,45 +49,6 @@ def need() -> Need:
     return check
 
 
-class Postgres:
-    """One server for the whole run; every test has a database of its own, made from a template."""
-
-    def __init__(self, server: Any) -> None:
-        self.server = server
-        self._numbers = count()
-        # a server for tests may lose all in a power cut: databases are made and dropped faster
-        self.sql("ALTER SYSTEM SET fsync = off")
-        self.sql("SELECT pg_reload_conf()")
-        self.sql('CREATE DATABASE "template_delivrd"')
-        asyncio.run(upgrade_postgres(self.url("template_delivrd")))
-
-    def url(self, name: str) -> str:
-        return str(self.server.get_uri(database=name))
-
-    def sql(self, statement: str, database: str = "postgres") -> list[Any]:
-        """Runs one statement outside of any transaction."""
-
-        async def execute() -> list[Any]:
-            connection = await asyncpg.connect(self.url(database))
-            try:
-                return list(await connection.fetch(statement))
-            finally:
-                await connection.close()
-
-        return asyncio.run(execute())
-
-    def create(self, template: str | None = None) -> str:
-        """A fresh, migrated database, or a copy of the one at that address; its address."""
-        name, of = f"test_{next(self._numbers)}", "template_delivrd"
-        if template is not None:
-            of = str(make_url(template).database)
-        self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{of}" STRATEGY wal_log')
-        return self.url(name)
-
-    def drop(self, url: str) -> None:
-        self.sql(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
-
-
 @pytest.fixture(scope="session")
 def postgres(need: Need) -> Iterator[Postgres]:
     """A PostgreSQL server of the wheel; it is stopped and removed at the end of the run."""
@@ -95,7 +67,7 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database."""
     url = postgres.create()
     yield url
-    postgres.drop(url)
+    postgres.take_back(url)
 
 
 @pytest.fixture(scope="session")
@@ -143,4 +115,4 @@ def new_database(
 
     yield create
     for url in made:
-        postgres.drop(url)
+        postgres.take_back(url)
