@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -28,6 +29,14 @@ def pytest_configure() -> None:
     """
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         tempfile.tempdir = str(MEMORY)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hubs in processes of their own start faster
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what stays: modules, tests, models, walked again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
