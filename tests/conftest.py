@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 
 from delivrd.store.open import upgrade_sqlite
 from tests.postgres import Postgres
@@ -30,6 +31,16 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         tempfile.tempdir = str(MEMORY)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hubs in processes of their own start faster
+    _log_as_the_hub_does()
+
+
+def _log_as_the_hub_does() -> None:
+    """With plain tracebacks: a decorated one takes seconds, to show every local variable."""
+    *before, _ = structlog.get_config()["processors"]
+    last = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*before, last])
 
 
 def pytest_collection_finish() -> None:
