@@ -46,7 +46,7 @@ class Process:
         """The process, once it answers; killed at the end, if it was not before."""
         self._start()
         try:
-            await until(self._answers, 30)
+            await until(self._answers, 60, 0.05)
             yield self
         finally:
             self.kill()

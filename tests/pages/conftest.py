@@ -18,6 +18,9 @@ from tests.pages.pages_sink import Sink
 from tests.pages.pages_support import FILED, SIGNED, PagesHub, fill_hub, sign_in
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 60_000
+"""Milliseconds until what a page does not show is missed: Playwright's own 5 s are too short for a
+machine that has other work."""
 ROUTES = (
     Route("main", "GB", per_hour=20, price="0.04"),
     Route("other", "GB", per_hour=20, delivered=0.9, median=30, price="0.03"),
@@ -138,7 +141,9 @@ def empty_hub(tmp_path: Path) -> Iterator[PagesHub]:
 def browser(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     need("playwright")
     need("chromium", found=Path(CHROMIUM).exists(), why="Debian's package chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
 
     process = subprocess.Popen(
         [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"],
@@ -187,7 +192,7 @@ def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(base_url=url, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", complain)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
