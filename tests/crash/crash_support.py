@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -13,14 +12,10 @@ from pathlib import Path
 import aiohttp
 from support import until
 
+from tests.ports import free_port
+
 ADMIN_KEY = "an-admin-key-of-some-length"
 HEADERS = {"authorization": f"Bearer {ADMIN_KEY}"}
-
-
-def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
 
 
 class Process:
