@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -32,6 +33,14 @@ def pytest_configure() -> None:
         tempfile.tempdir = str(MEMORY)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hubs in processes of their own start faster
     _log_as_the_hub_does()
+    _go_by_no_clock()
+
+
+def _go_by_no_clock() -> None:
+    """Hypothesis fails what takes 0.2 s, or is slow to draw from: other work on a machine does."""
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("tests")
 
 
 def _log_as_the_hub_does() -> None:
