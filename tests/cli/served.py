@@ -9,19 +9,16 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from delivrd.config import load
-from delivrd.server import bind
+from tests.ports import free_port
 
 ADMIN_KEY = "an-admin-key-of-some-length"
 
 
 def write_settings(folder: Path, database_url: str, more: str = "") -> Path:
     """Settings on a free port."""
-    sock = bind("127.0.0.1", 0)
-    port = sock.getsockname()[1]
-    sock.close()
     path = folder / "delivrd.toml"
     path.write_text(
-        f'database = "{database_url}"\nport = {port}\nadmin_key = "{ADMIN_KEY}"\n{more}'
+        f'database = "{database_url}"\nport = {free_port()}\nadmin_key = "{ADMIN_KEY}"\n{more}'
     )
     return path
 
@@ -42,11 +39,11 @@ def serving(settings: Path):
         yield process
     finally:
         process.terminate()
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
 
 
 def _wait(url, process, log):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         try:

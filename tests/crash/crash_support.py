@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -13,14 +12,10 @@ from pathlib import Path
 import aiohttp
 from support import until
 
+from tests.ports import free_port
+
 ADMIN_KEY = "an-admin-key-of-some-length"
 HEADERS = {"authorization": f"Bearer {ADMIN_KEY}"}
-
-
-def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
 
 
 class Process:
@@ -46,7 +41,7 @@ class Process:
         """The process, once it answers; killed at the end, if it was not before."""
         self._start()
         try:
-            await until(self._answers, 30)
+            await until(self._answers, 60, 0.05)
             yield self
         finally:
             self.kill()

@@ -58,7 +58,7 @@ def test_each_acknowledged_lone_receipt_was_synced_to_disk(
             assert len(acknowledged) == 30
             assert _syncs(trace) - before >= 30
 
-    run(story(), 90)
+    run(story(), 240)
 
 
 def _syncs(trace: Path) -> int:

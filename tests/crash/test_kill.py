@@ -65,12 +65,12 @@ def test_every_acknowledged_receipt_outlives_a_kill(database_url: str, tmp_path:
         async with process.running():
             url = f"{process.url}/webhooks/elsewhere"
             posting = asyncio.create_task(post_until_refused(url, bodies, acknowledged))
-            await until(lambda: len(acknowledged) > 1500 or posting.done(), 30)
+            await until(lambda: len(acknowledged) > 1500 or posting.done(), 60)
             assert not posting.done(), "the process was to die in the middle of it"
             process.kill()
             await posting
         async with process.running(), aiohttp.ClientSession() as session:
-            await until(lambda: _folded(session, process), 30)
+            await until(lambda: _folded(session, process), 60, 0.05)
         stored = await look(
             process, "SELECT p.provider_message_id, m.status FROM part p "
             "JOIN attempt a ON a.id = p.attempt_id JOIN message m ON m.id = a.message_id",
@@ -79,7 +79,7 @@ def test_every_acknowledged_receipt_outlives_a_kill(database_url: str, tmp_path:
         lost = [b["messageId"] for b in acknowledged if statuses.get(b["messageId"]) != "delivered"]
         assert lost == []
 
-    run(story(), 120)
+    run(story(), 240)
 
 
 async def _folded(session: aiohttp.ClientSession, process: Process) -> bool:
@@ -137,7 +137,7 @@ def test_no_text_is_sent_twice_or_lost_by_a_kill(
             process.kill()
         await _expire_leases(process)
         async with process.running():
-            await until(lambda: _nothing_under_way(process, HEADERS, len(accepted)), 30, 0.1)
+            await until(lambda: _nothing_under_way(process, HEADERS, len(accepted)), 60, 0.1)
         await runner.cleanup()
         rows = await look(
             process, "SELECT m.uuid, a.state, a.id FROM attempt a JOIN message m "
@@ -151,7 +151,7 @@ def test_no_text_is_sent_twice_or_lost_by_a_kill(
             assert state in ("accepted", "unsure")
             assert state == "unsure" or gateway.taken[reference] == 1
 
-    run(story(), 120)
+    run(story(), 240)
 
 
 async def _expire_leases(process: Process) -> None:

@@ -23,14 +23,14 @@ def test_receipts_of_a_hub_that_is_killed_several_times_all_arrive(
     database_url: str, tmp_path: Path
 ) -> None:
     """D11: what was waiting for the fold at one death may still wait at the next."""
-    run(_killed(Process(tmp_path, database_url, RECEIVING), kills=3), 120)
+    run(_killed(Process(tmp_path, database_url, RECEIVING), kills=3), 240)
 
 
 def test_receipts_of_two_processes_that_are_killed_all_arrive(
     postgres_url: str, tmp_path: Path
 ) -> None:
     """D11, D25: on one database, each folding also what the other left."""
-    run(_killed(Process(tmp_path, postgres_url, RECEIVING, workers=2), kills=2), 120)
+    run(_killed(Process(tmp_path, postgres_url, RECEIVING, workers=2), kills=2), 240)
 
 
 async def _all_folded(process: Process) -> bool:
@@ -66,14 +66,14 @@ async def _killed(process: Process, kills: int) -> None:
             await until(
                 lambda before=before, posting=posting: (  # type: ignore[misc]
                     len(acknowledged) > before + 500 or posting.done()
-                ), 30,
+                ), 60,
             )  # fmt: skip
             process.kill()
             await posting
     async with process.running():
-        await until(lambda: _all_folded(process), 30, 0.2)
+        await until(lambda: _all_folded(process), 60, 0.2)
     async with process.running():  # what was in hand at two deaths is tried again at a start (A8)
-        await until(lambda: _none_aside(process), 30, 0.2)
+        await until(lambda: _none_aside(process), 60, 0.2)
     statuses = dict(await look(process, STATUSES))
     lost = [b["messageId"] for b in acknowledged if statuses.get(b["messageId"]) != "delivered"]
     assert lost == []

@@ -51,7 +51,7 @@ def test_no_event_is_lost_by_a_kill(database_url: str, tmp_path: Path) -> None:
                 url = f"{process.url}/webhooks/elsewhere"
                 bodies = [receipt(number) for number in range(MESSAGES)]
                 await post_until_refused(url, bodies, taken)
-                await until(lambda: len(sink.calls) > MESSAGES // 4, 30)
+                await until(lambda: len(sink.calls) > MESSAGES // 4, 60)
                 process.kill()
             assert len(taken) == MESSAGES
             before = len(sink.calls)
@@ -66,7 +66,7 @@ def test_no_event_is_lost_by_a_kill(database_url: str, tmp_path: Path) -> None:
             assert max(times.values()) <= 2
             assert await look(process, "SELECT count(*) FROM delivery") == [(MESSAGES,)]
 
-    run(story(), 120)
+    run(story(), 240)
 
 
 def test_two_processes_tell_nothing_twice_but_what_a_killed_one_held(
@@ -84,19 +84,19 @@ def test_two_processes_tell_nothing_twice_but_what_a_killed_one_held(
                 url = f"{dies.url}/webhooks/elsewhere"
                 bodies = [receipt(number) for number in range(MESSAGES)]
                 await post_until_refused(url, bodies, taken)
-                await until(lambda: len(sink.calls) > MESSAGES // 4, 30)
+                await until(lambda: len(sink.calls) > MESSAGES // 4, 60)
                 dies.kill()
                 held = await look(lives, "SELECT event_id FROM delivery WHERE state = 'in_flight'")
-                await until(lambda: nothing_waits(lives), 60)
+                await until(lambda: nothing_waits(lives), 60, 0.2)
                 await bring_leases_back(lives)  # what is under way yet was the dead one's
                 await until(lambda: len(_told(sink)) == len(taken), 60)
-                await until(lambda: all_delivered(lives, len(taken)), 60)
+                await until(lambda: all_delivered(lives, len(taken)), 60, 0.2)
             times = _told(sink)
             twice = {name for name, n in times.items() if n > 1}
             assert twice <= {event_id(row_id) for (row_id,) in held}
             assert max(times.values()) <= 2
 
-    run(story(), 150)
+    run(story(), 240)
 
 
 async def nothing_waits(process: Process) -> bool:

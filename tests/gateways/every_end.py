@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from ports import free_ports
 from smsc import NO_SUCH_NUMBER, STATS, Smsc
 from support import open_hub, serving, settings, until
 
@@ -11,6 +10,7 @@ from delivrd import app
 from delivrd.providers.base import AccountSettings
 from delivrd.sending.submit import Order, submit
 from delivrd.store.verify import verify
+from tests.ports import free_ports
 
 NUMBER = "+44740012345"
 EXPECTED = {

@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ports import free_ports
 from programs import listens, running
 from smsc import Smsc
 from support import until
+
+from tests.ports import free_ports
 
 USER, PASSWORD = "hub", "password-of-the-hub"
 

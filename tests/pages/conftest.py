@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,8 +15,12 @@ import pytest
 from tests.history import Route
 from tests.pages.pages_sink import Sink
 from tests.pages.pages_support import FILED, SIGNED, PagesHub, fill_hub, sign_in
+from tests.ports import free_port
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 60_000
+"""Milliseconds until what a page does not show is missed: Playwright's own 5 s are too short for a
+machine that has other work."""
 ROUTES = (
     Route("main", "GB", per_hour=20, price="0.04"),
     Route("other", "GB", per_hour=20, delivered=0.9, median=30, price="0.03"),
@@ -40,12 +43,6 @@ FLAGS = (
 )
 
 
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
     """A hub with an account that only receives, one that signs, and one whose gateway is away."""
@@ -55,7 +52,7 @@ allow_http = true
 allow_networks = ["127.0.0.0/8"]
 
 [endpoints.filed]
-url = "http://127.0.0.1:{_closed_port()}/filed"
+url = "http://127.0.0.1:{free_port()}/filed"
 secret = "{FILED}"
 statuses = ["expired"]
 
@@ -73,7 +70,7 @@ provider = "vonage"
 api_key = "abcd1234"
 api_secret = "vonage-api-secret"
 simulated = true
-base_url = "http://127.0.0.1:{_closed_port()}"
+base_url = "http://127.0.0.1:{free_port()}"
 """
     made = PagesHub(tmp_path_factory.mktemp("hub"), accounts)
     yield made
@@ -94,7 +91,7 @@ def old_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesHub]:
     folder = tmp_path_factory.mktemp("old")
     settings = f"""
 [alerts.channels.ops]
-url = "json://127.0.0.1:{_closed_port()}/a-secret-of-the-channel"
+url = "json://127.0.0.1:{free_port()}/a-secret-of-the-channel"
 
 [alerts.rules.gb-rate]
 kind = "failure_rate"
@@ -138,7 +135,9 @@ def empty_hub(tmp_path: Path) -> Iterator[PagesHub]:
 def browser(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     need("playwright")
     need("chromium", found=Path(CHROMIUM).exists(), why="Debian's package chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
 
     process = subprocess.Popen(
         [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"],
@@ -187,7 +186,7 @@ def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(base_url=url, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", complain)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page

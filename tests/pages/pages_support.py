@@ -62,7 +62,7 @@ class PagesHub:
         self.url = self._address()
 
     def _address(self) -> str:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             found = re.search(r"dashboard\s+(http://\S+?)/?\s", self._log.read_text("utf-8"))
             if found:
@@ -82,7 +82,7 @@ class PagesHub:
         """A gateway's call; the status it was answered with."""
         address = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            with urllib.request.urlopen(address, timeout=10) as answer:
+            with urllib.request.urlopen(address, timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -111,7 +111,7 @@ class PagesHub:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
@@ -121,7 +121,7 @@ class PagesHub:
 
     def delivery(self, endpoint: str, state: str) -> str:
         """The id of the newest delivery to an endpoint, once it is in that state."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             found = self.api("GET", f"/v1/deliveries?endpoint={endpoint}&limit=1")["items"]
             tried = found and (found[0]["tries"] or found[0]["state"] != "waiting")
@@ -137,7 +137,7 @@ class PagesHub:
             f"{self.url}/v1/messages?{query}", headers={"Authorization": f"Bearer {KEY}"}
         )
         for _ in range(20):  # on a slow disk the fold may take longer than a read waits
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 if json.load(answer)["items"]:
                     return
 

@@ -11,11 +11,11 @@ from tests.pages.pages_support import PagesHub
 @pytest.fixture
 def firing(old_page: Any) -> Any:
     """The page of alerts, once the route that went bad has been noticed."""
-    for _ in range(30):
+    for _ in range(300):
         old_page.goto("/alerts")
         if old_page.locator(".fire").count():
             return old_page
-        old_page.wait_for_timeout(1000)
+        old_page.wait_for_timeout(200)
     raise AssertionError("nothing fires")
 
 

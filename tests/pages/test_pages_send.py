@@ -50,6 +50,7 @@ def test_a_form_without_its_token_is_refused(page: Any) -> None:
     page.get_by_label("To").fill("+44 7400 123456")
     page.get_by_label("From").fill("Acme")
     page.get_by_label("Text").fill("Hello")
-    with page.expect_navigation() as answer:  # to its end: closed amid it, a page may never go
+    # to the navigation's end: closed amid it, a page may never go; it may forget what answered it
+    with page.expect_navigation(), page.expect_response("**/send") as answer:
         page.get_by_role("button", name="Send").click()
     assert answer.value.status == 403

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -227,6 +228,7 @@ def test_an_id_longer_than_an_id_is_refused_rather_than_cut(name):
         provider(BY_NAME[name].provider).read(posted(fields), None)
 
 
+@cache  # hypothesis takes longer to check such a strategy than to draw from it
 def anything_from(dialect) -> st.SearchStrategy[object]:
     found = list(leaves(dialect.template["fields"]))
     names = {key for path, _ in found for key in path if isinstance(key, str)}

@@ -1,7 +1,6 @@
 """Handing over, by the same tests for every dialect that sends, against a gateway on loopback."""
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
@@ -12,6 +11,7 @@ from delivrd.core.reasons import Reason
 from delivrd.providers import names, provider
 from delivrd.providers.base import Later, Refused, Unsure
 from delivrd.sending.http import GatewayClient
+from tests.ports import free_port
 
 DIALECTS = pytest.mark.parametrize("module", ACCOUNTS, ids=lambda module: module.NAME)
 
@@ -97,9 +97,7 @@ def test_a_gateway_that_hangs_leaves_us_unsure(module, monkeypatch):
 
 @DIALECTS
 def test_a_refused_connection_is_surely_not_sent(module):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{free.getsockname()[1]}"
+    closed = f"http://127.0.0.1:{free_port()}"
 
     async def hand_over():
         async with GatewayClient() as client:

@@ -13,20 +13,13 @@ from delivrd.config import Sending
 from delivrd.store import outbox
 from delivrd.store.ids import now_micros
 from delivrd.store.open import sqlite_path
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was surely not taken is tried again soon."""
     monkeypatch.setattr(outbox, "RETRY_SECONDS", (0.05,))
-
-
-def closed_port() -> int:
-    import socket
-
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
 
 
 def test_a_text_goes_out_once_and_is_accepted(database_url: str) -> None:
@@ -43,7 +36,7 @@ def test_a_gateway_that_refuses_connections_is_tried_again_until_it_is_there(
     database_url: str,
 ) -> None:
     async def test() -> None:
-        gateway = Gateway(port=closed_port())
+        gateway = Gateway(port=free_port())
         async with sending(database_url, at(gateway)) as hub:
             await hub.send()
 
@@ -151,7 +144,7 @@ def test_after_its_deadline_a_message_is_not_handed_over_any_more(database_url: 
     """E3."""
 
     async def test() -> None:
-        gateway = Gateway(port=closed_port())
+        gateway = Gateway(port=free_port())
         async with sending(database_url, at(gateway)) as hub:
             await hub.send(deadline_seconds=1)
 

@@ -1,12 +1,15 @@
 """The API keeps to its own OpenAPI, whatever is sent to it."""
 
 import asyncio
+import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -17,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from delivrd.insight.alerts.watch import Watch
-from delivrd.web.app import create
+from delivrd.web.api.common import schemas
+from delivrd.web.app import create, routes
 from tests.support import run, serving
 from tests.web.web_support import ADMIN_KEY, NEW, Web, web
 
@@ -35,6 +39,29 @@ def test_every_call_is_documented(sqlite_url: str) -> None:
                     assert call["description"]
                     assert any(code.startswith("2") for code in call["responses"])
             assert "<script" not in page
+
+    run(test())
+
+
+def test_every_type_that_is_named_is_described(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            spec = await hub.get("/openapi.json")
+            assert spec["security"] == [{"key": []}]
+            named = re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(spec))
+            assert {"Message", "Endpoint", "AlertRule"} <= set(named)
+            assert set(named) <= set(spec["components"]["schemas"])
+
+    run(test())
+
+
+def test_no_two_types_have_one_name(sqlite_url: str) -> None:
+    """What is sent is described by FastAPI, what is answered by us; neither hides the other."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            sent = FastAPI.openapi(routes(hub.context))["components"]["schemas"]
+            assert sent.keys() & schemas().keys() == set()
 
     run(test())
 

@@ -9,8 +9,8 @@ import aiohttp
 from delivrd.simulator.texts import Text
 
 TRIES = 6
-_PAUSE = 0.2
-"""Seconds before the second try; it doubles."""
+_PAUSE, _LONGEST = 0.2, 6.4
+"""Seconds before the second try; it doubles, as far as this."""
 _PASSING = (408, 429, 500, 502, 503, 504)
 
 
@@ -43,13 +43,14 @@ async def send_traffic(
     rate: float = 20.0,
     connections: int = 32,
     run: str = "",
+    tries: int = TRIES,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Sent]:
     """Send ``rate`` texts a real second to ``hub`` (its base URL) with the API key ``key``.
 
     ``accounts`` gives the hub's account for each gateway's dialect; by default they bear the same
     names. With a ``run``, each text has an idempotency key made of it and of its reference, and a
-    hub that is away is asked again, six times in all; without one, each text is sent once.
+    hub that is away is asked again, ``tries`` times in all; without one, each text is sent once.
     ``progress`` is called after each text. Endless ``texts`` are sent until the task is cancelled.
     """
     names = accounts or {}
@@ -62,7 +63,8 @@ async def send_traffic(
     async def send(text: Text) -> None:
         nonlocal accepted
         try:
-            sent = await _send(client, text, names.get(text.gateway, text.gateway), run)
+            account = names.get(text.gateway, text.gateway)
+            sent = await _send(client, text, account, run, tries)
         finally:
             slots.release()
         results.append(sent)
@@ -104,7 +106,9 @@ def _client(hub: str, key: str) -> aiohttp.ClientSession:
     )
 
 
-async def _send(client: aiohttp.ClientSession, text: Text, account: str, run: str) -> Sent:
+async def _send(
+    client: aiohttp.ClientSession, text: Text, account: str, run: str, tries: int
+) -> Sent:
     message = {
         "to": text.to,
         "from": text.sender,
@@ -114,11 +118,11 @@ async def _send(client: aiohttp.ClientSession, text: Text, account: str, run: st
     }
     if not run:
         return await _ask(client, text, message, {})
-    for number in range(TRIES):
+    for number in range(tries):
         sent = await _ask(client, text, message, {"Idempotency-Key": f"{run}-{text.reference}"})
         if sent.status is not None and sent.status not in _PASSING:
             break
-        await asyncio.sleep(_PAUSE * 2**number)
+        await asyncio.sleep(min(_PAUSE * 2**number, _LONGEST))
     return sent
 
 

@@ -1,8 +1,10 @@
 """Opening a store by its address: migrate, enrol the accounts, start."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import create_engine
@@ -75,24 +77,45 @@ async def upgrade_postgres(url: str) -> tuple[str | None, str]:
     """Brings the tables up to this release; processes that start together take turns."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     try:
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7242001)")
-            return await connection.run_sync(migrations.upgrade)
-    except Exception as error:
-        if is_store_error(error) or is_store_error(error.__cause__ or error):
-            raise StoreUnavailable(str(error)) from error
-        raise
+        with _unavailable():
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7242001)")
+                return await connection.run_sync(migrations.upgrade)
     finally:
         await engine.dispose()
 
 
-async def _open_postgres(url: str, configured: Configured) -> Store:
-    await upgrade_postgres(url)
-    connection = await asyncpg.connect(url)
+@contextmanager
+def _unavailable() -> Generator[None]:
+    """Says of the driver's errors, bare or wrapped by SQLAlchemy, that the store is away."""
     try:
+        yield
+    except Exception as error:
+        if is_store_error(error) or is_store_error(error.__cause__ or error):
+            raise StoreUnavailable(str(error)) from error
+        raise
+
+
+async def _open_postgres(url: str, configured: Configured) -> Store:
+    with _unavailable():
+        connection = await asyncpg.connect(url)
+    try:
+        if await _revision(connection) != migrations.head():
+            await upgrade_postgres(url)
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(7242002)")
             accounts = await enrol(PostgresTx(connection), configured)
     finally:
         await connection.close()
     return await postgres.connect(url, accounts)
+
+
+async def _revision(connection: "asyncpg.Connection[Any]") -> str | None:
+    """The revision of the tables, asked without SQLAlchemy and Alembic, which start slowly."""
+    try:
+        return cast("str | None", await connection.fetchval(_REVISION))
+    except asyncpg.UndefinedTableError:
+        return None
+
+
+_REVISION = "SELECT version_num FROM alembic_version"

@@ -50,27 +50,34 @@ def create(context: Context) -> ASGIApp:
 
 def routes(context: Context) -> FastAPI:
     """The app without its gate: nobody has been asked for a key here."""
-    app = FastAPI(
+    app = _Documented(
         title="delivrd",
         version=__version__,
         description="One honest status for every SMS.",
-        openapi_url="/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
     problems.install(app)
     for module in _API:
         app.include_router(module.router(context))
-    _document(app)
     app.include_router(docs.router(app))
     app.include_router(signin.router(context))
     app.include_router(pages.router(context))
     return app
 
 
-def _document(app: FastAPI) -> None:
-    """Completes what FastAPI says of the API by what it cannot know."""
-    made: dict[str, Any] = app.openapi()
+class _Documented(FastAPI):
+    """Makes its OpenAPI when it is first asked for it: that takes longer than all the rest."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = _completed(super().openapi())
+        return self.openapi_schema
+
+
+def _completed(made: dict[str, Any]) -> dict[str, Any]:
+    """What FastAPI says of the API, and what it cannot know."""
     parts = made.setdefault("components", {})
     parts.setdefault("schemas", {}).update(schemas())
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -78,3 +85,4 @@ def _document(app: FastAPI) -> None:
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"key": []}]
     made["paths"]["/healthz"]["get"]["security"] = []
+    return made

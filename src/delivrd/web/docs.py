@@ -1,18 +1,23 @@
-"""``/docs``: the API on one page, made from its OpenAPI; no script, nothing from elsewhere."""
+"""``/openapi.json``, and ``/docs``: the same on one page; no script, nothing from elsewhere."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
 
 def router(app: FastAPI) -> APIRouter:
+    """Both in a thread: the first to ask waits until the document is made, and nobody else."""
     routes = APIRouter(include_in_schema=False)
 
+    @routes.get("/openapi.json")
+    def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
     @routes.get("/docs")
-    async def docs() -> HTMLResponse:
+    def docs() -> HTMLResponse:
         return HTMLResponse("".join(_page(app.openapi())))
 
     return routes
@@ -77,6 +82,8 @@ def _type(schema: Mapping[str, Any]) -> str:
         return " or ".join(_type(one) for one in schema["anyOf"])
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
+    if "prefixItems" in schema:
+        return f"[{', '.join(_type(one) for one in schema['prefixItems'])}]"
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     return str(schema.get("format") or schema.get("type") or "any")

@@ -1,5 +1,6 @@
 """Brings a database's tables up to this release (Alembic)."""
 
+from functools import cache
 from typing import Any
 
 from alembic import command
@@ -20,8 +21,9 @@ def config(connection: Connection | None = None) -> Config:
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
     """Runs what is missing; the revision before and after."""
-    before = MigrationContext.configure(connection).get_current_revision()
-    command.upgrade(config(connection), "head")
+    before = current(connection)
+    if before != head():
+        command.upgrade(config(connection), "head")
     return before, head()
 
 
@@ -29,6 +31,8 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def head() -> str:
+    """The revision of this release."""
     revision: Any = ScriptDirectory.from_config(config()).get_current_head()
     return str(revision)

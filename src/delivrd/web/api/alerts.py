@@ -25,7 +25,7 @@ from delivrd.web.context import Context
 from delivrd.web.problems import invalid, not_found
 
 
-class Try(BaseModel):
+class Preview(BaseModel):
     """A rule to run over the past: one in force, by its name, or any."""
 
     model_config = ConfigDict(
@@ -100,7 +100,7 @@ def _trying(routes: APIRouter, context: Context) -> None:
         "/preview", dependencies=[read],
         responses=responses(ref(views.AlertPreview), 400, 404, 413),
     )  # fmt: skip
-    async def preview(body: Try) -> Response:
+    async def preview(body: Preview) -> Response:
         """Runs a rule over the past and says when it would have fired."""
         rule = body.rule
         if isinstance(rule, str):

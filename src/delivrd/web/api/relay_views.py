@@ -111,7 +111,7 @@ class Try(msgspec.Struct, kw_only=True):
     response_base64: str | None
 
 
-class Request(msgspec.Struct, kw_only=True):
+class Call(msgspec.Struct, kw_only=True):
     """What is called, before it is signed: the same bytes at every try."""
 
     method: str
@@ -125,7 +125,7 @@ class DeliveryDetail(msgspec.Struct, kw_only=True):
 
     delivery: Delivery
     event: dict[str, Any] | None
-    request: Request | None
+    request: Call | None
     tries: list[Try]
 
 
@@ -240,10 +240,10 @@ def detail(found: queries.Detail) -> DeliveryDetail:
     )
 
 
-def _request(packed: bytes) -> Request:
+def _request(packed: bytes) -> Call:
     call = unpack(packed)
     body = call.body.decode("utf-8", "backslashreplace")
-    return Request(method=call.method, url=call.url, headers=list(call.headers), body=body)
+    return Call(method=call.method, url=call.url, headers=list(call.headers), body=body)
 
 
 def _try(one: queries.Try) -> Try:
