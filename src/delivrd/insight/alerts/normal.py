@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import sqrt
+from math import inf, sqrt
 from typing import NamedTuple
 
 from delivrd.insight.alerts.data import Key, Normal
@@ -11,10 +11,13 @@ from delivrd.store.counts import UNTOLD, upper
 HOUR, DAY = 3600, 86400
 DAYS = 7
 LEAN = 2000
-"""The same hours of the days weigh against the whole week as if the week were so many messages."""
+"""The rest of the week counts for so many messages at least beside the same hours of its days."""
 
 NEAR = 2
 """Hours on either side that count as the same hour."""
+
+EDGE = 2.0
+"""The upper edge of what the days prove, in standard deviations: one time in forty it is more."""
 
 LEAN_WHOLE = 50
 """And the week of a route against all routes together."""
@@ -66,9 +69,11 @@ def normal(history: History, now: int, whole: float) -> Normal:
         before = {h: n for h, n in history.hours.items() if h < today - 1}
     week = totals(before.values())
     same = totals(n for h, n in before.items() if (h - today + NEAR) % 24 <= 2 * NEAR)
-    lean = (week.failed + LEAN_WHOLE * whole) / (week.sent + LEAN_WHOLE)
-    n = same.sent + min(LEAN, week.sent)
-    typical = (same.failed + (n - same.sent) * lean) / n if n else lean
+    rest = week.sent - same.sent
+    counts = min(1.0, alike(before) / rest) if rest else 0.0
+    n = same.sent + counts * rest
+    failed = same.failed + counts * (week.failed - same.failed)
+    typical = (failed + LEAN_WHOLE * whole) / (n + LEAN_WHOLE)
     ended = [(upper(step), k) for step, k in sorted(history.ended.items()) if step != UNTOLD]
     slow, late = _within(ended, 0.9, SLOW), _within(ended, 0.99, LATE)
     done = (week.ended + LEAN_WHOLE * 0.95) / (week.sent + LEAN_WHOLE)
@@ -85,10 +90,32 @@ def normal(history: History, now: int, whole: float) -> Normal:
     )
 
 
-def _edge(share: float, n: int) -> float:
-    """One standard deviation over the share, by as many messages."""
+def alike(hours: Mapping[int, Hour]) -> float:
+    """So many messages of other times of the day tell as much of one as all of them could.
+
+    That is the variance of chance over the variance between the hours of the day beyond it (after
+    R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", 1986); infinite where they
+    differ by no more than chance, give or take a standard deviation.
+    """
+    by_clock: dict[int, list[Hour]] = {}
+    for hour, counts in hours.items():
+        by_clock.setdefault(hour % 24, []).append(counts)
+    groups = [group for group in map(totals, by_clock.values()) if group.sent]
+    sent, failed, _ = totals(groups)
+    free, share = len(groups) - 1, failed / sent if sent else 0.0
+    if free < 1 or not 0 < share < 1:
+        return inf
+    spread = sum((g.failed - g.sent * share) ** 2 / g.sent for g in groups) / (share * (1 - share))
+    beyond = spread - free - sqrt(2 * free)
+    if beyond <= 0:
+        return inf
+    return max(LEAN, (sent - sum(g.sent**2 for g in groups) / sent) / beyond)
+
+
+def _edge(share: float, n: float) -> float:
+    """The most that the share may be, by as many messages."""
     share = min(1.0, max(0.0, share))
-    return min(1.0, share + sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
+    return min(1.0, share + EDGE * sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
 
 
 def _within(ended: list[tuple[float, int]], share: float, bounds: tuple[float, float]) -> float:
