@@ -5,17 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import (
-    Cell,
-    Data,
-    Endpoint,
-    Failure,
-    Key,
-    Mark,
-    Normal,
-    Route,
-)
-from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER, spans
+from delivrd.insight.alerts.cells import FIELDS, cells_of, key_of
+from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Mark, Normal, Route
+from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER
 from delivrd.insight.alerts.normal import DAY, DAYS, History, Hour, normals
 from delivrd.insight.latency import middle
 from delivrd.log import mask_number
@@ -32,8 +24,6 @@ ROUTES = frozenset(
     {"failure_rate", "settled_rate", "change", "latency", "no_receipts", "no_messages", "overdue"}
 )
 MARKS = frozenset({"rejected_signatures", "unmapped"})
-FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknown": 2,
-           "pending": 3}  # fmt: skip
 
 
 def wants_networks(rules: Iterable[Rule]) -> bool:
@@ -81,13 +71,6 @@ async def histories(
         key: History({h: Hour(*counts) for h, counts in of.items()}, ended[key], failed[key])
         for key, of in hours.items()
     }
-
-
-def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
-    """The route of a row's first three columns."""
-    account_id, country, network = route
-    assert isinstance(account_id, int)
-    return (accounts.name(account_id), str(country or ""), str(network or "") if networks else "")
 
 
 async def known(
@@ -159,7 +142,7 @@ def _failure(row: Row) -> Failure:
 async def _routes(
     tx: Tx, accounts: Accounts, rules: tuple[Rule, ...], base: Baseline, now: int
 ) -> tuple[Route, ...]:
-    cells = await _cells(tx, accounts, base.networks, now)
+    cells = await cells_of(tx, accounts, base.networks, now)
     took: dict[Key, list[tuple[int, float, int]]] = defaultdict(list)
     if any(rule.kind == "latency" for rule in rules):
         rows = await queries.deliveries_took(tx, _back(rules, "latency", now))
@@ -172,26 +155,3 @@ async def _routes(
         Route(key, tuple(cells.get(key, ())), base.normals.get(key, none), tuple(took[key]))
         for key in sorted(base.normals.keys() | cells.keys())
     )
-
-
-async def _cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> dict[Key, list[Cell]]:
-    """The cells of every route: minutes, quarters of an hour, hours, the oldest first."""
-    (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
-    by_minute, whole_from = await queries.minutes(tx, minutes_begin * MICROS)
-    cut = whole_from // MICROS
-    counts: dict[tuple[Key, int, int], list[int]] = {}
-
-    def add(rows: Iterable[Row], unit: int, seconds: int) -> None:
-        for *route, status, at, n in rows:
-            where = (key_of(accounts, route, networks), max(0, at * unit), seconds)
-            counts.setdefault(where, [0, 0, 0, 0])[FIELDS.get(status, 2)] += n
-
-    add(await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4), QUARTER, HOUR)
-    until = min(cut, now + QUARTER) * MICROS
-    add(await queries.quarters(tx, hours_end * MICROS, until), QUARTER, QUARTER)
-    add(by_minute, MINUTE, MINUTE)
-    found: dict[Key, list[Cell]] = defaultdict(list)
-    for (key, at, seconds), four in sorted(counts.items()):
-        if any(n > 0 for n in four):
-            found[key].append(Cell(at, seconds, *(max(0, n) for n in four)))
-    return found
