@@ -8,6 +8,7 @@ import pytest
 from delivrd.config import Config
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.data import Data
+from delivrd.insight.alerts.histories import week
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
 from delivrd.store import prune
@@ -26,8 +27,8 @@ async def known(hub: Watched, now: int) -> Data:
     rules, accounts, at = list(hub.config.alerts.rules.values()), hub.store.accounts, now // SECOND
 
     async def ask(tx: Tx) -> Data:
-        base = await read.baseline(tx, accounts, at, False)
-        return await read.known(tx, accounts, rules, base, at, 0)
+        base = (await week(tx, accounts, at, False)).baseline(at)
+        return (await read.known(tx, accounts, rules, base, at, 0)).data()
 
     return await hub.store.read(ask)
 

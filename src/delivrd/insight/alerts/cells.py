@@ -1,7 +1,8 @@
 """The cells of every route: what became of what went out, by minutes, quarters and hours."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from delivrd.insight.alerts.data import Cell, Key
 from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER, spans
@@ -24,31 +25,49 @@ def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
     return (accounts.name(account_id), str(country or ""), str(network or "") if networks else "")
 
 
-async def cells_of(tx: Tx, accounts: Accounts, networks: bool, now: int) -> dict[Key, list[Cell]]:
-    """The cells of every route, the oldest first.
+class CellRows(NamedTuple):
+    """What cells are made of."""
 
-    What is counted by the minute is in no longer cell. A message that nobody told the sending of
-    is not, and stays in its quarter of an hour.
-    """
+    accounts: Accounts
+    networks: bool
+    minutes: Sequence[Row]
+    quarters: Sequence[Row]
+    hours: Sequence[Row]
+
+    def cells(self) -> dict[Key, list[Cell]]:
+        """The cells of every route, the oldest first.
+
+        What is counted by the minute is in no longer cell. A message that nobody told the sending
+        of is not, and stays in its quarter of an hour.
+        """
+        counts: Counter[Where] = Counter()
+
+        def add(rows: Iterable[Row], unit: int, seconds: int, by: int = 1) -> None:
+            for *route, status, at, n in rows:
+                key = key_of(self.accounts, route, self.networks)
+                begins = max(0, at * unit // seconds * seconds)
+                counts[key, begins, seconds, FIELDS.get(status, 2)] += by * n
+
+        add(self.minutes, MINUTE, MINUTE)
+        add(self.quarters, QUARTER, QUARTER)
+        if not self.networks:
+            add(self.minutes, MINUTE, QUARTER, -1)
+        add(self.hours, QUARTER, HOUR)
+        return _gathered(counts)
+
+
+async def read_cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> CellRows:
+    """Reads the last day; where networks are told apart, quarters end where minutes begin."""
     (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
-    end, counts = now + QUARTER, Counter[Where]()
-
-    def add(rows: Iterable[Row], unit: int, seconds: int, by: int = 1) -> None:
-        for *route, status, at, n in rows:
-            key = key_of(accounts, route, networks)
-            begins = max(0, at * unit // seconds * seconds)
-            counts[key, begins, seconds, FIELDS.get(status, 2)] += by * n
-
+    end = now + QUARTER
     if networks:
-        by_minute, whole_from = await queries.minutes_by_network(tx, minutes_begin * MICROS)
+        minutes, whole_from = await queries.minutes_by_network(tx, minutes_begin * MICROS)
         end = min(whole_from // MICROS, end)
     else:
-        by_minute = await queries.minutes(tx, minutes_begin * MICROS)
-        add(by_minute, MINUTE, QUARTER, -1)
-    add(by_minute, MINUTE, MINUTE)
-    add(await queries.quarters(tx, hours_end * MICROS, end * MICROS), QUARTER, QUARTER)
-    add(await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4), QUARTER, HOUR)
-    return _gathered(counts)
+        minutes = await queries.minutes(tx, minutes_begin * MICROS)
+    quarters = await queries.quarters(tx, hours_end * MICROS, end * MICROS)
+    hours = await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4)
+    return CellRows(accounts, networks, minutes, quarters, hours)
 
 
 def _gathered(counts: Counter[Where]) -> dict[Key, list[Cell]]:
