@@ -104,9 +104,10 @@ def normal(history: History, now: int, whole: float, took: Times | None = None) 
 def _by_clock(hours: Mapping[int, Hour], begin: int, end: int) -> list[Hour]:
     """Sums by the hour of the day, of the hours from ``begin`` to before ``end``."""
     found = [[0, 0, 0] for _ in range(24)]
-    for hour, (sent, failed, ended) in hours.items():
-        if begin <= hour < end:
-            of = found[hour % 24]
+    for at in range(begin, end):
+        if at in hours:
+            sent, failed, ended = hours[at]
+            of = found[at % 24]
             of[0] += sent
             of[1] += failed
             of[2] += ended

@@ -21,11 +21,11 @@ margins of :class:`Normal` and of ``_matters`` that is a false alarm in some wee
 bench-alerts`` counts them."""
 
 WIDER = 3.0
-"""Nats on top for wider places: there are more of them than there are independent routes."""
+"""Nats on top for wider places, so that few of the false alarms are spent on what adds up there."""
 
 BIG, BIGGER = 8.0, 3.5
-"""Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; chance
-reaches its bar four times as often, so that it is higher by so many nats."""
+"""Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; its bar
+is higher by so many nats, so that few of the false alarms are spent on it."""
 
 SURE_GOOD = 4.6
 """Nats, a hundred to one, that it is usual again."""
