@@ -99,8 +99,9 @@ def _insight(options: argparse.Namespace, console: Console) -> None:
 
 def _alerts(options: argparse.Namespace, console: Console) -> None:
     began = time.monotonic()
-    incidents, quiet = alerts.run(options.runs, options.days, console)
-    facts = report.circumstances(_command(), f"medians of {options.runs} seeded runs")
+    incidents, quiet = alerts.run(options.runs, options.days, console, options.seed)
+    seeds = f"{options.seed} to {options.seed + options.runs - 1}"
+    facts = report.circumstances(_command(), f"medians of {options.runs} runs, seeds {seeds}")
     facts.append(f"took {(time.monotonic() - began) / 60:.0f} minutes in three processes")
     tables = (
         (f"Incidents, {options.runs} runs each", alerts.INCIDENT_COLUMNS, incidents),
@@ -188,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("alerts", help="how soon incidents are seen, and false alarms")
     command.add_argument("--runs", type=int, default=100, help="of each incident")
     command.add_argument("--days", type=int, default=30, help="without any incident")
+    command.add_argument("--seed", type=int, default=alerts.SEED, help="of the first run")
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_alerts)
 

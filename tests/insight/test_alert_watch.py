@@ -2,23 +2,35 @@
 
 import asyncio
 import itertools
-from typing import Any
 
 import pytest
 
 from delivrd.config import Config
 from delivrd.insight.alerts import read
+from delivrd.insight.alerts.data import Data
+from delivrd.insight.alerts.histories import week
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
 from delivrd.store import prune
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
-from tests.insight.watch_support import RATE, sent, settings, watched
+from tests.insight.watch_support import RATE, Watched, sent, settings, watched
 from tests.store.query_support import opened
 from tests.support import run
 
-MINUTE, HOUR = 60_000_000, 3600_000_000
+SECOND, MINUTE, HOUR = 1_000_000, 60_000_000, 3600_000_000
+
+
+async def known(hub: Watched, now: int) -> Data:
+    """What the rules of a hub are judged by at that moment, in microseconds."""
+    rules, accounts, at = list(hub.config.alerts.rules.values()), hub.store.accounts, now // SECOND
+
+    async def ask(tx: Tx) -> Data:
+        base = (await week(tx, accounts, at, False)).baseline(at)
+        return (await read.known(tx, accounts, rules, base, at, 0)).data()
+
+    return await hub.store.read(ask)
 
 
 async def firings(store: Store) -> list[stored.Firing]:
@@ -52,14 +64,7 @@ def test_old_and_new_attempts_are_counted_once_each(database_url: str) -> None:
             ages = (0, 20 * MINUTE, 61 * MINUTE, 100 * MINUTE, 5 * HOUR, 8 * HOUR, 23 * HOUR)
             for i, age in enumerate(ages):
                 await sent(hub.store, failed=i + 1, sent_at=now - age)
-            rules = list(hub.config.alerts.rules.values())
-            accounts = hub.store.accounts
-
-            async def ask(tx: Tx) -> Any:
-                base = await read.baseline(tx, accounts, now // 1_000_000, False)
-                return await read.known(tx, accounts, rules, base, now // 1_000_000, 0)
-
-            data = await hub.store.read(ask)
+            data = await known(hub, now)
             (route,) = data.routes
             assert route.key == ("main", "GB", "")
             assert sum(cell.failed for cell in route.cells) == sum(range(1, len(ages) + 1))
@@ -69,12 +74,39 @@ def test_old_and_new_attempts_are_counted_once_each(database_url: str) -> None:
     run(test())
 
 
-def test_counts_by_the_minute_give_way_to_the_rollups_where_there_are_too_many(
+def test_what_is_not_counted_by_the_minute_stays_in_its_quarter(database_url: str) -> None:
+    """So are messages that nobody told the sending of."""
+
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            now = now_micros()
+            await sent(hub.store, failed=4, sent_at=now)
+            await hub.store.write(lambda tx: tx.execute("DELETE FROM recent"))
+            await sent(hub.store, failed=3, sent_at=now)
+            (route,) = (await known(hub, now)).routes
+            assert {cell.seconds: cell.failed for cell in route.cells} == {60: 3, 900: 4}
+
+    run(test())
+
+
+def test_rules_are_judged_without_a_look_at_messages(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=30, pending=2)
+            for table in ("attempt", "message"):
+                await hub.store.write(lambda tx, table=table: tx.execute(f"DELETE FROM {table}"))
+            assert [say.facts["n"] for say in await hub.watch.once()] == [30]
+
+    run(test())
+
+
+def test_networks_give_way_to_the_rollups_where_there_are_too_many_messages(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test() -> None:
         monkeypatch.setattr("delivrd.store.queries.alerts.NEWEST", 10)
-        async with watched(database_url) as hub:
+        rules = {"rate": {**RATE, "by": ["account", "network"]}}
+        async with watched(database_url, rules=rules) as hub:
             await sent(hub.store, failed=40)
             assert [say.facts["n"] for say in await hub.watch.once()] == [40]
 

@@ -20,6 +20,7 @@ from delivrd.cli.output import (
     print_fields,
     print_json,
     print_table,
+    working,
 )
 from delivrd.cli.sparkline import marks, sparkline
 
@@ -234,9 +235,10 @@ def preview(
     if changes:
         known = hub.get(f"/v1/alerts/rules/{segment(rule)}")["rule"]
         asked = {**known, **dict(map(_change, changes))}
-    found = hub.call(
-        "POST", "/v1/alerts/preview", body={"rule": asked, "days": days}, timeout=300.0
-    )
+    with working(f"running {rule} over {days} {'day' if days == 1 else 'days'}"):
+        found = hub.call(
+            "POST", "/v1/alerts/preview", body={"rule": asked, "days": days}, timeout=300.0
+        )
     if as_json:
         print_json(found)
         return

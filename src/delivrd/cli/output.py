@@ -6,8 +6,10 @@ Data goes to standard output, words about it to standard error.
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Timer
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -78,6 +80,28 @@ def dig(row: Any, dotted: str) -> Any:
 
 def on_terminal() -> bool:
     return sys.stdout.isatty()
+
+
+@contextmanager
+def working(what: str) -> Generator[None]:
+    """A bar with the time on a terminal, once it has taken a second; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task(what, total=None)
+    later = Timer(1.0, bar.start)
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
+        later.join()
+        bar.stop()
 
 
 def print_json(value: Any) -> None:

@@ -9,6 +9,7 @@ again as often for r = 8), however often one looks.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from math import exp, log
 from typing import NamedTuple
 
@@ -55,13 +56,11 @@ def usual_again(steps: Sequence[Step], ratio: float) -> Found:
 
 
 def _scan(steps: Sequence[Step], event: float, usual: float) -> tuple[float, int]:
-    """The greatest sum over an end of the steps, and where it begins."""
-    score, begin = 0.0, 0
-    for i, (_, _, k, mean) in enumerate(steps):
-        if score <= 0.0:
-            score, begin = 0.0, i
-        score += k * event + mean * usual
-    return score, begin
+    """The greatest sum over an end of the steps, and where it begins: after the least of the sums
+    from the first step on."""
+    sums = list(accumulate([k * event + mean * usual for _, _, k, mean in steps], initial=0.0))
+    least = min(sums)
+    return sums[-1] - least, sums.index(least)
 
 
 def _summed(score: float, steps: Sequence[Step]) -> Found:

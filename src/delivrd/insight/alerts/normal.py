@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import sqrt
+from math import inf, sqrt
 from typing import NamedTuple
 
 from delivrd.insight.alerts.data import Key, Normal
@@ -11,10 +11,13 @@ from delivrd.store.counts import UNTOLD, upper
 HOUR, DAY = 3600, 86400
 DAYS = 7
 LEAN = 2000
-"""The same hours of the days weigh against the whole week as if the week were so many messages."""
+"""The rest of the week counts for so many messages at least beside the same hours of its days."""
 
 NEAR = 2
 """Hours on either side that count as the same hour."""
+
+EDGE = 2.0
+"""The upper edge of what the days prove, in standard deviations: one time in forty it is more."""
 
 LEAN_WHOLE = 50
 """And the week of a route against all routes together."""
@@ -52,43 +55,88 @@ def totals(hours: Iterable[Hour]) -> Hour:
     return Hour(*found)
 
 
-def overall(histories: Iterable[History]) -> float:
-    """The share of all messages that fails; what a route without history leans on."""
-    whole = totals(hour for history in histories for hour in history.hours.values())
-    return (whole.failed + 2.5) / (whole.sent + 50)
+class Times(NamedTuple):
+    """How fast messages of a route end: see :class:`delivrd.insight.alerts.data.Normal`."""
+
+    slow: float
+    late: float
+    by_slow: float
+    """The share of what ended that had ended by then."""
+    by_late: float
+    known: tuple[tuple[float, float], ...]
 
 
-def normal(history: History, now: int, whole: float) -> Normal:
-    """What is usual at this time of the day, leaning on the week, and on ``whole`` behind it."""
-    today = now // HOUR
-    before = {h: n for h, n in history.hours.items() if today - 24 * DAYS <= h < today - 24}
-    if totals(before.values()).sent < LEAN_WHOLE:
-        before = {h: n for h, n in history.hours.items() if h < today - 1}
-    week = totals(before.values())
-    same = totals(n for h, n in before.items() if (h - today + NEAR) % 24 <= 2 * NEAR)
-    lean = (week.failed + LEAN_WHOLE * whole) / (week.sent + LEAN_WHOLE)
-    n = same.sent + min(LEAN, week.sent)
-    typical = (same.failed + (n - same.sent) * lean) / n if n else lean
+def times(history: History) -> Times:
+    """How fast messages end, by all of a history."""
     ended = [(upper(step), k) for step, k in sorted(history.ended.items()) if step != UNTOLD]
     slow, late = _within(ended, 0.9, SLOW), _within(ended, 0.99, LATE)
+    by = (_by(ended, slow, 0.9), _by(ended, late, 0.99))
+    return Times(slow, late, *by, _known(history.failed))
+
+
+def normal(history: History, now: int, whole: float, took: Times | None = None) -> Normal:
+    """What is usual at this time of the day, leaning on the week, and on ``whole`` behind it."""
+    today, took = now // HOUR, took or times(history)
+    clock = _by_clock(history.hours, today - 24 * DAYS, today - 24)
+    if sum(hour.sent for hour in clock) < LEAN_WHOLE:
+        clock = _by_clock(history.hours, today - 24 * (DAYS + 1), today - 1)
+    week = totals(clock)
+    same = totals(clock[(today + hours) % 24] for hours in range(-NEAR, NEAR + 1))
+    rest = week.sent - same.sent
+    counts = min(1.0, alike(clock) / rest) if rest else 0.0
+    n = same.sent + counts * rest
+    failed = same.failed + counts * (week.failed - same.failed)
+    typical = (failed + LEAN_WHOLE * whole) / (n + LEAN_WHOLE)
     done = (week.ended + LEAN_WHOLE * 0.95) / (week.sent + LEAN_WHOLE)
     return Normal(
         sent=week.sent,
         typical=typical,
         failing=_edge(typical, n),
-        slow=slow,
-        late=late,
-        open_slow=_edge(1 - done * _by(ended, slow, 0.9), week.sent),
-        open_late=_edge(1 - done * _by(ended, late, 0.99), week.sent),
-        known=_known(history.failed),
+        slow=took.slow,
+        late=took.late,
+        open_slow=_edge(1 - done * took.by_slow, week.sent),
+        open_late=_edge(1 - done * took.by_late, week.sent),
+        known=took.known,
         same_hours=tuple(history.hours.get(today - 24 * d, Hour()).sent for d in range(1, 8)),
     )
 
 
-def _edge(share: float, n: int) -> float:
-    """One standard deviation over the share, by as many messages."""
+def _by_clock(hours: Mapping[int, Hour], begin: int, end: int) -> list[Hour]:
+    """Sums by the hour of the day, of the hours from ``begin`` to before ``end``."""
+    found = [[0, 0, 0] for _ in range(24)]
+    for at in range(begin, end):
+        if at in hours:
+            sent, failed, ended = hours[at]
+            of = found[at % 24]
+            of[0] += sent
+            of[1] += failed
+            of[2] += ended
+    return [Hour(*of) for of in found]
+
+
+def alike(clock: Iterable[Hour]) -> float:
+    """So many messages of other times of the day tell as much of one as all of them could.
+
+    That is the variance of chance over the variance between the hours of the day beyond it (after
+    R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7,
+    1986); infinite where they differ by no more than chance, give or take a standard deviation.
+    """
+    groups = [hour for hour in clock if hour.sent]
+    sent, failed, _ = totals(groups)
+    free, share = len(groups) - 1, failed / sent if sent else 0.0
+    if free < 1 or not 0 < share < 1:
+        return inf
+    spread = sum((g.failed - g.sent * share) ** 2 / g.sent for g in groups) / (share * (1 - share))
+    beyond = spread - free - sqrt(2 * free)
+    if beyond <= 0:
+        return inf
+    return max(LEAN, (sent - sum(g.sent**2 for g in groups) / sent) / beyond)
+
+
+def _edge(share: float, n: float) -> float:
+    """The most that the share may be, by as many messages."""
     share = min(1.0, max(0.0, share))
-    return min(1.0, share + sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
+    return min(1.0, share + EDGE * sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
 
 
 def _within(ended: list[tuple[float, int]], share: float, bounds: tuple[float, float]) -> float:
@@ -119,14 +167,29 @@ def _known(failed: Mapping[int, int]) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def normals(histories: Mapping[Key, History], now: int) -> dict[Key, Normal]:
-    """What is usual on each route; a route leans on its account, and that on everything."""
-    whole = overall(histories.values())
+def normals(
+    histories: Mapping[Key, History], now: int, took: Mapping[Key, Times] | None = None
+) -> dict[Key, Normal]:
+    """What is usual on each route; a route leans on its account, and that on everything.
+
+    ``took`` are the times of the histories, where they are known already.
+    """
+    end = now // HOUR
+    sums = {
+        key: totals(_by_clock(of.hours, end - 24 * (DAYS + 1), end))
+        for key, of in histories.items()
+    }
+    whole = totals(sums.values())
+    share = (whole.failed + 2.5) / (whole.sent + LEAN_WHOLE)
     of_account: dict[str, list[Hour]] = {}
-    for key, history in histories.items():
-        of_account.setdefault(key[0], []).append(totals(history.hours.values()))
+    for key, one in sums.items():
+        of_account.setdefault(key[0], []).append(one)
     leans = {}
-    for account, hours in of_account.items():
-        sent, failed, _ = totals(hours)
-        leans[account] = (failed + LEAN_WHOLE * whole) / (sent + LEAN_WHOLE)
-    return {key: normal(history, now, leans[key[0]]) for key, history in histories.items()}
+    for account, some in of_account.items():
+        sent, failed, _ = totals(some)
+        leans[account] = (failed + LEAN_WHOLE * share) / (sent + LEAN_WHOLE)
+    took = took or {}
+    return {
+        key: normal(history, now, leans[key[0]], took.get(key))
+        for key, history in histories.items()
+    }

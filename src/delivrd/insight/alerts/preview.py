@@ -4,22 +4,27 @@ The same function judges as does live. The past is known by the quarter of an ho
 outcome as it is known today: a firing may in truth have come some minutes later than told here.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts import read
+from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
 from delivrd.insight.alerts.data import Cell, Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.grid import HOUR, QUARTER
-from delivrd.insight.alerts.normal import DAY, DAYS, History, normals
+from delivrd.insight.alerts.histories import PastRows
+from delivrd.insight.alerts.histories import past as read_histories
+from delivrd.insight.alerts.normal import DAY, DAYS, History, normals, times
+from delivrd.insight.alerts.read import wants_networks
 from delivrd.insight.alerts.routes import chosen
 from delivrd.insight.alerts.state import Say, State
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import UNTOLD, upper
 from delivrd.store.queries import alerts as queries
-from delivrd.store.tx import Tx
+from delivrd.store.tx import Row, Tx
 
 MAX_DAYS = 31
 POINTS = 96
@@ -72,64 +77,75 @@ class Preview(NamedTuple):
     line: tuple[Point, ...]
 
 
-async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> Past:
-    """Reads what a rule needs of the time between two moments, and of the week before it."""
-    since, until = since // QUARTER * QUARTER, until // QUARTER * QUARTER
-    begin, micros = since - (DAYS + 2) * DAY, read.MICROS
-    networks = read.wants_networks([rule])
-    cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
-    ended: dict[Key, dict[int, list[tuple[float, bool, int]]]] = defaultdict(dict)
-    histories: dict[Key, History] = {}
-    if rule.kind in read.ROUTES:
-        histories = await read.histories(tx, accounts, begin * micros, until * micros, networks)
-        rows = await queries.quarters(tx, (since - DAY) * micros, until * micros)
-        for *route, status, bucket, n in rows:
-            key = read.key_of(accounts, route, networks)
+class PastRead(NamedTuple):
+    """What was read of the past; to put it in order takes a while."""
+
+    rule: Rule
+    span: tuple[int, int]
+    accounts: Accounts
+    week: PastRows | None
+    quarters: Sequence[Row]
+    ends: Sequence[Row]
+    marks: tuple[Mark, ...]
+    failures: tuple[Failure, ...]
+
+    def past(self) -> Past:
+        cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
+        ended: dict[Key, dict[int, list[tuple[float, bool, int]]]] = defaultdict(dict)
+        networks = wants_networks([self.rule])
+        for *route, status, bucket, n in self.quarters:
+            key = key_of(self.accounts, route, networks)
             four = cells[key].setdefault(bucket * QUARTER, [0, 0, 0, 0])
-            four[read.FIELDS.get(status, 2)] += n
-    if rule.kind in _OPEN or rule.kind == "latency":
-        for *route, bucket, status, step, n in await queries.ends(
-            tx, (since - DAY) * micros, until * micros
-        ):
-            if step != UNTOLD and read.FIELDS.get(status, 2) < 2:
-                key = read.key_of(accounts, route, networks)
+            four[FIELDS.get(status, 2)] += n
+        for *route, bucket, status, step, n in self.ends:
+            if step != UNTOLD and FIELDS.get(status, 2) < 2:
+                key = key_of(self.accounts, route, networks)
                 of = ended[key].setdefault(bucket * QUARTER, [])
                 of.append((upper(step), status == "delivered", n))
+        histories = self.week.histories() if self.week else {}
+        return Past(*self.span, cells, ended, histories, self.marks, self.failures)
+
+
+async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> PastRead:
+    """Reads what a rule needs of the time between two moments, and of the week before it."""
+    since, until = since // QUARTER * QUARTER, until // QUARTER * QUARTER
+    days = ((since - DAY) * MICROS, until * MICROS)
+    networks = wants_networks([rule])
+    week, quarters, ends = None, list[Row](), list[Row]()
+    if rule.kind in read.ROUTES:
+        week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY, until, networks)
+        quarters = await queries.quarters(tx, *days)
+    if rule.kind in _OPEN or rule.kind == "latency":
+        ends = await queries.ends(tx, *days)
     marks: tuple[Mark, ...] = ()
     if rule.kind in ("rejected_signatures", "unmapped"):
-        marks = await read.marks(tx, accounts, rule.kind, (since - DAY) * micros)
+        marks = await read.marks(tx, accounts, rule.kind, days[0])
     failures: tuple[Failure, ...] = ()
     if rule.kind == "failure":
-        failures = await read.failures(tx, since * micros)
-    return Past(since, until, cells, ended, histories, marks, failures)
+        failures = await read.failures(tx, since * MICROS)
+    return PastRead(rule, (since, until), accounts, week, quarters, ends, marks, failures)
 
 
-def preview(rule: Rule, known: Past) -> Preview:
-    """Judges every quarter of an hour, one after the other."""
+def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
+    """Judges every quarter of an hour, one after the other; ``each`` is called in between."""
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
+    took = {key: times(history) for key, history in known.histories.items()}
+    made = {key: _Cells(rule, known, key) for key in known.histories}
     for now in range(known.since, known.until + 1, QUARTER):
         if known.histories and (now % HOUR == 0 or not normal):
-            normal = normals(_until(known.histories, now), now)
-        verdict = evaluate(rule, _data(rule, known, normal, now), state)
+            normal = normals(known.histories, now, took)
+        verdict = evaluate(rule, _data(rule, known, made, normal, now), state)
         state = verdict.state
         says += verdict.says
+        each()
     return Preview(known.since, known.until, tuple(periods(says)), _line(rule, known))
 
 
-def _until(histories: dict[Key, History], now: int) -> dict[Key, History]:
-    """The histories as they were then; how fast ends come is taken from the whole time."""
-    end, begin = now // HOUR, now // HOUR - (DAYS + 1) * 24
-    return {
-        key: of._replace(hours={h: n for h, n in of.hours.items() if begin <= h < end})
-        for key, of in histories.items()
-    }
-
-
-def _data(rule: Rule, known: Past, normal: dict[Key, Normal], now: int) -> Data:
+def _data(
+    rule: Rule, known: Past, made: Mapping[Key, "_Cells"], normal: dict[Key, Normal], now: int
+) -> Data:
     routes = tuple(
-        Route(
-            key, tuple(_cells(rule, known, key, of, now)), of, tuple(_took(rule, known, key, now))
-        )
+        Route(key, made[key].at(now, of), of, tuple(_took(rule, known, key, now)))
         for key, of in normal.items()
     )
     failures = tuple(f for f in known.failures if now - QUARTER <= f.at < now)
@@ -137,27 +153,46 @@ def _data(rule: Rule, known: Past, normal: dict[Key, Normal], now: int) -> Data:
                 failures=failures)  # fmt: skip
 
 
-def _cells(rule: Rule, known: Past, key: Key, normal: Normal, now: int) -> Iterable[Cell]:
-    """The quarters of the day before, the older ones by the hour."""
-    counts, sums = known.cells.get(key, {}), dict[tuple[int, int], list[int]]()
-    cut = (now - 6 * HOUR) // HOUR * HOUR
-    for at in range((now - DAY) // HOUR * HOUR, now, QUARTER):
-        four = counts.get(at)
-        if four:
-            if rule.kind in _OPEN:
-                four = _as_then(rule, known, key, normal, at, four)
-            where = (at, QUARTER) if at >= cut else (at // HOUR * HOUR, HOUR)
-            before = sums.setdefault(where, [0, 0, 0, 0])
+class _Cells:
+    """The cells of a route, made once: by the quarter, and the same by the hour."""
+
+    def __init__(self, rule: Rule, known: Past, key: Key) -> None:
+        self._rule, self._known, self._key = rule, known, key
+        self._limit: float | None = None
+        self._quarters: list[Cell] = []
+        self._hours: list[Cell] = []
+
+    def at(self, now: int, normal: Normal) -> tuple[Cell, ...]:
+        """What went out in the day before, what is older than six hours by the hour."""
+        limit = normal.late if self._rule.kind == "overdue" else normal.slow
+        if limit != self._limit:
+            self._limit = limit
+            self._make(limit)
+        begin, cut = (now - DAY) // HOUR * HOUR, (now - 6 * HOUR) // HOUR * HOUR
+        return (*_between(self._hours, begin, cut), *_between(self._quarters, cut, now))
+
+    def _make(self, limit: float) -> None:
+        hours: dict[int, list[int]] = {}
+        self._quarters = []
+        for at, four in sorted(self._known.cells.get(self._key, {}).items()):
+            if self._rule.kind in _OPEN:
+                four = _as_then(self._known, self._key, limit, at, four)  # noqa: PLW2901
+            self._quarters.append(Cell(at, QUARTER, *(max(0, n) for n in four)))
+            before = hours.setdefault(at // HOUR * HOUR, [0, 0, 0, 0])
             for i, n in enumerate(four):
                 before[i] += n
-    return (Cell(at, seconds, *(max(0, n) for n in four)) for (at, seconds), four in sums.items())
+        self._hours = [
+            Cell(at, HOUR, *(max(0, n) for n in four)) for at, four in sorted(hours.items())
+        ]
 
 
-def _as_then(
-    rule: Rule, known: Past, key: Key, normal: Normal, at: int, four: Sequence[int]
-) -> list[int]:
-    """The counts with what came too late to be seen then as still open."""
-    limit = normal.late if rule.kind == "overdue" else normal.slow
+def _between(cells: Sequence[Cell], begin: int, end: int) -> Sequence[Cell]:
+    """Those that begin in that span of time."""
+    return cells[bisect_left(cells, (begin,)) : bisect_left(cells, (end,))]
+
+
+def _as_then(known: Past, key: Key, limit: float, at: int, four: Sequence[int]) -> list[int]:
+    """The counts with what ended later than ``limit`` as still open."""
     ends = known.ends.get(key, {}).get(at, ())
     delivered = sum(n for seconds, arrived, n in ends if arrived and seconds <= limit)
     failed = sum(n for seconds, arrived, n in ends if not arrived and seconds <= limit)

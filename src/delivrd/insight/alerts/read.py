@@ -1,22 +1,15 @@
 """What is known at a moment, read from the store for the rules that want it."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import (
-    Cell,
-    Data,
-    Endpoint,
-    Failure,
-    Key,
-    Mark,
-    Normal,
-    Route,
-)
-from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER, spans
-from delivrd.insight.alerts.normal import DAY, DAYS, History, Hour, normals
+from delivrd.insight.alerts.cells import MICROS, CellRows, key_of, read_cells
+from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Mark, Normal, Route
+from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER
+from delivrd.insight.alerts.histories import Baseline
 from delivrd.insight.latency import middle
 from delivrd.log import mask_number
 from delivrd.store.accounts import Accounts
@@ -24,7 +17,6 @@ from delivrd.store.counts import UNTOLD
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
-MICROS = 1_000_000
 OVERLAP = 120
 """Failures are read again for so long: a transaction may commit after a later one."""
 
@@ -32,8 +24,6 @@ ROUTES = frozenset(
     {"failure_rate", "settled_rate", "change", "latency", "no_receipts", "no_messages", "overdue"}
 )
 MARKS = frozenset({"rejected_signatures", "unmapped"})
-FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknown": 2,
-           "pending": 3}  # fmt: skip
 
 
 def wants_networks(rules: Iterable[Rule]) -> bool:
@@ -41,62 +31,43 @@ def wants_networks(rules: Iterable[Rule]) -> bool:
     return any("network" in rule.by or rule.networks for rule in rules)
 
 
-class Baseline:
-    """What is usual on every route, as of an hour; it is read anew in the next."""
+class Known(NamedTuple):
+    """What was read at a moment; to make routes of it takes a while where there are thousands."""
 
-    def __init__(self, hour: int, networks: bool, normals: Mapping[Key, Normal]) -> None:
-        self.hour, self.networks, self.normals = hour, networks, normals
+    base: Baseline
+    bare: Data
+    """All but the routes."""
+    cells: CellRows | None
+    took: Sequence[Row]
 
-    def holds(self, now: int, networks: bool) -> bool:
-        return self.hour == now // HOUR and self.networks == networks
+    def data(self) -> Data:
+        """What rules are judged by."""
+        return self.bare if self.cells is None else self.bare._replace(routes=self._routes())
 
-
-async def baseline(tx: Tx, accounts: Accounts, now: int, networks: bool) -> Baseline:
-    """Seven days of every route, and the day before them."""
-    since, until = (now - (DAYS + 1) * DAY) * MICROS, now * MICROS
-    read = await histories(tx, accounts, since, until, networks)
-    return Baseline(now // HOUR, networks, normals(read, now))
-
-
-async def histories(
-    tx: Tx, accounts: Accounts, since: int, until: int, networks: bool
-) -> dict[Key, History]:
-    """Hours and latencies of every route between two moments (microseconds)."""
-    hours: dict[Key, dict[int, list[int]]] = defaultdict(dict)
-    for *route, status, bucket, n in await queries.quarters(tx, since, until, 4):
-        counts = hours[key_of(accounts, route, networks)].setdefault(bucket // 4, [0, 0, 0])
-        kind = FIELDS.get(status, 2)
-        counts[0] += n
-        counts[1] += n if kind == 1 else 0
-        counts[2] += n if kind < 2 else 0
-    ended: dict[Key, Counter[int]] = defaultdict(Counter)
-    failed: dict[Key, Counter[int]] = defaultdict(Counter)
-    for *route, status, step, n in await queries.latencies(tx, since, until):
-        key, kind = key_of(accounts, route, networks), FIELDS.get(status, 2)
-        if kind < 2:
-            ended[key][step] += n
-        if kind == 1:
-            failed[key][step] += n
-    return {
-        key: History({h: Hour(*counts) for h, counts in of.items()}, ended[key], failed[key])
-        for key, of in hours.items()
-    }
-
-
-def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
-    """The route of a row's first three columns."""
-    account_id, country, network = route
-    assert isinstance(account_id, int)
-    return (accounts.name(account_id), str(country or ""), str(network or "") if networks else "")
+    def _routes(self) -> tuple[Route, ...]:
+        assert self.cells is not None
+        cells, normals, none = self.cells.cells(), self.base.normals, Normal()
+        took: dict[Key, list[tuple[int, float, int]]] = defaultdict(list)
+        for *route, bucket, step, n in self.took:
+            if step != UNTOLD:
+                key = key_of(self.cells.accounts, route, self.base.networks)
+                took[key].append((bucket * QUARTER, middle(step), n))
+        return tuple(
+            Route(key, tuple(cells.get(key, ())), normals.get(key, none), tuple(took[key]))
+            for key in sorted(normals.keys() | cells.keys())
+        )
 
 
 async def known(
     tx: Tx, accounts: Accounts, rules: Iterable[Rule], base: Baseline, now: int, since: int
-) -> Data:
+) -> Known:
     """What these rules are judged by; failures are those since that moment."""
     rules = tuple(rules)
     kinds = {rule.kind for rule in rules}
-    routes = await _routes(tx, accounts, rules, base, now) if kinds & ROUTES else ()
+    cells = await read_cells(tx, accounts, base.networks, now) if kinds & ROUTES else None
+    took: Sequence[Row] = ()
+    if "latency" in kinds:
+        took = await queries.deliveries_took(tx, _back(rules, "latency", now))
     found: dict[str, tuple[Mark, ...]] = {
         kind: await marks(tx, accounts, kind, _back(rules, kind, now)) for kind in kinds & MARKS
     }
@@ -105,14 +76,15 @@ async def known(
     missed: tuple[Failure, ...] = ()
     if "failure" in kinds:
         missed = await failures(tx, (since - OVERLAP) * MICROS)
-    return Data(
+    bare = Data(
         now,
-        routes,
+        (),
         found,
         {name: 0.0 if at is None else max(0.0, now - at / MICROS) for name, at in waiting.items()},
         tuple(_endpoint(row) for row in endpoints),
         missed,
     )
+    return Known(base, bare, cells, took)
 
 
 async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark, ...]:
@@ -154,44 +126,3 @@ def _failure(row: Row) -> Failure:
         reason=said.get("reason") or "",
         code=said.get("error_code") or said.get("provider_status") or "",
     )
-
-
-async def _routes(
-    tx: Tx, accounts: Accounts, rules: tuple[Rule, ...], base: Baseline, now: int
-) -> tuple[Route, ...]:
-    cells = await _cells(tx, accounts, base.networks, now)
-    took: dict[Key, list[tuple[int, float, int]]] = defaultdict(list)
-    if any(rule.kind == "latency" for rule in rules):
-        rows = await queries.deliveries_took(tx, _back(rules, "latency", now))
-        for *route, bucket, step, n in rows:
-            if step != UNTOLD:
-                key = key_of(accounts, route, base.networks)
-                took[key].append((bucket * QUARTER, middle(step), n))
-    none = Normal()
-    return tuple(
-        Route(key, tuple(cells.get(key, ())), base.normals.get(key, none), tuple(took[key]))
-        for key in sorted(base.normals.keys() | cells.keys())
-    )
-
-
-async def _cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> dict[Key, list[Cell]]:
-    """The cells of every route: minutes, quarters of an hour, hours, the oldest first."""
-    (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
-    by_minute, whole_from = await queries.minutes(tx, minutes_begin * MICROS)
-    cut = whole_from // MICROS
-    counts: dict[tuple[Key, int, int], list[int]] = {}
-
-    def add(rows: Iterable[Row], unit: int, seconds: int) -> None:
-        for *route, status, at, n in rows:
-            where = (key_of(accounts, route, networks), max(0, at * unit), seconds)
-            counts.setdefault(where, [0, 0, 0, 0])[FIELDS.get(status, 2)] += n
-
-    add(await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4), QUARTER, HOUR)
-    until = min(cut, now + QUARTER) * MICROS
-    add(await queries.quarters(tx, hours_end * MICROS, until), QUARTER, QUARTER)
-    add(by_minute, MINUTE, MINUTE)
-    found: dict[Key, list[Cell]] = defaultdict(list)
-    for (key, at, seconds), four in sorted(counts.items()):
-        if any(n > 0 for n in four):
-            found[key].append(Cell(at, seconds, *(max(0, n) for n in four)))
-    return found

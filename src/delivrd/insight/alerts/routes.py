@@ -15,17 +15,17 @@ from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, 
 ENOUGH = 200
 """A route that sent fewer in seven days has no normal; its messages count in wider places."""
 
-PATIENCE_WEEKS = 0.25
+PATIENCE_WEEKS = 0.13
 """The bar is what chance reaches about once in what a fleet expects in so many weeks. With the
 margins of :class:`Normal` and of ``_matters`` that is a false alarm in some weeks: ``make
 bench-alerts`` counts them."""
 
-WIDER = 2.0
-"""Nats on top for wider places: there are more of them than there are independent routes."""
+WIDER = 3.0
+"""Nats on top for wider places, so that few of the false alarms are spent on what adds up there."""
 
-BIG, BIGGER = 8.0, 2.3
-"""Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; chance
-reaches its bar four times as often, so that it is higher by so many nats."""
+BIG, BIGGER = 8.0, 3.5
+"""Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; its bar
+is higher by so many nats, so that few of the false alarms are spent on it."""
 
 SURE_GOOD = 4.6
 """Nats, a hundred to one, that it is usual again."""
@@ -51,14 +51,18 @@ def _failing(normal: Normal) -> float:
 
 def _failures(route: Route, now: int, since: int) -> list[Step]:
     """Failures out of all that was sent; of the newest, as many are expected as come so soon."""
-    usual, known, end = _failing(route.normal), route.normal.known_by, route.normal.known_end
-    found = []
-    for at, seconds, delivered, failed, unknown, pending in route.cells:
-        if at >= since:
-            sent, age = delivered + failed + unknown + pending, now - at - seconds / 2
-            mean = sent * usual if age >= end else sent * usual * known(age)
-            found.append((at, sent, failed, mean))
-    return found
+    usual, known, old = _failing(route.normal), route.normal.known_by, now - route.normal.known_end
+    return [
+        (at, sent := delivered + failed + unknown + pending, failed,
+         sent * usual * (1.0 if at + seconds <= old else known(_age(now, at, seconds))))
+        for at, seconds, delivered, failed, unknown, pending in route.cells
+        if at >= since
+    ]  # fmt: skip
+
+
+def _age(now: int, at: int, seconds: int) -> float:
+    """How old the messages of a cell are on average; it may still be under way."""
+    return now - (at + min(now, at + seconds)) / 2
 
 
 def _open(age: Callable[[Normal], float], share: Callable[[Normal], float]) -> Track:
@@ -68,12 +72,11 @@ def _open(age: Callable[[Normal], float], share: Callable[[Normal], float]) -> T
         usual, until = max(FLOOR, share(route.normal)), now - age(route.normal)
         if usual > NEVER_REPORTS:
             return []
-        found = []
-        for at, seconds, delivered, failed, unknown, pending in route.cells:
-            if since <= at and at + seconds <= until:
-                sent = delivered + failed + unknown + pending
-                found.append((at, sent, pending, sent * usual))
-        return found
+        return [
+            (at, sent := delivered + failed + unknown + pending, pending, sent * usual)
+            for at, seconds, delivered, failed, unknown, pending in route.cells
+            if since <= at and at + seconds <= until
+        ]
 
     return Track(steps, share)
 

@@ -40,11 +40,12 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
     usual, first = 0.0, data.now
     for route in routes:
         ended = failed = 0
-        for at, _, delivered, fell, unknown, _ in route.cells:
-            if at >= since:
-                ended += delivered + fell + unknown
-                failed += fell
-                first = min(first, at) if fell else first
+        for at, _, delivered, fell, unknown, _ in reversed(route.cells):
+            if at < since:
+                break
+            ended += delivered + fell + unknown
+            failed += fell
+            first = min(first, at) if fell else first
         n, k, known = n + ended, k + failed, known + route.normal.sent
         usual += ended * max(FLOOR, route.normal.failing)
     facts = _facts(n, k, first if k else since, _normal(routes, lambda r: r.normal.typical))

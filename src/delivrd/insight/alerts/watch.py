@@ -17,6 +17,7 @@ from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.foresee import Ahead, ahead, foresee
+from delivrd.insight.alerts.histories import Baseline, week
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
@@ -71,7 +72,7 @@ class Watch:
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._config, self._clock = store, config, clock
         self._holder = str(uuid4())
-        self._base: read.Baseline | None = None
+        self._base: Baseline | None = None
         self._settling = Settling(store.accounts, clock)
 
     async def run(self) -> None:
@@ -126,19 +127,18 @@ class Watch:
         networks = read.wants_networks(rules)
         accounts = self._store.accounts
         if self._base is None or not self._base.holds(now, networks):
-            self._base = await self._store.read(
-                lambda tx: read.baseline(tx, accounts, now, networks)
-            )
+            rows = await self._store.read(lambda tx: week(tx, accounts, now, networks))
+            self._base = await asyncio.to_thread(rows.baseline, now)
         base = self._base
         ats = [m.evaluated_at for m in memories.values() if m.evaluated_at]
         since = max(max(ats, default=now * MICROS) // MICROS, now - 3600)
 
-        async def reading(tx: Tx) -> tuple[Data, Mapping[int, Ahead]]:
-            data = await read.known(tx, accounts, rules, base, now, since)
-            return data, await ahead(tx, self._settling, rules, now)
+        async def reading(tx: Tx) -> tuple[read.Known, Mapping[int, Ahead]]:
+            known = await read.known(tx, accounts, rules, base, now, since)
+            return known, await ahead(tx, self._settling, rules, now)
 
-        data, seen = await self._store.read(reading)
-        return await asyncio.to_thread(foresee, data, seen)
+        known, seen = await self._store.read(reading)
+        return await asyncio.to_thread(lambda: foresee(known.data(), seen))
 
     def _judge(
         self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data

@@ -1,0 +1,81 @@
+"""The cells of every route: what became of what went out, by minutes, quarters and hours."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from delivrd.insight.alerts.data import Cell, Key
+from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER, spans
+from delivrd.store.accounts import Accounts
+from delivrd.store.queries import alerts as queries
+from delivrd.store.tx import Row, Tx
+
+MICROS = 1_000_000
+FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknown": 2,
+           "pending": 3}  # fmt: skip
+
+Where = tuple[Key, int, int, int]
+"""A route, when a cell begins, how long it is, and which of its numbers is meant."""
+
+
+def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
+    """The route of a row's first three columns."""
+    account_id, country, network = route
+    assert isinstance(account_id, int)
+    return (accounts.name(account_id), str(country or ""), str(network or "") if networks else "")
+
+
+class CellRows(NamedTuple):
+    """What cells are made of."""
+
+    accounts: Accounts
+    networks: bool
+    minutes: Sequence[Row]
+    quarters: Sequence[Row]
+    hours: Sequence[Row]
+
+    def cells(self) -> dict[Key, list[Cell]]:
+        """The cells of every route, the oldest first.
+
+        What is counted by the minute is in no longer cell. A message that nobody told the sending
+        of is not, and stays in its quarter of an hour.
+        """
+        counts: Counter[Where] = Counter()
+
+        def add(rows: Iterable[Row], unit: int, seconds: int, by: int = 1) -> None:
+            for *route, status, at, n in rows:
+                key = key_of(self.accounts, route, self.networks)
+                begins = max(0, at * unit // seconds * seconds)
+                counts[key, begins, seconds, FIELDS.get(status, 2)] += by * n
+
+        add(self.minutes, MINUTE, MINUTE)
+        add(self.quarters, QUARTER, QUARTER)
+        if not self.networks:
+            add(self.minutes, MINUTE, QUARTER, -1)
+        add(self.hours, QUARTER, HOUR)
+        return _gathered(counts)
+
+
+async def read_cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> CellRows:
+    """Reads the last day; where networks are told apart, quarters end where minutes begin."""
+    (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
+    end = now + QUARTER
+    if networks:
+        minutes, whole_from = await queries.minutes_by_network(tx, minutes_begin * MICROS)
+        end = min(whole_from // MICROS, end)
+    else:
+        minutes = await queries.minutes(tx, minutes_begin * MICROS)
+    quarters = await queries.quarters(tx, hours_end * MICROS, end * MICROS)
+    hours = await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4)
+    return CellRows(accounts, networks, minutes, quarters, hours)
+
+
+def _gathered(counts: Counter[Where]) -> dict[Key, list[Cell]]:
+    four: dict[tuple[Key, int, int], list[int]] = {}
+    for (key, at, seconds, field), n in counts.items():
+        if n > 0:
+            four.setdefault((key, at, seconds), [0, 0, 0, 0])[field] = n
+    found: dict[Key, list[Cell]] = defaultdict(list)
+    for (key, at, seconds), numbers in sorted(four.items()):
+        found[key].append(Cell(at, seconds, *numbers))
+    return found

@@ -1,0 +1,71 @@
+"""What became of all messages of a week, read from the rollups, and what is usual by it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
+from delivrd.insight.alerts.data import Key, Normal
+from delivrd.insight.alerts.grid import HOUR
+from delivrd.insight.alerts.normal import DAY, DAYS, History, Hour, normals
+from delivrd.store.accounts import Accounts
+from delivrd.store.queries import alerts as queries
+from delivrd.store.tx import Row, Tx
+
+
+class Baseline:
+    """What is usual on every route, as of an hour; it is read anew in the next."""
+
+    def __init__(self, hour: int, networks: bool, normals: Mapping[Key, Normal]) -> None:
+        self.hour, self.networks, self.normals = hour, networks, normals
+
+    def holds(self, now: int, networks: bool) -> bool:
+        return self.hour == now // HOUR and self.networks == networks
+
+
+class PastRows(NamedTuple):
+    """What histories are made of; with thousands of routes that takes a while."""
+
+    accounts: Accounts
+    networks: bool
+    quarters: Sequence[Row]
+    latencies: Sequence[Row]
+
+    def histories(self) -> dict[Key, History]:
+        """Hours and latencies of every route."""
+        hours: dict[Key, dict[int, list[int]]] = defaultdict(dict)
+        for *route, status, bucket, n in self.quarters:
+            key = key_of(self.accounts, route, self.networks)
+            counts = hours[key].setdefault(bucket // 4, [0, 0, 0])
+            kind = FIELDS.get(status, 2)
+            counts[0] += n
+            counts[1] += n if kind == 1 else 0
+            counts[2] += n if kind < 2 else 0
+        ended: dict[Key, Counter[int]] = defaultdict(Counter)
+        failed: dict[Key, Counter[int]] = defaultdict(Counter)
+        for *route, status, step, n in self.latencies:
+            key, kind = key_of(self.accounts, route, self.networks), FIELDS.get(status, 2)
+            if kind < 2:
+                ended[key][step] += n
+            if kind == 1:
+                failed[key][step] += n
+        return {
+            key: History({h: Hour(*counts) for h, counts in of.items()}, ended[key], failed[key])
+            for key, of in hours.items()
+        }
+
+    def baseline(self, now: int) -> Baseline:
+        """What is usual at that moment."""
+        return Baseline(now // HOUR, self.networks, normals(self.histories(), now))
+
+
+async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: bool) -> PastRows:
+    """What became of all between two moments, in seconds."""
+    span = (since * MICROS, until * MICROS)
+    quarters = await queries.quarters(tx, *span, 4)
+    return PastRows(accounts, networks, quarters, await queries.latencies(tx, *span))
+
+
+async def week(tx: Tx, accounts: Accounts, now: int, networks: bool) -> PastRows:
+    """Seven days of every route, and the day before them."""
+    return await past(tx, accounts, now - (DAYS + 1) * DAY, now, networks)

@@ -1,0 +1,59 @@
+"""What is usual on a route, and how surely the days tell it."""
+
+from collections.abc import Callable
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.insight.alerts.data import Normal
+from delivrd.insight.alerts.normal import History, Hour, alike, normal, normals
+from tests.insight.alert_support import HOUR, NOON
+
+WEEK = range(NOON // HOUR - 8 * 24, NOON // HOUR)
+
+
+def history(failed: Callable[[int], int], sent: int = 100) -> History:
+    """Eight days up to noon, with so many failures in each hour of the day."""
+    return History({h: Hour(sent, failed(h % 24), sent) for h in WEEK})
+
+
+def usual(of: History, now: int = NOON) -> Normal:
+    return normal(of, now, whole=0.03)
+
+
+def test_hours_that_differ_by_chance_alone_count_as_one() -> None:
+    """So the whole week tells what is usual, not the same hours alone."""
+    alternating = history(lambda hour: 2 + 2 * (hour % 2))
+    assert alike([Hour(700, 21 + hour % 3, 700) for hour in range(24)]) == inf
+    assert usual(alternating).typical == pytest.approx(0.03, abs=1e-3)
+
+
+def test_hours_that_differ_beyond_chance_count_by_themselves() -> None:
+    nightly = history(lambda hour: 12 if hour < 6 else 3, sent=1000)
+    assert usual(nightly, NOON - 9 * HOUR).typical == pytest.approx(0.012, abs=1e-3)
+    assert usual(nightly).typical == pytest.approx(0.003, abs=1e-3)
+
+
+def test_more_messages_narrow_the_edge_of_what_is_usual() -> None:
+    few, many = (usual(history(lambda _, n=n: 3 * n, 100 * n)) for n in (1, 100))
+    assert few.typical == pytest.approx(many.typical, abs=1e-3)
+    assert few.failing - few.typical > 5 * (many.failing - many.typical) > 0
+
+
+@given(st.lists(st.integers(0, 50), min_size=24, max_size=24), st.integers(0, 23))
+def test_what_is_usual_lies_between_the_best_and_the_worst_hour(
+    failed: list[int], hour: int
+) -> None:
+    told = usual(history(lambda at: failed[at]), NOON + hour * HOUR).typical
+    assert min(*failed, 3) / 100 - 1e-9 <= told <= max(*failed, 3) / 100 + 1e-9
+
+
+def test_hours_to_come_say_nothing() -> None:
+    """A preview asks for a moment in the middle of what it knows."""
+    known, now = history(lambda hour: hour % 5), NOON - 50 * HOUR
+    later = {h: Hour(100, 90, 100) for h in WEEK if h >= now // HOUR}
+    key = ("main", "GB", "")
+    spoilt = known._replace(hours={**known.hours, **later})
+    assert normals({key: spoilt}, now)[key].typical == normals({key: known}, now)[key].typical

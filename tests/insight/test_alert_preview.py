@@ -1,0 +1,52 @@
+"""A rule run over the past: it fires when it would have, and knows nothing of what came after."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.normal import History, Hour
+from delivrd.insight.alerts.preview import Past, preview
+from tests.insight.alert_support import DAY, HOUR, NOON
+
+QUARTER = 900
+KEY = ("main", "GB", "")
+FIRST = NOON - 9 * DAY
+
+
+def known(until: int, failed_from: int = 2**40, failed_until: int = 2**40) -> Past:
+    """Nine days of 60 messages a quarter of an hour, of which two fail, or all for a while."""
+    cells = {}
+    hours: dict[int, list[int]] = {}
+    for at in range(FIRST, NOON + DAY, QUARTER):
+        failed = 60 if failed_from <= at < failed_until else 2
+        cells[at] = [60 - failed, failed, 0, 0]
+        of = hours.setdefault(at // HOUR, [0, 0, 0])
+        of[0], of[1], of[2] = of[0] + 60, of[1] + failed, of[2] + 60
+    histories = {KEY: History({h: Hour(*of) for h, of in hours.items()}, {64: 1000})}
+    return Past(NOON - DAY, until, {KEY: cells}, {}, histories, (), ())
+
+
+def test_an_outage_of_the_past_is_one_firing_with_its_end() -> None:
+    begin = NOON - 10 * HOUR
+    (found,) = preview(Rule(kind="change"), known(NOON, begin, begin + HOUR)).firings
+    assert found.place == (("account", "main"), ("country", "GB"))
+    assert begin < found.fired_at <= begin + QUARTER
+    assert found.until is not None
+    assert begin + HOUR <= found.until <= begin + 2 * HOUR
+
+
+def test_a_quiet_past_has_no_firing_and_others_are_let_run_after_each_quarter() -> None:
+    looks: list[None] = []
+    told = preview(Rule(kind="change"), known(NOON), lambda: looks.append(None))
+    assert told.firings == ()
+    assert len(looks) == DAY // QUARTER + 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 95), st.integers(1, 95), st.sampled_from(["change", "failure_rate"]))
+def test_what_came_after_changes_no_firing_before(begins: int, shown: int, kind: str) -> None:
+    rule = Rule.model_validate({"kind": kind, "by": ["account", "country"]})
+    begin, end = NOON - DAY + begins * QUARTER, NOON - DAY + shown * QUARTER
+    whole = preview(rule, known(NOON, begin, begin + HOUR)).firings
+    part = preview(rule, known(end, begin, begin + HOUR)).firings
+    assert [f.fired_at for f in part] == [f.fired_at for f in whole if f.fired_at <= end]
