@@ -13,7 +13,7 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import FAILED, Filters, Listed, find_message, list_messages
 from delivrd.store.queries.views import at, plain
 from delivrd.store.queries.watch import messages_by_uuid
-from delivrd.web.pages import accounts, ranges
+from delivrd.web.pages import chips, ranges
 from delivrd.web.pages.links import address
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
@@ -21,6 +21,7 @@ from delivrd.web.pages.show import STATUSES, moment
 
 LIMIT = 50
 CHOICES = (*STATUSES[:2], FAILED, *STATUSES[2:])
+CHIPS = chips.of_statuses(CHOICES, {FAILED: ("bad", "tone-bad")})
 NAMES = (
     "status",
     "range",
@@ -35,7 +36,8 @@ NAMES = (
     "until",
     "cursor",
 )
-BESIDE = ("reason", "code", "provider_message_id", "since", "until")
+EDGES = ("since", "until")
+BESIDE = ("reason", "code", "provider_message_id")
 """Filters that only a link sets: shown as marks that can be taken away."""
 
 
@@ -67,12 +69,12 @@ class _Messages:
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
             beside=beside(given),
-            choices=CHOICES,
+            chips=CHIPS,
             query=address("", {**given, "cursor": ""}),
             first=address("/messages", {**given, "cursor": ""}),
             older=address("/messages", {**given, "cursor": str(found.next_before or "")}),
             newest="" if "cursor" in given else newest(items, "created_at"),
-            accounts=accounts.listed(self._config, self._store.accounts),
+            accounts=[(name, name) for name in self._config.accounts],
             ranges=ranges.CHOICES,
             searched=searched,
             q=searched,
@@ -134,23 +136,22 @@ def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def beside(given: Mapping[str, str]) -> list[dict[str, str]]:
+def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
     """The filters that have no field of their own, and the address without each."""
-    span = ranges.asked({name: given.get(name, "") for name in ("since", "until")})
-    found = [
+    span = ranges.asked({name: given.get(name, "") for name in EDGES})
+    found: list[dict[str, Any]] = [
         {
-            "name": name,
-            "value": given[name],
+            "fields": [(name, given[name])],
             "words": f"{name.replace('_', ' ')} {given[name].replace('_', ' ')}",
             "without": address("/messages", {**given, name: "", "cursor": ""}),
         }
-        for name in BESIDE[:3]
+        for name in BESIDE
         if name in given
     ]
     if span.query:
         without = address("/messages", {**given, "since": "", "until": "", "cursor": ""})
-        words = {"name": "", "value": "", "words": span.label, "without": without}
-        found.append(words)
+        fields = [(name, given[name]) for name in EDGES if name in given]
+        found.append({"fields": fields, "words": span.label, "without": without})
     return found
 
 
