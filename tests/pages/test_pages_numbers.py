@@ -73,3 +73,9 @@ def test_the_rate_is_that_of_the_messages_it_leads_to(old_hub: PagesHub) -> None
     rate, href = next((value, href) for value, href in links.items() if value.endswith("%"))
     ended = listed(old_hub, href.replace("status=delivered", "status=ended"))
     assert float(rate.removesuffix(" %")) == round(100 * listed(old_hub, href) / ended, 1)
+
+
+def test_a_comparison_leads_to_as_many_messages(old_hub: PagesHub) -> None:
+    found = numbers(old_hub.page("/compare?country=GB&range=24h"))
+    assert len(found) == 2
+    assert {href: listed(old_hub, href) for href in found} == found
