@@ -134,7 +134,7 @@ def test_pages_full_of_data_fit_a_window_of_360_pixels(
 
 def test_the_figures_are_reached_by_the_keyboard(old_page: Any) -> None:
     old_page.goto("/?range=24h")
-    old_page.locator(".chips a").last.focus()
+    old_page.locator(".other summary").focus()
     old_page.keyboard.press("Tab")
     expect(old_page.locator(".figure").first).to_be_focused()
     outline = old_page.locator(".figure").first.evaluate("e => getComputedStyle(e).outlineStyle")
