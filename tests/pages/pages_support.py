@@ -115,6 +115,14 @@ class PagesHub:
             text = answer.read()
         return json.loads(text) if text else None
 
+    def page(self, path: str) -> str:
+        """The markup of a page, as whoever has the key gets it."""
+        asked = urllib.request.Request(
+            f"{self.url}{path}", headers={"Authorization": f"Bearer {KEY}"}
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return str(answer.read().decode())
+
     def endpoint(self, url: str, **fields: Any) -> Any:
         """An endpoint made by the API; its JSON, with the secret."""
         return self.api("POST", "/v1/endpoints", {"url": url, **fields})

@@ -45,6 +45,14 @@ def test_the_page_of_a_message_fits_a_window_of_360_pixels(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_short_page_does_not_stretch_the_strip_of_pages_in_a_narrow_window(
+    new_page: Any, empty_hub: PagesHub
+) -> None:
+    page = sign_in(new_page(empty_hub.url, viewport=NARROW))
+    page.goto("/endpoints")
+    assert page.locator(".side").bounding_box()["height"] < 80
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_is_shown_without_a_session(hub: PagesHub, new_page: Any, path: str) -> None:
     page = new_page(hub.url)

@@ -16,7 +16,7 @@ from delivrd.insight.statistics import latency_shown
 from delivrd.store.counts import step as latency_step
 from delivrd.web.pages import delays, figures, issues, ranges, rated
 from delivrd.web.pages.links import Links
-from delivrd.web.pages.over_time import gapless, step_of
+from delivrd.web.pages.over_time import gapless, of_quarters, step_of
 
 NOW = micros(datetime(2026, 11, 26, 15, 7, tzinfo=UTC))
 DAY = 24 * ranges.HOUR
@@ -77,12 +77,13 @@ def test_all_failed_is_0_per_cent() -> None:
 
 def test_each_number_leads_to_the_messages_behind_it() -> None:
     links = [figure.href for figure in five(window(delivered=9, rejected=1))]
+    since = "/messages?since=2026-11-25T15%3A07%3A00Z"
     assert links == [
-        "/messages?range=24h",
-        "/messages?range=24h&status=delivered",
-        "/messages?range=24h&status=failed",
-        "/messages?range=24h&status=pending",
-        "/messages?range=24h&status=delivered",
+        since,
+        f"{since}&status=delivered",
+        f"{since}&status=failed",
+        f"{since}&status=pending",
+        f"{since}&status=delivered",
     ]
 
 
@@ -252,7 +253,38 @@ def test_an_address_says_a_span_by_its_name_or_by_its_moments() -> None:
     given_ = {"since": "2026-11-26T10:00:00Z", "until": "2026-11-26T12:00:00Z"}
     by_moments = ranges.asked(given_, "24h")
     assert by_moments.query == given_
-    assert by_moments.label == "26 Nov 10:00 to 26 Nov 12:00 UTC"
+    assert by_moments.label == "26 Nov 10:00 to 12:00 UTC"
+
+
+def test_a_whole_day_is_called_by_its_date() -> None:
+    day = {"since": "2026-11-26T00:00:00Z", "until": "2026-11-27T00:00:00Z"}
+    assert ranges.asked(day).label == "26 Nov (UTC)"
+
+
+def test_a_span_remembers_what_it_was_picked_out_of() -> None:
+    given_ = {"since": "2026-11-26T10:00:00Z", "zoomed": "7d"}
+    assert ranges.asked(given_).query == given_
+    assert ranges.asked({**given_, "zoomed": "for ever"}).zoomed == ""
+    assert ranges.asked({"range": "24h", "zoomed": "7d"}).query == {"range": "24h"}
+
+
+@given(st.integers(1, 400), st.integers(0, 400))
+def test_zooming_out_doubles_the_time_and_ends_no_later_than_now(length: int, ago: int) -> None:
+    until = NOW // ranges.QUARTER * ranges.QUARTER - ago * ranges.QUARTER
+    span = ranges.Range("", "", None, until - length * ranges.QUARTER, until, "24h")
+    wide = ranges.wider(span, NOW)
+    assert wide is not None
+    assert wide.zoomed == "24h"
+    assert wide.until is not None
+    assert wide.until <= NOW + ranges.QUARTER
+    assert wide.since is not None
+    assert wide.since <= span.since <= span.until <= wide.until  # type: ignore[operator]
+    assert wide.until - wide.since == pytest.approx(2 * length * ranges.QUARTER, abs=ranges.QUARTER)
+
+
+def test_a_span_with_a_name_is_not_zoomed_out_of() -> None:
+    assert ranges.wider(SPAN, NOW) is None
+    assert ranges.wider(ranges.named("all"), NOW) is None
 
 
 @pytest.mark.parametrize("since", ["yesterday", "0001-01-01", "9999-12-31T23:59:59", "", "\0"])
@@ -274,7 +306,8 @@ def test_before_all_time_there_is_nothing() -> None:
 
 def test_a_link_keeps_the_span_and_the_places() -> None:
     links = Links(SPAN, {"account": "main"})
-    assert links.messages(status="failed") == "/messages?account=main&range=24h&status=failed"
+    since = "since=2026-11-25T15%3A07%3A00Z"
+    assert links.messages(status="failed") == f"/messages?account=main&{since}&status=failed"
     assert links.here(country="GB") == "/?account=main&range=24h&country=GB"
     assert links.here(account="") == "/?range=24h"
     assert links.within("A", "B") == "/messages?account=main&since=A&until=B"
@@ -287,10 +320,37 @@ def test_a_silent_hour_has_a_bar_of_its_own() -> None:
     found = gapless([{"hour": hour, **told(delivered=1)} for hour in hours], "hour", span, NOW)
     assert [one["total"] for one in found] == [1, 0, 0, 1]
     assert (found[0]["since"], found[0]["until"]) == (
-        "2026-11-26T12:00:00Z", "2026-11-26T13:00:00Z",
+        "2026-11-26T12:07:00Z", "2026-11-26T13:00:00Z",
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "step"), [("24h", "hour"), ("7d", "day"), ("all", "day")])
-def test_a_long_span_has_a_bar_for_each_day(name: str, step: str) -> None:
+def test_bars_that_are_not_whole_say_so() -> None:
+    span = SPAN._replace(since=NOW - 3 * ranges.HOUR)
+    found = gapless([], "hour", span, NOW)
+    assert [one["cut"] for one in found] == ["begin", "", "", "now"]
+    ended = span._replace(until=NOW - ranges.HOUR)
+    assert [one["cut"] for one in gapless([], "hour", ended, NOW)] == ["begin", "", "end"]
+
+
+def test_counts_by_quarter_are_told_as_those_by_hour() -> None:
+    first = NOW // ranges.QUARTER
+    counted = {
+        (first - 1, None): Counter(delivered=3),
+        (first - 1, "unreachable"): Counter(undelivered=1),
+        (first, None): Counter(pending=2),
+    }
+    items, reasons = of_quarters(counted)
+    span = ranges.counted(SPAN._replace(since=NOW - ranges.HOUR))
+    found = gapless(items, "quarter", span, NOW)
+    assert [one["total"] for one in found] == [0, 0, 0, 4, 2]
+    assert (found[3]["delivery_rate"], found[4]["delivery_rate"]) == (0.75, None)
+    assert [(one["reason"], one["failed"]) for one in reasons if one["failed"]] == [
+        ("unreachable", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("1h", "quarter"), ("24h", "hour"), ("7d", "day"), ("all", "day")]
+)
+def test_the_longer_a_span_the_wider_its_bars(name: str, step: str) -> None:
     assert step_of(ranges.named(name), NOW) == step

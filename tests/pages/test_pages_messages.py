@@ -38,6 +38,17 @@ def test_a_filter_works_without_any_script(hub: PagesHub, new_page: Any) -> None
     expect(page.locator("tr[data-row]")).to_have_count(1)
 
 
+def test_a_time_by_its_name_takes_the_place_of_moments(hub: PagesHub, page: Any) -> None:
+    hub.receipt(msisdn="447400900015")
+    page.goto("/messages?to=%2B447400900015&since=2020-01-01T00:00:00Z")
+    expect(page.locator(".marks")).to_contain_text("Since 1 Jan 00:00 UTC")
+    page.get_by_label("Time").select_option("24h")
+    page.wait_for_url("**range=24h**")
+    page.reload()
+    expect(page.locator(".marks")).to_have_count(0)
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+
+
 def test_a_new_message_is_announced_and_moves_no_row(hub: PagesHub, page: Any) -> None:
     hub.receipt(msisdn="447400900004")
     page.goto("/messages")

@@ -38,6 +38,7 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"sender": "Acme"}, {"sender": "Acme"}),
     ({"status": "rejected"}, {"state": "refused"}),
     ({"status": "failed"}, {"state": "refused"}),
+    ({"status": "ended"}, {"state": "refused"}),
     ({"reason": "throttled"}, {"state": "refused", "reason": "throttled"}),
     ({"code": "42"}, {"state": "refused", "code": "42"}),
 ]
@@ -51,6 +52,17 @@ def test_a_filter_finds_its_messages_and_no_others(
         async with opened(database_url) as store:
             _, wanted, _ = await add(store, {}, fields, {})
             assert await ids(store, **filters) == [wanted]
+
+    run(test())
+
+
+def test_what_is_not_known_is_found_by_that_word(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            why = {"state": "refused", "reason": None}
+            nowhere, _, unexplained = await add(store, {"country": None}, {"state": "refused"}, why)
+            assert await ids(store, country="none") == [nowhere]
+            assert await ids(store, status="failed", reason="none") == [unexplained]
 
     run(test())
 

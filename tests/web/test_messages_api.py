@@ -239,6 +239,9 @@ def test_failures_are_found_together_and_by_their_reason_and_code(database_url: 
             why = {name: failed["error"][name] for name in ("reason", "code")}
             assert [m["id"] for m in await hub.items("/v1/messages", **why)] == [failed["id"]]
             assert await hub.items("/v1/messages", status="failed", code="no-such") == []
+            assert len(await hub.items("/v1/messages", status="ended")) == 2
+            assert await hub.items("/v1/messages", status="failed", reason="none") == []
+            assert await hub.items("/v1/messages", country="none") == []
 
     run(test())
 

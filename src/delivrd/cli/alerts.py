@@ -19,6 +19,7 @@ from delivrd.cli.output import (
     parse_time,
     print_fields,
     print_json,
+    print_rows,
     print_table,
     working,
 )
@@ -76,10 +77,7 @@ PERIODS = (
 def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List the rules, each as a sentence, with what they do now."""
     found = list(connect(config).items("/v1/alerts/rules"))
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, RULES)
+    print_rows(found, RULES, as_json)
 
 
 @app.command()
@@ -134,10 +132,7 @@ def firings(
     """
     wanted = {"state": state, "rule": rule}
     found = list(connect(config).items("/v1/alerts/firings", wanted, limit))
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, FIRINGS)
+    print_rows(found, FIRINGS, as_json)
 
 
 @app.command()
@@ -187,10 +182,7 @@ def _seconds(text: str) -> int:
 def channels(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List where notices go, and how that goes."""
     found = list(connect(config).items("/v1/alerts/channels"))
-    if as_json:
-        print_json(found)
-        return
-    print_table(found, CHANNELS)
+    print_rows(found, CHANNELS, as_json)
     if not found:
         note('There is none: write [alerts.channels.NAME] url = "…" into delivrd.toml.')
 

@@ -17,7 +17,7 @@ from delivrd.cli.output import (
     note,
     print_fields,
     print_json,
-    print_table,
+    print_rows,
 )
 
 app = typer.Typer(rich_markup_mode=None)
@@ -60,10 +60,7 @@ def list_(
     """
     wanted = filters.query(since, until, endpoint=endpoint, state=state, message=message)
     found = list(connect(config).items("/v1/deliveries", wanted, limit))
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, COLUMNS)
+    print_rows(found, COLUMNS, as_json)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from delivrd.cli.endpoint_options import (
     given,
     pairs,
 )
-from delivrd.cli.output import Column, JsonOption, note, print_fields, print_json, print_table
+from delivrd.cli.output import Column, JsonOption, note, print_fields, print_json, print_rows
 
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(endpoint_acts.app)
@@ -135,10 +135,7 @@ def list_(
 ) -> None:
     """List the endpoints, each with its last 24 hours and what waits for it."""
     found = list(connect(config).items("/v1/endpoints", {"callbacks": callbacks}))
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, COLUMNS)
+    print_rows(found, COLUMNS, as_json)
 
 
 @app.command()

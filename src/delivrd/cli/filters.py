@@ -11,7 +11,7 @@ from delivrd.cli.output import USAGE, Failure, parse_time
 STATUSES = "pending, delivered, undelivered, rejected, expired, unknown"
 Status = Annotated[str | None, typer.Option(help=f"{STATUSES}.")]
 StatusOrFailed = Annotated[
-    str | None, typer.Option("--status", help=f"{STATUSES}; failed: the three that are failures.")
+    str | None, typer.Option("--status", help=f"{STATUSES}; failed: three of them; ended: final.")
 ]
 Account = Annotated[str | None, typer.Option(help="Account.")]
 Country = Annotated[str | None, typer.Option(help="Country's two letters, as GB.")]

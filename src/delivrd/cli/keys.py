@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from delivrd.cli.client import ConfigOption, Hub, connect, segment
-from delivrd.cli.output import Column, JsonOption, note, print_json, print_table
+from delivrd.cli.output import Column, JsonOption, note, print_json, print_rows
 from delivrd.config import load
 
 app = typer.Typer(rich_markup_mode=None)
@@ -79,10 +79,7 @@ def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOpti
     """List the keys; the keys themselves are not kept."""
     hub = _hub(url, config)
     keys = list(hub.items("/v1/keys")) if hub else _stored(config)
-    if as_json:
-        print_json(keys)
-    else:
-        print_table(keys, COLUMNS)
+    print_rows(keys, COLUMNS, as_json)
 
 
 def _stored(config: Any) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from delivrd.cli.output import (
     parse_time,
     print_fields,
     print_json,
-    print_table,
+    print_rows,
     span,
 )
 
@@ -104,10 +104,7 @@ def list_(
         code=code,
     )
     messages = list(connect(config).items("/v1/messages", wanted, limit))
-    if as_json:
-        print_json(messages)
-        return
-    print_table(messages, COLUMNS)
+    print_rows(messages, COLUMNS, as_json)
     if not messages and sys.stdout.isatty():
         note("No messages. Send one: delivrd send +447700900123 Hello")
 

@@ -122,6 +122,14 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) ->
         typer.echo("\t".join(_cell(column.value(row)) for column in columns))
 
 
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], as_json: bool) -> None:
+    """What a reading command found: a list as JSON, or a table."""
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, columns)
+
+
 def _print_rich(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -28,15 +28,18 @@ from delivrd.store.rows import AttemptRow, MessageRow, PartRow
 from delivrd.store.tx import Tx
 
 SELECT = "SELECT id FROM message"
-FAILED = "failed"
-"""Stands for the three statuses of a failure."""
+FAILED, ENDED = "failed", "ended"
+"""Stand for the three statuses of a failure, and for all that are final."""
+
+NONE = "none"
+"""A country or a reason that is not known."""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """What a list of messages may be narrowed to; times are microseconds since 1970.
 
-    ``status`` is a status, or `FAILED`; ``country`` is two capital letters, ``to`` E.164 with plus,
-    ``code`` the gateway's own error code.
+    ``status`` is a status, `FAILED` or `ENDED`; ``country`` is two capital letters, ``to`` E.164
+    with plus, ``code`` the gateway's own error code; ``country`` and ``reason`` may be `NONE`.
     """
 
     status: str | None = None
@@ -106,7 +109,7 @@ def _exact(filters: Filters) -> list[Condition]:
         found.append(("reference = ?", (filters.reference,)))
     if filters.to is not None:
         found.append(("to_number = ?", (filters.to,)))
-    if filters.status is not None and filters.status not in ("delivered", FAILED):
+    if filters.status is not None and filters.status not in _BROAD:
         found.append(_status(filters.status))
     return found
 
@@ -117,7 +120,9 @@ def _inlined(accounts: Accounts, filters: Filters) -> list[Condition]:
     Most messages may be of one account, and hardly any of another.
     """
     found: list[Condition] = []
-    if filters.country is not None:
+    if filters.country == NONE:
+        found.append(("country IS NULL", ()))
+    elif filters.country is not None:
         if not (filters.country.isascii() and filters.country.isalpha()):
             raise ValueError("a country is two letters")
         found.append((f"country = '{filters.country}'", ()))
@@ -129,13 +134,22 @@ def _inlined(accounts: Accounts, filters: Filters) -> list[Condition]:
 
 def _unindexed(filters: Filters) -> list[Condition]:
     found: list[Condition] = []
-    if filters.status == "delivered":
-        found.append(("status = 'delivered'", ()))
-    if filters.status == FAILED:
-        found.append(("final AND status IN ('undelivered', 'rejected', 'expired')", ()))
-    columns = {"sender": filters.sender, "reason": filters.reason, "error_code": filters.code}
+    if filters.status in _BROAD:
+        found.append((_BROAD[filters.status], ()))
+    reason = None if filters.reason == NONE else filters.reason
+    if filters.reason == NONE:
+        found.append(("reason IS NULL", ()))
+    columns = {"sender": filters.sender, "reason": reason, "error_code": filters.code}
     found += [(f"{name} = ?", (value,)) for name, value in columns.items() if value is not None]
     return found
+
+
+_BROAD = {
+    "delivered": "status = 'delivered'",
+    FAILED: "final AND status IN ('undelivered', 'rejected', 'expired')",
+    ENDED: "final",
+}
+"""What too many messages are for an index to be worth its while."""
 
 
 def _status(status: str) -> Condition:

@@ -1,6 +1,7 @@
 """``/v1/messages``: send, register, list, show, wait."""
 
 import uuid as uuids
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
@@ -17,7 +18,6 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries import messages as queries
 from delivrd.store.queries.views import Message
 from delivrd.web.api.common import (
-    Country,
     ListParams,
     SpanParams,
     Word,
@@ -102,30 +102,42 @@ class SentMessage(Body):
         return value
 
 
-OUTCOMES = (*(status.value for status in Status), queries.FAILED)
+OUTCOMES = (*(status.value for status in Status), queries.FAILED, queries.ENDED)
+CAUSES = (*(reason.value for reason in Reason), queries.NONE)
 
 
-def outcome(text: str) -> str:
-    """A status, or the word for all that are failures."""
-    if text not in OUTCOMES:
-        raise ValueError(f"must be one of {', '.join(OUTCOMES)}")
-    return text
+def one_of(words: Sequence[str]) -> AfterValidator:
+    """Takes a text that is one of these."""
+
+    def known(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return AfterValidator(known)
 
 
-Outcome = Annotated[str, AfterValidator(outcome), Field(json_schema_extra={"enum": [*OUTCOMES]})]
+Outcome = Annotated[str, one_of(OUTCOMES), Field(json_schema_extra={"enum": [*OUTCOMES]})]
+Cause = Annotated[str, one_of(CAUSES), Field(json_schema_extra={"enum": [*CAUSES]})]
+Place = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z]{2}|none)$"),
+    AfterValidator(lambda text: text if text == queries.NONE else text.upper()),
+]
 
 
 class MessageFilters(ListParams, SpanParams):
     status: Outcome | None = Field(
-        None, description="One status, or `failed`: undelivered, rejected and expired."
+        None,
+        description="One status; `failed`: undelivered, rejected and expired; `ended`: all final.",
     )
     account: Word | None = None
-    country: Country | None = Field(None, description="Two letters.")
+    country: Place | None = Field(None, description="Two letters; `none`: not known.")
     to: Word | None = Field(None, description="The recipient's number.")
     sender: Word | None = Field(None, alias="from")
     reference: Word | None = None
     provider_message_id: Word | None = None
-    reason: Reason | None = Field(None, description="Why it failed.")
+    reason: Cause | None = Field(None, description="Why it failed; `none`: no reason given.")
     code: Word | None = Field(None, description="The gateway's own error code.")
 
 

@@ -16,7 +16,7 @@ from delivrd.store.queries.stats import Filters
 from delivrd.store.tx import Tx
 from delivrd.web.pages import ranges, rated
 from delivrd.web.pages.links import Links, address
-from delivrd.web.pages.overview import CHOICES, places_of
+from delivrd.web.pages.overview import places_of, ways
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
@@ -52,8 +52,7 @@ def routes(pages: Pages) -> APIRouter:
             request,
             "compare.html",
             span=span,
-            ranges=[(value, label, links._replace(span=ranges.named(value)).here("/compare"))
-                    for value, label in CHOICES],
+            ranges=ways(links, "/compare"),
             country=country,
             network=network,
             countries=[item["country"] for item in countries[:MOST] if item["country"]],

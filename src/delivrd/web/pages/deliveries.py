@@ -14,7 +14,7 @@ from delivrd.store.queries.views import at, plain
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.delivery_choice import REPLAY, delivery_row
-from delivrd.web.pages import endpoints, ranges, relay_words
+from delivrd.web.pages import chips, endpoints, ranges, relay_words
 from delivrd.web.pages.links import address
 from delivrd.web.pages.messages import chosen, cursor_of
 from delivrd.web.pages.render import Pages, partial
@@ -23,6 +23,10 @@ from delivrd.web.pages.show import pretty
 from delivrd.web.problems import not_found
 
 LIMIT = 50
+MOST_WORDS = 40
+"""Characters of an endpoint's description in a list to choose from."""
+
+CHIPS = chips.of_words(relay_words.STATES)
 NAMES = ("state", "endpoint", "message", "range", "cursor")
 
 
@@ -58,6 +62,8 @@ class _Deliveries:
             first=address("/deliveries", {**told, "cursor": ""}),
             older=address("/deliveries", {**told, "cursor": str(page.next_before or "")}),
             here=address("/deliveries", told),
+            chips=CHIPS,
+            endpoints=[(id, named(one)) for id, one in names.items()],
             ranges=ranges.CHOICES,
         )
 
@@ -112,6 +118,13 @@ async def _listed(tx: Tx, told: Mapping[str, str]) -> tuple[list[Any], Any, dict
         limit=LIMIT,
     )
     return [listed(each) for each in found], page, await endpoints.names(tx)
+
+
+def named(endpoint: Mapping[str, str]) -> str:
+    """An endpoint in a list to choose from."""
+    about = endpoint["description"]
+    short = about if len(about) <= MOST_WORDS else about[: MOST_WORDS - 1] + "…"
+    return f"{endpoint['host']} ({short})" if about else endpoint["host"]
 
 
 def listed(delivery: Delivery) -> dict[str, Any]:

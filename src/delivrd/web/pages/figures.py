@@ -123,12 +123,18 @@ def _time(now: Item, then: Item | None, links: Links) -> Figure:
     if then is not None and then["p50"] is not None:
         difference = median - then["p50"]
         sign = "+" if difference >= 0 else "−"
-        words = f"{sign}{span(abs(difference))}" if abs(difference) >= 0.05 else "±0 s"
+        words = f"{sign}{_as_fine(abs(difference), median)}"
+        words = "±0 s" if abs(difference) < 0.05 else words
         change = Change(words, "", f"median {span(then['p50'])} before")
     return Figure(
         "Time to delivery", span(median), f"median; 95 % within {span(p95)}",
         links.messages(status="delivered"), change,
     )  # fmt: skip
+
+
+def _as_fine(seconds: float, as_: float) -> str:
+    """A length of time, no finer than another is shown."""
+    return f"{seconds:.1f} s" if seconds < 1 <= as_ else span(seconds)
 
 
 def _signed(value: float, unit: str, digits: int) -> str:

@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 from delivrd.web.pages.ranges import Range
 
+ALWAYS = Range("", "All time", None, None)
+
 
 def address(path: str, given: Mapping[str, str]) -> str:
     """The path with those of the values that are set."""
@@ -19,16 +21,27 @@ class Links(NamedTuple):
     span: Range
     places: Mapping[str, str] = {}
 
+    @classmethod
+    def everywhere(cls) -> "Links":
+        """From what is narrowed to nothing."""
+        return cls(ALWAYS)
+
+    @property
+    def timeless(self) -> "Links":
+        """The same places, at any time."""
+        return self._replace(span=ALWAYS)
+
     @property
     def given(self) -> dict[str, str]:
         return {**self.places, **self.span.query}
 
     def messages(self, **more: str | None) -> str:
-        """The messages behind a number; a value that is None is not narrowed."""
-        return address("/messages", {**self.given, **_told(more)})
+        """The messages behind a number, by the moments that it was counted between; a value that
+        is None is not narrowed."""
+        return address("/messages", {**self.places, **self.span.pinned, **_told(more)})
 
     def within(self, since: str, until: str, **more: str | None) -> str:
-        """The messages of a piece of the time."""
+        """The messages of a piece of the time, which stays where it is."""
         times = {"since": since, "until": until}
         return address("/messages", {**self.places, **_told(more), **times})
 

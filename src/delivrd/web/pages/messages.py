@@ -10,17 +10,26 @@ from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.core.text import clean
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.queries.messages import FAILED, Filters, Listed, find_message, list_messages
+from delivrd.store.queries.messages import (
+    ENDED,
+    FAILED,
+    NONE,
+    Filters,
+    Listed,
+    find_message,
+    list_messages,
+)
 from delivrd.store.queries.views import at, plain
 from delivrd.store.queries.watch import messages_by_uuid
-from delivrd.web.pages import accounts, ranges
+from delivrd.web.pages import chips, ranges
 from delivrd.web.pages.links import address
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import STATUSES, moment
 
 LIMIT = 50
-CHOICES = (*STATUSES[:2], FAILED, *STATUSES[2:])
+CHOICES = (*STATUSES[:2], ENDED, FAILED, *STATUSES[2:])
+CHIPS = chips.of_statuses(CHOICES, {FAILED: ("bad", "tone-bad"), ENDED: ("ok", "tone-idle")})
 NAMES = (
     "status",
     "range",
@@ -35,7 +44,8 @@ NAMES = (
     "until",
     "cursor",
 )
-BESIDE = ("reason", "code", "provider_message_id", "since", "until")
+EDGES = ("since", "until")
+BESIDE = ("reason", "code", "provider_message_id")
 """Filters that only a link sets: shown as marks that can be taken away."""
 
 
@@ -55,7 +65,7 @@ class _Messages:
         self._settled = pages.context.settled
 
     async def table(self, request: Request) -> Response:
-        return await self._list(request, chosen(request.query_params, NAMES))
+        return await self._list(request, asked(request.query_params))
 
     async def _list(self, request: Request, given: dict[str, str], searched: str = "") -> Response:
         found = await self._find(given)
@@ -67,13 +77,13 @@ class _Messages:
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
             beside=beside(given),
-            choices=CHOICES,
+            chips=CHIPS,
             query=address("", {**given, "cursor": ""}),
             first=address("/messages", {**given, "cursor": ""}),
             older=address("/messages", {**given, "cursor": str(found.next_before or "")}),
             newest="" if "cursor" in given else newest(items, "created_at"),
-            accounts=accounts.listed(self._config, self._store.accounts),
-            ranges=ranges.CHOICES,
+            accounts=[(name, name) for name in self._config.accounts],
+            ranges=times(given),
             searched=searched,
             q=searched,
         )
@@ -83,7 +93,7 @@ class _Messages:
         since = moment(request.query_params.get("newest"))
         fresh: list[Any] = []
         if since is not None:
-            items = plain((await self._find(chosen(request.query_params, NAMES))).items)
+            items = plain((await self._find(asked(request.query_params))).items)
             fresh = [item for item in items if (moment(item["created_at"]) or since) > since]
         shown = shown_of(request.query_params.get("shown", ""))
         rows = await self._store.read(
@@ -134,34 +144,48 @@ def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def beside(given: Mapping[str, str]) -> list[dict[str, str]]:
+def asked(params: Mapping[str, str]) -> dict[str, str]:
+    """The filters of an address; a time that was chosen by its name wins over moments."""
+    given = chosen(params, NAMES)
+    without = EDGES if given.get("range") else ()
+    return {name: value for name, value in given.items() if name not in without}
+
+
+def times(given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The times to choose from; where moments hold, they stand first."""
+    span = ranges.asked({name: given.get(name, "") for name in EDGES})
+    if not span.query:
+        return [*ranges.CHOICES]
+    return [("", span.label), ("all", ranges.CHOICES[0][1]), *ranges.CHOICES[1:]]
+
+
+def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
     """The filters that have no field of their own, and the address without each."""
-    span = ranges.asked({name: given.get(name, "") for name in ("since", "until")})
-    found = [
+    span = ranges.asked({name: given.get(name, "") for name in EDGES})
+    found: list[dict[str, Any]] = [
         {
-            "name": name,
-            "value": given[name],
+            "fields": [(name, given[name])],
             "words": f"{name.replace('_', ' ')} {given[name].replace('_', ' ')}",
             "without": address("/messages", {**given, name: "", "cursor": ""}),
         }
-        for name in BESIDE[:3]
+        for name in BESIDE
         if name in given
     ]
     if span.query:
         without = address("/messages", {**given, "since": "", "until": "", "cursor": ""})
-        words = {"name": "", "value": "", "words": span.label, "without": without}
-        found.append(words)
+        fields = [(name, given[name]) for name in EDGES if name in given]
+        found.append({"fields": fields, "words": span.label, "without": without})
     return found
 
 
 def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
     """What the address asks for; values that cannot be are left out."""
-    status, country, to = given.get("status"), given.get("country", "").upper(), given.get("to")
+    status, to = given.get("status"), given.get("to")
     span = ranges.asked(given)
     return Filters(
         status=status if status in CHOICES else None,
         account=given.get("account"),
-        country=country if len(country) == 2 and country.isascii() and country.isalpha() else None,
+        country=country_of(given.get("country", "")),
         to=None if to is None else (number_of(to, region) or to),
         reference=given.get("reference"),
         provider_message_id=given.get("provider_message_id"),
@@ -170,6 +194,13 @@ def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
         since=span.since,
         until=span.until,
     )
+
+
+def country_of(text: str) -> str | None:
+    """Two capital letters, or the word for one that is not known; None for what cannot be one."""
+    if text.lower() == NONE:
+        return NONE
+    return text.upper() if len(text) == 2 and text.isascii() and text.isalpha() else None
 
 
 def number_of(text: str, region: str | None) -> str | None:

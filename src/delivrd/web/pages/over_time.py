@@ -1,33 +1,46 @@
-"""Counts over time without gaps: a silent hour shows as one."""
+"""Counts over time without gaps: a silent hour shows as one, and one that is cut says so."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from delivrd.core.statement import moment
+from delivrd.insight.rates import delivery
+from delivrd.store.counts import BUCKET
 from delivrd.store.queries.views import at
 from delivrd.web.pages.ranges import HOUR, Range
 
 STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
+    "quarter": (timedelta(minutes=15), datetime.isoformat),
     "hour": (timedelta(hours=1), datetime.isoformat),
     "day": (timedelta(days=1), lambda when: when.date().isoformat()),
 }
 MOST_BARS = 1000
-HOURLY = 48
-"""Hours up to which there is a bar for each; beyond, for each day."""
+QUARTERLY, HOURLY = 6, 48
+"""Hours up to which there is a bar for each quarter, and for each hour; beyond, for each day."""
+
+WORDS = {"quarter": "quarter of an hour"}
+CUT = {"begin": "begins within it", "end": "ends within it", "now": "so far"}
+"""Of a bar that is not whole."""
 
 
 def step_of(span: Range, now: int) -> str:
-    """The width of a bar: ``hour`` or ``day``."""
+    """The width of a bar: ``quarter``, ``hour`` or ``day``."""
     length = span.length(now)
-    return "hour" if length is not None and length <= HOURLY * HOUR + HOUR else "day"
+    if length is None or length > HOURLY * HOUR + HOUR:
+        return "day"
+    return "hour" if length > QUARTERLY * HOUR + HOUR // 2 else "quarter"
 
 
 def gapless(
     items: Sequence[dict[str, Any]], step: str, span: Range, now: int
 ) -> list[dict[str, Any]]:
-    """The items under their ``value``, each with where it begins and ends (ISO 8601), with empty
-    ones between them."""
+    """The items under their ``value``, with empty ones between them.
+
+    Each has where it begins and ends (ISO 8601), no further than the span; ``cut`` is ``begin`` or
+    ``end`` for one of which the span leaves out a part, ``now`` for one that is not over.
+    """
     known = {item[step]: item for item in items}
     begin = at(span.since)
     if begin is None:
@@ -41,14 +54,44 @@ def gapless(
     while begin < end and len(found) < MOST_BARS:
         value, after = form(begin), begin + width
         item = known.get(value, {"total": 0, "counts": {}, "delivery_rate": None, "failed": 0})
-        found.append({**item, "value": value, "since": _iso(begin), "until": _iso(after)})
+        found.append({**item, "value": value, **_edges(begin, after, span, now)})
         begin = after
     return found
 
 
+Quarters = Mapping[tuple[int, str | None], Counter[str]]
+"""Counts by status, by quarter of an hour since 1970 and reason."""
+
+
+def of_quarters(found: Quarters) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Counts by quarter, and by reason and quarter, as those by hour are told."""
+    quarters: dict[str, Counter[str]] = {}
+    reasons = []
+    for (bucket, reason), counted in sorted(found.items(), key=lambda one: one[0][0]):
+        value = moment(bucket * BUCKET).isoformat()
+        quarters.setdefault(value, Counter()).update(counted)
+        reasons.append({"quarter": value, "reason": reason, "failed": delivery(counted).failed})
+    return [{"quarter": value, **_told(counts)} for value, counts in quarters.items()], reasons
+
+
+def _told(counts: Mapping[str, int]) -> dict[str, Any]:
+    told = delivery(counts)
+    rate = told.rate and told.rate.rate
+    named = {"counts": told.counts, "delivery_rate": rate, "failed": told.failed}
+    return {"total": told.total, **named}
+
+
+def _edges(begin: datetime, after: datetime, span: Range, now: int) -> dict[str, str]:
+    first, last = at(span.since) or begin, at(span.until) or after
+    cut = "begin" if begin < first else "now" if after > moment(now) else ""
+    cut = cut or ("end" if last < after else "")
+    return {"since": _iso(max(begin, first)), "until": _iso(min(after, last)), "cut": cut}
+
+
 def _floored(when: datetime, step: str) -> datetime:
-    when = when.replace(minute=0, second=0, microsecond=0)
-    return when if step == "hour" else when.replace(hour=0)
+    minute = when.minute // 15 * 15 if step == "quarter" else 0
+    when = when.replace(minute=minute, second=0, microsecond=0)
+    return when.replace(hour=0) if step == "day" else when
 
 
 def _iso(when: datetime) -> str:

@@ -14,12 +14,22 @@ from delivrd.store.queries.requests import list_requests
 from delivrd.store.queries.stats import Filters
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
-from delivrd.web.pages import accounts, delays, figures, issues, ranges, rated, watched
+from delivrd.web.pages import (
+    accounts,
+    behind,
+    delays,
+    figures,
+    issues,
+    over_time,
+    ranges,
+    rated,
+    watched,
+)
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.messages import chosen
-from delivrd.web.pages.over_time import gapless, step_of
-from delivrd.web.pages.reading import Found, Wanted, read_all
-from delivrd.web.pages.render import Pages
+from delivrd.web.pages.over_time import step_of
+from delivrd.web.pages.reading import Found, Wanted, day_ago, read_all
+from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import FAILED
 
@@ -48,7 +58,7 @@ def routes(pages: Pages) -> APIRouter:
         listed = accounts.listed(config, store.accounts)
         return pages.page(
             request,
-            "overview.html",
+            "_overview.html" if partial(request) else "overview.html",
             **_head(wanted, links),
             **_view(found, wanted, links),
             alerts=alerts,
@@ -78,24 +88,46 @@ def places_of(request: Request) -> dict[str, str]:
 
 def _head(wanted: Wanted, links: Links) -> dict[str, Any]:
     """The span, the places, and the ways to others."""
+    span, now = wanted.span, wanted.now
+    wide = ranges.wider(span, now)
+    return {
+        "span": span,
+        "root": span.value or span.zoomed,
+        "edges": ranges.Range("", "", None, *ranges.inside(span, now)).edges,
+        "zoom_out": links._replace(span=wide).here() if wide else "",
+        "ranges": ways(links),
+        "marks": _marks(wanted, links),
+        "links": links,
+        "step": wanted.step,
+        "step_words": over_time.WORDS.get(wanted.step, wanted.step),
+        "cut_words": over_time.CUT,
+        "before_label": before_label(wanted),
+        "as_of": at(now),
+        "honesty_link": address("/v1/stats/honesty", wanted.places),
+        "settled_link": address("/v1/stats/settled", {"by": "account,country", **wanted.places}),
+        "compare_link": links._replace(places=_country(wanted.places)).here("/compare"),
+    }
+
+
+def ways(links: Links, path: str = "/") -> list[tuple[str, str, str]]:
+    """The spans to choose from: name, label, address."""
+    return [
+        (value, label, links._replace(span=ranges.named(value)).here(path))
+        for value, label in CHOICES
+    ]
+
+
+def _marks(wanted: Wanted, links: Links) -> list[dict[str, str]]:
+    """What the page is narrowed to, each with the page without it."""
     span = wanted.span
-    as_ranges = [(value, label, links._replace(span=ranges.named(value)).here())
-                 for value, label in CHOICES]  # fmt: skip
-    marks = [
+    found = [
         {"words": f"{name} {value}", "without": links.here(**{name: ""})}
         for name, value in wanted.places.items()
     ]
-    return {
-        "span": span,
-        "ranges": as_ranges,
-        "marks": marks,
-        "links": links,
-        "step": wanted.step,
-        "before_label": before_label(wanted),
-        "as_of": at(wanted.now),
-        "honesty_link": address("/v1/stats/honesty", wanted.places),
-        "compare_link": links._replace(places=_country(wanted.places)).here("/compare"),
-    }
+    if not span.value:
+        whole = links._replace(span=ranges.named(span.zoomed or DEFAULT))
+        found.insert(0, {"words": span.label, "without": whole.here()})
+    return found
 
 
 def _country(places: Mapping[str, str]) -> dict[str, str]:
@@ -115,8 +147,8 @@ def before_label(wanted: Wanted) -> str:
 
 def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
     """Everything that stands on the page."""
-    over_time = gapless(found.steps["items"], wanted.step, wanted.span, wanted.now)
-    total = found.steps["summary"]
+    steps = over_time.gapless(found.steps, wanted.step, wanted.span, wanted.now)
+    total = found.total
     waiting = figures.Open(
         found.settled["summary"]["overdue"] + found.older, sum(r["open"] for r in found.silent)
     )
@@ -126,12 +158,12 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
         length = wanted.then.length(wanted.now)
         then = figures.Window(found.then["summary"], found.latency_then["summary"], length)
     histogram = found.latency["summary"]["histogram"]
+    ended = wanted.span.until is not None and wanted.span.until <= wanted.now
     return {
         "figures": figures.figures(now, then, waiting, links),
-        "settled": figures.settled_words(found.hour["summary"]),
-        "settled_json": found.hour["summary"],
+        "settled": "" if ended else figures.settled_words(found.hour["summary"]),
         "total": total,
-        "over_time": over_time,
+        "over_time": steps,
         "failed_statuses": FAILED,
         "by_country": rated.table(found.country["items"], _items(found.country_then), "country"),
         "by_account": rated.table(found.account["items"], _items(found.account_then), "account"),
@@ -141,14 +173,16 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
         "bins": [bin_._asdict() for bin_ in delays.bins(histogram)],
         "marks_of_time": delays.marks(histogram),
         "issues": issues.issues(
-            found.reason["items"], [item["value"] for item in over_time], wanted.step,
+            found.reason, [item["value"] for item in steps], wanted.step,
             found.reason_days["items"], found.first_day,
         ),
         "codes": found.codes,
-        "overdue": [item for item in found.settled["items"] if item["overdue"]][:8],
+        "overdue": behind.overdue(
+            found.settled["items"], found.late, found.recent_since, wanted.now
+        ),
         "recent_hours": found.recent_hours,
-        "silent": found.silent,
-        "made_up": found.made_up,
+        "silent": behind.doubted(found.silent, day_ago(wanted.now)),
+        "made_up": behind.doubted(found.made_up, day_ago(wanted.now)),
         "relay": found.relay,
         "nothing": not total["total"],
     }  # fmt: skip

@@ -23,19 +23,26 @@ RANGES = (
 
 class Range(NamedTuple):
     """``since`` and ``until`` are microseconds since 1970, None without an edge; ``hours`` is the
-    length of one that has a name. One by its moments has no ``value``."""
+    length of one that has a name. One by its moments has no ``value``; ``zoomed`` is the name of
+    the one that it was picked out of."""
 
     value: str
     label: str
     hours: int | None
     since: int | None
     until: int | None = None
+    zoomed: str = ""
 
     @property
     def query(self) -> dict[str, str]:
         """As an address says it."""
         if self.value:
             return {"range": self.value}
+        return {**self.pinned, **({"zoomed": self.zoomed} if self.zoomed else {})}
+
+    @property
+    def pinned(self) -> dict[str, str]:
+        """The moments of its edges, as an address says them."""
         told = dict(zip(("since", "until"), self.edges, strict=True))
         return {name: text for name, text in told.items() if text}
 
@@ -70,7 +77,9 @@ def asked(params: Mapping[str, str], default: str = "") -> Range:
     since, until = (_micros(params.get(name)) for name in ("since", "until"))
     if since is None and until is None:
         return named(params.get("range") or default)
-    return Range("", _words(since, until), None, since, until)
+    zoomed = params.get("zoomed", "")
+    known = zoomed if zoomed == "all" or range_of(zoomed).value else ""
+    return Range("", _words(since, until), None, since, until, known)
 
 
 def counted(span: Range) -> Range:
@@ -87,6 +96,23 @@ def before(span: Range, now: int) -> Range | None:
         return None
     whole = max(1, round(length / QUARTER)) * QUARTER
     return Range("", "before", None, span.since - whole, span.since)
+
+
+def inside(span: Range, now: int) -> tuple[int, int]:
+    """Both edges of a span, of one without an edge the day until now."""
+    until = now if span.until is None else min(now, span.until)
+    until = -(-until // QUARTER) * QUARTER
+    return until - 24 * HOUR if span.since is None else span.since, until
+
+
+def wider(span: Range, now: int) -> Range | None:
+    """Twice the length around the same middle, no later than now; None for one with a name."""
+    length = span.length(now)
+    if span.value or span.since is None or length is None:
+        return None
+    end = now if span.until is None else min(now, span.until)
+    until = min(-(-now // QUARTER) * QUARTER, end + length // 2)
+    return counted(span._replace(since=until - 2 * length, until=until))
 
 
 def iso(micros_since_1970: int | None) -> str:
@@ -106,7 +132,11 @@ def _micros(text: str | None) -> int | None:
 def _words(since: int | None, until: int | None) -> str:
     begin, end = (_moment(at(edge)) for edge in (since, until))
     if begin and end:
-        return f"{begin} to {end} UTC"
+        day, clock = begin.rsplit(" ", 1)
+        same = end.startswith(f"{day} ")
+        if clock == "00:00" and until == (since or 0) + 24 * HOUR:
+            return f"{day} (UTC)"
+        return f"{begin} to {end.rsplit(' ', 1)[1] if same else end} UTC"
     return f"Since {begin} UTC" if begin else f"Until {end} UTC"
 
 

@@ -6,15 +6,19 @@ from typing import Any, NamedTuple
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.relay.event import endpoint_id
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import KEPT_MINUTES, MINUTE
+from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints
+from delivrd.store.queries.quarters import by_quarter
 from delivrd.store.queries.recent import Narrowed
 from delivrd.store.queries.stats import Filters
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
+from delivrd.web.pages.behind import Route
 from delivrd.web.pages.issues import Code, codes
+from delivrd.web.pages.over_time import of_quarters
 from delivrd.web.pages.ranges import HOUR, Range
 
 DAY = 24 * HOUR
@@ -41,8 +45,8 @@ class Wanted(NamedTuple):
 class Relay(NamedTuple):
     """How it goes with telling others; times are aware datetimes."""
 
-    failing: Sequence[tuple[str, Any, str]]
-    """Origin, since when, why."""
+    failing: Sequence[tuple[str, str, Any, str]]
+    """Endpoint's id, origin, since when, why."""
     waiting: int
     oldest: Any
     tries: Mapping[str, int]
@@ -52,7 +56,8 @@ class Relay(NamedTuple):
 class Found(NamedTuple):
     """Answers by what they are about; ``_then`` are of the window before."""
 
-    steps: Answer
+    total: Answer
+    steps: Sequence[dict[str, Any]]
     then: Answer | None
     country: Answer
     country_then: Answer | None
@@ -62,13 +67,16 @@ class Found(NamedTuple):
     day_count: int
     latency: Answer
     latency_then: Answer | None
-    reason: Answer
+    reason: Sequence[Answer]
     reason_days: Answer
     first_day: str
     codes: Sequence[Code]
     hour: Answer
     settled: Answer
     recent_hours: int
+    recent_since: int
+    late: Mapping[Route, float]
+    """The age in seconds from which open messages of a route are overdue, where some are."""
     older: int
     """Pending for longer than counts by the minute are kept, on routes that report."""
     silent: Sequence[Mapping[str, Any]]
@@ -92,9 +100,11 @@ async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wante
     day_count = MANY_DAYS if long else DAYS
     month = _days(now, MANY_DAYS)
     hour, settled = await _settled(tx, settling, wanted)
+    steps, reason = await _over_time(tx, accounts, wanted)
     silent = await _silent(tx, accounts, settled["no_receipts"], wanted)
     return Found(
-        steps=await stats((wanted.step,), span),
+        total=(await stats((), span))["summary"],
+        steps=steps,
         then=await stats((), then),
         country=await stats(("country",), span),
         country_then=await stats(("country",), then),
@@ -104,18 +114,35 @@ async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wante
         day_count=day_count,
         latency=await times(span),
         latency_then=await times(then),
-        reason=await stats(("reason", wanted.step), span),
+        reason=reason,
         reason_days=await stats(("reason", "day"), month),
         first_day=month.edges[0][:10],
         codes=await _codes(tx, accounts, wanted),
         hour=hour,
         settled=settled,
         recent_hours=KEPT_MINUTES // 60,
+        recent_since=_recent(now),
+        late=await _late(tx, settling, settled["items"]),
         older=await _older(tx, accounts, wanted, silent),
         silent=silent,
         made_up=await _made_up(tx, accounts, wanted),
         relay=await _relay(tx, now),
     )
+
+
+async def _over_time(tx: Tx, accounts: Accounts, wanted: Wanted) -> tuple[Any, Any]:
+    """The items by step, and by reason and step."""
+    filters, step = wanted.filters(wanted.span), wanted.step
+    if step == "quarter":
+        return of_quarters(await by_quarter(tx, accounts, filters))
+    steps = await delivery_stats(tx, accounts, (step,), filters)
+    reasons = await delivery_stats(tx, accounts, ("reason", step), filters)
+    return steps["items"], reasons["items"]
+
+
+def day_ago(now: int) -> int:
+    """The beginning of the quarter of an hour a day ago: counts hold whole ones."""
+    return (now - DAY) // BUCKET * BUCKET
 
 
 def _days(now: int, count: int) -> Range:
@@ -126,11 +153,27 @@ def _days(now: int, count: int) -> Range:
 async def _settled(tx: Tx, settling: Settling, wanted: Wanted) -> tuple[Any, Any]:
     """Of the last hour, and by route of all that is known by the minute."""
     which = Narrowed(**wanted.places)
-    since = (wanted.now // MINUTE - KEPT_MINUTES) * MINUTE
     hour = await settled_stats(tx, settling, (), which=which)
-    # a minute less: the clock may have gone on to the next one
     by = ("account", "country")
-    return hour, await settled_stats(tx, settling, by, since + 2 * MINUTE, None, which)
+    return hour, await settled_stats(tx, settling, by, _recent(wanted.now), None, which)
+
+
+def _recent(now: int) -> int:
+    """Since when counts by the minute are read, a minute less than they are kept.
+
+    The clock may have gone on to the next one.
+    """
+    return (now // MINUTE - KEPT_MINUTES + 2) * MINUTE
+
+
+async def _late(tx: Tx, settling: Settling, items: Sequence[Answer]) -> Mapping[Route, float]:
+    routes = [(item["account"], item["country"]) for item in items if item["overdue"]]
+    if not routes:
+        return {}
+    past = (await settling.seen(tx)).past
+    ids = {name: account.id for name, account in settling.accounts.by_name.items()}
+    ages = {(a, c): past.of((ids[a], c or "")).late for a, c in routes if a in ids}
+    return {route: age for route, age in ages.items() if age is not None}
 
 
 async def _codes(tx: Tx, accounts: Accounts, wanted: Wanted) -> Sequence[Code]:
@@ -171,7 +214,7 @@ async def _silent(
     pending = await _pending(tx, accounts, wanted, wanted.span)
     for route in routes:
         place = {"account": route["account"], "country": route["country"] or ""}
-        filters = Filters(**place, since=wanted.now - DAY)
+        filters = Filters(**place, since=day_ago(wanted.now))
         day = (await delivery_stats(tx, accounts, (), filters))["summary"]
         told = day["counts"].get("delivered", 0) + day["counts"].get("undelivered", 0)
         still_open = pending.get((route["account"], route["country"]), 0)
@@ -190,6 +233,9 @@ async def _relay(tx: Tx, now: int) -> Relay:
     totals = await endpoints.totals(tx, now - DAY)
     failing = await watched.failing_endpoints(tx)
     return Relay(
-        [(origin, at(since), why or "its calls fail") for _, origin, since, why in failing],
+        [
+            (endpoint_id(row_id), origin, at(since), why or "its calls fail")
+            for row_id, origin, since, why in failing
+        ],
         totals.waiting, at(totals.oldest_at), totals.tries, at(oldest["fold"]),
     )  # fmt: skip

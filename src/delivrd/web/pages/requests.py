@@ -15,7 +15,7 @@ from delivrd.store.queries.requests import find_request, list_requests
 from delivrd.store.queries.views import VERDICTS, RequestDetail, plain
 from delivrd.store.rereading import Difference
 from delivrd.web.auth import caller_of
-from delivrd.web.pages import accounts, ranges, words
+from delivrd.web.pages import chips, ranges, words
 from delivrd.web.pages.links import address
 from delivrd.web.pages.messages import chosen, cursor_of, id_of, newest, page_of
 from delivrd.web.pages.render import Pages, partial
@@ -29,6 +29,7 @@ SHOWN = 100_000
 """Characters of a body that are shown."""
 
 MOST_PAIRS = 200
+CHIPS = chips.of_words(words.WORDS)
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -63,7 +64,8 @@ class _Requests:
             first=address("/requests", {**given, "cursor": ""}),
             older=address("/requests", {**given, "cursor": str(found.next_before or "")}),
             newest="" if "cursor" in given else newest(items, "received_at"),
-            accounts=accounts.listed(self._config, self._store.accounts),
+            chips=CHIPS,
+            accounts=[(name, name) for name in self._config.accounts],
             ranges=ranges.CHOICES,
         )
 

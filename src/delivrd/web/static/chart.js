@@ -1,25 +1,19 @@
-// The charts. Their numbers stand in the page's own tables too (see "as a table"), so that they can
-// be read without them; their colours are those of the style sheet.
+// What all charts share: their frame, their words, and how they are drawn. Their numbers stand in the
+// page's own tables too (see "as a table"), so that they can be read without them; their colours are
+// those of the style sheet. A kind of chart registers itself: `charts.kinds.NAME = { option, ready }`.
+// When a page's attributes change (a live refresh), its charts are drawn anew in place.
 "use strict";
 
 (() => {
-  const order = ["delivered", "unknown", "expired", "rejected", "undelivered", "pending"];
-  const units = [["d", 86400], ["h", 3600], ["min", 60]];
-  const TIMES = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400];
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  function label(value, step) {
-    const at = new Date(value);
-    return step === "hour"
-      ? at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false })
-      : at.toLocaleDateString(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
-  }
-
   function span(seconds) {
-    for (const [unit, size] of units) {
+    for (const [unit, size] of UNITS) {
       if (seconds >= size) return `${+(seconds / size).toPrecision(2)} ${unit}`;
     }
     return seconds < 0.9995 ? `${Math.round(seconds * 1000)} ms` : `${+seconds.toPrecision(2)} s`;
@@ -29,8 +23,33 @@
     return `${(100 * share).toFixed(1)} %`;
   }
 
+  // --- times: days are those of UTC, by which they are counted; hours are the reader's ------------
+
+  const told = (options) => (value) => new Date(value).toLocaleString("en-GB", options);
+  const clock = told({ hour: "2-digit", minute: "2-digit" });
+  const day = told({ day: "numeric", month: "short" });
+  const utcDay = told({ day: "numeric", month: "short", timeZone: "UTC" });
+  const weekday = told({ weekday: "short", day: "numeric", month: "short" });
+  const utcWeekday = told({ weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+  const utcClock = told({ hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+
+  // `Thu 26 Nov 14:00–15:00`, and the same in UTC where the reader's clock is another.
+  function period(since, until) {
+    const length = Date.parse(until) - Date.parse(since);
+    if (length >= 86400e3 && utcClock(since) === utcClock(until)) {
+      const last = new Date(Date.parse(until) - 1);
+      return length > 86400e3 ? `${utcWeekday(since)} – ${utcWeekday(last)} (UTC)` : `${utcWeekday(since)} (UTC)`;
+    }
+    const same = weekday(since) === weekday(new Date(Date.parse(until) - 1));
+    const end = same ? clock(until) : `${weekday(until)} ${clock(until)}`;
+    const utc = zone === "UTC" ? "" : ` (${utcClock(since)}–${utcClock(until)} UTC)`;
+    return `${weekday(since)} ${clock(since)}${same ? "–" : " – "}${end}${utc}`;
+  }
+
+  // --- frame ------------------------------------------------------------------------------------
+
   // What stands under the pointer: a heading, then lines of mark, name and value.
-  function box(heading, lines) {
+  function box(heading, lines, foot = "") {
     const made = document.createElement("div");
     made.className = "tip";
     const head = document.createElement("b");
@@ -39,7 +58,7 @@
     for (const [fill, name, value] of lines) {
       const line = document.createElement("div");
       const mark = document.createElement("i");
-      mark.style.background = fill;
+      if (fill) mark.style.background = fill;
       const word = document.createElement("span");
       word.textContent = name;
       const count = document.createElement("span");
@@ -47,6 +66,7 @@
       line.append(mark, word, count);
       made.append(line);
     }
+    if (foot) made.append(Object.assign(document.createElement("small"), { textContent: foot }));
     return made;
   }
 
@@ -58,8 +78,15 @@
       grid: { left: 4, right: 8, top: 12, bottom: 4, containLabel: true },
       tooltip: {
         trigger: "axis",
+        className: "tip-box",
         confine: true,
-        axisPointer: { type: pointer, shadowStyle: { color: colour("--line"), opacity: 0.35 } },
+        transitionDuration: 0,
+        axisPointer: {
+          type: pointer,
+          animation: false,
+          lineStyle: { color: colour("--line-strong") },
+          shadowStyle: { color: colour("--line"), opacity: 0.35 },
+        },
         backgroundColor: colour("--panel"),
         borderColor: colour("--line-strong"),
         formatter,
@@ -88,183 +115,42 @@
     };
   }
 
-  // --- outcomes over time, stacked; a bar leads to its messages ---------------------------------
+  // --- drawing ----------------------------------------------------------------------------------
 
-  function outcomes(data) {
-    const items = JSON.parse(data.items);
-    const formatter = (points) => box(points[0].name, [...points].reverse()
-      .filter((point) => point.value)
-      .map((point) => [point.color, point.seriesName, point.value.toLocaleString()]));
-    return {
-      ...frame(formatter, "shadow"),
-      xAxis: axis({ type: "category", data: items.map((item) => label(item.value, data.step)) }),
-      yAxis: counts(),
-      series: order.map((status) => ({
-        name: status,
-        type: "bar",
-        stack: "all",
-        barMaxWidth: 36,
-        barCategoryGap: "22%",
-        itemStyle: { color: colour(`--fill-${status}`) },
-        data: items.map((item) => item.counts[status] || 0),
-      })),
-    };
-  }
-
-  function follow(chart, data) {
-    const items = JSON.parse(data.items);
-    chart.on("click", (event) => {
-      const item = items[event.dataIndex];
-      if (!item) return;
-      const url = new URL(data.messages, location.href);
-      url.searchParams.set("status", event.seriesName);
-      url.searchParams.set("since", item.since);
-      url.searchParams.set("until", item.until);
-      location.assign(url);
-    });
-  }
-
-  // --- how long deliveries take, on a logarithmic scale -----------------------------------------
-
-  function delays(data) {
-    const bins = JSON.parse(data.items);
-    const marks = JSON.parse(data.marks);
-    const fill = colour("--fill-delivered");
-    const line = colour("--accent");
-    const formatter = (points) => {
-      const bin = bins[Math.min(points[0].dataIndex, bins.length - 1)];
-      return box(`${span(bin.over)} to ${span(bin.to)}`, [
-        [fill, "deliveries", bin.n.toLocaleString()],
-        [line, `within ${span(bin.to)}`, percent(bin.within)],
-      ]);
-    };
-    const plain = { axisLine: { show: false, onZero: false }, axisTick: { show: false } };
-    const first = Math.log2(bins[0].over);
-    const last = Math.log2(bins[bins.length - 1].to);
-    const shown = marks.filter((mark) => Math.log2(mark.seconds) >= first && Math.log2(mark.seconds) <= last);
-    return {
-      ...frame(formatter, "line"),
-      grid: { left: 4, right: 4, top: 28, bottom: 4, containLabel: true },
-      xAxis: axis({
-        type: "value",
-        min: first,
-        max: last,
-        axisLabel: {
-          color: colour("--muted"),
-          hideOverlap: true,
-          customValues: TIMES.map(Math.log2).filter((value) => value >= first && value <= last),
-          formatter: (value) => span(2 ** value),
-        },
-      }),
-      yAxis: [counts(plain), counts({ ...plain, max: 1, min: 0, show: false })],
-      series: [
-        {
-          type: "line",
-          step: "end",
-          showSymbol: false,
-          lineStyle: { color: fill, width: 1.5 },
-          itemStyle: { color: fill },
-          areaStyle: { color: fill, opacity: 0.7 },
-          data: [...bins.map((bin) => [Math.log2(bin.over), bin.n]), [last, bins[bins.length - 1].n]],
-          markLine: {
-            symbol: "none",
-            silent: true,
-            animation: false,
-            lineStyle: { color: colour("--muted"), type: "dashed" },
-            label: { color: colour("--ink"), position: "end", fontSize: 11 },
-            data: shown.map((mark) => ({ xAxis: Math.log2(mark.seconds), label: { formatter: mark.label } })),
-          },
-        },
-        {
-          type: "line",
-          yAxisIndex: 1,
-          showSymbol: false,
-          lineStyle: { color: line, width: 1.5 },
-          itemStyle: { color: line },
-          data: [[first, 0], ...bins.map((bin) => [Math.log2(bin.to), bin.within])],
-        },
-      ],
-    };
-  }
-
-  // --- a rule run over the past: what it looks at, and when it would have fired -----------------
-
-  function preview(data) {
-    const points = JSON.parse(data.items);
-    const firings = JSON.parse(data.firings);
-    const all = colour("--fill-pending");
-    const bad = colour("--undelivered");
-    const ratio = data.ratio !== undefined;
-    const value = (point) => (ratio ? (point.n ? point.k / point.n : null) : point.k);
-    const when = (moment) => new Date(moment).toLocaleString(undefined, {
-      day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false,
-    });
-    const formatter = (found) => {
-      const point = points[Math.min(found[0].dataIndex, points.length - 1)];
-      const share = ratio && point.n ? ` (${percent(point.k / point.n)})` : "";
-      return box(when(point.at), [
-        [all, data.all, point.n.toLocaleString()],
-        [bad, data.bad, point.k.toLocaleString() + share],
-      ]);
-    };
-    const closed = (of) => [...points.map((point) => [point.at, of(point)]),
-      [data.until, points.length ? of(points[points.length - 1]) : null]];
-    const limit = data.limit ? [{
-      yAxis: Number(data.limit),
-      lineStyle: { color: colour("--ink"), type: "dashed", width: 1 },
-      label: { show: true, formatter: percent(Number(data.limit)), color: colour("--ink"), position: "insideStartTop", fontSize: 11 },
-      symbol: "none",
-    }] : [];
-    return {
-      ...frame(formatter, "line"),
-      grid: { left: 4, right: 12, top: 20, bottom: 4, containLabel: true },
-      xAxis: axis({ type: "time", min: data.since, max: data.until }),
-      yAxis: [
-        counts(ratio ? { minInterval: 0, axisLabel: { color: colour("--muted"), formatter: (share) => `${+(100 * share).toFixed(1)} %` } } : {}),
-        counts({ show: false }),
-      ],
-      series: [
-        {
-          name: data.all, type: "line", step: "end", showSymbol: false, yAxisIndex: ratio ? 1 : 0,
-          lineStyle: { width: 0 }, areaStyle: { color: all, opacity: 0.5 }, itemStyle: { color: all },
-          data: closed((point) => point.n),
-        },
-        {
-          name: data.bad, type: "line", step: "end", showSymbol: false,
-          lineStyle: { color: bad, width: 1.5 }, itemStyle: { color: bad },
-          data: closed(value),
-          markArea: {
-            silent: true,
-            itemStyle: { color: bad, opacity: 0.15 },
-            data: firings.map((one) => [{ xAxis: one.fired }, { xAxis: one.to }]),
-          },
-          markLine: {
-            symbol: ["none", "pin"], symbolSize: 14, silent: true, animation: false,
-            lineStyle: { color: bad, type: "solid", width: 1.5 }, label: { show: false },
-            data: [...firings.map((one) => ({ xAxis: one.fired })), ...limit],
-          },
-        },
-      ],
-    };
-  }
-
-  const KINDS = { outcomes, delays, preview };
-  const charts = [];
+  const kinds = {};
+  const drawn = new Map(); // element -> how to show it again
 
   function draw(element) {
-    if (element.dataset.drawn) return;
-    element.dataset.drawn = "yes";
-    const kind = KINDS[element.dataset.chart];
-    const chart = echarts.init(element, null, { renderer: "svg" });
-    const show = () => chart.setOption(kind(element.dataset), true);
+    const kind = kinds[element.dataset.chart];
+    if (!kind || drawn.has(element)) return;
+    const plot = element.querySelector(".plot");
+    const chart = echarts.init(plot, null, { renderer: "svg" });
+    let before = "";
+    const show = (anew = true) => {
+      const now = JSON.stringify(element.dataset);
+      if (!anew && now === before) return;
+      before = now;
+      chart.setOption(kind.option(element.dataset, chart), { replaceMerge: ["series", "xAxis", "yAxis"] });
+    };
     show();
-    if (element.dataset.messages) follow(chart, element.dataset);
-    charts.push(show);
-    new ResizeObserver(() => chart.resize()).observe(element);
+    kind.ready?.(chart, element);
+    drawn.set(element, show);
+    new ResizeObserver(() => {
+      chart.resize();
+      show();
+    }).observe(plot);
   }
 
-  const all = () => document.querySelectorAll(".chart[data-chart]").forEach(draw);
-  all();
+  function all() {
+    for (const [element, show] of drawn) {
+      if (element.isConnected) show(false);
+      else drawn.delete(element);
+    }
+    document.querySelectorAll(".chart[data-chart]").forEach(draw);
+  }
+
   document.addEventListener("htmx:after:swap", all);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((show) => show()));
+  addEventListener("DOMContentLoaded", all);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((show) => show()));
+  window.delivrd.charts = { kinds, frame, axis, counts, box, colour, span, percent, period, clock, day, utcDay, zone };
 })();

@@ -139,5 +139,5 @@
   setInterval(tick, 5000);
   document.addEventListener("visibilitychange", () => document.hidden || tick());
   tick();
-  window.delivrd = { say, toast, tick };
+  window.delivrd = { say, toast, tick, rough, busy: false };
 })();

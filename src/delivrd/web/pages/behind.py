@@ -1,0 +1,47 @@
+"""What is overdue, and routes to doubt: each with the way to the messages that were counted."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from delivrd.store.counts import SECOND
+from delivrd.store.queries.messages import NONE
+from delivrd.web.pages.links import Links
+from delivrd.web.pages.ranges import iso
+
+Item = Mapping[str, Any]
+Route = tuple[str, str | None]
+MOST = 8
+
+
+def overdue(
+    items: Iterable[Item], late: Mapping[Route, float], since: int, now: int
+) -> list[dict[str, Any]]:
+    """Routes with overdue messages; ``late`` is the age in seconds from which they are.
+
+    ``since`` is when the oldest that were looked at were handed over, in microseconds since 1970.
+    """
+    found = []
+    for item in items:
+        if not item["overdue"]:
+            continue
+        age = late.get((item["account"], item["country"]), 0.0)
+        links, place = Links.everywhere(), route(item)
+        begin = iso(since)
+        behind = {
+            "overdue": links.within(begin, iso(now - int(age * SECOND)), status="pending", **place),
+            "pending": links.within(begin, "", status="pending", **place),
+            "total": links.within(begin, "", **place),
+        }
+        found.append({**item, "behind": behind})
+    return found[:MOST]
+
+
+def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
+    """Routes with the way to their messages since then."""
+    links = Links.everywhere()
+    return [{**one, "behind": links.within(iso(since), "", **route(one))} for one in routes]
+
+
+def route(item: Item) -> dict[str, str]:
+    """A route as an address says it."""
+    return {"account": item["account"], "country": item["country"] or NONE}

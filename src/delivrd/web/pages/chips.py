@@ -1,0 +1,32 @@
+"""The choices of which one holds, above a list: its state, in a word with an icon."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class Chip(NamedTuple):
+    """``icon`` and ``tone`` (a class of the style sheet) are empty for one without."""
+
+    value: str
+    label: str
+    icon: str = ""
+    tone: str = ""
+
+
+ALL = Chip("", "All")
+
+
+def of_statuses(values: Iterable[str], others: Mapping[str, tuple[str, str]]) -> list[Chip]:
+    """Statuses of messages; ``others`` are the icon and tone of words for several."""
+    return [ALL, *(_status(value, *others.get(value, ("", ""))) for value in values)]
+
+
+def _status(value: str, icon: str, tone: str) -> Chip:
+    own = f"st-{value}"
+    return Chip(value, value.capitalize(), icon or own, tone or own)
+
+
+def of_words(words: Mapping[str, tuple[str, str]]) -> list[Chip]:
+    """States by their tone and word."""
+    states = (Chip(v, word.capitalize(), tone, f"tone-{tone}") for v, (tone, word) in words.items())
+    return [ALL, *states]
