@@ -9,7 +9,8 @@ from delivrd.insight.latency import STATED_ERROR, Latency, latency
 from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import stats
-from delivrd.store.queries.stats import TIMES, UNITS, Charged, Filters, Silent, Values
+from delivrd.store.queries.spans import TIMES
+from delivrd.store.queries.stats import UNITS, Charged, Filters, Silent, Values
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
