@@ -1,4 +1,4 @@
-"""From which rows a span of time is counted: whole days from a row a day, the rest by the quarter.
+"""From which rows a span of time is counted: whole hours from a row a day, the rest by the quarter.
 
 A day's row has its hours in columns. A local day that begins within a day of UTC is put together
 from the hours on either side; where the zone's clock is not whole hours from UTC, or is put forward
@@ -8,7 +8,7 @@ or back within the day, quarters of an hour tell what hours cannot.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.core.statement import moment
@@ -22,9 +22,6 @@ HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
 BUCKET_SECONDS = BUCKET // 1_000_000
 
-Days = tuple[int | None, int | None]
-"""From a day to before another, counted from 1970; None is without an end."""
-
 
 class Part(NamedTuple):
     """A sum over some rows, and the quarter of an hour after their time whose local time it has."""
@@ -33,7 +30,9 @@ class Part(NamedTuple):
     after: int = 0
 
 
-WHOLE = (Part("sum(n)"),)
+ALL = (Part("sum(n)"),)
+
+Parts = Sequence[Part]
 
 
 class Span(NamedTuple):
@@ -42,7 +41,7 @@ class Span(NamedTuple):
     table: str
     by_day: bool
     conditions: Sequence[Condition]
-    parts: Sequence[Part] = WHOLE
+    parts: Parts = ALL
 
     @property
     def column(self) -> str:
@@ -65,17 +64,43 @@ def spans(
     """
     begin = None if since is None else since // BUCKET
     end = None if until is None else -(-until // BUCKET)
-    first = None if begin is None else -(-begin // BUCKETS_A_DAY)
-    last = None if end is None else end // BUCKETS_A_DAY
+    first = None if begin is None else -(-begin // BUCKETS_AN_HOUR)
+    last = None if end is None else end // BUCKETS_AN_HOUR
     if first is not None and last is not None and first >= last:
         return [Span(quarters, False, within("bucket", begin, end))]
-    found = list(_whole_days(quarters, days, times, (first, last), zone, known))
-    if first is not None and begin != first * BUCKETS_A_DAY:
-        edge = within("bucket", begin, first * BUCKETS_A_DAY)
+    found: list[Span] = []
+    if begin is not None and first is not None and begin != first * BUCKETS_AN_HOUR:
+        edge = within("bucket", begin, first * BUCKETS_AN_HOUR)
         found.append(Span(quarters, False, edge))
-    if last is not None and end != last * BUCKETS_A_DAY:
-        found.append(Span(quarters, False, within("bucket", last * BUCKETS_A_DAY, end)))
+    if end is not None and last is not None and end != last * BUCKETS_AN_HOUR:
+        found.append(Span(quarters, False, within("bucket", last * BUCKETS_AN_HOUR, end)))
+    for piece in _pieces(first, last):
+        found += _in_piece(quarters, days, times, piece, zone, known)
     return found
+
+
+class Piece(NamedTuple):
+    """The same hours, from one to before another, of each day from one to before another."""
+
+    first: int | None
+    last: int | None
+    hours: range = range(24)
+
+
+def _pieces(first: int | None, last: int | None) -> Iterator[Piece]:
+    """Hours from one to before another: the rest of a day, whole days, the beginning of a day."""
+    day, begin = (None, 0) if first is None else divmod(first, 24)
+    until, end = (None, 0) if last is None else divmod(last, 24)
+    if day is not None and day == until:
+        yield Piece(day, day + 1, range(begin, end))
+        return
+    if day is not None and begin:
+        yield Piece(day, day + 1, range(begin, 24))
+        day += 1
+    if day is None or until is None or day < until:
+        yield Piece(day, until)
+    if until is not None and end:
+        yield Piece(until, until + 1, range(end))
 
 
 def within(column: str, since: int | None, until: int | None) -> list[Condition]:
@@ -88,26 +113,29 @@ def within(column: str, since: int | None, until: int | None) -> list[Condition]
     return found
 
 
-def _whole_days(
-    quarters: str, days: str, times: Sequence[str], span: Days, zone: ZoneInfo | None, known: range
-) -> Iterator[Span]:
+def _in_piece(
+    quarters: str, days: str, times: Sequence[str], piece: Piece, zone: ZoneInfo | None,
+    known: range,
+) -> Iterator[Span]:  # fmt: skip
     """Runs of days of one offset from UTC; without a zone, or a time to group by, all at once."""
     hourly = "hour" in times
     if zone is None or not times:
-        yield Span(days, True, within("day", *span), _hours() if hourly else WHOLE)
+        parts = _each(piece.hours) if hourly else (_sum(piece.hours),)
+        yield Span(days, True, within("day", piece.first, piece.last), parts)
         return
-    first = known.start if span[0] is None else max(span[0], known.start)
-    last = known.stop if span[1] is None else min(span[1], known.stop)
+    first = known.start if piece.first is None else max(piece.first, known.start)
+    last = known.stop if piece.last is None else min(piece.last, known.stop)
     for offset, run in groupby(range(first, last), lambda day: offset_of(day, zone)):
         some = list(run)
-        here = (some[0], some[-1] + 1)
         if offset is None or (hourly and offset % HOUR_SECONDS):
-            in_quarters = (day * BUCKETS_A_DAY for day in here)
-            yield Span(quarters, False, within("bucket", *in_quarters))
+            begin = some[0] * BUCKETS_A_DAY + piece.hours.start * BUCKETS_AN_HOUR
+            end = some[-1] * BUCKETS_A_DAY + piece.hours.stop * BUCKETS_AN_HOUR
+            yield Span(quarters, False, within("bucket", begin, end))
         elif hourly:
-            yield Span(days, True, within("day", *here), _hours())
+            here = within("day", some[0], some[-1] + 1)
+            yield Span(days, True, here, _each(piece.hours))
         else:
-            yield from _split(quarters, days, some, -offset % DAY_SECONDS)
+            yield from _split(quarters, days, some, piece.hours, -offset % DAY_SECONDS)
 
 
 def offset_of(day: int, zone: tzinfo) -> int | None:
@@ -131,36 +159,36 @@ def local(bucket: int, zone: tzinfo | None) -> datetime:
     return when.astimezone(zone) if zone else when
 
 
-def _hours() -> list[Part]:
-    return [Part(f"sum({name})", hour * BUCKETS_AN_HOUR) for hour, name in enumerate(HOURS)]
-
-
-def _split(quarters: str, days: str, some: Sequence[int], midnight: int) -> Iterator[Span]:
+def _split(
+    quarters: str, days: str, some: Sequence[int], hours: range, midnight: int
+) -> Iterator[Span]:
     """Days of UTC in each of which a local one begins, so many seconds after its beginning."""
     at = -(-midnight // BUCKET_SECONDS)
     hour = -(-at // BUCKETS_AN_HOUR)
-    conditions = within("day", some[0], some[-1] + 1)
-    if not at:
-        yield Span(days, True, conditions)
-        return
-    yield Span(days, True, conditions, _either_side(hour, at))
-    over = range(at, hour * BUCKETS_AN_HOUR)  # of the local day, in an hour of the one before
-    if over:
+    sides = (range(hours.start, min(hours.stop, hour)), range(max(hours.start, hour), hours.stop))
+    here = within("day", some[0], some[-1] + 1)
+    yield Span(days, True, here, [_sum(side) for side in sides if side])
+    if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour of which the end is of the next day
+        over = range(at, hour * BUCKETS_AN_HOUR)
         moved = [day * BUCKETS_A_DAY + quarter for day in some for quarter in over]
         only: Condition = ("bucket = ANY(?::bigint[])", (moved,))
-        parts = (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR))
-        yield Span(quarters, False, [only], parts)
+        yield Span(quarters, False, [only], (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR)))
 
 
-def _either_side(hour: int, at: int) -> Sequence[Part]:
-    """What lies before an hour, and from it on: the one with fewer columns is added up."""
-    if hour > len(HOURS) // 2:
-        later = _sum(HOURS[hour:])
-        return (Part(f"sum(n) - {later}"), Part(later, at))
-    earlier = _sum(HOURS[:hour])
-    return (Part(earlier), Part(f"sum(n) - {earlier}", at))
+def _each(hours: range) -> Parts:
+    return [Part(f"sum({HOURS[hour]})", hour * BUCKETS_AN_HOUR) for hour in hours]
 
 
-def _sum(columns: Iterable[str]) -> str:
-    added: Any = " + ".join(f"coalesce({column}, 0)" for column in columns)
-    return f"sum({added or 0})"
+def _sum(hours: range) -> Part:
+    """What these hours add up to; most of a day is all of it less the others."""
+    after = hours.start * BUCKETS_AN_HOUR
+    others = [hour for hour in range(24) if hour not in hours]
+    if not others:
+        return Part("sum(n)", after)
+    if len(others) < len(hours):
+        return Part(f"sum(n) - {_added(others)}", after)
+    return Part(_added(hours), after)
+
+
+def _added(hours: Iterable[int]) -> str:
+    return "sum(" + " + ".join(f"coalesce({HOURS[hour]}, 0)" for hour in hours) + ")"

@@ -1,9 +1,9 @@
 """Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,6 +21,8 @@ UNITS = ("messages", "attempts")
 
 Value = str | None
 """A dimension's value as it is shown; None where nothing is known."""
+
+K = TypeVar("K")
 
 Values = tuple[Value, ...]
 """One value of each dimension that was asked for, in that order."""
@@ -115,12 +117,16 @@ async def counts(
     found: dict[Values, Counter[str]] = {}
     rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
     for values, status, n in rows:
-        if n:
-            found.setdefault(values, Counter())[status] += n
+        found.setdefault(values, Counter())[status] += n
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
-    return found
+    return _some(found)
+
+
+def _some(found: Mapping[Values, Counter[K]]) -> dict[Values, Counter[K]]:
+    """Those of which there are any: what one row adds another may take away."""
+    return {values: left for values, counted in found.items() if (left := +counted)}
 
 
 MOST_SILENT = 200
@@ -195,9 +201,8 @@ async def steps(
     only = ("status = ?", (status,))
     rows = await _grouped(tx, kept, "le", accounts, by, filters, zone, None, only)
     for values, step, n in rows:
-        if n:
-            found.setdefault(values, Counter())[step] += n
-    return found
+        found.setdefault(values, Counter())[step] += n
+    return _some(found)
 
 
 class Charged(NamedTuple):
