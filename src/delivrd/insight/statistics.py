@@ -78,7 +78,7 @@ def _delivery(
         "failure_rate": None if failure is None else round(failure.rate, 6),
         "failure_low": None if failure is None else round(failure.low, 6),
         "failure_high": None if failure is None else round(failure.high, 6),
-        "health": thresholds.word(rate),
+        "health": thresholds.word(rate, told.ended),
         "unreported": told.unreported,
         "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
     }

@@ -40,8 +40,23 @@ class Span(NamedTuple):
 
     table: str
     by_day: bool
-    conditions: Sequence[Condition]
+    first: int | None
+    last: int | None
     parts: Parts = ALL
+    among: Sequence[int] | None = None
+    """Those that are meant, each by itself; None for all of them."""
+
+    @property
+    def conditions(self) -> list[Condition]:
+        if self.among is not None:
+            return [(f"{self.column} = ANY(?::bigint[])", (list(self.among),))]
+        return within(self.column, self.first, self.last)
+
+    def each(self, known: range) -> "Span":
+        """The same, each of the days by itself, of those that are known."""
+        first = known.start if self.first is None else max(known.start, self.first)
+        last = known.stop if self.last is None else min(known.stop, self.last)
+        return self._replace(among=range(first, last)) if self.by_day else self
 
     @property
     def column(self) -> str:
@@ -67,13 +82,12 @@ def spans(
     first = None if begin is None else -(-begin // BUCKETS_AN_HOUR)
     last = None if end is None else end // BUCKETS_AN_HOUR
     if first is not None and last is not None and first >= last:
-        return [Span(quarters, False, within("bucket", begin, end))]
+        return [Span(quarters, False, begin, end)]
     found: list[Span] = []
     if begin is not None and first is not None and begin != first * BUCKETS_AN_HOUR:
-        edge = within("bucket", begin, first * BUCKETS_AN_HOUR)
-        found.append(Span(quarters, False, edge))
+        found.append(Span(quarters, False, begin, first * BUCKETS_AN_HOUR))
     if end is not None and last is not None and end != last * BUCKETS_AN_HOUR:
-        found.append(Span(quarters, False, within("bucket", last * BUCKETS_AN_HOUR, end)))
+        found.append(Span(quarters, False, last * BUCKETS_AN_HOUR, end))
     for piece in _pieces(first, last):
         found += _in_piece(quarters, days, times, piece, zone, known)
     return found
@@ -121,7 +135,7 @@ def _in_piece(
     hourly = "hour" in times
     if zone is None or not times:
         parts = _each(piece.hours) if hourly else (_sum(piece.hours),)
-        yield Span(days, True, within("day", piece.first, piece.last), parts)
+        yield Span(days, True, piece.first, piece.last, parts)
         return
     first = known.start if piece.first is None else max(piece.first, known.start)
     last = known.stop if piece.last is None else min(piece.last, known.stop)
@@ -130,10 +144,9 @@ def _in_piece(
         if offset is None or (hourly and offset % HOUR_SECONDS):
             begin = some[0] * BUCKETS_A_DAY + piece.hours.start * BUCKETS_AN_HOUR
             end = some[-1] * BUCKETS_A_DAY + piece.hours.stop * BUCKETS_AN_HOUR
-            yield Span(quarters, False, within("bucket", begin, end))
+            yield Span(quarters, False, begin, end)
         elif hourly:
-            here = within("day", some[0], some[-1] + 1)
-            yield Span(days, True, here, _each(piece.hours))
+            yield Span(days, True, some[0], some[-1] + 1, _each(piece.hours))
         else:
             yield from _split(quarters, days, some, piece.hours, -offset % DAY_SECONDS)
 
@@ -166,13 +179,12 @@ def _split(
     at = -(-midnight // BUCKET_SECONDS)
     hour = -(-at // BUCKETS_AN_HOUR)
     sides = (range(hours.start, min(hours.stop, hour)), range(max(hours.start, hour), hours.stop))
-    here = within("day", some[0], some[-1] + 1)
-    yield Span(days, True, here, [_sum(side) for side in sides if side])
+    yield Span(days, True, some[0], some[-1] + 1, [_sum(side) for side in sides if side])
     if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour of which the end is of the next day
         over = range(at, hour * BUCKETS_AN_HOUR)
         moved = [day * BUCKETS_A_DAY + quarter for day in some for quarter in over]
-        only: Condition = ("bucket = ANY(?::bigint[])", (moved,))
-        yield Span(quarters, False, [only], (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR)))
+        parts = (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR))
+        yield Span(quarters, False, moved[0], moved[-1] + 1, parts, moved)
 
 
 def _each(hours: range) -> Parts:

@@ -1,7 +1,7 @@
 """Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -53,7 +53,17 @@ COST = Source("cost", "cost_day", frozenset((*_SHARED, "network")))
 
 
 class Unanswerable(Exception):
-    """No table is kept by all of these dimensions together; str() says which combinations are."""
+    """No table is kept by all of these dimensions together; str() says so.
+
+    ``possible`` are the most of them that are counted together.
+    """
+
+    def __init__(self, what: str, asked: Set[str], kept: Iterable[Source]) -> None:
+        names = [name for name in DIMENSIONS if name in asked]
+        super().__init__(f"{what} are not counted by {', '.join(names)} together")
+        some = {frozenset(asked & source.dimensions) for source in kept}
+        most = [one for one in some if one and not any(one < other for other in some)]
+        self.possible = sorted([name for name in names if name in one] for one in most)
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,13 +102,14 @@ def source(by: Sequence[str], filters: Filters) -> Source:
         Unanswerable: there is none.
     """
     asked = {*by, *filters.used()}
-    for found in (ROUTES, ROLLUP, SENDERS, CODES):
+    return _first(asked, (ROUTES, ROLLUP, SENDERS, CODES), "messages")
+
+
+def _first(asked: Set[str], kept: Sequence[Source], what: str) -> Source:
+    for found in kept:
         if asked <= found.dimensions:
             return found
-    raise Unanswerable(
-        "network and reason go with day, hour, account, provider, country and status; so does "
-        "sender, and so does code, but each without the others"
-    )
+    raise Unanswerable(what, asked, kept)
 
 
 async def counts(
@@ -194,9 +205,7 @@ async def steps(
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    kept = next((one for one in LATENCIES if {*by, *filters.used()} <= one.dimensions), None)
-    if kept is None:
-        raise Unanswerable("latencies are kept by day, hour, account, provider, country, network")
+    kept = _first({*by, *filters.used()}, LATENCIES, "latencies")
     found: dict[Values, Counter[int]] = {}
     only = ("status = ?", (status,))
     rows = await _grouped(tx, kept, "le", accounts, by, filters, zone, None, only)
@@ -247,10 +256,15 @@ async def _grouped(
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     common = [*units, *on_routes(accounts, filters), *_narrowed(filters), *more]
     times = [name for name in by if name in TIMES]
-    known = await _known(tx, kept, unit) if zone and times else range(0)
+    known = await _known(tx, kept, unit) if filters.country or (zone and times) else range(0)
+    ids = [0] if kept.units and unit == MESSAGES else accounts.ids
+    named = filters.country is not None and len(known) * len(ids) <= MOST_NAMED
+    if named and not {"account", "provider"} & filters.used():
+        common.append(("account_id = ANY(?::bigint[])", (ids,)))
     found: list[tuple[Any, ...]] = []
     for span in spans(kept.table, kept.days, times, filters.since, filters.until, zone, known):
-        where, args = rendered([*common, *span.conditions])
+        days = span.each(known) if named else span
+        where, args = rendered([*common, *days.conditions])
         columns, readers = _key(accounts, by, zone, span)
         key = ", ".join([*columns, last])
         sums = ", ".join(f"CAST({part.sql} AS BIGINT)" for part in span.parts)
@@ -264,9 +278,13 @@ async def _grouped(
 async def _known(tx: Tx, kept: Source, unit: int) -> range:
     """The days of which there are counts."""
     where = f"WHERE unit = {unit}" if kept.units else ""
-    first, last = (await tx.fetch(f"SELECT min(day), max(day) FROM {kept.days} {where}"))[0]
+    ends = (f"(SELECT {end}(day) FROM {kept.days} {where})" for end in ("min", "max"))
+    first, last = (await tx.fetch(f"SELECT {', '.join(ends)}"))[0]
     return range(0) if first is None else range(first, last + 1)
 
+
+MOST_NAMED = 5000
+"""Of one country each day and account is looked up by itself, up to so many."""
 
 Reader = tuple[int, Callable[[Any, int], Value]]
 """The column of a dimension, and how its value there is read; the number is a part's `after`."""

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.insight.settled import Settling
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
@@ -18,7 +17,7 @@ from delivrd.web.pages import accounts, delays, figures, issues, ranges, rated, 
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.messages import chosen
 from delivrd.web.pages.over_time import gapless, step_of
-from delivrd.web.pages.reading import Found, Wanted, read_all
+from delivrd.web.pages.reading import Found, Wanted, in_flight, read_all
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import FAILED
@@ -32,7 +31,7 @@ PLACES = ("account", "country")
 def routes(pages: Pages) -> APIRouter:
     router = router_for(pages, Scope.READ)
     store, config = pages.context.store, pages.context.config
-    settling = Settling(store.accounts)
+    settling = pages.context.settling
 
     @router.get("/")
     async def overview(request: Request) -> Response:
@@ -42,7 +41,8 @@ def routes(pages: Pages) -> APIRouter:
         span = ranges.counted(ranges.asked(request.query_params, DEFAULT))
         places = places_of(request)
         wanted = Wanted(span, ranges.before(span, now), places, step_of(span, now), now)
-        found = await store.read(lambda tx: read_all(tx, store.accounts, settling, wanted))
+        ahead = await in_flight(store, settling, wanted)
+        found = await store.read(lambda tx: read_all(tx, store.accounts, ahead, wanted))
         alerts = await store.read(watched.firing_now)
         links = Links(span, places)
         listed = accounts.listed(config, store.accounts)

@@ -1,12 +1,14 @@
-"""What the overview reads: the same answers that the API gives, in one transaction."""
+"""What the overview reads: the same answers that the API gives."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.insight.honesty import honesty_stats
-from delivrd.insight.settled import Settling, settled_stats
+from delivrd.insight.settled import Seen, Settling, told
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
+from delivrd.store.base import Store
 from delivrd.store.counts import KEPT_MINUTES, MINUTE
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints
@@ -72,14 +74,41 @@ class Found(NamedTuple):
     older: int
     """Pending for longer than counts by the minute are kept, on routes that report."""
     silent: Sequence[Mapping[str, Any]]
-    """Routes that report nothing, with what the last day shows of them, and their ``open`` ones."""
+    """Routes that report nothing, with what the last day shows of them, and their ``open`` ones;
+    ``reported_on`` is the last day on which one did that has stopped."""
     made_up: Sequence[Mapping[str, Any]]
     """Routes whose receipts look made up, with the evidence."""
     relay: Relay
 
 
-async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wanted) -> Found:
-    """Everything that the overview tells."""
+class InFlight(NamedTuple):
+    """What messages in flight will come to: of the last hour, and of all known by the minute."""
+
+    hour: Answer
+    settled: Answer
+
+
+async def in_flight(store: Store, settling: Settling, wanted: Wanted) -> InFlight:
+    """Read in one transaction, and worked out in a thread: the event loop goes on."""
+    which = Narrowed(**wanted.places)
+    # two minutes less than is kept: the clock may have gone on to the next one
+    since = (wanted.now // MINUTE - KEPT_MINUTES + 2) * MINUTE
+
+    async def read(tx: Tx) -> tuple[Seen, Seen]:
+        return (
+            await settling.seen(tx, which=which),
+            await settling.seen(tx, since, None, which),
+        )
+
+    def work(hour: Seen, all_: Seen) -> InFlight:
+        by = ("account", "country")
+        return InFlight(told(settling.accounts, (), hour), told(settling.accounts, by, all_))
+
+    return await asyncio.to_thread(work, *await store.read(read))
+
+
+async def read_all(tx: Tx, accounts: Accounts, ahead: InFlight, wanted: Wanted) -> Found:
+    """Everything that the overview tells; ``ahead`` by `in_flight`."""
 
     async def stats(by: Sequence[str], span: Range | None) -> Any:
         return span and await delivery_stats(tx, accounts, by, wanted.filters(span))
@@ -91,8 +120,9 @@ async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wante
     long = (span.length(now) or MANY_DAYS * DAY) > DAYS * DAY
     day_count = MANY_DAYS if long else DAYS
     month = _days(now, MANY_DAYS)
-    hour, settled = await _settled(tx, settling, wanted)
-    silent = await _silent(tx, accounts, settled["no_receipts"], wanted)
+    hour, settled = ahead
+    routes = [*settled["no_receipts"], *settled["stopped"]]
+    silent = await _silent(tx, accounts, routes, wanted)
     return Found(
         steps=await stats((wanted.step,), span),
         then=await stats((), then),
@@ -121,16 +151,6 @@ async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wante
 def _days(now: int, count: int) -> Range:
     """So many days, today the last."""
     return Range("", "", None, (now // DAY - count + 1) * DAY, None)
-
-
-async def _settled(tx: Tx, settling: Settling, wanted: Wanted) -> tuple[Any, Any]:
-    """Of the last hour, and by route of all that is known by the minute."""
-    which = Narrowed(**wanted.places)
-    since = (wanted.now // MINUTE - KEPT_MINUTES) * MINUTE
-    hour = await settled_stats(tx, settling, (), which=which)
-    # a minute less: the clock may have gone on to the next one
-    by = ("account", "country")
-    return hour, await settled_stats(tx, settling, by, since + 2 * MINUTE, None, which)
 
 
 async def _codes(tx: Tx, accounts: Accounts, wanted: Wanted) -> Sequence[Code]:
