@@ -17,16 +17,16 @@ from delivrd.store import schema
 from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
-    BUCKETS_A_DAY,
     NOWHERE,
     SECOND,
-    TABLES,
     Move,
     Place,
     deltas,
     first_minute,
+    rows_of,
     step,
 )
+from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
 
@@ -66,8 +66,9 @@ async def fill(store: Store, traffic: Traffic, say: Callable[[int], None]) -> No
 
 async def _write(moves: Counter[Move], now: int, tx: Tx) -> None:
     for name, counted in deltas(moves, first_minute(now)).items():
-        rows = sorted((*key, tx.slot, n) for key, n in counted.items() if n)
-        await tx.insert(schema.metadata.tables[name], (*TABLES[name], "slot", "n"), rows, "add")
+        columns, rows = rows_of(name, counted, tx.slot)
+        rows.sort()
+        await tx.insert(schema.metadata.tables[name], columns, rows, "add")
 
 
 def _day(traffic: Traffic, chance: random.Random, first: int, now: int) -> Counter[Move]:
