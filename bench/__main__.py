@@ -99,7 +99,12 @@ def _insight(options: argparse.Namespace, console: Console) -> None:
 
 def _stats(options: argparse.Namespace, console: Console) -> None:
     plan = stats.Plan(
-        options.messages, options.days, options.rounds, tuple(options.stores), options.dir
+        options.messages,
+        options.days,
+        options.rounds,
+        tuple(options.stores),
+        options.dir,
+        options.kept,
     )
     lines = stats.run(plan, console)
     facts = report.circumstances(_command(), f"medians of {plan.rounds} calls")
@@ -204,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--messages", type=int, default=10_000_000)
     command.add_argument("--days", type=int, default=90)
     command.add_argument("--rounds", type=int, default=5, help="calls of each question")
+    command.add_argument("--kept", type=Path, help="filled stores are kept there, and taken back")
     command.add_argument("--stores", nargs="+", default=["sqlite", "postgresql"])
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_stats)

@@ -1,6 +1,6 @@
 """From the counts that are kept to groups of one age, and to life tables."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from delivrd.insight.lifetimes import (
@@ -51,21 +51,28 @@ def past_of(
     ended: Iterable[Ended], waiting: Iterable[Waiting], now: int
 ) -> Mapping[Key, Lifetimes]:
     """The life table of each route."""
-    groups: dict[Key, list[Group]] = {}
-    untold: dict[Key, list[Group]] = {}
-    for account_id, country, status, le, _, n in ended:
-        key, kind = (account_id, country), _KIND.get(status)
-        if kind is not None and n > 0:
-            step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
-            to = untold if le == UNTOLD else groups
-            to.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
+    groups: defaultdict[Key, list[Group]] = defaultdict(list)
+    untold: defaultdict[Key, list[Group]] = defaultdict(list)
+    for (key, kind, le), n in _ends(ended).items():
+        step = step_of(ASKED_AFTER) if le == UNTOLD else le
+        (untold if le == UNTOLD else groups)[key].append(Group(DAY / SECOND, n, kind, step))
     for key, some in untold.items():  # more than few were not asked for: nobody told of the send
         if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
             groups[key] += some
     for account_id, country, bucket, n in waiting:
         if n > 0:
-            groups.setdefault((account_id, country), []).append(Group(_age(bucket, now), n))
+            groups[account_id, country].append(Group(_age(bucket, now), n))
     return {key: observe(some) for key, some in groups.items()}
+
+
+def _ends(ended: Iterable[Ended]) -> Counter[tuple[Key, int, int]]:
+    """By route, kind of end and step of the life tables."""
+    found: Counter[tuple[Key, int, int]] = Counter()
+    for account_id, country, status, le, _, n in ended:
+        kind = _KIND.get(status)
+        if kind is not None and n > 0:
+            found[(account_id, country), kind, UNTOLD if le == UNTOLD else le // COARSE] += n
+    return found
 
 
 def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:

@@ -1,6 +1,6 @@
 """Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, PRICED
+from delivrd.store.counts import BUCKET, MICRO_UNITS, PRICED
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.queries.spans import TIMES, Span, local, spans, within
 from delivrd.store.tx import Tx
@@ -125,10 +125,10 @@ async def counts(
         Unanswerable: no table is kept by all these dimensions.
     """
     kept = source(by, filters)
-    found: dict[Values, Counter[str]] = {}
+    found: defaultdict[Values, Counter[str]] = defaultdict(Counter)
     rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
     for values, status, n in rows:
-        found.setdefault(values, Counter())[status] += n
+        found[values][status] += n
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
@@ -206,11 +206,11 @@ async def steps(
         Unanswerable: latencies are not kept by all these dimensions.
     """
     kept = _first({*by, *filters.used()}, LATENCIES, "latencies")
-    found: dict[Values, Counter[int]] = {}
+    found: defaultdict[Values, Counter[int]] = defaultdict(Counter)
     only = ("status = ?", (status,))
     rows = await _grouped(tx, kept, "le", accounts, by, filters, zone, None, only)
     for values, step, n in rows:
-        found.setdefault(values, Counter())[step] += n
+        found[values][step] += n
     return _some(found)
 
 
@@ -227,16 +227,14 @@ async def charges(
     """What was charged by currency; None where prices are not kept by all these dimensions."""
     if not {*by, *filters.used()} <= COST.dimensions:
         return None
-    found: dict[Values, dict[str, Charged]] = {}
+    sums: defaultdict[tuple[Values, str, int], int] = defaultdict(int)
     rows = await _grouped(tx, COST, "currency, what", accounts, by, filters, zone)
     for values, currency, what, n in rows:
-        by_currency = found.setdefault(values, {})
-        old = by_currency.get(currency, Charged())
-        by_currency[currency] = (
-            old._replace(priced=old.priced + n)
-            if what == PRICED
-            else old._replace(micro_units=old.micro_units + n)
-        )
+        sums[values, currency, what] += n
+    found: defaultdict[Values, dict[str, Charged]] = defaultdict(dict)
+    for (values, currency, what), n in sums.items():
+        if what == PRICED and n:
+            found[values][currency] = Charged(sums.get((values, currency, MICRO_UNITS), 0), n)
     return found
 
 
@@ -295,11 +293,16 @@ def _told(
 ) -> Iterator[tuple[Any, ...]]:
     """Rows of values, last columns and number, one for each part of each row that counts any."""
     parts = len(span.parts)
+    known: dict[tuple[Any, ...], Values] = {}  # many rows are of the same values
     for row in rows:
-        rest = row[width:-parts]
+        rest, key = row[width:-parts], tuple(row[:width])
         for part, n in zip(span.parts, row[-parts:], strict=True):
             if n:
-                yield tuple(read(row[at], part.after) for at, read in readers), *rest, n
+                values = known.get((part.after, key))
+                if values is None:
+                    values = tuple(read(key[at], part.after) for at, read in readers)
+                    known[part.after, key] = values
+                yield values, *rest, n
 
 
 def _key(
