@@ -115,7 +115,7 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
                     recent[*here, SECONDS] += by * (second % 60)
                 recent[*here, coarse(step)] += by
     found = {**_spread(kinds), "latency": latency, "recent": recent}
-    found |= days.by_day(_QUARTERS, found)
+    found |= days.by_day(found)
     return {name: found[name] for name in TABLES}
 
 

@@ -7,7 +7,7 @@ what is asked for most reads the fewest rows.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -45,22 +45,38 @@ Count = tuple[Any, ...]
 """A key of a table, and the hour of the day as its last."""
 
 
-def by_day(
-    columns: Mapping[str, tuple[str, ...]], quarters: Mapping[str, Mapping[Count, int]]
-) -> dict[str, Mapping[Count, int]]:
+_SAME = {name: of for name, (of, _) in TABLES.items() if name.removesuffix("_day") == of}
+_FEWER = {
+    name: (f"{of}_day", itemgetter(*map(TABLES[f"{of}_day"].key.index, key), -1))
+    for name, (of, key) in TABLES.items()
+    if name not in _SAME
+}
+"""Tables of fewer columns are added up from those that have them all."""
+
+
+def by_day(quarters: Mapping[str, Mapping[Count, int]]) -> dict[str, Mapping[Count, int]]:
     """What counts by the quarter of an hour add to each of `TABLES`."""
     found: dict[str, Mapping[Count, int]] = {}
-    for name, (of, key) in TABLES.items():
-        picked = [columns[of].index("bucket" if column == "day" else column) for column in key]
-        at, pick = picked.index(columns[of].index("bucket")), itemgetter(*picked)
+    for name, of in _SAME.items():
+        found[name] = _in_days(TABLES[name].key.index("day"), quarters[of])
+    for name, (of, pick) in _FEWER.items():
         days: defaultdict[Count, int] = defaultdict(int)
-        for quarter, n in quarters[of].items():
-            if n:
-                told = pick(quarter)
-                day, rest = divmod(told[at], BUCKETS_A_DAY)
-                days[*told[:at], day, *told[at + 1 :], rest // BUCKETS_AN_HOUR] += n
+        for key, n in found[of].items():
+            days[pick(key)] += n
         found[name] = days
     return found
+
+
+def _in_days(at: int, quarters: Mapping[Count, int]) -> Mapping[Count, int]:
+    """The same keys with the day where the quarter of an hour stands, and the hour at the end."""
+    days: defaultdict[Count, int] = defaultdict(int)
+    for key, n in quarters.items():
+        if n:
+            bucket = key[at]
+            day = bucket // BUCKETS_A_DAY
+            hour = bucket % BUCKETS_A_DAY // BUCKETS_AN_HOUR
+            days[(*key[:at], day, *key[at + 1 :], hour)] += n
+    return days
 
 
 def rows(
@@ -70,6 +86,15 @@ def rows(
     hours = sorted({key[-1] for key, n in counted.items() if n})
     if len(hours) > FEW:
         hours = list(range(24))
+    columns = (*TABLES[name].key, "slot", "n", *(HOURS[hour] for hour in hours))
+    if len(hours) == 1:  # as a rule
+        return columns, [(*key[:-1], slot, sign * n, sign * n) for key, n in counted.items() if n]
+    return columns, _spread(counted, slot, sign, hours)
+
+
+def _spread(
+    counted: Mapping[Count, int], slot: int, sign: int, hours: Sequence[int]
+) -> list[tuple[Any, ...]]:
     place = {hour: 1 + at for at, hour in enumerate(hours)}
     made: dict[Count, list[int | None]] = {}
     for (*key, hour), n in counted.items():
@@ -77,5 +102,4 @@ def rows(
             sums = made.setdefault(tuple(key), [0, *(None for _ in hours)])
             sums[0] = (sums[0] or 0) + sign * n
             sums[place[hour]] = (sums[place[hour]] or 0) + sign * n
-    columns = (*TABLES[name].key, "slot", "n", *(HOURS[hour] for hour in hours))
-    return columns, [(*key, slot, *sums) for key, sums in made.items()]
+    return [(*key, slot, *sums) for key, sums in made.items()]
