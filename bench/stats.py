@@ -86,8 +86,8 @@ def facts(plan: Plan) -> list[str]:
         f"({len(ACCOUNTS)} accounts, {len(COUNTRIES)} countries of {NETWORKS} networks each)",
         f"without a span in its name a question is about all {plan.days} days; "
         f"{plan.rounds} calls of each, without HTTP",
-        "processor: the time that the hub's process and PostgreSQL's used, which is what a call "
-        "takes on a machine that does nothing else",
+        "processor: the time that the hub's process and PostgreSQL's used: the least that a call "
+        "takes on a quiet machine; it is what `within 50` goes by",
     ]
 
 
