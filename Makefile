@@ -3,6 +3,7 @@
 # make bench    throughput and latency; make bench-scale: the same on a store of millions;
 #               make bench-parse: how fast captured requests are read;
 #               make bench-insight: how near estimates come to simulated truth;
+#               make bench-stats: how long statistics take over months of counts;
 #               make bench-alerts: how soon incidents are seen (some twenty minutes);
 #               make bench-relay: how fast and how evenly endpoints are told
 
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test lint format bench bench-scale bench-parse bench-insight bench-alerts bench-relay clean
+.PHONY: demo test lint format bench bench-scale bench-parse bench-insight bench-stats bench-alerts bench-relay clean
 
 demo: $(STAMP)
 	$(BIN)/delivrd demo
@@ -39,6 +40,9 @@ bench-parse: $(STAMP)
 
 bench-insight: $(STAMP)
 	$(BIN)/python -m bench insight --write
+
+bench-stats: $(STAMP)
+	$(BIN)/python -m bench stats --write
 
 bench-alerts: $(STAMP)
 	$(BIN)/python -m bench alerts --write

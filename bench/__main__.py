@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import alerts, insight, intake, parse, profiling, relay, report, scale
+from bench import alerts, insight, intake, parse, profiling, relay, report, scale, stats
 from bench.intake import Plan
 from bench.receipts import Messages
 from bench.rounds import Generator
@@ -95,6 +95,25 @@ def _insight(options: argparse.Namespace, console: Console) -> None:
     report.print_lines(console, [*facts, *insight.FACTS])
     if options.write:
         report.write(BENCHMARKS, "insight", "\n\n".join(parts))
+
+
+def _stats(options: argparse.Namespace, console: Console) -> None:
+    plan = stats.Plan(
+        options.messages,
+        options.days,
+        options.rounds,
+        tuple(options.stores),
+        options.dir,
+        options.kept,
+    )
+    lines = stats.run(plan, console)
+    facts = report.circumstances(_command(), f"medians of {plan.rounds} calls")
+    facts += stats.facts(plan)
+    report.print_table(console, "Statistics", stats.COLUMNS, lines)
+    report.print_lines(console, facts)
+    if options.write:
+        parts = [report.bullets(facts), *report.section("Statistics", stats.COLUMNS, lines)]
+        report.write(BENCHMARKS, "stats", "\n\n".join(parts))
 
 
 def _alerts(options: argparse.Namespace, console: Console) -> None:
@@ -186,6 +205,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--runs", type=int, default=100)
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.set_defaults(run=_insight)
+
+    command = commands.add_parser("stats", help="how long statistics take over months of counts")
+    command.add_argument("--messages", type=int, default=10_000_000)
+    command.add_argument("--days", type=int, default=90)
+    command.add_argument("--rounds", type=int, default=5, help="calls of each question")
+    command.add_argument("--kept", type=Path, help="filled stores are kept there, and taken back")
+    command.add_argument("--stores", nargs="+", default=["sqlite", "postgresql"])
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_stats)
+
     command = commands.add_parser("alerts", help="how soon incidents are seen, and false alarms")
     command.add_argument("--runs", type=int, default=100, help="of each incident")
     command.add_argument("--days", type=int, default=30, help="without any incident")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from delivrd.insight.cohorts import past_of
+from delivrd.insight.cohorts import past_of, silent_of
 from delivrd.insight.routes import Past, usual
 from delivrd.insight.settled import estimates_of
 from delivrd.insight.settling import Settled, settled
@@ -74,12 +74,12 @@ def before(chance: random.Random, shape: Shape, now: int, number: int) -> Past:
             ended[one.status, step(int(one.took * SECOND)), old] += 1
         else:
             waiting[one.at // BUCKET] += 1
-    tables, silent = past_of(
+    told = (
         [Ended(ACCOUNT, COUNTRY, *key, n) for key, n in ended.items()],
         [Waiting(ACCOUNT, COUNTRY, bucket, n) for bucket, n in waiting.items()],
         now,
     )
-    return usual(tables, {ACCOUNT: "bench"}, silent)
+    return usual(past_of(*told), {ACCOUNT: "bench"}, silent_of(*told))
 
 
 def told(past: Past, messages: Iterable[Message], now: int) -> Settled:

@@ -39,11 +39,14 @@ def test_ends_of_one_kind_are_told_as_shares_of_all(delivrd, hub) -> None:
 
 def test_settled_prints_what_it_comes_to_and_who_reports_nothing(delivrd, hub) -> None:
     silent = [{"account": "main", "country": "CU", "messages": 200}]
-    told = {"unit": "attempts", "items": [], "summary": SETTLED, "no_receipts": silent}
+    stopped = [{"account": "main", "country": "GB", "messages": 9, "reported_on": "2026-11-20"}]
+    told = {"unit": "attempts", "items": [], "summary": SETTLED, "no_receipts": silent,
+            "stopped": stopped}  # fmt: skip
     hub.answer("GET", "/v1/stats/settled", told)
     ran = delivrd("stats", "settled")
     assert ran.out.splitlines()[1] == "50\t0.93\t0.9-0.95\t0.7\t40\t3"
-    assert "main, CU: reports nothing" in ran.err
+    assert "main, CU: never reports" in ran.err
+    assert "main, GB: reported until 2026-11-20 and no more" in ran.err
 
 
 def test_a_comparison_that_does_not_rank_says_why(delivrd, hub) -> None:

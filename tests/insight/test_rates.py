@@ -37,8 +37,19 @@ def test_what_stands_on_routes_without_receipts_is_counted_and_in_no_rate() -> N
     ("delivered", "word"), [(95, "healthy"), (94, "watch"), (85, "watch"), (84, "investigate")]
 )
 def test_a_word_sums_up_a_rate(delivered: int, word: str) -> None:
-    assert Thresholds().word(rate(delivered, 100)) == word
-    assert Thresholds().word(None) is None
+    assert Thresholds().word(rate(delivered, 100), 100) == word
+    assert Thresholds().word(None, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("delivered", "of", "word"),
+    [(1, 1, "too_few"), (21, 21, "too_few"), (22, 22, "healthy"), (9, 10, "too_few"),
+     (0, 9, "too_few"), (0, 10, "investigate"), (90, 100, "watch")],
+)  # fmt: skip
+def test_a_word_is_kept_back_while_the_rate_may_still_be_good_or_bad(
+    delivered: int, of: int, word: str
+) -> None:
+    assert Thresholds().word(rate(delivered, of), of) == word
 
 
 def test_nothing_delivered_has_no_cost_per_delivered() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.insight.cohorts import ages, past_of
+from delivrd.insight.cohorts import ages, past_of, silent_of
 from delivrd.insight.comparison import ranks
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
 from delivrd.insight.rates import rate
@@ -116,7 +116,7 @@ def test_messages_known_from_their_receipts_alone_tell_nothing_of_how_long_it_ta
     now = 2_000_000 * BUCKET
     alone = Ended(1, "EE", "delivered", UNTOLD, True, 90)
     asked = Ended(2, "EE", "delivered", UNTOLD, True, 3)
-    tables, _ = past_of([alone, asked, asked._replace(le=80, n=50)], [], now)
+    tables = past_of([alone, asked, asked._replace(le=80, n=50)], [], now)
     assert {key: table.at_risk[0] for key, table in tables.items()} == {(2, "EE"): 53}
 
 
@@ -125,17 +125,16 @@ def test_silent_routes_are_found_in_the_counts() -> None:
     old = now // BUCKET - 40
     ended = [Ended(1, "EE", "delivered", step(5_000_000), True, 90)]
     waiting = [Waiting(1, "EE", old, 10), Waiting(2, "CU", old, 200)]
-    tables, silent = past_of(ended, waiting, now)
-    assert silent == {(2, "CU")}
-    assert set(tables) == {(1, "EE"), (2, "CU")}
+    assert silent_of(ended, waiting, now) == {(2, "CU")}
+    assert set(past_of(ended, waiting, now)) == {(1, "EE"), (2, "CU")}
 
 
 def test_a_route_whose_messages_are_all_refused_is_no_silent_one() -> None:
     now = 2_000_000 * BUCKET
     refused = Ended(1, "EE", "rejected", step(200_000), True, 500)
     waiting = [Waiting(2, "CU", now // BUCKET - 40, 200)]
-    _, silent = past_of([refused, refused._replace(account_id=2, country="CU")], waiting, now)
-    assert silent == {(2, "CU")}
+    both = [refused, refused._replace(account_id=2, country="CU")]
+    assert silent_of(both, waiting, now) == {(2, "CU")}
 
 
 numbers = st.floats(0, 5000)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.store.counts import (
-    BUCKETS_A_DAY,
     NOWHERE,
     OPEN,
     SECONDS,
@@ -16,7 +15,10 @@ from delivrd.store.counts import (
     deltas,
     first_minute,
     micro_units,
+    rows_of,
 )
+from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store.days import TABLES as DAYS
 
 NOW = 1_800_000_000 * 1_000_000
 SECOND = NOW // 1_000_000
@@ -55,11 +57,21 @@ def test_whatever_way_a_message_went_it_is_counted_where_it_is_and_nowhere_else(
 @given(st.lists(places, max_size=8))
 def test_the_counts_by_the_day_add_up_to_those_by_the_quarter_of_an_hour(some):
     moves = Counter((1, 7, NOWHERE, one) for one in some)
-    for name in ("rollup", "latency", "cost"):
+    for name, (of, key) in DAYS.items():
         days: Counter[tuple[object, ...]] = Counter()
-        for (unit, bucket, *rest), n in total(moves, name).items():
-            days[unit, bucket // BUCKETS_A_DAY, *rest] += n
-        assert total(moves, f"{name}_day") == dict(days)
+        for quarter, n in total(moves, of).items():
+            told = dict(zip(TABLES[of], quarter, strict=True))
+            day, within = divmod(told["bucket"], BUCKETS_A_DAY)
+            told["day"] = day
+            days[*(told[column] for column in key), within // 4] += n
+        assert total(moves, name) == dict(days)
+
+
+def test_a_row_by_the_day_adds_its_hours_and_their_sum():
+    counted = {(0, 20_000, "delivered", 80, 5): 3, (0, 20_000, "delivered", 80, 7): -1}
+    columns, rows = rows_of("le_day", counted, 4)
+    assert columns == ("unit", "day", "status", "le", "slot", "n", "h05", "h07")
+    assert rows == [(0, 20_000, "delivered", 80, 4, 2, 3, -1)]
 
 
 def test_an_open_message_leaves_its_second_and_an_ended_one_its_step():

@@ -1,6 +1,7 @@
 """Counts read from the rollups: whole days by the day, the rest by the quarter of an hour."""
 
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 import pytest
 from filled import execute, opened, receipt, receive, scalar, send
@@ -9,24 +10,37 @@ from hypothesis import strategies as st
 from support import run
 
 from delivrd.store import prune, schema
-from delivrd.store.counts import BUCKET, BUCKETS_A_DAY, TABLES
+from delivrd.store.counts import BUCKET, NOWHERE, deltas, rows_of
+from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
-from delivrd.store.queries.stats import Filters, Silent, counts, unreported
+from delivrd.store.queries.spans import local
+from delivrd.store.queries.stats import Filters, Silent, counts, steps, unreported
 from delivrd.store.verify import verify
 
 FIRST = 20_000 * BUCKETS_A_DAY
 quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
+COUNTED = ("rollup", "latency", "rollup_day", "route_day", "latency_day", "le_day")
+
+
 async def fill(store, found: Counter[int]) -> None:
+    """So many delivered messages in each quarter of an hour, and nothing else, as the fold does."""
+
+    def place(at):
+        return (at, "GB", "23410", "delivered", None, 80, None, None, None, None, None)
+
+    moves = {(0, 0, NOWHERE, place(at)): n for at, n in found.items()}
+
     async def job(tx):
-        for table, width in (("rollup", 1), ("rollup_day", BUCKETS_A_DAY)):
-            rows = [(0, at // width, 0, "GB", "", "delivered", "", 0, n) for at, n in found.items()]
-            for row in rows:
-                await tx.insert(
-                    schema.metadata.tables[table], (*TABLES[table], "slot", "n"), [row], "add"
-                )
+        for table in COUNTED:
+            await tx.execute(f"DELETE FROM {table}")
+        for at in moves:  # one by one: rows by the day are added to
+            moved = deltas({at: moves[at]}, 0)
+            for table in COUNTED:
+                columns, rows = rows_of(table, moved[table], tx.slot)
+                await tx.insert(schema.metadata.tables[table], columns, rows, "add")
 
     await store.write(job)
 
@@ -41,8 +55,6 @@ async def fill(store, found: Counter[int]) -> None:
 def test_any_span_of_time_counts_each_quarter_once(database_url, placed, since, until, by):
     async def test():
         async with opened(database_url) as store:
-            await execute(store, "DELETE FROM rollup")
-            await execute(store, "DELETE FROM rollup_day")
             await fill(store, Counter(placed))
             span = Filters(
                 since=None if since is None else since * BUCKET,
@@ -52,6 +64,53 @@ def test_any_span_of_time_counts_each_quarter_once(database_url, placed, since, 
             low, high = since or 0, 1 << 40 if until is None else until
             expected = sum(1 for bucket in placed if low <= bucket < high)
             assert sum(sum(counted.values()) for counted in found.values()) == expected
+
+    run(test())
+
+
+ZONES = (
+    "UTC", "Europe/Vienna", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu",
+    "Pacific/Auckland", "Pacific/Kiritimati", "Australia/Lord_Howe", "America/St_Johns",
+)  # fmt: skip
+SPRING = 19_808 * BUCKETS_A_DAY
+"""The 26th of March 2024: in the days after it clocks change in Europe, then in Australia."""
+
+
+def labels(bucket, by, zone):
+    when = local(bucket, zone)
+    hour = when.replace(minute=0).isoformat()
+    return tuple(when.date().isoformat() if name == "day" else hour for name in by)
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.lists(st.integers(SPRING, SPRING + 20 * BUCKETS_A_DAY), min_size=1, max_size=20),
+    st.none() | st.integers(SPRING, SPRING + 20 * BUCKETS_A_DAY),
+    st.none() | st.integers(SPRING, SPRING + 20 * BUCKETS_A_DAY),
+    st.sampled_from([("day",), ("hour",), ("day", "hour")]),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
+    database_url, name, placed, since, until, by
+):
+    zone = ZoneInfo(name)
+    low, high = since or 0, 1 << 40 if until is None else until
+    expected = Counter(labels(at, by, zone) for at in placed if low <= at < high)
+    span = Filters(
+        since=None if since is None else since * BUCKET,
+        until=None if until is None else until * BUCKET,
+    )
+
+    async def test():
+        async with opened(database_url) as store:
+            await fill(store, Counter(placed))
+            ask = (store.accounts, by, span)
+            told = await store.read(lambda tx: counts(tx, *ask, zone))
+            assert {values: n["delivered"] for values, n in told.items()} == expected
+            times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
+            assert {values: n[80] for values, n in times.items()} == expected
 
     run(test())
 

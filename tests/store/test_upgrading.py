@@ -5,10 +5,11 @@ import asyncio
 from filled import execute, opened, receipt, receive, scalar, send
 from support import run
 
+from delivrd.store.days import TABLES as DAYS
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
 from delivrd.store.verify import verify
 
-TABLES = ("cost", "rollup_sender", "rollup_code", "recent", "rollup_day", "latency_day", "cost_day")
+TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
 COLUMNS = ("error_code", "price", "currency", "second")
 
 

@@ -112,6 +112,29 @@ def test_a_route_that_never_reports_is_named_and_left_out_of_every_rate(database
     run(test())
 
 
+def test_a_route_that_stopped_reporting_is_no_carrier_that_never_reports(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            long_ago = timedelta(days=10)
+            for number in range(3):
+                await sent(hub, f"old{number}", ago=long_ago.total_seconds())
+                await hub.receipt("main", messageId=f"old{number}", **DELIVERED)
+            for number in range(55):
+                await sent(hub, f"m{number}", ago=3 * 3600)
+            since = (datetime.now(UTC) - timedelta(hours=5)).isoformat()
+            told = await hub.get("/v1/stats/settled", since=since)
+            day = (datetime.now(UTC) - long_ago).date().isoformat()
+            route = {"account": "main", "country": "US", "messages": 55}
+            assert (told["no_receipts"], told["stopped"]) == ([], [{**route, "reported_on": day}])
+            assert (told["summary"]["unreported"], told["summary"]["settled_rate"]) == (55, None)
+            (item,) = (await hub.get("/v1/stats/delivery", by="account"))["items"]
+            assert (item["unreported"], item["delivery_rate"]) == (0, 1.0)
+
+    run(test())
+
+
 # --- comparison -----------------------------------------------------------------------------------
 
 

@@ -105,15 +105,30 @@ def test_dimensions_combine(
     run(test())
 
 
-@pytest.mark.parametrize("by", ["sender,code", "network,sender", "reason,code"])
-def test_what_is_not_counted_together_is_422_and_says_what_is(sqlite_url: str, by: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "possible"),
+    [
+        ("delivery?by=sender,code", [["code"], ["sender"]]),
+        (
+            "delivery?by=day,network,sender,country",
+            [["day", "country", "network"], ["day", "country", "sender"]],
+        ),
+        ("delivery?by=reason,network&code=7", [["code"], ["network", "reason"]]),
+        ("latency?by=network,sender", [["network"]]),
+        ("latency?by=sender", []),
+    ],
+)
+def test_what_is_not_counted_together_is_422_and_says_what_is(
+    sqlite_url: str, call: str, possible: list[list[str]]
+) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
-            problem = await hub.get(f"/v1/stats/delivery?by={by}", 422)
+            problem = await hub.get(f"/v1/stats/{call}", 422)
             assert problem["field"] == "by"
-            assert "sender" in problem["hint"]
-            filtered = await hub.get("/v1/stats/latency?by=sender", 422)
-            assert "latencies" in filtered["hint"].lower()
+            assert "together" in problem["detail"]
+            assert problem["possible"] == possible
+            for names in possible:
+                assert f"by {', '.join(names)}" in problem["hint"]
 
     run(test())
 
@@ -124,8 +139,8 @@ def test_failures_stand_beside_deliveries_and_a_word_sums_it_up(database_url: st
             await traffic(hub)
             told = await hub.get("/v1/stats/delivery", by="country")
             us, gb = told["items"]
-            assert (us["failure_rate"], us["health"]) == (0.0, "healthy")
-            assert (gb["failed"], gb["failure_rate"], gb["health"]) == (1, 1.0, "investigate")
+            assert (us["failure_rate"], us["health"]) == (0.0, "too_few")
+            assert (gb["failed"], gb["failure_rate"], gb["health"]) == (1, 1.0, "too_few")
             assert us["failure_high"] > 0
             by_reason = await hub.get("/v1/stats/delivery", by="reason")
             assert {item["health"] for item in by_reason["items"]} == {None}

@@ -62,7 +62,7 @@ def delivery(
         Column("95 %", _interval("low", "high"), right=True),
         Column("failed", "failed", right=True),
         Column("failure rate", _share("failure_rate"), right=True),
-        Column("health", "health"),
+        Column("health", _health),
         Column("cost per delivered", _cost, right=True),
     )
     _print(told, names, columns, as_json)
@@ -121,7 +121,13 @@ def settled(
     _print(told, by.split(",") if by else [], columns, as_json)
     for route in () if as_json else told["no_receipts"]:
         place = f"{route['account']}, {route['country'] or 'no country'}"
-        note(f"{place}: reports nothing; {route['messages']} messages are in no rate")
+        note(f"{place}: never reports; {route['messages']} messages are in no rate")
+    for route in () if as_json else told["stopped"]:
+        place = f"{route['account']}, {route['country'] or 'no country'}"
+        note(
+            f"{place}: reported until {route['reported_on']} and no more; {route['messages']} "
+            "messages are in no rate. `delivrd doctor` looks whether its webhook is reached"
+        )
 
 
 @app.command()
@@ -215,6 +221,12 @@ def _interval(low: str, high: str) -> Get:
         return f"{100 * row[low]:.1f}–{100 * row[high]:.1f}"
 
     return get
+
+
+def _health(row: Mapping[str, Any]) -> str | None:
+    """In words; a pipe gets it as it is."""
+    word: str | None = row["health"]
+    return word.replace("_", " ") if word and on_terminal() else word
 
 
 def _time(name: str) -> Get:

@@ -1,6 +1,6 @@
 """From the counts that are kept to groups of one age, and to life tables."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from delivrd.insight.lifetimes import (
@@ -15,7 +15,7 @@ from delivrd.insight.lifetimes import (
 from delivrd.insight.rates import FAILURES
 from delivrd.insight.routes import REPORTS_AFTER, WINDOW, Key, reports_nothing
 from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN, SECOND, UNTOLD
-from delivrd.store.queries.recent import ByMinute, Ended, Waiting
+from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
 
 DAY = 24 * 3600 * SECOND
 
@@ -29,33 +29,50 @@ _KIND = {
 }  # fmt: skip
 
 
-def past_of(
-    ended: Iterable[Ended], waiting: Iterable[Waiting], now: int
-) -> tuple[Mapping[Key, Lifetimes], set[Key]]:
-    """The life table of each route, and the routes that report nothing."""
-    groups: dict[Key, list[Group]] = {}
+def silent_of(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> set[Key]:
+    """The routes that report nothing: of their old enough messages the network told no end."""
     old: Counter[Key] = Counter()
     reported: Counter[Key] = Counter()
-    untold: dict[Key, list[Group]] = {}
-    for account_id, country, status, le, is_old, n in ended:
-        key, kind = (account_id, country), _KIND.get(status)
-        if kind is not None and n > 0:
-            step = step_of(ASKED_AFTER) if le == UNTOLD else le // COARSE
-            to = untold if le == UNTOLD else groups
-            to.setdefault(key, []).append(Group(DAY / SECOND, n, kind, step))
-            if is_old and status != "rejected":  # what nobody took was nobody's to report
-                old[key] += n
-                reported[key] += n if status in ("delivered", "undelivered") else 0
+    for account_id, country, status, _, is_old, n in ended:
+        if is_old and status in _KIND and status != "rejected":  # that was nobody's to report
+            old[account_id, country] += n
+            reported[account_id, country] += n if status in REPORTED else 0
+    for account_id, country, bucket, n in waiting:
+        old[account_id, country] += n if _age(bucket, now) > REPORTS_AFTER else 0
+    return {key for key, n in old.items() if reports_nothing(reported[key], n)}
+
+
+def _age(bucket: int, now: int) -> float:
+    """Of what was handed over in a quarter of an hour, in seconds."""
+    return (now - bucket * BUCKET) / SECOND - 450
+
+
+def past_of(
+    ended: Iterable[Ended], waiting: Iterable[Waiting], now: int
+) -> Mapping[Key, Lifetimes]:
+    """The life table of each route."""
+    groups: defaultdict[Key, list[Group]] = defaultdict(list)
+    untold: defaultdict[Key, list[Group]] = defaultdict(list)
+    for (key, kind, le), n in _ends(ended).items():
+        step = step_of(ASKED_AFTER) if le == UNTOLD else le
+        (untold if le == UNTOLD else groups)[key].append(Group(DAY / SECOND, n, kind, step))
     for key, some in untold.items():  # more than few were not asked for: nobody told of the send
         if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
             groups[key] += some
     for account_id, country, bucket, n in waiting:
-        key, age = (account_id, country), (now - bucket * BUCKET) / SECOND - 450
         if n > 0:
-            groups.setdefault(key, []).append(Group(age, n))
-            old[key] += n if age > REPORTS_AFTER else 0
-    silent = {key for key, n in old.items() if reports_nothing(reported[key], n)}
-    return {key: observe(some) for key, some in groups.items()}, silent
+            groups[account_id, country].append(Group(_age(bucket, now), n))
+    return {key: observe(some) for key, some in groups.items()}
+
+
+def _ends(ended: Iterable[Ended]) -> Counter[tuple[Key, int, int]]:
+    """By route, kind of end and step of the life tables."""
+    found: Counter[tuple[Key, int, int]] = Counter()
+    for account_id, country, status, le, _, n in ended:
+        kind = _KIND.get(status)
+        if kind is not None and n > 0:
+            found[(account_id, country), kind, UNTOLD if le == UNTOLD else le // COARSE] += n
+    return found
 
 
 def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:

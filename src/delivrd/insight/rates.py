@@ -47,6 +47,8 @@ class Delivery(NamedTuple):
     failure: Rate | None
     unreported: int = 0
     """Of all, those on routes that report nothing: they are in the counts, and in no rate."""
+    ended: int = 0
+    """Of how many the rates are."""
 
 
 def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None) -> Delivery:
@@ -61,8 +63,12 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
     return Delivery(
         sum(told.values()), told, rate(heard.get("delivered", 0), final),
         sum(told.get(status, 0) for status in FAILURES), rate(failed, final),
-        sum((silent or {}).values()),
+        sum((silent or {}).values()), final,
     )  # fmt: skip
+
+
+LEAST = 10
+"""Of fewer that have ended nothing is said."""
 
 
 class Thresholds(NamedTuple):
@@ -71,10 +77,17 @@ class Thresholds(NamedTuple):
     healthy: float = 0.95
     investigate: float = 0.85
 
-    def word(self, found: Rate | None) -> str | None:
-        """`healthy`, `watch` or `investigate`; None without data."""
+    def word(self, found: Rate | None, ended: int) -> str | None:
+        """`healthy`, `watch` or `investigate`, of so many that have ended; None without data.
+
+        It is `too_few` under `LEAST`, and where the interval holds both thresholds: of twenty
+        messages that all arrived it is not known whether they stand for 99 % or for 84.
+        """
         if found is None:
             return None
+        spans_both = found.low < self.investigate and found.high >= self.healthy
+        if spans_both or ended < LEAST:
+            return "too_few"
         if found.rate >= self.healthy:
             return "healthy"
         return "investigate" if found.rate < self.investigate else "watch"

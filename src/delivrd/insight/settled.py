@@ -1,15 +1,19 @@
 """Reads what is in flight, and tells what it will settle at: see `delivrd.insight.settling`."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from delivrd.insight.cohorts import DAY, ages, first_hour, groups_of, has_old, past_of
+from delivrd.core.statement import moment
+from delivrd.insight.cohorts import DAY, ages, groups_of
+from delivrd.insight.learnt import Learnt, learn
 from delivrd.insight.lifetimes import NONE, observe, step_of
-from delivrd.insight.routes import REPORTS_AFTER, SETTLED_AFTER, WINDOW, Key, Past, route, usual
+from delivrd.insight.routes import WINDOW, Key, Past, route
 from delivrd.insight.settling import Estimate, Settled, estimate, settled
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE, OPEN, SECOND
+from delivrd.store.base import Store
+from delivrd.store.counts import KEPT_MINUTES, MINUTE, OPEN, SECOND
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import recent as queries
 from delivrd.store.queries.recent import ALL, ByMinute, Narrowed, minute_of
@@ -39,25 +43,7 @@ class Settling:
 
     def __init__(self, accounts: Accounts, clock: Callable[[], int] = now_micros) -> None:
         self.accounts, self._clock = accounts, clock
-        self._past: Past | None = None
-        self._read_at = 0
-
-    async def estimates(
-        self,
-        tx: Tx,
-        since: int | None = None,
-        until: int | None = None,
-        which: Narrowed = ALL,
-    ) -> dict[Key, Estimate]:
-        """What the messages of each route come to that were handed over in that span of time.
-
-        Times are microseconds since 1970; without them, the last hour. Each minute that they fall
-        into is whole.
-
-        Raises:
-            TooOld: the span begins before what is kept by the minute.
-        """
-        return estimates_of(*await self.seen(tx, since, until, which))
+        self._learnt: Learnt | None = None
 
     async def seen(
         self,
@@ -66,23 +52,27 @@ class Settling:
         until: int | None = None,
         which: Narrowed = ALL,
     ) -> "Seen":
-        """What `estimates` are made of, for those who make them elsewhere; it takes the same."""
+        """What is known of the messages of a span of time, for estimates.
+
+        Times are microseconds since 1970; without them, the last hour. Each minute that they fall
+        into is whole. Estimates take a while to be worked out: do it in a thread.
+
+        Raises:
+            TooOld: the span begins before what is kept by the minute.
+        """
         now = self._clock()
         first = minute_of(now) - HOUR_MINUTES if since is None else minute_of(since)
         end = minute_of(now) + 1 if until is None else -(-until // MINUTE)
         if first < minute_of(now) - KEPT_MINUTES:
             raise TooOld(f"counts by the minute are kept for {KEPT_MINUTES // 60} hours")
-        past = await self._known(tx, now)
+        learnt = await self._known(tx, now)
         ended = await queries.ended(tx, self.accounts, first, end, which)
         moving = await self._moving(tx, now, min(first, minute_of(now) - HOUR_MINUTES), which)
-        return Seen(past, ended, moving, now, range(first, max(first, end)))
+        return Seen(learnt, ended, moving, now, range(first, max(first, end)))
 
     async def silent(self, tx: Tx) -> Silent:
-        """The routes that report nothing, and the countries that have no other."""
-        past = await self._known(tx, self._clock())
-        heard = {country for account_id, country in past.tables.keys() - past.silent}
-        countries = {country for _, country in past.silent} - heard
-        return Silent(tuple(sorted(past.silent)), tuple(sorted(countries)))
+        """The routes that never report, and the countries that have no other."""
+        return (await self._known(tx, self._clock())).never
 
     async def _moving(self, tx: Tx, now: int, first: int, which: Narrowed) -> list[ByMinute]:
         """What is open, and what may have ended in the last minutes."""
@@ -91,21 +81,12 @@ class Settling:
             young=minute_of(now) - int(YOUNG // 60), slow=step_of(YOUNG - WINDOW),
         )  # fmt: skip
 
-    async def _known(self, tx: Tx, now: int) -> Past:
-        if self._past is None or not 0 <= now - self._read_at < PAST_KEPT:
-            told = await queries.past(
-                tx, now - DAY, now - BUCKET, now - int(REPORTS_AFTER) * SECOND
-            )
-            (tables, silent), seen, self._read_at = past_of(*told, now), SETTLED_AFTER, now
-            if not has_old(*told, now):  # a hub that has just begun learns from what it has seen
-                hour = await queries.by_minute(
-                    tx, self.accounts, minute_of(now) - HOUR_MINUTES, minute_of(now)
-                )
-                tables, seen = first_hour(hour, now)
-                self._read_at = now - PAST_KEPT + COLD_KEPT
-            providers = {i: a.provider.name for i, a in self.accounts.by_id.items()}
-            self._past = usual(tables, providers, silent, seen)
-        return self._past
+    async def _known(self, tx: Tx, now: int) -> Learnt:
+        known = self._learnt
+        kept = COLD_KEPT if known is not None and known.young else PAST_KEPT
+        if known is None or not 0 <= now - known.read_at < kept:
+            known = self._learnt = await learn(tx, self.accounts, now)
+        return known
 
 
 # --- estimates ------------------------------------------------------------------------------------
@@ -117,11 +98,15 @@ class Seen(NamedTuple):
     ``ended`` is account, country, status and number.
     """
 
-    past: Past
+    learnt: Learnt
     ended: Sequence[tuple[int, str, str, int]]
     moving: Sequence[ByMinute]
     now: int
     cohort: range
+
+    def estimates(self) -> dict[Key, Estimate]:
+        """What the messages of each route come to; with hundreds of routes it takes a while."""
+        return estimates_of(self.learnt.past, self.ended, self.moving, self.now, self.cohort)
 
 
 def estimates_of(
@@ -160,36 +145,54 @@ def estimates_of(
 
 
 async def settled_stats(
-    tx: Tx,
+    store: Store,
     settling: Settling,
     by: Sequence[str],
     since: int | None = None,
     until: int | None = None,
     which: Narrowed = ALL,
 ) -> dict[str, Any]:
-    """``{"by", "unit", "items", "summary", "no_receipts"}``: settled rates by dimension.
+    """`told` of a span of time; a thread works it out, so that the event loop goes on.
 
     Raises:
         TooOld: the span begins before what is kept by the minute.
     """
-    accounts = settling.accounts
-    found = await settling.estimates(tx, since, until, which)
+    seen = await store.read(lambda tx: settling.seen(tx, since, until, which))
+    return await asyncio.to_thread(told, settling.accounts, by, seen)
+
+
+def told(accounts: Accounts, by: Sequence[str], seen: Seen) -> dict[str, Any]:
+    """``{"by", "unit", "items", "summary", "no_receipts", "stopped"}``: rates by dimension."""
+    found = seen.estimates()
     items, summary = grouped(accounts, by, found)
+    silent = {key: told for key, told in sorted(found.items()) if told.unreported}
+    stopped = {key: day for key, day in seen.learnt.stopped.items() if key in silent}
     return {
         "by": ",".join(by) or None,
         "unit": "attempts",
         "items": [{**dict(zip(by, values, strict=True)), **shown(told)} for values, told in items],
         "summary": shown(summary),
         "no_receipts": [
-            {
-                "account": accounts.name(account_id),
-                "country": country or None,
-                "messages": round(told.unreported),
-            }
-            for (account_id, country), told in sorted(found.items())
-            if told.unreported
+            _route(accounts, key, told) for key, told in silent.items() if key not in stopped
+        ],
+        "stopped": [
+            {**_route(accounts, key, silent[key]), "reported_on": _date(day)}
+            for key, day in sorted(stopped.items())
         ],
     }
+
+
+def _route(accounts: Accounts, key: Key, told: Estimate) -> dict[str, Any]:
+    account_id, country = key
+    return {
+        "account": accounts.name(account_id),
+        "country": country or None,
+        "messages": round(told.unreported),
+    }
+
+
+def _date(day: int) -> str:
+    return moment(day * DAY).date().isoformat()
 
 
 class Answer(NamedTuple):

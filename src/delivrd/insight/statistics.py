@@ -9,7 +9,8 @@ from delivrd.insight.latency import STATED_ERROR, Latency, latency
 from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import stats
-from delivrd.store.queries.stats import TIMES, UNITS, Charged, Filters, Silent, Values
+from delivrd.store.queries.spans import TIMES
+from delivrd.store.queries.stats import UNITS, Charged, Filters, Silent, Values
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
@@ -77,7 +78,7 @@ def _delivery(
         "failure_rate": None if failure is None else round(failure.rate, 6),
         "failure_low": None if failure is None else round(failure.low, 6),
         "failure_high": None if failure is None else round(failure.high, 6),
-        "health": thresholds.word(rate),
+        "health": thresholds.word(rate, told.ended),
         "unreported": told.unreported,
         "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
     }

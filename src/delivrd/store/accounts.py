@@ -55,6 +55,11 @@ class Accounts:
         """Of all accounts, also of those that are no longer configured."""
         return frozenset(self._names.values())
 
+    @property
+    def ids(self) -> list[int]:
+        """Of all accounts, also of those that are no longer configured."""
+        return list(self._names)
+
     def id_of(self, name: str) -> int | None:
         return next((i for i, n in self._names.items() if n == name), None)
 

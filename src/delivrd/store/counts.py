@@ -8,6 +8,7 @@ from math import log2
 from typing import Any
 
 from delivrd.core.status import Outcome
+from delivrd.store import days
 
 BUCKET = 15 * 60 * 1_000_000
 """A quarter of an hour, in microseconds: days come out right in every time zone."""
@@ -39,27 +40,26 @@ SECOND = 1_000_000
 MICRO_UNITS, PRICED = 0, 1
 """What a row of `cost` adds up: millionths of the currency, and how many have a price."""
 
-BUCKETS_A_DAY = 96
+_KEY = ("unit", "bucket", "account_id", "country", "network")
 
-_REST = ("account_id", "country", "network")
-_KEY, _DAY = ("unit", "bucket", *_REST), ("unit", "day", *_REST)
-
-TABLES: Mapping[str, tuple[str, ...]] = {
+_QUARTERS: Mapping[str, tuple[str, ...]] = {
     "rollup": (*_KEY, "status", "reason"),
     "latency": (*_KEY, "status", "le"),
     "cost": (*_KEY, "currency", "what"),
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
+}
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    **_QUARTERS,
     "recent": ("minute", "account_id", "country", "status", "le"),
-    "rollup_day": (*_DAY, "status", "reason"),
-    "latency_day": (*_DAY, "status", "le"),
-    "cost_day": (*_DAY, "currency", "what"),
+    **{name: table.key for name, table in days.TABLES.items()},
 }
 """Each table of counts and its key, without the slot. Those by sender, by code and by the minute
-count attempts only; those by the day (of UTC) hold the same as the first three, in fewer rows."""
+count attempts only; those by the day hold the same as those by the quarter of an hour."""
 
 Count = tuple[Any, ...]
-"""A key of one of the tables."""
+"""A key of one of the tables; by the day with the hour as its last."""
 
 Place = tuple[
     int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
@@ -115,8 +115,18 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
                     recent[*here, SECONDS] += by * (second % 60)
                 recent[*here, coarse(step)] += by
     found = {**_spread(kinds), "latency": latency, "recent": recent}
-    by_day = {f"{name}_day": _by_day(found[name]) for name in ("rollup", "latency", "cost")}
-    return {name: (found | by_day)[name] for name in TABLES}
+    found |= days.by_day(found)
+    return {name: found[name] for name in TABLES}
+
+
+def rows_of(
+    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The columns of that table to be added to (those beside its key), and the rows."""
+    if name in days.TABLES:
+        return days.rows(name, counted, slot, sign)
+    rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
+    return (*TABLES[name], "slot", "n"), rows
 
 
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
@@ -138,14 +148,6 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
             if code is not None:
                 codes[bucket, account_id, country, status, code] += n
     return {"rollup": rollup, "cost": cost, "rollup_sender": senders, "rollup_code": codes}
-
-
-def _by_day(quarters: Mapping[Count, int]) -> Mapping[Count, int]:
-    days: defaultdict[Count, int] = defaultdict(int)
-    for (unit, bucket, *rest), n in quarters.items():
-        if n:
-            days[unit, bucket // BUCKETS_A_DAY, *rest] += n
-    return days
 
 
 @lru_cache(4096)

@@ -12,8 +12,8 @@ writes the rows that differ, the counts that moved and the events that follow.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
@@ -33,6 +33,7 @@ from delivrd.store.counts import (
     deltas,
     first_minute,
     latency_step,
+    rows_of,
     spread,
 )
 from delivrd.store.ids import Ids
@@ -379,14 +380,17 @@ class Graph:
         """In one order for all transactions of this process, which share the rows of its slot: by
         hash, which takes a tenth of the time that comparing keys does."""
         for name, moved in deltas(self._moves, first_minute(self.now)).items():
-            rows = [(*key, self.tx.slot, n) for key, n in moved.items() if n]
-            rows.sort(key=lambda row: hash(row[:-1]))
-            columns = (*TABLES[name], "slot", "n")
+            columns, rows = rows_of(name, moved, self.tx.slot)
+            rows.sort(key=_by_hash(len(TABLES[name])))
             await self.tx.insert(schema.metadata.tables[name], columns, rows, "add")
 
     async def _write_events(self) -> None:
         columns = ("id", "message_id", "type", "data", "created_at")
         await self.tx.insert(schema.event, columns, self.events)
+
+
+def _by_hash(width: int) -> Callable[[tuple[Any, ...]], int]:
+    return lambda row: hash(row[:width])
 
 
 async def _write(

@@ -8,7 +8,7 @@ from collections import Counter
 
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, TABLES, first_minute
+from delivrd.store.counts import BUCKET, first_minute, rows_of
 from delivrd.store.feedback import forget
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
@@ -245,11 +245,9 @@ async def requests(tx: Tx, before: int, limit: int) -> int:
 
 async def _move_counts(tx: Tx, tally: Tally, first: int) -> None:
     for table, counted in tally.tables(first).items():
-        columns = (*TABLES[table], "slot", "n")
-        counts = sorted(counted.items(), key=repr)
         for slot, sign in ((tx.slot, -1), (PRUNED, 1)):
-            rows = [(*key, slot, sign * n) for key, n in counts]
-            await tx.insert(schema.metadata.tables[table], columns, rows, "add")
+            columns, rows = rows_of(table, counted, slot, sign)
+            await tx.insert(schema.metadata.tables[table], columns, sorted(rows, key=repr), "add")
 
 
 async def minutes(tx: Tx, now: int, limit: int) -> int:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from delivrd.store.counts import TABLES
+from delivrd.store.days import HOURS
 
 Id: Any = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -315,7 +316,8 @@ def _counts(name: str) -> Table:
     """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute
     and day. Account: 0 where messages are counted."""
     keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
-    return _table(name, *keys, _int("n", null=False), clustered=True)
+    hours = (_int(hour) for hour in (HOURS if "day" in TABLES[name] else ()))
+    return _table(name, *keys, _int("n", null=False), *hours, clustered=True)
 
 
 rollup, latency, cost, rollup_sender, rollup_code, recent, *by_day = map(_counts, TABLES)

@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 Row = Sequence[Any]
 Conflict = Literal["error", "ignore", "add"]
-"""What an insert does with a row that is there: fail, leave it, or add the last column to it."""
+"""What an insert does with a row that is there: fail, leave it, or add to it what is not its key;
+null adds nothing."""
 
 
 class Tx(Protocol):
@@ -146,9 +147,15 @@ def _conflict(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str
         case "ignore":
             return " ON CONFLICT DO NOTHING"
         case "add":
-            key = ", ".join(column.name for column in table.primary_key)
-            n = columns[-1]
-            return f" ON CONFLICT ({key}) DO UPDATE SET {n} = {table.name}.{n} + excluded.{n}"
+            key = [column.name for column in table.primary_key]
+            sets = ", ".join(_added(table, name) for name in columns if name not in key)
+            return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
+
+
+def _added(table: Table, name: str) -> str:
+    old, more = f"{table.name}.{name}", f"excluded.{name}"
+    added = f"{old} + {more}"
+    return f"{name} = {f'coalesce({added}, {old}, {more})' if table.c[name].nullable else added}"
 
 
 @cache

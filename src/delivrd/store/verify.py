@@ -14,7 +14,6 @@ from msgspec.structs import astuple
 
 from delivrd.store.counts import (
     BUCKET,
-    BUCKETS_A_DAY,
     MINUTE,
     NOWHERE,
     TABLES,
@@ -23,6 +22,8 @@ from delivrd.store.counts import (
     deltas,
     first_minute,
 )
+from delivrd.store.days import BUCKETS_A_DAY, HOURS
+from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.prune import PRUNED
@@ -335,16 +336,17 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
 
 def _buckets(table: str, key: Count) -> Sequence[int]:
     """The quarters of an hour to which a key belongs."""
-    told = dict(zip(TABLES[table], key, strict=True))
+    told = dict(zip(TABLES[table], key, strict=False))
     if "day" in told:
         return range(told["day"] * BUCKETS_A_DAY, (told["day"] + 1) * BUCKETS_A_DAY)
     return [told["minute"] * MINUTE // BUCKET if "minute" in told else told["bucket"]]
 
 
 def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
-    told = zip(TABLES[table], key, strict=True)
+    told = zip(TABLES[table], key, strict=False)
     name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in told)
-    return Difference(table, name, "n", stored, derived)
+    hour = key[-1] if table in DAYS else None
+    return Difference(table, name, "n" if hour is None else HOURS[hour], stored, derived)
 
 
 class _Recount:
@@ -371,8 +373,20 @@ class _Recount:
         where = f"slot <> {PRUNED}"
         if self._table == "recent":
             where += f" AND minute >= {self._first:d}"
+        sums = ("n", *HOURS) if self._table in DAYS else ("n",)
+        added = ", ".join(f"CAST(sum({column}) AS BIGINT)" for column in sums)
         rows = await tx.fetch(
-            f"SELECT {', '.join(columns)}, CAST(sum(n) AS BIGINT) FROM {self._table} "
+            f"SELECT {', '.join(columns)}, {added} FROM {self._table} "
             f"WHERE {where} GROUP BY {', '.join(columns)}"
         )
-        return Counter({tuple(row[:-1]): row[-1] for row in rows})
+        if self._table not in DAYS:
+            return Counter({tuple(row[:-1]): row[-1] for row in rows})
+        return Counter(dict(pair for row in rows for pair in _by_hour(row, len(columns))))
+
+
+def _by_hour(row: Row, width: int) -> Iterator[tuple[Count, int]]:
+    """What a row counts in each hour; under an hour of None what it counts beside them."""
+    key, n, hours = tuple(row[:width]), row[width], row[width + 1 :]
+    yield (*key, None), n - sum(hour or 0 for hour in hours)
+    for hour, counted in enumerate(hours):
+        yield (*key, hour), counted or 0

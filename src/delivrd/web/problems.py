@@ -53,11 +53,10 @@ def not_found(what: str, hint: str) -> Problem:
     return Problem(404, f"There is no such {what}.", hint)
 
 
-def invalid(field: str, why: str, hint: str) -> Problem:
+def invalid(field: str, why: str, hint: str, **more: Any) -> Problem:
     """A field or parameter that cannot be taken."""
-    return Problem(
-        422, f"{field}: {why}", hint, title="The call cannot be taken as it is", field=field
-    )
+    title = "The call cannot be taken as it is"
+    return Problem(422, f"{field}: {why}", hint, title=title, field=field, **more)
 
 
 def unavailable(error: StoreUnavailable) -> Problem:
@@ -86,6 +85,11 @@ SCHEMA = {
         "detail": {"type": "string"},
         "hint": {"type": "string"},
         "field": {"type": "string"},
+        "possible": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "string"}},
+            "description": "Of /v1/stats: dimensions that are counted together.",
+        },
     },
 }
 

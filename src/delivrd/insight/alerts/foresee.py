@@ -7,7 +7,7 @@ from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Data, Outlook
 from delivrd.insight.alerts.grid import MINUTE, QUARTER
-from delivrd.insight.settled import Seen, Settling, estimates_of
+from delivrd.insight.settled import Seen, Settling
 from delivrd.store.counts import KEPT_MINUTES, SECOND
 from delivrd.store.tx import Tx
 
@@ -21,7 +21,7 @@ class Ahead(NamedTuple):
 
     def outlook(self) -> Outlook:
         """The estimate for each route; with hundreds of routes it takes a while."""
-        found = estimates_of(*self.seen).items()
+        found = self.seen.estimates().items()
         return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
 
 

@@ -3,12 +3,14 @@
 Each read is of a bounded span of time, along the key of its table.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MINUTE, OPEN, SECONDS
 from delivrd.store.queries.paging import Condition, rendered
+from delivrd.store.queries.spans import spans
 from delivrd.store.queries.stats import on_accounts
 from delivrd.store.tx import Tx
 
@@ -89,27 +91,73 @@ class Waiting(NamedTuple):
     n: int
 
 
+class Reports(NamedTuple):
+    """Of ``total`` attempts so many have an end that the network told; the last was handed over on
+    the day ``last``, counted from 1970 (0: there was none)."""
+
+    total: int = 0
+    reported: int = 0
+    last: int = 0
+
+
 async def past(
     tx: Tx, since: int, until: int, old: int
 ) -> tuple[Sequence[Ended], Sequence[Waiting]]:
     """What became of the attempts between two moments (microseconds since 1970)."""
-    span = (since // BUCKET, until // BUCKET)
-    ended = await tx.fetch(
-        "SELECT account_id, country, status, le, CASE WHEN bucket < $3 THEN 1 ELSE 0 END, "
-        "CAST(sum(n) AS BIGINT) FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        "GROUP BY 1, 2, 3, 4, 5",
-        *span,
-        old // BUCKET,
-    )
+    since, old, until = (moment // BUCKET * BUCKET for moment in (since, old, until))
+    ended = [
+        *[Ended(*key, True, n) for key, n in (await _by_latency(tx, since, old)).items() if n],
+        *[Ended(*key, False, n) for key, n in (await _by_latency(tx, old, until)).items() if n],
+    ]
     waiting = await tx.fetch(
         "SELECT account_id, country, bucket, CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 "
         "AND bucket >= $1 AND bucket < $2 AND status = 'pending' GROUP BY 1, 2, 3",
-        *span,
+        since // BUCKET,
+        until // BUCKET,
     )
-    return (
-        [Ended(*row)._replace(old=bool(row[4])) for row in ended if row[5]],
-        [Waiting(*row) for row in waiting if row[3]],
+    return ended, [Waiting(*row) for row in waiting if row[3]]
+
+
+async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str, str, int]]:
+    """How many attempts of a route ended in a status, by their latency step."""
+    found: Counter[tuple[int, str, str, int]] = Counter()
+    for span in spans("latency", "latency_day", (), since, until, None, range(0)):
+        where, args = rendered([("unit = 1", ()), *span.conditions])
+        sums = " + ".join(part.sql for part in span.parts)
+        for row in await tx.fetch(
+            f"SELECT account_id, country, status, le, CAST({sums} AS BIGINT) FROM {span.table} "
+            f"WHERE {where} GROUP BY 1, 2, 3, 4",
+            *args,
+        ):
+            found[row[0], row[1], row[2], row[3]] += row[4] or 0
+    return found
+
+
+REPORTED = ("delivered", "undelivered")
+"""Ends that only a network can have told."""
+
+
+async def reports(
+    tx: Tx, routes: Collection[tuple[int, str]], days: range
+) -> dict[tuple[int, str], Reports]:
+    """What came from each of these routes of what was sent on these days, counted from 1970."""
+    found: dict[tuple[int, str], Reports] = {}
+    rows = await tx.fetch(
+        "SELECT account_id, country, day, status, CAST(sum(n) AS BIGINT) FROM route_day "
+        "WHERE unit = 1 AND day = ANY($1::bigint[]) AND account_id = ANY($2::bigint[]) "
+        "AND country = ANY($3::text[]) AND status <> 'rejected' GROUP BY 1, 2, 3, 4",
+        list(days),
+        sorted({account_id for account_id, _ in routes}),
+        sorted({country for _, country in routes}),
     )
+    for account_id, country, day, status, n in rows:
+        if n and (account_id, country) in routes:
+            told = found.setdefault((account_id, country), Reports())
+            reported = n if status in REPORTED else 0
+            found[account_id, country] = Reports(
+                told.total + n, told.reported + reported, max(told.last, day if reported else 0)
+            )
+    return found
 
 
 async def ended(

@@ -1,20 +1,19 @@
 """Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from delivrd.core.statement import moment
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, BUCKETS_A_DAY, PRICED
+from delivrd.store.counts import BUCKET, MICRO_UNITS, PRICED
 from delivrd.store.queries.paging import Condition, rendered
+from delivrd.store.queries.spans import TIMES, Span, local, spans, within
 from delivrd.store.tx import Tx
 
-TIMES = ("day", "hour")
 _SHARED = (*TIMES, "account", "provider", "country")
 DIMENSIONS = (*_SHARED, "network", "reason", "status", "sender", "code")
 MESSAGES, ATTEMPTS = 0, 1
@@ -23,30 +22,48 @@ UNITS = ("messages", "attempts")
 Value = str | None
 """A dimension's value as it is shown; None where nothing is known."""
 
+K = TypeVar("K")
+
 Values = tuple[Value, ...]
 """One value of each dimension that was asked for, in that order."""
 
 
 class Source(NamedTuple):
-    """A table of counts and the dimensions by which it can be grouped and narrowed."""
+    """Tables of counts and the dimensions by which they can be grouped and narrowed."""
 
     table: str
+    days: str
+    """The one that holds the same by the day (`delivrd.store.days`)."""
     dimensions: frozenset[str]
     units: bool = True
     """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
-    days: bool = True
-    """Whether a table of the same name with `_day` holds the same by the day."""
 
 
-ROLLUP = Source("rollup", frozenset((*_SHARED, "network", "reason", "status")))
-SENDERS = Source("rollup_sender", frozenset((*_SHARED, "sender", "status")), False, False)
-CODES = Source("rollup_code", frozenset((*_SHARED, "code", "status")), False, False)
-LATENCY = Source("latency", frozenset((*_SHARED, "network", "status")))
-COST = Source("cost", frozenset((*_SHARED, "network")))
+ROUTES = Source("rollup", "route_day", frozenset((*_SHARED, "status")))
+ROLLUP = Source("rollup", "rollup_day", frozenset((*_SHARED, "network", "reason", "status")))
+SENDERS = Source(
+    "rollup_sender", "rollup_sender_day", frozenset((*_SHARED, "sender", "status")), False
+)
+CODES = Source("rollup_code", "rollup_code_day", frozenset((*_SHARED, "code", "status")), False)
+LATENCIES = (
+    Source("latency", "le_day", frozenset((*TIMES, "status"))),
+    Source("latency", "latency_day", frozenset((*_SHARED, "network", "status"))),
+)
+COST = Source("cost", "cost_day", frozenset((*_SHARED, "network")))
 
 
 class Unanswerable(Exception):
-    """No table is kept by all of these dimensions together; str() says which combinations are."""
+    """No table is kept by all of these dimensions together; str() says so.
+
+    ``possible`` are the most of them that are counted together.
+    """
+
+    def __init__(self, what: str, asked: Set[str], kept: Iterable[Source]) -> None:
+        names = [name for name in DIMENSIONS if name in asked]
+        super().__init__(f"{what} are not counted by {', '.join(names)} together")
+        some = {frozenset(asked & source.dimensions) for source in kept}
+        most = [one for one in some if one and not any(one < other for other in some)]
+        self.possible = sorted([name for name in names if name in one] for one in most)
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,13 +102,14 @@ def source(by: Sequence[str], filters: Filters) -> Source:
         Unanswerable: there is none.
     """
     asked = {*by, *filters.used()}
-    for found in (ROLLUP, SENDERS, CODES):
+    return _first(asked, (ROUTES, ROLLUP, SENDERS, CODES), "messages")
+
+
+def _first(asked: Set[str], kept: Sequence[Source], what: str) -> Source:
+    for found in kept:
         if asked <= found.dimensions:
             return found
-    raise Unanswerable(
-        "network and reason go with day, hour, account, provider, country and status; so does "
-        "sender, and so does code, but each without the others"
-    )
+    raise Unanswerable(what, asked, kept)
 
 
 async def counts(
@@ -107,15 +125,19 @@ async def counts(
         Unanswerable: no table is kept by all these dimensions.
     """
     kept = source(by, filters)
-    found: dict[Values, Counter[str]] = {}
+    found: defaultdict[Values, Counter[str]] = defaultdict(Counter)
     rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
     for values, status, n in rows:
-        if n:
-            found.setdefault(values, Counter())[status] += n
+        found[values][status] += n
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
-    return found
+    return _some(found)
+
+
+def _some(found: Mapping[Values, Counter[K]]) -> dict[Values, Counter[K]]:
+    """Those of which there are any: what one row adds another may take away."""
+    return {values: left for values, counted in found.items() if (left := +counted)}
 
 
 MOST_SILENT = 200
@@ -155,7 +177,7 @@ async def _without_code(
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
     rest: dict[Values, Counter[str]] = {}
-    rows = await _grouped(tx, ROLLUP, "status", accounts, others, filters, zone, ATTEMPTS)
+    rows = await _grouped(tx, ROUTES, "status", accounts, others, filters, zone, ATTEMPTS)
     for values, status, n in rows:
         rest.setdefault(_with_code(by, values), Counter())[status] += n
     for values, counted in coded.items():
@@ -183,15 +205,13 @@ async def steps(
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    if not {*by, *filters.used()} <= LATENCY.dimensions:
-        raise Unanswerable("latencies are kept by day, hour, account, provider, country, network")
-    found: dict[Values, Counter[int]] = {}
+    kept = _first({*by, *filters.used()}, LATENCIES, "latencies")
+    found: defaultdict[Values, Counter[int]] = defaultdict(Counter)
     only = ("status = ?", (status,))
-    rows = await _grouped(tx, LATENCY, "le", accounts, by, filters, zone, None, only)
+    rows = await _grouped(tx, kept, "le", accounts, by, filters, zone, None, only)
     for values, step, n in rows:
-        if n:
-            found.setdefault(values, Counter())[step] += n
-    return found
+        found[values][step] += n
+    return _some(found)
 
 
 class Charged(NamedTuple):
@@ -207,16 +227,14 @@ async def charges(
     """What was charged by currency; None where prices are not kept by all these dimensions."""
     if not {*by, *filters.used()} <= COST.dimensions:
         return None
-    found: dict[Values, dict[str, Charged]] = {}
+    sums: defaultdict[tuple[Values, str, int], int] = defaultdict(int)
     rows = await _grouped(tx, COST, "currency, what", accounts, by, filters, zone)
     for values, currency, what, n in rows:
-        by_currency = found.setdefault(values, {})
-        old = by_currency.get(currency, Charged())
-        by_currency[currency] = (
-            old._replace(priced=old.priced + n)
-            if what == PRICED
-            else old._replace(micro_units=old.micro_units + n)
-        )
+        sums[values, currency, what] += n
+    found: defaultdict[Values, dict[str, Charged]] = defaultdict(dict)
+    for (values, currency, what), n in sums.items():
+        if what == PRICED and n:
+            found[values][currency] = Charged(sums.get((values, currency, MICRO_UNITS), 0), n)
     return found
 
 
@@ -235,63 +253,64 @@ async def _grouped(
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     common = [*units, *on_routes(accounts, filters), *_narrowed(filters), *more]
+    times = [name for name in by if name in TIMES]
+    known = await _known(tx, kept, unit) if filters.country or (zone and times) else range(0)
+    ids = [0] if kept.units and unit == MESSAGES else accounts.ids
+    named = filters.country is not None and len(known) * len(ids) <= MOST_NAMED
+    if named and not {"account", "provider"} & filters.used():
+        common.append(("account_id = ANY(?::bigint[])", (ids,)))
     found: list[tuple[Any, ...]] = []
-    for span in _spans(kept, by, filters, zone):
-        where, args = rendered([*common, *span.conditions])
-        columns, read = _key(accounts, by, zone, span.width)
+    for span in spans(kept.table, kept.days, times, filters.since, filters.until, zone, known):
+        days = span.each(known) if named else span
+        where, args = rendered([*common, *days.conditions])
+        columns, readers = _key(accounts, by, zone, span)
         key = ", ".join([*columns, last])
+        sums = ", ".join(f"CAST({part.sql} AS BIGINT)" for part in span.parts)
         rows = await tx.fetch(
-            f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM {span.table} WHERE {where} GROUP BY {key}",
-            *args,
+            f"SELECT {key}, {sums} FROM {span.table} WHERE {where} GROUP BY {key}", *args
         )
-        found += [(read(row), *row[len(columns) :]) for row in rows]
+        found += _told(rows, len(columns), span, readers)
     return found
 
 
-class _Span(NamedTuple):
-    """A table to read, the times in it, and how many quarters of an hour its `bucket` or `day`
-    stands for."""
-
-    table: str
-    conditions: list[Condition]
-    width: int
-
-
-def _spans(kept: Source, by: Sequence[str], filters: Filters, zone: ZoneInfo | None) -> list[_Span]:
-    """Whole days are read from the counts by the day, the rest by the quarter of an hour.
-
-    Hours, and days of another zone, need quarters for all of their time.
-    """
-    since = None if filters.since is None else filters.since // BUCKET
-    until = None if filters.until is None else -(-filters.until // BUCKET)
-    first = None if since is None else -(-since // BUCKETS_A_DAY)
-    last = None if until is None else until // BUCKETS_A_DAY
-    by_quarter = "hour" in by or ("day" in by and zone is not None) or not kept.days
-    if by_quarter or (first is not None and last is not None and first >= last):
-        return [_Span(kept.table, _within("bucket", since, until), 1)]
-    found = [_Span(f"{kept.table}_day", _within("day", first, last), BUCKETS_A_DAY)]
-    if first is not None and since != first * BUCKETS_A_DAY:
-        found.append(_Span(kept.table, _within("bucket", since, first * BUCKETS_A_DAY), 1))
-    if last is not None and until != last * BUCKETS_A_DAY:
-        found.append(_Span(kept.table, _within("bucket", last * BUCKETS_A_DAY, until), 1))
-    return found
+async def _known(tx: Tx, kept: Source, unit: int) -> range:
+    """The days of which there are counts."""
+    where = f"WHERE unit = {unit}" if kept.units else ""
+    ends = (f"(SELECT {end}(day) FROM {kept.days} {where})" for end in ("min", "max"))
+    first, last = (await tx.fetch(f"SELECT {', '.join(ends)}"))[0]
+    return range(0) if first is None else range(first, last + 1)
 
 
-def _within(column: str, since: int | None, until: int | None) -> list[Condition]:
-    found: list[Condition] = []
-    if since is not None:
-        found.append((f"{column} >= ?", (since,)))
-    if until is not None:
-        found.append((f"{column} < ?", (until,)))
-    return found
+MOST_NAMED = 5000
+"""Of one country each day and account is looked up by itself, up to so many."""
+
+Reader = tuple[int, Callable[[Any, int], Value]]
+"""The column of a dimension, and how its value there is read; the number is a part's `after`."""
+
+
+def _told(
+    rows: Sequence[Any], width: int, span: Span, readers: Sequence[Reader]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of values, last columns and number, one for each part of each row that counts any."""
+    parts = len(span.parts)
+    known: dict[tuple[Any, ...], Values] = {}  # many rows are of the same values
+    for row in rows:
+        rest, key = row[width:-parts], tuple(row[:width])
+        for part, n in zip(span.parts, row[-parts:], strict=True):
+            if n:
+                values = known.get((part.after, key))
+                if values is None:
+                    values = tuple(read(key[at], part.after) for at, read in readers)
+                    known[part.after, key] = values
+                yield values, *rest, n
 
 
 def _key(
-    accounts: Accounts, by: Sequence[str], zone: ZoneInfo | None, stands_for: int
-) -> tuple[list[str], Callable[[Any], Values]]:
+    accounts: Accounts, by: Sequence[str], zone: ZoneInfo | None, span: Span
+) -> tuple[list[str], list[Reader]]:
     """The columns to group by, and how the dimensions' values are read from a row of them.
 
-    Days and hours of other zones are put together from quarters of an hour afterwards.
+    Days and hours are put together from what a row stands for afterwards.
     """
     columns: list[str] = []
 
@@ -300,42 +319,40 @@ def _key(
             columns.append(column)
         return columns.index(column)
 
-    width = 1 if zone else 4 if "hour" in by else BUCKETS_A_DAY
-    readers: list[tuple[int, Callable[[Any], Value]]] = []
+    readers: list[Reader] = []
     for name in by:
         if name in TIMES:
-            column = "bucket" if width == 1 else f"bucket / {width}"
-            column = "day" if stands_for == BUCKETS_A_DAY else column
-            readers.append((place(column), _time(name, width, zone)))
+            readers.append((place(span.column), _time(name, span.width, zone)))
         else:
             column = "account_id" if name in ("account", "provider") else name
             readers.append((place(column), _word(name, accounts)))
-    return columns, lambda row: tuple(read(row[at]) for at, read in readers)
+    return columns, readers
 
 
-def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any], Value]:
+def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any, int], Value]:
     shown: dict[int, str] = {}
 
-    def read(raw: int) -> str:
-        if raw not in shown:
-            when = _local(raw * width, zone)
-            shown[raw] = (
+    def read(raw: int, after: int) -> str:
+        bucket = raw * width + after
+        if bucket not in shown:
+            when = local(bucket, zone)
+            shown[bucket] = (
                 when.date().isoformat()
                 if name == "day"
                 else (when - timedelta(minutes=when.minute)).isoformat()
             )
-        return shown[raw]
+        return shown[bucket]
 
     return read
 
 
-def _word(name: str, accounts: Accounts) -> Callable[[Any], Value]:
+def _word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
     """How a raw value of the dimension is shown."""
     if name == "account":
-        return accounts.name
+        return lambda raw, _: accounts.name(raw)
     if name == "provider":
-        return lambda raw: accounts.by_id[raw].provider.name if raw in accounts.by_id else None
-    return lambda raw: raw or None
+        return lambda raw, _: accounts.by_id[raw].provider.name if raw in accounts.by_id else None
+    return lambda raw, _: raw or None
 
 
 def on_routes(accounts: Accounts, filters: Filters) -> list[Condition]:
@@ -349,7 +366,7 @@ def on_routes(accounts: Accounts, filters: Filters) -> list[Condition]:
 def in_quarters(filters: Filters) -> list[Condition]:
     """The conditions of time on a table by the quarter of an hour."""
     since = None if filters.since is None else filters.since // BUCKET
-    return _within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
+    return within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
 
 
 def _narrowed(filters: Filters) -> list[Condition]:
@@ -369,14 +386,9 @@ def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -
     return found
 
 
-def _local(bucket: int, zone: ZoneInfo | None) -> datetime:
-    when = moment(bucket * BUCKET)
-    return when.astimezone(zone) if zone else when
-
-
 async def statuses(tx: Tx) -> dict[str, int]:
     """How many messages there are of each status, ever."""
     rows = await tx.fetch(
-        "SELECT status, CAST(sum(n) AS BIGINT) FROM rollup_day WHERE unit = 0 GROUP BY status"
+        "SELECT status, CAST(sum(n) AS BIGINT) FROM route_day WHERE unit = 0 GROUP BY status"
     )
     return {status: n for status, n in rows if n}

@@ -54,8 +54,9 @@ def router(context: Context) -> APIRouter:
         Open messages count by how likely they are to be delivered yet, given their age and how
         messages of their route end; `low` and `high` hold what it comes to in 19 cases of 20.
         `rate_so_far` is of those that have ended. `overdue` are open for longer than 99 % of their
-        route's messages. Routes that report nothing (`no_receipts`) are left out of every number
-        but `unreported`. `since` and `until` go back six hours. A network is known only once a
+        route's messages. Routes that report nothing are left out of every number but `unreported`:
+        those in `no_receipts` have not reported for four weeks, those in `stopped` did until the
+        day `reported_on`. `since` and `until` go back six hours. A network is known only once a
         receipt names it, so that there is no filter by it.
         """
         wanted(accounts, params)
@@ -63,7 +64,7 @@ def router(context: Context) -> APIRouter:
         by = params.by.split(",") if params.by else []
         since, until = micros_or_none(params.since), micros_or_none(params.until)
         try:
-            told = await store.read(lambda tx: settled_stats(tx, settling, by, since, until, which))
+            told = await settled_stats(store, settling, by, since, until, which)
         except TooOld as error:
             hint = "GET /v1/stats/delivery tells of what is older; nearly all of it has settled."
             raise invalid("since", str(error), hint) from None
@@ -122,7 +123,20 @@ _OF_SETTLED: dict[str, Any] = {
             "required": ["account", "country", "messages"],
             "properties": {"account": _TEXT, "country": _TEXT, "messages": _COUNT},
         },
-    }
+    },
+    "stopped": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["account", "country", "messages", "reported_on"],
+            "properties": {
+                "account": _TEXT,
+                "country": _TEXT,
+                "messages": _COUNT,
+                "reported_on": {"type": "string", "format": "date"},
+            },
+        },
+    },
 }
 
 

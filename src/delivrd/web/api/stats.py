@@ -87,11 +87,12 @@ def router(context: Context) -> APIRouter:
 
         `low` and `high` bound the true rate in 19 cases of 20; without data they are null. Grouped
         or filtered by account, provider, sender or code, attempts are counted, else messages:
-        `unit`. A message is counted at the quarter of an hour in which it was sent. `cost` is what
-        was charged, by currency, and `per_delivered` that amount by the number delivered; it is
-        null where prices are not kept by these dimensions. `unreported` are on routes that report
-        nothing: they are counted, and left out of the rates. Network and reason, sender, and code
-        cannot be combined with each other.
+        `unit`. `health` is `too_few` under ten that have ended, and where the interval holds both
+        thresholds. A message is counted at the quarter of an hour in which it was sent. `cost` is
+        what was charged, by currency, and `per_delivered` that amount by the number delivered; it
+        is null where prices are not kept by these dimensions. `unreported` are on routes that never
+        report: they are counted, and left out of the rates. Network and reason, sender, and code
+        cannot be combined with each other: the 422 names in `possible` what can.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",")
@@ -146,8 +147,9 @@ def answerable() -> Iterator[None]:
     try:
         yield
     except Unanswerable as error:
-        why = "nothing is counted by all of these together"
-        raise invalid("by", why, f"{str(error).capitalize()}.") from None
+        ways = [f"by {', '.join(names)}" for names in error.possible]
+        hint = f"Group and filter {', or '.join(ways)}." if ways else "Ask without them."
+        raise invalid("by", str(error), hint, possible=error.possible) from None
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
@@ -191,7 +193,7 @@ _DELIVERY: dict[str, Any] = {
     "failure_low": NUMBER,
     "failure_high": NUMBER,
     "unreported": {"type": "integer"},
-    "health": {"enum": ["healthy", "watch", "investigate", None]},
+    "health": {"enum": ["healthy", "watch", "investigate", "too_few", None]},
     "cost": COST,
 }
 _OF_LATENCY: dict[str, Any] = {"status": {"type": "string"}, "error": {"type": "number"}}

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.insight.settled import Settling
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
@@ -28,7 +27,7 @@ from delivrd.web.pages import (
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.messages import chosen
 from delivrd.web.pages.over_time import step_of
-from delivrd.web.pages.reading import Found, Wanted, day_ago, read_all
+from delivrd.web.pages.reading import Found, Wanted, day_ago, in_flight, read_all
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import FAILED
@@ -42,7 +41,7 @@ PLACES = ("account", "country")
 def routes(pages: Pages) -> APIRouter:
     router = router_for(pages, Scope.READ)
     store, config = pages.context.store, pages.context.config
-    settling = Settling(store.accounts)
+    settling = pages.context.settling
 
     @router.get("/")
     async def overview(request: Request) -> Response:
@@ -52,7 +51,8 @@ def routes(pages: Pages) -> APIRouter:
         span = ranges.counted(ranges.asked(request.query_params, DEFAULT))
         places = places_of(request)
         wanted = Wanted(span, ranges.before(span, now), places, step_of(span, now), now)
-        found = await store.read(lambda tx: read_all(tx, store.accounts, settling, wanted))
+        ahead = await in_flight(store, settling, wanted)
+        found = await store.read(lambda tx: read_all(tx, store.accounts, ahead, wanted))
         alerts = await store.read(watched.firing_now)
         links = Links(span, places)
         listed = accounts.listed(config, store.accounts)

@@ -1,13 +1,15 @@
-"""What the overview reads: the same answers that the API gives, in one transaction."""
+"""What the overview reads: the same answers that the API gives."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.insight.honesty import honesty_stats
-from delivrd.insight.settled import Settling, settled_stats
+from delivrd.insight.settled import Seen, Settling, told
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.relay.event import endpoint_id
 from delivrd.store.accounts import Accounts
+from delivrd.store.base import Store
 from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints
@@ -80,14 +82,53 @@ class Found(NamedTuple):
     older: int
     """Pending for longer than counts by the minute are kept, on routes that report."""
     silent: Sequence[Mapping[str, Any]]
-    """Routes that report nothing, with what the last day shows of them, and their ``open`` ones."""
+    """Routes that report nothing, with what the last day shows of them, and their ``open`` ones;
+    ``reported_on`` is the last day on which one did that has stopped."""
     made_up: Sequence[Mapping[str, Any]]
     """Routes whose receipts look made up, with the evidence."""
     relay: Relay
 
 
-async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wanted) -> Found:
-    """Everything that the overview tells."""
+class InFlight(NamedTuple):
+    """What messages in flight will come to: of the last hour, and of all known by the minute."""
+
+    hour: Answer
+    settled: Answer
+    since: int
+    """When ``settled`` begins."""
+    late: Mapping[Route, float]
+
+
+async def in_flight(store: Store, settling: Settling, wanted: Wanted) -> InFlight:
+    """Read in one transaction, and worked out in a thread: the event loop goes on."""
+    which = Narrowed(**wanted.places)
+    # a minute less than is kept: the clock may have gone on to the next one
+    since = (wanted.now // MINUTE - KEPT_MINUTES + 2) * MINUTE
+
+    async def read(tx: Tx) -> tuple[Seen, Seen]:
+        return (
+            await settling.seen(tx, which=which),
+            await settling.seen(tx, since, None, which),
+        )
+
+    def work(hour: Seen, all_: Seen) -> InFlight:
+        accounts = settling.accounts
+        by_route = told(accounts, ("account", "country"), all_)
+        late = _late(accounts, all_, by_route["items"])
+        return InFlight(told(accounts, (), hour), by_route, since, late)
+
+    return await asyncio.to_thread(work, *await store.read(read))
+
+
+def _late(accounts: Accounts, seen: Seen, items: Sequence[Answer]) -> Mapping[Route, float]:
+    routes = [(item["account"], item["country"]) for item in items if item["overdue"]]
+    ids, past = {name: account.id for name, account in accounts.by_name.items()}, seen.learnt.past
+    ages = {(a, c): past.of((ids[a], c or "")).late for a, c in routes if a in ids}
+    return {route: age for route, age in ages.items() if age is not None}
+
+
+async def read_all(tx: Tx, accounts: Accounts, ahead: InFlight, wanted: Wanted) -> Found:
+    """Everything that the overview tells; ``ahead`` by `in_flight`."""
 
     async def stats(by: Sequence[str], span: Range | None) -> Any:
         return span and await delivery_stats(tx, accounts, by, wanted.filters(span))
@@ -99,9 +140,9 @@ async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wante
     long = (span.length(now) or MANY_DAYS * DAY) > DAYS * DAY
     day_count = MANY_DAYS if long else DAYS
     month = _days(now, MANY_DAYS)
-    hour, settled = await _settled(tx, settling, wanted)
     steps, reason = await _over_time(tx, accounts, wanted)
-    silent = await _silent(tx, accounts, settled["no_receipts"], wanted)
+    routes = [*ahead.settled["no_receipts"], *ahead.settled["stopped"]]
+    silent = await _silent(tx, accounts, routes, wanted)
     return Found(
         total=(await stats((), span))["summary"],
         steps=steps,
@@ -118,11 +159,11 @@ async def read_all(tx: Tx, accounts: Accounts, settling: Settling, wanted: Wante
         reason_days=await stats(("reason", "day"), month),
         first_day=month.edges[0][:10],
         codes=await _codes(tx, accounts, wanted),
-        hour=hour,
-        settled=settled,
+        hour=ahead.hour,
+        settled=ahead.settled,
         recent_hours=KEPT_MINUTES // 60,
-        recent_since=_recent(now),
-        late=await _late(tx, settling, settled["items"]),
+        recent_since=ahead.since,
+        late=ahead.late,
         older=await _older(tx, accounts, wanted, silent),
         silent=silent,
         made_up=await _made_up(tx, accounts, wanted),
@@ -148,32 +189,6 @@ def day_ago(now: int) -> int:
 def _days(now: int, count: int) -> Range:
     """So many days, today the last."""
     return Range("", "", None, (now // DAY - count + 1) * DAY, None)
-
-
-async def _settled(tx: Tx, settling: Settling, wanted: Wanted) -> tuple[Any, Any]:
-    """Of the last hour, and by route of all that is known by the minute."""
-    which = Narrowed(**wanted.places)
-    hour = await settled_stats(tx, settling, (), which=which)
-    by = ("account", "country")
-    return hour, await settled_stats(tx, settling, by, _recent(wanted.now), None, which)
-
-
-def _recent(now: int) -> int:
-    """Since when counts by the minute are read, a minute less than they are kept.
-
-    The clock may have gone on to the next one.
-    """
-    return (now // MINUTE - KEPT_MINUTES + 2) * MINUTE
-
-
-async def _late(tx: Tx, settling: Settling, items: Sequence[Answer]) -> Mapping[Route, float]:
-    routes = [(item["account"], item["country"]) for item in items if item["overdue"]]
-    if not routes:
-        return {}
-    past = (await settling.seen(tx)).past
-    ids = {name: account.id for name, account in settling.accounts.by_name.items()}
-    ages = {(a, c): past.of((ids[a], c or "")).late for a, c in routes if a in ids}
-    return {route: age for route, age in ages.items() if age is not None}
 
 
 async def _codes(tx: Tx, accounts: Accounts, wanted: Wanted) -> Sequence[Code]:

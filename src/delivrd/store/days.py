@@ -1,0 +1,105 @@
+"""Counts by the day of UTC, each hour of the day in a column of its own beside the whole.
+
+A question about a quarter of a year reads one row of a day where it would read one of every quarter
+of an hour; and the days of any zone whose clock is whole hours from UTC are put together from them.
+Each table holds what its table by the quarter of an hour holds, by all of its columns or by fewer:
+what is asked for most reads the fewest rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+BUCKETS_A_DAY = 96
+BUCKETS_AN_HOUR = 4
+
+HOURS = tuple(f"h{hour:02}" for hour in range(24))
+"""Columns; null where nothing was ever counted in that hour."""
+
+FEW = 3
+"""With more hours than this in one write all are named: each choice is a statement of its own."""
+
+_ROUTE = ("account_id", "country")
+_NETWORK = (*_ROUTE, "network")
+
+
+class Days(NamedTuple):
+    """A table by the day: the table it adds up, and its key without the slot."""
+
+    of: str
+    key: tuple[str, ...]
+
+
+TABLES: Mapping[str, Days] = {
+    "rollup_day": Days("rollup", ("unit", "day", *_NETWORK, "status", "reason")),
+    "route_day": Days("rollup", ("unit", "day", *_ROUTE, "status")),
+    "latency_day": Days("latency", ("unit", "day", *_NETWORK, "status", "le")),
+    "le_day": Days("latency", ("unit", "day", "status", "le")),
+    "cost_day": Days("cost", ("unit", "day", *_NETWORK, "currency", "what")),
+    "rollup_sender_day": Days("rollup_sender", ("day", *_ROUTE, "sender", "status")),
+    "rollup_code_day": Days("rollup_code", ("day", *_ROUTE, "status", "code")),
+}
+
+Count = tuple[Any, ...]
+"""A key of a table, and the hour of the day as its last."""
+
+
+_SAME = {name: of for name, (of, _) in TABLES.items() if name.removesuffix("_day") == of}
+_FEWER = {
+    name: (f"{of}_day", itemgetter(*map(TABLES[f"{of}_day"].key.index, key), -1))
+    for name, (of, key) in TABLES.items()
+    if name not in _SAME
+}
+"""Tables of fewer columns are added up from those that have them all."""
+
+
+def by_day(quarters: Mapping[str, Mapping[Count, int]]) -> dict[str, Mapping[Count, int]]:
+    """What counts by the quarter of an hour add to each of `TABLES`."""
+    found: dict[str, Mapping[Count, int]] = {}
+    for name, of in _SAME.items():
+        found[name] = _in_days(TABLES[name].key.index("day"), quarters[of])
+    for name, (of, pick) in _FEWER.items():
+        days: defaultdict[Count, int] = defaultdict(int)
+        for key, n in found[of].items():
+            days[pick(key)] += n
+        found[name] = days
+    return found
+
+
+def _in_days(at: int, quarters: Mapping[Count, int]) -> Mapping[Count, int]:
+    """The same keys with the day where the quarter of an hour stands, and the hour at the end."""
+    days: defaultdict[Count, int] = defaultdict(int)
+    for key, n in quarters.items():
+        if n:
+            bucket = key[at]
+            day = bucket // BUCKETS_A_DAY
+            hour = bucket % BUCKETS_A_DAY // BUCKETS_AN_HOUR
+            days[(*key[:at], day, *key[at + 1 :], hour)] += n
+    return days
+
+
+def rows(
+    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The columns of that table to be added to, and the rows."""
+    hours = sorted({key[-1] for key, n in counted.items() if n})
+    if len(hours) > FEW:
+        hours = list(range(24))
+    columns = (*TABLES[name].key, "slot", "n", *(HOURS[hour] for hour in hours))
+    if len(hours) == 1:  # as a rule
+        return columns, [(*key[:-1], slot, sign * n, sign * n) for key, n in counted.items() if n]
+    return columns, _spread(counted, slot, sign, hours)
+
+
+def _spread(
+    counted: Mapping[Count, int], slot: int, sign: int, hours: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    place = {hour: 1 + at for at, hour in enumerate(hours)}
+    made: dict[Count, list[int | None]] = {}
+    for (*key, hour), n in counted.items():
+        if n:
+            sums = made.setdefault(tuple(key), [0, *(None for _ in hours)])
+            sums[0] = (sums[0] or 0) + sign * n
+            sums[place[hour]] = (sums[place[hour]] or 0) + sign * n
+    return [(*key, slot, *sums) for key, sums in made.items()]

@@ -1,0 +1,206 @@
+"""From which rows a span of time is counted: whole hours from a row a day, the rest by the quarter.
+
+A day's row has its hours in columns. A local day that begins within a day of UTC is put together
+from the hours on either side; where the zone's clock is not whole hours from UTC, or is put forward
+or back within the day, quarters of an hour tell what hours cannot.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, tzinfo
+from itertools import groupby
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from delivrd.core.statement import moment
+from delivrd.store.counts import BUCKET
+from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR, HOURS
+from delivrd.store.queries.paging import Condition
+
+TIMES = ("day", "hour")
+
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
+BUCKET_SECONDS = BUCKET // 1_000_000
+
+
+class Part(NamedTuple):
+    """A sum over some rows, and the quarter of an hour after their time whose local time it has."""
+
+    sql: str
+    after: int = 0
+
+
+ALL = (Part("sum(n)"),)
+
+Parts = Sequence[Part]
+
+
+class Span(NamedTuple):
+    """Rows of a table, by the quarter of an hour or by the day, and what is added up of them."""
+
+    table: str
+    by_day: bool
+    first: int | None
+    last: int | None
+    parts: Parts = ALL
+    among: Sequence[int] | None = None
+    """Those that are meant, each by itself; None for all of them."""
+
+    @property
+    def conditions(self) -> list[Condition]:
+        if self.among is not None:
+            return [(f"{self.column} = ANY(?::bigint[])", (list(self.among),))]
+        return within(self.column, self.first, self.last)
+
+    def each(self, known: range) -> "Span":
+        """The same, each of the days by itself, of those that are known."""
+        first = known.start if self.first is None else max(known.start, self.first)
+        last = known.stop if self.last is None else min(known.stop, self.last)
+        return self._replace(among=range(first, last)) if self.by_day else self
+
+    @property
+    def column(self) -> str:
+        return "day" if self.by_day else "bucket"
+
+    @property
+    def width(self) -> int:
+        """Quarters of an hour that the column counts by."""
+        return BUCKETS_A_DAY if self.by_day else 1
+
+
+def spans(
+    quarters: str, days: str, times: Sequence[str], since: int | None, until: int | None,
+    zone: ZoneInfo | None, known: range,
+) -> list[Span]:  # fmt: skip
+    """What to read to count by ``times`` (of `TIMES`) from one moment to before another.
+
+    Moments are microseconds since 1970; each quarter of an hour that they fall into is whole.
+    ``known`` are the days of which there are counts.
+    """
+    begin = None if since is None else since // BUCKET
+    end = None if until is None else -(-until // BUCKET)
+    first = None if begin is None else -(-begin // BUCKETS_AN_HOUR)
+    last = None if end is None else end // BUCKETS_AN_HOUR
+    if first is not None and last is not None and first >= last:
+        return [Span(quarters, False, begin, end)]
+    found: list[Span] = []
+    if begin is not None and first is not None and begin != first * BUCKETS_AN_HOUR:
+        found.append(Span(quarters, False, begin, first * BUCKETS_AN_HOUR))
+    if end is not None and last is not None and end != last * BUCKETS_AN_HOUR:
+        found.append(Span(quarters, False, last * BUCKETS_AN_HOUR, end))
+    for piece in _pieces(first, last):
+        found += _in_piece(quarters, days, times, piece, zone, known)
+    return found
+
+
+class Piece(NamedTuple):
+    """The same hours, from one to before another, of each day from one to before another."""
+
+    first: int | None
+    last: int | None
+    hours: range = range(24)
+
+
+def _pieces(first: int | None, last: int | None) -> Iterator[Piece]:
+    """Hours from one to before another: the rest of a day, whole days, the beginning of a day."""
+    day, begin = (None, 0) if first is None else divmod(first, 24)
+    until, end = (None, 0) if last is None else divmod(last, 24)
+    if day is not None and day == until:
+        yield Piece(day, day + 1, range(begin, end))
+        return
+    if day is not None and begin:
+        yield Piece(day, day + 1, range(begin, 24))
+        day += 1
+    if day is None or until is None or day < until:
+        yield Piece(day, until)
+    if until is not None and end:
+        yield Piece(until, until + 1, range(end))
+
+
+def within(column: str, since: int | None, until: int | None) -> list[Condition]:
+    """The conditions that the column lies from one number to before another."""
+    found: list[Condition] = []
+    if since is not None:
+        found.append((f"{column} >= ?", (since,)))
+    if until is not None:
+        found.append((f"{column} < ?", (until,)))
+    return found
+
+
+def _in_piece(
+    quarters: str, days: str, times: Sequence[str], piece: Piece, zone: ZoneInfo | None,
+    known: range,
+) -> Iterator[Span]:  # fmt: skip
+    """Runs of days of one offset from UTC; without a zone, or a time to group by, all at once."""
+    hourly = "hour" in times
+    if zone is None or not times:
+        parts = _each(piece.hours) if hourly else (_sum(piece.hours),)
+        yield Span(days, True, piece.first, piece.last, parts)
+        return
+    first = known.start if piece.first is None else max(piece.first, known.start)
+    last = known.stop if piece.last is None else min(piece.last, known.stop)
+    for offset, run in groupby(range(first, last), lambda day: offset_of(day, zone)):
+        some = list(run)
+        if offset is None or (hourly and offset % HOUR_SECONDS):
+            begin = some[0] * BUCKETS_A_DAY + piece.hours.start * BUCKETS_AN_HOUR
+            end = some[-1] * BUCKETS_A_DAY + piece.hours.stop * BUCKETS_AN_HOUR
+            yield Span(quarters, False, begin, end)
+        elif hourly:
+            yield Span(days, True, some[0], some[-1] + 1, _each(piece.hours))
+        else:
+            yield from _split(quarters, days, some, piece.hours, -offset % DAY_SECONDS)
+
+
+def offset_of(day: int, zone: tzinfo) -> int | None:
+    """Seconds by which the zone is ahead of UTC all through a day of UTC; None where it changes."""
+    begins, ends = (_offset(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
+    return begins if begins == ends else None
+
+
+def _last_quarter(day: int) -> int:
+    return (day + 1) * BUCKETS_A_DAY - 1
+
+
+def _offset(bucket: int, zone: tzinfo) -> int:
+    offset = local(bucket, zone).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
+
+
+def local(bucket: int, zone: tzinfo | None) -> datetime:
+    """When a quarter of an hour begins, in the zone; None is UTC."""
+    when = moment(bucket * BUCKET)
+    return when.astimezone(zone) if zone else when
+
+
+def _split(
+    quarters: str, days: str, some: Sequence[int], hours: range, midnight: int
+) -> Iterator[Span]:
+    """Days of UTC in each of which a local one begins, so many seconds after its beginning."""
+    at = -(-midnight // BUCKET_SECONDS)
+    hour = -(-at // BUCKETS_AN_HOUR)
+    sides = (range(hours.start, min(hours.stop, hour)), range(max(hours.start, hour), hours.stop))
+    yield Span(days, True, some[0], some[-1] + 1, [_sum(side) for side in sides if side])
+    if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour of which the end is of the next day
+        over = range(at, hour * BUCKETS_AN_HOUR)
+        moved = [day * BUCKETS_A_DAY + quarter for day in some for quarter in over]
+        parts = (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR))
+        yield Span(quarters, False, moved[0], moved[-1] + 1, parts, moved)
+
+
+def _each(hours: range) -> Parts:
+    return [Part(f"sum({HOURS[hour]})", hour * BUCKETS_AN_HOUR) for hour in hours]
+
+
+def _sum(hours: range) -> Part:
+    """What these hours add up to; most of a day is all of it less the others."""
+    after = hours.start * BUCKETS_AN_HOUR
+    others = [hour for hour in range(24) if hour not in hours]
+    if not others:
+        return Part("sum(n)", after)
+    if len(others) < len(hours):
+        return Part(f"sum(n) - {_added(others)}", after)
+    return Part(_added(hours), after)
+
+
+def _added(hours: Iterable[int]) -> str:
+    return "sum(" + " + ".join(f"coalesce({HOURS[hour]}, 0)" for hour in hours) + ")"
