@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/delivrd demo
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests bench
