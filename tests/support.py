@@ -11,10 +11,12 @@ import uvloop
 
 from delivrd import app
 from delivrd.config import Config
+from delivrd.intake.commit import GroupCommit
 from delivrd.intake.connection import connection_class
 from delivrd.intake.protocol import keep_deadlines
 from delivrd.providers import provider
 from delivrd.server import bind
+from delivrd.store.append import Entry
 
 T = TypeVar("T")
 
@@ -59,6 +61,13 @@ def settings(database_url: str, *, port: int = 0, **more: Any) -> Config:
     """A hub's settings; ``accounts`` are three plain ones unless they are given."""
     more.setdefault("accounts", {kind: account(kind) for kind in SECRETS})
     return Config(database=database_url, port=port, **more)
+
+
+async def appended(commit: GroupCommit, entry: Entry, patience: float) -> None:
+    """Returns once the entry is on disk; raises what it is refused for."""
+    written = asyncio.get_running_loop().create_future()
+    commit.append(entry, patience, written)
+    await written
 
 
 @asynccontextmanager

@@ -17,7 +17,16 @@ from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.settling import Estimate, settled
 from delivrd.store import schema
 from delivrd.store.base import Store
-from delivrd.store.counts import BUCKET, KEPT_MINUTES, TABLES, step
+from delivrd.store.counts import (
+    BUCKET,
+    KEPT_MINUTES,
+    NOT_SENT,
+    NOWHERE,
+    Move,
+    deltas,
+    rows_of,
+    step,
+)
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
 from tests.insight.alert_support import HOUR, MINUTE, NOON, USUAL, cell, data, play, route, whats
@@ -128,18 +137,17 @@ async def fill(store: Store, past: Past) -> None:
     """Counts of a day, as they stand in the rollups."""
     account_id = store.accounts.by_name["main"].id
     now = now_micros() // BUCKET
-    rollup, latency = Counter[Any](), Counter[Any]()
+    moves = Counter[Move]()
     for hours in range(3, 23):
         for status, (n, seconds) in (("delivered", past.delivered), ("undelivered", past.failed)):
-            key = (1, now - 4 * hours, account_id, "GB", "", status)
-            rollup[*key, ""] += n
-            latency[*key, step(int(seconds * SECOND))] += n
+            took = step(int(seconds * SECOND))
+            place = (now - 4 * hours, "GB", "", status, "", took, None, None, *NOT_SENT)
+            moves[1, account_id, NOWHERE, place] += n
 
     async def job(tx: Tx) -> None:
-        for name, counts in (("rollup", rollup), ("latency", latency)):
-            rows = [(*key, 0, n) for key, n in counts.items()]
-            table = schema.metadata.tables[name]
-            await tx.insert(table, (*TABLES[name], "slot", "n"), rows, "add")
+        for name, counted in deltas(moves, 0).items():
+            columns, rows = rows_of(name, counted, tx.slot)
+            await tx.insert(schema.metadata.tables[name], columns, rows, "add")
 
     await store.write(job)
 
@@ -180,7 +188,7 @@ def test_refusals_that_come_at_once_are_no_low_rate(database_url: str) -> None:
 async def rate_of(known: Watched) -> float:
     """As the API tells it."""
     settling = Settling(known.store.accounts)
-    told = await known.store.read(lambda tx: settled_stats(tx, settling, ("account", "country")))
+    told = await settled_stats(known.store, settling, ("account", "country"))
     (item,) = told["items"]
     return float(item["settled_rate"])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from calls import ELSEWHERE, Caller, calling
-from support import run, settings, until
+from support import appended, run, settings, until
 
 from delivrd.app import running
 from delivrd.providers import provider
@@ -176,9 +176,7 @@ def test_an_append_whose_commit_nobody_confirmed_is_not_refused_when_tried_again
         async with running(settings(database_url, accounts=ELSEWHERE)) as hub:
             entry = _entry(hub, RECEIPT["messageId"])
             await hub.store.write(lambda tx: append(tx, hub.store.ids, [entry], own=False))
-            written = asyncio.get_running_loop().create_future()
-            hub.commit.append(entry, 5.0, written)
-            await written
+            await appended(hub.commit, entry, 5.0)
             rows = await hub.store.read(lambda tx: tx.fetch("SELECT count(*) FROM request"))
             assert rows[0][0] == 1
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from filled import receipt, receive
 from gateways import Gateway, at, end, sending, slow
-from support import run, until
+from support import appended, run, until
 
 from delivrd import supervise
 
@@ -34,7 +34,7 @@ def test_a_receipt_that_was_being_written_when_the_append_died_is_answered(
         async with sending(database_url, "http://127.0.0.1:9") as hub:
             dies_once(monkeypatch, hub.hub.commit, "_write")
             entry = await _entry(hub)
-            await hub.hub.commit.append(entry, 10)
+            await appended(hub.hub.commit, entry, 10)
             assert hub.hub.parts.restarts["append"] == 1
             assert await hub.rows("SELECT count(*) FROM request") == [(1,)]
 
@@ -54,7 +54,7 @@ def test_who_waits_for_the_append_gives_up_in_time_while_it_is_down(
             dies_once(monkeypatch, hub.hub.commit, "_write")
             with pytest.raises(StoreUnavailable):
                 async with asyncio.timeout(2):
-                    await hub.hub.commit.append(await _entry(hub), 0.2)
+                    await appended(hub.hub.commit, await _entry(hub), 0.2)
 
     run(test())
 
@@ -80,7 +80,7 @@ def test_what_waits_for_the_fold_is_folded_when_the_folder_lives_again(
         async with sending(database_url, "http://127.0.0.1:9") as hub:
             dies_once(monkeypatch, hub.hub.folder, "_next_works")
             await until(lambda: hub.hub.parts.restarts["fold"] == 1)
-            await hub.hub.commit.append(await _entry(hub), 10)
+            await appended(hub.hub.commit, await _entry(hub), 10)
 
             async def folded() -> bool:
                 return not await hub.rows("SELECT 1 FROM to_fold")

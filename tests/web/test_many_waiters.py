@@ -76,6 +76,6 @@ def test_thousands_wait_with_a_handful_of_reads_and_all_are_answered(
             assert all(a.startswith(b"HTTP/1.1 200") for a in answers)
             assert all(b'"status":"delivered","final":true' in a for a in answers)
             assert waited_for(hub) == 0
-            assert counted.reads < MANY / 5  # and most of them while they came in one by one
+            assert counted.reads < MANY / 2  # and most of them while they came in one by one
 
     run(test(), 200)
