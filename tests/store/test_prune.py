@@ -17,7 +17,23 @@ from delivrd.store.ids import floor, now_micros
 from delivrd.store.leases import take_lease
 from delivrd.store.queries.stats import Filters, counts
 from delivrd.store.sqlite import connect
+from delivrd.store.tx import SqliteTx, ends
 from delivrd.store.verify import verify
+
+
+@pytest.mark.parametrize("rows", [10, 10_000])
+def test_the_ends_of_a_table_take_as_little_work_with_many_rows_as_with_few(rows):
+    async def test():
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE TABLE some (id INTEGER PRIMARY KEY)")
+            numbers = [(n,) for n in range(5, 5 + rows)]
+            connection.executemany("INSERT INTO some VALUES (?)", numbers)
+            steps = []
+            connection.set_progress_handler(lambda: steps.append(1), 1)
+            assert await ends(SqliteTx(connection), "some") == (5, 4 + rows)
+            assert len(steps) < 50
+
+    run(test())
 
 
 def sweep(store, url, *, later=0, **retention):

@@ -14,7 +14,7 @@ from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
 from delivrd.store.tally import Tally
 from delivrd.store.tombstones import bury
-from delivrd.store.tx import SqliteTx, Tx
+from delivrd.store.tx import SqliteTx, Tx, ends
 
 PRUNED = -1
 """The slot that holds the counts of messages that are gone."""
@@ -139,8 +139,8 @@ async def oldest_body(tx: Tx) -> int | None:
 
     Bodies go in the order of the ids, so that it is found by halving, however many are gone.
     """
-    span = (await tx.fetch("SELECT min(id), max(id) FROM request"))[0]
-    if span[0] is None:
+    span = await ends(tx, "request")
+    if span is None:
         return None
     low, high = span
     while low < high:

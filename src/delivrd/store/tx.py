@@ -216,6 +216,15 @@ async def within_savepoint(tx: Tx, job: Callable[[], Awaitable[T]]) -> T:
     return result
 
 
+async def ends(tx: Tx, table: str) -> tuple[int, int] | None:
+    """The least and the greatest id of a table; None where it is empty.
+
+    Asked for together, SQLite reads the whole table for them, two seconds with ten million rows.
+    """
+    (row,) = await tx.fetch(f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})")
+    return None if row[0] is None else (row[0], row[1])
+
+
 _STORE_ERRORS = (
     sqlite3.OperationalError,
     asyncpg.PostgresConnectionError,

@@ -39,7 +39,7 @@ from delivrd.store.rows import (
     read_statement,
 )
 from delivrd.store.tally import Tally
-from delivrd.store.tx import Row, Tx
+from delivrd.store.tx import Row, Tx, ends
 
 SLICE = 500
 """Rows a read: some ten milliseconds."""
@@ -100,7 +100,8 @@ class _Seen(NamedTuple):
 
 
 async def _walk(store: Reader, walk: _Walk, progress: Progress) -> list[Difference]:
-    first, final = await store.read(lambda tx: _span(tx, walk.table))
+    span = await store.read(lambda tx: ends(tx, walk.table))
+    first, final = span or (0, 0)
     found: list[Difference] = []
     after = first - 1
 
@@ -119,11 +120,6 @@ async def _walk(store: Reader, walk: _Walk, progress: Progress) -> list[Differen
             return found
         after = seen.last
         progress(walk.table, min(1.0, (after - first + 1) / (final - first + 1)))
-
-
-async def _span(tx: Tx, table: str) -> tuple[int, int]:
-    row = (await tx.fetch(f"SELECT min(id), max(id) FROM {table}"))[0]
-    return row[0] or 0, row[1] or 0
 
 
 # --- messages and attempts ----------------------------------------------------------------------
