@@ -76,7 +76,7 @@ def run(plan: Plan, console: Console) -> list[list[str]]:
 
 def _line(kind: str, name: str, took: Took) -> list[str]:
     times = (f"{1000 * seconds:.1f}" for seconds in took)
-    return [name, kind, *times, "yes" if took.own <= AIM else "no"]
+    return [name, kind, *times, "yes" if took.middle <= AIM else "no"]
 
 
 def facts(plan: Plan) -> list[str]:
@@ -86,8 +86,7 @@ def facts(plan: Plan) -> list[str]:
         f"({len(ACCOUNTS)} accounts, {len(COUNTRIES)} countries of {NETWORKS} networks each)",
         f"without a span in its name a question is about all {plan.days} days; "
         f"{plan.rounds} calls of each, without HTTP",
-        "processor: the time that the hub's process and PostgreSQL's used: the least that a call "
-        "takes on a quiet machine; it is what `within 50` goes by",
+        "processor: the time that the hub's process and PostgreSQL's used, at the mean",
     ]
 
 
@@ -150,6 +149,7 @@ async def _measured(url: str, plan: Plan) -> dict[str, Took]:
 
 
 async def _timed(store: Store, call: Call, rounds: int) -> Took:
+    await call()  # what is kept between calls is there; "the first call" keeps nothing
     took, mine, theirs = [], 0.0, await _server_seconds(store)
     for _ in range(rounds):
         began, so_far = perf_counter(), process_time()
