@@ -10,15 +10,15 @@ the long way, through the parser and :class:`Webhook` as an ASGI app, which alon
 import asyncio
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 import structlog
 
+from delivrd.intake.answers import Wire
 from delivrd.intake.call import Call
 from delivrd.intake.head import Headers, Heads
-from delivrd.intake.webhook import Webhook, head_of
-from delivrd.providers.base import OK, Response
+from delivrd.intake.webhook import Webhook
+from delivrd.providers.base import Response
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Lane:
     """Takes the calls of all connections of a process."""
 
     def __init__(self, webhook: Webhook) -> None:
-        self.webhook, self.answers = webhook, _Answers()
+        self.webhook, self.wire = webhook, Wire()
         self._arrived: list[_Turn] = []
         self.taken = 0
 
@@ -137,26 +137,4 @@ class _Turn:
         self._done = True
         self._lane.webhook.bodies.release(self.call.body)
         standing = self.caller.standing_headers()
-        self.caller.answer(self._lane.answers.render(answer, headers, standing))
-
-
-class _Answers:
-    """Answers as they go over the wire; the plain one, which nearly all get, is kept."""
-
-    def __init__(self) -> None:
-        self._standing: Headers = ()
-        self._ok = b""
-
-    def render(self, answer: Response, headers: Mapping[str, str], standing: Headers) -> bytes:
-        if answer is not OK:
-            return _render(answer, headers, standing)
-        if standing is not self._standing:
-            self._standing, self._ok = standing, _render(OK, headers, standing)
-        return self._ok
-
-
-def _render(answer: Response, headers: Mapping[str, str], standing: Headers) -> bytes:
-    lines = [b"%s: %s\r\n" % line for line in (*standing, *head_of(answer, headers))]
-    phrase = HTTPStatus(answer.status).phrase.encode()
-    start = b"HTTP/1.1 %d %s\r\n" % (answer.status, phrase)
-    return b"".join([start, *lines, b"\r\n", answer.body])
+        self.caller.answer(self._lane.wire.render(answer, headers, standing))

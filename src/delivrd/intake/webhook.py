@@ -4,25 +4,24 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Protocol
 
 import structlog
 
 from delivrd.config import Config
 from delivrd.core.statement import micros
+from delivrd.intake.answers import respond
 from delivrd.intake.bodies import Bodies
 from delivrd.intake.call import PREFIX, Call, Door, Receive, Scope, Send, Stop
 from delivrd.intake.commit import GroupCommit, Refused, Written
 from delivrd.intake.documents import Documents, Unavailable
 from delivrd.intake.head import Head
-from delivrd.intake.proof import Proof, UnknownAddress
-from delivrd.intake.reading import read, with_reference
+from delivrd.intake.proof import Proof
 from delivrd.intake.redact import Redactor
 from delivrd.intake.ring import Refusal, Ring
 from delivrd.intake.source import source_of
+from delivrd.intake.steps import answer_call, enter, nonce_of, read_call
 from delivrd.providers.base import (
-    OK,
     Http,
     NeedsDocument,
     NotSent,
@@ -31,7 +30,7 @@ from delivrd.providers.base import (
     Unauthentic,
 )
 from delivrd.store.accounts import Account, Accounts
-from delivrd.store.append import Entry, Nonce
+from delivrd.store.append import Entry
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.ids import Ids
 
@@ -87,7 +86,7 @@ class Webhook:
         )
         headers: Mapping[str, str] = {}
         try:
-            _enter(call)
+            enter(call)
             call.body = await self.bodies.receive(call, receive)
             try:
                 answer = await self._take(call)
@@ -95,7 +94,7 @@ class Webhook:
                 self.bodies.release(call.body)
         except (Stop, StoreUnavailable, Refused) as error:
             answer, headers = self.ending(call, error)
-        await _respond(send, answer, headers)
+        await respond(send, answer, headers)
 
     def door(self, path: str) -> Door:
         """The door of the account whose webhook this is; of nobody's, the wall."""
@@ -117,7 +116,7 @@ class Webhook:
         processor that runs the same code again and again takes two thirds of the time.
         """
         going: Sequence[Turn] = turns
-        for step in (_enter, self._prove, _read, self._keep, _answer, self._take_in):
+        for step in (enter, self._prove, read_call, self._keep, answer_call, self._take_in):
             going = [turn for turn in going if _succeeds(step, turn.call)]
         for turn in going:
             turn.taken = True
@@ -132,9 +131,9 @@ class Webhook:
             self._prove(call)
         if call.proven.scheme == "none" and call.account.settings.open:
             self._limit(call.account)
-        _read(call)
+        read_call(call)
         self._keep(call)
-        _answer(call)
+        answer_call(call)
         written = asyncio.get_running_loop().create_future()
         self._commit.append(call.entry, call.account.provider.patience, written)
         await written
@@ -216,7 +215,7 @@ class Webhook:
             body=redactor.value(call.body),
             auth=call.proven.scheme,
             reading=call.reading,
-            nonce=_nonce(call, received_at, nonce) if nonce else None,
+            nonce=nonce_of(call, received_at, nonce) if nonce else None,
         )
 
     def _limit(self, account: Account) -> None:
@@ -246,79 +245,9 @@ class Webhook:
         )
 
 
-def _enter(call: Call) -> None:
-    """Finds whose webhook is called.
-
-    Raises:
-        Stop: nobody's, or it is no call that could hold a receipt.
-    """
-    account, proof = call.door.account, call.door.proof
-    if account is None or proof is None:
-        raise Stop(404, "there is no such webhook")
-    call.account, call.proof = account, proof
-    address = call.segments
-    if address is not None or proof.needs_address:
-        try:
-            call.address = proof.address([part for part in (address or "").split("/") if part])
-        except UnknownAddress:
-            raise Stop(404, "there is no such webhook") from None
-    if call.method == "POST" or (call.method == "GET" and call.query):
-        return
-    if call.method in ("GET", "HEAD"):
-        raise Stop(200, "probe")
-    if call.method == "OPTIONS" and (origin := call.head.get("webhook-request-origin")):
-        # CloudEvents' HTTP webhooks ask whether they may come (its section 4.1)
-        allowed = {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"}
-        raise Stop(200, "handshake", **allowed)
-    raise Stop(405, "use GET or POST", allow="GET, POST, HEAD")
-
-
 def _succeeds(step: Callable[[Call], None], call: Call) -> bool:
     try:
         step(call)
     except Exception:  # the long way meets it again, and tells of it
         return False
     return True
-
-
-def _read(call: Call) -> None:
-    call.reading = with_reference(read(call.account, call.request), call.address.reference)
-
-
-def _answer(call: Call) -> None:
-    call.answer = call.account.provider.answer(call.request, call.reading, call.account.settings)
-
-
-def _nonce(call: Call, received_at: int, value: str) -> Nonce:
-    request, account = call.request, call.account
-    content = blake2b(request.method.encode() + request.query + b"\n" + request.body)
-    window = account.settings.replay_window
-    if window is None:
-        window = account.provider.replay_behind
-    return Nonce(value, content.digest()[:16], received_at + (window + 600) * 1_000_000)
-
-
-_OK_START = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [(b"content-length", b"0")],
-}
-_OK_BODY = {"type": "http.response.body", "body": b""}
-
-
-async def _respond(send: Send, answer: Response, headers: Mapping[str, str]) -> None:
-    if answer is OK:
-        await send(_OK_START)
-        await send(_OK_BODY)
-        return
-    lines = head_of(answer, headers)
-    await send({"type": "http.response.start", "status": answer.status, "headers": lines})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def head_of(answer: Response, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer."""
-    lines = [(b"content-length", str(len(answer.body)).encode())]
-    if answer.body:
-        lines.append((b"content-type", answer.content_type.encode()))
-    return lines + [(name.encode(), value.encode()) for name, value in headers.items()]

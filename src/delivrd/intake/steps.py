@@ -1,0 +1,55 @@
+"""The steps of a call that need nothing but the call."""
+
+from hashlib import blake2b
+
+from delivrd.intake.call import Call, Stop
+from delivrd.intake.proof import UnknownAddress
+from delivrd.intake.reading import read, with_reference
+from delivrd.store.append import Nonce
+
+
+def enter(call: Call) -> None:
+    """Finds whose webhook is called.
+
+    Raises:
+        Stop: nobody's, or it is no call that could hold a receipt.
+    """
+    account, proof = call.door.account, call.door.proof
+    if account is None or proof is None:
+        raise Stop(404, "there is no such webhook")
+    call.account, call.proof = account, proof
+    address = call.segments
+    if address is not None or proof.needs_address:
+        try:
+            call.address = proof.address([part for part in (address or "").split("/") if part])
+        except UnknownAddress:
+            raise Stop(404, "there is no such webhook") from None
+    if call.method == "POST" or (call.method == "GET" and call.query):
+        return
+    if call.method in ("GET", "HEAD"):
+        raise Stop(200, "probe")
+    if call.method == "OPTIONS" and (origin := call.head.get("webhook-request-origin")):
+        # CloudEvents' HTTP webhooks ask whether they may come (its section 4.1)
+        allowed = {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"}
+        raise Stop(200, "handshake", **allowed)
+    raise Stop(405, "use GET or POST", allow="GET, POST, HEAD")
+
+
+def read_call(call: Call) -> None:
+    """What the account's adapter makes of it."""
+    call.reading = with_reference(read(call.account, call.request), call.address.reference)
+
+
+def answer_call(call: Call) -> None:
+    """What the gateway wants to hear."""
+    call.answer = call.account.provider.answer(call.request, call.reading, call.account.settings)
+
+
+def nonce_of(call: Call, received_at: int, value: str) -> Nonce:
+    """What must not be seen again with other content, while replays are believed (rule B3)."""
+    request, account = call.request, call.account
+    content = blake2b(request.method.encode() + request.query + b"\n" + request.body)
+    window = account.settings.replay_window
+    if window is None:
+        window = account.provider.replay_behind
+    return Nonce(value, content.digest()[:16], received_at + (window + 600) * 1_000_000)
