@@ -156,3 +156,10 @@ def sign_in(page: Any, key: str = KEY, goal: str = "/messages") -> Any:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**" + goal)
     return page
+
+
+def highest_bar(chart: Any) -> tuple[float, float]:
+    """The middle of the highest bar of a chart that is drawn: bars move with the hour."""
+    drawn = [path.bounding_box() for path in chart.locator("svg path").all()]
+    bar = max((box for box in drawn if box and box["width"] < 100), key=lambda box: box["height"])
+    return bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.pages_support import PagesHub
+from tests.pages.pages_support import PagesHub, highest_bar
 
 FIGURES = ("Messages", "Delivery rate", "Failed", "Awaiting receipt", "Time to delivery")
 
@@ -86,9 +86,7 @@ def test_a_bar_of_the_chart_leads_to_its_messages(old_page: Any) -> None:
     old_page.goto("/?range=24h")
     chart = old_page.locator("[data-chart=outcomes]")
     expect(chart.locator("svg")).to_be_visible()
-    bars = [path.bounding_box() for path in chart.locator("svg path").all()]
-    bar = max((box for box in bars if box and box["width"] < 100), key=lambda box: box["height"])
-    old_page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    old_page.mouse.click(*highest_bar(chart))
     old_page.wait_for_url("**/messages?*status=delivered*since=*until=*")
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.pages_support import PagesHub
+from tests.pages.pages_support import PagesHub, highest_bar
 
 
 @pytest.fixture
@@ -86,8 +86,7 @@ def test_a_picked_time_is_taken_away_or_widened_by_a_link(old_page: Any, chart: 
 
 
 def test_a_press_that_does_not_move_leads_to_the_messages(old_page: Any, chart: Any) -> None:
-    box = chart.bounding_box()
-    old_page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 40)
+    old_page.mouse.click(*highest_bar(chart))
     old_page.wait_for_url("**/messages?*status=delivered*")
 
 
@@ -123,14 +122,23 @@ def test_the_keyboard_picks_a_time(old_page: Any, chart: Any) -> None:
     expect(chart).to_be_focused()
 
 
-def test_a_finger_that_goes_sideways_picks_and_one_that_goes_down_scrolls(
-    old_hub: PagesHub, new_page: Callable[..., Any], old_session: Any
-) -> None:
-    size = {"width": 360, "height": 740}
-    page = new_page(old_hub.url, viewport=size, has_touch=True, storage_state=old_session)
-    page.goto("/?range=24h")
-    chart = page.locator("#outcomes")
-    expect(chart.locator("svg")).to_be_visible()
+@pytest.fixture
+def touched(old_hub: PagesHub, new_page: Callable[..., Any], old_session: Any) -> Any:
+    """Opens the outcomes of a day, drawn, on a screen of that size that is touched."""
+
+    def opened(width: int, height: int) -> tuple[Any, Any]:
+        size = {"width": width, "height": height}
+        page = new_page(old_hub.url, viewport=size, has_touch=True, storage_state=old_session)
+        page.goto("/?range=24h")
+        chart = page.locator("#outcomes")
+        expect(chart.locator("svg")).to_be_visible()
+        return page, chart
+
+    return opened
+
+
+def test_a_finger_that_goes_sideways_picks_and_one_that_goes_down_scrolls(touched: Any) -> None:
+    page, chart = touched(360, 740)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     y, width = box["y"] + box["height"] / 2, box["width"]
@@ -148,16 +156,9 @@ def swipe(page: Any, points: list[tuple[float, float]]) -> None:
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_a_finger_sees_the_numbers_of_a_bar_before_it_follows_it(
-    old_hub: PagesHub, new_page: Callable[..., Any], old_session: Any
-) -> None:
-    size = {"width": 1280, "height": 900}
-    page = new_page(old_hub.url, viewport=size, has_touch=True, storage_state=old_session)
-    page.goto("/?range=24h")
-    chart = page.locator("#outcomes")
-    expect(chart.locator("svg")).to_be_visible()
-    box = chart.bounding_box()
-    bar = (box["x"] + box["width"] / 2, box["y"] + box["height"] - 40)
+def test_a_finger_sees_the_numbers_of_a_bar_before_it_follows_it(touched: Any) -> None:
+    page, chart = touched(1280, 900)
+    bar = highest_bar(chart)
     page.touchscreen.tap(*bar)
     expect(chart.locator(".tip")).to_be_visible()
     assert urlparse(page.url).path == "/"
