@@ -138,18 +138,22 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
 
 
 def _signed_by(told: f.Fields, given: str, settings: Settings) -> int:
-    method = settings.signature_method
-    signed = [told]
-    if "" in told.values() or None in told.values():
-        # Some of the vendor's SDKs sign blank values, Java's leaves them out: either is right.
-        signed.append({name: value for name, value in told.items() if value})
+    method, lower = settings.signature_method, given.lower()
     for position, secret in enumerate(settings.signature_secret):
         key = secret.get_secret_value()
-        if key and any(same(given.lower(), signature(fields, key, method)) for fields in signed):
+        if key and (
+            same(lower, signature(told, key, method))
+            or same(lower, signature(_filled(told), key, method))
+        ):
             return position
     if len(given) != len(signature({}, "-", method)):
         raise Unauthentic(f"the signature is not of the method {method}: check signature_method")
     raise Unauthentic("the signature does not fit")
+
+
+def _filled(told: f.Fields) -> f.Fields:
+    """The fields without blank ones: some of the vendor's SDKs sign them, Java's does not."""
+    return {name: value for name, value in told.items() if value}
 
 
 def signature(fields: f.Fields, secret: str, method: str) -> str:
@@ -161,13 +165,24 @@ def signature(fields: f.Fields, secret: str, method: str) -> str:
     Raises:
         Unauthentic: the name of a field holds & or =.
     """
-    if any("&" in name or "=" in name for name in fields):
-        raise Unauthentic("a field's name holds & or =")
-    parts = [f"&{name}={_literal(fields[name])}" for name in sorted(fields) if name != "sig"]
-    base, key = "".join(parts).encode(errors="replace"), secret.encode()
+    names = sorted(fields.keys() - {"sig"})
+    try:
+        base = "".join(["&" + name + "=" + fields[name] for name in names])
+    except TypeError:  # not each of them is a text
+        base = "&="
+    if not base.count("&") == base.count("=") == len(names):
+        base = _parted(names, fields)
+    signed, key = base.encode(errors="replace"), secret.encode()
     if method == "md5hash":
-        return hashlib.md5(base + key, usedforsecurity=False).hexdigest()
-    return hmac.digest(key, base, method).hex()
+        return hashlib.md5(signed + key, usedforsecurity=False).hexdigest()
+    return hmac.digest(key, signed, method).hex()
+
+
+def _parted(names: list[str], fields: f.Fields) -> str:
+    """What is signed, where a field holds what parts them or is no text."""
+    if any("&" in name or "=" in name for name in names):
+        raise Unauthentic("a field's name holds & or =")
+    return "".join([f"&{name}={_literal(fields[name])}" for name in names])
 
 
 def _literal(value: object) -> str:
