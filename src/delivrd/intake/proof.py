@@ -78,6 +78,8 @@ class Proof:
             schemes.append(("basic", 0))
         own = self.account.provider.authenticate(request, self.account.settings)
         if own is not None:
+            if not schemes and not own.secret:
+                return own
             schemes.append((own.scheme, own.secret))
         elif not schemes:
             self._check_open(request, source)
