@@ -74,6 +74,24 @@ def test_of_two_contents_for_one_nonce_at_once_exactly_one_is_taken(database_url
     run(test())
 
 
+def test_nonces_stand_in_the_index_once_their_receipts_are_folded(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            calls = [
+                hub.post(
+                    "/webhooks/vonage", signed({**RECEIPT, "messageId": f"M{i}"}, nonce=f"{i}")
+                )
+                for i in range(20)
+            ]
+            assert set(await asyncio.gather(*calls)) == {200}
+            await hub.folded()
+            assert await hub.one("SELECT count(*) FROM nonce_log") == 0
+            assert await hub.one("SELECT count(*) FROM nonce") == 20
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT, nonce="7")) == 401
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     ("off", "window", "status"),
     [

@@ -79,7 +79,8 @@ class Story:
         )  # fmt: skip
 
     async def append(self, *entries: Entry, own: bool = False) -> set[int]:
-        return await self.store.write(lambda tx: append(tx, self.store.ids, entries, own=own))
+        judged = await self.store.write(lambda tx: append(tx, self.store.ids, entries, own=own))
+        return judged.refused
 
     async def receive(self, name: str, *receipts: Receipt, **more: Any) -> int:
         """Appends one request with these receipts; its id."""

@@ -43,7 +43,7 @@ class GroupCommit:
     """Appends entries to the store in shared commits."""
 
     def __init__(self, store: Store, folder: Folder) -> None:
-        self._store, self._folder = store, folder
+        self._store, self._folder, self._nonces = store, folder, folder.nonces
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
         self._written: list[_Waiting] = []  # the batch that is being written
@@ -114,14 +114,18 @@ class GroupCommit:
             return
         entries = [waiting.entry for waiting in batch]
         own = self._folder.idle
-        ids = self._store.ids
+        ids, nonces = self._store.ids, self._nonces
         try:
-            refused = await self._store.write(lambda tx: append(tx, ids, entries, own=own))
+            judged = await self._store.write(
+                lambda tx: append(tx, ids, entries, own=own, nonces=nonces)
+            )
         except StoreUnavailable:
             raise
         except Exception as error:
             await self._alone(batch, error)
             return
+        nonces.remember(judged)
+        refused = judged.refused
         self.batches += 1
         self.appended += len(entries)
         for entry, written, _ in batch:

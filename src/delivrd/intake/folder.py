@@ -14,6 +14,7 @@ from delivrd.store import fold
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
 from delivrd.store.fold import Work
 from delivrd.store.ids import now_micros
+from delivrd.store.nonces import Key, Nonces
 from delivrd.store.tx import Tx
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class Folder:
 
     def __init__(self, store: Store, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._clock = store, clock
+        self.nonces = Nonces(log=store.holds_loop)
         self._queue: deque[Work] = deque()  # in memory, and not marked yet
         self._queued = 0  # receipts in it
         self._marked: list[Work] = []  # ours, to be folded next
@@ -157,7 +159,7 @@ class Folder:
             pause = min(pause * 2, 5.0)
 
     async def _fold_slice(self) -> None:
-        """Folds what is marked, and marks what comes next, in one transaction."""
+        """Folds what is marked, marks what comes next, settles nonces, in one transaction."""
         works, store = self._marked, self._store
         if works[0].deaths >= 2:
             why = "the process died twice while folding it"
@@ -168,15 +170,18 @@ class Folder:
             return
         limit, following = self._limit, self._next_slice()
         began = spent = worked = 0.0
+        settled: list[Key] = []
 
         async def job(tx: Tx) -> set[int]:
-            nonlocal began, spent, worked
+            nonlocal began, spent, worked, settled
             began, cpu_began = time.perf_counter(), time.thread_time()
             await fold.fold_slice(tx, store.accounts, store.ids, self._clock(), works, limit)
+            settled = await self.nonces.settle(tx, limit)
             spent, worked = time.perf_counter() - began, time.thread_time() - cpu_began
             return await fold.mark(tx, self._clock(), following) if following else set()
 
         ours = await store.write(job, background=True)
+        self.nonces.forget(settled)
         folded = self._finish(works, limit)
         self._load.folded(folded, time.perf_counter() - began, worked)
         self._adapt(folded, spent)

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from delivrd.intake.call import Call, Stop
 from delivrd.intake.proof import UnknownAddress
 from delivrd.intake.reading import read, with_reference
-from delivrd.store.append import Nonce
+from delivrd.store.nonces import Nonce
 
 
 def enter(call: Call) -> None:
@@ -48,7 +48,7 @@ def answer_call(call: Call) -> None:
 def nonce_of(call: Call, received_at: int, value: str) -> Nonce:
     """What must not be seen again with other content, while replays are believed (rule B3)."""
     request, account = call.request, call.account
-    content = blake2b(request.method.encode() + request.query + b"\n" + request.body)
+    content = blake2b(b"%b%b\n%b" % (request.method.encode(), request.query, request.body))
     window = account.settings.replay_window
     if window is None:
         window = account.provider.replay_behind

@@ -8,20 +8,13 @@ import msgspec
 from delivrd.core.statement import Reading
 from delivrd.store import schema
 from delivrd.store.ids import Ids
+from delivrd.store.nonces import Judged, Nonce, Nonces
 from delivrd.store.tx import Row, Tx
 
 OWNED_MICROS = 5_000_000
 """For so long a row of `to_fold` is its owner's; after that, the owner is taken for dead."""
 
 _pack = msgspec.msgpack.Encoder().encode
-
-
-class Nonce(NamedTuple):
-    """A value that may not be seen again, until ``expires_at``, with other content."""
-
-    value: str
-    content: bytes
-    expires_at: int
 
 
 class Entry(NamedTuple):
@@ -48,14 +41,16 @@ _TO_FOLD = ("id", "account_id", "received_at", "data", "owner", "owned_until")
 _FAULT = ("id", "request_id", "reading_no", "position", "why", "raw")
 
 
-async def append(tx: Tx, ids: Ids, entries: Sequence[Entry], *, own: bool) -> set[int]:
-    """Writes the entries; the ids of those refused because their nonce was seen before.
+async def append(
+    tx: Tx, ids: Ids, entries: Sequence[Entry], *, own: bool, nonces: Nonces | None = None
+) -> Judged:
+    """Writes the entries, but for those that are refused because of their nonces.
 
     With ``own``, this process's folder has them in memory and folds them next; otherwise they wait
     for whoever claims them.
     """
-    replayed = await _replayed(tx, entries)
-    kept = [entry for entry in entries if entry.id not in replayed]
+    judged = await _judged(tx, entries, nonces or Nonces())
+    kept = [entry for entry in entries if entry.id not in judged.refused]
     await tx.insert(schema.request, _REQUEST, [_request(entry) for entry in kept])
     owner = tx.slot if own else None
     waiting = [
@@ -66,7 +61,12 @@ async def append(tx: Tx, ids: Ids, entries: Sequence[Entry], *, own: bool) -> se
     await tx.insert(schema.to_fold, _TO_FOLD, waiting)
     faults = [fault for entry in kept if entry.reading.faults for fault in fault_rows(ids, entry)]
     await tx.insert(schema.fault, _FAULT, faults)
-    return replayed
+    return judged
+
+
+async def _judged(tx: Tx, entries: Sequence[Entry], nonces: Nonces) -> Judged:
+    signed = [(e.id, e.account_id, e.nonce) for e in entries if e.nonce is not None]
+    return await nonces.judge(tx, signed) if signed else Judged(set(), {})
 
 
 async def is_appended(tx: Tx, entry_id: int) -> bool:
@@ -84,24 +84,3 @@ def fault_rows(ids: Ids, entry: Entry, reading_no: int = 0) -> list[Row]:
         (ids.next(), entry.id, reading_no, fault.position, fault.why, fault.raw)
         for fault in entry.reading.faults
     ]
-
-
-async def _replayed(tx: Tx, entries: Sequence[Entry]) -> set[int]:
-    """Inserts the nonces; who brought one that was already there with other content (B3)."""
-    signed = [(entry, entry.nonce) for entry in entries if entry.nonce is not None]
-    if not signed:
-        return set()
-    columns = ("account_id", "nonce", "content", "expires_at")
-    rows = [(entry.account_id, *nonce) for entry, nonce in signed]
-    if await tx.insert(schema.nonce, columns, rows, "ignore") == len(rows):
-        return set()
-    known = await tx.fetch(
-        "SELECT account_id, nonce, content FROM nonce WHERE nonce = ANY($1::text[])",
-        [nonce.value for _, nonce in signed],
-    )
-    content = {(row[0], row[1]): bytes(row[2]) for row in known}
-    return {
-        entry.id
-        for entry, nonce in signed
-        if content[entry.account_id, nonce.value] != nonce.content
-    }

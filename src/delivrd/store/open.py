@@ -16,6 +16,7 @@ from delivrd.store import migrations, postgres, sqlite
 from delivrd.store.accounts import Accounts, enrol
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import Ids
+from delivrd.store.nonces import settle_all
 from delivrd.store.tx import PostgresTx, SqliteTx, is_store_error
 
 Configured = Mapping[str, tuple[Provider, AccountSettings]]
@@ -47,6 +48,7 @@ async def _open_sqlite(path: Path, configured: Configured) -> Store:
     try:
         connection.execute("BEGIN IMMEDIATE")
         accounts: Accounts = sqlite.run_now(enrol(SqliteTx(connection), configured))
+        sqlite.run_now(settle_all(SqliteTx(connection)))
         connection.commit()
         last = connection.execute(_LAST_ID).fetchone()[0]
     finally:

@@ -144,6 +144,15 @@ nonce = _table(
     clustered=True,
 )
 
+nonce_log = _table(  # nonces that are not in `nonce` yet, in the order they came
+    "nonce_log",
+    _id(),  # of the request
+    _int("account_id", null=False),
+    _text("nonce", null=False),
+    _bytes("content", null=False),
+    _int("expires_at", null=False),
+)
+
 ring = _table(  # not authentic: bounded, best effort (rule B2)
     "ring",
     _id(),
