@@ -1,6 +1,7 @@
 # make test     everything that must hold: style, types, layers, tests
 # make demo     gateways on loopback, a hub, and traffic to look at
 # make bench    throughput and latency; make bench-scale: the same on a store of millions;
+#               make bench-processes: what a second process adds (root, Linux);
 #               make bench-parse: how fast captured requests are read;
 #               make bench-insight: how near estimates come to simulated truth;
 #               make bench-stats: how long statistics take over months of counts;
@@ -11,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test lint format bench bench-scale bench-parse bench-insight bench-stats bench-alerts bench-relay clean
+.PHONY: demo test lint format bench bench-scale bench-processes bench-parse bench-insight bench-stats bench-alerts bench-relay clean
 
 demo: $(STAMP)
 	$(BIN)/delivrd demo
@@ -34,6 +35,9 @@ bench: $(STAMP)
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench scale --write
+
+bench-processes: $(STAMP)
+	$(BIN)/python -m bench processes --write
 
 bench-parse: $(STAMP)
 	$(BIN)/python -m bench parse --write

@@ -11,7 +11,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import alerts, insight, intake, parse, profiling, relay, report, scale, stats
+from bench import (
+    alerts,
+    insight,
+    intake,
+    parse,
+    processes,
+    profiling,
+    relay,
+    report,
+    scale,
+    stats,
+)
 from bench.intake import Plan
 from bench.receipts import Messages
 from bench.rounds import Generator
@@ -71,6 +82,30 @@ def _scale(options: argparse.Namespace, console: Console) -> None:
     if options.write:
         parts = [report.bullets(facts), *report.section(options.row, columns, lines)]
         report.write(BENCHMARKS, f"scale-{options.row}", "\n\n".join(parts))
+
+
+def _processes(options: argparse.Namespace, console: Console) -> None:
+    plan = processes.Plan(
+        options.share,
+        options.connections,
+        options.rounds,
+        options.receipts,
+        options.seconds,
+        options.dir,
+        GENERATOR_CORE if options.pin else None,
+    )
+    lines = processes.run(plan, console)
+    facts = report.circumstances(_command(), _pinned(options.pin))
+    facts.append(
+        f"medians of {plan.rounds} rounds, interleaved; {plan.connections} connections; each "
+        f"process of the hub gets {plan.share:.0%} of a core at most"
+    )
+    title = "PostgreSQL, processes with a share of a core each"
+    report.print_table(console, title, processes.COLUMNS, lines)
+    report.print_lines(console, facts)
+    if options.write:
+        parts = [report.bullets(facts), *report.section(title, processes.COLUMNS, lines)]
+        report.write(BENCHMARKS, "processes", "\n\n".join(parts))
 
 
 def _parse(options: argparse.Namespace, console: Console) -> None:
@@ -194,6 +229,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     command.add_argument("--kept", type=Path, help="filled stores are kept there, and taken back")
     command.set_defaults(run=_scale)
+
+    command = commands.add_parser("processes", help="two processes beside one, each held back")
+    command.add_argument("--share", type=float, default=0.2, help="of a core, for each process")
+    command.add_argument("--connections", type=int, default=256)
+    command.add_argument("--rounds", type=int, default=5)
+    command.add_argument("--seconds", type=float, default=2.0, help="length of a round, at most")
+    command.add_argument("--receipts", type=int, default=8_000, help="in a round, at most")
+    command.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    command.set_defaults(run=_processes)
 
     command = commands.add_parser("parse", help="how fast captured requests are read")
     command.add_argument("--lines", type=int, default=30_000)

@@ -58,6 +58,17 @@ class Row:
         return "/webhooks/signed" if signed and self.is_delivrd else "/webhooks/bench"
 
 
+def processes(row: Row) -> list[int]:
+    """The ids of all processes of a row that runs."""
+    assert row.process is not None
+    return [row.process.pid, *_children(row.process.pid)]
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [found for child in map(int, listed) for found in (child, *_children(child))]
+
+
 def empty(port: int) -> Row:
     return Row("empty", "empty ASGI app", _uvicorn("empty", port), ready_path="/", port=port)
 
