@@ -22,11 +22,12 @@ from rich.console import Console
 from bench.load import percentile
 from bench.receipts import HISTORY, Messages, provider_id, recipient
 from bench.rounds import Case, Generator, Measure, Supply, play
-from bench.servers import ADMIN_KEY, Row
+from bench.servers import ADMIN_KEY, Row, processes
 from bench.stage import Stage, staged
 
 CASES = {name: Case(name, signed=False, connections=64) for name in ("recent", "spread")}
 CALLS = 100  # of each read
+WARM_UP = 1  # rounds that are not measured: the file has just been written or copied
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Plan:
 def run(plan: Plan, console: Console) -> list[Size]:
     found = []
     for size in plan.sizes:
-        rest = plan.rounds * plan.limit
+        rest = (WARM_UP + plan.rounds) * plan.limit
         messages = Messages(size + rest, rest, datetime.now(UTC), answered=size)
         with ExitStack() as stack:
             stage = stack.enter_context(
@@ -74,10 +75,12 @@ def _measure(plan: Plan, size: int, stage: Stage, say: Callable[[str], None]) ->
     supply.sent("spread", size)  # those that are answered already
     found.stored_bytes = _stored_bytes(row)
     rounds: dict[str, list[Measure]] = {name: [] for name in CASES}
-    for _ in range(plan.rounds):
+    for number in range(WARM_UP + plan.rounds):
         for name, case in CASES.items():
             say(f"{size:,} receipts: {case}")
-            rounds[name].append(play(row, case, supply, generator, plan.seconds, plan.limit))
+            measure = play(row, case, supply, generator, plan.seconds, plan.limit)
+            if number >= WARM_UP:
+                rounds[name].append(measure)
     for name, all_ in rounds.items():
         found.intake[name] = median(one.rate for one in all_)
         found.folded[name] = median(
@@ -96,15 +99,8 @@ def _stored_bytes(row: Row) -> int:
 
 def _resident(row: Row) -> int:
     """Resident memory of the server's processes together, in bytes."""
-    assert row.process is not None
-    pids = [row.process.pid, *_children(row.process.pid)]
-    pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in processes(row))
     return sum(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [found for child in map(int, listed) for found in (child, *_children(child))]
 
 
 def _reads(messages: Messages) -> dict[str, list[str]]:

@@ -24,6 +24,7 @@ from delivrd.core.status import State
 from delivrd.intake.commit import GroupCommit, Written
 from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import Webhook
+from delivrd.keeping.sweep import Sweep
 from delivrd.providers import provider
 from delivrd.providers.base import Http
 from delivrd.store.append import Entry, append
@@ -84,7 +85,8 @@ def _rows(messages: Messages) -> Iterator[tuple[Any, ...]]:
 def fill_delivrd(config: Path, messages: Messages) -> None:
     """Write the messages as sent and accepted, each in one part, through delivrd's own store.
 
-    Their receipts pass the webhook and the fold, all but the sockets between.
+    Their receipts pass the webhook and the fold, all but the sockets between. In the end the sweep
+    takes what is past its time, as it has in a hub that ran all the while.
     """
     asyncio.run(_fill(config, messages))
 
@@ -101,6 +103,7 @@ async def _fill(file: Path, messages: Messages) -> None:
             await store.write(partial(sending.write, numbers))
             if answered := [number for number in numbers if messages.is_answered(number)]:
                 await store.write(partial(receiving.write, await receiving.entries(answered)))
+        await Sweep(store, config).once(pause=0)
     finally:
         await store.close()
     if store.dialect == "postgresql":
