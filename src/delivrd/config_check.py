@@ -1,0 +1,128 @@
+"""What one setting alone cannot tell: whether they fit each other, and the world."""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from zoneinfo import ZoneInfo
+
+from delivrd.alert_settings import RULE_NAME
+from delivrd.config import (
+    ACCOUNT_NAME,
+    ID_FORMATS,
+    MIN_SECRET,
+    Config,
+    Problem,
+    Relay,
+    nearest,
+    secrets,
+)
+from delivrd.config_endpoints import wrong
+from delivrd.core.signing_key import key
+from delivrd.providers import UnknownProvider, provider
+from delivrd.providers.base import AccountSettings
+
+
+def check(config: Config) -> Iterator[Problem]:
+    """Each problem of settings that can be read."""
+    for path, value in secrets(config).items():
+        if len(value) < MIN_SECRET:
+            yield Problem(
+                path,
+                "settings",
+                f"a secret must have at least {MIN_SECRET} characters, and this has {len(value)}",
+                "A shorter one could not be kept out of stored requests and logs; make a longer "
+                "one (where the gateway gave it: in the gateway's own settings).",
+            )
+    for name, account in config.accounts.items():
+        yield from _check_account(config, name, account)
+    yield from _check_relay(config.relay)
+    if config.insight.investigate > config.insight.healthy:
+        hint = "What is to be looked into cannot be healthy: make it lower."
+        yield Problem("insight.investigate", "settings", "is over insight.healthy", hint)
+    yield from _check_alerts(config)
+    for path, why, hint in wrong(config.endpoints, config.accounts, config.relay):
+        yield Problem(path, "settings", why, hint)
+    for name in config.overrides:
+        try:
+            provider(name)
+        except UnknownProvider as error:
+            yield Problem(f"overrides.{name}", "settings", "there is no such provider", error.hint)
+    for name in config.sending.rate:
+        if name not in config.accounts:
+            yield _unknown_account(config, f"sending.rate.{name}", name)
+
+
+def _check_relay(relay: Relay) -> Iterator[Problem]:
+    try:
+        if relay.secret is not None:
+            key(relay.secret.get_secret_value())
+    except ValueError as error:
+        hint = "Write whsec_ followed by what `openssl rand -base64 32` prints."
+        yield Problem("relay.secret", "settings", str(error), hint)
+
+
+def _check_alerts(config: Config) -> Iterator[Problem]:
+    alerts = config.alerts
+    for table, names in (("rules", alerts.rules), ("channels", alerts.channels)):
+        for name in names:
+            if not RULE_NAME.fullmatch(name):
+                hint = "Use a-z, 0-9, - and _, as in gone-bad."
+                yield Problem(f"alerts.{table}.{name}", "settings", "not a name", hint)
+    for name, rule in alerts.rules.items():
+        for channel in rule.channels or ():
+            if channel not in alerts.channels:
+                known = ", ".join(alerts.channels) or "none"
+                hint = nearest(channel, alerts.channels) or f"Channels: {known}."
+                key_ = f"alerts.rules.{name}.channels"
+                yield Problem(key_, "settings", f"there is no channel {channel}", hint)
+
+
+def _check_account(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:
+    prefix = f"accounts.{name}"
+    if not ACCOUNT_NAME.fullmatch(name):
+        yield Problem(
+            prefix, "settings", "not a name for an account", "Use a-z, 0-9, - and _, as in main-2."
+        )
+    if account.basic_auth and ":" not in account.basic_auth.get_secret_value():
+        yield Problem(f"{prefix}.basic_auth", "settings", 'must be "user:password"')
+    for network in account.allow_from:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            yield Problem(f"{prefix}.allow_from", "settings", str(error), "Write 192.0.2.0/24.")
+    if account.id_format is not None and account.id_format not in ID_FORMATS:
+        choices = ", ".join(ID_FORMATS)
+        yield Problem(f"{prefix}.id_format", "settings", f"must be one of {choices}")
+    yield from _check_zone(prefix, account.time_zone)
+    yield from _check_ids_with(config, name, account)
+
+
+def _check_zone(prefix: str, zone: str | None) -> Iterator[Problem]:
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ValueError, OSError, KeyError):
+        yield Problem(
+            f"{prefix}.time_zone", "settings", f"no time zone {zone!r}", "Write Europe/Vienna."
+        )
+
+
+def _check_ids_with(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:
+    other = account.ids_with
+    if other is None:
+        return
+    key = f"accounts.{name}.ids_with"
+    if other == name:
+        yield Problem(key, "settings", "names its own account", "Name the other one, or remove it.")
+    elif other not in config.accounts:
+        yield _unknown_account(config, key, other)
+    elif config.accounts[other].provider != account.provider:
+        yield Problem(
+            key,
+            "settings",
+            f"{other} uses {config.accounts[other].provider}, not {account.provider}",
+            "Ids are shared by accounts of one login at one gateway only.",
+        )
+
+
+def _unknown_account(config: Config, key: str, name: str) -> Problem:
+    hint = nearest(name, config.accounts) or f"Accounts: {', '.join(config.accounts) or 'none'}."
+    return Problem(key, "settings", f"there is no account {name}", hint)
