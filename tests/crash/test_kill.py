@@ -1,6 +1,7 @@
 """SIGKILL in the middle of the work: nothing acknowledged is lost, nothing is sent twice."""
 
 import asyncio
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from crash_support import HEADERS, Process, post_until_refused
 from support import run, until
 
 from delivrd.config import load
-from delivrd.providers import provider
+from delivrd.providers import provider, vonage
 from delivrd.store.open import open_store
 from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
@@ -30,6 +31,16 @@ def receipt(number: int) -> dict[str, str]:
         "network-code": "23410",
         "message-timestamp": "2026-11-21 12:00:00",
     }
+
+
+SECRET = "vonage-signature-secret"
+SIGNING = f'{RECEIVING}signature_secret = "{SECRET}"\nsignature_method = "sha256"\n'
+
+
+def signed(number: int, **more: str) -> dict[str, str]:
+    """A signed receipt, whose nonce is its number."""
+    told = {**receipt(number), **more, "timestamp": str(int(time.time())), "nonce": str(number)}
+    return {**told, "sig": vonage.signature(told, SECRET, "sha256")}
 
 
 async def look(process: Process, sql: str) -> list[tuple[Any, ...]]:
@@ -80,6 +91,29 @@ def test_every_acknowledged_receipt_outlives_a_kill(database_url: str, tmp_path:
         assert lost == []
 
     run(story(), 240)
+
+
+def test_no_acknowledged_nonce_is_forgotten_by_a_kill(database_url: str, tmp_path: Path) -> None:
+    """B3: with other content none of them is believed, wherever it stood at the kill."""
+
+    async def story() -> None:
+        process = Process(tmp_path, database_url, SIGNING)
+        acknowledged: list[dict[str, str]] = []
+        bodies = [signed(number) for number in range(10_000)]
+        async with process.running():
+            url = f"{process.url}/webhooks/elsewhere"
+            posting = asyncio.create_task(post_until_refused(url, bodies, acknowledged))
+            await until(lambda: len(acknowledged) > 500 or posting.done(), 60)
+            assert not posting.done(), "the process was to die in the middle of it"
+            process.kill()
+            await posting
+        forged = [signed(int(body["nonce"]), status="failed") for body in acknowledged]
+        believed: list[dict[str, str]] = []
+        async with process.running():
+            await post_until_refused(url, forged, believed)
+        assert believed == []
+
+    run(story())
 
 
 async def _folded(session: aiohttp.ClientSession, process: Process) -> bool:
