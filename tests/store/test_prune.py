@@ -391,7 +391,9 @@ def test_free_pages_go_back_to_the_disk_in_steps(sqlite_url):
 
     async def test():
         async with opened(sqlite_url) as store:
+            free = await scalar(store, "PRAGMA freelist_count")
             assert await store.write(lambda tx: prune.vacuum(tx, 100, keep=0)) == 100
+            assert await scalar(store, "PRAGMA freelist_count") == free - 100
             while await store.write(lambda tx: prune.vacuum(tx, 500, keep=10)):
                 pass
 

@@ -25,6 +25,9 @@ EVERY_SECONDS = 300.0
 BODIES = 200
 """Bodies a step."""
 
+PAGES = 100
+"""Free pages a step: each is a page moved, and written, to its place."""
+
 PAUSE_SECONDS = 0.02
 """Between two steps: intake goes first."""
 
@@ -136,14 +139,14 @@ class Sweep:
             Step("refused_calls", lambda tx: prune.ring(tx, kept.ring_rows, int(kept.ring_bytes))),
             *self._messages(kept, now),
         ]
-        return [*steps, Step("free_pages", lambda tx: prune.vacuum(tx, 200))]
+        return [*steps, Step("free_pages", lambda tx: prune.vacuum(tx, PAGES))]
 
     async def _bodies(self, tx: Tx) -> int:
         """Bodies past their time; under the low-disk mark also younger ones, the oldest first."""
         kept, low = self._config.retention.request_bodies_days * DAY, disk_is_low(self._config)
         count = await prune.bodies(tx, self._clock() - (HOUR if low else kept), BODIES)
         if count and low:
-            await prune.vacuum(tx, 1000, keep=0)
+            await prune.vacuum(tx, PAGES, keep=0)
         return count
 
     def _messages(self, kept: Retention, now: int) -> list[Step]:

@@ -301,5 +301,6 @@ async def vacuum(tx: Tx, pages: int, *, keep: int = FREE_PAGES) -> int:
     spare = min(pages, free - keep)
     if spare <= 0:
         return 0
-    await tx.fetch(f"PRAGMA incremental_vacuum({spare})")
+    for _ in range(spare):  # however many one is asked for, Python's driver stops after the first
+        await tx.execute("PRAGMA incremental_vacuum(1)")
     return spare
