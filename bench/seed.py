@@ -27,11 +27,13 @@ from delivrd.intake.webhook import Webhook
 from delivrd.keeping.sweep import Sweep
 from delivrd.providers import provider
 from delivrd.providers.base import Http
+from delivrd.store import stream
 from delivrd.store.append import Entry, append
 from delivrd.store.base import Store
+from delivrd.store.fan_out import fan_out
 from delivrd.store.fold import Work, fold_slice
 from delivrd.store.graph import Graph, PartName
-from delivrd.store.ids import Ids
+from delivrd.store.ids import Ids, now_micros
 from delivrd.store.messages import new_uuid
 from delivrd.store.open import open_store
 from delivrd.store.rows import AttemptRow, MessageRow
@@ -85,8 +87,8 @@ def _rows(messages: Messages) -> Iterator[tuple[Any, ...]]:
 def fill_delivrd(config: Path, messages: Messages) -> None:
     """Write the messages as sent and accepted, each in one part, through delivrd's own store.
 
-    Their receipts pass the webhook and the fold, all but the sockets between. In the end the sweep
-    takes what is past its time, as it has in a hub that ran all the while.
+    Their receipts pass the webhook and the fold, all but the sockets between. In the end
+    events are told and the sweep takes what is past its time, as in a hub that ran all the while.
     """
     asyncio.run(_fill(config, messages))
 
@@ -103,11 +105,23 @@ async def _fill(file: Path, messages: Messages) -> None:
             await store.write(partial(sending.write, numbers))
             if answered := [number for number in numbers if messages.is_answered(number)]:
                 await store.write(partial(receiving.write, await receiving.entries(answered)))
+        await _tell(store)
         await Sweep(store, config).once(pause=0)
     finally:
         await store.close()
     if store.dialect == "postgresql":
         await fetchval(config.database, "VACUUM ANALYZE")
+
+
+async def _tell(store: Store) -> None:
+    """Numbers the events and fans them out, to nobody."""
+
+    async def told(tx: Tx) -> int:
+        await stream.number_events(tx, BATCH)
+        return (await fan_out(tx, store.ids, now_micros(), BATCH)).events
+
+    while await store.write(told):
+        pass
 
 
 class Receiving:
