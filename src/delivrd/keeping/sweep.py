@@ -25,7 +25,7 @@ EVERY_SECONDS = 300.0
 BODIES = 200
 """Bodies a step."""
 
-PAGES = 100
+PAGES = 50
 """Free pages a step: each is a page moved, and written, to its place."""
 
 PAUSE_SECONDS = 0.02
