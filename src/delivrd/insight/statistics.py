@@ -9,6 +9,7 @@ from delivrd.insight.latency import STATED_ERROR, Latency, latency
 from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import stats
+from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import UNITS, Charged, Filters, Silent, Values
 from delivrd.store.tx import Tx
@@ -127,7 +128,7 @@ async def latency_stats(
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await stats.steps(tx, accounts, by, filters, status, zone)
+    found = await steps(tx, accounts, by, filters, status, zone)
     unit = UNITS[filters.unit(by)]
     items = [(values, latency(counted)) for values, counted in found.items()] if by else []
     return {

@@ -14,8 +14,8 @@ from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.queries.spans import TIMES, Span, local, spans, within
 from delivrd.store.tx import Tx
 
-_SHARED = (*TIMES, "account", "provider", "country")
-DIMENSIONS = (*_SHARED, "network", "reason", "status", "sender", "code")
+SHARED = (*TIMES, "account", "provider", "country")
+DIMENSIONS = (*SHARED, "network", "reason", "status", "sender", "code")
 MESSAGES, ATTEMPTS = 0, 1
 UNITS = ("messages", "attempts")
 
@@ -39,17 +39,13 @@ class Source(NamedTuple):
     """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
 
 
-ROUTES = Source("rollup", "route_day", frozenset((*_SHARED, "status")))
-ROLLUP = Source("rollup", "rollup_day", frozenset((*_SHARED, "network", "reason", "status")))
+ROUTES = Source("rollup", "route_day", frozenset((*SHARED, "status")))
+ROLLUP = Source("rollup", "rollup_day", frozenset((*SHARED, "network", "reason", "status")))
 SENDERS = Source(
-    "rollup_sender", "rollup_sender_day", frozenset((*_SHARED, "sender", "status")), False
+    "rollup_sender", "rollup_sender_day", frozenset((*SHARED, "sender", "status")), False
 )
-CODES = Source("rollup_code", "rollup_code_day", frozenset((*_SHARED, "code", "status")), False)
-LATENCIES = (
-    Source("latency", "le_day", frozenset((*TIMES, "status"))),
-    Source("latency", "latency_day", frozenset((*_SHARED, "network", "status"))),
-)
-COST = Source("cost", "cost_day", frozenset((*_SHARED, "network")))
+CODES = Source("rollup_code", "rollup_code_day", frozenset((*SHARED, "code", "status")), False)
+COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
 
 
 class Unanswerable(Exception):
@@ -58,10 +54,10 @@ class Unanswerable(Exception):
     ``possible`` are the most of them that are counted together.
     """
 
-    def __init__(self, what: str, asked: Set[str], kept: Iterable[Source]) -> None:
+    def __init__(self, what: str, asked: Set[str], kept: Iterable[frozenset[str]]) -> None:
         names = [name for name in DIMENSIONS if name in asked]
         super().__init__(f"{what} are not counted by {', '.join(names)} together")
-        some = {frozenset(asked & source.dimensions) for source in kept}
+        some = {frozenset(asked & one) for one in kept}
         most = [one for one in some if one and not any(one < other for other in some)]
         self.possible = sorted([name for name in names if name in one] for one in most)
 
@@ -102,14 +98,11 @@ def source(by: Sequence[str], filters: Filters) -> Source:
         Unanswerable: there is none.
     """
     asked = {*by, *filters.used()}
-    return _first(asked, (ROUTES, ROLLUP, SENDERS, CODES), "messages")
-
-
-def _first(asked: Set[str], kept: Sequence[Source], what: str) -> Source:
-    for found in kept:
+    for found in (ROUTES, ROLLUP, SENDERS, CODES):
         if asked <= found.dimensions:
             return found
-    raise Unanswerable(what, asked, kept)
+    kept = [one.dimensions for one in (ROUTES, ROLLUP, SENDERS, CODES)]
+    raise Unanswerable("messages", asked, kept)
 
 
 async def counts(
@@ -132,10 +125,10 @@ async def counts(
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
-    return _some(found)
+    return some(found)
 
 
-def _some(found: Mapping[Values, Counter[K]]) -> dict[Values, Counter[K]]:
+def some(found: Mapping[Values, Counter[K]]) -> dict[Values, Counter[K]]:
     """Those of which there are any: what one row adds another may take away."""
     return {values: left for values, counted in found.items() if (left := +counted)}
 
@@ -192,28 +185,6 @@ def _with_code(by: Sequence[str], values: Values) -> Values:
     return tuple(None if name == "code" else next(others) for name in by)
 
 
-async def steps(
-    tx: Tx,
-    accounts: Accounts,
-    by: Sequence[str],
-    filters: Filters,
-    status: str,
-    zone: ZoneInfo | None = None,
-) -> dict[Values, Counter[int]]:
-    """How many that ended in ``status`` took so long: latency step -> number, by dimension.
-
-    Raises:
-        Unanswerable: latencies are not kept by all these dimensions.
-    """
-    kept = _first({*by, *filters.used()}, LATENCIES, "latencies")
-    found: defaultdict[Values, Counter[int]] = defaultdict(Counter)
-    only = ("status = ?", (status,))
-    rows = await _grouped(tx, kept, "le", accounts, by, filters, zone, None, only)
-    for values, step, n in rows:
-        found[values][step] += n
-    return _some(found)
-
-
 class Charged(NamedTuple):
     """What was charged: millionths of the currency, for so many that have a price."""
 
@@ -252,7 +223,7 @@ async def _grouped(
     """Rows of the dimensions' values, the last columns, and the number."""
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
-    common = [*units, *on_routes(accounts, filters), *_narrowed(filters), *more]
+    common = [*units, *on_routes(accounts, filters), *narrowed(filters), *more]
     times = [name for name in by if name in TIMES]
     known = await _known(tx, kept, unit) if filters.country or (zone and times) else range(0)
     ids = [0] if kept.units and unit == MESSAGES else accounts.ids
@@ -325,7 +296,7 @@ def _key(
             readers.append((place(span.column), _time(name, span.width, zone)))
         else:
             column = "account_id" if name in ("account", "provider") else name
-            readers.append((place(column), _word(name, accounts)))
+            readers.append((place(column), word(name, accounts)))
     return columns, readers
 
 
@@ -346,7 +317,7 @@ def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any, int], 
     return read
 
 
-def _word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
+def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
     """How a raw value of the dimension is shown."""
     if name == "account":
         return lambda raw, _: accounts.name(raw)
@@ -369,7 +340,7 @@ def in_quarters(filters: Filters) -> list[Condition]:
     return within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
 
 
-def _narrowed(filters: Filters) -> list[Condition]:
+def narrowed(filters: Filters) -> list[Condition]:
     given = {name: getattr(filters, name) for name in ("network", "reason", "sender", "code")}
     return [(f"{name} = ?", (value,)) for name, value in given.items() if value is not None]
 
