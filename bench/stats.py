@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 
 from bench import stores
+from bench.relay_work import settle
 from bench.traffic import COUNTRIES, NETWORKS, Traffic, fill
 from delivrd.insight.comparison import MIN_SAMPLE, compared
 from delivrd.insight.honesty import honesty_stats
@@ -139,6 +140,7 @@ async def _opened(url: str) -> Store:
 
 async def _measured(url: str, plan: Plan) -> dict[str, Took]:
     store = await _opened(url)
+    settle()
     try:
         return {
             name: await _timed(store, call, plan.rounds)

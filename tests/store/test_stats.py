@@ -23,7 +23,9 @@ FIRST = 20_000 * BUCKETS_A_DAY
 quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
-COUNTED = ("rollup", "rollup_day", "route_day", "latency", "latency_day", "latency_whole")
+COUNTED = (
+    "rollup", "rollup_day", "route_day", "status_day", "latency", "latency_day", "latency_whole",
+)  # fmt: skip
 
 
 async def fill(store, found: Counter[int]) -> None:

@@ -57,14 +57,28 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
     ``silent`` are those among them that stand on routes without receipts.
     """
     told = {status: n for status, n in sorted(counts.items()) if n}
-    heard = {status: n - (silent or {}).get(status, 0) for status, n in told.items()}
-    final = sum(heard.values()) - heard.get("pending", 0)
-    failed = sum(heard.get(status, 0) for status in FAILURES)
+    if not silent:
+        total, failed = sum(told.values()), _failed(told)
+        ended = total - told.get("pending", 0)
+        return Delivery(
+            total,
+            told,
+            rate(told.get("delivered", 0), ended),
+            failed,
+            rate(failed, ended),
+            0,
+            ended,
+        )
+    heard = {status: n - silent.get(status, 0) for status, n in told.items()}
+    ended = sum(heard.values()) - heard.get("pending", 0)
     return Delivery(
-        sum(told.values()), told, rate(heard.get("delivered", 0), final),
-        sum(told.get(status, 0) for status in FAILURES), rate(failed, final),
-        sum((silent or {}).values()), final,
+        sum(told.values()), told, rate(heard.get("delivered", 0), ended),
+        _failed(told), rate(_failed(heard), ended), sum(silent.values()), ended,
     )  # fmt: skip
+
+
+def _failed(counts: Mapping[str, int]) -> int:
+    return sum([counts.get(status, 0) for status in FAILURES])
 
 
 LEAST = 10

@@ -1,6 +1,5 @@
 """Answers to "how many arrive, and how fast": rollups read, then rates and percentiles told."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -153,14 +152,15 @@ def latency_shown(unit: str, told: Latency) -> dict[str, Any]:
             f"p{share}": None if seconds is None else round(seconds, 4)
             for share, seconds in told.percentiles.items()
         },
-        "histogram": [{"le": round(bar.le, 4), "count": bar.number} for bar in told.histogram],
+        "histogram": [{"le": bar.le, "count": bar.number} for bar in told.histogram],
     }
 
 
-def _added(found: Iterable[Counter[Any]]) -> Counter[Any]:
-    whole: Counter[Any] = Counter()
+def _added(found: Iterable[Mapping[Any, int]]) -> dict[Any, int]:
+    whole: dict[Any, int] = {}
     for counted in found:
-        whole.update(counted)
+        for what, n in counted.items():
+            whole[what] = whole.get(what, 0) + n
     return whole
 
 

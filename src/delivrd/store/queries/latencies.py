@@ -4,7 +4,6 @@ A local day begins within a day of UTC: it is that day's row, with the quarters 
 taken from one local day and given to the other.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -63,7 +62,7 @@ class Span(NamedTuple):
 async def steps(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
     zone: ZoneInfo | None = None,
-) -> dict[Values, Counter[int]]:  # fmt: skip
+) -> dict[Values, dict[int, int]]:  # fmt: skip
     """How many that ended in ``status`` took so long: latency step -> number, by dimension.
 
     Raises:
@@ -82,14 +81,14 @@ async def steps(
     times = [name for name in by if name in TIMES]
     known = await _known(tx, of) if times else range(0)
     shown: dict[tuple[Any, ...], Values] = {}
-    found: defaultdict[Values, Counter[int]] = defaultdict(Counter)
+    found: dict[Values, dict[int, int]] = {}
     for span in spans(filters, times, zone, known, whole=asked <= WHOLE):
         for time, key, number in await histograms(tx, span, columns, common):
             for part in span.parts:
                 place = (*((span.quarter(time, part),) if times else ()), *key)
                 if place not in shown:
                     shown[place] = _values(accounts, by, columns, zone, place)
-                _add(found[shown[place]], number, part.sign)
+                _add(found, shown[place], number, part.sign)
     return some(found)
 
 
@@ -111,9 +110,15 @@ async def histograms(
     ]
 
 
-def _add(into: Counter[int], number: Mapping[int, int], sign: int) -> None:
+def _add(
+    found: dict[Values, dict[int, int]], values: Values, number: Mapping[int, int], sign: int
+) -> None:
+    if values not in found and sign > 0:
+        found[values] = {**number}
+        return
+    into = found.setdefault(values, {})
     for step, n in number.items():
-        into[step] += sign * n
+        into[step] = into.get(step, 0) + sign * n
 
 
 def _column(name: str) -> str:

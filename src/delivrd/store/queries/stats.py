@@ -1,7 +1,7 @@
 """Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MICRO_UNITS, PRICED
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.queries.spans import TIMES, Span, local, spans, within
-from delivrd.store.tx import Tx
+from delivrd.store.tx import Row, Tx
 
 SHARED = (*TIMES, "account", "provider", "country")
 DIMENSIONS = (*SHARED, "network", "reason", "status", "sender", "code")
@@ -39,12 +39,14 @@ class Source(NamedTuple):
     """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
 
 
+WHOLE = Source("rollup", "status_day", frozenset((*TIMES, "status")))
 ROUTES = Source("rollup", "route_day", frozenset((*SHARED, "status")))
 ROLLUP = Source("rollup", "rollup_day", frozenset((*SHARED, "network", "reason", "status")))
 SENDERS = Source(
     "rollup_sender", "rollup_sender_day", frozenset((*SHARED, "sender", "status")), False
 )
 CODES = Source("rollup_code", "rollup_code_day", frozenset((*SHARED, "code", "status")), False)
+CHARGES = Source("cost", "charge_day", frozenset(TIMES))
 COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
 
 
@@ -98,17 +100,21 @@ def source(by: Sequence[str], filters: Filters) -> Source:
         Unanswerable: there is none.
     """
     asked = {*by, *filters.used()}
-    for found in (ROUTES, ROLLUP, SENDERS, CODES):
+    kept = (WHOLE, ROUTES, ROLLUP, SENDERS, CODES)
+    for found in kept:
         if asked <= found.dimensions:
             return found
-    kept = [one.dimensions for one in (ROUTES, ROLLUP, SENDERS, CODES)]
-    raise Unanswerable("messages", asked, kept)
+    raise Unanswerable("messages", asked, [one.dimensions for one in kept])
+
+
+Counts = dict[Values, dict[str, int]]
+"""How many of each status, by the values of the dimensions."""
 
 
 async def counts(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
     *more: Condition,
-) -> dict[Values, Counter[str]]:  # fmt: skip
+) -> Counts:  # fmt: skip
     """How many of each status, by the values of the dimensions (all under ``()`` without any).
 
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
@@ -118,19 +124,19 @@ async def counts(
         Unanswerable: no table is kept by all these dimensions.
     """
     kept = source(by, filters)
-    found: defaultdict[Values, Counter[str]] = defaultdict(Counter)
-    rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
-    for values, status, n in rows:
-        found[values][status] += n
+    if more and kept is WHOLE:  # it knows no routes
+        kept = ROUTES
+    found = await _grouped(tx, kept, ("status",), accounts, by, filters, zone, None, *more)
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
     return some(found)
 
 
-def some(found: Mapping[Values, Counter[K]]) -> dict[Values, Counter[K]]:
+def some(found: Mapping[Values, Mapping[K, int]]) -> dict[Values, dict[K, int]]:
     """Those of which there are any: what one row adds another may take away."""
-    return {values: left for values, counted in found.items() if (left := +counted)}
+    left = {v: {k: n for k, n in counted.items() if n > 0} for v, counted in found.items()}
+    return {values: counted for values, counted in left.items() if counted}
 
 
 MOST_SILENT = 200
@@ -155,7 +161,7 @@ class Silent(msgspec.Struct, frozen=True):
 async def unreported(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, silent: Silent,
     zone: ZoneInfo | None = None,
-) -> dict[Values, Counter[str]]:  # fmt: skip
+) -> Counts:  # fmt: skip
     """Of `counts`, those of routes that report nothing."""
     only = silent.condition(filters.unit(by))
     if only is None or source(by, filters) is CODES:
@@ -165,14 +171,13 @@ async def unreported(
 
 async def _without_code(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None,
-    coded: dict[Values, Counter[str]],
-) -> dict[Values, Counter[str]]:  # fmt: skip
+    coded: Counts,
+) -> Counts:  # fmt: skip
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
-    rest: dict[Values, Counter[str]] = {}
-    rows = await _grouped(tx, ROUTES, "status", accounts, others, filters, zone, ATTEMPTS)
-    for values, status, n in rows:
-        rest.setdefault(_with_code(by, values), Counter())[status] += n
+    key = ("status",)
+    told = await _grouped(tx, ROUTES, key, accounts, others, filters, zone, ATTEMPTS)
+    rest = {_with_code(by, values): Counter(counted) for values, counted in told.items()}
     for values, counted in coded.items():
         plain = tuple(None if n == "code" else v for n, v in zip(by, values, strict=True))
         rest.setdefault(plain, Counter()).subtract(counted)
@@ -196,31 +201,34 @@ async def charges(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
 ) -> dict[Values, dict[str, Charged]] | None:
     """What was charged by currency; None where prices are not kept by all these dimensions."""
-    if not {*by, *filters.used()} <= COST.dimensions:
+    asked = {*by, *filters.used()}
+    if not asked <= COST.dimensions:
         return None
-    sums: defaultdict[tuple[Values, str, int], int] = defaultdict(int)
-    rows = await _grouped(tx, COST, "currency, what", accounts, by, filters, zone)
-    for values, currency, what, n in rows:
-        sums[values, currency, what] += n
-    found: defaultdict[Values, dict[str, Charged]] = defaultdict(dict)
-    for (values, currency, what), n in sums.items():
-        if what == PRICED and n:
-            found[values][currency] = Charged(sums.get((values, currency, MICRO_UNITS), 0), n)
-    return found
+    kept = CHARGES if asked <= CHARGES.dimensions else COST
+    sums = await _grouped(tx, kept, ("currency", "what"), accounts, by, filters, zone)
+    return {
+        values: {
+            currency: Charged(added.get((currency, MICRO_UNITS), 0), n)
+            for (currency, what), n in added.items()
+            if what == PRICED and n
+        }
+        for values, added in sums.items()
+    }
 
 
 async def _grouped(
     tx: Tx,
     kept: Source,
-    last: str,
+    last: Sequence[str],
     accounts: Accounts,
     by: Sequence[str],
     filters: Filters,
     zone: ZoneInfo | None,
     unit: int | None = None,
     *more: Condition,
-) -> list[tuple[Any, ...]]:
-    """Rows of the dimensions' values, the last columns, and the number."""
+) -> dict[Values, dict[Any, int]]:
+    """The numbers by the dimensions' values, and by the last columns (a tuple where they are
+    several)."""
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     common = [*units, *on_routes(accounts, filters), *narrowed(filters), *more]
@@ -230,17 +238,17 @@ async def _grouped(
     named = filters.country is not None and len(known) * len(ids) <= MOST_NAMED
     if named and not {"account", "provider"} & filters.used():
         common.append(("account_id = ANY(?::bigint[])", (ids,)))
-    found: list[tuple[Any, ...]] = []
+    found: dict[Values, dict[Any, int]] = {}
     for span in spans(kept.table, kept.days, times, filters.since, filters.until, zone, known):
         days = span.each(known) if named else span
         where, args = rendered([*common, *days.conditions])
         columns, readers = _key(accounts, by, zone, span)
-        key = ", ".join([*columns, last])
+        key = ", ".join([*columns, *last])
         sums = ", ".join(f"CAST({part.sql} AS BIGINT)" for part in span.parts)
         rows = await tx.fetch(
             f"SELECT {key}, {sums} FROM {span.table} WHERE {where} GROUP BY {key}", *args
         )
-        found += _told(rows, len(columns), span, readers)
+        _add(found, rows, len(columns), len(last), [part.after for part in span.parts], readers)
     return found
 
 
@@ -259,21 +267,22 @@ Reader = tuple[int, Callable[[Any, int], Value]]
 """The column of a dimension, and how its value there is read; the number is a part's `after`."""
 
 
-def _told(
-    rows: Sequence[Any], width: int, span: Span, readers: Sequence[Reader]
-) -> Iterator[tuple[Any, ...]]:
-    """Rows of values, last columns and number, one for each part of each row that counts any."""
-    parts = len(span.parts)
-    known: dict[tuple[Any, ...], Values] = {}  # many rows are of the same values
+def _add(
+    found: dict[Values, dict[Any, int]], rows: Iterable[Row], width: int, last: int,
+    afters: Sequence[int], readers: Sequence[Reader],
+) -> None:  # fmt: skip
+    """Adds rows of the dimensions' columns, the last columns and a number for each part."""
+    places: dict[Row, list[dict[Any, int]]] = {}  # many rows are of the same values
+    first = width + last
     for row in rows:
-        rest, key = row[width:-parts], tuple(row[:width])
-        for part, n in zip(span.parts, row[-parts:], strict=True):
+        key = tuple(row[:width])
+        if key not in places:
+            told = (tuple([read(key[at], after) for at, read in readers]) for after in afters)
+            places[key] = [found.setdefault(values, {}) for values in told]
+        kind = row[width] if last == 1 else tuple(row[width:first])
+        for place, n in zip(places[key], row[first:], strict=True):
             if n:
-                values = known.get((part.after, key))
-                if values is None:
-                    values = tuple(read(key[at], part.after) for at, read in readers)
-                    known[part.after, key] = values
-                yield values, *rest, n
+                place[kind] = place.get(kind, 0) + n
 
 
 def _key(
@@ -360,6 +369,6 @@ def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -
 async def statuses(tx: Tx) -> dict[str, int]:
     """How many messages there are of each status, ever."""
     rows = await tx.fetch(
-        "SELECT status, CAST(sum(n) AS BIGINT) FROM route_day WHERE unit = 0 GROUP BY status"
+        "SELECT status, CAST(sum(n) AS BIGINT) FROM status_day WHERE unit = 0 GROUP BY status"
     )
     return {status: n for status, n in rows if n}

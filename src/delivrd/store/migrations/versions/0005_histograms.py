@@ -1,10 +1,12 @@
-"""How long messages took is kept as histograms: all steps of a key in one row."""
+"""How long messages took is kept as histograms: all steps of a key in one row. Days of all routes
+together have counts of their own."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from delivrd.store import histograms
-from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store.counts import TABLES as COUNTS
+from delivrd.store.days import BUCKETS_A_DAY, HOURS
 from delivrd.store.latencies import STEPS, TABLES
 from delivrd.store.schema import metadata
 
@@ -23,6 +25,12 @@ def upgrade() -> None:
     columns = {column["name"] for column in sa.inspect(connection).get_columns("latency")}
     if STEPS not in columns:
         _converted(connection, "steps_of(le, n)" if sqlite else _POSTGRES)
+    _summed_up(connection, sqlite=sqlite)
+    for name, of in (("status_day", "route_day"), ("charge_day", "cost_day")):
+        _together(connection, name, of)
+
+
+def _summed_up(connection: sa.Connection, *, sqlite: bool) -> None:
     summed = [metadata.tables[name] for name in TABLES if name != "latency"]
     op.execute("DROP TABLE IF EXISTS le_day")
     metadata.drop_all(connection, summed)
@@ -49,3 +57,14 @@ def _converted(connection: sa.Connection, histogram: str) -> None:
         f"SELECT {key}, {histogram} FROM latency_by_step GROUP BY {key}"
     )
     op.execute("DROP TABLE latency_by_step")
+
+
+def _together(connection: sa.Connection, name: str, of: str) -> None:
+    table = metadata.tables[name]
+    metadata.drop_all(connection, [table])
+    metadata.create_all(connection, [table])
+    key, sums = ", ".join([*COUNTS[name], "slot"]), ("n", *HOURS)
+    op.execute(
+        f"INSERT INTO {name} ({key}, {', '.join(sums)}) "
+        f"SELECT {key}, {', '.join(f'sum({column})' for column in sums)} FROM {of} GROUP BY {key}"
+    )
