@@ -48,8 +48,11 @@ async def delivery_stats(
 
     def shown(values: Values, told: Delivery) -> dict[str, Any]:
         charges = None if charged is None else charged.get(values, {})
-        found = _delivery(unit, told, charges, thresholds)
-        return {**_named(by, values), **found, **({"health": None} if of_one_kind else {})}
+        found = _named(by, values)
+        found.update(_delivery(unit, told, charges, thresholds))
+        if of_one_kind:
+            found["health"] = None
+        return found
 
     whole = delivery(_added(found.values()), _added(unheard.values()))
     items = [(v, delivery(counted, unheard.get(v))) for v, counted in found.items()] if by else []
@@ -106,12 +109,13 @@ def _charged(found: Mapping[Values, Mapping[str, Charged]] | None) -> dict[str, 
     """The charges of all values together."""
     if found is None:
         return None
-    whole: dict[str, Charged] = {}
+    amounts: dict[str, int] = {}
+    priced: dict[str, int] = {}
     for by_currency in found.values():
         for currency, charged in by_currency.items():
-            old = whole.get(currency, Charged())
-            whole[currency] = Charged(*(a + b for a, b in zip(old, charged, strict=True)))
-    return whole
+            amounts[currency] = amounts.get(currency, 0) + charged.micro_units
+            priced[currency] = priced.get(currency, 0) + charged.priced
+    return {currency: Charged(amounts[currency], n) for currency, n in priced.items()}
 
 
 async def latency_stats(

@@ -13,7 +13,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
 from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.spans import BUCKET_SECONDS, TIMES, local, offset_of, within
+from delivrd.store.queries.spans import BUCKET_SECONDS, TIMES, offset_of, within
 from delivrd.store.queries.stats import (
     SHARED,
     Filters,
@@ -21,6 +21,7 @@ from delivrd.store.queries.stats import (
     Values,
     narrowed,
     on_routes,
+    shown_time,
     some,
     word,
 )
@@ -136,11 +137,6 @@ def _values(
         else word(name, accounts)(raw[_column(name)], 0)
         for name in by
     )  # fmt: skip
-
-
-def shown_time(name: str, quarter: int, zone: ZoneInfo | None) -> str:
-    when = local(quarter, zone)
-    return when.date().isoformat() if name == "day" else when.replace(minute=0).isoformat()
 
 
 async def _known(tx: Tx, of: Sequence[Condition]) -> range:

@@ -2,7 +2,7 @@
 
 A day's row has its hours in columns. A local day that begins within a day of UTC is put together
 from the hours on either side; where the zone's clock is not whole hours from UTC, or is put forward
-or back within the day, quarters of an hour tell what hours cannot.
+or back within an hour, quarters of an hour tell what hours cannot.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -141,7 +141,11 @@ def _in_piece(
     last = known.stop if piece.last is None else min(piece.last, known.stop)
     for offset, run in groupby(range(first, last), lambda day: offset_of(day, zone)):
         some = list(run)
-        if offset is None or (hourly and offset % HOUR_SECONDS):
+        if offset is None and all(_in_hours(day, zone) for day in some):
+            for day in some:
+                sides = _each(piece.hours) if hourly else _by_date(day, piece.hours, zone)
+                yield Span(days, True, day, day + 1, sides)
+        elif offset is None or (hourly and offset % HOUR_SECONDS):
             begin = some[0] * BUCKETS_A_DAY + piece.hours.start * BUCKETS_AN_HOUR
             end = some[-1] * BUCKETS_A_DAY + piece.hours.stop * BUCKETS_AN_HOUR
             yield Span(quarters, False, begin, end)
@@ -155,6 +159,26 @@ def offset_of(day: int, zone: tzinfo) -> int | None:
     """Seconds by which the zone is ahead of UTC all through a day of UTC; None where it changes."""
     begins, ends = (_offset(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
     return begins if begins == ends else None
+
+
+def _in_hours(day: int, zone: tzinfo) -> bool:
+    """Whether the zone is whole hours from UTC all through each hour of a day of UTC."""
+    begin = day * BUCKETS_A_DAY
+    offsets = [_offset(bucket, zone) for bucket in range(begin, begin + BUCKETS_A_DAY)]
+    hours = range(0, BUCKETS_A_DAY, BUCKETS_AN_HOUR)
+    return not any(offset % HOUR_SECONDS for offset in offsets) and all(
+        len({*offsets[at : at + BUCKETS_AN_HOUR]}) == 1 for at in hours
+    )
+
+
+def _by_date(day: int, hours: range, zone: tzinfo) -> Parts:
+    """The hours of a day of UTC by the local date on which they lie."""
+
+    def date(hour: int) -> object:
+        return local(day * BUCKETS_A_DAY + hour * BUCKETS_AN_HOUR, zone).date()
+
+    return [_sum(range(some[0], some[-1] + 1)) for _, run in groupby(hours, date)
+            for some in [list(run)]]  # fmt: skip
 
 
 def _last_quarter(day: int) -> int:

@@ -133,10 +133,17 @@ async def counts(
     return some(found)
 
 
-def some(found: Mapping[Values, Mapping[K, int]]) -> dict[Values, dict[K, int]]:
+def some(found: Mapping[Values, dict[K, int]]) -> dict[Values, dict[K, int]]:
     """Those of which there are any: what one row adds another may take away."""
-    left = {v: {k: n for k, n in counted.items() if n > 0} for v, counted in found.items()}
-    return {values: counted for values, counted in left.items() if counted}
+    return {
+        values: left
+        for values, counted in found.items()
+        if (left := counted if _all_there(counted) else {k: n for k, n in counted.items() if n > 0})
+    }
+
+
+def _all_there(counted: Mapping[K, int]) -> bool:
+    return min(counted.values(), default=0) > 0
 
 
 MOST_SILENT = 200
@@ -272,17 +279,30 @@ def _add(
     afters: Sequence[int], readers: Sequence[Reader],
 ) -> None:  # fmt: skip
     """Adds rows of the dimensions' columns, the last columns and a number for each part."""
+    shown = [[(at, _Shown(read, after)) for at, read in readers] for after in afters]
     places: dict[Row, list[dict[Any, int]]] = {}  # many rows are of the same values
     first = width + last
     for row in rows:
-        key = tuple(row[:width])
+        key = row[:width]
         if key not in places:
-            told = (tuple([read(key[at], after) for at, read in readers]) for after in afters)
+            told = [tuple([value[key[at]] for at, value in part]) for part in shown]
             places[key] = [found.setdefault(values, {}) for values in told]
-        kind = row[width] if last == 1 else tuple(row[width:first])
+        kind = row[width] if last == 1 else row[width:first]
         for place, n in zip(places[key], row[first:], strict=True):
             if n:
                 place[kind] = place.get(kind, 0) + n
+
+
+class _Shown(dict[Any, Value]):
+    """What each value of a column is shown as, for a part that lies so far after its row's time."""
+
+    def __init__(self, read: Callable[[Any, int], Value], after: int) -> None:
+        super().__init__()
+        self._read, self._after = read, after
+
+    def __missing__(self, raw: Any) -> Value:
+        value = self[raw] = self._read(raw, self._after)
+        return value
 
 
 def _key(
@@ -310,20 +330,18 @@ def _key(
 
 
 def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any, int], Value]:
-    shown: dict[int, str] = {}
-
     def read(raw: int, after: int) -> str:
-        bucket = raw * width + after
-        if bucket not in shown:
-            when = local(bucket, zone)
-            shown[bucket] = (
-                when.date().isoformat()
-                if name == "day"
-                else (when - timedelta(minutes=when.minute)).isoformat()
-            )
-        return shown[bucket]
+        return shown_time(name, raw * width + after, zone)
 
     return read
+
+
+def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
+    """The day or the hour of a quarter of an hour."""
+    when = local(bucket, zone)
+    if name == "day":
+        return when.date().isoformat()
+    return (when - timedelta(minutes=when.minute)).isoformat()
 
 
 def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
