@@ -26,11 +26,16 @@ BUCKET_SECONDS = BUCKET // 1_000_000
 class Part(NamedTuple):
     """A sum over some rows, and the quarter of an hour after their time whose local time it has."""
 
-    sql: str
+    sums: str
+    """SQL in which ``{only}`` stands where a sum can be narrowed."""
     after: int = 0
 
+    def sql(self, only: str = "") -> str:
+        """The sum, of the rows of which that condition holds."""
+        return self.sums.format(only=f" FILTER (WHERE {only})" if only else "")
 
-ALL = (Part("sum(n)"),)
+
+ALL = (Part("sum(n){only}"),)
 
 Parts = Sequence[Part]
 
@@ -207,12 +212,12 @@ def _split(
     if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour of which the end is of the next day
         over = range(at, hour * BUCKETS_AN_HOUR)
         moved = [day * BUCKETS_A_DAY + quarter for day in some for quarter in over]
-        parts = (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR))
+        parts = (Part("sum(n){only}"), Part("-sum(n){only}", -BUCKETS_AN_HOUR))
         yield Span(quarters, False, moved[0], moved[-1] + 1, parts, moved)
 
 
 def _each(hours: range) -> Parts:
-    return [Part(f"sum({HOURS[hour]})", hour * BUCKETS_AN_HOUR) for hour in hours]
+    return [Part(f"sum({HOURS[hour]}){{only}}", hour * BUCKETS_AN_HOUR) for hour in hours]
 
 
 def _sum(hours: range) -> Part:
@@ -220,11 +225,11 @@ def _sum(hours: range) -> Part:
     after = hours.start * BUCKETS_AN_HOUR
     others = [hour for hour in range(24) if hour not in hours]
     if not others:
-        return Part("sum(n)", after)
+        return Part("sum(n){only}", after)
     if len(others) < len(hours):
-        return Part(f"sum(n) - {_added(others)}", after)
+        return Part("sum(n){only} - " + _added(others), after)
     return Part(_added(hours), after)
 
 
 def _added(hours: Iterable[int]) -> str:
-    return "sum(" + " + ".join(f"coalesce({HOURS[hour]}, 0)" for hour in hours) + ")"
+    return "sum(" + " + ".join(f"coalesce({HOURS[hour]}, 0)" for hour in hours) + "){only}"

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from delivrd.core.statement import Status
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MICRO_UNITS, PRICED
 from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.spans import TIMES, Span, local, spans, within
+from delivrd.store.queries.spans import TIMES, Part, Span, local, spans, within
 from delivrd.store.tx import Row, Tx
 
 SHARED = (*TIMES, "account", "provider", "country")
@@ -126,7 +127,7 @@ async def counts(
     kept = source(by, filters)
     if more and kept is WHOLE:  # it knows no routes
         kept = ROUTES
-    found = await _grouped(tx, kept, ("status",), accounts, by, filters, zone, None, *more)
+    found = await _grouped(tx, kept, STATUS, accounts, by, filters, zone, None, *more)
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
@@ -182,8 +183,7 @@ async def _without_code(
 ) -> Counts:  # fmt: skip
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
-    key = ("status",)
-    told = await _grouped(tx, ROUTES, key, accounts, others, filters, zone, ATTEMPTS)
+    told = await _grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS)
     rest = {_with_code(by, values): Counter(counted) for values, counted in told.items()}
     for values, counted in coded.items():
         plain = tuple(None if n == "code" else v for n, v in zip(by, values, strict=True))
@@ -212,7 +212,7 @@ async def charges(
     if not asked <= COST.dimensions:
         return None
     kept = CHARGES if asked <= CHARGES.dimensions else COST
-    sums = await _grouped(tx, kept, ("currency", "what"), accounts, by, filters, zone)
+    sums = await _grouped(tx, kept, CHARGED, accounts, by, filters, zone)
     return {
         values: {
             currency: Charged(added.get((currency, MICRO_UNITS), 0), n)
@@ -223,10 +223,26 @@ async def charges(
     }
 
 
+class Kinds(NamedTuple):
+    """What is told apart under each of the dimensions' values: the values of a column, and where
+    there is one beside it of that too."""
+
+    column: str
+    values: tuple[Any, ...]
+    beside: str | None = None
+
+
+STATUS = Kinds("status", tuple(status.value for status in Status))
+CHARGED = Kinds("what", (MICRO_UNITS, PRICED), "currency")
+
+MOST_APART = 2
+"""Of so many parts of a row each kind is a sum of its own, which takes a third of the rows."""
+
+
 async def _grouped(
     tx: Tx,
     kept: Source,
-    last: Sequence[str],
+    kinds: Kinds,
     accounts: Accounts,
     by: Sequence[str],
     filters: Filters,
@@ -234,8 +250,7 @@ async def _grouped(
     unit: int | None = None,
     *more: Condition,
 ) -> dict[Values, dict[Any, int]]:
-    """The numbers by the dimensions' values, and by the last columns (a tuple where they are
-    several)."""
+    """The numbers by the dimensions' values, and by kind, or what is beside it and the kind."""
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     common = [*units, *on_routes(accounts, filters), *narrowed(filters), *more]
@@ -248,15 +263,41 @@ async def _grouped(
     found: dict[Values, dict[Any, int]] = {}
     for span in spans(kept.table, kept.days, times, filters.since, filters.until, zone, known):
         days = span.each(known) if named else span
-        where, args = rendered([*common, *days.conditions])
         columns, readers = _key(accounts, by, zone, span)
-        key = ", ".join([*columns, *last])
-        sums = ", ".join(f"CAST({part.sql} AS BIGINT)" for part in span.parts)
-        rows = await tx.fetch(
-            f"SELECT {key}, {sums} FROM {span.table} WHERE {where} GROUP BY {key}", *args
-        )
-        _add(found, rows, len(columns), len(last), [part.after for part in span.parts], readers)
+        apart = len(span.parts) <= MOST_APART
+        rows = await _sums(tx, days, [*common, *days.conditions], columns, kinds, apart=apart)
+        _add(found, rows, len(columns), _kinds_of(kinds, apart=apart), span.parts, readers)
     return found
+
+
+async def _sums(
+    tx: Tx, span: Span, conditions: Sequence[Condition], columns: Sequence[str], kinds: Kinds,
+    *, apart: bool,
+) -> list[Row]:  # fmt: skip
+    """Rows of the columns, what is beside the kinds, the kind unless each has its own sum, and for
+    each part one sum or those of all kinds."""
+    where, args = rendered(conditions)
+    beside = [] if kinds.beside is None else [kinds.beside]
+    key = [*columns, *beside, *([] if apart else [kinds.column])]
+    only = [f"{kinds.column} = {value!r}" for value in kinds.values] if apart else [""]
+    sums = (f"CAST({part.sql(one)} AS BIGINT)" for part in span.parts for one in only)
+    grouped = f" GROUP BY {', '.join(key)}" if key else ""
+    return await tx.fetch(
+        f"SELECT {', '.join([*key, *sums])} FROM {span.table} WHERE {where}{grouped}", *args
+    )
+
+
+Kind = Callable[[Row], Sequence[Any]]
+"""The kinds of the sums of a part, as its row tells after the columns of the dimensions."""
+
+
+def _kinds_of(kinds: Kinds, *, apart: bool) -> tuple[int, Kind]:
+    """How many columns tell the kind, and how they do."""
+    if kinds.beside is None:
+        return (0, lambda _: kinds.values) if apart else (1, lambda told: told)
+    if not apart:
+        return 2, lambda told: (tuple(told),)
+    return 1, lambda told: [(told[0], value) for value in kinds.values]
 
 
 async def _known(tx: Tx, kept: Source, unit: int) -> range:
@@ -275,22 +316,25 @@ Reader = tuple[int, Callable[[Any, int], Value]]
 
 
 def _add(
-    found: dict[Values, dict[Any, int]], rows: Iterable[Row], width: int, last: int,
-    afters: Sequence[int], readers: Sequence[Reader],
+    found: dict[Values, dict[Any, int]], rows: Iterable[Row], width: int,
+    kind: tuple[int, Kind], parts: Sequence[Part], readers: Sequence[Reader],
 ) -> None:  # fmt: skip
-    """Adds rows of the dimensions' columns, the last columns and a number for each part."""
-    shown = [[(at, _Shown(read, after)) for at, read in readers] for after in afters]
+    """Adds rows of the dimensions' columns, the kind's columns and the sums of each part."""
+    shown = [[(at, _Shown(read, part.after)) for at, read in readers] for part in parts]
     places: dict[Row, list[dict[Any, int]]] = {}  # many rows are of the same values
-    first = width + last
+    more, kinds_of = kind
+    first = width + more
     for row in rows:
         key = row[:width]
         if key not in places:
             told = [tuple([value[key[at]] for at, value in part]) for part in shown]
             places[key] = [found.setdefault(values, {}) for values in told]
-        kind = row[width] if last == 1 else row[width:first]
-        for place, n in zip(places[key], row[first:], strict=True):
-            if n:
-                place[kind] = place.get(kind, 0) + n
+        at, kinds = first, kinds_of(row[width:first])
+        for place in places[key]:
+            for one in kinds:
+                if n := row[at]:
+                    place[one] = place.get(one, 0) + n
+                at += 1
 
 
 class _Shown(dict[Any, Value]):
