@@ -324,14 +324,19 @@ def _add(
     places: dict[Row, list[dict[Any, int]]] = {}  # many rows are of the same values
     more, kinds_of = kind
     first = width + more
-    for row in rows:
+    kinds: dict[Row, Sequence[Any]] = {}
+    for row in map(tuple, rows):
         key = row[:width]
         if key not in places:
-            told = [tuple([value[key[at]] for at, value in part]) for part in shown]
-            places[key] = [found.setdefault(values, {}) for values in told]
-        at, kinds = first, kinds_of(row[width:first])
+            places[key] = [
+                found.setdefault(tuple([value[key[at]] for at, value in part]), {})
+                for part in shown
+            ]
+        if (told := row[width:first]) not in kinds:
+            kinds[told] = kinds_of(told)
+        at, ones = first, kinds[told]
         for place in places[key]:
-            for one in kinds:
+            for one in ones:
                 if n := row[at]:
                     place[one] = place.get(one, 0) + n
                 at += 1
