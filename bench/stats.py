@@ -231,6 +231,7 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         "latency by day": latency("day"),
         "latency by day, Europe/Vienna": latency("day", tz=ZONES[0]),
         "latency by account and country": latency("account", "country"),
+        "latency by account and country, 60 days": latency("account", "country", over=60),
         "latency by network, a week": latency("network", over=7),
         LEARNING: lambda: warm.learn(store),
         "settled": settled(),

@@ -13,7 +13,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
 from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.spans import BUCKET_SECONDS, TIMES, offset_of, within
+from delivrd.store.queries.spans import BUCKET_SECONDS, TIMES, offset_at, offset_of, within
 from delivrd.store.queries.stats import (
     SHARED,
     Filters,
@@ -73,11 +73,7 @@ async def steps(
     if not asked <= DIMENSIONS:
         raise Unanswerable("latencies", asked, (WHOLE, DIMENSIONS))
     of: list[Condition] = [(f"unit = {filters.unit(by)}", ()), ("status = ?", (status,))]
-    common = [
-        *of,
-        *on_routes(accounts, filters),
-        *narrowed(filters),
-    ]
+    common = [*of, *on_routes(accounts, filters), *narrowed(filters)]
     columns = list(dict.fromkeys(_column(name) for name in by if name not in TIMES))
     times = [name for name in by if name in TIMES]
     known = await _known(tx, of) if times else range(0)
@@ -163,11 +159,26 @@ def spans(
         table = "latency_whole" if whole else "latency"
         yield from _quarters(table, times, begin, end, zone, known)
         return
+    if not times:
+        yield from _at_once(begin, end)
+        return
     if begin is not None and first is not None and begin < first * BUCKETS_A_DAY:
         yield from _quarters("latency", times, begin, first * BUCKETS_A_DAY, zone, known)
     if end is not None and last is not None and end > last * BUCKETS_A_DAY:
         yield from _quarters("latency", times, last * BUCKETS_A_DAY, end, zone, known)
     yield from _days(times, first, last, zone, known)
+
+
+def _at_once(begin: int | None, end: int | None) -> Iterator[Span]:
+    """Whole days, and of the days at both ends the lesser side: what is missing, or too much."""
+    first = None if begin is None else (begin + HALF) // BUCKETS_A_DAY
+    last = None if end is None else (end + HALF) // BUCKETS_A_DAY
+    yield Span("latency_day", within("day", first, last))
+    for at, day, sign in ((begin, first, 1), (end, last, -1)):
+        if at is not None and day is not None and at != day * BUCKETS_A_DAY:
+            low, high = sorted((at, day * BUCKETS_A_DAY))
+            part = Part(sign if at == low else -sign)
+            yield Span("latency", within("bucket", low, high), parts=[part])
 
 
 def _quarters(
@@ -181,22 +192,38 @@ def _quarters(
     last = known.stop * BUCKETS_A_DAY
     begin, end = max(begin or first, first), last if end is None else min(end, last)
     width = BUCKETS_AN_HOUR if "hour" in times else BUCKETS_A_DAY
-    for offset, run in _runs(range(begin // BUCKETS_A_DAY, -(-end // BUCKETS_A_DAY)), zone):
-        low, high = max(begin, run.start * BUCKETS_A_DAY), min(end, run.stop * BUCKETS_A_DAY)
-        where, some = within("bucket", low, high), range(low, high)
+    for offset, run in _steady(begin, end, zone):
+        where = within("bucket", run.start, run.stop)
         if offset is None:
-            yield Span(table, where, "bucket", 1, within=some)
+            yield Span(table, where, "bucket", 1, within=run)
         else:
             time = f"(bucket + {offset}) / {width}"
-            yield Span(table, where, time, width, [Part(1, -offset)], some)
+            yield Span(table, where, time, width, [Part(1, -offset)], run)
+
+
+def _steady(begin: int, end: int, zone: ZoneInfo | None) -> Iterator[tuple[int | None, range]]:
+    """Quarters of an hour of one offset from UTC, as `_runs` tells it of days."""
+    for offset, run in _runs(range(begin // BUCKETS_A_DAY, -(-end // BUCKETS_A_DAY)), zone):
+        low, high = max(begin, run.start * BUCKETS_A_DAY), min(end, run.stop * BUCKETS_A_DAY)
+        if offset is not None or zone is None:
+            yield offset, range(low, high)
+            continue
+        for found, quarters in groupby(
+            range(low, high), lambda at: _in_quarters(offset_at(at, zone))
+        ):
+            some = list(quarters)
+            yield found, range(some[0], some[-1] + 1)
+
+
+def _in_quarters(seconds: int | None) -> int | None:
+    return None if seconds is None or seconds % BUCKET_SECONDS else seconds // BUCKET_SECONDS
 
 
 def _runs(days: range, zone: ZoneInfo | None) -> Iterator[tuple[int | None, range]]:
     """Days of one offset from UTC, in quarters of an hour; None where it is not one of these."""
 
     def offset(day: int) -> int | None:
-        seconds = offset_of(day, zone) if zone else 0
-        return None if seconds is None or seconds % BUCKET_SECONDS else seconds // BUCKET_SECONDS
+        return _in_quarters(offset_of(day, zone) if zone else 0)
 
     for found, run in groupby(days, offset):
         some = list(run)
@@ -206,9 +233,6 @@ def _runs(days: range, zone: ZoneInfo | None) -> Iterator[tuple[int | None, rang
 def _days(
     times: Sequence[str], first: int | None, last: int | None, zone: ZoneInfo | None, known: range
 ) -> Iterator[Span]:
-    if not times:
-        yield Span("latency_day", within("day", first, last))
-        return
     first = known.start if first is None else max(first, known.start)
     last = known.stop if last is None else min(last, known.stop)
     for offset, run in _runs(range(first, last), zone):

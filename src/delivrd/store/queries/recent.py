@@ -123,9 +123,10 @@ async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str,
     found: Counter[tuple[int, str, str, int]] = Counter()
     key = ("account_id", "country", "status")
     for span in spans(Filters(since=since, until=until), (), None, range(0), whole=False):
+        (part,) = span.parts
         for _, route, steps in await histograms(tx, span, key, [("unit = 1", ())]):
             for le, n in steps.items():
-                found[route[0], route[1], route[2], le] += n
+                found[route[0], route[1], route[2], le] += part.sign * n
     return found
 
 

@@ -162,14 +162,14 @@ def _in_piece(
 
 def offset_of(day: int, zone: tzinfo) -> int | None:
     """Seconds by which the zone is ahead of UTC all through a day of UTC; None where it changes."""
-    begins, ends = (_offset(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
+    begins, ends = (offset_at(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
     return begins if begins == ends else None
 
 
 def _in_hours(day: int, zone: tzinfo) -> bool:
     """Whether the zone is whole hours from UTC all through each hour of a day of UTC."""
     begin = day * BUCKETS_A_DAY
-    offsets = [_offset(bucket, zone) for bucket in range(begin, begin + BUCKETS_A_DAY)]
+    offsets = [offset_at(bucket, zone) for bucket in range(begin, begin + BUCKETS_A_DAY)]
     hours = range(0, BUCKETS_A_DAY, BUCKETS_AN_HOUR)
     return not any(offset % HOUR_SECONDS for offset in offsets) and all(
         len({*offsets[at : at + BUCKETS_AN_HOUR]}) == 1 for at in hours
@@ -190,7 +190,8 @@ def _last_quarter(day: int) -> int:
     return (day + 1) * BUCKETS_A_DAY - 1
 
 
-def _offset(bucket: int, zone: tzinfo) -> int:
+def offset_at(bucket: int, zone: tzinfo) -> int:
+    """Seconds by which the zone is ahead of UTC as a quarter of an hour begins."""
     offset = local(bucket, zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
