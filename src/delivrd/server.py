@@ -158,6 +158,7 @@ async def _rest(
         parts=hub.parts,
     )
     hub.parts.start("stream", context.streams.run)
+    hub.parts.start("estimates", lambda: context.settling.run(hub.store))
     yield create(context), context.streams.close
 
 

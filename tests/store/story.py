@@ -20,6 +20,7 @@ from delivrd.store import outbox
 from delivrd.store.append import Entry, Nonce, append
 from delivrd.store.base import Store
 from delivrd.store.counts import TABLES, latency_step, micro_units, spread
+from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
 from delivrd.store.messages import reference_of
 from delivrd.store.open import open_store
@@ -254,12 +255,27 @@ class Story:
         """The rollups, over all slots."""
         found = {}
         for table, key in TABLES.items():
-            if table == "recent" or table.endswith("_day"):  # by the real clock; and sums
+            if table == "recent" or table in (
+                *DAYS,
+                "latency_day",
+                "latency_whole",
+            ):  # by the real clock; and sums
                 continue
             names = ", ".join(key)
+            if table == "latency":
+                found[table] = await self.latencies(names)
+                continue
             rows = await self.rows(f"SELECT {names}, sum(n) FROM {table} GROUP BY {names}")
             found[table] = {tuple(row[:-1]): int(row[-1]) for row in rows if row[-1]}
         return found
+
+    async def latencies(self, names: str) -> dict[Any, int]:
+        async def job(tx: Tx) -> dict[Any, int]:
+            rows = await tx.fetch(f"SELECT {names}, sum(steps) FROM latency GROUP BY {names}")
+            found = ((row[:-1], tx.steps(row[-1])) for row in rows)
+            return {(*key, step): n for key, steps in found for step, n in steps.items()}
+
+        return await self.store.read(job)
 
     async def check(self) -> None:
         """Everything derived is what the statements give, and the rollups are what is there."""

@@ -19,6 +19,7 @@ from delivrd.store.counts import (
 )
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.days import TABLES as DAYS
+from delivrd.store.latencies import TABLES as LATENCIES
 
 NOW = 1_800_000_000 * 1_000_000
 SECOND = NOW // 1_000_000
@@ -68,10 +69,30 @@ def test_the_counts_by_the_day_add_up_to_those_by_the_quarter_of_an_hour(some):
 
 
 def test_a_row_by_the_day_adds_its_hours_and_their_sum():
-    counted = {(0, 20_000, "delivered", 80, 5): 3, (0, 20_000, "delivered", 80, 7): -1}
-    columns, rows = rows_of("le_day", counted, 4)
-    assert columns == ("unit", "day", "status", "le", "slot", "n", "h05", "h07")
-    assert rows == [(0, 20_000, "delivered", 80, 4, 2, 3, -1)]
+    route = (1, 20_000, 7, "GB", "delivered")
+    columns, rows = rows_of("route_day", {(*route, 5): 3, (*route, 7): -1}, 4)
+    key = ("unit", "day", "account_id", "country", "status")
+    assert columns == (*key, "slot", "n", "h05", "h07")
+    assert rows == [(*route, 4, 2, 3, -1)]
+
+
+def test_a_row_of_latencies_adds_all_steps_of_its_key():
+    counted = {(0, "delivered", 1_920_000, 80): 3, (0, "delivered", 1_920_000, 96): -1}
+    columns, rows = rows_of("latency_whole", counted, 4)
+    assert columns == ("unit", "status", "bucket", "slot", "steps")
+    assert rows == [(0, "delivered", 1_920_000, 4, {80: 3, 96: -1})]
+
+
+@given(st.lists(places, max_size=8))
+def test_latencies_by_the_day_and_of_all_add_up_to_those_by_the_quarter_of_an_hour(some):
+    moves = Counter((1, 7, NOWHERE, one) for one in some)
+    for name, key in LATENCIES.items():
+        added: Counter[tuple[object, ...]] = Counter()
+        for (*quarter, step), n in total(moves, "latency").items():
+            told = dict(zip(LATENCIES["latency"], quarter, strict=True))
+            told["day"] = told["bucket"] // BUCKETS_A_DAY
+            added[*(told[column] for column in key), step] += n
+        assert total(moves, name) == {key: n for key, n in added.items() if n}
 
 
 def test_an_open_message_leaves_its_second_and_an_ended_one_its_step():

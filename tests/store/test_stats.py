@@ -14,15 +14,18 @@ from delivrd.store.counts import BUCKET, NOWHERE, deltas, rows_of
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
+from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
-from delivrd.store.queries.stats import Filters, Silent, counts, steps, unreported
+from delivrd.store.queries.stats import Filters, Silent, counts, unreported
 from delivrd.store.verify import verify
 
 FIRST = 20_000 * BUCKETS_A_DAY
 quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
-COUNTED = ("rollup", "latency", "rollup_day", "route_day", "latency_day", "le_day")
+COUNTED = (
+    "rollup", "rollup_day", "route_day", "status_day", "latency", "latency_day", "latency_whole",
+)  # fmt: skip
 
 
 async def fill(store, found: Counter[int]) -> None:
@@ -64,6 +67,8 @@ def test_any_span_of_time_counts_each_quarter_once(database_url, placed, since, 
             low, high = since or 0, 1 << 40 if until is None else until
             expected = sum(1 for bucket in placed if low <= bucket < high)
             assert sum(sum(counted.values()) for counted in found.values()) == expected
+            took = await store.read(lambda tx: steps(tx, store.accounts, by, span, "delivered"))
+            assert sum(counted[80] for counted in took.values()) == expected
 
     run(test())
 
@@ -111,6 +116,11 @@ def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
             assert {values: n["delivered"] for values, n in told.items()} == expected
             times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
             assert {values: n[80] for values, n in times.items()} == expected
+            ask = (store.accounts, (*by, "country"), span)
+            times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
+            assert {values: n[80] for values, n in times.items()} == {
+                (*values, "GB"): n for values, n in expected.items()
+            }
 
     run(test())
 

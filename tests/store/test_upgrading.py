@@ -6,10 +6,12 @@ from filled import execute, opened, receipt, receive, scalar, send
 from support import run
 
 from delivrd.store.days import TABLES as DAYS
+from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
 from delivrd.store.verify import verify
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
+SUMMED = (*TABLES, *LATENCIES)
 COLUMNS = ("error_code", "price", "currency", "second")
 
 
@@ -22,8 +24,38 @@ async def fill(store):
     await receive(store, receipt("z", "rejected", to="447400000001", sender="Acme"), by="smspm")
 
 
+OLD_LATENCY = (
+    "CREATE TABLE latency (unit SMALLINT NOT NULL, bucket BIGINT NOT NULL, account_id BIGINT NOT "
+    "NULL, country TEXT NOT NULL, network TEXT NOT NULL, status TEXT NOT NULL, le SMALLINT NOT "
+    "NULL, slot SMALLINT NOT NULL, n BIGINT NOT NULL, CONSTRAINT pk_latency PRIMARY KEY "
+    "(unit, bucket, account_id, country, network, status, le, slot))"
+)
+
+
+async def unpacked(store):
+    """Keeps times as they were kept before histograms: a row for each step."""
+    key = "unit, bucket, account_id, country, network, status, slot"
+
+    async def job(tx):
+        rows = [
+            (*row[:-1], le, n)
+            for row in await tx.fetch(f"SELECT {key}, steps FROM latency")
+            for le, n in tx.steps(row[-1]).items()
+        ]
+        for table in LATENCIES:
+            await tx.execute(f"DROP TABLE {table}")
+        await tx.execute(OLD_LATENCY)
+        await tx.execute("CREATE TABLE le_day (le SMALLINT)")
+        for row in rows:
+            marks = ", ".join(f"${number}" for number in range(1, 10))
+            await tx.execute(f"INSERT INTO latency ({key}, le, n) VALUES ({marks})", *row)
+
+    await store.write(job)
+
+
 async def age(store):
     """Makes the store what the first release left behind."""
+    await unpacked(store)
     for table in (*TABLES, "feedback", "conversion"):
         await execute(store, f"DROP TABLE {table}")
     for column in COLUMNS:
@@ -47,7 +79,7 @@ def test_what_an_older_release_stored_is_counted_by_sender_code_minute_and_price
     async def after():
         async with opened(database_url, smspm={"receive_only": True}) as store:
             assert await verify(store) == []
-            for table in TABLES:
+            for table in SUMMED:
                 assert await scalar(store, f"SELECT count(*) FROM {table}") > 0, table
             await receive(store, receipt("a", price="0.04", currency="EUR", occurred_at=None))
             await receive(store, receipt("c", "undelivered"))

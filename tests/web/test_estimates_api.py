@@ -82,6 +82,16 @@ def test_filters_and_times_narrow_what_settles(
     run(test())
 
 
+def test_no_rate_settles_by_network_and_it_says_why(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.get("/v1/stats/settled?by=country,network", 422)
+            assert problem["field"] == "by"
+            assert "a message in flight has not" in problem["detail"]
+
+    run(test())
+
+
 def test_what_is_handed_over_long_ago_is_not_kept_by_the_minute(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:

@@ -16,6 +16,7 @@ from delivrd.store.feedback import OUTCOMES, conversions
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import stats
 from delivrd.store.queries.delays import newest_delays
+from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.stats import Filters, Values
 from delivrd.store.tx import Tx
 
@@ -131,13 +132,13 @@ async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[st
             since=now_micros() - DAY, until=filters.until,
         )  # fmt: skip
     counts = await stats.counts(tx, accounts, BY, filters)
-    steps = await stats.steps(tx, accounts, BY, filters, "delivered")
+    took = await steps(tx, accounts, BY, filters, "delivered")
     everywhere = Filters(country=filters.country, since=filters.since, until=filters.until)
     told = await conversions(tx, accounts, everywhere)
     items = []
     for values, counted in counts.items():
         delays = await newest_delays(tx, accounts, *values)
-        seen = _seen(values, counted, steps.get(values, {}), delays, told)
+        seen = _seen(values, counted, took.get(values, {}), delays, told)
         items.append(_item(values, counted, seen, told.get(values, {})))
     items.sort(key=lambda item: (-len(item["evidence"]), -item["total"], str(item["account"])))
     since = filters.since or 0

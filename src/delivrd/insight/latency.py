@@ -1,6 +1,7 @@
 """How long messages take: percentiles and a histogram from logarithmic steps (rule F3)."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from delivrd.store.counts import STEPS, UNTOLD, upper
@@ -35,7 +36,7 @@ def latency(steps: Mapping[int, int]) -> Latency:
         total,
         steps.get(UNTOLD, 0),
         {share: percentile(known, total, share) for share in PERCENTILES},
-        [Bar(upper(step), n) for step, n in known],
+        [Bar(bound(step), n) for step, n in known],
     )
 
 
@@ -48,6 +49,12 @@ def percentile(known: list[tuple[int, int]], total: int, share: int) -> float | 
         if seen >= rank:
             return middle(step)
     return None
+
+
+@cache
+def bound(step: int) -> float:
+    """The upper end of a step in seconds, as it is shown: to a tenth of a millisecond."""
+    return round(upper(step), 4)
 
 
 def middle(step: int) -> float:

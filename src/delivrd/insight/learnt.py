@@ -55,6 +55,11 @@ class Learnt:
             tables, seen = first_hour(self._hour, now)
         return usual(tables, told.providers, told.silent, seen)
 
+    def work_out(self) -> None:
+        """Works out how the messages of every route end, which is done once."""
+        for key in self.past.tables:
+            self.past.of(key)
+
     @cached_property
     def never(self) -> Silent:
         """The routes that never report, and the countries that have no other."""

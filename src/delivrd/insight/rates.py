@@ -7,6 +7,8 @@ from typing import NamedTuple
 Z = 1.959963984540054
 """Of the normal distribution, for 95 %."""
 
+_SQUARE = Z * Z
+
 FAILURES = ("undelivered", "rejected", "expired")
 
 
@@ -25,12 +27,13 @@ def rate(part: int, whole: int) -> Rate | None:
     """
     if whole <= 0:
         return None
-    share = part / whole
-    middle = share + Z * Z / (2 * whole)
-    spread = Z * sqrt(share * (1 - share) / whole + Z * Z / (4 * whole * whole))
-    scale = 1 + Z * Z / whole
+    share, least = part / whole, _SQUARE / whole
+    middle, scale = share + least / 2, 1 + least
+    spread = Z * sqrt((share * (1 - share) + least / 4) / whole)
     low, high = (middle - spread) / scale, (middle + spread) / scale
-    return Rate(share, min(share, max(0.0, low)), max(share, min(1.0, high)))
+    low = low if low < share else share
+    high = high if high > share else share
+    return Rate(share, low if low > 0 else 0.0, high if high < 1 else 1.0)
 
 
 class Delivery(NamedTuple):
@@ -56,15 +59,30 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
 
     ``silent`` are those among them that stand on routes without receipts.
     """
-    told = {status: n for status, n in sorted(counts.items()) if n}
-    heard = {status: n - (silent or {}).get(status, 0) for status, n in told.items()}
-    final = sum(heard.values()) - heard.get("pending", 0)
-    failed = sum(heard.get(status, 0) for status in FAILURES)
+    told = dict(sorted([one for one in counts.items() if one[1]]))
+    if not silent:
+        total, failed = sum(told.values()), _failed(told)
+        ended = total - told.get("pending", 0)
+        return Delivery(
+            total,
+            told,
+            rate(told.get("delivered", 0), ended),
+            failed,
+            rate(failed, ended),
+            0,
+            ended,
+        )
+    heard = {status: n - silent.get(status, 0) for status, n in told.items()}
+    ended = sum(heard.values()) - heard.get("pending", 0)
     return Delivery(
-        sum(told.values()), told, rate(heard.get("delivered", 0), final),
-        sum(told.get(status, 0) for status in FAILURES), rate(failed, final),
-        sum((silent or {}).values()), final,
+        sum(told.values()), told, rate(heard.get("delivered", 0), ended),
+        _failed(told), rate(_failed(heard), ended), sum(silent.values()), ended,
     )  # fmt: skip
+
+
+def _failed(counts: Mapping[str, int]) -> int:
+    get, (first, second, third) = counts.get, FAILURES
+    return get(first, 0) + get(second, 0) + get(third, 0)
 
 
 LEAST = 10

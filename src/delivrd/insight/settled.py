@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import structlog
+
 from delivrd.core.statement import moment
 from delivrd.insight.cohorts import DAY, ages, groups_of
 from delivrd.insight.learnt import Learnt, learn
@@ -12,13 +14,15 @@ from delivrd.insight.lifetimes import NONE, observe, step_of
 from delivrd.insight.routes import WINDOW, Key, Past, route
 from delivrd.insight.settling import Estimate, Settled, estimate, settled
 from delivrd.store.accounts import Accounts
-from delivrd.store.base import Store
+from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.counts import KEPT_MINUTES, MINUTE, OPEN, SECOND
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import recent as queries
 from delivrd.store.queries.recent import ALL, ByMinute, Narrowed, minute_of
 from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
+
+log = structlog.get_logger(__name__)
 
 DIMENSIONS = ("account", "provider", "country")
 
@@ -39,11 +43,34 @@ class TooOld(ValueError):
 
 
 class Settling:
-    """Estimates what is in flight; what it read of the past is used for five minutes."""
+    """Estimates what is in flight; what it read of the past is used for five minutes.
+
+    While `run` runs, it is read anew before they are over, and no call waits for it.
+    """
 
     def __init__(self, accounts: Accounts, clock: Callable[[], int] = now_micros) -> None:
         self.accounts, self._clock = accounts, clock
         self._learnt: Learnt | None = None
+
+    async def run(self, store: Store) -> None:
+        """Learns in time, until cancelled."""
+        while True:
+            try:
+                await self.learn(store)
+            except StoreUnavailable as error:
+                log.warning("estimates wait for the store", error=str(error))
+            await asyncio.sleep(self._kept / SECOND / 2)
+
+    async def learn(self, store: Store) -> None:
+        """Reads the past and works it out, in a thread.
+
+        Raises:
+            StoreUnavailable: what was known before is still used.
+        """
+        now = self._clock()
+        learnt = await store.read(lambda tx: learn(tx, self.accounts, now))
+        await asyncio.to_thread(learnt.work_out)
+        self._learnt = learnt
 
     async def seen(
         self,
@@ -83,10 +110,13 @@ class Settling:
 
     async def _known(self, tx: Tx, now: int) -> Learnt:
         known = self._learnt
-        kept = COLD_KEPT if known is not None and known.young else PAST_KEPT
-        if known is None or not 0 <= now - known.read_at < kept:
+        if known is None or not 0 <= now - known.read_at < self._kept:
             known = self._learnt = await learn(tx, self.accounts, now)
         return known
+
+    @property
+    def _kept(self) -> int:
+        return COLD_KEPT if self._learnt is not None and self._learnt.young else PAST_KEPT
 
 
 # --- estimates ------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Answers to "how many arrive, and how fast": rollups read, then rates and percentiles told."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ from delivrd.insight.latency import STATED_ERROR, Latency, latency
 from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import stats
+from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import UNITS, Charged, Filters, Silent, Values
 from delivrd.store.tx import Tx
@@ -48,8 +48,11 @@ async def delivery_stats(
 
     def shown(values: Values, told: Delivery) -> dict[str, Any]:
         charges = None if charged is None else charged.get(values, {})
-        found = _delivery(unit, told, charges, thresholds)
-        return {**_named(by, values), **found, **({"health": None} if of_one_kind else {})}
+        found = _named(by, values)
+        found.update(_delivery(unit, told, charges, thresholds))
+        if of_one_kind:
+            found["health"] = None
+        return found
 
     whole = delivery(_added(found.values()), _added(unheard.values()))
     items = [(v, delivery(counted, unheard.get(v))) for v, counted in found.items()] if by else []
@@ -106,12 +109,13 @@ def _charged(found: Mapping[Values, Mapping[str, Charged]] | None) -> dict[str, 
     """The charges of all values together."""
     if found is None:
         return None
-    whole: dict[str, Charged] = {}
+    amounts: dict[str, int] = {}
+    priced: dict[str, int] = {}
     for by_currency in found.values():
         for currency, charged in by_currency.items():
-            old = whole.get(currency, Charged())
-            whole[currency] = Charged(*(a + b for a, b in zip(old, charged, strict=True)))
-    return whole
+            amounts[currency] = amounts.get(currency, 0) + charged.micro_units
+            priced[currency] = priced.get(currency, 0) + charged.priced
+    return {currency: Charged(amounts[currency], n) for currency, n in priced.items()}
 
 
 async def latency_stats(
@@ -127,7 +131,7 @@ async def latency_stats(
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await stats.steps(tx, accounts, by, filters, status, zone)
+    found = await steps(tx, accounts, by, filters, status, zone)
     unit = UNITS[filters.unit(by)]
     items = [(values, latency(counted)) for values, counted in found.items()] if by else []
     return {
@@ -152,14 +156,15 @@ def latency_shown(unit: str, told: Latency) -> dict[str, Any]:
             f"p{share}": None if seconds is None else round(seconds, 4)
             for share, seconds in told.percentiles.items()
         },
-        "histogram": [{"le": round(bar.le, 4), "count": bar.number} for bar in told.histogram],
+        "histogram": [{"le": bar.le, "count": bar.number} for bar in told.histogram],
     }
 
 
-def _added(found: Iterable[Counter[Any]]) -> Counter[Any]:
-    whole: Counter[Any] = Counter()
+def _added(found: Iterable[Mapping[Any, int]]) -> dict[Any, int]:
+    whole: dict[Any, int] = {}
     for counted in found:
-        whole.update(counted)
+        for what, n in counted.items():
+            whole[what] = whole.get(what, 0) + n
     return whole
 
 

@@ -8,7 +8,7 @@ from math import log2
 from typing import Any
 
 from delivrd.core.status import Outcome
-from delivrd.store import days
+from delivrd.store import days, latencies
 
 BUCKET = 15 * 60 * 1_000_000
 """A quarter of an hour, in microseconds: days come out right in every time zone."""
@@ -44,7 +44,7 @@ _KEY = ("unit", "bucket", "account_id", "country", "network")
 
 _QUARTERS: Mapping[str, tuple[str, ...]] = {
     "rollup": (*_KEY, "status", "reason"),
-    "latency": (*_KEY, "status", "le"),
+    "latency": latencies.TABLES["latency"],
     "cost": (*_KEY, "currency", "what"),
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
@@ -54,12 +54,13 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     **_QUARTERS,
     "recent": ("minute", "account_id", "country", "status", "le"),
     **{name: table.key for name, table in days.TABLES.items()},
+    **latencies.TABLES,
 }
 """Each table of counts and its key, without the slot. Those by sender, by code and by the minute
 count attempts only; those by the day hold the same as those by the quarter of an hour."""
 
 Count = tuple[Any, ...]
-"""A key of one of the tables; by the day with the hour as its last."""
+"""A key of one of the tables; by the day with the hour as its last, of latencies with the step."""
 
 Place = tuple[
     int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
@@ -114,8 +115,8 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
                 if step is None:
                     recent[*here, SECONDS] += by * (second % 60)
                 recent[*here, coarse(step)] += by
-    found = {**_spread(kinds), "latency": latency, "recent": recent}
-    found |= days.by_day(found)
+    found = {**_spread(kinds), "recent": recent}
+    found |= days.by_day(found) | latencies.forms(latency)
     return {name: found[name] for name in TABLES}
 
 
@@ -125,6 +126,8 @@ def rows_of(
     """The columns of that table to be added to (those beside its key), and the rows."""
     if name in days.TABLES:
         return days.rows(name, counted, slot, sign)
+    if name in latencies.TABLES:
+        return latencies.rows(name, counted, slot, sign)
     rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
     return (*TABLES[name], "slot", "n"), rows
 

@@ -34,9 +34,9 @@ class Days(NamedTuple):
 TABLES: Mapping[str, Days] = {
     "rollup_day": Days("rollup", ("unit", "day", *_NETWORK, "status", "reason")),
     "route_day": Days("rollup", ("unit", "day", *_ROUTE, "status")),
-    "latency_day": Days("latency", ("unit", "day", *_NETWORK, "status", "le")),
-    "le_day": Days("latency", ("unit", "day", "status", "le")),
+    "status_day": Days("rollup", ("unit", "day", "status")),
     "cost_day": Days("cost", ("unit", "day", *_NETWORK, "currency", "what")),
+    "charge_day": Days("cost", ("unit", "day", "currency", "what")),
     "rollup_sender_day": Days("rollup_sender", ("day", *_ROUTE, "sender", "status")),
     "rollup_code_day": Days("rollup_code", ("day", *_ROUTE, "status", "code")),
 }

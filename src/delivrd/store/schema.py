@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     SmallInteger,
     Table,
     Text,
@@ -25,8 +26,12 @@ from sqlalchemy import (
 
 from delivrd.store.counts import TABLES
 from delivrd.store.days import HOURS
+from delivrd.store.latencies import STEPS
+from delivrd.store.latencies import TABLES as LATENCIES
 
 Id: Any = BigInteger().with_variant(Integer(), "sqlite")
+Steps: Any = Numeric().with_variant(LargeBinary(), "sqlite")
+"""A histogram, see `delivrd.store.histograms`."""
 
 metadata = MetaData(
     naming_convention={
@@ -325,11 +330,13 @@ def _counts(name: str) -> Table:
     """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute
     and day. Account: 0 where messages are counted."""
     keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
+    if name in LATENCIES:
+        return _table(name, *keys, Column(STEPS, Steps, nullable=False), clustered=True)
     hours = (_int(hour) for hour in (HOURS if "day" in TABLES[name] else ()))
     return _table(name, *keys, _int("n", null=False), *hours, clustered=True)
 
 
-rollup, latency, cost, rollup_sender, rollup_code, recent, *by_day = map(_counts, TABLES)
+rollup, latency, cost, rollup_sender, rollup_code, recent, *summed = map(_counts, TABLES)
 
 feedback = _table(  # what applications tell of their messages
     "feedback",

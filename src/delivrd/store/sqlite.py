@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar, cast
 
+from delivrd.store import histograms
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.ids import Ids
@@ -49,6 +50,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
     )
+    histograms.teach(connection)
     connection.execute("PRAGMA temp_store = MEMORY")
     if write:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

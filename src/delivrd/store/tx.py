@@ -8,13 +8,15 @@ PostgreSQL, ``executemany`` on SQLite.
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, Protocol, TypeVar, cast
 
 import asyncpg
 import msgspec
-from sqlalchemy import BigInteger, Boolean, LargeBinary, SmallInteger, Table
+from sqlalchemy import BigInteger, Boolean, LargeBinary, Numeric, SmallInteger, Table
+
+from delivrd.store import histograms
 
 T = TypeVar("T")
 
@@ -46,13 +48,17 @@ class Tx(Protocol):
         rows: Sequence[Row],
         conflict: Conflict = "error",
     ) -> int:
-        """Inserts the rows; how many were inserted (or added to)."""
+        """Inserts the rows; how many were inserted (or added to). A histogram is given by step."""
         ...
 
     async def update(
         self, table: Table, key: str, columns: tuple[str, ...], rows: Sequence[Row]
     ) -> None:
         """Sets ``columns`` by ``key``; each row is the key, then the values."""
+        ...
+
+    def steps(self, value: Any) -> dict[int, int]:
+        """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
         ...
 
 
@@ -62,6 +68,7 @@ def for_sqlite(sql: str) -> str:
     sql = re.sub(r"= ANY\(\$(\d+)(::\w+\[\])?\)", r"IN (SELECT value FROM json_each(?\1))", sql)
     sql = re.sub(r"\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?", "", sql)
     sql = re.sub(r"\$(\d+)(::\w+)?", r"?\1", sql)
+    sql = sql.replace("sum(steps)", "steps_sum(steps)")
     return re.sub(r"::\w+", "", sql)
 
 
@@ -94,6 +101,7 @@ class SqliteTx:
         if not rows:
             return 0
         sql = _insert_sqlite(table, columns, conflict)
+        rows = _encoded(table, columns, rows, histograms.to_blob)
         return self.connection.executemany(sql, rows).rowcount
 
     async def update(
@@ -101,6 +109,9 @@ class SqliteTx:
     ) -> None:
         if rows:
             self.connection.executemany(_update_sqlite(table, key, columns), rows)
+
+    def steps(self, value: Any) -> dict[int, int]:
+        return histograms.from_blob(value)
 
 
 class PostgresTx:
@@ -130,6 +141,7 @@ class PostgresTx:
         if not rows:
             return 0
         sql = _insert_postgres(table, columns, conflict)
+        rows = _encoded(table, columns, rows, histograms.to_text)
         return await self.execute(sql, *zip(*rows, strict=True))
 
     async def update(
@@ -138,6 +150,24 @@ class PostgresTx:
         if rows:
             sql = _update_postgres(table, key, columns)
             await self.connection.execute(sql, *zip(*rows, strict=True))
+
+    def steps(self, value: Any) -> dict[int, int]:
+        return histograms.from_decimal(value)
+
+
+def _encoded(
+    table: Table, columns: tuple[str, ...], rows: Sequence[Row],
+    encode: Callable[[Mapping[int, int]], Any],
+) -> Sequence[Row]:  # fmt: skip
+    """The rows with their histogram, which is always the last column, as it is sent."""
+    if not _is_histogram(table, columns[-1]):
+        return rows
+    return [(*row[:-1], encode(row[-1])) for row in rows]
+
+
+@cache
+def _is_histogram(table: Table, column: str) -> bool:
+    return isinstance(table.c[column].type, Numeric)
 
 
 def _conflict(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
@@ -162,6 +192,8 @@ def _added(table: Table, name: str) -> str:
 def _insert_sqlite(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
     marks = ", ".join("?" * len(columns))
     tail = _conflict(table, columns, conflict)
+    if _is_histogram(table, columns[-1]):
+        tail = re.sub(r"= (\S+) \+ (\S+)$", r"= steps_added(\1, \2)", tail)
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks}){tail}"
 
 
@@ -189,7 +221,8 @@ def _update_postgres(table: Table, key: str, columns: tuple[str, ...]) -> str:
 
 
 def _arrays(table: Table, columns: tuple[str, ...]) -> str:
-    return ", ".join(f"${i}::{_type(table, c)}[]" for i, c in enumerate(columns, 1))
+    kinds = (_type(table, column) for column in columns)
+    return ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(kinds, 1))
 
 
 def _type(table: Table, column: str) -> str:
@@ -200,6 +233,8 @@ def _type(table: Table, column: str) -> str:
         return "bigint"
     if isinstance(kind, Boolean):
         return "boolean"
+    if isinstance(kind, Numeric):
+        return "text[]::numeric"
     return "bytea" if isinstance(kind, LargeBinary) else "text"
 
 

@@ -26,6 +26,8 @@ from delivrd.store.days import BUCKETS_A_DAY, HOURS
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
+from delivrd.store.latencies import STEPS
+from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.prune import PRUNED
 from delivrd.store.reader import Reader, snapshot
 from delivrd.store.rows import (
@@ -339,7 +341,8 @@ def _buckets(table: str, key: Count) -> Sequence[int]:
 
 
 def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
-    told = zip(TABLES[table], key, strict=False)
+    columns = (*TABLES[table], "le") if table in LATENCIES else TABLES[table]
+    told = zip(columns, key, strict=False)
     name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in told)
     hour = key[-1] if table in DAYS else None
     return Difference(table, name, "n" if hour is None else HOURS[hour], stored, derived)
@@ -371,10 +374,15 @@ class _Recount:
             where += f" AND minute >= {self._first:d}"
         sums = ("n", *HOURS) if self._table in DAYS else ("n",)
         added = ", ".join(f"CAST(sum({column}) AS BIGINT)" for column in sums)
+        if self._table in LATENCIES:
+            added = f"sum({STEPS})"
         rows = await tx.fetch(
             f"SELECT {', '.join(columns)}, {added} FROM {self._table} "
             f"WHERE {where} GROUP BY {', '.join(columns)}"
         )
+        if self._table in LATENCIES:
+            took = ((tuple(row[:-1]), tx.steps(row[-1])) for row in rows)
+            return Counter({(*key, le): n for key, steps in took for le, n in steps.items()})
         if self._table not in DAYS:
             return Counter({tuple(row[:-1]): row[-1] for row in rows})
         return Counter(dict(pair for row in rows for pair in _by_hour(row, len(columns))))

@@ -23,7 +23,8 @@ from delivrd.web.stream import Streams
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of the hub that a caller can ask for. Whoever makes it runs ``streams.run()``."""
+    """The parts of the hub that a caller can ask for. Whoever makes it runs ``streams.run()``,
+    and, so that no call waits for what is known of the past, ``settling.run(store)``."""
 
     config: Config
     store: Store

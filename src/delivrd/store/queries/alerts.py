@@ -4,7 +4,7 @@ Everything reads rollups, or a bounded number of the newest rows by an index. Ti
 microseconds since 1970 here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.store.alerts import tallies
@@ -74,23 +74,30 @@ async def quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Row]:
 
 async def latencies(tx: Tx, since: int, until: int) -> list[Row]:
     """Attempts by account, country, network, status and latency step."""
-    return await tx.fetch(
-        "SELECT account_id, country, network, status, le, CAST(sum(n) AS BIGINT) FROM latency "
+    rows = await tx.fetch(
+        "SELECT account_id, country, network, status, sum(steps) FROM latency "
         "WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        "GROUP BY account_id, country, network, status, le",
+        "GROUP BY account_id, country, network, status",
         since // BUCKET,
         -(-until // BUCKET),
     )
+    return _by_step(tx, rows)
 
 
 async def deliveries_took(tx: Tx, since: int) -> list[Row]:
     """Deliveries by account, country, network, quarter of an hour and latency step."""
-    return await tx.fetch(
-        "SELECT account_id, country, network, bucket, le, CAST(sum(n) AS BIGINT) FROM latency "
+    rows = await tx.fetch(
+        "SELECT account_id, country, network, bucket, sum(steps) FROM latency "
         "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 "
-        "GROUP BY account_id, country, network, bucket, le",
+        "GROUP BY account_id, country, network, bucket",
         since // BUCKET,
     )
+    return _by_step(tx, rows)
+
+
+def _by_step(tx: Tx, rows: Iterable[Row]) -> list[Row]:
+    """A row for each step of those whose last column is a histogram: the step, and the number."""
+    return [(*row[:-1], le, n) for row in rows for le, n in tx.steps(row[-1]).items()]
 
 
 async def refused(tx: Tx, since: int) -> list[Row]:
@@ -227,10 +234,11 @@ async def figures(tx: Tx, now: int) -> Figures:
 async def ends(tx: Tx, since: int, until: int) -> list[Row]:
     """Attempts that ended, by account, country, network, quarter of an hour, status and latency
     step."""
-    return await tx.fetch(
-        "SELECT account_id, country, network, bucket, status, le, CAST(sum(n) AS BIGINT) "
+    rows = await tx.fetch(
+        "SELECT account_id, country, network, bucket, status, sum(steps) "
         "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        "GROUP BY account_id, country, network, bucket, status, le",
+        "GROUP BY account_id, country, network, bucket, status",
         since // BUCKET,
         -(-until // BUCKET),
     )
+    return _by_step(tx, rows)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MINUTE, OPEN, SECONDS
+from delivrd.store.queries.latencies import histograms, spans
 from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.spans import spans
-from delivrd.store.queries.stats import on_accounts
+from delivrd.store.queries.stats import Filters, on_accounts
 from delivrd.store.tx import Tx
 
 
@@ -121,15 +121,12 @@ async def past(
 async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str, str, int]]:
     """How many attempts of a route ended in a status, by their latency step."""
     found: Counter[tuple[int, str, str, int]] = Counter()
-    for span in spans("latency", "latency_day", (), since, until, None, range(0)):
-        where, args = rendered([("unit = 1", ()), *span.conditions])
-        sums = " + ".join(part.sql for part in span.parts)
-        for row in await tx.fetch(
-            f"SELECT account_id, country, status, le, CAST({sums} AS BIGINT) FROM {span.table} "
-            f"WHERE {where} GROUP BY 1, 2, 3, 4",
-            *args,
-        ):
-            found[row[0], row[1], row[2], row[3]] += row[4] or 0
+    key = ("account_id", "country", "status")
+    for span in spans(Filters(since=since, until=until), (), None, range(0), whole=False):
+        (part,) = span.parts
+        for _, route, steps in await histograms(tx, span, key, [("unit = 1", ())]):
+            for le, n in steps.items():
+                found[route[0], route[1], route[2], le] += part.sign * n
     return found
 
 

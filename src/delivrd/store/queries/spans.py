@@ -2,7 +2,7 @@
 
 A day's row has its hours in columns. A local day that begins within a day of UTC is put together
 from the hours on either side; where the zone's clock is not whole hours from UTC, or is put forward
-or back within the day, quarters of an hour tell what hours cannot.
+or back within an hour, quarters of an hour tell what hours cannot.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,11 +26,16 @@ BUCKET_SECONDS = BUCKET // 1_000_000
 class Part(NamedTuple):
     """A sum over some rows, and the quarter of an hour after their time whose local time it has."""
 
-    sql: str
+    sums: str
+    """SQL in which ``{only}`` stands where a sum can be narrowed."""
     after: int = 0
 
+    def sql(self, only: str = "") -> str:
+        """The sum, of the rows of which that condition holds."""
+        return self.sums.format(only=f" FILTER (WHERE {only})" if only else "")
 
-ALL = (Part("sum(n)"),)
+
+ALL = (Part("sum(n){only}"),)
 
 Parts = Sequence[Part]
 
@@ -141,7 +146,11 @@ def _in_piece(
     last = known.stop if piece.last is None else min(piece.last, known.stop)
     for offset, run in groupby(range(first, last), lambda day: offset_of(day, zone)):
         some = list(run)
-        if offset is None or (hourly and offset % HOUR_SECONDS):
+        if offset is None and all(_in_hours(day, zone) for day in some):
+            for day in some:
+                sides = _each(piece.hours) if hourly else _by_date(day, piece.hours, zone)
+                yield Span(days, True, day, day + 1, sides)
+        elif offset is None or (hourly and offset % HOUR_SECONDS):
             begin = some[0] * BUCKETS_A_DAY + piece.hours.start * BUCKETS_AN_HOUR
             end = some[-1] * BUCKETS_A_DAY + piece.hours.stop * BUCKETS_AN_HOUR
             yield Span(quarters, False, begin, end)
@@ -153,15 +162,36 @@ def _in_piece(
 
 def offset_of(day: int, zone: tzinfo) -> int | None:
     """Seconds by which the zone is ahead of UTC all through a day of UTC; None where it changes."""
-    begins, ends = (_offset(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
+    begins, ends = (offset_at(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
     return begins if begins == ends else None
+
+
+def _in_hours(day: int, zone: tzinfo) -> bool:
+    """Whether the zone is whole hours from UTC all through each hour of a day of UTC."""
+    begin = day * BUCKETS_A_DAY
+    offsets = [offset_at(bucket, zone) for bucket in range(begin, begin + BUCKETS_A_DAY)]
+    hours = range(0, BUCKETS_A_DAY, BUCKETS_AN_HOUR)
+    return not any(offset % HOUR_SECONDS for offset in offsets) and all(
+        len({*offsets[at : at + BUCKETS_AN_HOUR]}) == 1 for at in hours
+    )
+
+
+def _by_date(day: int, hours: range, zone: tzinfo) -> Parts:
+    """The hours of a day of UTC by the local date on which they lie."""
+
+    def date(hour: int) -> object:
+        return local(day * BUCKETS_A_DAY + hour * BUCKETS_AN_HOUR, zone).date()
+
+    return [_sum(range(some[0], some[-1] + 1)) for _, run in groupby(hours, date)
+            for some in [list(run)]]  # fmt: skip
 
 
 def _last_quarter(day: int) -> int:
     return (day + 1) * BUCKETS_A_DAY - 1
 
 
-def _offset(bucket: int, zone: tzinfo) -> int:
+def offset_at(bucket: int, zone: tzinfo) -> int:
+    """Seconds by which the zone is ahead of UTC as a quarter of an hour begins."""
     offset = local(bucket, zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
@@ -183,12 +213,12 @@ def _split(
     if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour of which the end is of the next day
         over = range(at, hour * BUCKETS_AN_HOUR)
         moved = [day * BUCKETS_A_DAY + quarter for day in some for quarter in over]
-        parts = (Part("sum(n)"), Part("-sum(n)", -BUCKETS_AN_HOUR))
+        parts = (Part("sum(n){only}"), Part("-sum(n){only}", -BUCKETS_AN_HOUR))
         yield Span(quarters, False, moved[0], moved[-1] + 1, parts, moved)
 
 
 def _each(hours: range) -> Parts:
-    return [Part(f"sum({HOURS[hour]})", hour * BUCKETS_AN_HOUR) for hour in hours]
+    return [Part(f"sum({HOURS[hour]}){{only}}", hour * BUCKETS_AN_HOUR) for hour in hours]
 
 
 def _sum(hours: range) -> Part:
@@ -196,11 +226,11 @@ def _sum(hours: range) -> Part:
     after = hours.start * BUCKETS_AN_HOUR
     others = [hour for hour in range(24) if hour not in hours]
     if not others:
-        return Part("sum(n)", after)
+        return Part("sum(n){only}", after)
     if len(others) < len(hours):
-        return Part(f"sum(n) - {_added(others)}", after)
+        return Part("sum(n){only} - " + _added(others), after)
     return Part(_added(hours), after)
 
 
 def _added(hours: Iterable[int]) -> str:
-    return "sum(" + " + ".join(f"coalesce({HOURS[hour]}, 0)" for hour in hours) + ")"
+    return "sum(" + " + ".join(f"coalesce({HOURS[hour]}, 0)" for hour in hours) + "){only}"

@@ -1,21 +1,22 @@
 """Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from delivrd.core.statement import Status
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MICRO_UNITS, PRICED
 from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.spans import TIMES, Span, local, spans, within
-from delivrd.store.tx import Tx
+from delivrd.store.queries.spans import TIMES, Part, Span, local, spans, within
+from delivrd.store.tx import Row, Tx
 
-_SHARED = (*TIMES, "account", "provider", "country")
-DIMENSIONS = (*_SHARED, "network", "reason", "status", "sender", "code")
+SHARED = (*TIMES, "account", "provider", "country")
+DIMENSIONS = (*SHARED, "network", "reason", "status", "sender", "code")
 MESSAGES, ATTEMPTS = 0, 1
 UNITS = ("messages", "attempts")
 
@@ -39,17 +40,15 @@ class Source(NamedTuple):
     """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
 
 
-ROUTES = Source("rollup", "route_day", frozenset((*_SHARED, "status")))
-ROLLUP = Source("rollup", "rollup_day", frozenset((*_SHARED, "network", "reason", "status")))
+WHOLE = Source("rollup", "status_day", frozenset((*TIMES, "status")))
+ROUTES = Source("rollup", "route_day", frozenset((*SHARED, "status")))
+ROLLUP = Source("rollup", "rollup_day", frozenset((*SHARED, "network", "reason", "status")))
 SENDERS = Source(
-    "rollup_sender", "rollup_sender_day", frozenset((*_SHARED, "sender", "status")), False
+    "rollup_sender", "rollup_sender_day", frozenset((*SHARED, "sender", "status")), False
 )
-CODES = Source("rollup_code", "rollup_code_day", frozenset((*_SHARED, "code", "status")), False)
-LATENCIES = (
-    Source("latency", "le_day", frozenset((*TIMES, "status"))),
-    Source("latency", "latency_day", frozenset((*_SHARED, "network", "status"))),
-)
-COST = Source("cost", "cost_day", frozenset((*_SHARED, "network")))
+CODES = Source("rollup_code", "rollup_code_day", frozenset((*SHARED, "code", "status")), False)
+CHARGES = Source("cost", "charge_day", frozenset(TIMES))
+COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
 
 
 class Unanswerable(Exception):
@@ -58,10 +57,10 @@ class Unanswerable(Exception):
     ``possible`` are the most of them that are counted together.
     """
 
-    def __init__(self, what: str, asked: Set[str], kept: Iterable[Source]) -> None:
+    def __init__(self, what: str, asked: Set[str], kept: Iterable[frozenset[str]]) -> None:
         names = [name for name in DIMENSIONS if name in asked]
         super().__init__(f"{what} are not counted by {', '.join(names)} together")
-        some = {frozenset(asked & source.dimensions) for source in kept}
+        some = {frozenset(asked & one) for one in kept}
         most = [one for one in some if one and not any(one < other for other in some)]
         self.possible = sorted([name for name in names if name in one] for one in most)
 
@@ -102,20 +101,21 @@ def source(by: Sequence[str], filters: Filters) -> Source:
         Unanswerable: there is none.
     """
     asked = {*by, *filters.used()}
-    return _first(asked, (ROUTES, ROLLUP, SENDERS, CODES), "messages")
-
-
-def _first(asked: Set[str], kept: Sequence[Source], what: str) -> Source:
+    kept = (WHOLE, ROUTES, ROLLUP, SENDERS, CODES)
     for found in kept:
         if asked <= found.dimensions:
             return found
-    raise Unanswerable(what, asked, kept)
+    raise Unanswerable("messages", asked, [one.dimensions for one in kept])
+
+
+Counts = dict[Values, dict[str, int]]
+"""How many of each status, by the values of the dimensions."""
 
 
 async def counts(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
     *more: Condition,
-) -> dict[Values, Counter[str]]:  # fmt: skip
+) -> Counts:  # fmt: skip
     """How many of each status, by the values of the dimensions (all under ``()`` without any).
 
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
@@ -125,19 +125,26 @@ async def counts(
         Unanswerable: no table is kept by all these dimensions.
     """
     kept = source(by, filters)
-    found: defaultdict[Values, Counter[str]] = defaultdict(Counter)
-    rows = await _grouped(tx, kept, "status", accounts, by, filters, zone, None, *more)
-    for values, status, n in rows:
-        found[values][status] += n
+    if more and kept is WHOLE:  # it knows no routes
+        kept = ROUTES
+    found = await _grouped(tx, kept, STATUS, accounts, by, filters, zone, None, *more)
     if kept is CODES and filters.code is None and not more:
         rest = await _without_code(tx, accounts, by, filters, zone, found)
         found.update((values, counted) for values, counted in rest.items() if counted)
-    return _some(found)
+    return some(found)
 
 
-def _some(found: Mapping[Values, Counter[K]]) -> dict[Values, Counter[K]]:
+def some(found: Mapping[Values, dict[K, int]]) -> dict[Values, dict[K, int]]:
     """Those of which there are any: what one row adds another may take away."""
-    return {values: left for values, counted in found.items() if (left := +counted)}
+    return {
+        values: left
+        for values, counted in found.items()
+        if (left := counted if _all_there(counted) else {k: n for k, n in counted.items() if n > 0})
+    }
+
+
+def _all_there(counted: Mapping[K, int]) -> bool:
+    return min(counted.values(), default=0) > 0
 
 
 MOST_SILENT = 200
@@ -162,7 +169,7 @@ class Silent(msgspec.Struct, frozen=True):
 async def unreported(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, silent: Silent,
     zone: ZoneInfo | None = None,
-) -> dict[Values, Counter[str]]:  # fmt: skip
+) -> Counts:  # fmt: skip
     """Of `counts`, those of routes that report nothing."""
     only = silent.condition(filters.unit(by))
     if only is None or source(by, filters) is CODES:
@@ -172,14 +179,12 @@ async def unreported(
 
 async def _without_code(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None,
-    coded: dict[Values, Counter[str]],
-) -> dict[Values, Counter[str]]:  # fmt: skip
+    coded: Counts,
+) -> Counts:  # fmt: skip
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
-    rest: dict[Values, Counter[str]] = {}
-    rows = await _grouped(tx, ROUTES, "status", accounts, others, filters, zone, ATTEMPTS)
-    for values, status, n in rows:
-        rest.setdefault(_with_code(by, values), Counter())[status] += n
+    told = await _grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS)
+    rest = {_with_code(by, values): Counter(counted) for values, counted in told.items()}
     for values, counted in coded.items():
         plain = tuple(None if n == "code" else v for n, v in zip(by, values, strict=True))
         rest.setdefault(plain, Counter()).subtract(counted)
@@ -190,28 +195,6 @@ def _with_code(by: Sequence[str], values: Values) -> Values:
     """Values of the other dimensions with a code of None in its place."""
     others = iter(values)
     return tuple(None if name == "code" else next(others) for name in by)
-
-
-async def steps(
-    tx: Tx,
-    accounts: Accounts,
-    by: Sequence[str],
-    filters: Filters,
-    status: str,
-    zone: ZoneInfo | None = None,
-) -> dict[Values, Counter[int]]:
-    """How many that ended in ``status`` took so long: latency step -> number, by dimension.
-
-    Raises:
-        Unanswerable: latencies are not kept by all these dimensions.
-    """
-    kept = _first({*by, *filters.used()}, LATENCIES, "latencies")
-    found: defaultdict[Values, Counter[int]] = defaultdict(Counter)
-    only = ("status = ?", (status,))
-    rows = await _grouped(tx, kept, "le", accounts, by, filters, zone, None, only)
-    for values, step, n in rows:
-        found[values][step] += n
-    return _some(found)
 
 
 class Charged(NamedTuple):
@@ -225,52 +208,96 @@ async def charges(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
 ) -> dict[Values, dict[str, Charged]] | None:
     """What was charged by currency; None where prices are not kept by all these dimensions."""
-    if not {*by, *filters.used()} <= COST.dimensions:
+    asked = {*by, *filters.used()}
+    if not asked <= COST.dimensions:
         return None
-    sums: defaultdict[tuple[Values, str, int], int] = defaultdict(int)
-    rows = await _grouped(tx, COST, "currency, what", accounts, by, filters, zone)
-    for values, currency, what, n in rows:
-        sums[values, currency, what] += n
-    found: defaultdict[Values, dict[str, Charged]] = defaultdict(dict)
-    for (values, currency, what), n in sums.items():
-        if what == PRICED and n:
-            found[values][currency] = Charged(sums.get((values, currency, MICRO_UNITS), 0), n)
-    return found
+    kept = CHARGES if asked <= CHARGES.dimensions else COST
+    sums = await _grouped(tx, kept, CHARGED, accounts, by, filters, zone)
+    return {
+        values: {
+            currency: Charged(added.get((currency, MICRO_UNITS), 0), n)
+            for (currency, what), n in added.items()
+            if what == PRICED and n
+        }
+        for values, added in sums.items()
+    }
+
+
+class Kinds(NamedTuple):
+    """What is told apart under each of the dimensions' values: the values of a column, and where
+    there is one beside it of that too."""
+
+    column: str
+    values: tuple[Any, ...]
+    beside: str | None = None
+
+
+STATUS = Kinds("status", tuple(status.value for status in Status))
+CHARGED = Kinds("what", (MICRO_UNITS, PRICED), "currency")
+
+MOST_APART = 2
+"""Of so many parts of a row each kind is a sum of its own, which takes a third of the rows."""
 
 
 async def _grouped(
     tx: Tx,
     kept: Source,
-    last: str,
+    kinds: Kinds,
     accounts: Accounts,
     by: Sequence[str],
     filters: Filters,
     zone: ZoneInfo | None,
     unit: int | None = None,
     *more: Condition,
-) -> list[tuple[Any, ...]]:
-    """Rows of the dimensions' values, the last columns, and the number."""
+) -> dict[Values, dict[Any, int]]:
+    """The numbers by the dimensions' values, and by kind, or what is beside it and the kind."""
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
-    common = [*units, *on_routes(accounts, filters), *_narrowed(filters), *more]
+    common = [*units, *on_routes(accounts, filters), *narrowed(filters), *more]
     times = [name for name in by if name in TIMES]
     known = await _known(tx, kept, unit) if filters.country or (zone and times) else range(0)
     ids = [0] if kept.units and unit == MESSAGES else accounts.ids
     named = filters.country is not None and len(known) * len(ids) <= MOST_NAMED
     if named and not {"account", "provider"} & filters.used():
         common.append(("account_id = ANY(?::bigint[])", (ids,)))
-    found: list[tuple[Any, ...]] = []
+    found: dict[Values, dict[Any, int]] = {}
     for span in spans(kept.table, kept.days, times, filters.since, filters.until, zone, known):
         days = span.each(known) if named else span
-        where, args = rendered([*common, *days.conditions])
         columns, readers = _key(accounts, by, zone, span)
-        key = ", ".join([*columns, last])
-        sums = ", ".join(f"CAST({part.sql} AS BIGINT)" for part in span.parts)
-        rows = await tx.fetch(
-            f"SELECT {key}, {sums} FROM {span.table} WHERE {where} GROUP BY {key}", *args
-        )
-        found += _told(rows, len(columns), span, readers)
+        apart = len(span.parts) <= MOST_APART
+        rows = await _sums(tx, days, [*common, *days.conditions], columns, kinds, apart=apart)
+        _add(found, rows, len(columns), _kinds_of(kinds, apart=apart), span.parts, readers)
     return found
+
+
+async def _sums(
+    tx: Tx, span: Span, conditions: Sequence[Condition], columns: Sequence[str], kinds: Kinds,
+    *, apart: bool,
+) -> list[Row]:  # fmt: skip
+    """Rows of the columns, what is beside the kinds, the kind unless each has its own sum, and for
+    each part one sum or those of all kinds."""
+    where, args = rendered(conditions)
+    beside = [] if kinds.beside is None else [kinds.beside]
+    key = [*columns, *beside, *([] if apart else [kinds.column])]
+    only = [f"{kinds.column} = {value!r}" for value in kinds.values] if apart else [""]
+    sums = (f"CAST({part.sql(one)} AS BIGINT)" for part in span.parts for one in only)
+    grouped = f" GROUP BY {', '.join(key)}" if key else ""
+    return await tx.fetch(
+        f"SELECT {', '.join([*key, *sums])} FROM {span.table} WHERE {where}{grouped}", *args
+    )
+
+
+Kind = Callable[[Row], Sequence[Any]]
+"""The kinds of the sums of a part, as its row tells after the columns of the dimensions."""
+
+
+def _kinds_of(kinds: Kinds, *, apart: bool) -> tuple[int, Kind]:
+    """How many columns tell the kind, and how they do."""
+    if kinds.beside is None:
+        return (0, lambda _: kinds.values) if apart else (1, lambda told: told)
+    if not apart:
+        return 2, lambda told: (tuple(told),)
+    return 1, lambda told: [(told[0], value) for value in kinds.values]
 
 
 async def _known(tx: Tx, kept: Source, unit: int) -> range:
@@ -288,21 +315,43 @@ Reader = tuple[int, Callable[[Any, int], Value]]
 """The column of a dimension, and how its value there is read; the number is a part's `after`."""
 
 
-def _told(
-    rows: Sequence[Any], width: int, span: Span, readers: Sequence[Reader]
-) -> Iterator[tuple[Any, ...]]:
-    """Rows of values, last columns and number, one for each part of each row that counts any."""
-    parts = len(span.parts)
-    known: dict[tuple[Any, ...], Values] = {}  # many rows are of the same values
-    for row in rows:
-        rest, key = row[width:-parts], tuple(row[:width])
-        for part, n in zip(span.parts, row[-parts:], strict=True):
-            if n:
-                values = known.get((part.after, key))
-                if values is None:
-                    values = tuple(read(key[at], part.after) for at, read in readers)
-                    known[part.after, key] = values
-                yield values, *rest, n
+def _add(
+    found: dict[Values, dict[Any, int]], rows: Iterable[Row], width: int,
+    kind: tuple[int, Kind], parts: Sequence[Part], readers: Sequence[Reader],
+) -> None:  # fmt: skip
+    """Adds rows of the dimensions' columns, the kind's columns and the sums of each part."""
+    shown = [[(at, _Shown(read, part.after)) for at, read in readers] for part in parts]
+    places: dict[Row, list[dict[Any, int]]] = {}  # many rows are of the same values
+    more, kinds_of = kind
+    first = width + more
+    kinds: dict[Row, Sequence[Any]] = {}
+    for row in map(tuple, rows):
+        key = row[:width]
+        if key not in places:
+            places[key] = [
+                found.setdefault(tuple([value[key[at]] for at, value in part]), {})
+                for part in shown
+            ]
+        if (told := row[width:first]) not in kinds:
+            kinds[told] = kinds_of(told)
+        at, ones = first, kinds[told]
+        for place in places[key]:
+            for one in ones:
+                if n := row[at]:
+                    place[one] = place.get(one, 0) + n
+                at += 1
+
+
+class _Shown(dict[Any, Value]):
+    """What each value of a column is shown as, for a part that lies so far after its row's time."""
+
+    def __init__(self, read: Callable[[Any, int], Value], after: int) -> None:
+        super().__init__()
+        self._read, self._after = read, after
+
+    def __missing__(self, raw: Any) -> Value:
+        value = self[raw] = self._read(raw, self._after)
+        return value
 
 
 def _key(
@@ -325,28 +374,26 @@ def _key(
             readers.append((place(span.column), _time(name, span.width, zone)))
         else:
             column = "account_id" if name in ("account", "provider") else name
-            readers.append((place(column), _word(name, accounts)))
+            readers.append((place(column), word(name, accounts)))
     return columns, readers
 
 
 def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any, int], Value]:
-    shown: dict[int, str] = {}
-
     def read(raw: int, after: int) -> str:
-        bucket = raw * width + after
-        if bucket not in shown:
-            when = local(bucket, zone)
-            shown[bucket] = (
-                when.date().isoformat()
-                if name == "day"
-                else (when - timedelta(minutes=when.minute)).isoformat()
-            )
-        return shown[bucket]
+        return shown_time(name, raw * width + after, zone)
 
     return read
 
 
-def _word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
+def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
+    """The day or the hour of a quarter of an hour."""
+    when = local(bucket, zone)
+    if name == "day":
+        return when.date().isoformat()
+    return (when - timedelta(minutes=when.minute)).isoformat()
+
+
+def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
     """How a raw value of the dimension is shown."""
     if name == "account":
         return lambda raw, _: accounts.name(raw)
@@ -369,7 +416,7 @@ def in_quarters(filters: Filters) -> list[Condition]:
     return within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
 
 
-def _narrowed(filters: Filters) -> list[Condition]:
+def narrowed(filters: Filters) -> list[Condition]:
     given = {name: getattr(filters, name) for name in ("network", "reason", "sender", "code")}
     return [(f"{name} = ?", (value,)) for name, value in given.items() if value is not None]
 
@@ -389,6 +436,6 @@ def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -
 async def statuses(tx: Tx) -> dict[str, int]:
     """How many messages there are of each status, ever."""
     rows = await tx.fetch(
-        "SELECT status, CAST(sum(n) AS BIGINT) FROM route_day WHERE unit = 0 GROUP BY status"
+        "SELECT status, CAST(sum(n) AS BIGINT) FROM status_day WHERE unit = 0 GROUP BY status"
     )
     return {status: n for status, n in rows if n}

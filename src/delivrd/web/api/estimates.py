@@ -17,9 +17,24 @@ from delivrd.web.auth import needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid
 
+
+def _settles_by(text: str) -> str:
+    """Networks are refused with the reason: who is told that there is none looks for it elsewhere.
+
+    Shares of networks in the past do not stand in: where one network goes dead, its open messages
+    would be taken for those of others, whose rates would fall by many points.
+    """
+    if "network" in text.split(","):
+        raise ValueError(
+            "names the network, which a message in flight has not before its receipt comes; "
+            f"there are {', '.join(DIMENSIONS)}"
+        )
+    return dimensions_of(DIMENSIONS)(text)
+
+
 By = Annotated[
     str,
-    AfterValidator(dimensions_of(DIMENSIONS)),
+    AfterValidator(_settles_by),
     Field(json_schema_extra={"pattern": f"^({'|'.join(DIMENSIONS)})(,({'|'.join(DIMENSIONS)}))*$"}),
 ]
 

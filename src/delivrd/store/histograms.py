@@ -1,0 +1,135 @@
+"""A histogram as one value of a row: adding two such values adds all their steps at once.
+
+The numbers by step (of `delivrd.store.counts`) stand in one great number, each in digits of its
+own. On PostgreSQL it is a ``numeric`` with twelve decimal digits a step, which ``+`` and ``sum()``
+add. SQLite has no such numbers: there it is a blob, of the number of empty steps that come first
+(two bytes) and a signed little-endian integer of 32 bits a step, added by the functions that
+`teach` gives a connection.
+
+A step may be negative, as what one writer adds another may take away: its digits are read as the
+number nearest to nothing that they can stand for.
+"""
+
+import sqlite3
+from array import array
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from functools import lru_cache
+from sys import byteorder
+
+FIRST = -1
+"""The least step there is: of those whose time is not known."""
+
+BITS = 32
+DIGITS = 12
+
+_HALF = 1 << (BITS - 1)
+_HALF_DECIMAL = 5 * 10 ** (DIGITS - 1)
+_EXACT = Context(prec=20_000)
+
+# --- SQLite ---------------------------------------------------------------------------------------
+
+
+def to_blob(counted: Mapping[int, int]) -> bytes:
+    return _blob(sum(n << BITS * (step - FIRST) for step, n in counted.items()))
+
+
+def from_blob(blob: bytes) -> dict[int, int]:
+    """The number of each step of which there is any."""
+    first = FIRST + int.from_bytes(blob[:2], "little")
+    number = int.from_bytes(blob[2:], "little", signed=True)
+    size = number.bit_length() // BITS + 1
+    raised = number + _halves(size)  # no step is negative now
+    digits = array("I", raised.to_bytes(BITS // 8 * (size + 1), "little"))
+    if byteorder == "big":
+        digits.byteswap()
+    return {first + at: n - _HALF for at, n in enumerate(digits[:size]) if n != _HALF}
+
+
+def teach(connection: sqlite3.Connection) -> None:
+    """Lets a connection add histograms: ``steps_added(a, b)`` and the aggregate ``steps_sum(a)``,
+    and make them of rows of a step and a number each: ``steps_of(step, n)``."""
+    connection.create_function("steps_added", 2, _added, deterministic=True)
+    connection.create_aggregate("steps_sum", 1, _Sum)  # type: ignore[arg-type]
+    connection.create_aggregate("steps_of", 2, _Of)  # type: ignore[arg-type]
+
+
+def _blob(number: int) -> bytes:
+    first = ((number & -number).bit_length() - 1) // BITS if number else 0
+    number >>= BITS * first
+    return first.to_bytes(2, "little") + number.to_bytes(
+        number.bit_length() // 8 + 1, "little", signed=True
+    )
+
+
+def _number(blob: bytes) -> int:
+    return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+
+
+@lru_cache(1024)
+def _halves(size: int) -> int:
+    return sum(_HALF << BITS * at for at in range(size))
+
+
+def _added(one: bytes, other: bytes) -> bytes:
+    return _blob(_number(one) + _number(other))
+
+
+class _Sum:
+    def __init__(self) -> None:
+        self._number = 0
+
+    def step(self, blob: bytes) -> None:
+        self._number += int.from_bytes(blob[2:], "little", signed=True) << BITS * (
+            blob[0] | blob[1] << 8
+        )
+
+    def finalize(self) -> bytes:
+        return _blob(self._number)
+
+
+class _Of:
+    def __init__(self) -> None:
+        self._number = 0
+
+    def step(self, step: int, n: int) -> None:
+        self._number += n << BITS * (step - FIRST)
+
+    def finalize(self) -> bytes:
+        return _blob(self._number)
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+def to_text(counted: Mapping[int, int]) -> str:
+    """As a ``numeric`` is written: short, since what is sent is mostly a step or two."""
+    first = min(counted, default=FIRST)
+    number = sum(n * _power(step - first) for step, n in counted.items())
+    return f"{Decimal(number)}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
+
+
+def from_decimal(number: Decimal) -> dict[int, int]:
+    """The number of each step of which there is any."""
+    size = max(0, number.adjusted()) // DIGITS + 2
+    text = f"{_EXACT.add(number, _decimal_halves(size)):f}".partition(".")[0]
+    text = text.zfill(DIGITS * size)
+    ends = range(len(text), len(text) - DIGITS * size, -DIGITS)
+    return {
+        FIRST + at: int(digits) - _HALF_DECIMAL
+        for at, end in enumerate(ends)
+        if (digits := text[end - DIGITS : end]) != _NOTHING
+    }
+
+
+_NOTHING = str(_HALF_DECIMAL)
+
+
+@lru_cache(1024)
+def _power(steps: int) -> int:
+    return int(10 ** (DIGITS * steps))
+
+
+@lru_cache(1024)
+def _decimal_halves(size: int) -> Decimal:
+    return Decimal(_NOTHING * size)

@@ -1,0 +1,64 @@
+"""What is known of the past is learnt in the background, so that no call waits for it."""
+
+import asyncio
+
+from delivrd.insight.settled import Settling
+from delivrd.store.base import StoreUnavailable
+from delivrd.store.ids import now_micros
+from tests.insight.watch_support import sent, watched
+from tests.support import run
+
+SECOND = 1_000_000
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = now_micros()
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def test_a_call_uses_what_was_learnt_in_the_background_and_reads_no_past(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as known:
+            await sent(known.store, failed=3)
+            clock = Clock()
+            settling = Settling(known.store.accounts, clock)
+            await settling.learn(known.store)
+            learnt_at = clock.now
+            clock.now += 10 * SECOND
+            seen = await known.store.read(settling.seen)
+            assert seen.learnt.read_at == learnt_at
+            await settling.learn(known.store)
+            seen = await known.store.read(settling.seen)
+            assert seen.learnt.read_at == clock.now
+
+    run(test())
+
+
+def test_learning_goes_on_when_the_store_was_away_and_keeps_what_it_knew(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as known:
+            settling = Settling(known.store.accounts)
+            away = Away(known.store)
+            learning = asyncio.create_task(settling.run(away))  # type: ignore[arg-type]
+            await away.asked.wait()
+            await asyncio.sleep(0)
+            assert not learning.done()
+            learning.cancel()
+            await asyncio.gather(learning, return_exceptions=True)
+            await settling.learn(known.store)
+
+    run(test())
+
+
+class Away:
+    """A store that does not answer."""
+
+    def __init__(self, store: object) -> None:
+        self.asked = asyncio.Event()
+
+    async def read(self, job: object) -> None:
+        self.asked.set()
+        raise StoreUnavailable("away")
