@@ -1,7 +1,8 @@
 """A rule run over the past: when it would have fired.
 
-The same function judges as does live. The past is known by the quarter of an hour, and every
-outcome as it is known today: a firing may in truth have come some minutes later than told here.
+The same function judges as does live. The past is known by the quarter of an hour, and but for
+estimates every outcome as it is known today: a firing may in truth have come some minutes later
+than told here.
 """
 
 from bisect import bisect_left
@@ -15,6 +16,7 @@ from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
 from delivrd.insight.alerts.data import Cell, Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.grid import HOUR, QUARTER
+from delivrd.insight.alerts.hindsight import Hindsight
 from delivrd.insight.alerts.histories import PastRows
 from delivrd.insight.alerts.histories import past as read_histories
 from delivrd.insight.alerts.normal import DAY, DAYS, History, normals, times
@@ -48,6 +50,8 @@ class Past(NamedTuple):
     histories: dict[Key, History]
     marks: tuple[Mark, ...]
     failures: tuple[Failure, ...]
+    ahead: Hindsight | None = None
+    """What was foreseen, where the rule is judged by that."""
 
 
 class Period(NamedTuple):
@@ -134,7 +138,8 @@ def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) 
     for now in range(known.since, known.until + 1, QUARTER):
         if known.histories and (now % HOUR == 0 or not normal):
             normal = normals(known.histories, now, took)
-        verdict = evaluate(rule, _data(rule, known, made, normal, now), state)
+        seen = _foreseen(_data(rule, known, made, normal, now), known.ahead, state)
+        verdict = evaluate(rule, seen, state)
         state = verdict.state
         says += verdict.says
         each()
@@ -151,6 +156,13 @@ def _data(
     failures = tuple(f for f in known.failures if now - QUARTER <= f.at < now)
     return Data(now, routes, {rule.kind: tuple(m for m in known.marks if m.at < now)},
                 failures=failures)  # fmt: skip
+
+
+def _foreseen(data: Data, ahead: Hindsight | None, state: State) -> Data:
+    if ahead is None:
+        return data
+    firing = {spot.place for spot in state.spots if spot.firing is not None}
+    return data._replace(outlooks=ahead.outlooks(data.now, firing))
 
 
 class _Cells:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.store.alerts import tallies
-from delivrd.store.counts import BUCKET, MINUTE, OPEN
+from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN
 from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
 
@@ -231,6 +231,30 @@ async def ends(tx: Tx, since: int, until: int) -> list[Row]:
         "SELECT account_id, country, network, bucket, status, le, CAST(sum(n) AS BIGINT) "
         "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
         "GROUP BY account_id, country, network, bucket, status, le",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )
+
+
+async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
+    """The same by account, country, quarter of an hour, status and step of the counts by the
+    minute, without networks."""
+    return await tx.fetch(
+        "SELECT account_id, country, bucket, status, "
+        f"CASE WHEN le < 0 THEN le ELSE le / {COARSE:d} END AS step, CAST(sum(n) AS BIGINT) "
+        "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, bucket, status, step",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )
+
+
+async def open_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
+    """Attempts that have not ended, by account, country and quarter of an hour."""
+    return await tx.fetch(
+        "SELECT account_id, country, bucket, CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 "
+        "AND status = 'pending' AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, bucket",
         since // BUCKET,
         -(-until // BUCKET),
     )
