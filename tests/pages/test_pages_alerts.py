@@ -113,6 +113,15 @@ def test_a_channel_that_fails_says_why_and_never_its_address(old_page: Any) -> N
     assert "a-secret-of-the-channel" not in old_page.content()
 
 
+def test_a_rule_on_a_hub_without_history_has_nothing_to_judge(hub: PagesHub, page: Any) -> None:
+    page.goto("/alerts/new?kind=failure_rate")
+    page.get_by_label("Name").fill("nowhere")
+    page.get_by_label("Countries").fill("AQ")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".preview .count")).to_have_text("There is no history to judge.")
+    expect(page.locator(".preview .chart")).to_have_count(0)
+
+
 def test_without_a_channel_the_next_step_is_told(hub: PagesHub, page: Any) -> None:
     page.goto("/alerts")
     expect(page.get_by_text("Nobody is told")).to_be_visible()
