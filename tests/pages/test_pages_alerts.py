@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.pages_support import PagesHub
+from tests.pages.pages_support import PagesHub, rule
 
 
 @pytest.fixture
@@ -134,3 +134,21 @@ def test_a_form_without_the_token_of_its_page_does_nothing(old_page: Any) -> Non
     assert answer.status == 403
     old_page.goto("/alerts/rules/more-failures")
     expect(old_page.get_by_role("button", name="Switch off")).to_be_visible()
+
+
+def test_what_came_of_a_test_stays(old_page: Any, old_hub: PagesHub) -> None:
+    old_page.goto("/alerts")
+    old_page.get_by_role("button", name="Test ops").click()
+    notice = old_page.get_by_role("status")
+    expect(notice).to_contain_text("ops did not take the test")
+    with rule(old_hub, "since-then"):
+        expect(old_page.locator("#rule-since-then")).to_be_visible()
+        expect(notice).to_contain_text("ops did not take the test")
+
+
+def test_a_choice_that_is_being_made_stays(firing: Any, old_hub: PagesHub) -> None:
+    choice = firing.locator(".fire select").first
+    choice.select_option("28800")
+    with rule(old_hub, "another"):
+        expect(firing.locator("#rule-another")).to_be_visible()
+        expect(choice).to_have_value("28800")

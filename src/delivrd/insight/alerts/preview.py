@@ -115,8 +115,9 @@ class PastRead(NamedTuple):
                 of = ended[key].setdefault(bucket * QUARTER, [])
                 of.append((upper(step), status == "delivered", n))
         histories = self.week.histories() if self.week else {}
-        told = (self.marks, self.failures, self.begun)
-        return Past(*self.span, cells, ended, histories, *told)
+        return Past(
+            *self.span, cells, ended, histories, self.marks, self.failures, self.begun
+        )  # fmt: skip
 
 
 async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> PastRead:
