@@ -85,7 +85,7 @@ def test_without_channels_the_next_step_is_told(hub: StubHub, delivrd: Delivrd) 
 
 PREVIEW = {
     "sentence": "Failure rate over 8 %", "since": "2026-11-25T10:00:00Z",
-    "until": "2026-11-26T10:00:00Z",
+    "until": "2026-11-26T10:00:00Z", "known_since": "2026-11-25T10:00:00Z",
     "firings": [
         {"fired_at": "2026-11-25T16:15:00Z", "until": None, "headline": "main: 40 % fail"}
     ],
@@ -103,6 +103,17 @@ def test_a_preview_says_when_it_would_have_fired(hub: StubHub, delivrd: Delivrd)
     assert "still\tmain: 40 % fail" in ran.out
     assert ran.err == "It would have fired once in 1 day.\n"
     assert hub.asked[-1].body == {"rule": "rate", "days": 1}
+
+
+def test_a_preview_says_what_there_is_to_judge(hub: StubHub, delivrd: Delivrd) -> None:
+    hub.answer("POST", "/v1/alerts/preview", {**PREVIEW, "known_since": "2026-11-26T07:15:00Z"})
+    told = delivrd("alerts", "preview", "rate").err
+    assert told == "It would have fired once since 2026-11-26T07:15 UTC, where history begins.\n"
+    hub.answer("POST", "/v1/alerts/preview", {**PREVIEW, "known_since": None, "firings": []})
+    ran = delivrd("alerts", "preview", "rate")
+    assert ran.err.startswith("There is no history to judge")
+    assert "fired" not in ran.out + ran.err
+    assert delivrd("alerts", "preview", "rate", "--json").json["known_since"] is None
 
 
 def test_a_preview_takes_changes_to_a_rule(hub: StubHub, delivrd: Delivrd) -> None:

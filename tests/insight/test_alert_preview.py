@@ -42,6 +42,22 @@ def test_a_quiet_past_has_no_firing_and_others_are_let_run_after_each_quarter() 
     assert len(looks) == DAY // QUARTER + 1
 
 
+def test_a_preview_says_since_when_there_is_anything_to_judge() -> None:
+    rule = Rule(kind="change")
+    for begun, told in (
+        (FIRST, NOON - DAY),
+        (NOON - 3 * HOUR, NOON - 3 * HOUR),
+        (NOON, None),
+        (None, None),
+    ):
+        assert preview(rule, known(NOON)._replace(begun=begun)).known_since == told
+
+
+def test_of_a_place_that_nothing_went_to_there_is_nothing_to_judge() -> None:
+    of_elsewhere = Rule(kind="change", countries=("DE",))
+    assert preview(of_elsewhere, known(NOON)).known_since is None
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 95), st.integers(1, 95), st.sampled_from(["change", "failure_rate"]))
 def test_what_came_after_changes_no_firing_before(begins: int, shown: int, kind: str) -> None:

@@ -14,6 +14,7 @@ from delivrd.store import alerts as stored
 from delivrd.store import prune
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
+from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Tx
 from tests.insight.watch_support import RATE, Watched, sent, settings, watched
 from tests.store.query_support import opened
@@ -227,5 +228,19 @@ def test_old_notices_and_single_failures_go_and_other_firings_stay(database_url:
             assert await store.write(lambda tx: prune.notices(tx, now_micros() - HOUR, 10)) == 0
             assert await store.write(lambda tx: prune.notices(tx, now_micros() + HOUR, 10)) == 3
             assert [one.state for one in await firings(store)] == ["recovered"]
+
+    run(test())
+
+
+def test_failures_are_read_to_the_last_however_many_come_at_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=7)
+            monkeypatch.setattr(queries, "FAILURES", 3)
+            for most, number in ((10, 7), (4, 4)):
+                found = await hub.store.read(lambda tx, most=most: read.failures(tx, 0, most))
+                assert len({one.message for one in found}) == len(found) == number
 
     run(test())

@@ -7,7 +7,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.support import run
 KEY = "a-key-of-the-pages-tests"
 FILED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SIGNED = "signature-of-pages-tests"
+RULE = {"kind": "failure_rate", "by": ["account"], "over": "5 %", "at_least": 5}
 _numbers = count(1)
 
 
@@ -163,3 +165,13 @@ def highest_bar(chart: Any) -> tuple[float, float]:
     drawn = [path.bounding_box() for path in chart.locator("svg path").all()]
     bar = max((box for box in drawn if box and box["width"] < 100), key=lambda box: box["height"])
     return bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2
+
+
+@contextmanager
+def rule(hub: PagesHub, name: str) -> Iterator[None]:
+    """A rule that somebody else makes meanwhile."""
+    hub.api("POST", "/v1/alerts/rules", {"name": name, **RULE})
+    try:
+        yield
+    finally:
+        hub.api("DELETE", f"/v1/alerts/rules/{name}")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.pages_support import PagesHub
+from tests.pages.pages_support import PagesHub, rule
 
 
 @pytest.fixture
@@ -113,6 +113,15 @@ def test_a_channel_that_fails_says_why_and_never_its_address(old_page: Any) -> N
     assert "a-secret-of-the-channel" not in old_page.content()
 
 
+def test_a_rule_on_a_hub_without_history_has_nothing_to_judge(hub: PagesHub, page: Any) -> None:
+    page.goto("/alerts/new?kind=failure_rate")
+    page.get_by_label("Name").fill("nowhere")
+    page.get_by_label("Countries").fill("AQ")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".preview .count")).to_have_text("There is no history to judge.")
+    expect(page.locator(".preview .chart")).to_have_count(0)
+
+
 def test_without_a_channel_the_next_step_is_told(hub: PagesHub, page: Any) -> None:
     page.goto("/alerts")
     expect(page.get_by_text("Nobody is told")).to_be_visible()
@@ -125,3 +134,21 @@ def test_a_form_without_the_token_of_its_page_does_nothing(old_page: Any) -> Non
     assert answer.status == 403
     old_page.goto("/alerts/rules/more-failures")
     expect(old_page.get_by_role("button", name="Switch off")).to_be_visible()
+
+
+def test_what_came_of_a_test_stays(old_page: Any, old_hub: PagesHub) -> None:
+    old_page.goto("/alerts")
+    old_page.get_by_role("button", name="Test ops").click()
+    notice = old_page.get_by_role("status")
+    expect(notice).to_contain_text("ops did not take the test")
+    with rule(old_hub, "since-then"):
+        expect(old_page.locator("#rule-since-then")).to_be_visible()
+        expect(notice).to_contain_text("ops did not take the test")
+
+
+def test_a_choice_that_is_being_made_stays(firing: Any, old_hub: PagesHub) -> None:
+    choice = firing.locator(".fire select").first
+    choice.select_option("28800")
+    with rule(old_hub, "another"):
+        expect(firing.locator("#rule-another")).to_be_visible()
+        expect(choice).to_have_value("28800")

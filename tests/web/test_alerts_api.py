@@ -3,7 +3,10 @@
 import asyncio
 from typing import Any
 
-from delivrd.alert_settings import Alerts
+import pytest
+
+from delivrd.alert_settings import SPECS, Alerts
+from delivrd.insight.alerts.preview import NO_PAST
 from delivrd.insight.alerts.watch import Watch
 from delivrd.store.keys import Scope, create_key
 from tests.relay.relay_support import Sink
@@ -209,7 +212,18 @@ def test_a_rule_is_run_over_the_past(database_url: str) -> None:
                 assert sum(point["k"] for point in told["line"]) == 12
             quiet = {"rule": {**RATE, "at_least": 100}, "days": 1}
             assert (await hub.post("/v1/alerts/preview", quiet))["firings"] == []
+            assert period["fired_at"] > told["known_since"] > told["since"]
             await hub.post("/v1/alerts/preview", {"rule": {"kind": "backlog"}}, 422)
             await hub.post("/v1/alerts/preview", {"rule": "rat"}, 404)
+
+    run(test())
+
+
+@pytest.mark.parametrize("kind", sorted(SPECS.keys() - NO_PAST))
+def test_a_hub_without_history_has_nothing_to_judge(database_url: str, kind: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            told = await hub.post("/v1/alerts/preview", {"rule": {"kind": kind}, "days": 14})
+            assert (told["known_since"], told["firings"]) == (None, [])
 
     run(test())

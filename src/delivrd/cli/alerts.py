@@ -234,13 +234,32 @@ def preview(
     if as_json:
         print_json(found)
         return
+    if found["known_since"] is None:
+        note(NO_HISTORY)
+        return
     if on_terminal():
         _draw(found)
     print_table(found["firings"], PERIODS)
-    times = len(found["firings"])
-    often = {0: "not have fired", 1: "have fired once", 2: "have fired twice"}
-    would = often.get(times, f"have fired {times} times")
-    note(f"It would {would} in {days} {'day' if days == 1 else 'days'}.")
+    note(f"It would {often(len(found['firings']))} {over(found, days)}.")
+
+
+NO_HISTORY = (
+    "There is no history to judge: nothing is kept yet of what this rule is about. Try again when "
+    "messages have gone out for a quarter of an hour or more."
+)
+
+
+def often(times: int) -> str:
+    """How often it would have fired, as a sentence has it."""
+    few = {0: "not have fired", 1: "have fired once", 2: "have fired twice"}
+    return few.get(times, f"have fired {times} times")
+
+
+def over(found: Mapping[str, Any], days: int) -> str:
+    """In what time it would have fired so often."""
+    if found["known_since"] == found["since"]:
+        return f"in {days} {'day' if days == 1 else 'days'}"
+    return f"since {found['known_since'][:16]} UTC, where history begins"
 
 
 def _change(text: str) -> tuple[str, Any]:

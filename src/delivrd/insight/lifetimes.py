@@ -125,16 +125,13 @@ def hazards(
     In each step the ways to end and to stay open share a Dirichlet distribution: this is its mean,
     with the prior's shares times the weight of the step as what was known before.
     """
-    found = [[0.0] * SIZE for _ in KINDS]
-    for step, n in enumerate(table.at_risk):
-        told = [
-            table.ends[kind][step] + weight[step] * prior[kind][step] for kind in range(len(KINDS))
-        ]
-        whole = max(n + weight[step], sum(told))
-        if whole > 0:
-            for kind, ended in enumerate(told):
-                found[kind][step] = ended / whole
-    return found
+    told = [
+        [n + by * share for n, by, share in zip(ends, weight, shares, strict=True)]
+        for ends, shares in zip(table.ends, prior, strict=True)
+    ]
+    among = zip(table.at_risk, weight, map(sum, zip(*told, strict=True)), strict=True)
+    whole = [max(n + by, ended) or 1.0 for n, by, ended in among]
+    return [[n / of for n, of in zip(ended, whole, strict=True)] for ended in told]
 
 
 def mean(some: Sequence[Hazards]) -> Hazards:
@@ -179,9 +176,9 @@ def chances(
     From the step ``until`` on, where nothing is known, the chance is what ``then`` says.
     """
     found = [then if step >= until else 0.0 for step in range(SIZE + 1)]
-    for step in reversed(range(until)):
-        any_end = min(1.0, sum(one[step] for one in of))
-        found[step] = of[kind][step] + (1 - any_end) * found[step + 1]
+    any_end, ends, later = [min(1.0, sum(one)) for one in zip(*of, strict=True)], of[kind], then
+    for step in range(until - 1, -1, -1):
+        found[step] = later = ends[step] + (1 - any_end[step]) * later
     return found
 
 

@@ -33,18 +33,19 @@ def come_to(rule: Rule, data: Data, routes: Iterable[Route], since: int) -> Sett
         found = outlook.routes.get((account, country))
         if found is not None:
             told[account, country] = found
-        if found is None or not found.unreported:
-            older.append(as_it_is(route, data.now, since, outlook.since if found else inf))
+        until = inf if found is None else outlook.since
+        if since < until and (found is None or not found.unreported):
+            older.append(as_it_is(route, data.now, since, until))
     return settled([*told.values(), *older])
 
 
 def as_it_is(route: Route, now: int, since: int, until: float = inf) -> Estimate:
     """What has ended, and what is overdue, as if that were all and the overdue were lost.
 
-    It stands in where there is no estimate: in previews, which know how the past ended; for
-    networks; for accounts whose sends nobody tells of; and for what is older than counts by the
-    minute are kept, of which nearly all has ended. Overdue is later than 99 % of ends in the last
-    seven days, as for rules of that kind; a route that never reports is left out, as there.
+    It stands in where there is no estimate: for networks; for accounts whose sends nobody tells of;
+    and for what is older than counts by the minute are kept, of which nearly all has ended. Overdue
+    is later than 99 % of ends in the last seven days, as for rules of that kind; a route that never
+    reports is left out, as there.
     """
     cells = [cell for cell in route.cells if since <= cell.at < until]
     if route.normal.open_late > NEVER_REPORTS:

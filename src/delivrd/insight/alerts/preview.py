@@ -1,7 +1,8 @@
 """A rule run over the past: when it would have fired.
 
-The same function judges as does live. The past is known by the quarter of an hour, and every
-outcome as it is known today: a firing may in truth have come some minutes later than told here.
+The same function judges as does live. The past is known by the quarter of an hour, and but for
+estimates every outcome as it is known today: a firing may in truth have come some minutes later
+than told here.
 """
 
 from bisect import bisect_left
@@ -15,6 +16,7 @@ from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
 from delivrd.insight.alerts.data import Cell, Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.grid import HOUR, QUARTER
+from delivrd.insight.alerts.hindsight import Hindsight
 from delivrd.insight.alerts.histories import PastRows
 from delivrd.insight.alerts.histories import past as read_histories
 from delivrd.insight.alerts.normal import DAY, DAYS, History, normals, times
@@ -33,6 +35,9 @@ POINTS = 96
 NO_PAST = frozenset({"endpoint_failing", "backlog"})
 """Nothing is kept of how these were."""
 
+MOST_FAILURES = 50_000
+"""A preview of single failures goes through so many."""
+
 _OPEN = frozenset({"overdue", "no_receipts"})
 
 
@@ -48,6 +53,10 @@ class Past(NamedTuple):
     histories: dict[Key, History]
     marks: tuple[Mark, ...]
     failures: tuple[Failure, ...]
+    begun: int | None = 0
+    """Since when what the rule is about is kept; None where nothing is yet."""
+    ahead: Hindsight | None = None
+    """What was foreseen, where the rule is judged by that."""
 
 
 class Period(NamedTuple):
@@ -69,10 +78,12 @@ class Point(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """When a rule would have fired, and what it saw."""
+    """When a rule would have fired, and what it saw; ``known_since`` is the moment from which there
+    is anything to judge, None where there is nothing."""
 
     since: int
     until: int
+    known_since: int | None
     firings: tuple[Period, ...]
     line: tuple[Point, ...]
 
@@ -88,6 +99,7 @@ class PastRead(NamedTuple):
     ends: Sequence[Row]
     marks: tuple[Mark, ...]
     failures: tuple[Failure, ...]
+    begun: int | None
 
     def past(self) -> Past:
         cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
@@ -103,7 +115,9 @@ class PastRead(NamedTuple):
                 of = ended[key].setdefault(bucket * QUARTER, [])
                 of.append((upper(step), status == "delivered", n))
         histories = self.week.histories() if self.week else {}
-        return Past(*self.span, cells, ended, histories, self.marks, self.failures)
+        return Past(
+            *self.span, cells, ended, histories, self.marks, self.failures, self.begun
+        )  # fmt: skip
 
 
 async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> PastRead:
@@ -122,8 +136,10 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
         marks = await read.marks(tx, accounts, rule.kind, days[0])
     failures: tuple[Failure, ...] = ()
     if rule.kind == "failure":
-        failures = await read.failures(tx, since * MICROS)
-    return PastRead(rule, (since, until), accounts, week, quarters, ends, marks, failures)
+        failures = await read.failures(tx, since * MICROS, MOST_FAILURES)
+    begun = await queries.begun(tx, rule.kind)
+    begun = None if begun is None else begun // MICROS
+    return PastRead(rule, (since, until), accounts, week, quarters, ends, marks, failures, begun)
 
 
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
@@ -134,11 +150,22 @@ def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) 
     for now in range(known.since, known.until + 1, QUARTER):
         if known.histories and (now % HOUR == 0 or not normal):
             normal = normals(known.histories, now, took)
-        verdict = evaluate(rule, _data(rule, known, made, normal, now), state)
+        seen = _foreseen(_data(rule, known, made, normal, now), known.ahead, state)
+        verdict = evaluate(rule, seen, state)
         state = verdict.state
         says += verdict.says
         each()
-    return Preview(known.since, known.until, tuple(periods(says)), _line(rule, known))
+    span = (known.since, known.until, known_since(rule, known))
+    return Preview(*span, tuple(periods(says)), _line(rule, known))
+
+
+def known_since(rule: Rule, known: Past) -> int | None:
+    """Since when there is anything to judge within what is looked at."""
+    about = chosen(rule, [Route(key, (), Normal()) for key in known.histories])
+    nothing = rule.kind in read.ROUTES and not about
+    if nothing or known.begun is None or known.begun >= known.until:
+        return None
+    return max(known.since, known.begun)
 
 
 def _data(
@@ -148,9 +175,21 @@ def _data(
         Route(key, made[key].at(now, of), of, tuple(_took(rule, known, key, now)))
         for key, of in normal.items()
     )
-    failures = tuple(f for f in known.failures if now - QUARTER <= f.at < now)
+    begin, end = (bisect_left(known.failures, at, key=_moment) for at in (now - QUARTER, now))
+    failures = known.failures[begin:end]
     return Data(now, routes, {rule.kind: tuple(m for m in known.marks if m.at < now)},
                 failures=failures)  # fmt: skip
+
+
+def _moment(failure: Failure) -> int:
+    return failure.at
+
+
+def _foreseen(data: Data, ahead: Hindsight | None, state: State) -> Data:
+    if ahead is None:
+        return data
+    firing = {spot.place for spot in state.spots if spot.firing is not None}
+    return data._replace(outlooks=ahead.outlooks(data.now, firing))
 
 
 class _Cells:

@@ -96,9 +96,15 @@ async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark
     return tuple(Mark(at * MINUTE, accounts.name(i), n) for i, at, n in rows)
 
 
-async def failures(tx: Tx, since: int) -> tuple[Failure, ...]:
+async def failures(tx: Tx, since: int, most: int = queries.FAILURES) -> tuple[Failure, ...]:
     """Messages that failed since a moment (microseconds), the oldest first."""
-    return tuple(_failure(row) for row in await queries.failures(tx, since))
+    found: list[Failure] = []
+    while len(found) < most:
+        rows = await queries.failures(tx, since, found[-1].event if found else 0)
+        found += map(_failure, rows)
+        if len(rows) < queries.FAILURES:
+            break
+    return tuple(found[:most])
 
 
 def _back(rules: Iterable[Rule], kind: str, now: int) -> int:

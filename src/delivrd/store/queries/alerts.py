@@ -4,11 +4,12 @@ Everything reads rollups, or a bounded number of the newest rows by an index. Ti
 microseconds since 1970 here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.store.alerts import tallies
-from delivrd.store.counts import BUCKET, MINUTE, OPEN
+from delivrd.store.counts import BUCKET, MINUTE, OPEN, coarse
 from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
 
@@ -19,7 +20,7 @@ SLACK = 10 * 60 * 1_000_000
 """A message's id may be so much older than its hand-over."""
 
 MARKS = 10_000
-FAILURES = 1000
+FAILURES = 5000
 """The most that is read of each at a time."""
 
 FAILED = ("undelivered", "rejected", "expired")
@@ -142,12 +143,12 @@ async def oldest_waiting(tx: Tx, now: int) -> dict[str, int | None]:
     return {"fold": fold[0][0], "relay": relay[0][0]}
 
 
-async def failures(tx: Tx, since: int) -> list[Row]:
-    """Events of messages that failed: id, moment, data."""
+async def failures(tx: Tx, since: int, after: int = 0) -> list[Row]:
+    """Events of messages that failed: id, moment, data; those after an event alone."""
     return await tx.fetch(
         "SELECT id, created_at, data FROM event WHERE id >= $1 AND type = ANY($2::text[]) "
         f"ORDER BY id LIMIT {FAILURES:d}",
-        floor(since),
+        max(floor(since), after + 1),
         [f"message.{status}" for status in FAILED],
     )
 
@@ -230,6 +231,22 @@ async def figures(tx: Tx, now: int) -> Figures:
 
 # --- the past -------------------------------------------------------------------------------------
 
+_FIRST = {
+    "failure": "SELECT min(id) FROM event",
+    "rejected_signatures": "SELECT min(id) FROM ring",
+    "unmapped": "SELECT min(id) FROM statement",
+}
+
+
+async def begun(tx: Tx, kind: str) -> int | None:
+    """The moment from which it is kept what a kind of rule is about; None where nothing is yet."""
+    counted = await tx.fetch("SELECT min(bucket) FROM rollup WHERE unit = 1")
+    found = [row[0] * BUCKET for row in counted if row[0] is not None]
+    if kind in _FIRST:
+        first = [born(row[0]) for row in await tx.fetch(_FIRST[kind]) if row[0] is not None]
+        found = first if kind == "failure" else found + first  # events are pruned, counts are not
+    return min(found, default=None)
+
 
 async def ends(tx: Tx, since: int, until: int) -> list[Row]:
     """Attempts that ended, by account, country, network, quarter of an hour, status and latency
@@ -242,3 +259,30 @@ async def ends(tx: Tx, since: int, until: int) -> list[Row]:
         -(-until // BUCKET),
     )
     return _by_step(tx, rows)
+
+
+async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
+    """The same by account, country, quarter of an hour, status and step of the counts by the
+    minute, without networks."""
+    rows = await tx.fetch(
+        "SELECT account_id, country, bucket, status, sum(steps) "
+        "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, bucket, status",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )
+    found: Counter[tuple[Any, ...]] = Counter()
+    for *key, step, n in _by_step(tx, rows):
+        found[*key, coarse(step)] += n
+    return [(*key, n) for key, n in found.items()]
+
+
+async def open_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
+    """Attempts that have not ended, by account, country and quarter of an hour."""
+    return await tx.fetch(
+        "SELECT account_id, country, bucket, CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 "
+        "AND status = 'pending' AND bucket >= $1 AND bucket < $2 "
+        "GROUP BY account_id, country, bucket",
+        since // BUCKET,
+        -(-until // BUCKET),
+    )

@@ -115,11 +115,15 @@ class AlertPoint(msgspec.Struct, kw_only=True):
 
 
 class AlertPreview(msgspec.Struct, kw_only=True):
-    """A rule run over the past, quarter by quarter, by what is known of it today."""
+    """A rule run over the past, quarter by quarter, by what is known of it. ``known_since`` is
+    the moment from which there is history to judge: later than ``since`` on a young hub, null where
+    there is none at all.
+    """
 
     sentence: str
     since: datetime
     until: datetime
+    known_since: datetime | None
     firings: list[AlertPeriod]
     line: list[AlertPoint]
 
@@ -222,6 +226,7 @@ def preview(named: Named, found: previews.Preview) -> AlertPreview:
         sentence=plain(sentence(named.rule)),
         since=moment(found.since * MICROS),
         until=moment(found.until * MICROS),
+        known_since=None if found.known_since is None else moment(found.known_since * MICROS),
         firings=[_period(named, one) for one in found.firings],
         line=[AlertPoint(at=moment(p.at * MICROS), n=p.n, k=p.k) for p in found.line],
     )

@@ -11,6 +11,7 @@ from delivrd.alert_settings import Rule
 from delivrd.config import nearest
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.channels import send
+from delivrd.insight.alerts.hindsight import hindsight
 from delivrd.insight.alerts.rules import Named
 from delivrd.store import alerts as stored
 from delivrd.store.audit import note
@@ -125,7 +126,10 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
         lambda tx: previews.past(tx, store.accounts, found.rule, now - days * DAY, now)
     )
 
+    ahead = await hindsight(store, found.rule, *known.span)
+
     def judged() -> previews.Preview:
-        return previews.preview(found.rule, known.past(), lambda: sleep(0))
+        past = known.past()._replace(ahead=ahead)
+        return previews.preview(found.rule, past, lambda: sleep(0))
 
     return views.preview(found, await asyncio.to_thread(judged))

@@ -9,7 +9,8 @@ from delivrd.web.pages.alert_words import ALL, BAD, COUNTED
 
 def shown(told: AlertPreview, rule: Rule) -> dict[str, Any]:
     """What the picture of a preview needs, and the same in words."""
-    end = told.until
+    end, begun = told.until, told.known_since
+    lasted = None if begun is None else (end - begun).total_seconds()
     return {
         "told": told,
         "points": [{"at": p.at.isoformat(), "n": p.n, "k": p.k} for p in told.line],
@@ -20,7 +21,9 @@ def shown(told: AlertPreview, rule: Rule) -> dict[str, Any]:
         ],
         "all": ALL.get(rule.kind, "messages"),
         "bad": BAD.get(rule.kind, "failed"),
-        "days": (told.until - told.since).days,
+        "days": (end - told.since).days,
+        "known": lasted,
+        "whole": begun == told.since,
         "ratio": rule.kind not in COUNTED,
         "limit": limit(rule),
     }  # fmt: skip

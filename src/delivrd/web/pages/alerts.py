@@ -15,7 +15,7 @@ from delivrd.web.api.alert_rules import Snooze
 from delivrd.web.auth import caller_of
 from delivrd.web.pages.alert_words import SNOOZES
 from delivrd.web.pages.messages import id_of
-from delivrd.web.pages.render import Pages
+from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 
 LIMIT = 25
@@ -52,7 +52,7 @@ class _Alerts:
         values = await self._store.read(lambda tx: self._read(tx, before))
         return self._pages.page(
             request,
-            "alerts.html",
+            "_alerts.html" if partial(request) else "alerts.html",
             **values,
             before=before,
             tested=tested,

@@ -4,8 +4,8 @@ from alembic import op
 
 from delivrd.store.schema import nonce_log
 
-revision: str = "0005_nonce_log"
-down_revision: str | None = "0004_days"
+revision: str = "0006_nonce_log"
+down_revision: str | None = "0005_histograms"
 
 
 def upgrade() -> None:

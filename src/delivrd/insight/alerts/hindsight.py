@@ -1,0 +1,96 @@
+"""What was foreseen at moments of the past, for a rule about settled rates that is tried on it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.come_to import foreseen
+from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
+from delivrd.insight.alerts.day_before import BLOCK, DAY
+from delivrd.insight.alerts.foresee import begin_of
+from delivrd.insight.alerts.places import levels, place_of
+from delivrd.insight.alerts.replay import Replay
+from delivrd.insight.alerts.routes import chosen
+from delivrd.insight.routes import Key
+from delivrd.insight.settling import Estimate
+from delivrd.store.base import Store
+from delivrd.store.queries import alerts as queries
+from delivrd.store.tx import Row, Tx
+
+MICROS = 1_000_000
+
+SoFar = Mapping[Key, tuple[float, float]]
+"""How many messages of a route, and how many of them had arrived."""
+
+
+async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsight | None":
+    """Reads what the rule's estimates were made of between two moments, in seconds, a day at a
+    time; None where the rule has none."""
+    if not foreseen(rule):
+        return None
+    accounts = store.accounts
+    replay = Replay({i: a.provider.name for i, a in accounts.by_id.items()})
+    for begin in range(since - DAY - BLOCK, until, DAY):
+        span = (begin * MICROS, min(until, begin + DAY) * MICROS)
+
+        async def day(tx: Tx, span: tuple[int, int] = span) -> tuple[list[Row], list[Row]]:
+            return await queries.ends_of_routes(tx, *span), await queries.open_of_routes(tx, *span)
+
+        rows = await store.read(day)
+        await asyncio.to_thread(replay.add, *rows)
+    return Hindsight(rule, replay, accounts.name)
+
+
+class Hindsight:
+    """What a rule would have been judged by; ``names`` are those of accounts."""
+
+    def __init__(self, rule: Rule, replay: Replay, names: Callable[[int], str]) -> None:
+        self._rule, self.replay, self._names = rule, replay, names
+        self._places: dict[Key, list[Place]] = {}
+
+    def outlooks(self, now: int, firing: Collection[Place]) -> Mapping[int, Outlook]:
+        """As `delivrd.insight.alerts.data.Data` has them.
+
+        Only of places that fire, or that might, routes are estimated. In others so many have
+        arrived already that no estimate would be under the bound: there all is taken as to arrive.
+        """
+        span = self._rule.within or 0
+        since = begin_of(span, now)
+        so_far = self.replay.so_far(now, since)
+        told = self.replay.estimates(now, since, self._wanted(so_far, firing))
+        return {
+            span: Outlook(since, {
+                (self._names(key[0]), key[1]): told[key] if key in told else _at_best(*counted)
+                for key, counted in so_far.items()
+            })
+        }  # fmt: skip
+
+    def _wanted(self, so_far: SoFar, firing: Collection[Place]) -> set[Key]:
+        places: dict[Place, list[Key]] = defaultdict(list)
+        for key in so_far:
+            for place in self._places_of(key):
+                places[place].append(key)
+        return {
+            key
+            for place, keys in places.items()
+            if place in firing or self._may_be_bad([so_far[key] for key in keys])
+            for key in keys
+        }
+
+    def _places_of(self, key: Key) -> list[Place]:
+        if key not in self._places:
+            own = (self._names(key[0]), key[1], "")
+            among = chosen(self._rule, [Route(own, (), Normal())])
+            dimensions = levels(self._rule.by) if among else ()
+            self._places[key] = [place_of(own, some) for some in dimensions]
+        return self._places[key]
+
+    def _may_be_bad(self, some: Collection[tuple[float, float]]) -> bool:
+        total, arrived = sum(n for n, _ in some), sum(n for _, n in some)
+        enough = round(total) >= (self._rule.at_least or 1)
+        return enough and arrived < total * (self._rule.below or 0.0) / 100
+
+
+def _at_best(total: float, arrived: float) -> Estimate:
+    return Estimate(total, arrived, total - arrived, expected=total - arrived)

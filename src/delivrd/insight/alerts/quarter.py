@@ -1,0 +1,164 @@
+"""A quarter of an hour of a route: how its messages ended, and how it stood with them at a moment.
+
+When within its quarter a message went out is not kept: all are taken as spread evenly over it.
+Moments are seconds since 1970; those that are looked at are the ends of quarters.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from delivrd.insight.alerts.cells import FIELDS
+from delivrd.insight.alerts.grid import MINUTE, QUARTER
+from delivrd.insight.cohorts import ASKED_AFTER
+from delivrd.insight.lifetimes import (
+    DELIVERED,
+    KINDS,
+    SIZE,
+    UNKNOWN,
+    Group,
+    Lifetimes,
+    lower,
+    step_of,
+)
+from delivrd.insight.routes import WINDOW
+from delivrd.store.counts import UNTOLD
+
+SEEN = range(MINUTE // 2, int(WINDOW) - MINUTE // 2)
+SEEN_SECONDS = len(SEEN)
+"""The last minutes: seconds before a moment."""
+
+MIDDLES = [(lower(step) + lower(step + 1)) / 2 for step in range(SIZE)]
+"""Of the steps of life tables, in seconds."""
+
+YOUNG = range(0, QUARTER, MINUTE)
+OLDER = range(0, QUARTER, 5 * MINUTE)
+"""Where the parts of a quarter begin that are looked at one by one: of the newest, of others."""
+
+EDGES = (0, 1, 2, 4, 8, 15, 30, 60, 120, 240, 420, 660, QUARTER)
+"""Ages, in seconds, between which the open messages of the newest quarter are taken together."""
+
+
+class End(NamedTuple):
+    """A way to end: the status, its kind and the step in life tables, the seconds it stands for."""
+
+    status: str
+    kind: int
+    step: int
+    seconds: float
+    untold: bool = False
+    """Whether the time is not known."""
+
+
+@cache
+def end(status: str, step: int) -> End:
+    """The end of that status and step. One whose time is not known was asked for."""
+    kind = FIELDS.get(status, UNKNOWN)
+    if step == UNTOLD:
+        return End(status, kind, step_of(ASKED_AFTER), ASKED_AFTER, True)
+    return End(status, kind, step, MIDDLES[step])
+
+
+class Quarter:
+    """What went out on a route in the quarter of an hour that begins then.
+
+    ``ends`` are in the order of their seconds; ``pending`` have not ended to this day.
+    """
+
+    __slots__ = ("_arrived", "_gone", "_seconds", "begin", "ends", "pending", "total")
+
+    def __init__(self, begin: int, ends: Mapping[End, int], pending: int) -> None:
+        self.begin, self.pending = begin, max(0, pending)
+        some = [(one, n) for one, n in ends.items() if n > 0]
+        self.ends = tuple(sorted(some, key=lambda each: each[0].seconds))
+        self._seconds = tuple(one.seconds for one, _ in self.ends)
+        self._gone = (0, *accumulate(n for _, n in self.ends))
+        arrived = (n if one.kind == DELIVERED else 0 for one, n in self.ends)
+        self._arrived = (0, *accumulate(arrived))
+        self.total = self.pending + self._gone[-1]
+
+    def sent(self, since: int) -> float:
+        """How many went out from that moment on."""
+        return self.total * self._share(since)
+
+    def _share(self, since: int) -> float:
+        return min(QUARTER, max(0, self.begin + QUARTER - since)) / QUARTER
+
+    def ended(self, now: int, since: int) -> Iterator[tuple[End, float]]:
+        """How those had ended by a moment that went out from another on."""
+        first, last = max(self.begin, since), self.begin + QUARTER
+        for one, n in self.ends:
+            until = now - one.seconds
+            if until <= first:
+                return
+            yield one, n * (min(last, until) - first) / QUARTER
+
+    def open(self, now: int, since: int) -> Iterator[tuple[float, float]]:
+        """The same of those that were open: age in seconds, and number."""
+        oldest = now - max(self.begin, since)
+        for young, old in _ages(now - self.begin - QUARTER):
+            n = self._open_between(now, young, min(old, oldest)) if young < oldest else 0.0
+            if n > 0:
+                yield (young + min(old, oldest)) / 2, n
+
+    def _open_between(self, now: int, young: float, old: float) -> float:
+        """How many had reached these ages then without an end."""
+        n = self.pending * (old - young)
+        for one, number in self.ends[bisect_left(self._seconds, young) :]:
+            n += number * (min(old, one.seconds) - young)
+        return n / QUARTER
+
+    def arrived(self, now: int, since: int) -> float:
+        """The number of those that had arrived by a moment and went out from another on."""
+        if since > self.begin:
+            return sum(n for one, n in self.ended(now, since) if one.kind == DELIVERED)
+        whole = bisect_right(self._seconds, now - self.begin - QUARTER)
+        found = float(self._arrived[whole])
+        for one, n in self.ends[whole:]:
+            if one.kind == DELIVERED:
+                found += n * max(0.0, now - one.seconds - self.begin) / QUARTER
+        return found
+
+    def look(self, now: int, at_risk: list[float], ends: Sequence[list[float]]) -> None:
+        """Adds to a life table what was seen of it in the last minutes before a moment."""
+        oldest = now - self.begin - SEEN.start
+        for step in range(step_of(max(0, oldest - QUARTER - SEEN_SECONDS)), step_of(oldest) + 1):
+            share = self._in_sight(now, MIDDLES[step])
+            if share > 0:
+                gone = self._gone[bisect_left(self._seconds, MIDDLES[step])]
+                at_risk[step] += share * (self.total - gone)
+        for one, n in self.ends:
+            ends[one.kind][one.step] += n * self._in_sight(now, MIDDLES[one.step])
+
+    def _in_sight(self, now: int, age: float) -> float:
+        """The share of its messages that were of this age in the last minutes."""
+        first, last = now - SEEN.stop - age, now - SEEN.start - age
+        both = min(last, self.begin + QUARTER) - max(first, self.begin)
+        return both / QUARTER if both > 0 else 0.0
+
+    def so_far(self, now: int) -> Iterator[Group]:
+        """All that had been seen of it by a moment, for life tables."""
+        starts = YOUNG if now - self.begin <= QUARTER else OLDER
+        for begin in starts:
+            age = now - self.begin - begin - starts.step
+            if age > 0:
+                yield Group(age, self.pending / len(starts))
+                for one, n in self.ends:
+                    yield Group(age, n / len(starts), one.kind, one.step)
+
+
+def lately(quarters: Iterable[Quarter], now: int) -> Lifetimes:
+    """The life table of the last minutes before a moment: as `delivrd.insight.cohorts.groups_of`
+    looks at them, of each age the messages of four minutes, whose middle is half a minute old."""
+    at_risk, ends = [0.0] * SIZE, [[0.0] * SIZE for _ in KINDS]
+    for quarter in quarters:
+        quarter.look(now, at_risk, ends)
+    return Lifetimes(at_risk, ends)
+
+
+def _ages(youngest: int) -> Iterable[tuple[float, float]]:
+    """Ages between which open messages are taken together, of a quarter whose last was so old."""
+    edges = EDGES if youngest <= 0 else (*OLDER, QUARTER)
+    return ((youngest + young, youngest + old) for young, old in pairwise(edges))
