@@ -58,7 +58,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
-        connection.execute("PRAGMA cache_size = -32768")
+        connection.execute("PRAGMA cache_size = -24576")
     else:
         connection.execute("PRAGMA query_only = ON")
     return connection
