@@ -59,7 +59,7 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
 
     ``silent`` are those among them that stand on routes without receipts.
     """
-    told = dict(sorted([one for one in counts.items() if one[1]]))
+    told = {status: n for status, n in sorted(counts.items()) if n}
     if not silent:
         total, failed = sum(told.values()), _failed(told)
         ended = total - told.get("pending", 0)

@@ -5,12 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from delivrd.insight.latency import STATED_ERROR, Latency, latency
-from delivrd.insight.rates import Delivery, Thresholds, cost, delivery
+from delivrd.insight.rates import Delivery, Rate, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
+from delivrd.store.counts import MICRO_UNITS, PRICED
 from delivrd.store.queries import stats
 from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import TIMES
-from delivrd.store.queries.stats import UNITS, Charged, Filters, Silent, Values
+from delivrd.store.queries.stats import UNITS, Charges, Filters, Silent, Values
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
@@ -62,37 +63,47 @@ async def delivery_stats(
         "items": [
             shown(values, told) for values, told in ordered(by, [(v, d, d.total) for v, d in items])
         ],
-        "summary": _delivery(unit, whole, _charged(charged), thresholds),
+        "summary": _delivery(
+            unit, whole, None if charged is None else _added(charged.values()), thresholds
+        ),
     }
 
 
 def _delivery(
-    unit: str, told: Delivery, charges: Mapping[str, Charged] | None, thresholds: Thresholds
+    unit: str, told: Delivery, charges: Charges | None, thresholds: Thresholds
 ) -> dict[str, Any]:
-    rate, failure = told.rate, told.failure
+    rate, low, high = _shares(told.rate)
+    failure, failure_low, failure_high = _shares(told.failure)
     return {
         "unit": unit,
         "total": told.total,
         "counts": told.counts,
-        "delivery_rate": None if rate is None else round(rate.rate, 6),
-        "low": None if rate is None else round(rate.low, 6),
-        "high": None if rate is None else round(rate.high, 6),
+        "delivery_rate": rate,
+        "low": low,
+        "high": high,
         "failed": told.failed,
-        "failure_rate": None if failure is None else round(failure.rate, 6),
-        "failure_low": None if failure is None else round(failure.low, 6),
-        "failure_high": None if failure is None else round(failure.high, 6),
-        "health": thresholds.word(rate, told.ended),
+        "failure_rate": failure,
+        "failure_low": failure_low,
+        "failure_high": failure_high,
+        "health": thresholds.word(told.rate, told.ended),
         "unreported": told.unreported,
         "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
     }
 
 
-def _cost(charges: Mapping[str, Charged], delivered: int) -> list[dict[str, Any]]:
+def _shares(found: Rate | None) -> tuple[float | None, float | None, float | None]:
+    if found is None:
+        return None, None, None
+    rate, low, high = found
+    return round(rate, 6), round(low, 6), round(high, 6)
+
+
+def _cost(charges: Charges, delivered: int) -> list[dict[str, Any]]:
     """What was charged, by currency, the most used first; amounts are decimal text."""
     costs = [
-        cost(currency, charged.micro_units, charged.priced, delivered)
-        for currency, charged in charges.items()
-        if charged.priced
+        cost(currency, charges.get((currency, MICRO_UNITS), 0), n, delivered)
+        for (currency, what), n in charges.items()
+        if what == PRICED and n
     ]
     return [
         {
@@ -103,19 +114,6 @@ def _cost(charges: Mapping[str, Charged], delivered: int) -> list[dict[str, Any]
         }
         for told in sorted(costs, key=lambda told: (-told.priced, told.currency))
     ]
-
-
-def _charged(found: Mapping[Values, Mapping[str, Charged]] | None) -> dict[str, Charged] | None:
-    """The charges of all values together."""
-    if found is None:
-        return None
-    amounts: dict[str, int] = {}
-    priced: dict[str, int] = {}
-    for by_currency in found.values():
-        for currency, charged in by_currency.items():
-            amounts[currency] = amounts.get(currency, 0) + charged.micro_units
-            priced[currency] = priced.get(currency, 0) + charged.priced
-    return {currency: Charged(amounts[currency], n) for currency, n in priced.items()}
 
 
 async def latency_stats(

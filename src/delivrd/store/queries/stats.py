@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -197,30 +198,20 @@ def _with_code(by: Sequence[str], values: Values) -> Values:
     return tuple(None if name == "code" else next(others) for name in by)
 
 
-class Charged(NamedTuple):
-    """What was charged: millionths of the currency, for so many that have a price."""
-
-    micro_units: int = 0
-    priced: int = 0
+Charges = dict[tuple[str, int], int]
+"""By currency, and by what it counts: `MICRO_UNITS` (millionths of it) or `PRICED` (those with a
+price)."""
 
 
 async def charges(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
-) -> dict[Values, dict[str, Charged]] | None:
-    """What was charged by currency; None where prices are not kept by all these dimensions."""
+) -> dict[Values, Charges] | None:
+    """What was charged; None where prices are not kept by all these dimensions."""
     asked = {*by, *filters.used()}
     if not asked <= COST.dimensions:
         return None
     kept = CHARGES if asked <= CHARGES.dimensions else COST
-    sums = await _grouped(tx, kept, CHARGED, accounts, by, filters, zone)
-    return {
-        values: {
-            currency: Charged(added.get((currency, MICRO_UNITS), 0), n)
-            for (currency, what), n in added.items()
-            if what == PRICED and n
-        }
-        for values, added in sums.items()
-    }
+    return await _grouped(tx, kept, CHARGED, accounts, by, filters, zone)
 
 
 class Kinds(NamedTuple):
@@ -385,6 +376,7 @@ def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any, int], 
     return read
 
 
+@lru_cache(16_384)
 def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
     """The day or the hour of a quarter of an hour."""
     when = local(bucket, zone)
