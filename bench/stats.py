@@ -30,7 +30,7 @@ from delivrd.store.base import Store
 from delivrd.store.counts import MINUTE
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
-from delivrd.store.queries.stats import Filters
+from delivrd.store.queries.asked import Filters
 
 ACCOUNTS = ("north", "south", "west")
 AIM = 0.050

@@ -15,7 +15,8 @@ from delivrd.store import prune, tombstones
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor, now_micros
 from delivrd.store.leases import take_lease
-from delivrd.store.queries.stats import Filters, counts
+from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.stats import counts
 from delivrd.store.sqlite import connect
 from delivrd.store.tx import SqliteTx, ends
 from delivrd.store.verify import verify

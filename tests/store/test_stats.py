@@ -14,9 +14,10 @@ from delivrd.store.counts import BUCKET, NOWHERE, deltas, rows_of
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
+from delivrd.store.queries.asked import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
-from delivrd.store.queries.stats import Filters, Silent, counts, unreported
+from delivrd.store.queries.stats import Silent, counts, unreported
 from delivrd.store.verify import verify
 
 FIRST = 20_000 * BUCKETS_A_DAY

@@ -12,9 +12,7 @@ from zoneinfo import ZoneInfo
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
-from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.spans import BUCKET_SECONDS, TIMES, offset_at, offset_of, within
-from delivrd.store.queries.stats import (
+from delivrd.store.queries.asked import (
     SHARED,
     Filters,
     Unanswerable,
@@ -22,9 +20,11 @@ from delivrd.store.queries.stats import (
     narrowed,
     on_routes,
     shown_time,
-    some,
     word,
 )
+from delivrd.store.queries.paging import Condition, rendered
+from delivrd.store.queries.spans import BUCKET_SECONDS, TIMES, offset_at, offset_of, within
+from delivrd.store.queries.stats import some
 from delivrd.store.tx import Row, Tx
 
 WHOLE = frozenset((*TIMES, "status"))

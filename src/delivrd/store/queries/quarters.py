@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from delivrd.store.accounts import Accounts
+from delivrd.store.queries.asked import Filters, in_quarters, on_routes
 from delivrd.store.queries.paging import rendered
-from delivrd.store.queries.stats import Filters, in_quarters, on_routes
 from delivrd.store.tx import Tx
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MINUTE, OPEN, SECONDS
+from delivrd.store.queries.asked import Filters, on_accounts
 from delivrd.store.queries.latencies import histograms, spans
 from delivrd.store.queries.paging import Condition, rendered
-from delivrd.store.queries.stats import Filters, on_accounts
 from delivrd.store.tx import Tx
 
 

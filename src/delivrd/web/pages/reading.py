@@ -13,9 +13,9 @@ from delivrd.store.base import Store
 from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints
+from delivrd.store.queries.asked import Filters
 from delivrd.store.queries.quarters import by_quarter
 from delivrd.store.queries.recent import Narrowed
-from delivrd.store.queries.stats import Filters
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
 from delivrd.web.pages.behind import Route

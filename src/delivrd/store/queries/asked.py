@@ -1,0 +1,117 @@
+"""What can be asked of the counts: dimensions, filters, and how their values are shown."""
+
+from collections.abc import Callable, Iterable, Sequence, Set
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from delivrd.store.accounts import Accounts
+from delivrd.store.counts import BUCKET
+from delivrd.store.queries.paging import Condition
+from delivrd.store.queries.spans import TIMES, local, within
+
+SHARED = (*TIMES, "account", "provider", "country")
+DIMENSIONS = (*SHARED, "network", "reason", "status", "sender", "code")
+MESSAGES, ATTEMPTS = 0, 1
+UNITS = ("messages", "attempts")
+
+Value = str | None
+"""A dimension's value as it is shown; None where nothing is known."""
+
+Values = tuple[Value, ...]
+"""One value of each dimension that was asked for, in that order."""
+
+
+class Unanswerable(Exception):
+    """No table is kept by all of these dimensions together; str() says so.
+
+    ``possible`` are the most of them that are counted together.
+    """
+
+    def __init__(self, what: str, asked: Set[str], kept: Iterable[frozenset[str]]) -> None:
+        names = [name for name in DIMENSIONS if name in asked]
+        super().__init__(f"{what} are not counted by {', '.join(names)} together")
+        some = {frozenset(asked & one) for one in kept}
+        most = [one for one in some if one and not any(one < other for other in some)]
+        self.possible = sorted([name for name in names if name in one] for one in most)
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What is counted. Times are microseconds since 1970.
+
+    Counts are kept by the quarter of an hour: each that ``since`` or ``until`` falls into is whole.
+    """
+
+    account: str | None = None
+    provider: str | None = None
+    country: str | None = None
+    network: str | None = None
+    reason: str | None = None
+    sender: str | None = None
+    code: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def used(self) -> set[str]:
+        """The dimensions that are narrowed."""
+        return {name for name in DIMENSIONS if getattr(self, name, None) is not None}
+
+    def unit(self, by: Sequence[str]) -> int:
+        """Attempts where accounts, senders or codes matter, else messages (rule F2).
+
+        A raw code means something only beside its gateway, and senders are an account's.
+        """
+        asked = {*by, *self.used()}
+        return ATTEMPTS if asked & {"account", "provider", "sender", "code"} else MESSAGES
+
+
+@lru_cache(16_384)
+def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
+    """The day or the hour of a quarter of an hour."""
+    when = local(bucket, zone)
+    if name == "day":
+        return when.date().isoformat()
+    return (when - timedelta(minutes=when.minute)).isoformat()
+
+
+def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
+    """How a raw value of the dimension is shown."""
+    if name == "account":
+        return lambda raw, _: accounts.name(raw)
+    if name == "provider":
+        return lambda raw, _: accounts.by_id[raw].provider.name if raw in accounts.by_id else None
+    return lambda raw, _: raw or None
+
+
+def on_routes(accounts: Accounts, filters: Filters) -> list[Condition]:
+    """The conditions of account, provider and country, which every table of counts has."""
+    found = on_accounts(accounts, filters.account, filters.provider)
+    if filters.country is not None:
+        found.append(("country = ?", (filters.country,)))
+    return found
+
+
+def in_quarters(filters: Filters) -> list[Condition]:
+    """The conditions of time on a table by the quarter of an hour."""
+    since = None if filters.since is None else filters.since // BUCKET
+    return within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
+
+
+def narrowed(filters: Filters) -> list[Condition]:
+    given = {name: getattr(filters, name) for name in ("network", "reason", "sender", "code")}
+    return [(f"{name} = ?", (value,)) for name, value in given.items() if value is not None]
+
+
+def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -> list[Condition]:
+    """The conditions that an account's name and a provider's are on the accounts' ids."""
+    found: list[Condition] = []
+    if account is not None:
+        account_id = accounts.id_of(account)
+        found.append(("account_id = ?", (-1 if account_id is None else account_id,)))
+    if provider is not None:
+        ids = [i for i, a in accounts.by_id.items() if a.provider.name == provider]
+        found.append(("account_id = ANY(?::bigint[])", (ids,)))
+    return found
