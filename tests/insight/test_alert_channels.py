@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from delivrd.alert_settings import Channel
+from delivrd.alert_settings import Channel, Rule
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
+from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.tell import RETRIES
+from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
 from delivrd.store.base import Store
 from tests.insight.watch_support import channel_url, sent, watched
@@ -40,7 +42,7 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
             assert "30 of 30 messages" in body
             assert "Since 20" in body
             assert "Reasons: other (30)." in body
-            assert "/messages?account=main&country=GB&range=1h" in body
+            assert "/messages?account=main&country=GB&range=1h&status=failed" in body
             assert "Rule rate: Failure rate of any account → country over 5 % in 1 h" in body
             assert call.json["type"] == "failure"
             (notice,) = await notices(hub.store)
@@ -130,3 +132,10 @@ def test_an_address_that_apprise_can_read_is_no_trouble() -> None:
             assert sink.calls[0].json["title"] == "a test"
 
     run(test())
+
+
+def test_a_headline_says_what_the_rule_is_about_where_it_is_all_of_it() -> None:
+    say = Say(what="fired", at=0, firing=1, place=(), since=0, facts={"n": 10, "k": 5})
+    for fields, told in (({}, "all accounts"), ({"countries": ["GB", "DE"]}, "GB, DE")):
+        rule = Rule.model_validate({"kind": "failure_rate", **fields})
+        assert headline(say, rule).startswith(f"{told}: ")

@@ -186,6 +186,8 @@ def test_marks_endpoints_and_lags_are_told_over_their_bounds() -> None:
     found = Data(NOON, marks=marks, endpoints=(endpoint,), lags={"fold": 200.0, "relay": 1.0})
     assert whats(play(DEFAULTS["refused-calls"], [found])) == ["fired"]
     assert play(DEFAULTS["unmapped-codes"], [found]) == []
+    (say,) = play(DEFAULTS["refused-calls"], [found])
+    assert say.since == NOON - 60  # when it began, not when the rule's time did
     assert whats(play(DEFAULTS["endpoints"], [found])) == ["fired"]
     later = found._replace(now=NOON + 120)
     says = play(DEFAULTS["backlog"], [found, later])
@@ -257,3 +259,19 @@ def test_firings_begin_and_end_in_order_and_never_overlap(
             assert before in allowed[say.what], (before, say)
             firing[say.firing] = say.what
     assert evaluate(rule, moment, state) == evaluate(rule, moment, state)
+
+
+def test_a_rule_about_one_place_names_it() -> None:
+    def lost(at: int) -> Cell:
+        return cell(at, failed=20)
+
+    routes = (route("main", "GB", lost, NOON), route("other", "GB", lost, NOON),
+              route("main", "DE", cell, NOON))  # fmt: skip
+    for fields, named in (
+        ({"countries": ["gb"]}, {"country": "GB"}),
+        ({"countries": ["GB"], "accounts": ["main"]}, {"account": "main", "country": "GB"}),
+        ({"countries": ["GB", "DE"]}, {}),
+    ):
+        rule = Rule.model_validate({"kind": "failure_rate", **fields})
+        (say,) = play(rule, [data(NOON, *routes)])
+        assert dict(say.place) == named

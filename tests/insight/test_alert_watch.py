@@ -180,6 +180,29 @@ def test_what_one_rule_told_another_does_not_tell_again(database_url: str) -> No
     run(test())
 
 
+@pytest.mark.parametrize(("of_b", "told"), [("day", set()), ("night", {"night"})])
+def test_a_channel_of_its_own_hears_of_a_rule_though_another_told_the_same(
+    database_url: str, of_b: str, told: set[str]
+) -> None:
+    """A bound for the one who is woken stands beside a lower one for those who look by day."""
+    channels = {name: {"url": f"json://127.0.0.1:9/{name}"} for name in ("day", "night")}
+
+    async def test(of_b: str, told: set[str]) -> None:
+        rules = {
+            "a": {**RATE, "channels": ["day"]},
+            "b": {**RATE, "over": "50 %", "channels": [of_b]},
+        }
+        async with watched(database_url, channels=channels, rules=rules) as hub:
+            await sent(hub.store, failed=60)
+            await hub.watch.once()
+            b, a = await firings(hub.store)
+            assert (a.rule, b.rule, b.beside is None) == ("a", "b", bool(told))
+            notices = await hub.store.read(lambda tx: stored.notices_of(tx, b.id))
+            assert {one.channel for one in notices} == told
+
+    run(test(of_b, told))
+
+
 def test_a_maintenance_keeps_a_rule_quiet(database_url: str) -> None:
     async def test() -> None:
         windows = {"always": {"begin": "2020-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}}

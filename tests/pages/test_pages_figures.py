@@ -16,7 +16,7 @@ from delivrd.insight.statistics import latency_shown
 from delivrd.store.counts import step as latency_step
 from delivrd.web.pages import delays, figures, issues, ranges, rated
 from delivrd.web.pages.links import Links
-from delivrd.web.pages.over_time import gapless, of_quarters, step_of
+from delivrd.web.pages.over_time import gapless, minutes_from, of_steps, step_of
 
 NOW = micros(datetime(2026, 11, 26, 15, 7, tzinfo=UTC))
 DAY = 24 * ranges.HOUR
@@ -339,7 +339,7 @@ def test_counts_by_quarter_are_told_as_those_by_hour() -> None:
         (first - 1, "unreachable"): Counter(undelivered=1),
         (first, None): Counter(pending=2),
     }
-    items, reasons = of_quarters(counted)
+    items, reasons = of_steps(counted, "quarter")
     span = ranges.counted(SPAN._replace(since=NOW - ranges.HOUR))
     found = gapless(items, "quarter", span, NOW)
     assert [one["total"] for one in found] == [0, 0, 0, 4, 2]
@@ -347,6 +347,51 @@ def test_counts_by_quarter_are_told_as_those_by_hour() -> None:
     assert [(one["reason"], one["failed"]) for one in reasons if one["failed"]] == [
         ("unreachable", 1)
     ]
+
+
+MINUTE = 60 * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "minutes"),
+    [
+        ("24h", 0, 15),  # it has just begun
+        ("24h", 10, 15),
+        ("all", 40, 40),
+        ("24h", 75, 75),
+        ("24h", 76, None),
+        ("1h", 24 * 60, 67),  # in whole quarters of an hour
+    ],
+)
+def test_bars_are_of_minutes_while_an_hour_is_all_there_is(
+    name: str, first: int, minutes: int | None
+) -> None:
+    hours = {"24h": 24, "1h": 1}.get(name)
+    since = None if hours is None else NOW - hours * ranges.HOUR
+    span = ranges.counted(SPAN._replace(value=name, hours=hours, since=since))
+    begin = minutes_from(span, NOW - first * MINUTE, NOW)
+    assert (begin and (NOW - begin) // MINUTE) == minutes
+
+
+def test_bars_are_of_no_minutes_where_nothing_was_counted() -> None:
+    assert minutes_from(SPAN, None, NOW) is None
+    assert minutes_from(SPAN._replace(until=NOW - MINUTE), NOW - MINUTE, NOW) is None
+
+
+def test_a_quarter_of_the_last_hour_is_seen_closer_by_the_minute() -> None:
+    since = NOW // ranges.QUARTER * ranges.QUARTER - 2 * ranges.QUARTER
+    picked = SPAN._replace(value="", hours=None, since=since, until=since + ranges.QUARTER)
+    assert minutes_from(picked, NOW - DAY, NOW) == since
+
+
+def test_the_present_minute_is_said_to_be_under_way() -> None:
+    minute = NOW // MINUTE
+    items, _ = of_steps({(minute - 1, None): Counter(delivered=3)}, "minute")
+    begin = (minute - 14) * MINUTE
+    found = gapless(items, "minute", SPAN._replace(since=begin), NOW + 1)
+    assert [one["total"] for one in found] == [0] * 13 + [3, 0]
+    assert {one["cut"] for one in found[:-1]} == {""}
+    assert found[-1]["cut"] == "now"
 
 
 @pytest.mark.parametrize(

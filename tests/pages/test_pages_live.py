@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.pages_support import PagesHub
+from tests.pages.pages_support import PagesHub, sign_in
 
 
 def total(page: Any) -> int:
@@ -130,6 +130,45 @@ def hide(page: Any, *, hidden: bool) -> None:
         }""",
         hidden,
     )
+
+
+def test_it_says_how_it_follows_before_the_stream_stands_and_where_it_does_not(
+    hub: PagesHub, page: Any
+) -> None:
+    hub.receipt()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/v1/events/stream", hold)
+    page.goto("/?range=24h")
+    button = page.locator("button.live")
+    expect(button).to_have_text("Connecting…")
+    held[0].abort()
+    expect(button).to_have_text("Live by polling")
+    expect(button).to_have_text("Live")  # the browser tries it again
+
+
+def test_a_hub_of_minutes_is_drawn_by_the_minute(
+    empty_hub: PagesHub, new_page: Callable[..., Any]
+) -> None:
+    page = sign_in(new_page(empty_hub.url))
+    for status in ("delivered", "delivered", "failed"):
+        empty_hub.receipt(status)
+    page.goto("/?range=24h")
+    expect(page.get_by_role("heading", name="Outcomes by minute")).to_be_visible()
+    items = page.evaluate("JSON.parse(document.querySelector('#outcomes').dataset.items)")
+    assert len(items) >= 15
+    assert sum(item["total"] for item in items) == total(page) == 3
+    page.get_by_text("As a table").first.click()
+    page.locator("#outcomes ~ details tbody a").first.click()
+    page.wait_for_url("**/messages?*since=*until=*")
+    rows = page.locator("tr[data-row]")
+    expect(rows.first).to_be_visible()
+    assert rows.count() == max(item["total"] for item in items if item["total"])
 
 
 def test_without_any_script_nothing_claims_to_be_live(

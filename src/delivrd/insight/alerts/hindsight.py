@@ -9,7 +9,7 @@ from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
 from delivrd.insight.alerts.day_before import BLOCK, DAY
 from delivrd.insight.alerts.foresee import begin_of
-from delivrd.insight.alerts.places import levels, place_of
+from delivrd.insight.alerts.places import dimensions, levels, place_of
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.alerts.routes import chosen
 from delivrd.insight.routes import Key
@@ -82,8 +82,8 @@ class Hindsight:
         if key not in self._places:
             own = (self._names(key[0]), key[1], "")
             among = chosen(self._rule, [Route(own, (), Normal())])
-            dimensions = levels(self._rule.by) if among else ()
-            self._places[key] = [place_of(own, some) for some in dimensions]
+            told_apart = levels(dimensions(self._rule)) if among else ()
+            self._places[key] = [place_of(own, some) for some in told_apart]
         return self._places[key]
 
     def _may_be_bad(self, some: Collection[tuple[float, float]]) -> bool:

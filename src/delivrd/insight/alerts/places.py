@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from delivrd.alert_settings import DIMENSIONS, Dimension
+from delivrd.alert_settings import DIMENSIONS, Dimension, Rule
 from delivrd.insight.alerts.data import Key, Place
 
 EXPLAINS = 0.6
@@ -21,6 +21,12 @@ SUSPECT = 2.0
 def place_of(key: Key, by: Iterable[Dimension]) -> Place:
     """The place of a route, by these dimensions."""
     return tuple((d, key[DIMENSIONS.index(d)]) for d in DIMENSIONS if d in by)
+
+
+def dimensions(rule: Rule) -> tuple[Dimension, ...]:
+    """What the places of a rule name: what it tells apart, and what it is about alone."""
+    about = zip(DIMENSIONS, (rule.accounts, rule.countries, rule.networks), strict=True)
+    return tuple(d for d, only in about if d in rule.by or len(only) == 1)
 
 
 def levels(by: Sequence[Dimension]) -> list[tuple[Dimension, ...]]:

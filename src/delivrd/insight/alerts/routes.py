@@ -9,7 +9,7 @@ from typing import NamedTuple
 from delivrd.alert_settings import DIMENSIONS, Rule
 from delivrd.insight.alerts.data import FLOOR, Data, Key, Normal, Place, Route
 from delivrd.insight.alerts.evidence import Found, Step, bar, more_than_usual, usual_again
-from delivrd.insight.alerts.places import Part, explain, place_of, within
+from delivrd.insight.alerts.places import Part, dimensions, explain, place_of, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 
 ENOUGH = 200
@@ -112,8 +112,9 @@ class Watched:
         self._steps: dict[Key, list[Step]] = {r.key: self._of(r) for r in routes}
         self._normal = {r.key: r.normal for r in routes}
         self._keys: dict[Place, list[Key]] = defaultdict(list)
+        by = dimensions(rule)
         for route in routes:
-            self._keys[place_of(route.key, rule.by)].append(route.key)
+            self._keys[place_of(route.key, by)].append(route.key)
         self.finest = tuple(self._keys)
         self._parts: dict[Place, list[Place]] = defaultdict(list)
         for part in self.finest:

@@ -1,13 +1,13 @@
 """Rules with a fixed bound: rates over X, latency over X, nothing sent, too many of something."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.come_to import come_to
-from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Place, Route
-from delivrd.insight.alerts.places import Part, explain, levels, place_of
+from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Mark, Place, Route
+from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
 from delivrd.insight.rates import rate
@@ -89,7 +89,10 @@ def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: i
     if n < (rule.at_least or 1):
         return Reading(place, UNSURE if n else GOOD, facts)
     if binomial_tail(k, n, allowed) <= PROVEN:
-        return Reading(place, BAD, facts)
+        slow = (
+            at for one in routes for at, s, _ in one.took if at >= since and s > (rule.over or 0)
+        )
+        return Reading(place, BAD, {**facts, "since": min(slow, default=since)})
     return Reading(place, GOOD if k <= n * allowed * SLACK else UNSURE, facts)
 
 
@@ -122,9 +125,10 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """Where a rate, a latency or a silence is over its bound."""
     since = data.now - (rule.within or 3600)
     grouped: dict[Place, list[Route]] = defaultdict(list)
+    by = dimensions(rule)
     for route in chosen(rule, data.routes):
-        for dimensions in levels(rule.by):
-            grouped[place_of(route.key, dimensions)].append(route)
+        for some in levels(by):
+            grouped[place_of(route.key, some)].append(route)
     judge = JUDGES[rule.kind]
 
     def look(place: Place, fired: int) -> Reading:
@@ -133,7 +137,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
 
     seen = {place: look(place, 0) for place in grouped}
     bad = {place: 10.0 for place, reading in seen.items() if reading.level == BAD}
-    parts = {p: _part(seen[p], p in bad) for p in grouped if len(p) == len(rule.by)}
+    parts = {p: _part(seen[p], p in bad) for p in grouped if len(p) == len(by)}
     return Findings(tuple(seen[place] for place in explain(bad, parts)), look)
 
 
@@ -148,19 +152,18 @@ def _part(reading: Reading, bad: bool) -> Part:
 def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """Accounts with too many marks: refused signatures, unmapped words and codes."""
     since = data.now - (rule.within or 3600)
-    counts: Counter[str] = Counter()
+    seen: dict[Place, list[Mark]] = defaultdict(list)
     for mark in data.marks.get(rule.kind, ()):
         if mark.at >= since and (not rule.accounts or mark.account in rule.accounts):
-            counts[mark.account] += mark.n
+            seen[(("account", mark.account),) if dimensions(rule) else ()].append(mark)
     over = rule.over or 0.0
 
     def look(place: Place, fired: int) -> Reading:
-        n = counts[dict(place)["account"]] if place else sum(counts.values())
+        n, first = sum(m.n for m in seen[place]), min((m.at for m in seen[place]), default=since)
         level = BAD if n > over else GOOD if n <= over * SLACK else UNSURE
-        return Reading(place, level, {"n": n, "since": since})
+        return Reading(place, level, {"n": n, "since": first if level == BAD else since})
 
-    places: list[Place] = [(("account", name),) for name in counts] if rule.by else [()]
-    return _found(look, places)
+    return _found(look, tuple(seen))
 
 
 def find_endpoints(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:

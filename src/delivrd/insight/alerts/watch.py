@@ -166,7 +166,7 @@ class Watch:
         await self._take(tx)
         await self._withdraw(tx, active, memories, now)
         for outcome in outcomes:
-            await self._remember(tx, outcome, memories.get(outcome.named.name), now)
+            await self._remember(tx, outcome, memories.get(outcome.named.name), active, now)
 
     async def _withdraw(
         self, tx: Tx, active: Mapping[str, Named], memories: Mapping[str, Memory], now: int
@@ -182,21 +182,25 @@ class Watch:
                 await store_alerts.change(tx, one.id, state="withdrawn", ended_at=now * MICROS)
         await store_alerts.forget(tx, [name for name in gone if name not in active])
 
-    async def _remember(self, tx: Tx, outcome: Outcome, memory: Memory | None, now: int) -> None:
+    async def _remember(
+        self, tx: Tx, outcome: Outcome, memory: Memory | None, active: Mapping[str, Named], now: int
+    ) -> None:
         named, verdict, whys = outcome
         state = verdict.state
         if memory is None or memory.rule != written(named.rule):
             before = await store_alerts.last_number(tx, named.name)
             state, verdict = renumbered(state, verdict, before)
         for say, why in zip(verdict.says, whys, strict=True):
-            await self._say(tx, named, say, why)
+            await self._say(tx, named, say, why, active)
         data = msgspec.json.encode(state).decode()
         await store_alerts.remember(tx, named.name, written(named.rule), data, now * MICROS)
 
-    async def _say(self, tx: Tx, named: Named, say: Say, why: Why) -> None:
+    async def _say(
+        self, tx: Tx, named: Named, say: Say, why: Why, active: Mapping[str, Named]
+    ) -> None:
         known = await store_alerts.numbered(tx, named.name, say.firing)
         if known is None:
-            await self._begin(tx, named, say, why)
+            await self._begin(tx, named, say, why, active)
             return
         await store_alerts.change(tx, known.id, **changed(known, named, say, why))
         quiet = known.beside is not None or (known.snoozed_until or 0) > say.at * MICROS
@@ -204,10 +208,14 @@ class Watch:
         if heard and not quiet:
             await self._post(tx, named, say, why, known.id)
 
-    async def _begin(self, tx: Tx, named: Named, say: Say, why: Why) -> None:
+    async def _begin(
+        self, tx: Tx, named: Named, say: Say, why: Why, active: Mapping[str, Named]
+    ) -> None:
         beside = None
         if say.what == "fired":
-            beside = told_by(named.rule.kind, say.place, await store_alerts.open_firings(tx))
+            others = await store_alerts.open_firings(tx)
+            heard = [other for other in others if self._hears(named, active.get(other.rule))]
+            beside = told_by(named.rule.kind, say.place, heard)
         single = say.what in ("failure", "digest")
         made = await store_alerts.begin(
             tx, self._store.ids, rule=named.name, number=say.firing, kind=named.rule.kind,
@@ -218,6 +226,11 @@ class Watch:
         )  # fmt: skip
         if beside is None:
             await self._post(tx, named, say, why, made.id)
+
+    def _hears(self, named: Named, other: Named | None) -> bool:
+        """Whether all who hear of one rule hear of another, too."""
+        told = set() if other is None else set(channels_for(self._config, other))
+        return set(channels_for(self._config, named)) <= told
 
     async def _post(self, tx: Tx, named: Named, say: Say, why: Why, row_id: int) -> None:
         told = news(say, named.name, named.rule, why, address(self._config), firing_id(row_id))

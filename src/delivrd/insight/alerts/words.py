@@ -59,7 +59,7 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
         f"{_share(f)} arrive once settled{_normal(f)}: about {_of(f)} messages"
     ),
     "latency": lambda f, r: (
-        f"{percent(r.share)} of deliveries take up to {f.get('seconds', 0):.3g} s: "
+        f"{percent(r.share)} of deliveries take up to {_seconds(f.get('seconds', 0))}: "
         f"{_of(f)} took longer than {span(r.over)}"
     ),
     "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages have no end yet{_normal(f)}",
@@ -67,9 +67,16 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
     "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
     "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
-    "endpoint_failing": lambda f, r: f"calls of {f.get('label', 'an endpoint')} fail",
+    "endpoint_failing": lambda f, r: "its calls fail",
     "backlog": lambda f, r: f"the oldest waits for {span(f.get('seconds'))}",
 }
+
+STATUS: Mapping[str, str] = {
+    **dict.fromkeys(("failure_rate", "change", "settled_rate", "failure"), "failed"),
+    **dict.fromkeys(("overdue", "no_receipts"), "pending"),
+    "latency": "delivered",
+}
+"""By kind of rule, the status of the messages that are behind it."""
 
 _HINTS: Mapping[str, str] = {
     "no_receipts": "`delivrd doctor` tells whether the gateway calls us at all.",
@@ -87,12 +94,14 @@ def headline(say: Say, rule: Rule) -> str:
         return f"{f['account']}: message to {f['to'] or '?'} {f['status']}"
     if say.what == "digest":
         return f"{say.facts['n']} more messages failed in the last hour"
-    return f"{where(say.place, say.facts)}: {_BAD[rule.kind](say.facts, rule)}"
+    return f"{where(say.place, say.facts, rule)}: {_BAD[rule.kind](say.facts, rule)}"
 
 
-def where(at: Place, facts: Facts) -> str:
-    """A place in words, by its own name where it has one."""
-    return str(facts["label"]) if "label" in facts else place(at)
+def where(at: Place, facts: Facts, rule: Rule) -> str:
+    """A place in words, by its own name where it has one; everything is what the rule is about."""
+    about = [", ".join(some) for some in (rule.accounts, rule.countries, rule.networks) if some]
+    whole = " → ".join(about) if about and not at else place(at)
+    return str(facts.get("label", whole))
 
 
 def news(say: Say, name: str, rule: Rule, why: Why, base: str, firing: str) -> News:
@@ -101,23 +110,23 @@ def news(say: Say, name: str, rule: Rule, why: Why, base: str, firing: str) -> N
     if say.what == "recovered":
         now = _recovered(say, rule)
         body = [now, f"It was bad from {_moment(say.since)} for {_about(say.at - say.since)}."]
-        title = f"Recovered: {where(say.place, say.facts)} ({name})"
+        title = f"Recovered: {where(say.place, say.facts, rule)} ({name})"
         return News(title, "\n".join([*body, *_end(say, name, rule, base, firing)]))
     if say.what in ("failure", "digest"):
         return News(line, "\n".join([*_single(say), *_end(say, name, rule, base, firing)]))
     head = "Wider now: " if say.what == "widened" else ""
     began = f"Since {_moment(say.since)} ({_about(say.at - say.since)})."
-    body = [f"{line[:1].upper()}{line[1:]}.", began, *_causes(say, rule, why)]
+    body = [f"{line}.", began, *_causes(say, rule, why)]
     return News(f"{head}{line}", "\n".join([*body, *_end(say, name, rule, base, firing)]))
 
 
 def _recovered(say: Say, rule: Rule) -> str:
     if say.facts.get("silent"):
-        return f"{where(say.place, say.facts)}: nothing is sent there any more."
+        return f"{where(say.place, say.facts, rule)}: nothing is sent there any more."
     if not say.facts.get("n"):
-        return f"{where(say.place, say.facts)} is well again."
+        return f"{where(say.place, say.facts, rule)} is well again."
     words = _BAD[rule.kind](say.facts, rule)
-    return f"{where(say.place, say.facts)} is well again: {words}."
+    return f"{where(say.place, say.facts, rule)} is well again: {words}."
 
 
 def _single(say: Say) -> list[str]:
@@ -160,13 +169,17 @@ def messages_link(say: Say, rule: Rule, base: str) -> str:
     values = {d: v for d, v in say.place if d in ("account", "country") and v}
     age = say.at - say.since
     values["range"] = next((name for seconds, name in RANGES if age <= seconds), "30d")
-    if rule.kind in ("overdue", "no_receipts"):
-        values["status"] = "pending"
+    if rule.kind in STATUS:
+        values["status"] = STATUS[rule.kind]
     return f"{base}/messages?{urlencode(values)}"
 
 
 def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s" if value < 1000 else _about(round(value))
 
 
 def _about(seconds: int) -> str:

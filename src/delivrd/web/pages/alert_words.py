@@ -7,6 +7,7 @@ from markupsafe import Markup, escape
 
 from delivrd.alert_settings import Kind
 from delivrd.insight.alerts.sentence import span
+from delivrd.insight.alerts.words import STATUS
 from delivrd.web.api.alert_views import AlertFiring, AlertRule
 from delivrd.web.pages.links import address
 from delivrd.web.pages.show import number, percent
@@ -41,12 +42,6 @@ COUNTED = frozenset({"failure", "no_messages", "rejected_signatures", "unmapped"
 ALL: Mapping[str, str] = {"rejected_signatures": "refused", "unmapped": "receipts"}
 
 SOURCES = {"file": "settings file", "api": "made here", "default": "comes with delivrd"}
-
-_STATUS: Mapping[str, str] = {
-    **dict.fromkeys(("failure_rate", "change", "settled_rate", "failure"), "failed"),
-    **dict.fromkeys(("overdue", "no_receipts"), "pending"),
-    "latency": "delivered",
-}
 
 
 class State(NamedTuple):
@@ -103,7 +98,7 @@ def behind(firing: AlertFiring) -> str:
     if firing.messages is None:
         return ""
     times = {n: v[:19] + "Z" for n, v in firing.messages.items() if n in ("since", "until")}
-    status = _STATUS.get(firing.kind, "")
+    status = STATUS.get(firing.kind, "")
     return address("/messages", {"status": status, **firing.messages, **times})
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from delivrd.core.statement import moment
 from delivrd.insight.rates import delivery
-from delivrd.store.counts import BUCKET
+from delivrd.store.counts import BUCKET, MINUTE
 from delivrd.store.queries.views import at
 from delivrd.web.pages.ranges import HOUR, Range
 
 STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
+    "minute": (timedelta(minutes=1), datetime.isoformat),
     "quarter": (timedelta(minutes=15), datetime.isoformat),
     "hour": (timedelta(hours=1), datetime.isoformat),
     "day": (timedelta(days=1), lambda when: when.date().isoformat()),
@@ -19,6 +20,12 @@ STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
 MOST_BARS = 1000
 QUARTERLY, HOURLY = 6, 48
 """Hours up to which there is a bar for each quarter, and for each hour; beyond, for each day."""
+
+MINUTELY = 5 * HOUR // 4
+"""Microseconds up to which there is a bar for each minute: an hour, in whole quarters of one."""
+
+LEAST = HOUR // 4
+"""So much is drawn at least: the first minutes grow into it."""
 
 WORDS = {"quarter": "quarter of an hour"}
 CUT = {"begin": "begins within it", "end": "ends within it", "now": "so far"}
@@ -31,6 +38,18 @@ def step_of(span: Range, now: int) -> str:
     if length is None or length > HOURLY * HOUR + HOUR:
         return "day"
     return "hour" if length > QUARTERLY * HOUR + HOUR // 2 else "quarter"
+
+
+def minutes_from(span: Range, first: int | None, now: int) -> int | None:
+    """Where bars of minutes begin, in microseconds since 1970; None where they would be too many.
+
+    ``first`` is when the first message was counted, ever: before it there is nothing to show.
+    """
+    begin = max(span.since or 0, first or 0)
+    over = span.until is not None and span.until <= begin
+    if first is None or over or now - begin > MINUTELY:
+        return None
+    return max(span.since or 0, min(begin, (now - LEAST) // MINUTE * MINUTE))
 
 
 def gapless(
@@ -59,19 +78,22 @@ def gapless(
     return found
 
 
-Quarters = Mapping[tuple[int, str | None], Counter[str]]
-"""Counts by status, by quarter of an hour since 1970 and reason."""
+Steps = Mapping[tuple[int, str | None], Counter[str]]
+"""Counts by status, by step of time since 1970 and reason."""
+
+WIDTHS = {"minute": MINUTE, "quarter": BUCKET}
+"""Of such steps, in microseconds."""
 
 
-def of_quarters(found: Quarters) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Counts by quarter, and by reason and quarter, as those by hour are told."""
-    quarters: dict[str, Counter[str]] = {}
+def of_steps(found: Steps, step: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Counts by step, and by reason and step, as those by hour are told."""
+    steps: dict[str, Counter[str]] = {}
     reasons = []
-    for (bucket, reason), counted in sorted(found.items(), key=lambda one: one[0][0]):
-        value = moment(bucket * BUCKET).isoformat()
-        quarters.setdefault(value, Counter()).update(counted)
-        reasons.append({"quarter": value, "reason": reason, "failed": delivery(counted).failed})
-    return [{"quarter": value, **_told(counts)} for value, counts in quarters.items()], reasons
+    for (number, reason), counted in sorted(found.items(), key=lambda one: one[0][0]):
+        value = moment(number * WIDTHS[step]).isoformat()
+        steps.setdefault(value, Counter()).update(counted)
+        reasons.append({step: value, "reason": reason, "failed": delivery(counted).failed})
+    return [{step: value, **_told(counts)} for value, counts in steps.items()], reasons
 
 
 def _told(counts: Mapping[str, int]) -> dict[str, Any]:
@@ -89,7 +111,7 @@ def _edges(begin: datetime, after: datetime, span: Range, now: int) -> dict[str,
 
 
 def _floored(when: datetime, step: str) -> datetime:
-    minute = when.minute // 15 * 15 if step == "quarter" else 0
+    minute = {"minute": when.minute, "quarter": when.minute // 15 * 15}.get(step, 0)
     when = when.replace(minute=minute, second=0, microsecond=0)
     return when.replace(hour=0) if step == "day" else when
 

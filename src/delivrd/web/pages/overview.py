@@ -27,7 +27,7 @@ from delivrd.web.pages import (
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.messages import chosen
 from delivrd.web.pages.over_time import step_of
-from delivrd.web.pages.reading import Found, Wanted, day_ago, in_flight, read_all
+from delivrd.web.pages.reading import Found, Wanted, day_ago, in_flight, minutes_begin, read_all
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import FAILED
@@ -50,7 +50,9 @@ def routes(pages: Pages) -> APIRouter:
         now = now_micros()
         span = ranges.counted(ranges.asked(request.query_params, DEFAULT))
         places = places_of(request)
-        wanted = Wanted(span, ranges.before(span, now), places, step_of(span, now), now)
+        begin = await store.read(lambda tx: minutes_begin(tx, span, now))
+        step = step_of(span, now) if begin is None else "minute"
+        wanted = Wanted(span, ranges.before(span, now), places, step, now, begin)
         ahead = await in_flight(store, settling, wanted)
         found = await store.read(lambda tx: read_all(tx, store.accounts, ahead, wanted))
         alerts = await store.read(watched.firing_now)
@@ -147,7 +149,7 @@ def before_label(wanted: Wanted) -> str:
 
 def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
     """Everything that stands on the page."""
-    steps = over_time.gapless(found.steps, wanted.step, wanted.span, wanted.now)
+    steps = over_time.gapless(found.steps, wanted.step, wanted.drawn, wanted.now)
     total = found.total
     waiting = figures.Open(
         found.settled["summary"]["overdue"] + found.older, sum(r["open"] for r in found.silent)

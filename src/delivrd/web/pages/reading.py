@@ -12,7 +12,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.base import Store
 from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE
 from delivrd.store.queries import alerts as watched
-from delivrd.store.queries import endpoints
+from delivrd.store.queries import endpoints, minutes
 from delivrd.store.queries.asked import Filters
 from delivrd.store.queries.quarters import by_quarter
 from delivrd.store.queries.recent import Narrowed
@@ -20,7 +20,7 @@ from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
 from delivrd.web.pages.behind import Route
 from delivrd.web.pages.issues import Code, codes
-from delivrd.web.pages.over_time import of_quarters
+from delivrd.web.pages.over_time import minutes_from, of_steps
 from delivrd.web.pages.ranges import HOUR, Range
 
 DAY = 24 * HOUR
@@ -38,6 +38,13 @@ class Wanted(NamedTuple):
     places: Mapping[str, str]
     step: str
     now: int
+    begin: int | None = None
+    """Where bars of minutes begin."""
+
+    @property
+    def drawn(self) -> Range:
+        """The span that is drawn: of minutes, no more than there is."""
+        return self.span if self.begin is None else self.span._replace(since=self.begin)
 
     def filters(self, span: Range) -> Filters:
         account, country = self.places.get("account"), self.places.get("country")
@@ -97,6 +104,12 @@ class InFlight(NamedTuple):
     since: int
     """When ``settled`` begins."""
     late: Mapping[Route, float]
+
+
+async def minutes_begin(tx: Tx, span: Range, now: int) -> int | None:
+    """Where bars of minutes begin; None where bars are of more: see `minutes_from`."""
+    begin = minutes_from(span, await minutes.first_counted(tx), now)
+    return begin if begin is not None and await minutes.few_since(tx, begin) else None
 
 
 async def in_flight(store: Store, settling: Settling, wanted: Wanted) -> InFlight:
@@ -174,8 +187,11 @@ async def read_all(tx: Tx, accounts: Accounts, ahead: InFlight, wanted: Wanted) 
 async def _over_time(tx: Tx, accounts: Accounts, wanted: Wanted) -> tuple[Any, Any]:
     """The items by step, and by reason and step."""
     filters, step = wanted.filters(wanted.span), wanted.step
+    if step == "minute":
+        drawn = wanted.filters(wanted.drawn)
+        return of_steps(await minutes.by_minute(tx, accounts, drawn), step)
     if step == "quarter":
-        return of_quarters(await by_quarter(tx, accounts, filters))
+        return of_steps(await by_quarter(tx, accounts, filters), step)
     steps = await delivery_stats(tx, accounts, (step,), filters)
     reasons = await delivery_stats(tx, accounts, ("reason", step), filters)
     return steps["items"], reasons["items"]

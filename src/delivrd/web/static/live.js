@@ -19,6 +19,7 @@
 
   const button = document.querySelector(".live");
   let source = null;
+  let lost = false; // the stream did not come, or broke off
   let due = null;
   let last = Date.now();
   let rest = 0;
@@ -35,6 +36,13 @@
     button.textContent = word;
     button.dataset.state = state;
     button.hidden = false;
+  }
+
+  // How it is followed: by the stream once it stands, by asking where it does not.
+  function followed() {
+    if (source?.readyState === 1) show("Live", "on");
+    else if (lost) show("Live by polling", "on");
+    else show("Connecting…", "off");
   }
 
   // --- asking -----------------------------------------------------------------------------------
@@ -83,7 +91,7 @@
     asked = 0;
     const { response } = event.detail.ctx;
     if (still() || response?.status === 401) return;
-    if (response && response.status < 500) show(source?.readyState === 1 ? "Live" : "Live by polling", "on");
+    if (response && response.status < 500) followed();
     else show("No answer", "off");
   }
 
@@ -99,8 +107,15 @@
   function connect() {
     if (source || still()) return;
     source = new EventSource("/v1/events/stream");
-    source.onopen = () => show("Live", "on");
-    source.onerror = () => show("Live by polling", "on");
+    followed();
+    source.onopen = () => {
+      lost = false;
+      followed();
+    };
+    source.onerror = () => {
+      lost = true;
+      followed();
+    };
     const heard = (event) => concerns(event.data) && soon();
     source.onmessage = heard;
     for (const type of TYPES) source.addEventListener(type, heard);
@@ -127,7 +142,6 @@
     button.setAttribute("aria-pressed", String(!paused));
     window.delivrd.say(paused ? "Paused" : "Live again");
     follow();
-    if (!paused) show("Live", "on");
   });
 
   // --- somebody reads ---------------------------------------------------------------------------
@@ -143,6 +157,5 @@
     const every = Number(box()?.dataset.every) || EVERY;
     if (!still() && due === null && Date.now() - last >= Math.max(every, rest)) refresh();
   }, 1000);
-  show("Live", "off");
   connect();
 })();

@@ -6,8 +6,10 @@
   const { kinds, frame, axis, counts, box, colour, period, clock, day, utcDay } = window.delivrd.charts;
   const ORDER = ["delivered", "unknown", "expired", "rejected", "undelivered", "pending"];
   const CUT = { begin: "begins within it", end: "ends within it", now: "so far" };
-  const ROOM = { quarter: 44, hour: 44, day: 56 }; // px that a label needs
-  const EVERY = { quarter: [1, 2, 4, 8, 12, 24], hour: [1, 2, 3, 6, 12, 24], day: [1, 2, 7, 14, 28, 91, 182, 364] };
+  const ROOM = { minute: 44, quarter: 44, hour: 44, day: 56 }; // px that a label needs
+  const EVERY = { minute: [1, 2, 5, 10, 15, 30, 60], quarter: [1, 2, 4, 8, 12, 24], hour: [1, 2, 3, 6, 12, 24], day: [1, 2, 7, 14, 28, 91, 182, 364] };
+
+  const LENGTH = { minute: 1, quarter: 15, hour: 60 };
 
   // A label each so many bars: at round times, and at midnight with the day.
   function labels(items, step, width) {
@@ -16,7 +18,8 @@
     return items.map((item, n) => {
       if (step === "day") return (items.length - 1 - n) % each ? "" : utcDay(item.value);
       const at = new Date(item.value);
-      const place = step === "hour" ? at.getHours() : at.getHours() * 4 + Math.floor(at.getMinutes() / 15);
+      const minutes = at.getHours() * 60 + at.getMinutes();
+      const place = Math.floor(minutes / LENGTH[step]);
       if (place % each) return "";
       return at.getHours() || at.getMinutes() ? clock(at) : day(at);
     });
