@@ -68,21 +68,13 @@ async def quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Row]:
         f"SELECT account_id, country, network, status, bucket / {width:d} * {width:d} AS b, "
         "CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
         f"GROUP BY account_id, country, network, status, bucket / {width:d} * {width:d}",
-        since // BUCKET,
-        -(-until // BUCKET),
+        *_buckets(since, until),
     )
 
 
 async def latencies(tx: Tx, since: int, until: int) -> list[Row]:
     """Attempts by account, country, network, status and latency step."""
-    rows = await tx.fetch(
-        "SELECT account_id, country, network, status, sum(steps) FROM latency "
-        "WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        "GROUP BY account_id, country, network, status",
-        since // BUCKET,
-        -(-until // BUCKET),
-    )
-    return _by_step(tx, rows)
+    return await _ended(tx, "account_id, country, network, status", since, until)
 
 
 async def deliveries_took(tx: Tx, since: int) -> list[Row]:
@@ -96,9 +88,24 @@ async def deliveries_took(tx: Tx, since: int) -> list[Row]:
     return _by_step(tx, rows)
 
 
+async def _ended(tx: Tx, by: str, since: int, until: int) -> list[Row]:
+    """Attempts that ended, by these columns and latency step."""
+    rows = await tx.fetch(
+        f"SELECT {by}, sum(steps) FROM latency "
+        f"WHERE unit = 1 AND bucket >= $1 AND bucket < $2 GROUP BY {by}",
+        *_buckets(since, until),
+    )
+    return _by_step(tx, rows)
+
+
 def _by_step(tx: Tx, rows: Iterable[Row]) -> list[Row]:
     """A row for each step of those whose last column is a histogram: the step, and the number."""
     return [(*row[:-1], le, n) for row in rows for le, n in tx.steps(row[-1]).items()]
+
+
+def _buckets(since: int, until: int) -> tuple[int, int]:
+    """The first quarter of an hour of that time, and the one after its last."""
+    return since // BUCKET, -(-until // BUCKET)
 
 
 async def refused(tx: Tx, since: int) -> list[Row]:
@@ -251,28 +258,15 @@ async def begun(tx: Tx, kind: str) -> int | None:
 async def ends(tx: Tx, since: int, until: int) -> list[Row]:
     """Attempts that ended, by account, country, network, quarter of an hour, status and latency
     step."""
-    rows = await tx.fetch(
-        "SELECT account_id, country, network, bucket, status, sum(steps) "
-        "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        "GROUP BY account_id, country, network, bucket, status",
-        since // BUCKET,
-        -(-until // BUCKET),
-    )
-    return _by_step(tx, rows)
+    return await _ended(tx, "account_id, country, network, bucket, status", since, until)
 
 
 async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
     """The same by account, country, quarter of an hour, status and step of the counts by the
     minute, without networks."""
-    rows = await tx.fetch(
-        "SELECT account_id, country, bucket, status, sum(steps) "
-        "FROM latency WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        "GROUP BY account_id, country, bucket, status",
-        since // BUCKET,
-        -(-until // BUCKET),
-    )
+    rows = await _ended(tx, "account_id, country, bucket, status", since, until)
     found: Counter[tuple[Any, ...]] = Counter()
-    for *key, step, n in _by_step(tx, rows):
+    for *key, step, n in rows:
         found[*key, coarse(step)] += n
     return [(*key, n) for key, n in found.items()]
 
@@ -283,6 +277,5 @@ async def open_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
         "SELECT account_id, country, bucket, CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 "
         "AND status = 'pending' AND bucket >= $1 AND bucket < $2 "
         "GROUP BY account_id, country, bucket",
-        since // BUCKET,
-        -(-until // BUCKET),
+        *_buckets(since, until),
     )
