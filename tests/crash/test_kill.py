@@ -66,20 +66,28 @@ async def backlog(session: aiohttp.ClientSession, process: Process) -> float:
     return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
+async def killed_in_intake(
+    process: Process, bodies: list[dict[str, str]], after: int
+) -> list[dict[str, str]]:
+    """Those that were acknowledged before the process was killed, more than ``after``."""
+    acknowledged: list[dict[str, str]] = []
+    async with process.running():
+        url = f"{process.url}/webhooks/elsewhere"
+        posting = asyncio.create_task(post_until_refused(url, bodies, acknowledged))
+        await until(lambda: len(acknowledged) > after or posting.done(), 60)
+        assert not posting.done(), "the process was to die in the middle of it"
+        process.kill()
+        await posting
+    return acknowledged
+
+
 def test_every_acknowledged_receipt_outlives_a_kill(database_url: str, tmp_path: Path) -> None:
     """D10, D11: a 2xx means durable, and what was durable is folded after the next start."""
 
     async def story() -> None:
         process = Process(tmp_path, database_url, RECEIVING)
-        acknowledged: list[dict[str, str]] = []
         bodies = [receipt(number) for number in range(20_000)]
-        async with process.running():
-            url = f"{process.url}/webhooks/elsewhere"
-            posting = asyncio.create_task(post_until_refused(url, bodies, acknowledged))
-            await until(lambda: len(acknowledged) > 1500 or posting.done(), 60)
-            assert not posting.done(), "the process was to die in the middle of it"
-            process.kill()
-            await posting
+        acknowledged = await killed_in_intake(process, bodies, after=1500)
         async with process.running(), aiohttp.ClientSession() as session:
             await until(lambda: _folded(session, process), 60, 0.05)
         stored = await look(
@@ -98,18 +106,12 @@ def test_no_acknowledged_nonce_is_forgotten_by_a_kill(database_url: str, tmp_pat
 
     async def story() -> None:
         process = Process(tmp_path, database_url, SIGNING)
-        acknowledged: list[dict[str, str]] = []
         bodies = [signed(number) for number in range(10_000)]
-        async with process.running():
-            url = f"{process.url}/webhooks/elsewhere"
-            posting = asyncio.create_task(post_until_refused(url, bodies, acknowledged))
-            await until(lambda: len(acknowledged) > 500 or posting.done(), 60)
-            assert not posting.done(), "the process was to die in the middle of it"
-            process.kill()
-            await posting
+        acknowledged = await killed_in_intake(process, bodies, after=500)
         forged = [signed(int(body["nonce"]), status="failed") for body in acknowledged]
         believed: list[dict[str, str]] = []
         async with process.running():
+            url = f"{process.url}/webhooks/elsewhere"
             await post_until_refused(url, forged, believed)
         assert believed == []
 
