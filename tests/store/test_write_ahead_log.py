@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from support import open_hub, run, settings
+from filled import opened
+from support import run
 
 from delivrd.store import schema, sqlite
 from delivrd.store.tx import Tx
@@ -18,15 +19,15 @@ def test_the_log_is_copied_back_and_begun_anew(
     monkeypatch.setattr(sqlite, "WAL_KEPT", 256 * KIB)
 
     async def story() -> int:
-        async with open_hub(settings(sqlite_url)) as hub:
+        async with opened(sqlite_url) as store:  # with nobody who reads: what is read is not copied
 
             async def write(tx: Tx) -> None:
-                row = (hub.store.ids.next(), 1, "a", "b", "x" * 64 * KIB)
+                row = (store.ids.next(), 1, "a", "b", "x" * 64 * KIB)
                 columns = ("id", "at", "actor", "action", "detail")
                 await tx.insert(schema.audit, columns, [row])
 
-            for _ in range(200):  # 12.5 MiB
-                await hub.store.write(write)
+            for _ in range(600):  # 37.5 MiB
+                await store.write(write)
             return (tmp_path / "delivrd.db-wal").stat().st_size
 
-    assert run(story()) < 4096 * KIB
+    assert run(story()) < 16 * 1024 * KIB  # a busy machine copies late
