@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.course import End
 from delivrd.insight.alerts.normal import History, Hour
 from delivrd.insight.alerts.preview import Past, preview
 from tests.insight.alert_support import DAY, HOUR, NOON
@@ -33,6 +34,39 @@ def test_an_outage_of_the_past_is_one_firing_with_its_end() -> None:
     assert begin < found.fired_at <= begin + QUARTER
     assert found.until is not None
     assert begin + HOUR <= found.until <= begin + 2 * HOUR
+
+
+def test_failures_count_from_the_time_that_their_word_came() -> None:
+    """All messages of an hour fail, each an hour and a half after it went out."""
+    rule = Rule.model_validate({"kind": "failure_rate", "over": 20, "within": "2 h"})
+    begin, slow = NOON - 10 * HOUR, 90 * 60
+    past = known(NOON, begin, begin + HOUR)
+    (at_once,) = preview(rule, past).firings
+    late = {
+        at: [End(slow, 1, past.cells[KEY][at][1])] for at in range(begin, begin + HOUR, QUARTER)
+    }
+    (found,) = preview(rule, past._replace(ends={KEY: late})).firings
+    assert at_once.fired_at < begin + slow < found.fired_at
+
+
+def test_an_outage_that_ended_by_itself_left_messages_open_while_it_lasted() -> None:
+    """For two hours no receipt comes; then those of all its messages, which had arrived."""
+    rule = Rule(kind="no_receipts")
+    begin, end = NOON - 10 * HOUR, NOON - 8 * HOUR
+    held = {at: [End(end - at, 0, 58)] for at in range(begin, end, QUARTER)}
+    assert preview(rule, known(NOON)).firings == ()
+    (found,) = preview(rule, known(NOON)._replace(ends={KEY: held})).firings
+    assert begin < found.fired_at < end
+    assert found.until is not None
+    assert end < found.until < end + 2 * HOUR
+
+
+def test_slow_deliveries_count_once_they_have_arrived() -> None:
+    rule = Rule.model_validate({"kind": "latency", "over": "10 m", "within": "2 h"})
+    begin, slow = NOON - 10 * HOUR, HOUR
+    late = {at: [End(slow, 0, 58)] for at in range(begin, begin + HOUR, QUARTER)}
+    (found,) = preview(rule, known(NOON)._replace(ends={KEY: late})).firings
+    assert begin + slow < found.fired_at <= begin + slow + 2 * QUARTER
 
 
 def test_a_quiet_past_has_no_firing_and_others_are_let_run_after_each_quarter() -> None:

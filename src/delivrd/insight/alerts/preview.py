@@ -1,19 +1,19 @@
 """A rule run over the past: when it would have fired.
 
-The same function judges as does live. The past is known by the quarter of an hour, and but for
-estimates every outcome as it is known today: a firing may in truth have come some minutes later
-than told here.
+The same function judges as does live, every quarter of an hour, by what was known then.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
-from delivrd.insight.alerts.data import Cell, Data, Failure, Key, Mark, Normal, Place, Route
+from delivrd.insight.alerts.come_to import foreseen
+from delivrd.insight.alerts.course import Course, End, Packed, ended
+from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.grid import HOUR, QUARTER
 from delivrd.insight.alerts.hindsight import Hindsight
@@ -24,7 +24,6 @@ from delivrd.insight.alerts.read import wants_networks
 from delivrd.insight.alerts.routes import chosen
 from delivrd.insight.alerts.state import Say, State
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import UNTOLD, upper
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
@@ -38,6 +37,8 @@ NO_PAST = frozenset({"endpoint_failing", "backlog"})
 MOST_FAILURES = 50_000
 """A preview of single failures goes through so many."""
 
+ARRIVED = FIELDS["delivered"]
+
 _OPEN = frozenset({"overdue", "no_receipts"})
 
 
@@ -47,9 +48,9 @@ class Past(NamedTuple):
     since: int
     until: int
     cells: dict[Key, dict[int, list[int]]]
-    """By quarter of an hour: delivered, failed, unknown, pending."""
-    ends: dict[Key, dict[int, list[tuple[float, bool, int]]]]
-    """By quarter of an hour: seconds to the end, whether it was a delivery, how many."""
+    """By quarter of an hour, as it is known today: delivered, failed, unknown, pending."""
+    ends: Mapping[Key, Mapping[int, Sequence[End]]]
+    """By quarter of an hour: how long that took."""
     histories: dict[Key, History]
     marks: tuple[Mark, ...]
     failures: tuple[Failure, ...]
@@ -97,27 +98,34 @@ class PastRead(NamedTuple):
     week: PastRows | None
     quarters: Sequence[Row]
     ends: Sequence[Row]
+    unpack: Callable[[Any], Mapping[int, int]]
     marks: tuple[Mark, ...]
     failures: tuple[Failure, ...]
     begun: int | None
 
     def past(self) -> Past:
-        cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
-        ended: dict[Key, dict[int, list[tuple[float, bool, int]]]] = defaultdict(dict)
-        networks = wants_networks([self.rule])
-        for *route, status, bucket, n in self.quarters:
-            key = key_of(self.accounts, route, networks)
-            four = cells[key].setdefault(bucket * QUARTER, [0, 0, 0, 0])
-            four[FIELDS.get(status, 2)] += n
-        for *route, bucket, status, step, n in self.ends:
-            if step != UNTOLD and FIELDS.get(status, 2) < 2:
-                key = key_of(self.accounts, route, networks)
-                of = ended[key].setdefault(bucket * QUARTER, [])
-                of.append((upper(step), status == "delivered", n))
         histories = self.week.histories() if self.week else {}
         return Past(
-            *self.span, cells, ended, histories, self.marks, self.failures, self.begun
+            *self.span, self._cells(), self._ends(), histories, self.marks, self.failures,
+            self.begun,
         )  # fmt: skip
+
+    def _cells(self) -> dict[Key, dict[int, list[int]]]:
+        cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
+        for *route, status, bucket, n in self.quarters:
+            four = cells[self._key(route)].setdefault(bucket * QUARTER, [0, 0, 0, 0])
+            four[FIELDS.get(status, 2)] += n
+        return cells
+
+    def _ends(self) -> dict[Key, Packed]:
+        ends: dict[Key, dict[int, list[tuple[int, Any]]]] = defaultdict(dict)
+        for *route, bucket, status, packed in self.ends:
+            of = ends[self._key(route)].setdefault(bucket * QUARTER, [])
+            of.append((FIELDS.get(status, 2), packed))
+        return {key: Packed(rows, self.unpack) for key, rows in ends.items()}
+
+    def _key(self, route: Iterable[object]) -> Key:
+        return key_of(self.accounts, route, wants_networks([self.rule]))
 
 
 async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> PastRead:
@@ -129,8 +137,7 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
     if rule.kind in read.ROUTES:
         week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY, until, networks)
         quarters = await queries.quarters(tx, *days)
-    if rule.kind in _OPEN or rule.kind == "latency":
-        ends = await queries.ends(tx, *days)
+        ends = [] if foreseen(rule) else await queries.ends(tx, *days)
     marks: tuple[Mark, ...] = ()
     if rule.kind in ("rejected_signatures", "unmapped"):
         marks = await read.marks(tx, accounts, rule.kind, days[0])
@@ -139,18 +146,22 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
         failures = await read.failures(tx, since * MICROS, MOST_FAILURES)
     begun = await queries.begun(tx, rule.kind)
     begun = None if begun is None else begun // MICROS
-    return PastRead(rule, (since, until), accounts, week, quarters, ends, marks, failures, begun)
+    return PastRead(
+        rule, (since, until), accounts, week, quarters, ends, tx.steps, marks, failures, begun
+    )
 
 
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
     """Judges every quarter of an hour, one after the other; ``each`` is called in between."""
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
-    made = {key: _Cells(rule, known, key) for key in known.histories}
+    courses = {
+        key: Course(known.cells.get(key, {}), known.ends.get(key, {})) for key in known.histories
+    }
     for now in range(known.since, known.until + 1, QUARTER):
         if known.histories and (now % HOUR == 0 or not normal):
             normal = normals(known.histories, now, took)
-        seen = _foreseen(_data(rule, known, made, normal, now), known.ahead, state)
+        seen = _foreseen(_data(rule, known, courses, normal, now), known.ahead, state)
         verdict = evaluate(rule, seen, state)
         state = verdict.state
         says += verdict.says
@@ -169,10 +180,10 @@ def known_since(rule: Rule, known: Past) -> int | None:
 
 
 def _data(
-    rule: Rule, known: Past, made: Mapping[Key, "_Cells"], normal: dict[Key, Normal], now: int
+    rule: Rule, known: Past, courses: Mapping[Key, Course], normal: dict[Key, Normal], now: int
 ) -> Data:
     routes = tuple(
-        Route(key, made[key].at(now, of), of, tuple(_took(rule, known, key, now)))
+        Route(key, courses[key].at(now), of, tuple(_took(rule, known, key, now)))
         for key, of in normal.items()
     )
     begin, end = (bisect_left(known.failures, at, key=_moment) for at in (now - QUARTER, now))
@@ -192,59 +203,13 @@ def _foreseen(data: Data, ahead: Hindsight | None, state: State) -> Data:
     return data._replace(outlooks=ahead.outlooks(data.now, firing))
 
 
-class _Cells:
-    """The cells of a route, made once: by the quarter, and the same by the hour."""
-
-    def __init__(self, rule: Rule, known: Past, key: Key) -> None:
-        self._rule, self._known, self._key = rule, known, key
-        self._limit: float | None = None
-        self._quarters: list[Cell] = []
-        self._hours: list[Cell] = []
-
-    def at(self, now: int, normal: Normal) -> tuple[Cell, ...]:
-        """What went out in the day before, what is older than six hours by the hour."""
-        limit = normal.late if self._rule.kind == "overdue" else normal.slow
-        if limit != self._limit:
-            self._limit = limit
-            self._make(limit)
-        begin, cut = (now - DAY) // HOUR * HOUR, (now - 6 * HOUR) // HOUR * HOUR
-        return (*_between(self._hours, begin, cut), *_between(self._quarters, cut, now))
-
-    def _make(self, limit: float) -> None:
-        hours: dict[int, list[int]] = {}
-        self._quarters = []
-        for at, four in sorted(self._known.cells.get(self._key, {}).items()):
-            if self._rule.kind in _OPEN:
-                four = _as_then(self._known, self._key, limit, at, four)  # noqa: PLW2901
-            self._quarters.append(Cell(at, QUARTER, *(max(0, n) for n in four)))
-            before = hours.setdefault(at // HOUR * HOUR, [0, 0, 0, 0])
-            for i, n in enumerate(four):
-                before[i] += n
-        self._hours = [
-            Cell(at, HOUR, *(max(0, n) for n in four)) for at, four in sorted(hours.items())
-        ]
-
-
-def _between(cells: Sequence[Cell], begin: int, end: int) -> Sequence[Cell]:
-    """Those that begin in that span of time."""
-    return cells[bisect_left(cells, (begin,)) : bisect_left(cells, (end,))]
-
-
-def _as_then(known: Past, key: Key, limit: float, at: int, four: Sequence[int]) -> list[int]:
-    """The counts with what ended later than ``limit`` as still open."""
-    ends = known.ends.get(key, {}).get(at, ())
-    delivered = sum(n for seconds, arrived, n in ends if arrived and seconds <= limit)
-    failed = sum(n for seconds, arrived, n in ends if not arrived and seconds <= limit)
-    return [delivered, failed, 0, max(0, sum(four) - delivered - failed)]
-
-
 def _took(rule: Rule, known: Past, key: Key, now: int) -> Iterable[tuple[int, float, int]]:
     if rule.kind != "latency":
         return
     for at in range((now - (rule.within or HOUR)) // QUARTER * QUARTER, now, QUARTER):
-        for seconds, arrived, n in known.ends.get(key, {}).get(at, ()):
-            if arrived:
-                yield at, seconds, n
+        for end in known.ends.get(key, {}).get(at, ()):
+            if end.field == ARRIVED and (n := round(ended(end, at, now))):
+                yield at, end.seconds, n
 
 
 def periods(says: Iterable[Say]) -> list[Period]:
@@ -290,7 +255,8 @@ def _line(rule: Rule, known: Past) -> tuple[Point, ...]:
 def _bad(rule: Rule, known: Past, key: Key, at: int, four: Sequence[int]) -> int:
     if rule.kind == "latency":
         ends = known.ends.get(key, {}).get(at, ())
-        return sum(n for seconds, arrived, n in ends if arrived and seconds > (rule.over or 0.0))
+        slow = (end for end in ends if end.seconds > (rule.over or 0.0))
+        return sum(end.n for end in slow if end.field == ARRIVED)
     if rule.kind in _OPEN:
         return four[3] + four[2]
     return four[1]

@@ -90,12 +90,15 @@ async def deliveries_took(tx: Tx, since: int) -> list[Row]:
 
 async def _ended(tx: Tx, by: str, since: int, until: int) -> list[Row]:
     """Attempts that ended, by these columns and latency step."""
-    rows = await tx.fetch(
+    return _by_step(tx, await _histograms(tx, by, since, until))
+
+
+async def _histograms(tx: Tx, by: str, since: int, until: int) -> list[Row]:
+    return await tx.fetch(
         f"SELECT {by}, sum(steps) FROM latency "
         f"WHERE unit = 1 AND bucket >= $1 AND bucket < $2 GROUP BY {by}",
         *_buckets(since, until),
     )
-    return _by_step(tx, rows)
 
 
 def _by_step(tx: Tx, rows: Iterable[Row]) -> list[Row]:
@@ -256,9 +259,9 @@ async def begun(tx: Tx, kind: str) -> int | None:
 
 
 async def ends(tx: Tx, since: int, until: int) -> list[Row]:
-    """Attempts that ended, by account, country, network, quarter of an hour, status and latency
-    step."""
-    return await _ended(tx, "account_id, country, network, bucket, status", since, until)
+    """Attempts that ended, by account, country, network, quarter of an hour and status: a
+    histogram each, which is to be read by ``tx.steps``."""
+    return await _histograms(tx, "account_id, country, network, bucket, status", since, until)
 
 
 async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:

@@ -1,0 +1,156 @@
+"""What was known of a route's messages at moments of the past, one after the other.
+
+The counts say by the quarter of an hour when a message went out, and how long it took to its end.
+Of those of one quarter that took as long, as many had ended at a moment as if they had gone out
+evenly over it.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+from delivrd.insight.alerts.data import Cell
+from delivrd.insight.alerts.grid import HOUR, QUARTER
+from delivrd.store.counts import UNTOLD, upper
+
+PENDING = 3
+"""The number of those that are open among the four of a cell."""
+
+DAY = 24 * HOUR
+FINE = 6 * HOUR
+"""For so long a quarter of an hour has a cell of its own."""
+
+
+class End(NamedTuple):
+    """So many of a quarter of an hour ended so (by the number in a cell) after so many seconds."""
+
+    seconds: float
+    field: int
+    n: int
+
+
+class Packed(Mapping[int, Sequence[End]]):
+    """The ends of a route's quarters, unpacked as they are asked for: all at once take much room.
+
+    ``rows`` are by quarter the numbers in a cell and histograms, which ``unpack`` makes numbers by
+    latency step.
+    """
+
+    def __init__(
+        self,
+        rows: Mapping[int, Sequence[tuple[int, Any]]],
+        unpack: Callable[[Any], Mapping[int, int]],
+    ) -> None:
+        self._rows, self._unpack = rows, unpack
+
+    def __getitem__(self, at: int) -> Sequence[End]:
+        return [
+            End(upper(step), field, n)
+            for field, packed in self._rows[at]
+            for step, n in self._unpack(packed).items()
+            if step != UNTOLD
+        ]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def ended(end: End, at: int, now: int) -> float:
+    """How many of those who went out in the quarter from ``at`` on had ended so by ``now``."""
+    return end.n * min(1.0, max(0.0, (now - at - end.seconds) / QUARTER))
+
+
+class Course:
+    """The cells of a route, as moments pass; each a quarter of an hour that begins at a full one.
+
+    ``counts`` are what has become of each quarter in the end, ``ends`` tells how long that took.
+    What has no such time is taken to have ended at once.
+    """
+
+    def __init__(
+        self, counts: Mapping[int, Sequence[int]], ends: Mapping[int, Sequence[End]]
+    ) -> None:
+        self._counts, self._ends = counts, ends
+        self._ahead = sorted(counts, reverse=True)
+        self._due: defaultdict[int, list[tuple[int, list[float]]]] = defaultdict(list)
+        self._quarters, self._hours = _Row(QUARTER), _Row(HOUR)
+        self._now = 0
+
+    def at(self, now: int) -> tuple[Cell, ...]:
+        """What was known of the day before; of what is older than six hours, by the hour.
+
+        Raises:
+            ValueError: that moment lies before the one that was asked for last.
+        """
+        if now < self._now:
+            raise ValueError("moments pass forwards only")
+        self._now = now
+        while self._ahead and self._ahead[-1] < now:
+            self._open(self._ahead.pop(), now)
+        for moment in sorted(moment for moment in self._due if moment <= now):
+            for at, ending in self._due.pop(moment):
+                self._add(at, ending)
+        begin, cut = (now - DAY) // HOUR * HOUR, (now - FINE) // HOUR * HOUR
+        return (*self._hours.between(begin, cut), *self._quarters.between(cut, now))
+
+    def _open(self, at: int, now: int) -> None:
+        """A quarter has passed: what has not ended by now is open, and due when it ends."""
+        counts = list(map(float, self._counts[at]))
+        for moment, ending in _still_to_end(at, self._ends.get(at, ()), now).items():
+            counts = [all_ - n for all_, n in zip(counts, ending, strict=True)]
+            self._due[moment].append((at, ending))
+        self._add(at, counts)
+
+    def _add(self, at: int, numbers: Iterable[float]) -> None:
+        for row in (self._quarters, self._hours):
+            row.add(at, numbers)
+
+
+def _still_to_end(at: int, ends: Iterable[End], now: int) -> dict[int, list[float]]:
+    """By the moments after this one what of a quarter will have ended since the one before."""
+    found: dict[int, list[float]] = {}
+    for seconds, field, n in ends:
+        first = at + ceil(seconds / QUARTER) * QUARTER  # some have ended by then, all by the next
+        if first + QUARTER > now:
+            sooner = n * (first - at - seconds) / QUARTER
+            for moment, part in ((first, sooner), (first + QUARTER, n - sooner)):
+                if moment > now:
+                    ending = found.setdefault(moment, [0.0, 0.0, 0.0, 0.0])
+                    ending[field] += part
+                    ending[PENDING] -= part
+    return found
+
+
+class _Row:
+    """Cells of one length, the oldest first."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self._begins: list[int] = []
+        self._numbers: dict[int, list[float]] = {}
+        self._cells: dict[int, Cell] = {}  # those that are as their numbers
+
+    def add(self, moment: int, numbers: Iterable[float]) -> None:
+        at = moment // self._seconds * self._seconds
+        if at not in self._numbers:
+            self._begins.append(at)
+            self._numbers[at] = [0.0] * 4
+        of = self._numbers[at]
+        for i, n in enumerate(numbers):
+            of[i] += n
+        self._cells.pop(at, None)
+
+    def between(self, begin: int, end: int) -> list[Cell]:
+        first, last = (bisect_left(self._begins, moment) for moment in (begin, end))
+        return [self._cell(at) for at in self._begins[first:last]]
+
+    def _cell(self, at: int) -> Cell:
+        if at not in self._cells:
+            whole = [max(0, round(n)) for n in self._numbers[at]]
+            self._cells[at] = Cell(at, self._seconds, *whole)
+        return self._cells[at]
