@@ -194,6 +194,25 @@ def test_marks_endpoints_and_lags_are_told_over_their_bounds() -> None:
     assert [say.place for say in says] == [(("queue", "fold"),)]
 
 
+def test_an_endpoint_that_fails_beside_another_is_told_too() -> None:
+    """D39: what fires at one endpoint keeps nobody quiet about the next."""
+    one, other = (Endpoint(f"ep_{i}", f"https://{i}.example.org", NOON - 700, "500") for i in "ab")
+    alone, both = Data(NOON, endpoints=(one,)), Data(NOON + 60, endpoints=(one, other))
+    says = play(DEFAULTS["endpoints"], [alone, both, both._replace(now=NOON + 120)])
+    assert [(say.what, dict(say.place)["endpoint"]) for say in says] == [
+        ("fired", "ep_a"),
+        ("fired", "ep_b"),
+    ]
+
+
+def test_a_bound_that_is_jumped_over_is_told_as_one_that_is_reached() -> None:
+    """D39: from no failure to all of them between two looks, and never just at the bound."""
+    rule = Rule.model_validate({"kind": "rejected_signatures", "over": 10, "hold": "0 s"})
+    looks = [Data(NOON + MINUTE * i, marks={"rejected_signatures": (Mark(NOON, "main", n),)})
+             for i, n in enumerate((0, 500))]  # fmt: skip
+    assert whats(play(rule, looks)) == ["fired"]
+
+
 # --- single failures ------------------------------------------------------------------------------
 
 

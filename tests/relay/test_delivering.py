@@ -389,6 +389,8 @@ def test_recover_tells_what_an_endpoint_missed(database_url: str) -> None:
 
 
 def test_a_dead_workers_claims_come_back(database_url: str) -> None:
+    """D36: what a worker took and did not end is taken by another."""
+
     async def test() -> None:
         async with telling(database_url) as story, Sink().listening() as sink:
             await story.endpoint(sink.url)
@@ -409,6 +411,8 @@ def test_a_dead_workers_claims_come_back(database_url: str) -> None:
 
 
 def test_a_late_result_of_a_lost_claim_changes_nothing(database_url: str) -> None:
+    """D36: nor does what comes back stand twice."""
+
     async def test() -> None:
         async with telling(database_url, patience=30) as story, Sink(hangs).listening() as sink:
             await story.endpoint(sink.url)
@@ -461,6 +465,8 @@ def test_two_workers_on_postgresql_never_tell_twice(postgres_url: str) -> None:
 
 @pytest.mark.parametrize("dead", [9])
 def test_dead_neighbours_do_not_hold_a_healthy_endpoint_up(sqlite_url: str, dead: int) -> None:
+    """D45."""
+
     async def test() -> None:
         async with telling(sqlite_url, patience=30) as story, AsyncExitStack() as stack:
             healthy = await stack.enter_async_context(Sink().listening())

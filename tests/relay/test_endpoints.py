@@ -23,6 +23,8 @@ def test_both_secrets_sign_while_one_is_being_replaced(database_url: str) -> Non
 
 
 def test_what_waits_at_a_deleted_endpoint_is_cancelled(database_url: str) -> None:
+    """D42."""
+
     async def test() -> None:
         async with telling(database_url) as story, Sink(says(500)).listening() as sink:
             endpoint_id = await story.endpoint(sink.url)

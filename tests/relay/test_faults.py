@@ -357,6 +357,8 @@ def test_nobody_there_is_told_in_words(sqlite_url: str) -> None:
 
 
 def test_after_the_last_try_it_is_parked_and_says_why(database_url: str) -> None:
+    """D40, D41."""
+
     async def test() -> None:
         async with telling(database_url) as story, Sink(says(500)).listening() as sink:
             await story.endpoint(sink.url)

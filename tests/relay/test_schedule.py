@@ -27,6 +27,8 @@ gaps = st.lists(st.integers(0, 40 * SECOND), max_size=60)
 
 
 def test_the_schedule_lasts_for_three_days() -> None:
+    """D41: as long as the settings say, and no longer."""
+
     hours = [pause / (3600 * SECOND) for pause in RETRIES]
     assert [round(hour, 4) for hour in hours] == [0.0014, 0.0833, 0.5, 2, 5, 10, 14, 20, 24]
     assert sum(RETRIES) < GIVE_UP, "a delivery is parked before its endpoint is given up"
@@ -44,6 +46,8 @@ def test_a_pause_is_never_shorter_and_never_much_longer_than_asked_for(
 
 @given(st.integers(10, 1000), lucks)
 def test_after_ten_failures_there_is_no_further_try(failed: int, luck: float) -> None:
+    """D41."""
+
     assert next_try(failed, NOW, luck) is None
 
 

@@ -34,6 +34,8 @@ def test_every_format_says_what_it_is_and_what_its_options_are(name):
     ],
 )
 def test_what_cannot_work_is_refused_in_words(to, why):
+    """D40."""
+
     with pytest.raises(Unfit, match=why):
         check(to)
 

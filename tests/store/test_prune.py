@@ -254,6 +254,8 @@ def test_messages_and_receipts_are_kept_for_good_by_default(database_url):
 
 
 def test_pruned_messages_leave_their_counts_and_nothing_else(database_url):
+    """D48: what days came to is not rewritten."""
+
     async def test():
         async with opened(database_url, smspm={"receive_only": True}) as store:
             await send(store, "a")
@@ -270,6 +272,32 @@ def test_pruned_messages_leave_their_counts_and_nothing_else(database_url):
                 assert await scalar(store, f"SELECT count(*) FROM {table}") == 0, table
             assert await totals(store) == before
             assert await verify(store) == []
+
+    run(test())
+
+
+def test_two_processes_that_fold_and_prune_the_same_messages_both_come_to_an_end(postgres_url):
+    """D47: whoever meets the other's locks tries again, and nothing is counted twice."""
+    names = [f"p{i}" for i in range(60)]
+
+    async def test():
+        async with opened(postgres_url) as one, opened(postgres_url) as other:
+            for name in names:
+                await send(one, name)
+                await receive(one, receipt(name, "undelivered"))
+            before = sum((await totals(one))["vonage"].values())
+
+            async def correct(some):
+                for name in some:
+                    await receive(other, receipt(name), receipt(names[-1]))
+
+            old = sweep(one, postgres_url, later=40 * DAY, messages_days=30)
+            *_, taken = await asyncio.gather(
+                correct(names[::2]), correct(names[::-3]), old.once(pause=0)
+            )
+            assert taken["messages"] > 0
+            assert sum((await totals(one))["vonage"].values()) == before
+            assert await verify(one, now=now_micros() + 40 * DAY) == []
 
     run(test())
 

@@ -20,6 +20,8 @@ async def traffic(hub: Web) -> None:
 
 
 def test_no_data_is_null_and_not_zero(database_url: str) -> None:
+    """D48."""
+
     async def test() -> None:
         async with web(database_url) as hub:
             told = await hub.get("/v1/stats/delivery", by="country")
