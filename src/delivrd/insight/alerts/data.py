@@ -106,6 +106,7 @@ class Endpoint(NamedTuple):
     label: str
     failing_since: int
     why: str
+    off: bool = False
 
 
 class Failure(NamedTuple):

@@ -142,8 +142,16 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
     return PastRead(rule, (since, until), accounts, week, quarters, ends, marks, failures, begun)
 
 
+def by_quarters(rule: Rule) -> Rule:
+    """The rule with its time in whole quarters of an hour, by which the past is known."""
+    if rule.within is None:
+        return rule
+    return rule.model_copy(update={"within": -(-rule.within // QUARTER) * QUARTER})
+
+
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
     """Judges every quarter of an hour, one after the other; ``each`` is called in between."""
+    rule = by_quarters(rule)
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
     made = {key: _Cells(rule, known, key) for key in known.histories}

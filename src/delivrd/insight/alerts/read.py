@@ -113,7 +113,9 @@ def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
 
 
 def _endpoint(row: Row) -> Endpoint:
-    return Endpoint(f"ep_{row[0]:016x}", row[1], (row[2] or 0) // MICROS, row[3] or "calls fail")
+    id_, origin, description, since, off, why = row
+    label = f"{origin} ({description})" if description else origin
+    return Endpoint(f"ep_{id_:016x}", label, (since or 0) // MICROS, why or "", bool(off))
 
 
 def _failure(row: Row) -> Failure:

@@ -129,11 +129,14 @@ async def unmapped(tx: Tx, since: int) -> list[Row]:
 
 
 async def failing_endpoints(tx: Tx) -> list[Row]:
-    """Endpoints whose calls fail, or that were switched off for it: id, origin, since, why."""
+    """Endpoints whose calls fail, or that were switched off for it: id, origin, description, since,
+    whether it is off, and why: what came of the call that is tried again last."""
     return await tx.fetch(
-        "SELECT id, origin, coalesce(disabled_at, failing_since), disabled_why FROM endpoint "
-        "WHERE deleted_at IS NULL AND ((enabled AND failing_since IS NOT NULL) "
-        "OR (NOT enabled AND coalesce(disabled_why, '') <> 'by hand')) ORDER BY id"
+        "SELECT e.id, e.origin, e.description, coalesce(e.disabled_at, e.failing_since), "
+        "NOT e.enabled, coalesce(e.disabled_why, (SELECT d.why FROM delivery d "
+        "WHERE d.endpoint_id = e.id AND d.state = 'waiting' ORDER BY d.next_at DESC LIMIT 1)) "
+        "FROM endpoint e WHERE e.deleted_at IS NULL AND ((e.enabled AND e.failing_since IS NOT "
+        "NULL) OR (NOT e.enabled AND coalesce(e.disabled_why, '') <> 'by hand')) ORDER BY e.id"
     )
 
 
@@ -190,6 +193,31 @@ async def codes(
         *args,
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def refused_why(tx: Tx, account: str | None, since: int) -> list[tuple[str, int]]:
+    """Why webhook calls were refused since then, by the newest thousand."""
+    rows = await tx.fetch(
+        "SELECT why, count(*) AS n FROM (SELECT why FROM ring WHERE id >= $1 AND status = 401 "
+        "AND account IS NOT NULL AND account = coalesce($2, account) "
+        "ORDER BY id DESC LIMIT 1000) AS r GROUP BY why ORDER BY n DESC LIMIT 5",
+        floor(since),
+        account,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def unmapped_words(tx: Tx, account_id: int | None, since: int) -> list[tuple[str, str, int]]:
+    """Words and codes that no table has, by the newest thousand such receipts since then."""
+    rows = await tx.fetch(
+        "SELECT word, code, count(*) AS n FROM (SELECT coalesce(provider_status, '') AS word, "
+        "coalesce(error_code, '') AS code FROM statement WHERE unmapped AND count > 0 "
+        "AND id >= $1 AND account_id = coalesce($2, account_id) ORDER BY id DESC LIMIT 1000) AS s "
+        "GROUP BY word, code ORDER BY n DESC LIMIT 5",
+        floor(since),
+        account_id,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _place(
