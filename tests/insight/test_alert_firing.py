@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import Cell, Data, Endpoint, Failure, Mark, Normal
+from delivrd.insight.alerts.data import Cell, Data, Endpoint, Failure, Lag, Mark, Normal
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.state import State
@@ -206,7 +206,9 @@ def test_a_recovery_tells_of_the_whole_time_that_it_was_bad() -> None:
 def test_marks_endpoints_and_lags_are_told_over_their_bounds() -> None:
     marks = {"rejected_signatures": (Mark(NOON - 60, "main", 11),), "unmapped": ()}
     endpoint = Endpoint("ep_1", "https://app.example.org", NOON - 700, "500")
-    found = Data(NOON, marks=marks, endpoints=(endpoint,), lags={"fold": 200.0, "relay": 1.0})
+    found = Data(
+        NOON, marks=marks, endpoints=(endpoint,), lags={"fold": Lag(200.0), "relay": Lag(1.0)}
+    )
     assert whats(play(DEFAULTS["refused-calls"], [found])) == ["fired"]
     assert play(DEFAULTS["unmapped-codes"], [found]) == []
     (say,) = play(DEFAULTS["refused-calls"], [found])

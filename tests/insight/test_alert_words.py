@@ -7,14 +7,17 @@ import pytest
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.causes import causes
+from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.read import known
 from delivrd.insight.alerts.silence import silence
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.watch import Baseline
 from delivrd.insight.alerts.words import News, Why, news
+from delivrd.store import schema
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.diagnosis import Calls
+from delivrd.store.tx import Tx
 from tests.filled import execute, receipt, receive
 from tests.insight.alert_support import MINUTE, NOON
 from tests.store.query_support import opened
@@ -68,8 +71,10 @@ def test_the_messages_behind_it_are_the_same_whenever_the_link_is_opened() -> No
 
 
 def test_what_was_silent_is_not_called_well_for_being_so() -> None:
-    body = told("no_messages", MAIN, what="recovered", n=12, usual=30).body
-    assert body.startswith("main is well again: 12 messages went out.\n")
+    sends = told("no_messages", MAIN, what="recovered", n=12, usual=30).body
+    assert sends.startswith("main: well again, 12 messages went out.\n")
+    hears = told("no_receipts", MAIN, what="recovered", n=150, k=2).body
+    assert hears.startswith("main: well again, receipts come: 2 of 150 messages have no end yet.\n")
 
 
 def test_slow_deliveries_are_held_against_what_is_usual() -> None:
@@ -84,6 +89,13 @@ def test_a_single_failure_tells_where_and_when() -> None:
     assert found.title == "main → GB: message to +44••23 rejected"
     assert found.body.startswith("Rejected at 2024-10-04 11:50 UTC: other, code 9, from Acme.\n")
     assert line(found.body, "Messages: ") == f"{BASE}/messages/m-1"
+
+
+def test_deliveries_that_wait_are_told_with_the_endpoint_that_they_wait_for() -> None:
+    facts = {"label": "Deliveries to endpoints", "seconds": 83, "endpoint": "ep_1", "worst": "CRM"}
+    body = told("backlog", (("queue", "relay"),), **facts).body
+    assert "\nWorst: CRM.\n" in body
+    assert line(body, "Deliveries: ") == f"{BASE}/deliveries?endpoint=ep_1&state=waiting"
 
 
 def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
@@ -157,28 +169,47 @@ def test_what_is_no_failure_of_messages_is_explained_too(
     run(test())
 
 
+async def _waiting(store: Store, *whys: str | None) -> Data:
+    """What is known of an endpoint that deliveries wait for; in each call of theirs came what
+    stands there."""
+    began = now_micros()
+    row = {
+        "id": 7, "kind": "endpoint", "url": "https://a.example/x", "origin": "https://a.example",
+        "description": "CRM", "format": "delivrd", "secrets": "[]", "failures": "[]",
+        "created_at": 1, **({"failing_since": began} if any(whys) else {}),
+    }  # fmt: skip
+    waits = [
+        {"id": store.ids.next(), "event_id": number, "endpoint_id": 7, "message_id": 1,
+         "state": "waiting", "tries": 0 if why is None else 1, "next_at": began, "why": why,
+         "created_at": 1}
+        for number, why in enumerate(whys)
+    ]  # fmt: skip
+
+    async def job(tx: Tx) -> None:
+        await tx.insert(schema.endpoint, tuple(row), [tuple(row.values())])
+        await tx.insert(schema.delivery, tuple(waits[0]), [tuple(one.values()) for one in waits])
+
+    await store.write(job)
+    rules = [Rule(kind="endpoint_failing"), Rule(kind="backlog")]
+    now, base = began // SECOND + 600, Baseline(0, False, {})
+    return (await store.read(lambda tx: known(tx, store.accounts, rules, base, now, 0))).data()
+
+
 def test_a_failing_endpoint_is_told_with_what_came_of_its_calls(database_url: str) -> None:
     async def test() -> None:
         async with opened(database_url) as store:
-            row = (
-                "INSERT INTO endpoint (id, kind, url, origin, description, format, secrets, "
-                "failures, created_at, failing_since) VALUES (7, 'endpoint', 'https://a.example/x',"
-                " 'https://a.example', 'CRM', 'delivrd', '[]', '[]', 1, 60000000)"
-            )
-            await execute(store, row)
-            for number, why in enumerate((None, "connection refused")):
-                await execute(
-                    store,
-                    "INSERT INTO delivery (id, event_id, endpoint_id, message_id, state, next_at, "
-                    "why, created_at) VALUES ($1, $1, 7, 1, 'waiting', $1, $2, 1)",
-                    number, why,
-                )  # fmt: skip
-            rules = [Rule(kind="endpoint_failing")]
-            seen = await store.read(
-                lambda tx: known(tx, store.accounts, rules, Baseline(0, False, {}), 600, 0)
-            )
-            (one,) = seen.data().endpoints
+            (one,) = (await _waiting(store, None, "connection refused", None)).endpoints
             assert one.label == "https://a.example (CRM)"
-            assert (one.why, one.failing_since, one.off) == ("connection refused", 60, False)
+            assert (one.why, one.off) == ("connection refused", False)
+
+    run(test())
+
+
+def test_what_waits_for_an_endpoint_that_is_well_names_it(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            lag = (await _waiting(store, None)).lags["relay"]
+            assert (lag.endpoint, lag.label) == ("ep_0000000000000007", "https://a.example (CRM)")
+            assert 599 <= lag.seconds <= 601
 
     run(test())

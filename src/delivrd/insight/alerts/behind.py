@@ -40,11 +40,16 @@ def behind(
         case "endpoint_failing":
             return f"/endpoints/{place.get('endpoint', '')}"
         case "backlog":
-            return "/deliveries?state=waiting" if place.get("queue") == "relay" else ""
+            given = {"endpoint": str(facts.get("endpoint", "")), "state": "waiting"}
+            return _address("/deliveries", given) if place.get("queue") == "relay" else ""
         case "rejected_signatures":
             given = {"verdict": "refused", "account": place.get("account", "")}
-            return f"/requests?{urlencode({n: v for n, v in given.items() if v})}"
-    return f"/messages?{urlencode(messages(kind, place, since, until) or {})}"
+            return _address("/requests", given)
+    return _address("/messages", messages(kind, place, since, until) or {})
+
+
+def _address(path: str, given: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode({name: value for name, value in given.items() if value})}"
 
 
 def messages(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.come_to import come_to
-from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Mark, Place, Route
+from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Lag, Mark, Place, Route
 from delivrd.insight.alerts.grid import QUARTER
 from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
@@ -199,10 +199,13 @@ def find_lags(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """What waits for too long in the hub itself."""
 
     def look(place: Place, fired: int) -> Reading:
-        age, over = data.lags.get(dict(place)["queue"], 0.0), rule.over or 0.0
+        queue = dict(place)["queue"]
+        lag, over = data.lags.get(queue, Lag()), rule.over or 0.0
+        age = lag.seconds
         level = BAD if age > over else GOOD if age <= over * SLACK else UNSURE
         facts: Facts = {"seconds": round(age), "since": data.now - round(age)}
-        return Reading(place, level, {**facts, "label": QUEUES[dict(place)["queue"]]})
+        about = {"endpoint": lag.endpoint, "worst": lag.label} if lag.endpoint else {}
+        return Reading(place, level, {**facts, "label": QUEUES[queue], **about})
 
     return _found(look, [(("queue", name),) for name in data.lags])
 

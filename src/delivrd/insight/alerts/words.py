@@ -77,6 +77,7 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
 _GOOD: Mapping[str, Callable[[Facts, Rule], str]] = {
     **_BAD,
     "no_messages": lambda f, r: f"{_count(f, 'message')} went out",
+    "no_receipts": lambda f, r: f"receipts come: {_of(f)} messages have no end yet",
 }
 
 _HINTS: Mapping[str, str] = {
@@ -125,9 +126,9 @@ def _recovered(say: Say, rule: Rule) -> str:
     if say.facts.get("silent"):
         return f"{where(say.place, say.facts, rule)}: nothing is sent there any more."
     if not say.facts.get("n"):
-        return f"{where(say.place, say.facts, rule)} is well again."
+        return f"{where(say.place, say.facts, rule)}: well again."
     words = _GOOD[rule.kind](say.facts, rule)
-    return f"{where(say.place, say.facts, rule)} is well again: {words}."
+    return f"{where(say.place, say.facts, rule)}: well again, {words}."
 
 
 def _single(say: Say) -> list[str]:

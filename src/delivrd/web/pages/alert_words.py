@@ -53,7 +53,7 @@ class State(NamedTuple):
 STATES: Mapping[str, State] = {
     "firing": State("bad", "firing"),
     "recovered": State("ok", "recovered"),
-    "merged": State("idle", "part of a wider one"),
+    "merged": State("idle", "in a wider one"),
     "withdrawn": State("idle", "rule changed"),
     "told": State("warn", "told"),
 }
@@ -114,9 +114,10 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
 def evidence(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was seen, as names and values."""
     found = []
+    alone = {"n": "How many"} if "k" not in facts else {}
     for name, (label, shown) in _FACTS.items():
         if facts.get(name) not in (None, ""):
-            found.append((label, shown(facts[name])))
+            found.append((alone.get(name, label), shown(facts[name])))
     return found
 
 
