@@ -98,7 +98,7 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
     "n": ("Of", number),
     "share": ("Share", percent),
     "normal": ("Normal there", percent),
-    "seconds": ("Seconds", lambda value: span(round(value))),
+    "seconds": ("How long", lambda value: span(round(value))),
     "slow": ("Nine in ten usually within", lambda value: span(round(value))),
     "usual": ("Usual at this hour", number),
     "worst": ("Worst", str),
