@@ -7,7 +7,7 @@ from support import run
 
 from delivrd.cli.doctor import propose_format
 from delivrd.keeping import sweep
-from delivrd.store import endpoints, health
+from delivrd.store import alerts, endpoints, health
 
 LONG_AGO = 3600 * 1_000_000
 
@@ -277,3 +277,23 @@ def test_without_a_key_that_opens_it_is_enough_that_the_hub_answers(examined, hu
     hub.answer("GET", "/healthz", {"status": "ok"})
     hub.answer("GET", "/readyz", {"title": "Unauthorized"}, status=401)
     assert examined(_nothing)["hub"][0]["state"] == "ok"
+
+
+def test_a_channel_that_takes_no_notice_is_bad(tmp_path, database_url, delivrd):
+    settings = '[alerts.channels.ops]\nurl = "json://127.0.0.1:9/a-secret"\n'
+    path = write_settings(tmp_path, database_url, ACCOUNTS + settings)
+
+    async def fill():
+        async with opened(database_url) as store:
+            await store.write(lambda tx: alerts.post(tx, store.ids, 1, ["ops"], "x", "t", "b", 1))
+            (notice,) = await store.read(lambda tx: alerts.due_notices(tx, 2, 1))
+            await store.write(lambda tx: alerts.note_try(tx, notice.id, "waiting", "no", 3, 2))
+
+    for prepared, state in ((None, "ok"), (fill, "bad")):
+        if prepared:
+            run(prepared())
+        ran = delivrd("doctor", "--json", "--config", str(path))
+        (check,) = [c for c in ran.json["checks"] if c["name"] == "alerts"]
+        assert check["state"] == state
+    assert check["what"] == "ops: the last notice did not go out, 1 to be tried again: no"
+    assert check["mend"] == "delivrd alerts test ops"

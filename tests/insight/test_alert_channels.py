@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from delivrd.alert_settings import Channel, Rule
+from delivrd.core.statement import moment
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.tell import RETRIES
+from delivrd.insight.alerts.watch import firing_id
 from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
 from delivrd.store.base import Store
@@ -16,6 +18,7 @@ from tests.relay.relay_support import Sink, says
 from tests.support import run
 
 SECRET = "t0ken-of-the-channel"
+BASE = "http://127.0.0.1:8025"
 
 
 def channel(url: str) -> Channel:
@@ -34,7 +37,7 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
     async def test() -> None:
         async with Sink().listening() as sink, watched(database_url, sink) as hub:
             await sent(hub.store, failed=30)
-            await hub.watch.once()
+            (say,) = await hub.watch.once()
             assert await hub.tell.once() == 1
             (call,) = sink.calls
             title, body = call.json["title"], call.json["message"]
@@ -42,7 +45,10 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
             assert "30 of 30 messages" in body
             assert "Since 20" in body
             assert "Reasons: other (30)." in body
-            assert "/messages?account=main&country=GB&range=1h&status=failed" in body
+            since = f"{moment(say.since * 1_000_000):%Y-%m-%dT%H}"
+            assert f"/messages?account=main&country=GB&status=failed&since={since}" in body
+            (firing,) = await hub.store.read(lambda tx: stored.firings(tx, 1 << 62, 5))
+            assert f"Firing: {BASE}/alerts/firings/{firing_id(firing.id)}" in body
             assert "Rule rate: Failure rate of any account → country over 5 % in 1 h" in body
             assert call.json["type"] == "failure"
             (notice,) = await notices(hub.store)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import Cell, Data, Endpoint, Failure, Mark, Normal
+from delivrd.insight.alerts.data import Cell, Data, Endpoint, Failure, Lag, Mark, Normal
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.state import State
@@ -170,6 +170,16 @@ def test_slow_deliveries_are_told_with_their_percentile() -> None:
     says = play(Rule(kind="latency", over=30), [data(now, slow)])
     assert whats(says) == ["fired"]
     assert says[0].facts["seconds"] == 90.0
+    assert says[0].facts["slow"] == USUAL.slow
+
+
+@pytest.mark.parametrize("minute", range(1, 16))
+def test_slow_deliveries_of_a_short_time_are_seen_at_every_minute(minute: int) -> None:
+    """How long deliveries took is counted by the quarter of an hour that they went out in."""
+    now = NOON + minute * MINUTE
+    slow = route("main", "GB", cell, now)._replace(took=((NOON, 90.0, 100),))
+    rule = Rule(kind="latency", over=30, within=600)
+    assert whats(play(rule, [data(now, slow)])) == ["fired"]
 
 
 def test_nothing_sent_is_told_only_where_something_always_is() -> None:
@@ -180,10 +190,25 @@ def test_nothing_sent_is_told_only_where_something_always_is() -> None:
     assert play(rule, [data(NOON, route("main", "GB", idle, NOON, weekend))]) == []
 
 
+def test_nothing_is_sent_since_the_last_message_went_out() -> None:
+    ended: Minute = lambda at: cell(at, 20 if at < NOON - HOUR // 2 else 0)  # noqa: E731
+    rule = Rule(kind="no_messages", within=600)
+    (said,) = play(rule, [data(NOON, route("main", "GB", ended, NOON))])
+    assert said.since == NOON - HOUR // 2
+
+
+def test_a_recovery_tells_of_the_whole_time_that_it_was_bad() -> None:
+    died = broken_from(NOON, NOON + HOUR)
+    fired, recovered = play(CHANGE, moments(-10, 200, ("main", "GB", died)))
+    assert recovered.since == fired.since < fired.at
+
+
 def test_marks_endpoints_and_lags_are_told_over_their_bounds() -> None:
     marks = {"rejected_signatures": (Mark(NOON - 60, "main", 11),), "unmapped": ()}
     endpoint = Endpoint("ep_1", "https://app.example.org", NOON - 700, "500")
-    found = Data(NOON, marks=marks, endpoints=(endpoint,), lags={"fold": 200.0, "relay": 1.0})
+    found = Data(
+        NOON, marks=marks, endpoints=(endpoint,), lags={"fold": Lag(200.0), "relay": Lag(1.0)}
+    )
     assert whats(play(DEFAULTS["refused-calls"], [found])) == ["fired"]
     assert play(DEFAULTS["unmapped-codes"], [found]) == []
     (say,) = play(DEFAULTS["refused-calls"], [found])

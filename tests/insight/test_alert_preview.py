@@ -1,5 +1,6 @@
 """A rule run over the past: it fires when it would have, and knows nothing of what came after."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,17 @@ def test_a_preview_says_since_when_there_is_anything_to_judge() -> None:
         (None, None),
     ):
         assert preview(rule, known(NOON)._replace(begun=begun)).known_since == told
+
+
+@pytest.mark.parametrize("within", [60, 600, 900, 1000])
+def test_a_time_shorter_than_what_the_past_is_known_by_is_taken_as_so_long(within: int) -> None:
+    """By less than a quarter of an hour no count of the past would be in it, and nothing sent."""
+    begin = NOON - 10 * HOUR
+    rate = Rule(kind="failure_rate", within=within, over=50)
+    (found,) = preview(rule=rate, known=known(NOON, begin, begin + HOUR)).firings
+    assert begin < found.fired_at <= begin + 2 * QUARTER
+    idle = Rule(kind="no_messages", by=("account",), within=within)
+    assert preview(idle, known(NOON)).firings == ()
 
 
 def test_of_a_place_that_nothing_went_to_there_is_nothing_to_judge() -> None:

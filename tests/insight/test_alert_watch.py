@@ -11,7 +11,7 @@ from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.histories import week
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
-from delivrd.store import prune
+from delivrd.store import prune, schema
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import alerts as queries
@@ -201,6 +201,46 @@ def test_a_channel_of_its_own_hears_of_a_rule_though_another_told_the_same(
             assert {one.channel for one in notices} == told
 
     run(test(of_b, told))
+
+
+def test_an_endpoint_that_fails_is_told_once_by_an_own_rule_and_the_one_that_comes_with_it(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        sooner = {"kind": "endpoint_failing", "over": "20 s"}
+        async with watched(database_url, defaults=True, rules={"crm": sooner}) as hub:
+            await failing_endpoint(hub.store, since=now_micros() - 30 * SECOND)
+            assert [say.what for say in await hub.watch.once()] == ["fired"]
+            await hub.store.write(
+                lambda tx: tx.execute("UPDATE endpoint SET failing_since = 60000000")
+            )
+            assert [say.what for say in await hub.watch.once()] == ["fired"]
+            later, first = await firings(hub.store)
+            assert (first.rule, first.beside) == ("crm", None)
+            assert (later.rule, later.beside) == ("endpoints", first.id)
+
+    run(test())
+
+
+def test_two_endpoints_that_fail_are_two_firings(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url, defaults=True, rules={}) as hub:
+            for number in (1, 2):
+                await failing_endpoint(hub.store, since=60 * SECOND, number=number)
+            await hub.watch.once()
+            assert [one.beside for one in await firings(hub.store)] == [None, None]
+
+    run(test())
+
+
+async def failing_endpoint(store: Store, since: int, number: int = 1) -> None:
+    """An endpoint whose calls have failed since then."""
+    row = {
+        "id": number, "kind": "endpoint", "url": "https://a.example/x",
+        "origin": "https://a.example", "format": "delivrd", "secrets": "[]", "failures": "[]",
+        "created_at": 1, "failing_since": since,
+    }  # fmt: skip
+    await store.write(lambda tx: tx.insert(schema.endpoint, tuple(row), [tuple(row.values())]))
 
 
 def test_a_maintenance_keeps_a_rule_quiet(database_url: str) -> None:

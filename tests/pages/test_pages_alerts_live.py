@@ -1,5 +1,6 @@
 """The alerts page follows what fires while it is looked at, and nothing moves under the hand."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -82,3 +83,84 @@ def test_focus_and_the_chosen_page_of_the_log_stay(hub: PagesHub, page: Any) -> 
         expect(page.locator("#rule-meanwhile")).to_be_visible()
         expect(link).to_be_focused()
     expect(page.get_by_role("link", name="Newest")).to_have_count(0)  # that log is empty
+
+
+# --- one firing, one rule -------------------------------------------------------------------------
+
+
+def fired(hub: PagesHub, name: str) -> str:
+    """The id of what a rule of that name fires for, once it does."""
+    hub.api("POST", "/v1/alerts/rules", {"name": name, **RULE})
+    for _ in range(12):
+        hub.receipt("failed")
+    for _ in range(600):
+        found = hub.api("GET", f"/v1/alerts/firings?rule={name}")["items"]
+        if found:
+            return str(found[0]["id"])
+        time.sleep(0.2)
+    raise AssertionError(f"{name} does not fire")
+
+
+def test_the_page_of_a_firing_follows_what_becomes_of_it(
+    empty_hub: PagesHub, new_page: Callable[..., Any]
+) -> None:
+    one = fired(empty_hub, "rate")
+    page = new_page(empty_hub.url)
+    sign_in(page)
+    page.goto(f"/alerts/firings/{one}")
+    expect(page.locator("button.live")).to_have_text("Live")
+    page.evaluate("window.mark = document.querySelector('#firing')")
+    empty_hub.api("POST", f"/v1/alerts/firings/{one}/acknowledge")
+    expect(page.get_by_text("Acknowledged by")).to_be_visible()
+    empty_hub.api("DELETE", "/v1/alerts/rules/rate")
+    expect(page.locator(".verdict .line")).to_contain_text("rule changed")
+    assert page.evaluate("window.mark.isConnected")
+
+
+def test_the_page_of_a_rule_follows_its_firings_and_runs_no_preview_again(
+    hub: PagesHub, page: Any
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with rule(hub, "looked-at"):
+        page.goto("/alerts/rules/looked-at")
+        expect(page.locator(".preview .count")).to_be_visible()
+        page.evaluate("window.mark = document.querySelector('.preview')")
+        expect(page.locator("button.live")).to_have_text("Live")
+        hub.api("POST", "/v1/alerts/rules/looked-at/snooze", {"seconds": 3600})
+        expect(page.locator(".verdict .line").first).to_contain_text("snoozed")
+        assert page.evaluate("window.mark.isConnected")
+        assert len([url for url in asked if url.endswith("/preview")]) == 1
+
+
+def test_a_rule_that_somebody_changes_is_tried_on_history_anew(hub: PagesHub, page: Any) -> None:
+    with rule(hub, "changed"):
+        page.goto("/alerts/rules/changed")
+        expect(page.locator(".preview .count")).to_be_visible()
+        page.evaluate("window.mark = document.querySelector('.preview')")
+        hub.api("PUT", "/v1/alerts/rules/changed", {**RULE, "over": "50 %"})
+        expect(page.locator(".verdict h1")).to_contain_text("50 %")
+        expect(page.locator(".preview .count")).to_be_visible()
+        assert not page.evaluate("window.mark.isConnected")
+
+
+def test_the_page_of_a_rule_that_is_taken_away_says_so(hub: PagesHub, page: Any) -> None:
+    with rule(hub, "goes"):
+        page.goto("/alerts/rules/goes")
+        expect(page.locator("button.live")).to_have_text("Live")
+    expect(page.locator("button.live")).to_have_text("Not there any more")
+
+
+def test_a_hidden_page_of_a_rule_asks_for_nothing(hub: PagesHub, page: Any) -> None:
+    with rule(hub, "hidden"):
+        page.goto("/alerts/rules/hidden")
+        expect(page.locator("button.live")).to_have_text("Live")
+        page.clock.install()
+        hide(page, hidden=True)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        hub.api("POST", "/v1/alerts/rules/hidden/snooze", {"seconds": 3600})
+        page.clock.run_for(60_000)
+        assert asked == []
+        hide(page, hidden=False)
+        expect(page.locator(".verdict .line").first).to_contain_text("snoozed")

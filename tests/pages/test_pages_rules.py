@@ -103,8 +103,8 @@ def firing(kind: str, **more: Any) -> AlertFiring:
 @pytest.mark.parametrize(
     ("kind", "query"),
     [
-        ("change", "status=failed&account=main&since=2026-11-26T15%3A00%3A00Z"),
-        ("overdue", "status=pending&account=main&since=2026-11-26T15%3A00%3A00Z"),
+        ("change", "account=main&status=failed&since=2026-11-26T15%3A00%3A00Z"),
+        ("overdue", "account=main&status=pending&since=2026-11-26T15%3A00%3A00Z"),
         ("unmapped", "account=main&since=2026-11-26T15%3A00%3A00Z"),
     ],
 )

@@ -183,6 +183,16 @@ def test_an_outage_refuses_sends_and_holds_receipts_back():
     assert not [moment for moment in due if 20 <= moment < 110 - 1e-6]
 
 
+def test_after_an_outage_most_texts_are_lost_for_a_while():
+    weather = replace(scenario("outage"), outage=(0.0, 0.001), aftermath=1e9, lost_answers=0.0)
+    sim, _, _ = run(weather, 200)
+    causes = [s.cause for s in sim.journal.submissions if s.outcome == "accepted"]
+    of_vonage = [s.cause for s in sim.journal.submissions
+                 if s.outcome == "accepted" and s.dialect == "vonage"]  # fmt: skip
+    assert 0.5 < of_vonage.count("network") / len(of_vonage) < 0.75
+    assert causes.count("network") - of_vonage.count("network") < 10
+
+
 def test_bursts_come_all_at_once():
     sim, _, _ = run("burst", 60)
     due = {round((p.submission.at + p.after) / 60, 6) for p in sim.journal.pushes}

@@ -97,7 +97,9 @@ def show(
         return
     typer.echo(clean(rule["sentence"].replace("*", "")))
     fields = {name: value for name, value in rule.items() if name not in ("rule", "sentence")}
-    print_fields([*fields.items(), *rule["rule"].items()])
+    print_fields(
+        [*fields.items(), *(pair for pair in rule["rule"].items() if pair[0] not in fields)]
+    )
 
 
 def _print_firing(firing: Mapping[str, Any], as_json: bool) -> None:
@@ -110,6 +112,8 @@ def _print_firing(firing: Mapping[str, Any], as_json: bool) -> None:
     print_fields((name, value) for name, value in shown.items() if name not in left_out)
     for status, reason, n in (firing["causes"] or {}).get("reasons", ()):
         typer.echo(f"  {n} × {clean(reason or status)}")
+    for told in (firing["causes"] or {}).get("also", ()):
+        typer.echo(f"  {clean(told)}")
     for told in firing["notices"]:
         why = f": {clean(told['why'])}" if told["why"] else ""
         typer.echo(f"  {clean(told['channel'])}: {told['what']}, {told['state']}{why}")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import typer
@@ -21,6 +21,7 @@ from delivrd.config import (
 )
 from delivrd.core.statement import moment
 from delivrd.providers.base import comparable
+from delivrd.store.alerts import Doing, channels_doing
 from delivrd.store.health import Figures, Loose
 from delivrd.store.ids import born, now_micros
 
@@ -88,11 +89,8 @@ async def examine(config: Config) -> list[Check]:
     from delivrd.store.reader import NotUpgraded, open_reader
 
     running, answers = await asyncio.to_thread(_hub_answers, config)
-    checks = [
-        ok("settings", f"{len(config.accounts)} accounts"),
-        *accounts(config),
-        *channels(config),
-    ]
+    checks = [ok("settings", f"{len(config.accounts)} accounts"), *accounts(config)]
+    doing: Mapping[str, Doing] = {}
     try:
         async with open_reader(config.database) as reader:
             figures = await reader.read(health.figures)
@@ -102,13 +100,14 @@ async def examine(config: Config) -> list[Check]:
             checks += last_receipts(config, figures, await reader.read(health.account_rows))
             checks += await _unmatched(config, reader)
             checks += await _diagnosed(reader)
+            doing = await reader.read(lambda tx: channels_doing(tx, config.alerts.channels))
             checks += endpoints(await reader.read(lambda tx: every(tx, callbacks=True)))
     except StoreUnavailable as error:
         mend = "check `database`; `delivrd serve` makes a new SQLite file"
         checks += [Check("database", "bad", str(error), mend), running]
     except NotUpgraded as error:
         checks += [Check("database", "bad", str(error), "delivrd db upgrade"), running]
-    return checks
+    return [*checks, *channels(config, doing)]
 
 
 def _hub_answers(config: Config) -> tuple[Check, bool]:
@@ -282,18 +281,31 @@ async def _diagnosed(reader: Any) -> list[Check]:
     return [Check(one.name, one.state, one.what, one.next) for one in told.findings]
 
 
-def channels(config: Config) -> Iterator[Check]:
-    """Alert channels whose address cannot be used; and that there is none."""
+def channels(config: Config, doing: Mapping[str, Doing] = {}) -> Iterator[Check]:
+    """Alert channels whose address cannot be used, or that take no notice; and that there is
+    none."""
     from delivrd.insight.alerts.channels import shown, trouble
 
     if not config.alerts.channels and config.alerts.enabled:
         mend = 'write [alerts.channels.ops] url = "…": docs/alerts.md'
         yield Check("alerts", "warning", "nobody is told when deliverability goes bad", mend)
     for name, channel in config.alerts.channels.items():
+        told = doing.get(name)
         if why := trouble(channel):
             yield Check("alerts", "bad", f"{name}: {why}", "docs/alerts.md names the services")
+        elif channel.enabled and told is not None and told.failing:
+            yield Check("alerts", "bad", f"{name}: {_takes_nothing(told)}", _try(name))
         else:
             yield ok("alerts", f"{name}: {shown(channel)}")
+
+
+def _takes_nothing(doing: Doing) -> str:
+    waits = f", {doing.waiting} to be tried again" if doing.waiting else ", and is not tried again"
+    return f"the last notice did not go out{waits}: {doing.why}"
+
+
+def _try(channel: str) -> str:
+    return f"delivrd alerts test {channel}"
 
 
 # --- receipts without a message -----------------------------------------------------------------

@@ -20,6 +20,9 @@ from delivrd.simulator.traffic import Fate, fate, place
 from delivrd.simulator.wire import Send
 from delivrd.simulator.words import EXPIRED, UNDELIVERED
 
+LOST = 0.6
+"""The share of what a gateway takes after an outage that is lost in the network."""
+
 
 class Exchange:
     """Takes texts, journals them and says what is to be pushed, and when.
@@ -48,7 +51,7 @@ class Exchange:
         if self._is_down(dialect.name, at - start):
             submission.outcome, submission.why = _down(rng)
         elif submission.outcome == "accepted":
-            self._fill(dialect, submission, send, rng, place_, account)
+            self._fill(dialect, submission, send, rng, place_, account, at - start)
             for push in submission.pushes:
                 push.after = self._held(dialect.name, at + push.after, start) - at
             if submission.overtaken and all(push.after > 0 for push in submission.pushes):
@@ -99,11 +102,14 @@ class Exchange:
         rng: random.Random,
         place_: str,
         account: Account,
+        since: float,
     ) -> None:
         scenario = self.scenario
         _, carrier = place(send.to)
         validity = min(scenario.validity, send.validity or scenario.validity)
         drawn = fate(rng, scenario, carrier, validity)
+        if self._is_shaken(dialect.name, since) and rng.random() < LOST:
+            drawn = drawn._replace(cause="network")
         submission.cause = drawn.cause
         count = segments.count(send.text) if dialect.id_per_part else 1
         submission.parts = [
@@ -128,6 +134,13 @@ class Exchange:
             and name == self.scenario.outage_of
             and outage[0] <= since < outage[1]
         )
+
+    def _is_shaken(self, name: str, since: float) -> bool:
+        """Whether the outage is over and its aftermath is not."""
+        scenario = self.scenario
+        if scenario.outage is None or name != scenario.outage_of:
+            return False
+        return scenario.outage[1] <= since < scenario.outage[1] + scenario.aftermath
 
     def _held(self, name: str, due: float, start: float) -> float:
         """When a push that is due then goes out: after the outage, or with the next burst."""

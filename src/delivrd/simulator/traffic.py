@@ -64,7 +64,8 @@ FILTERED = {
     "header_filter": 0.21, "content_filter": 0.12, "consent_filter": 0.03, "content": 0.01,
     "absent": 0.03, "unknown_number": 0.02, "network": 0.02, "carrier_block": 0.01,
 }  # fmt: skip
-"""A carrier that checks every sender and text against a register: over four in ten fail."""
+"""A carrier that checks every sender and text against a register: over four in ten fail, where the
+scenario lets as many (``worst``)."""
 
 DEMO = ("vonage", "ruach", "smspm")
 """The gateways that the model spreads its traffic over by itself."""
@@ -165,7 +166,7 @@ def fate(rng: random.Random, scenario: Scenario, carrier: Carrier, validity: flo
     """Draw what becomes of one message of that carrier; ``validity`` is in seconds."""
     silent = carrier.network in scenario.silent_networks or rng.random() < carrier.silent
     typical = rng.lognormvariate(*_typical(scenario.median, scenario.spread))
-    cause = _cause(rng, carrier, scenario.failures)
+    cause = _cause(rng, carrier.failures, _factor(scenario, carrier))
     if cause == "delivered" and rng.random() < scenario.off:
         wait = typical + rng.expovariate(1 / scenario.off_mean)
         if wait > validity:
@@ -183,9 +184,15 @@ def _typical(median: float, spread: float) -> tuple[float, float]:
     return math.log(median), spread
 
 
-def _cause(rng: random.Random, carrier: Carrier, factor: float) -> str:
+def _factor(scenario: Scenario, carrier: Carrier) -> float:
+    """What the carrier's failure rates are multiplied by."""
+    share = sum(carrier.failures.values())
+    return scenario.failures * min(1.0, scenario.worst / share if share else 1.0)
+
+
+def _cause(rng: random.Random, failures: Mapping[str, float], factor: float) -> str:
     point = rng.random()
-    for cause, rate in carrier.failures.items():
+    for cause, rate in failures.items():
         point -= rate * factor
         if point < 0:
             return cause

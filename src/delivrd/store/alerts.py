@@ -4,7 +4,7 @@ Rules and memory are JSON here: what they mean is known to :mod:`delivrd.insight
 microseconds since 1970.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -257,6 +257,11 @@ class Doing(NamedTuple):
     why: str | None
     waiting: int
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last try came to nothing."""
+        return self.failed_at is not None and self.failed_at > (self.sent_at or 0)
+
 
 async def doing(tx: Tx, channel: str) -> Doing:
     """How a channel does, by its last fifty notices."""
@@ -270,6 +275,11 @@ async def doing(tx: Tx, channel: str) -> Doing:
     failed_at, why = max(troubled, default=(None, None))
     waiting = sum(row[0] == "waiting" for row in rows)
     return Doing(sent, failed_at, why, waiting)
+
+
+async def channels_doing(tx: Tx, channels: Iterable[str]) -> dict[str, Doing]:
+    """How each of these does."""
+    return {name: await doing(tx, name) for name in channels}
 
 
 async def tallies(tx: Tx) -> Mapping[tuple[str, str], int]:

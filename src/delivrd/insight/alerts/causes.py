@@ -1,33 +1,83 @@
-"""What is likely behind a firing: the reasons and codes of what failed there since."""
+"""What is likely behind a firing: reasons and codes of what failed there since, or what the
+gateways' calls tell."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.silence import silence
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.words import Why
 from delivrd.store.base import Store
 from delivrd.store.queries import alerts as queries
+from delivrd.store.queries import diagnosis
+from delivrd.store.queries.diagnosis import Calls
 from delivrd.store.tx import Tx
 
-ASKED = frozenset({"change", "failure_rate", "settled_rate"})
 MICROS = 1_000_000
 
 
+class _Place(NamedTuple):
+    """Where, and since when in microseconds."""
+
+    store: Store
+    account: str | None
+    country: str | None
+    since: int
+    now: int
+
+    @property
+    def account_id(self) -> int | None:
+        return None if self.account is None else self.store.accounts.id_of(self.account)
+
+
 async def causes(store: Store, rule: Rule, say: Say) -> Why:
-    """The top reasons and codes, where the rule is about failures.
+    """What there is to say of why; nothing for what has ended.
 
     Raises:
         StoreUnavailable: the store did not answer.
     """
-    if rule.kind not in ASKED or say.what not in ("fired", "widened"):
+    ask = _ASK.get(rule.kind)
+    if ask is None or say.what not in ("fired", "widened"):
         return Why()
     values = dict(say.place)
-    account, country = values.get("account"), values.get("country")
-    account_id = None if account is None else store.accounts.id_of(account)
+    at = _Place(store, values.get("account"), values.get("country"), say.since * MICROS, say.at)
+    return await store.read(lambda tx: ask(tx, at))
 
-    async def ask(tx: Tx) -> Why:
-        since = say.since * MICROS
-        return Why(
-            await queries.reasons(tx, account_id, country, since),
-            await queries.codes(tx, account_id, country, since),
-        )
 
-    return await store.read(ask)
+async def _failed(tx: Tx, at: _Place) -> Why:
+    return Why(
+        await queries.reasons(tx, at.account_id, at.country, at.since),
+        await queries.codes(tx, at.account_id, at.country, at.since),
+    )
+
+
+async def _silent(tx: Tx, at: _Place) -> Why:
+    refused = await diagnosis.refused_calls(tx, at.since)
+    last = await diagnosis.last_calls(tx, at.since)
+    calls = dict(refused)
+    for account_id, moment in last.items():
+        name = at.store.accounts.name(account_id)
+        calls[name] = calls.get(name, Calls())._replace(last_at=moment)
+    return Why(also=[f"{silence(at.account, calls, at.now)}."])
+
+
+async def _refused(tx: Tx, at: _Place) -> Why:
+    told = await queries.refused_why(tx, at.account, at.since)
+    return Why(also=[f"Why: {'; '.join(f'{why} ({n})' for why, n in told)}."] if told else [])
+
+
+async def _unmapped(tx: Tx, at: _Place) -> Why:
+    told = [
+        f"{' with code '.join(part for part in (word, code) if part)} ({n})"
+        for word, code, n in await queries.unmapped_words(tx, at.account_id, at.since)
+    ]
+    return Why(also=[f"They say: {', '.join(told)}."] if told else [])
+
+
+_ASK: Mapping[str, Callable[[Tx, _Place], Awaitable[Why]]] = {
+    **dict.fromkeys(("change", "failure_rate", "settled_rate"), _failed),
+    **dict.fromkeys(("no_receipts", "overdue"), _silent),
+    "rejected_signatures": _refused,
+    "unmapped": _unmapped,
+}

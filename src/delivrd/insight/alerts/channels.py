@@ -98,4 +98,4 @@ def masked(text: str, url: str) -> str:
     parts = {rest, *re.split(r"[/@:?&=,#]+", rest)}
     for part in sorted((p for p in parts if len(p) > 3), key=len, reverse=True):
         text = text.replace(part, MASK)
-    return " ".join(text.split())[:300]
+    return " ".join(text.split())[:300].rstrip(". ")

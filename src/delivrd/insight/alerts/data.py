@@ -106,6 +106,15 @@ class Endpoint(NamedTuple):
     label: str
     failing_since: int
     why: str
+    off: bool = False
+
+
+class Lag(NamedTuple):
+    """The age of the oldest that waits, and the endpoint that it is to be told to."""
+
+    seconds: float = 0.0
+    endpoint: str = ""
+    label: str = ""
 
 
 class Failure(NamedTuple):
@@ -131,8 +140,8 @@ class Data(NamedTuple):
     routes: tuple[Route, ...] = ()
     marks: Mapping[str, tuple[Mark, ...]] = {}
     """By kind of rule: ``rejected_signatures``, ``unmapped``."""
-    lags: Mapping[str, float] = {}
-    """By what waits (``fold``, ``relay``): the age of the oldest."""
+    lags: Mapping[str, Lag] = {}
+    """By what waits: ``fold``, ``relay``."""
     endpoints: tuple[Endpoint, ...] = ()
     failures: tuple[Failure, ...] = ()
     outlooks: Mapping[int, Outlook] = {}

@@ -97,7 +97,10 @@ class _Round:
             self._say("again", spot, reading)
         elif self.now - spot.bad_since >= self.rule.hold and not self.hushed(reading.place):
             self.firings += 1
-            spot = msgspec.structs.replace(spot, firing=self.firings, fired_at=self.now)
+            began = int(reading.facts.get("since") or spot.bad_since)
+            spot = msgspec.structs.replace(
+                spot, firing=self.firings, fired_at=self.now, since=began
+            )
             self._say("fired", spot, reading)
         self.spots.append(spot)
 
@@ -123,7 +126,7 @@ class _Round:
     def _say(self, what: str, spot: Spot, reading: Reading, into: int | None = None) -> None:
         since = int(reading.facts.get("since") or spot.bad_since)
         if what == "recovered":
-            since = spot.fired_at or spot.bad_since
+            since = spot.since or spot.fired_at or spot.bad_since
         assert spot.firing is not None
         said = Say(
             what=what, at=self.now, firing=spot.firing, place=spot.place, since=since,

@@ -17,7 +17,7 @@ def judge(rule: Rule, data: Data, state: State) -> Verdict:
     if told.hour != data.now // HOUR:
         if told.held:
             firings += 1
-            says.append(_digest(told, data.now, firings))
+            says.append(_digest(rule, told, data.now, firings))
         told = Told(hour=data.now // HOUR, seen=told.seen)
     held, n, seen = Counter(told.held), told.n, dict.fromkeys(told.seen)
     for failure in data.failures:
@@ -55,6 +55,10 @@ def _single(failure: Failure, now: int, firing: int) -> Say:
     return Say(what="failure", at=now, firing=firing, place=place, since=failure.at, facts=facts)
 
 
-def _digest(told: Told, now: int, firing: int) -> Say:
+def _digest(rule: Rule, told: Told, now: int, firing: int) -> Say:
     facts = {"n": sum(told.held.values()), "told": told.n, "held": told.held}
-    return Say(what="digest", at=now, firing=firing, place=(), since=told.hour * HOUR, facts=facts)
+    about = (("account", rule.accounts), ("country", rule.countries))
+    place = tuple((name, only[0]) for name, only in about if len(only) == 1)
+    return Say(
+        what="digest", at=now, firing=firing, place=place, since=told.hour * HOUR, facts=facts
+    )

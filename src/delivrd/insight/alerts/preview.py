@@ -151,8 +151,16 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
     )
 
 
+def by_quarters(rule: Rule) -> Rule:
+    """The rule with its time in whole quarters of an hour, by which the past is known."""
+    if rule.within is None:
+        return rule
+    return rule.model_copy(update={"within": -(-rule.within // QUARTER) * QUARTER})
+
+
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
     """Judges every quarter of an hour, one after the other; ``each`` is called in between."""
+    rule = by_quarters(rule)
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
     courses = {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.cells import MICROS, CellRows, key_of, read_cells
-from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Mark, Normal, Route
+from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Lag, Mark, Normal, Route
 from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER
 from delivrd.insight.alerts.histories import Baseline
 from delivrd.insight.latency import middle
@@ -80,7 +80,7 @@ async def known(
         now,
         (),
         found,
-        {name: 0.0 if at is None else max(0.0, now - at / MICROS) for name, at in waiting.items()},
+        {name: _lag(one, now) for name, one in waiting.items()},
         tuple(_endpoint(row) for row in endpoints),
         missed,
     )
@@ -112,8 +112,25 @@ def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
     return (now - max(rule.within or HOUR for rule in rules if rule.kind == kind)) * MICROS
 
 
-def _endpoint(row: Row) -> Endpoint:
-    return Endpoint(f"ep_{row[0]:016x}", row[1], (row[2] or 0) // MICROS, row[3] or "calls fail")
+def _endpoint(row: queries.Failing) -> Endpoint:
+    label = _label(row.origin, row.description)
+    return Endpoint(_endpoint_id(row.id), label, row.since // MICROS, row.why or "", bool(row.off))
+
+
+def _lag(waiting: queries.Waiting, now: int) -> Lag:
+    seconds = 0.0 if waiting.since is None else max(0.0, now - waiting.since / MICROS)
+    if waiting.endpoint is None:
+        return Lag(seconds)
+    label = _label(waiting.origin, waiting.description)
+    return Lag(seconds, _endpoint_id(waiting.endpoint), label)
+
+
+def _endpoint_id(row_id: int) -> str:
+    return f"ep_{row_id:016x}"
+
+
+def _label(origin: str, description: str | None) -> str:
+    return f"{origin} ({description})" if description else origin
 
 
 def _failure(row: Row) -> Failure:

@@ -99,6 +99,14 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
+def about(seconds: int) -> str:
+    """A span of time, about: what matters is its size."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 def span(seconds: float | None) -> str:
     """A span of time in the unit that makes it whole: 90 s, 10 min, 1 h, 7 d."""
     if seconds is None:

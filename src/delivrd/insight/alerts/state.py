@@ -15,6 +15,8 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
     firing: int | None = None
     """The number of its firing, once it was told."""
     fired_at: int | None = None
+    since: int | None = None
+    """Since when it was bad, as was told."""
     good_since: int | None = None
     ended_at: int | None = None
     """When it was good again; it stays in mind for the quiet period."""

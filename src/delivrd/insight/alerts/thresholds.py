@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.come_to import come_to
-from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Mark, Place, Route
+from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Lag, Mark, Place, Route
+from delivrd.insight.alerts.grid import QUARTER
 from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
@@ -19,6 +20,9 @@ ABNORMAL = 1e-6
 SLACK = 0.8
 """It is good again under this part of the bound: what swings around the bound is told once."""
 
+
+QUEUES: Mapping[str, str] = {"fold": "Receipts in the hub", "relay": "Deliveries to endpoints"}
+"""What waits, in words."""
 
 Judge = Callable[[Rule, Data, Place, list[Route], int], Reading]
 """How it is at a place, by its routes since that moment."""
@@ -88,6 +92,8 @@ def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: i
     facts = {**_facts(n, k, since), "seconds": _percentile(took, n, rule.share or 95.0)}
     if n < (rule.at_least or 1):
         return Reading(place, UNSURE if n else GOOD, facts)
+    usual = max((one.normal.slow for one in routes if one.normal.sent >= ENOUGH), default=0.0)
+    facts = {**facts, **({"slow": usual} if usual else {})}
     if binomial_tail(k, n, allowed) <= PROVEN:
         slow = (
             at for one in routes for at, s, _ in one.took if at >= since and s > (rule.over or 0)
@@ -108,7 +114,12 @@ def _percentile(took: list[tuple[float, int]], n: int, share: float) -> float:
 def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     sent = sum(cell.sent for route in routes for cell in route.cells if cell.at >= since)
     days = [sum(day) for day in zip(*(route.normal.same_hours for route in routes), strict=False)]
-    facts: Facts = {"n": sent, "since": since, "usual": round(sum(days) / max(1, len(days)))}
+    last = max(
+        (c.at + c.seconds for r in routes for c in r.cells if c.sent and c.at < since),
+        default=since,
+    )
+    facts: Facts = {"n": sent, "since": min(last, since),
+                    "usual": round(sum(days) / max(1, len(days)))}  # fmt: skip
     always = len(days) >= 5 and min(days) > 0 and sum(days) / len(days) >= (rule.at_least or 1)
     return Reading(place, GOOD if sent else BAD if always else UNSURE, facts)
 
@@ -124,6 +135,8 @@ JUDGES: Mapping[str, Judge] = {
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """Where a rate, a latency or a silence is over its bound."""
     since = data.now - (rule.within or 3600)
+    if rule.kind == "latency":  # counted by the quarter: a shorter time would see nothing of it
+        since -= since % QUARTER
     grouped: dict[Place, list[Route]] = defaultdict(list)
     by = dimensions(rule)
     for route in chosen(rule, data.routes):
@@ -174,7 +187,8 @@ def find_endpoints(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findi
         one = failing.get(place)
         if one is None:
             return Reading(place, GOOD)
-        facts: Facts = {"since": one.failing_since, "label": one.label, "why": one.why}
+        facts: Facts = {"since": one.failing_since, "label": one.label, "why": one.why,
+                        "off": int(one.off)}  # fmt: skip
         over = data.now - one.failing_since >= (rule.over or 0.0)
         return Reading(place, BAD if over else UNSURE, facts)
 
@@ -185,9 +199,13 @@ def find_lags(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """What waits for too long in the hub itself."""
 
     def look(place: Place, fired: int) -> Reading:
-        age, over = data.lags.get(dict(place)["queue"], 0.0), rule.over or 0.0
+        queue = dict(place)["queue"]
+        lag, over = data.lags.get(queue, Lag()), rule.over or 0.0
+        age = lag.seconds
         level = BAD if age > over else GOOD if age <= over * SLACK else UNSURE
-        return Reading(place, level, {"seconds": round(age), "since": data.now - round(age)})
+        facts: Facts = {"seconds": round(age), "since": data.now - round(age)}
+        about = {"endpoint": lag.endpoint, "worst": lag.label} if lag.endpoint else {}
+        return Reading(place, level, {**facts, "label": QUEUES[queue], **about})
 
     return _found(look, [(("queue", name),) for name in data.lags])
 

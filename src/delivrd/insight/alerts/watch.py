@@ -40,7 +40,8 @@ MICROS = 1_000_000
 
 FAMILIES = (frozenset({"change", "failure_rate", "settled_rate"}),
             frozenset({"no_receipts", "overdue"}))  # fmt: skip
-"""Kinds that tell of the same thing: what one has told, the others do not tell again."""
+"""Kinds that tell of the same thing, beside two rules of one kind: what one has told, the others do
+not tell again."""
 
 
 class NotOurs(Exception):
@@ -282,7 +283,7 @@ def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object
 
 def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
     """The firing of another rule that told the same already, of this place or one around it."""
-    family = next((f for f in FAMILIES if kind in f), frozenset())
+    family = next((f for f in FAMILIES if kind in f), frozenset({kind}))
     for other in others:
         if other.kind in family and other.beside is None and within(place, other.place):
             return other.id

@@ -3,15 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.behind import behind, shown
 from delivrd.insight.alerts.data import Place
-from delivrd.insight.alerts.sentence import percent, place, plain, sentence, span
+from delivrd.insight.alerts.sentence import about, percent, place, plain, sentence, span
 from delivrd.insight.alerts.state import Say
-
-RANGES = ((3600, "1h"), (86400, "24h"), (7 * 86400, "7d"))
-"""The spans that the page of messages can be narrowed to."""
 
 
 class Why(NamedTuple):
@@ -47,6 +44,10 @@ def _of(facts: Facts) -> str:
     return f"{facts.get('k', 0)} of {facts.get('n', 0)}"
 
 
+def _usually(facts: Facts) -> str:
+    return f" (usually nine in ten within {_seconds(facts['slow'])})" if facts.get("slow") else ""
+
+
 def _count(facts: Facts, what: str) -> str:
     n = facts.get("n", 0)
     return f"{n} {what}{'' if n == 1 else 's'}"
@@ -60,29 +61,30 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     ),
     "latency": lambda f, r: (
         f"{percent(r.share)} of deliveries take up to {_seconds(f.get('seconds', 0))}: "
-        f"{_of(f)} took longer than {span(r.over)}"
+        f"{_of(f)} took longer than {span(r.over)}{_usually(f)}"
     ),
     "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages have no end yet{_normal(f)}",
     "overdue": lambda f, r: f"{_share(f)} overdue{_normal(f)}: {_of(f)} messages",
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
     "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
     "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
-    "endpoint_failing": lambda f, r: "its calls fail",
-    "backlog": lambda f, r: f"the oldest waits for {span(f.get('seconds'))}",
+    "endpoint_failing": lambda f, r: (
+        "it is switched off, for its calls failed" if f.get("off") else "its calls fail"
+    ),
+    "backlog": lambda f, r: f"the oldest waits for {about(f.get('seconds', 0))}",
 }
 
-STATUS: Mapping[str, str] = {
-    **dict.fromkeys(("failure_rate", "change", "settled_rate", "failure"), "failed"),
-    **dict.fromkeys(("overdue", "no_receipts"), "pending"),
-    "latency": "delivered",
+_GOOD: Mapping[str, Callable[[Facts, Rule], str]] = {
+    **_BAD,
+    "no_messages": lambda f, r: f"{_count(f, 'message')} went out",
+    "no_receipts": lambda f, r: f"receipts come: {_of(f)} messages have no end yet",
 }
-"""By kind of rule, the status of the messages that are behind it."""
 
 _HINTS: Mapping[str, str] = {
-    "no_receipts": "`delivrd doctor` tells whether the gateway calls us at all.",
+    "no_messages": "Does the application still send, and does it reach this hub?",
     "rejected_signatures": "Check its secrets: `delivrd requests list --verdict refused`.",
     "unmapped": "GET /v1/unmapped lists them; [overrides] gives them a meaning.",
-    "endpoint_failing": "`delivrd endpoints list` shows how its calls go.",
+    "endpoint_failing": "What is to be told there waits; nothing is lost.",
     "backlog": "`delivrd doctor` tells what the hub is busy with.",
 }
 
@@ -91,7 +93,7 @@ def headline(say: Say, rule: Rule) -> str:
     """One line: where, and how bad."""
     if say.what == "failure":
         f = say.facts
-        return f"{f['account']}: message to {f['to'] or '?'} {f['status']}"
+        return f"{place(say.place)}: message to {f['to'] or '?'} {f['status']}"
     if say.what == "digest":
         return f"{say.facts['n']} more messages failed in the last hour"
     return f"{where(say.place, say.facts, rule)}: {_BAD[rule.kind](say.facts, rule)}"
@@ -109,13 +111,13 @@ def news(say: Say, name: str, rule: Rule, why: Why, base: str, firing: str) -> N
     line = headline(say, rule)
     if say.what == "recovered":
         now = _recovered(say, rule)
-        body = [now, f"It was bad from {_moment(say.since)} for {_about(say.at - say.since)}."]
+        body = [now, f"It was bad from {_moment(say.since)} for {about(say.at - say.since)}."]
         title = f"Recovered: {where(say.place, say.facts, rule)} ({name})"
         return News(title, "\n".join([*body, *_end(say, name, rule, base, firing)]))
     if say.what in ("failure", "digest"):
         return News(line, "\n".join([*_single(say), *_end(say, name, rule, base, firing)]))
     head = "Wider now: " if say.what == "widened" else ""
-    began = f"Since {_moment(say.since)} ({_about(say.at - say.since)})."
+    began = f"Since {_moment(say.since)} ({about(say.at - say.since)})."
     body = [f"{line}.", began, *_causes(say, rule, why)]
     return News(f"{head}{line}", "\n".join([*body, *_end(say, name, rule, base, firing)]))
 
@@ -124,9 +126,9 @@ def _recovered(say: Say, rule: Rule) -> str:
     if say.facts.get("silent"):
         return f"{where(say.place, say.facts, rule)}: nothing is sent there any more."
     if not say.facts.get("n"):
-        return f"{where(say.place, say.facts, rule)} is well again."
-    words = _BAD[rule.kind](say.facts, rule)
-    return f"{where(say.place, say.facts, rule)} is well again: {words}."
+        return f"{where(say.place, say.facts, rule)}: well again."
+    words = _GOOD[rule.kind](say.facts, rule)
+    return f"{where(say.place, say.facts, rule)}: well again, {words}."
 
 
 def _single(say: Say) -> list[str]:
@@ -136,7 +138,8 @@ def _single(say: Say) -> list[str]:
         return [f"{f['told']} were told one by one.", *(f"{n} × {words}" for words, n in held)]
     parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
              f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
-    return [f"{f['status']}: {', '.join(p for p in parts if p) or 'no reason given'}"]
+    told = ", ".join(p for p in parts if p) or "no reason given"
+    return [f"{f['status'].capitalize()} at {_moment(say.since)}: {told}."]
 
 
 def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
@@ -155,23 +158,18 @@ def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
 
 
 def _end(say: Say, name: str, rule: Rule, base: str, firing: str) -> list[str]:
-    link = messages_link(say, rule, base)
-    found = [f"Messages: {link}"] if link else []
-    return [*found, f"Rule {name}: {plain(sentence(rule))}.", f"Firing {firing}"]
+    page = _page(say, rule)
+    found = [f"{shown(rule.kind)}: {base}{page}"] if page else []
+    told = [*found, f"Rule {name}: {plain(sentence(rule))}."]
+    return [*told, f"Firing: {base}/alerts/firings/{firing}"]
 
 
-def messages_link(say: Say, rule: Rule, base: str) -> str:
-    """The page of the messages behind it; empty where it is about something else."""
-    if say.what == "failure":
-        return f"{base}/messages/{say.facts['message']}"
-    if rule.kind in ("endpoint_failing", "backlog", "no_messages", "rejected_signatures"):
-        return ""
-    values = {d: v for d, v in say.place if d in ("account", "country") and v}
-    age = say.at - say.since
-    values["range"] = next((name for seconds, name in RANGES if age <= seconds), "30d")
-    if rule.kind in STATUS:
-        values["status"] = STATUS[rule.kind]
-    return f"{base}/messages?{urlencode(values)}"
+def _page(say: Say, rule: Rule) -> str:
+    """Where to look; what is over shows up to its end."""
+    ended = say.at if say.what in ("recovered", "digest") else None
+    until = None if ended is None else datetime.fromtimestamp(ended, UTC)
+    since = datetime.fromtimestamp(say.since, UTC)
+    return behind(rule.kind, dict(say.place), say.facts, since, until)
 
 
 def _moment(seconds: int) -> str:
@@ -179,12 +177,4 @@ def _moment(seconds: int) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.3g} s" if value < 1000 else _about(round(value))
-
-
-def _about(seconds: int) -> str:
-    """A span of time, about: what matters is its size."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return f"{value:.3g} s" if value < 1000 else about(round(value))

@@ -23,6 +23,12 @@ MARKS = 10_000
 FAILURES = 5000
 """The most that is read of each at a time."""
 
+TOLD = 500
+"""So many deliveries are looked at for what came of them."""
+
+TRYING = 60 * 1_000_000
+"""What fails first was to be told at most so long before."""
+
 FAILED = ("undelivered", "rejected", "expired")
 
 
@@ -131,26 +137,65 @@ async def unmapped(tx: Tx, since: int) -> list[Row]:
     )
 
 
-async def failing_endpoints(tx: Tx) -> list[Row]:
-    """Endpoints whose calls fail, or that were switched off for it: id, origin, since, why."""
-    return await tx.fetch(
-        "SELECT id, origin, coalesce(disabled_at, failing_since), disabled_why FROM endpoint "
+class Failing(NamedTuple):
+    """An endpoint whose calls fail, or that was ``off`` for it; ``why`` is what came of a call."""
+
+    id: int
+    origin: str
+    description: str | None
+    since: int
+    off: bool
+    why: str | None
+
+
+async def failing_endpoints(tx: Tx) -> list[Failing]:
+    rows = await tx.fetch(
+        "SELECT id, origin, description, coalesce(disabled_at, failing_since, 0), NOT enabled, "
+        "disabled_why FROM endpoint "
         "WHERE deleted_at IS NULL AND ((enabled AND failing_since IS NOT NULL) "
         "OR (NOT enabled AND coalesce(disabled_why, '') <> 'by hand')) ORDER BY id"
     )
+    found = [Failing(*row) for row in rows]
+    return [one._replace(why=one.why or await _came_of_calls(tx, one)) for one in found]
 
 
-async def oldest_waiting(tx: Tx, now: int) -> dict[str, int | None]:
-    """Since when the oldest waits: of the fold, and of the relay for endpoints that are well."""
+async def _came_of_calls(tx: Tx, one: Failing) -> str | None:
+    """What a call for one of the first events ended in that could not be told: the one that was
+    tried most."""
+    rows = await tx.fetch(
+        "SELECT why FROM (SELECT why, tries, next_at FROM delivery WHERE endpoint_id = $1 "
+        f"AND id >= $2 ORDER BY id LIMIT {TOLD:d}) AS d WHERE why IS NOT NULL "
+        "ORDER BY tries DESC, next_at DESC LIMIT 1",
+        one.id,
+        floor(one.since - TRYING),
+    )
+    return rows[0][0] if rows else None
+
+
+class Waiting(NamedTuple):
+    """Since when the oldest waits, and for which endpoint where it is told to one."""
+
+    since: int | None
+    endpoint: int | None = None
+    origin: str = ""
+    description: str | None = None
+
+
+async def oldest_waiting(tx: Tx, now: int) -> dict[str, Waiting]:
+    """Of the fold, and of the relay for endpoints that are well."""
     fold = await tx.fetch("SELECT min(received_at) FROM to_fold")
     relay = await tx.fetch(
-        "SELECT min((SELECT min(d.next_at) FROM delivery d WHERE d.endpoint_id = e.id "
-        "AND d.state = 'waiting')) FROM endpoint e WHERE e.enabled AND e.deleted_at IS NULL "
-        "AND e.failing_since IS NULL AND e.rate_limit IS NULL "
-        "AND coalesce(e.paused_until, 0) < $1",
+        "SELECT (SELECT min(d.next_at) FROM delivery d WHERE d.endpoint_id = e.id "
+        "AND d.state = 'waiting'), e.id, e.origin, e.description FROM endpoint e "
+        "WHERE e.enabled AND e.deleted_at IS NULL AND e.failing_since IS NULL "
+        "AND e.rate_limit IS NULL AND coalesce(e.paused_until, 0) < $1",
         now,
     )
-    return {"fold": fold[0][0], "relay": relay[0][0]}
+    waiting = [Waiting(*row) for row in relay if row[0] is not None]
+    return {
+        "fold": Waiting(fold[0][0]),
+        "relay": min(waiting, key=lambda one: one.since or 0, default=Waiting(None)),
+    }
 
 
 async def failures(tx: Tx, since: int, after: int = 0) -> list[Row]:
@@ -193,6 +238,31 @@ async def codes(
         *args,
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def refused_why(tx: Tx, account: str | None, since: int) -> list[tuple[str, int]]:
+    """Why webhook calls were refused since then, by the newest thousand."""
+    rows = await tx.fetch(
+        "SELECT why, count(*) AS n FROM (SELECT why FROM ring WHERE id >= $1 AND status = 401 "
+        "AND account IS NOT NULL AND account = coalesce($2, account) "
+        "ORDER BY id DESC LIMIT 1000) AS r GROUP BY why ORDER BY n DESC LIMIT 5",
+        floor(since),
+        account,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def unmapped_words(tx: Tx, account_id: int | None, since: int) -> list[tuple[str, str, int]]:
+    """Words and codes that no table has, by the newest thousand such receipts since then."""
+    rows = await tx.fetch(
+        "SELECT word, code, count(*) AS n FROM (SELECT coalesce(provider_status, '') AS word, "
+        "coalesce(error_code, '') AS code FROM statement WHERE unmapped AND count > 0 "
+        "AND id >= $1 AND account_id = coalesce($2, account_id) ORDER BY id DESC LIMIT 1000) AS s "
+        "GROUP BY word, code ORDER BY n DESC LIMIT 5",
+        floor(since),
+        account_id,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _place(

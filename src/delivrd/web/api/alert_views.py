@@ -1,6 +1,5 @@
 """What is shown of alerts: the API's JSON, field by field."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ import msgspec
 from delivrd.alert_settings import Channel as Settings
 from delivrd.core.statement import moment
 from delivrd.insight.alerts import preview as previews
+from delivrd.insight.alerts.behind import messages
 from delivrd.insight.alerts.channels import shown, trouble
 from delivrd.insight.alerts.rules import Named
 from delivrd.insight.alerts.sentence import place, plain, sentence
@@ -152,6 +152,7 @@ def rule(named: Named, memory: stored.Memory | None, firing: int) -> AlertRule:
 def firing(one: stored.Firing, notices: list[stored.Notice]) -> AlertFiring:
     values = dict(one.place)
     where = one.facts.get("label") or place(one.place)
+    until = None if one.state == "told" and one.facts.get("message") else at(one.ended_at)
     return AlertFiring(
         id=firing_id(one.id),
         rule=one.rule,
@@ -168,22 +169,12 @@ def firing(one: stored.Firing, notices: list[stored.Notice]) -> AlertFiring:
         beside=None if one.beside is None else firing_id(one.beside),
         facts=one.facts,
         causes=one.causes,
-        messages=_messages(one, values),
+        messages=messages(one.kind, values, moment(one.since), until),
         acknowledged_at=at(one.acked_at),
         acknowledged_by=one.acked_by,
         snoozed_until=at(one.snoozed_until),
         notices=[_notice(each) for each in notices],
     )
-
-
-def _messages(one: stored.Firing, place: Mapping[str, str]) -> dict[str, str] | None:
-    if one.kind in ("endpoint_failing", "backlog", "rejected_signatures"):
-        return None
-    found = {d: v for d, v in place.items() if d in ("account", "country") and v}
-    found["since"] = moment(one.since).isoformat()
-    if one.ended_at is not None and one.state != "told":
-        found["until"] = moment(one.ended_at).isoformat()
-    return found
 
 
 def _notice(one: stored.Notice) -> AlertNotice:
@@ -202,7 +193,7 @@ def _notice(one: stored.Notice) -> AlertNotice:
 
 def channel(name: str, settings: Settings, doing: stored.Doing) -> AlertChannel:
     unusable = trouble(settings)
-    failing = doing.failed_at is not None and doing.failed_at > (doing.sent_at or 0)
+    failing = doing.failing
     state = "ok" if doing.sent_at else "unused"
     if failing:
         state = "failing"

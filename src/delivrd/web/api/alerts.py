@@ -126,7 +126,7 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
         lambda tx: previews.past(tx, store.accounts, found.rule, now - days * DAY, now)
     )
 
-    ahead = await hindsight(store, found.rule, *known.span)
+    ahead = await hindsight(store, previews.by_quarters(found.rule), *known.span)
 
     def judged() -> previews.Preview:
         past = known.past()._replace(ahead=ahead)

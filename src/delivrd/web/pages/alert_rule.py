@@ -1,7 +1,9 @@
 """One rule: what it says, how it would have done on history, and a form to make or change it."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +24,7 @@ from delivrd.web.pages import accounts, alert_form
 from delivrd.web.pages.alert_preview import shown
 from delivrd.web.pages.alert_words import KINDS
 from delivrd.web.pages.alerts import snooze_of
-from delivrd.web.pages.render import Pages
+from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.problems import Problem
 
@@ -63,9 +65,10 @@ class _Rule:
         rule, firings = await self._store.read(job)
         return self._pages.page(
             request,
-            "rule.html",
+            "_rule.html" if partial(request) else "rule.html",
             rule=rule,
             log=[alert_views.firing(one, []) for one in firings],
+            judged=_digest(rule.rule),
             has_past=rule.rule["kind"] not in previews.NO_PAST,
             own=rule.source == API,
             fixed=rule.source == FILE,
@@ -174,6 +177,11 @@ async def _sent(request: Request) -> tuple[dict[str, Any], str]:
     form = await request.form()
     many = {name: [str(v) for v in form.getlist(name)] for name in ("accounts", "by", "channels")}
     return alert_form.read(form, many), str(form.get("do", "preview"))
+
+
+def _digest(rule: Mapping[str, Any]) -> str:
+    """A name for what the rule judges: a preview is made anew where that has changed."""
+    return blake2b(json.dumps(rule, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 def _edit(name: str) -> str:

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from delivrd.alert_settings import Kind
+from delivrd.insight.alerts import behind as pages
 from delivrd.insight.alerts.sentence import span
-from delivrd.insight.alerts.words import STATUS
 from delivrd.web.api.alert_views import AlertFiring, AlertRule
-from delivrd.web.pages.links import address
 from delivrd.web.pages.show import number, percent
 
 KINDS: Mapping[Kind, str] = {
@@ -54,7 +53,7 @@ class State(NamedTuple):
 STATES: Mapping[str, State] = {
     "firing": State("bad", "firing"),
     "recovered": State("ok", "recovered"),
-    "merged": State("idle", "part of a wider one"),
+    "merged": State("idle", "in a wider one"),
     "withdrawn": State("idle", "rule changed"),
     "told": State("warn", "told"),
 }
@@ -90,16 +89,8 @@ def marked(sentence: str) -> Markup:
 
 def behind(firing: AlertFiring) -> str:
     """The page of what is behind a firing; empty where there is none."""
-    if firing.kind == "failure" and firing.facts.get("message"):
-        return f"/messages/{firing.facts['message']}"
-    if firing.kind == "rejected_signatures":
-        given = {"verdict": "refused", "account": firing.place.get("account", "")}
-        return address("/requests", given)
-    if firing.messages is None:
-        return ""
-    times = {n: v[:19] + "Z" for n, v in firing.messages.items() if n in ("since", "until")}
-    status = STATUS.get(firing.kind, "")
-    return address("/messages", {"status": status, **firing.messages, **times})
+    until = None if firing.state == "told" and firing.facts.get("message") else firing.ended_at
+    return pages.behind(firing.kind, firing.place, firing.facts, firing.since, until)
 
 
 _FACTS: Mapping[str, tuple[str, Any]] = {
@@ -107,7 +98,8 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
     "n": ("Of", number),
     "share": ("Share", percent),
     "normal": ("Normal there", percent),
-    "seconds": ("Seconds", lambda value: span(round(value))),
+    "seconds": ("How long", lambda value: span(round(value))),
+    "slow": ("Nine in ten usually within", lambda value: span(round(value))),
     "usual": ("Usual at this hour", number),
     "worst": ("Worst", str),
     "why": ("Why", str),
@@ -122,9 +114,10 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
 def evidence(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was seen, as names and values."""
     found = []
+    alone = {"n": "How many"} if "k" not in facts else {}
     for name, (label, shown) in _FACTS.items():
         if facts.get(name) not in (None, ""):
-            found.append((label, shown(facts[name])))
+            found.append((alone.get(name, label), shown(facts[name])))
     return found
 
 
@@ -134,6 +127,7 @@ HELPERS: Mapping[str, Any] = {
     "of_rule": of_rule,
     "marked": marked,
     "behind": behind,
+    "behind_shows": pages.shown,
     "evidence_of": evidence,
     "firing_states": STATES,
     "channel_states": CHANNELS,

@@ -78,7 +78,8 @@ class _Alerts:
     async def firing(self, request: Request, id: str) -> Response:
         row_id = alert_firings.firing_row(id)
         found = await self._store.read(lambda tx: alert_firings.shown_firing(tx, row_id))
-        return self._pages.page(request, "firing.html", one=found, at=datetime.now(UTC))
+        template = "_firing.html" if partial(request) else "firing.html"
+        return self._pages.page(request, template, one=found, at=datetime.now(UTC))
 
     async def acknowledge(self, request: Request, id: str) -> Response:
         await alert_firings.acknowledged(self._context, caller_of(request), id)

@@ -265,8 +265,8 @@ async def _relay(tx: Tx, now: int) -> Relay:
     failing = await watched.failing_endpoints(tx)
     return Relay(
         [
-            (endpoint_id(row_id), origin, at(since), why or "its calls fail")
-            for row_id, origin, since, why in failing
+            (endpoint_id(one.id), one.origin, at(one.since), one.why or "its calls fail")
+            for one in failing
         ],
-        totals.waiting, at(totals.oldest_at), totals.tries, at(oldest["fold"]),
+        totals.waiting, at(totals.oldest_at), totals.tries, at(oldest["fold"].since),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 // Keeps a page fresh while somebody looks at it. The server sends word by server-sent events; where
 // they do not come, the page asks every few seconds. Nothing that is being read moves: rows of lists
-// change in place and new ones are announced in a bar, and tables and firings wait while the pointer
-// or a key moves in them. Whoever looks can pause it.
+// change in place and new ones are announced in a bar, and tables, firings and buttons wait while the
+// pointer or a key moves in them. Whoever looks can pause it.
 //
 // The element with data-live names what to ask for; data-swap says how the answer comes in,
 // data-hurry and data-every the least and the longest time between two looks, in milliseconds.
@@ -91,7 +91,8 @@
     asked = 0;
     const { response } = event.detail.ctx;
     if (still() || response?.status === 401) return;
-    if (response && response.status < 500) followed();
+    if (response?.status === 404) show("Not there any more", "off");
+    else if (response && response.status < 500) followed();
     else show("No answer", "off");
   }
 
@@ -148,7 +149,7 @@
 
   for (const sign of ["pointermove", "pointerdown", "keydown", "focusin"]) {
     document.addEventListener(sign, (event) => {
-      if (event.target.closest?.("[data-live] :is(.table, .fire)")) read = Date.now();
+      if (event.target.closest?.("[data-live] :is(.table, .fire, .actions)")) read = Date.now();
     }, { passive: true });
   }
 

@@ -1,0 +1,28 @@
+"""Why no receipts come, as far as the calls of the gateways tell: in one sentence."""
+
+from collections.abc import Mapping
+
+from delivrd.insight.alerts.sentence import about
+from delivrd.store.queries.diagnosis import Calls
+
+MICROS = 1_000_000
+
+
+def silence(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
+    """What the calls since it began say; ``account`` is None where it is about all of them, ``now``
+    is in seconds."""
+    told = calls.get(account or "", Calls())
+    others = sorted(name for name, of in calls.items() if of.last_at is not None)
+    if told.last_at is not None:
+        ago = about(max(0, now - told.last_at // MICROS))
+        return f"Calls of {account} come in (the last {ago} ago), but not about these messages"
+    if told.refused:
+        return f"{told.refused} calls of {account} were refused ({told.why}): check its secrets"
+    if others and account is not None:
+        return (
+            f"{account} has not called since, while {', '.join(others[:3])} "
+            f"{'has' if len(others) == 1 else 'have'}: this hub is reached, {account} is silent"
+        )
+    if others:
+        return f"Calls of {', '.join(others[:3])} come in, but not about these messages"
+    return "No gateway has called since: this hub may not be reached from outside"

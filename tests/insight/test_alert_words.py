@@ -1,0 +1,215 @@
+"""Notices as their reader gets them: what, where, since when, how bad, why, and where to look."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.causes import causes
+from delivrd.insight.alerts.data import Data
+from delivrd.insight.alerts.read import known
+from delivrd.insight.alerts.silence import silence
+from delivrd.insight.alerts.state import Say
+from delivrd.insight.alerts.watch import Baseline
+from delivrd.insight.alerts.words import News, Why, news
+from delivrd.store import schema
+from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from delivrd.store.queries.diagnosis import Calls
+from delivrd.store.tx import Tx
+from tests.filled import execute, receipt, receive
+from tests.insight.alert_support import MINUTE, NOON
+from tests.store.query_support import opened
+from tests.support import run
+
+BASE = "https://hub.example.org"
+MAIN = (("account", "main"),)
+GB = (*MAIN, ("country", "GB"))
+
+
+def told(kind: str, place: Any = GB, what: str = "fired", **facts: Any) -> News:
+    """The news of something that began ten minutes before noon."""
+    since = NOON - 10 * MINUTE
+    say = Say(what=what, at=NOON, firing=1, place=place, since=since, facts=facts)
+    return news(say, "mine", Rule.model_validate({"kind": kind}), Why(), BASE, "fir_1")
+
+
+def line(body: str, begin: str) -> str:
+    """The line that begins so."""
+    (found,) = [one for one in body.splitlines() if one.startswith(begin)]
+    return found.removeprefix(begin)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "label", "page"),
+    [
+        ("change", GB, "Messages", "/messages?account=main&country=GB&status=failed&since="),
+        ("overdue", GB, "Messages", "/messages?account=main&country=GB&status=pending&since="),
+        ("unmapped", MAIN, "Messages", "/messages?account=main&since="),
+        ("no_messages", MAIN, "The last messages", "/messages?account=main&until="),
+        ("rejected_signatures", MAIN, "Requests", "/requests?verdict=refused&account=main"),
+        ("endpoint_failing", (("endpoint", "ep_1"),), "Endpoint", "/endpoints/ep_1"),
+        ("backlog", (("queue", "relay"),), "Deliveries", "/deliveries?state=waiting"),
+    ],
+)
+def test_a_notice_leads_to_what_is_behind_it_and_to_its_firing(
+    kind: str, place: Any, label: str, page: str
+) -> None:
+    body = told(kind, place, n=10, k=5).body
+    assert line(body, f"{label}: ").startswith(f"{BASE}{page}")
+    assert line(body, "Firing: ") == f"{BASE}/alerts/firings/fir_1"
+
+
+def test_the_messages_behind_it_are_the_same_whenever_the_link_is_opened() -> None:
+    """A range like the last hour would show others in the morning."""
+    link = line(told("change", n=10, k=5).body, "Messages: ")
+    assert "range=" not in link
+    assert link.endswith("since=2024-10-04T11%3A50%3A00Z")
+    over = line(told("change", what="recovered", n=10, k=5).body, "Messages: ")
+    assert over.endswith("&until=2024-10-04T12%3A00%3A00Z")
+
+
+def test_what_was_silent_is_not_called_well_for_being_so() -> None:
+    sends = told("no_messages", MAIN, what="recovered", n=12, usual=30).body
+    assert sends.startswith("main: well again, 12 messages went out.\n")
+    hears = told("no_receipts", MAIN, what="recovered", n=150, k=2).body
+    assert hears.startswith("main: well again, receipts come: 2 of 150 messages have no end yet.\n")
+
+
+def test_slow_deliveries_are_held_against_what_is_usual() -> None:
+    title = told("latency", n=40, k=30, seconds=90.0, slow=24.0).title
+    assert title.endswith("30 of 40 took longer than 30 s (usually nine in ten within 24 s)")
+
+
+def test_a_single_failure_tells_where_and_when() -> None:
+    facts = {"account": "main", "to": "+44••23", "status": "rejected", "reason": "other",
+             "code": "9", "sender": "Acme", "message": "m-1"}  # fmt: skip
+    found = told("failure", what="failure", **facts)
+    assert found.title == "main → GB: message to +44••23 rejected"
+    assert found.body.startswith("Rejected at 2024-10-04 11:50 UTC: other, code 9, from Acme.\n")
+    assert line(found.body, "Messages: ") == f"{BASE}/messages/m-1"
+
+
+def test_deliveries_that_wait_are_told_with_the_endpoint_that_they_wait_for() -> None:
+    facts = {"label": "Deliveries to endpoints", "seconds": 83, "endpoint": "ep_1", "worst": "CRM"}
+    body = told("backlog", (("queue", "relay"),), **facts).body
+    assert "\nWorst: CRM.\n" in body
+    assert line(body, "Deliveries: ") == f"{BASE}/deliveries?endpoint=ep_1&state=waiting"
+
+
+def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
+    title = told("backlog", (("queue", "fold"),), label="Receipts in the hub", seconds=83).title
+    assert title == "Receipts in the hub: the oldest waits for 83 s"
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+SECOND = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("account", "calls", "says"),
+    [
+        ("main", {}, "No gateway has called since"),
+        (None, {}, "No gateway has called since"),
+        ("main", {"other": Calls(NOON * SECOND)}, "this hub is reached, main is silent"),
+        ("main", {"main": Calls(None, 7, 1, "no signature")}, "7 calls of main were refused (no s"),
+        ("main", {"main": Calls((NOON - 9) * SECOND)}, "Calls of main come in (the last 9 s ago)"),
+        (None, {"other": Calls(NOON * SECOND)}, "Calls of other come in"),
+    ],
+)
+def test_silence_is_explained_by_what_the_gateways_call(
+    account: str | None, calls: dict[str, Calls], says: str
+) -> None:
+    assert says in silence(account, calls, NOON)
+
+
+async def _refused(store: Store) -> None:
+    for why in ("no signature", "no signature", "the signature does not fit"):
+        await execute(
+            store,
+            "INSERT INTO ring (id, account, received_at, method, path, body, status, why) "
+            "VALUES ($1, 'main', $2, 'GET', '/', $3, 401, $4)",
+            store.ids.next(), now_micros(), b"", why,
+        )  # fmt: skip
+
+
+async def _unmapped(store: Store) -> None:
+    strange = [receipt(f"p{i}", "pending", False, unmapped=True) for i in range(2)]
+    odd = receipt("q", "undelivered", unmapped=True, error_code="4711")
+    await receive(store, *strange, odd, by="main")
+
+
+async def _heard(store: Store) -> None:
+    await receive(store, receipt("a"), by="other")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fill", "says"),
+    [
+        ("rejected_signatures", _refused,
+         "Why: no signature (2); the signature does not fit (1)."),
+        ("unmapped", _unmapped, "They say: pending (2), undelivered with code 4711 (1)."),
+        ("no_receipts", _heard, "main has not called since, while other has: this hub is reached, "
+         "main is silent."),
+    ],
+)  # fmt: skip
+def test_what_is_no_failure_of_messages_is_explained_too(
+    database_url: str, kind: str, fill: Callable[[Store], Any], says: str
+) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            now = now_micros() // SECOND
+            await fill(store)
+            say = Say(what="fired", at=now, firing=1, place=MAIN, since=now - 600)
+            why = await causes(store, Rule.model_validate({"kind": kind}), say)
+            assert list(why.also) == [says]
+
+    run(test())
+
+
+async def _waiting(store: Store, *whys: str | None) -> Data:
+    """What is known of an endpoint that deliveries wait for; in each call of theirs came what
+    stands there."""
+    began = now_micros()
+    row = {
+        "id": 7, "kind": "endpoint", "url": "https://a.example/x", "origin": "https://a.example",
+        "description": "CRM", "format": "delivrd", "secrets": "[]", "failures": "[]",
+        "created_at": 1, **({"failing_since": began} if any(whys) else {}),
+    }  # fmt: skip
+    waits = [
+        {"id": store.ids.next(), "event_id": number, "endpoint_id": 7, "message_id": 1,
+         "state": "waiting", "tries": 0 if why is None else 1, "next_at": began, "why": why,
+         "created_at": 1}
+        for number, why in enumerate(whys)
+    ]  # fmt: skip
+
+    async def job(tx: Tx) -> None:
+        await tx.insert(schema.endpoint, tuple(row), [tuple(row.values())])
+        await tx.insert(schema.delivery, tuple(waits[0]), [tuple(one.values()) for one in waits])
+
+    await store.write(job)
+    rules = [Rule(kind="endpoint_failing"), Rule(kind="backlog")]
+    now, base = began // SECOND + 600, Baseline(0, False, {})
+    return (await store.read(lambda tx: known(tx, store.accounts, rules, base, now, 0))).data()
+
+
+def test_a_failing_endpoint_is_told_with_what_came_of_its_calls(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            (one,) = (await _waiting(store, None, "connection refused", None)).endpoints
+            assert one.label == "https://a.example (CRM)"
+            assert (one.why, one.off) == ("connection refused", False)
+
+    run(test())
+
+
+def test_what_waits_for_an_endpoint_that_is_well_names_it(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            lag = (await _waiting(store, None)).lags["relay"]
+            assert (lag.endpoint, lag.label) == ("ep_0000000000000007", "https://a.example (CRM)")
+            assert 599 <= lag.seconds <= 601
+
+    run(test())
