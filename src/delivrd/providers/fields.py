@@ -111,7 +111,7 @@ def _multipart(body: bytes) -> dict[str, str]:
 
     Its first line names the boundary, whatever the header says.
     """
-    boundary = body.partition(b"\r\n")[0][2:]
+    boundary = body.partition(b"\n")[0].rstrip(b"\r")[2:]
     head = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
     fields: dict[str, str] = {}
     try:

@@ -146,7 +146,7 @@ def _text(told: f.Fields) -> SmppReceipt:
         raise Unreadable("there is no short_message, short_message_hex or tlvs")
     written = told.get("short_message") or _of_hex(told.get("short_message_hex"))
     payload = _tlvs(told).get("message_payload")
-    for text in (written, payload):
+    for text in (written, _of_hex(payload), payload):
         if isinstance(text, str) and text:
             return smpp_receipt.parse(text)
     return SmppReceipt()
