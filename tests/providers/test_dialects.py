@@ -106,10 +106,10 @@ def test_a_code_that_no_table_has_is_kept_and_marked(dialect):
 @with_codes
 @pytest.mark.parametrize("write", [str.upper, str.lower])
 def test_codes_are_matched_in_any_case(dialect, write):
-    failed = dialect.failing
-    read = {c: read_one(dialect, dialect.fields(status=failed, code=write(c))) for c in dialect.codes}
+    failed, codes = dialect.failing, dialect.codes
+    read = {c: read_one(dialect, dialect.fields(status=failed, code=write(c))) for c in codes}
     told = {code: [r.status, r.reason or ""] for code, r in read.items()}
-    assert told == {code: meaning[:2] for code, meaning in dialect.codes.items()}
+    assert told == {code: meaning[:2] for code, meaning in codes.items()}
     assert not any(r.unmapped for r in read.values())
 
 
