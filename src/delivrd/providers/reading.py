@@ -110,7 +110,7 @@ def receipt(
     is what word and code mean together, where the provider's table names the two.
     """
     found = pair or word(statuses, provider_status)
-    code = None if error_code is None else meant(errors, error_code)
+    code = None if error_code is None else errors.get(error_code) or meant(errors, error_code)
     meaning, reason, permanent = refine(found or UNKNOWN_WORD, code)
     return Receipt(
         provider_message_id=provider_message_id,
