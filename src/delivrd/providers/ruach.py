@@ -32,7 +32,7 @@ from delivrd.providers.base import (
 NAME = "ruach"
 TITLE = "Ruach"
 DOCS = "https://docs.ruach.ng/api-reference/webhooks/delivery-reports"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://accounts.netvox.ng"
 
 PATIENCE = 8.0
