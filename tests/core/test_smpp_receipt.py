@@ -54,6 +54,10 @@ def test_the_text_of_the_specification():
         ("XMS=id:86 stat:DELIVRD", SmppReceipt(id="86", stat="DELIVRD")),
         ("4193#id:86 stat:DELIVRD", SmppReceipt(id="86", stat="DELIVRD")),
         ("Hi there^id:86 stat:DELIVRD", SmppReceipt(id="86", stat="DELIVRD")),
+        ("id:7 err:0 text: stat:DELIVRD", SmppReceipt(id="7", err="0", stat="DELIVRD", text="")),
+        ("id:7 err:0 text:stat:DELIVRD", SmppReceipt(id="7", err="0", text="stat:DELIVRD")),
+        ("id:7 stat:UNDELIV text: stat:DELIVRD", SmppReceipt(
+            id="7", stat="UNDELIV", text="stat:DELIVRD")),
         ("id:7 stat:DELIVRD text:stat:UNDELIV id:8", SmppReceipt(
             id="7", stat="DELIVRD", text="stat:UNDELIV id:8")),
         ("id:7 err:000 hello you", SmppReceipt(id="7", err="000", text="hello you")),

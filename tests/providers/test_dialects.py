@@ -103,6 +103,23 @@ def test_a_code_that_no_table_has_is_kept_and_marked(dialect):
     assert (receipt.status, receipt.error_code, receipt.unmapped) == ("delivered", code, True)
 
 
+@with_codes
+@pytest.mark.parametrize("write", [str.upper, str.lower])
+def test_codes_are_matched_in_any_case(dialect, write):
+    failed, codes = dialect.failing, dialect.codes
+    read = {c: read_one(dialect, dialect.fields(status=failed, code=write(c))) for c in codes}
+    told = {code: [r.status, r.reason or ""] for code, r in read.items()}
+    assert told == {code: meaning[:2] for code, meaning in codes.items()}
+    assert not any(r.unmapped for r in read.values())
+
+
+@with_codes
+@pytest.mark.parametrize("code", ["0", "000"])
+def test_zeros_say_that_there_is_no_code(dialect, code):
+    receipt = read_one(dialect, dialect.fields(code=code))
+    assert (receipt.status, receipt.unmapped) == ("delivered", False)
+
+
 @every_dialect
 @pytest.mark.parametrize("word", ["", "sent_to_moon", "42", "é", "<script>", "x" * 5000])
 def test_a_word_that_no_table_has_is_unknown_and_not_final(dialect, word):

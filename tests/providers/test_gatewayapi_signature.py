@@ -14,6 +14,7 @@ from delivrd.providers import gatewayapi
 from delivrd.providers.base import Request, Unauthentic
 
 SECRET = "a webhook's token that is long enough"
+LONG = "a webhook's token that is as long as the longest digest, sixty-four bytes"
 OLD = "an older webhook's token, long enough"
 NOTE = {"id": 2381703, "msisdn": 4542609045, "time": 1522764062, "status": "DELIVERED",
         "error": None, "code": None, "userref": "a&b=é"}  # fmt: skip
@@ -47,6 +48,12 @@ def test_the_vendor_s_own_example_is_authentic():
 
 def test_a_signed_notification_is_authentic():
     assert gatewayapi.authenticate(posted(token()), account()) == ("jwt", 0, None)
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_token_may_be_signed_by_the_longer_digests_too(algorithm):
+    request = posted(token(secret=LONG, algorithm=algorithm))
+    assert gatewayapi.authenticate(request, account(LONG)) == ("jwt", 0, None)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ MESSAGE_STATES = {
 def parse(text: str) -> SmppReceipt:
     """The fields of a receipt's text; all None where it is something else.
 
-    Of a field that stands twice the first counts, and nothing after ``text:`` is a field.
+    Of a field that stands twice the first counts, and nothing after ``text:`` is a field, but for a
+    ``stat:`` that has not come yet and follows at once: some centre writes an empty text before it.
     """
     text = text.replace("\0", "")
     keys = list(_KEY.finditer(text))
@@ -77,6 +78,9 @@ def parse(text: str) -> SmppReceipt:
     for key, after in zip_longest(keys, keys[1:]):
         name = key.lastgroup or ""
         if name == "text":
+            if _is_early(key, after, found):
+                found["text"] = ""
+                continue
             found["text"] = text[key.end() :].strip(_BLANKS)
             break
         value, *rest = text[key.end() : after.start() if after else None].split(None, 1) or [""]
@@ -85,6 +89,15 @@ def parse(text: str) -> SmppReceipt:
         if after is None and rest:
             found["text"] = rest[0].strip(_BLANKS)
     return SmppReceipt(**found)
+
+
+def _is_early(
+    key: re.Match[str], after: re.Match[str] | None, found: dict[str, str | None]
+) -> bool:
+    """Whether the text is empty, and the status comes after it."""
+    if after is None or after.lastgroup != "stat" or "stat" in found:
+        return False
+    return key.string[key.end() : after.start()].isspace()
 
 
 def _value(written: str) -> str | None:

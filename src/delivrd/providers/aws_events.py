@@ -163,5 +163,5 @@ def _meaning(word: str | None, *, on_its_way: bool) -> Word | None:
 
 
 def _network(fields: f.Fields) -> str | None:
-    mcc, mnc = f.text(fields, "mcc", limit=8), f.text(fields, "mnc", limit=8)
-    return mcc + mnc if mcc and mnc and mcc != "0" else None
+    """The network; SNS's log writes numbers, and zeros where it knows none."""
+    return None if f.text(fields, "mcc") == "0" else f.network(fields, "mcc", "mnc")

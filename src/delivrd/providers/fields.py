@@ -28,6 +28,8 @@ MAX_ID = 200
 
 _STRINGS = msgspec.json.Decoder(dict[str, str] | list[dict[str, str]])
 _ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
+_BARE = re.compile(r"([:\[,]\s*)(0\d+|\d+-\d[\d-]*)(?=\s*[,}\]])")
+"""Digits that JSON forbids without quotes, and some gateways write so: ``003``, ``35627-3287``."""
 _AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e[+-]?\d)?", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -83,7 +85,7 @@ def _decoded(request: Request) -> tuple[str, str]:
 def _json(text: str) -> Fields | list[Any]:
     value: object
     try:
-        value = _ANYTHING.decode(text)
+        value = _decoded_json(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"the body is not JSON: {error.msg} ({where})") from None
@@ -92,6 +94,20 @@ def _json(text: str) -> Fields | list[Any]:
     if isinstance(value, dict | list):
         return value
     raise Unreadable("the body is JSON, but no object")
+
+
+def _decoded_json(text: str) -> object:
+    """What JSON says, also with a code or an id in it that is no number but stands as one."""
+    try:
+        return _ANYTHING.decode(text)
+    except json.JSONDecodeError as error:
+        quoted = _BARE.sub(r'\1"\2"', text)
+        if quoted == text:
+            raise
+        try:
+            return _ANYTHING.decode(quoted)
+        except json.JSONDecodeError:
+            raise error from None
 
 
 def form(text: str, charset: str = "utf-8") -> dict[str, str]:
@@ -111,7 +127,7 @@ def _multipart(body: bytes) -> dict[str, str]:
 
     Its first line names the boundary, whatever the header says.
     """
-    boundary = body.partition(b"\r\n")[0][2:]
+    boundary = body.partition(b"\n")[0].rstrip(b"\r")[2:]
     head = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
     fields: dict[str, str] = {}
     try:

@@ -154,7 +154,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
     token = request.header("x-gwapi-signature")
     if not token:
         raise Unauthentic("there is no signature (X-Gwapi-Signature or Signature)")
-    claims, secret = signing.hs256(token, settings.signature_secret)
+    claims, secret = signing.signed_token(token, settings.signature_secret, signing.HMACS)
     if not _says(request, claims):
         raise Unauthentic("the token is not of this notification")
     return Authentic("jwt", secret)

@@ -17,7 +17,7 @@ from delivrd.providers.base import AccountSettings, Code, Request, Word
 NAME = "gupshup"
 TITLE = "Gupshup Enterprise SMS"
 DOCS = "https://docs.gupshup.io/docs/real-time-delivery-reports"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
 
 STATUSES = {
     "SUCCESS": Word(Status.DELIVERED, True),

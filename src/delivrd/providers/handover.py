@@ -29,8 +29,6 @@ MAX_WAIT = 3600.0
 """Seconds for which a gateway's Retry-After is believed."""
 
 _JSON = (("content-type", "application/json"),)
-_ZEROS = re.compile(rb"([:\[,]\s*)0+(?=\d+\s*[,}\]])")
-"""Zeros before a number, which JSON forbids and some gateways write."""
 
 
 def address(settings: AccountSettings, api: str, path: str) -> str:
@@ -108,13 +106,11 @@ def retry_after(answer: HttpAnswer) -> float | None:
 
 def fields(answer: HttpAnswer) -> f.Fields:
     """The fields of a JSON answer, numbers as text; none where it is no JSON object."""
-    for body in (answer.body, _ZEROS.sub(rb"\1", answer.body)):
-        try:
-            told = f.of(Request("POST", body=body, headers=_JSON))
-        except Unreadable:
-            continue
-        return told if isinstance(told, dict) else {}
-    return {}
+    try:
+        told = f.of(Request("POST", body=answer.body, headers=_JSON))
+    except Unreadable:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def refused(answer: HttpAnswer, code: str | None = None, detail: str | None = None) -> Refused:

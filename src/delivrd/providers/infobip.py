@@ -152,8 +152,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
     def one(told: f.Fields) -> Receipt:
         status, error, price = (f.inner(told, name) for name in ("status", "error", "price"))
-        word, meaning = _status(status)
-        code = f.text(error, "id", limit=64)
+        word, meaning = _status(status or {"name": told.get("status")})
+        code = _code(error)
         receipt = reading.receipt(
             STATUSES,
             ERRORS,
@@ -187,6 +187,12 @@ def _status(status: f.Fields) -> tuple[str | None, Word | None]:
     return name or by_id[0] or group or by_group, meaning
 
 
+def _code(error: f.Fields) -> str | None:
+    """The error's id; some pass on its name alone."""
+    code = f.text(error, "id", "name", limit=64)
+    return None if code == "NO_ERROR" else code
+
+
 def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
     """With the vendor's own flag, where it comes with an error that explains a failure."""
     failed = receipt.permanent is not None and receipt.error_code not in (None, "0")
@@ -204,6 +210,8 @@ def _other(told: f.Fields) -> str | None:
 def _alone(told: f.Fields | list[Any] | None) -> f.Fields | list[Any] | None:
     """The one result of a request that has no other, else all of it."""
     results = told.get("results") if isinstance(told, dict) else None
+    if isinstance(results, dict):
+        return results
     lone = f.objects(results)
     return lone[0] if len(lone) == 1 and results == lone else told
 

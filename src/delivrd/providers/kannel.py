@@ -82,6 +82,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "reply": ("A", "answer", "reply", "dlrmsg", "smscreply", "response"),
     "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest"),
     "sender": ("P", "Q", "from", "sender", "source"),
+    "code": ("B", "err", "error", "errcode", "errorcode", "dlrerr"),
     "time": ("T", "t", "time", "timestamp", "ts", "date"),
     "reference": ("ref", "reference"),
     "ours": (OURS,),
@@ -99,6 +100,7 @@ _REFUSED, _INTERMEDIATE = "16", "32"
 _LITERAL = re.compile(r"\s*%(?:[A-Za-z]|#.*#)\s*")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-Fa-f]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL)
+_CODE = re.compile(r"[0-9A-Fa-f]{1,8}")
 _TAKEN = re.compile(r"[03]: |Sent\.")
 """Accepted or queued; old versions say "Sent."."""
 
@@ -108,6 +110,7 @@ FIELDS = {
     "d": "`%d`, the kind of report.",
     "A": "`%A`, the message centre's own reply; a `stat:` in it says more than `%d`.",
     "p, P": "`%p` and `%P`, recipient and sender.",
+    "B": "`%B`; the error code of the reply, in some builds; taken where the reply has none.",
     "T, t": "`%T` (seconds) or `%t` (date), when Kannel made the report (UTC).",
 }
 
@@ -138,9 +141,9 @@ class Settings(AccountSettings):
     username: str | None = Field(default=None, description="User name of a sendsms-user.")
     password: SecretStr | None = Field(default=None, description="Its password.")
     smsc: str | None = Field(default=None, description="The smsc-id to send through.")
-    fields: dict[Literal["id", "status", "reply", "to", "sender", "time", "reference"], str] = (
-        Field(default_factory=dict, description="What the fields of your own dlr-url are called.")
-    )
+    fields: dict[
+        Literal["id", "status", "reply", "code", "to", "sender", "time", "reference"], str
+    ] = Field(default_factory=dict, description="What the fields of your own dlr-url are called.")
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
@@ -167,7 +170,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             pair=meaning,
             provider_message_id=_id(said, text, kind),
             provider_status=kind,
-            error_code=nack[1] if nack else clean(text.err or "")[:64] or None,
+            error_code=nack[1] if nack else clean(text.err or "")[:64] or _code(said),
             detail=_detail(text, nack, kind),
             to=f.number(said, "to"),
             sender=f.text(said, "sender"),
@@ -230,6 +233,12 @@ def _table(nack: re.Match[str] | None) -> Mapping[str, Code]:
 def _id(said: f.Fields, text: SmppReceipt, kind: str | None) -> str | None:
     found = {"id": f.text(said, "ours", "id", "reference", limit=f.MAX_ID + 1) or text.id}
     return None if not found["id"] and kind == _REFUSED else f.message_id(found, "id")
+
+
+def _code(said: f.Fields) -> str | None:
+    """The code beside the reply; some builds put it where others have billing information."""
+    code = f.text(said, "code", limit=64)
+    return code if code and _CODE.fullmatch(code) else None
 
 
 def _detail(text: SmppReceipt, nack: re.Match[str] | None, kind: str | None) -> str | None:

@@ -49,7 +49,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
     """The provider, reading by these meanings where its own tables say something else."""
     if overrides is None:
         return provider
-    from delivrd.providers.reading import word  # what only looks at settings need not load it
+    from delivrd.providers.reading import meant, says_something, word  # settings need not load it
 
     words = {said.lower(): Word(m.status, m.final, m.reason) for said, m in overrides.words.items()}
     codes = {
@@ -66,7 +66,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
         if said not in words and code not in codes:
             return receipt
         own_word = word(provider.statuses, receipt.provider_status)
-        own_code = provider.errors.get(code)
+        own_code = meant(provider.errors, code)
         base = words.get(said) or own_word or Word(receipt.status, receipt.final, receipt.reason)
         meaning, reason, permanent = refine(base, codes.get(code) or own_code)
         return msgspec.structs.replace(
@@ -80,7 +80,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
 
     def _unmapped(said: str, own_word: Any, code: str, own_code: Any) -> bool:
         word_is_known = said in words or own_word is not None
-        code_is_known = not code or code in codes or own_code or not provider.errors
+        code_is_known = not says_something(code) or code in codes or own_code or not provider.errors
         return not (word_is_known and code_is_known)
 
     changed = copy.copy(provider)

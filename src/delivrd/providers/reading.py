@@ -106,11 +106,11 @@ def receipt(
     """A receipt whose status, reason and permanence follow from the provider's tables.
 
     An unknown word is ``unknown`` and not final; it is marked ``unmapped``, as is a code that the
-    provider's table lacks (where it has one). ``pair`` is what word and code mean together, where
-    the provider's table names the two.
+    provider's table lacks (where it has one; nothing but zeros means that there is none). ``pair``
+    is what word and code mean together, where the provider's table names the two.
     """
     found = pair or word(statuses, provider_status)
-    code = None if error_code is None else errors.get(error_code)
+    code = None if error_code is None else errors.get(error_code) or meant(errors, error_code)
     meaning, reason, permanent = refine(found or UNKNOWN_WORD, code)
     return Receipt(
         provider_message_id=provider_message_id,
@@ -120,9 +120,22 @@ def receipt(
         error_code=error_code,
         reason=reason,
         permanent=permanent,
-        unmapped=found is None or (code is None and error_code is not None and bool(errors)),
+        unmapped=found is None or (code is None and bool(errors) and says_something(error_code)),
         **told,
     )
+
+
+def meant(errors: Mapping[str, Code], said: str) -> Code | None:
+    """What a code means, in any case of its letters; None where no table has it."""
+    found = errors.get(said)
+    if found is not None or not errors or said.isdigit():
+        return found
+    return next((code for name, code in errors.items() if name.lower() == said.lower()), None)
+
+
+def says_something(error_code: str | None) -> bool:
+    """Whether a code says that something went wrong: zeros say that nothing did."""
+    return error_code is not None and error_code.strip("0") != ""
 
 
 def word(statuses: Mapping[str, Word], said: str | None) -> Word | None:

@@ -32,11 +32,11 @@ from delivrd.providers.base import (
 NAME = "ruach"
 TITLE = "Ruach"
 DOCS = "https://docs.ruach.ng/api-reference/webhooks/delivery-reports"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://accounts.netvox.ng"
 
 PATIENCE = 8.0
-TEXT_FIELDS = ("shortMessage",)
+TEXT_FIELDS = ("shortMessage", "ShortMessage", "shortmessage")
 
 STATUSES = {
     "DELIVRD": Word(Status.DELIVERED, True),
@@ -103,6 +103,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
+        if "messageId" not in told:
+            told = _as_named(told)
         done = f.text(told, "doneDate")
         return reading.receipt(
             STATUSES,
@@ -115,6 +117,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
 
     return reading.read_each(request, one)
+
+
+_NAMES = {name.lower(): name for name in FIELDS}
+
+
+def _as_named(told: f.Fields) -> f.Fields:
+    """The fields by the vendor's own names: a hand wrote them into each account's address."""
+    return {_NAMES.get(name.lower(), name): value for name, value in told.items()}
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:

@@ -29,6 +29,8 @@ def bearer(request: Request) -> str:
 
 
 _HS256 = {"HS256": "sha256"}
+HMACS = _HS256 | {"HS384": "sha384", "HS512": "sha512"}
+"""The algorithms of tokens with a shared secret, each with its digest."""
 
 
 def hs256(token: str, secrets: Sequence[SecretStr]) -> tuple[Mapping[str, Any], int]:

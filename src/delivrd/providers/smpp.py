@@ -111,12 +111,18 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 def _meaning(state: str | None, stat: str | None) -> tuple[Word | None, str | None, str | None]:
     """What counts, its raw word, and the text's word where message_state contradicts it."""
-    by_state, by_text = reading.word(STATES, state), reading.word(STATUSES, stat)
+    by_state, by_text = reading.word(STATES, _number(state)), reading.word(STATUSES, stat)
     if by_state is None:
         return by_text, stat or state, None
     if by_text is not None and by_text.status is by_state.status:
         return by_text, stat, None
     return by_state, state, stat
+
+
+def _number(state: str | None) -> str | None:
+    """A state without the zeros and the 0x of one byte in hex."""
+    byte = re.fullmatch(r"0x0?(\d)|0(\d)", state or "")
+    return byte[1] or byte[2] if byte else state
 
 
 def _kind(told: f.Fields, marked_only: bool) -> str | None:
@@ -146,7 +152,7 @@ def _text(told: f.Fields) -> SmppReceipt:
         raise Unreadable("there is no short_message, short_message_hex or tlvs")
     written = told.get("short_message") or _of_hex(told.get("short_message_hex"))
     payload = _tlvs(told).get("message_payload")
-    for text in (written, payload):
+    for text in (written, _of_hex(payload), payload):
         if isinstance(text, str) and text:
             return smpp_receipt.parse(text)
     return SmppReceipt()
@@ -178,11 +184,14 @@ def _network_error(tlvs: f.Fields) -> str | None:
 
 
 def _bytes(written: object) -> bytes | None:
-    """Bytes as JSON may hold them: hexadecimal digits, or an array of numbers."""
+    """Bytes as JSON may hold them: in hexadecimal digits, as numbers, or as one character each."""
     try:
         if isinstance(written, list):
             return bytes(int(number) for number in written)
-        return bytes.fromhex(re.sub(r"^0x", "", written)) if isinstance(written, str) else None
+        if not isinstance(written, str):
+            return None
+        raw = written.encode("latin-1") if re.search(r"[\0-\x1f]", written) else None
+        return raw or bytes.fromhex(re.sub(r"^0x", "", written))
     except (ValueError, TypeError):
         return None
 

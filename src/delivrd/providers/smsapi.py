@@ -87,6 +87,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             {},
+            pair=next(filter(None, (_meant(told, name) for name in WORDS)), None),
             provider_message_id=f.message_id(told, "MsgId"),
             provider_status=f.text(told, *WORDS, limit=64),
             to=f.number(told, "to"),
@@ -98,6 +99,10 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
 
     return reading.read_each(request, one, _other, _listed)
+
+
+def _meant(told: f.Fields, name: str) -> Word | None:
+    return reading.word(STATUSES, f.text(told, name, limit=64))
 
 
 def _listed(told: f.Fields) -> list[Any] | None:

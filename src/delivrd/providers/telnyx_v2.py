@@ -92,7 +92,7 @@ def receipt(
     happened = f.text(event, "occurred_at") or f.text(message, "completed_at", "sent_at")
     recipient, error = _recipient(message), first_error(message)
     word, pair = f.text(recipient, "status", limit=64), None
-    if "status" not in recipient:
+    if recipient.get("status") is None:
         word = event_type
         pair = FAILED if error and event_type == "message.finalized" else None
     cost, sender = f.inner(message, "cost"), message.get("from")
