@@ -176,6 +176,24 @@ def test_a_message_that_another_program_sent_is_registered(database_url: str) ->
     run(test())
 
 
+@pytest.mark.parametrize(
+    "sent_at",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z",
+     "2999-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_a_time_at_which_nothing_was_sent_is_refused(database_url: str, sent_at: str) -> None:
+    """Once stored, one such time made every list and every count fail that came upon it."""
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+            sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+            problem = await hub.post("/v1/messages/sent", {**sent, "sent_at": sent_at}, 422)
+            assert problem["field"] == "sent_at"
+            assert await hub.items("/v1/messages") == []
+
+    run(test())
+
+
 def test_a_receipt_shows_in_its_message_with_all_its_fields(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
