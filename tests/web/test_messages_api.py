@@ -177,6 +177,25 @@ def test_a_message_that_another_program_sent_is_registered(database_url: str) ->
 
 
 @pytest.mark.parametrize(
+    ("ids", "text", "parts"),
+    [(["a", "b", "c"], None, 3), (["a"], "x" * 161, 2), (["a"], None, 1), (["a", "a"], "Hi", 1)],
+)
+def test_a_message_sent_elsewhere_takes_as_many_sms_as_its_ids_or_its_text(
+    database_url: str, ids: list[str], text: str | None, parts: int
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            sent = {"account": "main", "provider_message_ids": ids, "to": "+12015555522"}
+            made = await hub.post("/v1/messages/sent", {**sent, "text": text}, 201)
+            assert made["parts"] == parts
+            assert (await hub.get(f"/v1/messages/{made['id']}"))["parts"] == parts
+            await hub.receipt("main", **{**DELIVERED, "messageId": ids[0]})
+            assert (await hub.post("/v1/messages/sent", sent, 201))["parts"] == parts
+
+    run(test())
+
+
+@pytest.mark.parametrize(
     "sent_at",
     ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z",
      "2999-01-01T00:00:00Z"],

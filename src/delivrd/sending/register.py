@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from delivrd.config import Config
+from delivrd.core import segments
 from delivrd.core.phone import InvalidNumber, Phone, normalize
 from delivrd.core.statement import micros
 from delivrd.core.text import clean
@@ -50,11 +51,18 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
         preview=preview_of(None if sent.text is None else clean(sent.text), config),
         sent_at=sent_at,
         reference=sent.reference,
+        segments=_segments(sent),
         expires_at=_expiry(account, config, sent_at, now),
     )
     return await store.write(
         lambda tx: register_parts(tx, store.accounts, store.ids, now, registration)
     )
+
+
+def _segments(sent: SentElsewhere) -> int:
+    """As many as there are ids, or as its text takes where the gateway gave one id for all."""
+    counted = 1 if sent.text is None else segments.count(sent.text).count
+    return max(len(set(sent.provider_message_ids)), counted)
 
 
 def _expiry(account: Account, config: Config, sent_at: int | None, now: int) -> int:
