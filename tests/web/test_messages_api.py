@@ -106,6 +106,33 @@ def test_a_malformed_body_is_a_clear_problem(sqlite_url: str, body: bytes, statu
     run(test())
 
 
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", None])
+def test_a_body_that_does_not_say_that_it_is_json_is_told_so(
+    sqlite_url: str, content_type: str | None
+) -> None:
+    """What curl sends with -d alone."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = {} if content_type is None else {"content-type": content_type}
+            answer = await hub.client.post("/v1/messages", content=b'{"to":"+1"}', headers=headers)
+            assert answer.status_code == 422
+            assert "Content-Type: application/json" in answer.json()["hint"]
+
+    run(test())
+
+
+def test_what_is_missing_or_of_another_form_is_told_in_words(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.post("/v1/messages", {"to": "+12015555522", "text": "x"}, 422)
+            assert problem["detail"] == "from: is missing"
+            problem = await hub.get("/v1/messages", 422, country="GBR")
+            assert problem["detail"] == "country: must be a country's two letters, as GB, or none"
+
+    run(test())
+
+
 def test_a_body_over_the_limit_is_refused(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url, limits={"max_body": 1000}) as hub:
