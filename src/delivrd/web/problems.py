@@ -101,7 +101,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KeyReused, _key_reused)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, _crash)
 
 
@@ -168,7 +168,8 @@ _HTTP_HINTS = {
 }
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def http(request: Request, error: Exception) -> Response:
+    """What the framework refused: an address that is none, a method that it does not take."""
     assert isinstance(error, HTTPException)
     return Problem(
         error.status_code,
