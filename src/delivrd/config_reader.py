@@ -217,7 +217,7 @@ def _account_model(
         return None
     provider = table.get("provider")
     if not isinstance(provider, str):
-        problems.append(_missing(tree, (*path, "provider"), AccountSettings))
+        problems.append(_no_provider(tree, path, table))
         return None
     try:
         return find_provider(provider).Settings
@@ -225,6 +225,16 @@ def _account_model(
         problem = Problem(f"accounts.{name}.provider", "", f"no provider {provider!r}", error.hint)
         problems.append(tree.placed(problem))
         return None
+
+
+def _no_provider(tree: Tree, path: Path_, table: Mapping[str, Any]) -> Problem:
+    """Its key is misspelt, or it is missing; until it is there no other key can be judged."""
+    close = difflib.get_close_matches("provider", table, n=1, cutoff=0.6)
+    if close and close[0] != "provider":
+        origin = tree.origin((*path, close[0]))
+        key = origin.source.name if origin.source.kind == "env" else ".".join((*path, close[0]))
+        return Problem(key, origin.place, "there is no such setting", "Did you mean provider?")
+    return _missing(tree, (*path, "provider"), AccountSettings)
 
 
 def _build(

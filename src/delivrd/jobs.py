@@ -10,6 +10,7 @@ store and does the same job by the same function.
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import structlog
 
 from delivrd.config import Config
 from delivrd.core.statement import moment
+from delivrd.core.text import clean
 from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import health
 from delivrd.store.audit import note
@@ -33,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 ACTOR = "command line"
 LINE = 1024 * 1024
+LONGEST_NAME = 255
 TAKE_OVER_SECONDS = 10.0
 """For so long a command asks again while a hub is starting or ending."""
 
@@ -64,6 +67,8 @@ async def _prune(store: Store, config: Config, args: Mapping[str, Any], tell: Te
 
 async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
     name, scopes = str(args["name"]), {Scope(scope) for scope in args["scopes"]}
+    if not 0 < len(name) <= LONGEST_NAME or clean(name) != name:
+        raise JobFailed(f"a key's name has 1 to {LONGEST_NAME} characters that can be printed")
 
     async def job(tx: Tx) -> tuple[Key, str]:
         key, secret = await create_key(tx, store.ids, name, scopes, now_micros())
@@ -89,7 +94,7 @@ def key_as_object(key: Key) -> dict[str, Any]:
 
 
 async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
-    key_id = int(args["id"])
+    key_id = int(text) if re.fullmatch("[0-9]{1,18}", text := str(args["id"])) else -1
 
     async def job(tx: Tx) -> bool:
         found = await revoke_key(tx, key_id, now_micros())
@@ -98,7 +103,7 @@ async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tel
         return found
 
     if not await store.write(job):
-        raise JobFailed(f"there is no key {key_id}")
+        raise JobFailed(f"there is no key {text[:50]}; `delivrd keys list` shows their ids")
     return {}
 
 

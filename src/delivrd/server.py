@@ -129,8 +129,8 @@ async def _serve(
 
 
 async def _first_link(hub: app.Hub, roles: tuple[str, ...]) -> str | None:
-    if "web" not in roles or hub.config.admin_key is not None:
-        return None
+    if "web" not in roles or hub.config.sources["admin_key"].kind == "env":
+        return None  # nobody is there to open it
     from delivrd.web.signin import first_link
 
     return await first_link(hub.store, hub.config)

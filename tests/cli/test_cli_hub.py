@@ -83,9 +83,17 @@ def test_what_is_not_given_is_not_sent(delivrd, hub) -> None:
 
 def test_send_reads_the_text_from_standard_input(delivrd, hub, monkeypatch) -> None:
     hub.answer("POST", "/v1/messages", PENDING, status=202)
-    monkeypatch.setattr("sys.stdin", io.StringIO("two\nlines\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("zwei\nGrüße\n".encode())))
     delivrd("send", "+447700900123", "-")
-    assert hub.asked[0].body["text"] == "two\nlines"
+    assert hub.asked[0].body["text"] == "zwei\nGrüße"
+
+
+def test_a_piped_text_of_another_encoding_is_told_and_not_sent(delivrd, hub, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("Grüße".encode("latin-1"))))
+    ran = delivrd("send", "+447700900123", "-")
+    assert ran.code == 2
+    assert "UTF-8" in ran.err
+    assert hub.asked == []
 
 
 @pytest.mark.parametrize(("end", "code"), [(DELIVERED, 0), (FAILED, 1)])
@@ -165,11 +173,35 @@ def test_something_else_at_the_address_is_told(delivrd, hub) -> None:
     assert "DELIVRD_URL" in ran.err
 
 
-@pytest.mark.parametrize("url", ["localhost:8025", "ftp://x", "http://"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8025", "ftp://x", "http://", "http://[", "http://x:99999", "http://x/é"]
+)
 def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
     with pytest.raises(Failure) as raised:
         Hub(url, KEY)
     assert raised.value.code == 2
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "with blank", "é"])
+def test_a_key_that_no_header_can_carry_is_wrong_usage(delivrd, hub, monkeypatch, key: str) -> None:
+    monkeypatch.setenv("DELIVRD_KEY", key)
+    ran = delivrd("messages", "list")
+    assert ran.code == 2
+    assert key not in ran.err
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("url", ["localhost:3000", "http://[", "http://x:99999/", "http://x/é"])
+def test_what_cannot_be_forwarded_to_is_wrong_usage(delivrd, hub, url: str) -> None:
+    ran = delivrd("listen", "--forward-to", url)
+    assert ran.code == 2
+    assert "http://localhost:3000" in ran.err
+
+
+def test_an_id_that_is_no_text_is_only_not_found(delivrd, hub) -> None:
+    ran = delivrd("requests", "replay", "4\udcff")
+    assert ran.code == 1
+    assert hub.asked[0].path == "/v1/requests/4%3F/replay"
 
 
 def test_list_follows_the_cursor_up_to_the_limit(delivrd, hub) -> None:

@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.models import CommandInfo
 
 from delivrd.cli.main import COMMANDS
 from delivrd.config import load
@@ -29,6 +31,35 @@ def test_every_command_of_the_table_can_be_called(delivrd, entry) -> None:
     ran = delivrd(entry.name, "--help")
     assert ran.code == 0
     assert f"delivrd {entry.name}" in ran.out
+
+
+def _all_commands() -> list[tuple[str, ...]]:
+    made = [(entry.name, import_module(f"delivrd.cli.{entry.module}")) for entry in COMMANDS]
+    return [
+        path
+        for name, module in made
+        for path in (
+            [(name, _name(one)) for one in module.app.registered_commands]
+            if hasattr(module, "app")
+            else [(name,)]
+        )
+    ]
+
+
+def _name(one: CommandInfo) -> str:
+    return one.name or one.callback.__name__.rstrip("_").replace("_", "-")
+
+
+@pytest.mark.parametrize("path", _all_commands(), ids=" ".join)
+def test_every_help_has_an_example_of_its_own_command(delivrd, path: tuple[str, ...]) -> None:
+    ran = delivrd(*path, "--help")
+    assert ran.code == 0
+    _, *rest = ran.out.splitlines()
+    assert re.search(rf"^  (.* )?delivrd {' '.join(path)}\b", "\n".join(rest), re.MULTILINE)
+
+
+def test_the_scenarios_are_listed_as_json_when_asked(delivrd) -> None:
+    assert "happy" in [one["name"] for one in delivrd("simulate", "--list", "--json").json]
 
 
 def test_help_imports_no_command_and_no_framework() -> None:

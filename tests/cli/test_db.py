@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import stat
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -214,3 +215,54 @@ def test_on_postgresql_backup_names_pg_dump_without_the_password(tmp_path, deliv
     assert ran.code == 2
     assert "pg_dump" in ran.err
     assert "a-long-password" not in ran.err
+
+
+# --- a database that cannot be used -------------------------------------------------------------
+
+
+@pytest.fixture
+def no_database(tmp_path):
+    """Settings that name a file of something else."""
+    (tmp_path / "notes.txt").write_text(
+        "These are notes, and no database of any kind at all.\n" * 9
+    )
+    return write_settings(tmp_path, f"sqlite:///{tmp_path / 'notes.txt'}")
+
+
+COMMANDS = [("serve",), ("db", "upgrade"), ("db", "prune"), ("db", "verify"), ("keys", "list"),
+            ("keys", "create", "x", "--scope", "read")]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_file_that_is_no_database_is_told_in_words(no_database, delivrd, command):
+    ran = delivrd(*command, "--config", str(no_database))
+    assert ran.code == 3
+    assert "not a database" in ran.err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_database_of_a_later_release_is_told_in_words(settings, delivrd, command):
+    execute(settings, "UPDATE alembic_version SET version_num = '9999_later'")
+    ran = delivrd(*command, "--config", str(settings))
+    assert ran.code in (1, 3)
+    assert "9999_later" in ran.err
+
+
+def test_a_server_that_has_no_such_database_is_told_in_words(postgres_url, tmp_path, delivrd):
+    url = urlsplit(postgres_url)._replace(path="/nothing_of_this_name").geturl()
+    path = write_settings(tmp_path, url)
+    ran = delivrd("serve", "--config", str(path))
+    assert ran.code == 3
+    assert "nothing_of_this_name" in ran.err
+
+
+def test_a_place_that_takes_no_file_is_told_in_words(tmp_path, delivrd):
+    path = write_settings(tmp_path, "sqlite:////proc/delivrd.db")
+    assert delivrd("serve", "--config", str(path)).code == 3
+
+
+def test_prune_makes_no_database(tmp_path, delivrd):
+    """In the wrong folder, nightly, it would seem to do its work for ever."""
+    path = write_settings(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
+    assert delivrd("db", "prune", "--config", str(path)).code == 3
+    assert not (tmp_path / "none.db").exists()

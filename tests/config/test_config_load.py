@@ -253,3 +253,13 @@ def test_an_override_of_an_unknown_provider_names_the_nearest(tmp_path):
         load(path, {})
     assert "overrides.vonnage" in str(error.value)
     assert "Did you mean vonage?" in str(error.value)
+
+
+def test_a_misspelt_provider_is_named_and_not_only_missed() -> None:
+    said = refused('[accounts.main]\nprovdier = "vonage"\napi_key = "k"')
+    assert "delivrd.toml, line 2: accounts.main.provdier" in said
+    assert "Did you mean provider?" in said
+
+
+def test_an_account_without_a_provider_is_told_what_is_missing() -> None:
+    assert "accounts.main.provider: is missing" in refused('[accounts.main]\napi_key = "k"')

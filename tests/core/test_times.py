@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.core.statement import moment
 from delivrd.core.times import parse, zone
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -113,3 +114,8 @@ def test_nothing_raises_and_every_time_is_utc(written):
     for smpp in (True, False):
         found = parse(written, LAGOS, now=NOW, smpp=smpp)
         assert found is None or (found.tzinfo is UTC and found <= NOW + timedelta(days=2))
+
+
+@pytest.mark.parametrize("micros", [-(10**17), -62_135_647_200_000_000, 253_402_350_300_000_000])
+def test_a_kept_time_beyond_the_calendar_is_shown_as_its_end(micros):
+    assert moment(micros) in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))

@@ -1,11 +1,14 @@
 """Who may come in, and how: keys, sessions, hosts, headers (rules H1 and H4)."""
 
+from html import unescape
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.types import Message
 
 from delivrd.store.tx import Tx
+from delivrd.web.app import create
 from delivrd.web.auth import COOKIE
 from delivrd.web.gate import allowed_hosts
 from delivrd.web.signin import first_link, local_path
@@ -289,10 +292,58 @@ def test_a_page_without_a_session_leads_to_signing_in(sqlite_url: str) -> None:
     run(test())
 
 
+def test_a_link_to_a_filtered_page_survives_signing_in(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            link = "/messages?status=failed&to=%2B44"
+            asked = await hub.somebody(accept="text/html").get(link)
+            form = await hub.somebody().get(asked.headers["location"])
+            goal = unescape(form.text.partition('name="next" value="')[2].partition('"')[0])
+            assert goal == link
+            _, answer = await sign_in(hub, key=ADMIN_KEY, next=goal)
+            assert answer.headers["location"] == link
+
+    run(test())
+
+
+async def _never() -> Message:
+    raise AssertionError("the body was read")
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/send", "/nothing"])
+def test_nothing_is_taken_in_of_what_nobody_with_a_key_sends(sqlite_url: str, path: str) -> None:
+    """Bodies of callers without a key would fill the memory of a hub on the open network."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            said: list[Message] = []
+
+            async def send(message: Message) -> None:
+                said.append(message)
+
+            headers = [(b"host", b"127.0.0.1"), (b"content-length", b"4000000")]
+            scope = {"type": "http", "method": "POST", "path": path, "query_string": b"",
+                     "headers": headers}  # fmt: skip
+            await create(hub.context)(scope, _never, send)
+            assert said[0]["status"] == 401
+
+    run(test())
+
+
+def test_the_form_to_sign_in_is_short(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.somebody().post("/sign-in", content=b"key=" + b"x" * 100_000)
+            assert answer.status_code == 413
+
+    run(test())
+
+
 OWN = {"origin": "http://127.0.0.1"}
 FOREIGN: list[dict[str, str]] = [
     {"origin": "https://evil.example"},
     {"origin": "null"},
+    {"origin": "http://["},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
 ]
@@ -344,6 +395,9 @@ def test_another_site_cannot_sign_somebody_in(sqlite_url: str) -> None:
     ("given", "taken"),
     [
         ("/messages", "/messages"),
+        ("/messages?status=failed&to=%2B44", "/messages?status=failed&to=%2B44"),
+        ("/messages?a\r\nSet-Cookie: x=y", "/"),
+        ("/?next=\u2028", "/"),
         ("//evil.example", "/"),
         ("/\\evil.example", "/"),
         ("https://evil.example", "/"),

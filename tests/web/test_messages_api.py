@@ -106,6 +106,33 @@ def test_a_malformed_body_is_a_clear_problem(sqlite_url: str, body: bytes, statu
     run(test())
 
 
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", None])
+def test_a_body_that_does_not_say_that_it_is_json_is_told_so(
+    sqlite_url: str, content_type: str | None
+) -> None:
+    """What curl sends with -d alone."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = {} if content_type is None else {"content-type": content_type}
+            answer = await hub.client.post("/v1/messages", content=b'{"to":"+1"}', headers=headers)
+            assert answer.status_code == 422
+            assert "Content-Type: application/json" in answer.json()["hint"]
+
+    run(test())
+
+
+def test_what_is_missing_or_of_another_form_is_told_in_words(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.post("/v1/messages", {"to": "+12015555522", "text": "x"}, 422)
+            assert problem["detail"] == "from: is missing"
+            problem = await hub.get("/v1/messages", 422, country="GBR")
+            assert problem["detail"] == "country: must be a country's two letters, as GB, or none"
+
+    run(test())
+
+
 def test_a_body_over_the_limit_is_refused(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url, limits={"max_body": 1000}) as hub:
@@ -172,6 +199,43 @@ def test_a_message_that_another_program_sent_is_registered(database_url: str) ->
             made = await hub.post("/v1/messages/sent", sent, 201)
             assert (made["status"], made["origin"]) == ("delivered", "registered")
             assert (await hub.post("/v1/messages/sent", sent, 201))["id"] == made["id"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("ids", "text", "parts"),
+    [(["a", "b", "c"], None, 3), (["a"], "x" * 161, 2), (["a"], None, 1), (["a", "a"], "Hi", 1)],
+)
+def test_a_message_sent_elsewhere_takes_as_many_sms_as_its_ids_or_its_text(
+    database_url: str, ids: list[str], text: str | None, parts: int
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            sent = {"account": "main", "provider_message_ids": ids, "to": "+12015555522"}
+            made = await hub.post("/v1/messages/sent", {**sent, "text": text}, 201)
+            assert made["parts"] == parts
+            assert (await hub.get(f"/v1/messages/{made['id']}"))["parts"] == parts
+            await hub.receipt("main", **{**DELIVERED, "messageId": ids[0]})
+            assert (await hub.post("/v1/messages/sent", sent, 201))["parts"] == parts
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "sent_at",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z",
+     "2999-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_a_time_at_which_nothing_was_sent_is_refused(database_url: str, sent_at: str) -> None:
+    """Once stored, one such time made every list and every count fail that came upon it."""
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+            sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+            problem = await hub.post("/v1/messages/sent", {**sent, "sent_at": sent_at}, 422)
+            assert problem["field"] == "sent_at"
+            assert await hub.items("/v1/messages") == []
 
     run(test())
 

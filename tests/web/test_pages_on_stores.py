@@ -22,3 +22,20 @@ def test_a_page_opens(database_url: str, receipts: int) -> None:
                 assert "<h1" in answer.text
 
     run(test())
+
+
+def test_a_person_at_an_address_that_is_none_is_shown_a_page(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            person, program = {"accept": "text/html,*/*"}, {"accept": "*/*"}
+            page = await hub.client.get("/mesages", headers=person)
+            assert page.status_code == 404
+            assert "There is no such page" in page.text
+            assert 'href="/messages"' in page.text
+            for path, headers in (("/mesages", program), ("/v1/mesages", person)):
+                problem = await hub.client.get(path, headers=headers)
+                assert problem.json()["hint"] == "/docs lists every address."
+            refused = await hub.client.delete("/messages", headers=person)
+            assert refused.status_code == 405
+
+    run(test())

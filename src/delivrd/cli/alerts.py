@@ -75,7 +75,11 @@ PERIODS = (
 
 @app.command("list")
 def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the rules, each as a sentence, with what they do now."""
+    """List the rules, each as a sentence, with what they do now.
+
+    \b
+    delivrd alerts list
+    """
     found = list(connect(config).items("/v1/alerts/rules"))
     print_rows(found, RULES, as_json)
 
@@ -86,7 +90,11 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one rule, or one firing with what was told of it to whom."""
+    """Show one rule, or one firing with what was told of it to whom.
+
+    \b
+    delivrd alerts show many-failures
+    """
     hub = connect(config)
     if name.startswith("fir_"):
         _print_firing(hub.get(f"/v1/alerts/firings/{segment(name)}"), as_json)
@@ -145,7 +153,11 @@ def ack(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say that you are at it: it is not told anew when it widens, only when it ends."""
+    """Say that you are at it: it is not told anew when it widens, only when it ends.
+
+    \b
+    delivrd alerts ack 4711
+    """
     path = f"/v1/alerts/firings/{segment(firing_id)}/acknowledge"
     found = connect(config).post(path, None)
     if as_json:
@@ -161,7 +173,11 @@ def snooze(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Tell nothing new of a firing, or of a whole rule, for some time."""
+    """Tell nothing new of a firing, or of a whole rule, for some time.
+
+    \b
+    delivrd alerts snooze many-failures
+    """
     kind = "firings" if name.startswith("fir_") else "rules"
     path = f"/v1/alerts/{kind}/{segment(name)}/snooze"
     found = connect(config).post(path, {"seconds": _seconds(time)})
@@ -184,7 +200,11 @@ def _seconds(text: str) -> int:
 
 @app.command()
 def channels(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List where notices go, and how that goes."""
+    """List where notices go, and how that goes.
+
+    \b
+    delivrd alerts channels
+    """
     found = list(connect(config).items("/v1/alerts/channels"))
     print_rows(found, CHANNELS, as_json)
     if not found:
@@ -197,7 +217,11 @@ def try_out(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send a notice to a channel, once and now; 1 where it does not take it."""
+    """Send a notice to a channel, once and now; 1 where it does not take it.
+
+    \b
+    delivrd alerts test ops
+    """
     told = connect(config).post(f"/v1/alerts/channels/{segment(channel)}/test", None)
     if as_json:
         print_json(told)

@@ -7,10 +7,11 @@ DELIVRD_KEY, else from the settings' admin key.
 import http.client
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import typer
 
@@ -69,11 +70,15 @@ class Hub:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/")
-        self._parts = urlsplit(self.url)
         self.key = key
-        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+        parts = web_parts(self.url)
+        if parts is None:
             why = "an address looks like http://127.0.0.1:8025"
             raise Failure(f"DELIVRD_URL is not an address: {url}", why, code=USAGE)
+        if not re.fullmatch("[!-~]+", key):
+            why = "it holds more than letters, digits and signs: a blank, or the end of a line"
+            raise Failure("the API key cannot be one", why, "check DELIVRD_KEY", USAGE)
+        self._parts = parts
 
     def get(
         self, path: str, query: Mapping[str, Any] | None = None, timeout: float = TIMEOUT
@@ -197,6 +202,17 @@ def _query(query: Mapping[str, Any]) -> str:
     return "?" + urlencode(given, doseq=True) if given else ""
 
 
+def web_parts(url: str) -> SplitResult | None:
+    """The parts of a web address; None where it is none."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and parts.hostname
+        usable = named and parts.port != 0 and url.isascii()
+    except ValueError:  # a bracket that is not closed, a port over 65535
+        return None
+    return parts if usable else None
+
+
 def segment(text: str) -> str:
     """Text as one segment of a path."""
-    return quote(text, safe="")
+    return quote(text, safe="", errors="replace")

@@ -26,7 +26,11 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show every setting in force; secrets are hidden."""
+    """Show every setting in force; secrets are hidden.
+
+    \b
+    delivrd config show --source
+    """
     loaded = load(config, os.environ)
     rows = [
         {"setting": path, "value": shown(path, value), "source": str(loaded.sources[path])}

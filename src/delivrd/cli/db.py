@@ -86,6 +86,9 @@ def verify_command(as_json: JsonOption = False, config: ConfigOption = None) -> 
     """Work out every status and every count anew, and print each that differs from the stored one.
 
     Reads alone, also beside a running hub. Ends with 1 when something differs.
+
+    \b
+    delivrd db verify --json
     """
     loaded = load(config, os.environ)
     with shown_progress("verifying") as progress:
@@ -120,10 +123,15 @@ def _verdict(found: list[Difference]) -> None:
 
 @app.command()
 def prune(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Take away what is past its time by [retention], in small steps; a hub does so by itself."""
+    """Take away what is past its time by [retention], in small steps; a hub does so by itself.
+
+    \b
+    delivrd db prune
+    """
     from delivrd.jobs import hand_over
 
     loaded = load(config, os.environ)
+    _must_be_there(loaded.database)
     with shown_progress("pruning") as progress:
 
         def tell(taken: dict[str, int]) -> None:
@@ -140,9 +148,31 @@ def prune(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             typer.echo(f"{count} {what.replace('_', ' ')}")
 
 
+def _must_be_there(database: str) -> None:
+    """Before a job that would make the file, and then find nothing to do in it."""
+    from delivrd.store.open import sqlite_path
+
+    path = sqlite_path(database)
+    if path is not None and not path.is_file():
+        raise _no_database(path)
+
+
+def _no_database(path: Path) -> Failure:
+    return Failure(
+        f"there is no database {path}",
+        f"the settings name it, seen from {Path.cwd()}",
+        "go to the hub's folder, or name its settings by --config",
+        UNREACHABLE,
+    )
+
+
 @app.command()
 def upgrade(config: ConfigOption = None) -> None:
-    """Bring the tables up to this release. `serve` does so by itself."""
+    """Bring the tables up to this release. `serve` does so by itself.
+
+    \b
+    delivrd db upgrade --config /etc/delivrd.toml
+    """
     loaded = load(config, os.environ)
     before, after = database_errors(_upgrade(loaded.database))
     if before == after:
@@ -188,7 +218,10 @@ def backup(
             "PostgreSQL is backed up by its own tools", "", f"pg_dump -Fc -f {file} '{url}'", USAGE
         )
     if not source.is_file():
-        raise Failure(f"there is no database {source}", "", "check `database` in the settings")
+        raise _no_database(source)
+    if not file.absolute().parent.is_dir():
+        folder = file.parent
+        raise Failure(f"there is no folder {folder}", "", f"make it: mkdir -p {folder}", USAGE)
     size = _backup(source, file)
     note(f"✓ {file}: {size / 1e6:.1f} MB, checked")
 

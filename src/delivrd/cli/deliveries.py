@@ -69,7 +69,11 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one delivery: what is called, and every try with what was answered."""
+    """Show one delivery: what is called, and every try with what was answered.
+
+    \b
+    delivrd deliveries show 4711
+    """
     found = connect(config).get(f"/v1/deliveries/{segment(delivery_id)}")
     if as_json:
         print_json(found)

@@ -49,6 +49,9 @@ def command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Look for problems, each with the command that mends it. Ends with 1 when something is wrong.
 
     Reads alone, also beside a running hub.
+
+    \b
+    delivrd doctor --json
     """
     try:
         loaded = load(config, os.environ)
@@ -103,11 +106,21 @@ async def examine(config: Config) -> list[Check]:
             doing = await reader.read(lambda tx: channels_doing(tx, config.alerts.channels))
             checks += endpoints(await reader.read(lambda tx: every(tx, callbacks=True)))
     except StoreUnavailable as error:
-        mend = "check `database`; `delivrd serve` makes a new SQLite file"
-        checks += [Check("database", "bad", str(error), mend), running]
+        checks += [Check("database", "bad", str(error), _mend_database(config)), running]
     except NotUpgraded as error:
         checks += [Check("database", "bad", str(error), "delivrd db upgrade"), running]
     return [*checks, *channels(config, doing)]
+
+
+def _mend_database(config: Config) -> str:
+    from delivrd.store.open import sqlite_path
+
+    path = sqlite_path(config.database)
+    if path is None:
+        return "start PostgreSQL, or check `database` in the settings"
+    if path.exists():
+        return "check `database` in the settings, or put a backup in its place"
+    return "check `database` in the settings; `delivrd serve` makes a new file"
 
 
 def _hub_answers(config: Config) -> tuple[Check, bool]:

@@ -14,21 +14,33 @@ app = typer.Typer()
 
 @app.command()
 def delete(endpoint_id: Id, config: ConfigOption = None) -> None:
-    """Take an endpoint away; what waits for it is cancelled."""
+    """Take an endpoint away; what waits for it is cancelled.
+
+    \b
+    delivrd endpoints delete ep_0c62e1495a525000
+    """
     connect(config).delete(f"/v1/endpoints/{segment(endpoint_id)}")
     note(f"{endpoint_id} is deleted.")
 
 
 @app.command()
 def enable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Let calls go out again; what was parked meanwhile waits for a replay."""
+    """Let calls go out again; what was parked meanwhile waits for a replay.
+
+    \b
+    delivrd endpoints enable ep_0c62e1495a525000
+    """
     _switch(endpoint_id, "enable", as_json, config)
     note(f"What it missed: delivrd deliveries replay --endpoint {endpoint_id} --missed --since 1d")
 
 
 @app.command()
 def disable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Let no call go out any more; what waits is parked."""
+    """Let no call go out any more; what waits is parked.
+
+    \b
+    delivrd endpoints disable ep_0c62e1495a525000
+    """
     _switch(endpoint_id, "disable", as_json, config)
 
 
@@ -49,7 +61,11 @@ def rotate_secret(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a new secret and print it, this once; the old one signs beside it for a day."""
+    """Make a new secret and print it, this once; the old one signs beside it for a day.
+
+    \b
+    delivrd endpoints rotate-secret ep_0c62e1495a525000
+    """
     path = f"/v1/endpoints/{segment(endpoint_id)}/rotate-secret"
     made = connect(config).post(path, {"keep_seconds": keep})
     if as_json:
@@ -62,7 +78,11 @@ def rotate_secret(
 
 @app.command("test")
 def try_out(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Call an endpoint with a made-up event, once and now; 1 where it does not take it."""
+    """Call an endpoint with a made-up event, once and now; 1 where it does not take it.
+
+    \b
+    delivrd endpoints test ep_0c62e1495a525000
+    """
     from delivrd.cli.deliveries import print_delivery
 
     told = connect(config).post(f"/v1/endpoints/{segment(endpoint_id)}/test", None)

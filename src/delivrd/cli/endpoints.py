@@ -133,14 +133,22 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the endpoints, each with its last 24 hours and what waits for it."""
+    """List the endpoints, each with its last 24 hours and what waits for it.
+
+    \b
+    delivrd endpoints list --json
+    """
     found = list(connect(config).items("/v1/endpoints", {"callbacks": callbacks}))
     print_rows(found, COLUMNS, as_json)
 
 
 @app.command()
 def show(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one endpoint: what it is told, and how its calls go."""
+    """Show one endpoint: what it is told, and how its calls go.
+
+    \b
+    delivrd endpoints show ep_0c62e1495a525000
+    """
     _print(connect(config).get(f"/v1/endpoints/{segment(endpoint_id)}"), as_json)
 
 

@@ -76,7 +76,11 @@ def create(
 
 @app.command("list")
 def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the keys; the keys themselves are not kept."""
+    """List the keys; the keys themselves are not kept.
+
+    \b
+    delivrd keys list
+    """
     hub = _hub(url, config)
     keys = list(hub.items("/v1/keys")) if hub else _stored(config)
     print_rows(keys, COLUMNS, as_json)
@@ -103,7 +107,11 @@ def revoke(
     url: UrlOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Revoke a key: from now on it opens nothing."""
+    """Revoke a key: from now on it opens nothing.
+
+    \b
+    delivrd keys revoke 4711
+    """
     hub = _hub(url, config)
     if hub:
         hub.delete(f"/v1/keys/{segment(key_id)}")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from delivrd.cli.client import ConfigOption, Hub, connect
+from delivrd.cli.client import ConfigOption, Hub, connect, web_parts
 from delivrd.cli.output import (
     DOTS,
     UNREACHABLE,
@@ -183,8 +183,7 @@ def _heard(fields: Mapping[str, str]) -> Heard | None:
 def _forwarder(url: str, secret: str | None) -> "Forwarder":
     from delivrd.relay.formats import standard
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if web_parts(url) is None:
         why = "write it like http://localhost:3000/sms-events"
         raise Failure(f"--forward-to: {url} is not an address", why, code=USAGE)
     try:

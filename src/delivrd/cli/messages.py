@@ -190,7 +190,11 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one message: what became of it, its attempts, and its receipts in order."""
+    """Show one message: what became of it, its attempts, and its receipts in order.
+
+    \b
+    delivrd messages show 0199a2b4-7c1e-7d3a-9c56-0f2a4c8e1b7d
+    """
     message = connect(config).get(f"/v1/messages/{segment(message_id)}")
     if as_json:
         print_json(message)

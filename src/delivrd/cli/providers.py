@@ -40,7 +40,11 @@ def find(name: str) -> Provider:
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """List the dialects that this hub speaks."""
+    """List the dialects that this hub speaks.
+
+    \b
+    delivrd providers list --json
+    """
     rows = [_summary(provider(name)) for name in names()]
     if as_json:
         print_json(rows)

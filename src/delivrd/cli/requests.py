@@ -46,7 +46,11 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the calls on the webhooks, the newest first."""
+    """List the calls on the webhooks, the newest first.
+
+    \b
+    delivrd requests list --verdict refused --since 24h
+    """
     wanted = filters.query(since, until, account=account, verdict=verdict)
     requests = list(connect(config).items("/v1/requests", wanted, limit))
     if as_json:
@@ -66,7 +70,11 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one call: its headers, its body, and what was read from it."""
+    """Show one call: its headers, its body, and what was read from it.
+
+    \b
+    delivrd requests show 4711
+    """
     request = connect(config).get(f"/v1/requests/{segment(request_id)}")
     if as_json:
         print_json(request)

@@ -9,7 +9,7 @@ import typer
 
 from delivrd.cli.client import ConfigOption, Hub, connect
 from delivrd.cli.messages import print_message
-from delivrd.cli.output import FAILED, JsonOption, note, print_json
+from delivrd.cli.output import FAILED, USAGE, Failure, JsonOption, note, print_json
 
 WAIT_STEP = 60
 """Seconds for which the hub is asked to hold one answer back."""
@@ -18,7 +18,9 @@ WAIT_STEP = 60
 def command(
     to: Annotated[str, typer.Argument(help="Number with country code, as +447700900123.")],
     text: Annotated[str, typer.Argument(help="The text; - reads it from standard input.")],
-    sender: Annotated[str | None, typer.Option("--from", help="Name or number to send as.")] = None,
+    sender: Annotated[
+        str | None, typer.Option("--from", help="Name or number to send as; needed.")
+    ] = None,
     via: Annotated[list[str] | None, typer.Option(help="Account to send through.")] = None,
     reference: Annotated[str | None, typer.Option(help="Your own id for the message.")] = None,
     wait: Annotated[
@@ -41,7 +43,7 @@ def command(
     body = {
         "to": to,
         "from": sender,
-        "text": sys.stdin.read().rstrip("\n") if text == "-" else text,
+        "text": _piped() if text == "-" else text,
         "via": via or None,
         "reference": reference,
         "deadline_seconds": deadline,
@@ -62,6 +64,14 @@ def command(
         if not message["final"]:
             note(f"Not final yet. Look again: delivrd messages show {message['id']}")
         raise typer.Exit(FAILED)
+
+
+def _piped() -> str:
+    try:
+        return sys.stdin.buffer.read().decode().rstrip("\n")
+    except UnicodeDecodeError as error:
+        why = f"byte {error.start + 1} is none"
+        raise Failure("the text is not UTF-8", why, "convert it: iconv -t UTF-8", USAGE) from None
 
 
 def _wait(hub: Hub, message: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`delivrd serve`: run the hub."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,10 @@ from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure, note
 from delivrd.config import Config, exposure, secrets
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default from the settings.")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; default from the settings.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port to listen on; default from the settings; 0: any."),
+]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes on one port (PostgreSQL).")]
 Roles = Annotated[str, typer.Option("--role", help="What this process does: intake,web,work.")]
 
@@ -39,11 +43,7 @@ def command(
     try:
         sock = server.bind(loaded.host, loaded.port)
     except OSError as error:
-        raise Failure(
-            f"cannot listen on {loaded.host}:{loaded.port}",
-            str(error),
-            "stop what listens there, or choose another port: delivrd serve --port 8026",
-        ) from None
+        raise _cannot_listen(loaded, error) from None
     bound = loaded.model_copy(update={"port": sock.getsockname()[1]})
     if workers > 1:
         _banner(bound, workers)
@@ -66,9 +66,23 @@ def _serve_here(config: Config, sock: Any, roles: tuple[str, ...]) -> None:
     except Busy as error:
         raise Failure("the database is in use", str(error), "", FAILED) from None
     except StoreUnavailable as error:
-        hint = "check `database` in the settings, and that the server runs: delivrd doctor"
-        raise Failure("the database cannot be reached", str(error), hint, UNREACHABLE) from None
+        raise Failure(
+            "the database cannot be opened",
+            str(error),
+            "check `database` in the settings, and that its server runs: delivrd doctor",
+            UNREACHABLE,
+        ) from None
     note("stopped; everything acknowledged is on disk.")
+
+
+def _cannot_listen(config: Config, error: OSError) -> Failure:
+    next = "name an address of this machine: delivrd serve --host 127.0.0.1"
+    if error.errno == errno.EADDRINUSE:
+        next = "stop what listens there, or choose another port: delivrd serve --port 8026"
+    elif error.errno == errno.EACCES:
+        next = "ports under 1024 are for root; choose another: delivrd serve --port 8025"
+    why = error.strerror or str(error)
+    return Failure(f"cannot listen on {config.host}:{config.port}", why, next)
 
 
 def _roles(text: str) -> tuple[str, ...]:

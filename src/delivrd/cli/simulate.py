@@ -8,7 +8,7 @@ import typer
 
 from delivrd.cli import demo, traffic
 from delivrd.cli.client import ConfigOption, connect
-from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Column, Failure, JsonOption, print_table
+from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Column, Failure, JsonOption, print_rows
 from delivrd.config import load
 from delivrd.simulator import SCENARIOS, names
 
@@ -43,11 +43,14 @@ def command(
 ) -> None:
     """Play the gateways of the accounts that say `simulated = true`, and send traffic through them.
 
-    The hub must be running with these settings. Example: delivrd simulate --messages 500
+    The hub must be running with these settings.
+
+    \b
+    delivrd simulate --messages 500
     """
     if list_:
         rows = [{"name": each.name, "about": each.about} for each in SCENARIOS.values()]
-        print_table(rows, [Column("name", "name"), Column("about", "about")])
+        print_rows(rows, [Column("name", "name"), Column("about", "about")], as_json)
         return
     traffic.known(scenario)
     environ = dict(os.environ)

@@ -80,7 +80,11 @@ def latency(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show how long deliveries take, from our hand-over to the receipt."""
+    """Show how long deliveries take, from our hand-over to the receipt.
+
+    \b
+    delivrd stats latency --by account --since 7d
+    """
     wanted = filters.query(
         since, until, by=by, account=account, provider=provider, country=country, network=network
     )
@@ -140,7 +144,11 @@ def compare(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Compare accounts on one country: rate, speed, cost. Some may share a rank."""
+    """Compare accounts on one country: rate, speed, cost. Some may share a rank.
+
+    \b
+    delivrd stats compare GB
+    """
     wanted = filters.query(since, until, country=country, network=network, minimum=minimum)
     told = connect(config).get("/v1/stats/comparison", wanted)
     columns = (
@@ -168,7 +176,11 @@ def honesty(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show routes whose receipts look made up, with the evidence."""
+    """Show routes whose receipts look made up, with the evidence.
+
+    \b
+    delivrd stats honesty --account twilio
+    """
     wanted = filters.query(since, until, account=account, provider=provider, country=country)
     told = connect(config).get("/v1/stats/honesty", wanted)
     columns = (

@@ -40,6 +40,9 @@ def command(
     """Open a tunnel (ngrok) to the webhooks of the hub on this machine; Ctrl-C closes it.
 
     Needs `pip install 'delivrd[tunnel]'` and NGROK_AUTHTOKEN. Start the hub beside it.
+
+    \b
+    delivrd tunnel --domain sms.ngrok.app
     """
     loaded = load(config, os.environ)
     names = passed(loaded)

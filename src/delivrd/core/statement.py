@@ -111,5 +111,8 @@ def micros(moment: datetime) -> int:
 
 
 def moment(micros: int) -> datetime:
-    """The aware UTC datetime of microseconds since 1970."""
-    return _EPOCH + timedelta(0, 0, micros)
+    """The aware UTC datetime of microseconds since 1970; the nearest one where there is none."""
+    try:
+        return _EPOCH + timedelta(0, 0, micros)
+    except OverflowError:
+        return (datetime.max if micros > 0 else datetime.min).replace(tzinfo=UTC)

@@ -54,6 +54,11 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
+def can_be_true(when: datetime, *, now: datetime | None = None) -> bool:
+    """Whether something may have happened at that moment, for which no zone stands for UTC."""
+    return _plausible(when, UTC, now) is not None
+
+
 def _plausible(found: datetime | None, zone: tzinfo, now: datetime | None) -> datetime | None:
     if found is None or not 2000 <= found.year <= 9000:
         return None

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from delivrd.config import Config
+from delivrd.core import segments
 from delivrd.core.phone import InvalidNumber, Phone, normalize
 from delivrd.core.statement import micros
 from delivrd.core.text import clean
+from delivrd.core.times import can_be_true
 from delivrd.sending.errors import Invalid
 from delivrd.sending.submit import MAX_REFERENCE, preview_of
 from delivrd.store.accounts import Account
@@ -49,11 +51,18 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
         preview=preview_of(None if sent.text is None else clean(sent.text), config),
         sent_at=sent_at,
         reference=sent.reference,
+        segments=_segments(sent),
         expires_at=_expiry(account, config, sent_at, now),
     )
     return await store.write(
         lambda tx: register_parts(tx, store.accounts, store.ids, now, registration)
     )
+
+
+def _segments(sent: SentElsewhere) -> int:
+    """As many as there are ids, or as its text takes where the gateway gave one id for all."""
+    counted = 1 if sent.text is None else segments.count(sent.text).count
+    return max(len(set(sent.provider_message_ids)), counted)
 
 
 def _expiry(account: Account, config: Config, sent_at: int | None, now: int) -> int:
@@ -76,6 +85,9 @@ def _check(store: Store, config: Config, sent: SentElsewhere) -> tuple[Account, 
         raise Invalid("provider_message_ids", "is no list of message ids", hint)
     if sent.sent_at is not None and sent.sent_at.tzinfo is None:
         raise Invalid("sent_at", "has no time zone", "Write it like 2026-11-21T10:00:00Z.")
+    if sent.sent_at is not None and not can_be_true(sent.sent_at):
+        hint = "Write when it was handed over, like 2026-11-21T10:00:00Z, or leave it out."
+        raise Invalid("sent_at", "lies before the year 2000 or in the future", hint)
     if sent.reference is not None and len(sent.reference) > MAX_REFERENCE:
         raise Invalid("reference", "is too long", f"At most {MAX_REFERENCE} characters.")
     try:

@@ -36,7 +36,8 @@ async def open_store(url: str, configured: Configured) -> Store:
     """
     path = sqlite_path(url)
     if path is not None:
-        return await _open_sqlite(path, configured)
+        with _unavailable():
+            return await _open_sqlite(path, configured)
     if make_url(url).get_backend_name() == "postgresql":
         return await _open_postgres(url, configured)
     raise ValueError(f"database = {url!r}: use sqlite:///PATH or postgresql://USER@HOST/NAME")
@@ -64,15 +65,20 @@ _LAST_ID = "SELECT max(m) FROM (" + " UNION ALL ".join(
 
 
 def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
-    """Makes the file where there is none, and brings its tables up to this release."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # numbers and texts of people
-    sqlite.connect(path, write=True).close()  # auto_vacuum must stand before the first table
-    engine = create_engine(f"sqlite:///{path}")
-    try:
-        with engine.begin() as connection:
-            return migrations.upgrade(connection)
-    finally:
-        engine.dispose()
+    """Makes the file where there is none, and brings its tables up to this release.
+
+    Raises:
+        StoreUnavailable: it cannot be opened, or is no database.
+    """
+    with _unavailable():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # numbers and texts of people
+        sqlite.connect(path, write=True).close()  # auto_vacuum must stand before the first table
+        engine = create_engine(f"sqlite:///{path}")
+        try:
+            with engine.begin() as connection:
+                return migrations.upgrade(connection)
+        finally:
+            engine.dispose()
 
 
 async def upgrade_postgres(url: str) -> tuple[str | None, str]:
@@ -94,13 +100,16 @@ def _unavailable() -> Generator[None]:
         yield
     except Exception as error:
         if is_store_error(error) or is_store_error(error.__cause__ or error):
-            raise StoreUnavailable(str(error)) from error
+            raise StoreUnavailable(str(error) or type(error).__name__) from error
         raise
 
 
 async def _open_postgres(url: str, configured: Configured) -> Store:
     with _unavailable():
-        connection = await asyncpg.connect(url)
+        try:
+            connection = await asyncpg.connect(url)
+        except asyncpg.PostgresError as error:  # no such database, a wrong password
+            raise StoreUnavailable(str(error)) from error
     try:
         if await _revision(connection) != migrations.head():
             await upgrade_postgres(url)

@@ -25,6 +25,9 @@ class Registration(NamedTuple):
     expires_at: int | None = None
     """When it is `unknown` that still has no end (rule C8)."""
 
+    segments: int = 1
+    """SMS that its text takes."""
+
 
 async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
     """Gives the parts one message, merging what they had; the uuid of that message.
@@ -71,3 +74,4 @@ def _fill_in(message: MessageRow, told: Registration) -> None:
     message.preview = told.preview or message.preview
     message.reference = told.reference or message.reference
     message.sent_at = told.sent_at or message.sent_at
+    message.segments = max(message.segments, told.segments)

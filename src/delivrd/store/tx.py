@@ -277,7 +277,8 @@ _STORE_ERRORS = (
 
 def is_store_error(error: BaseException) -> bool:
     """Whether the store failed (connection, lock, deadlock, disk, time-out), not the data (A8)."""
-    return isinstance(error, _STORE_ERRORS) and not isinstance(error, ValueError)
+    damaged = type(error) is sqlite3.DatabaseError  # the file is no database, or is malformed
+    return damaged or (isinstance(error, _STORE_ERRORS) and not isinstance(error, ValueError))
 
 
 def is_conflict(error: BaseException) -> bool:

@@ -59,6 +59,7 @@ def routes(context: Context) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    pages.install(app, context)
     for module in _API:
         app.include_router(module.router(context))
     app.include_router(docs.router(app))

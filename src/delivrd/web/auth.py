@@ -164,8 +164,15 @@ def check_origin(headers: Headers) -> None:
     if site is not None and site not in ("same-origin", "none"):
         raise _foreign()
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if origin is not None and _host_of(origin) != headers.get("host"):
         raise _foreign()
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # a bracket that is not closed
+        return ""
 
 
 def check_csrf(caller: Caller, headers: Headers, body: bytes) -> None:

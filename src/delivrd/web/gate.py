@@ -44,11 +44,16 @@ HEADERS = {
 }
 
 
+FORM_LIMIT = 64 * 1024
+"""Bytes that anybody may send: the form of the sign-in page is no longer."""
+
+
 class Gate:
     """Checks the host, who calls, and the size of what they send; times and counts the answers."""
 
     def __init__(self, app: ASGIApp, *, config: Config, auth: Auth, metrics: Metrics) -> None:
-        self._app, self._config, self._auth, self._metrics = app, config, auth, metrics
+        self._app, self._auth, self._metrics = app, auth, metrics
+        self._limit = int(config.limits.max_body)
         self._hosts = allowed_hosts(config)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,8 +82,10 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
-            body = b"" if is_safe(scope["method"]) else await self._receive(headers, receive)
-            await self._let_in(scope, headers, body)
+            caller = await self._who(scope["path"], headers)  # before what they send is taken in
+            limit = self._limit if caller else FORM_LIMIT
+            body = b"" if is_safe(scope["method"]) else await _receive(headers, receive, limit)
+            self._let_in(scope, headers, caller, body)
         except StoreUnavailable as error:
             await unavailable(error).response()(scope, receive, send)
         except Problem as problem:
@@ -87,19 +94,29 @@ class Gate:
             again = receive if is_safe(scope["method"]) else _replayed(body, receive)
             await self._app(scope, again, send)
 
-    async def _let_in(self, scope: Scope, headers: Headers, body: bytes) -> None:
-        """Notes who calls, for those further in.
+    async def _who(self, path: str, headers: Headers) -> Caller | None:
+        """Who calls; None where everybody may.
 
         Raises:
             Problem: nobody that may come in.
         """
-        if is_public(scope["path"]):
-            if not is_safe(scope["method"]):
-                check_origin(headers)
-            return
+        if is_public(path):
+            return None
         caller = await self._auth.caller(headers)
         if caller is None:
             raise unauthorized("Nobody comes in without a key or a session.")
+        return caller
+
+    def _let_in(self, scope: Scope, headers: Headers, caller: Caller | None, body: bytes) -> None:
+        """Notes who calls, for those further in.
+
+        Raises:
+            Problem: they may not do this, or another site made them.
+        """
+        if caller is None:
+            if not is_safe(scope["method"]):
+                check_origin(headers)
+            return
         if caller.csrf is not None and not is_safe(scope["method"]):
             check_csrf(caller, headers, body)
         if not scope["path"].startswith("/v1/"):
@@ -117,22 +134,6 @@ class Gate:
                 "Set public_url (or host) in delivrd.toml to the address that you use.",
             )
 
-    async def _receive(self, headers: Headers, receive: Receive) -> bytes:
-        limit = int(self._config.limits.max_body)
-        told = headers.get("content-length", "")
-        if told.isascii() and told.isdigit() and int(told[:20]) > limit:
-            raise _too_large(limit)
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Problem(400, "The caller went away.")
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > limit:
-                raise _too_large(limit)
-        return bytes(body)
-
     def _in_background(self) -> None:
         task = asyncio.create_task(self._note_uses())
         self._tasks.add(task)
@@ -143,6 +144,22 @@ class Gate:
             await self._auth.note_uses()
         except StoreUnavailable as error:
             log.warning("the use of a key was not noted", error=str(error))
+
+
+async def _receive(headers: Headers, receive: Receive, limit: int) -> bytes:
+    told = headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and int(told[:20]) > limit:
+        raise _too_large(limit)
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "The caller went away.")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
 
 
 class _Answer:
@@ -190,8 +207,14 @@ def _refusal(problem: Problem, scope: Scope, headers: Headers) -> Response:
     """The problem; a person who is not signed in is shown the way instead."""
     wants_page = "text/html" in headers.get("accept", "") and not scope["path"].startswith("/v1/")
     if problem.status == 401 and wants_page and scope["method"] == "GET":
-        return RedirectResponse(f"/sign-in?next={quote(scope['path'])}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(_goal(scope))}", 303)
     return problem.response()
+
+
+def _goal(scope: Scope) -> str:
+    """The address that was asked for: a page's filters stand in its query."""
+    query = scope["query_string"].decode("latin-1")
+    return str(scope["path"]) + (f"?{query}" if query else "")
 
 
 def _too_large(limit: int) -> Problem:

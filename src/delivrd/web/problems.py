@@ -101,7 +101,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KeyReused, _key_reused)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, _crash)
 
 
@@ -134,11 +134,15 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 _HINTS = {
-    "missing": "It is required.",
+    "missing": "This call needs it; /docs tells what else it takes.",
     "extra_forbidden": "Nothing of this name is known; take it out, or check its spelling.",
     "enum": "Use one of the values named.",
     "string_unicode": "Send text without lone surrogates.",
 }
+
+
+_WORDS = {"missing": "is missing", "extra_forbidden": "is not known here"}
+_NO_OBJECT = ("missing", "dict_type", "model_type", "model_attributes_type")
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -149,7 +153,10 @@ async def _validation(request: Request, error: Exception) -> Response:
         return Problem(400, "The body is no JSON.", "Send an object in JSON.").response()
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     name = ".".join(place)[:100] or "body"
-    why = str(first["msg"]).removeprefix("Value error, ")
+    if not place and first["type"] in _NO_OBJECT:
+        why, hint = "is no object in JSON", "Send {…} with Content-Type: application/json."
+        return invalid("body", why, hint).response()
+    why = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
     hint = _HINTS.get(first["type"], "/docs tells what this call takes.")
     return invalid(name, why[:300], hint).response()
 
@@ -161,7 +168,8 @@ _HTTP_HINTS = {
 }
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def http(request: Request, error: Exception) -> Response:
+    """What the framework refused: an address that is none, a method that it does not take."""
     assert isinstance(error, HTTPException)
     return Problem(
         error.status_code,

@@ -41,7 +41,7 @@ async def first_link(store: Store, config: Config) -> str | None:
 
 def local_path(text: str) -> str:
     """Where to go after signing in: a path of ours, never another site's address."""
-    return text if re.fullmatch(r"/(?![/\\])[\w\-./~%]*", text) else "/"
+    return text if re.fullmatch(r"/(?![/\\])[\w\-./~%]*(\?[!-~]*)?", text, re.ASCII) else "/"
 
 
 def router(context: Context) -> APIRouter:

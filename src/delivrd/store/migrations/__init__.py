@@ -9,6 +9,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from delivrd.store.base import StoreUnavailable
+
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration without a file of its own."""
@@ -20,8 +22,17 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
-    """Runs what is missing; the revision before and after."""
+    """Runs what is missing; the revision before and after.
+
+    Raises:
+        StoreUnavailable: a later release made the tables.
+    """
     before = current(connection)
+    if before not in (None, *known()):
+        raise StoreUnavailable(
+            f"its tables are of revision {before}, which this release does not know: "
+            "a later delivrd made them"
+        )
     if before != head():
         command.upgrade(config(connection), "head")
     return before, head()
@@ -29,6 +40,13 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
 
 def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def known() -> frozenset[str]:
+    """The revisions up to this release."""
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
+    return frozenset(script.revision for script in scripts)
 
 
 @cache

@@ -96,7 +96,22 @@ Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
 Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_aware)]
 """A time; one without a zone is in UTC."""
 
-Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(str.upper)]
+
+def two_letters(*others: str) -> AfterValidator:
+    """Takes a country's two letters, in whatever case, or one of the other words."""
+
+    def known(text: str) -> str:
+        if text in others:
+            return text
+        if not re.fullmatch(r"[A-Za-z]{2}", text):
+            words = "".join(f", or {other}" for other in others)
+            raise ValueError(f"must be a country's two letters, as GB{words}")
+        return text.upper()
+
+    return AfterValidator(known)
+
+
+Country = Annotated[str, two_letters(), Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$"})]
 
 
 class Params(BaseModel):

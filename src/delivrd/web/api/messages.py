@@ -30,6 +30,7 @@ from delivrd.web.api.common import (
     page,
     ref,
     responses,
+    two_letters,
 )
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -121,8 +122,8 @@ Outcome = Annotated[str, one_of(OUTCOMES), Field(json_schema_extra={"enum": [*OU
 Cause = Annotated[str, one_of(CAUSES), Field(json_schema_extra={"enum": [*CAUSES]})]
 Place = Annotated[
     str,
-    Field(pattern=r"^([A-Za-z]{2}|none)$"),
-    AfterValidator(lambda text: text if text == queries.NONE else text.upper()),
+    two_letters(queries.NONE),
+    Field(json_schema_extra={"pattern": f"^([A-Za-z]{{2}}|{queries.NONE})$"}),
 ]
 
 

@@ -1,7 +1,9 @@
 """The dashboard: pages that the server renders, one file a page."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 
+from delivrd.web import problems
 from delivrd.web.context import Context
 from delivrd.web.pages import (
     alert_rule,
@@ -21,7 +23,7 @@ from delivrd.web.pages import (
     start,
     static,
 )
-from delivrd.web.pages.render import Pages
+from delivrd.web.pages.render import Pages, partial
 
 _PAGES = (
     overview,
@@ -40,6 +42,25 @@ _PAGES = (
     start,
     sign_in,
 )
+
+
+def install(app: FastAPI, context: Context) -> None:
+    """Shows a person who opens an address that is none a page, with the ways on."""
+    pages = Pages(context)
+
+    async def missing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code != 404 or not _is_person(request):
+            return await problems.http(request, error)
+        why = "The address may be mistyped, or of another release."
+        return pages.missing(request, "There is no such page", why)
+
+    app.add_exception_handler(HTTPException, missing)
+
+
+def _is_person(request: Request) -> bool:
+    wants_page = "text/html" in request.headers.get("accept", "")
+    return wants_page and not request.url.path.startswith("/v1/") and not partial(request)
 
 
 def router(context: Context) -> APIRouter:

@@ -1,0 +1,61 @@
+"""`delivrd serve`: what it refuses, and the way in that it prints."""
+
+import socket
+from contextlib import closing
+
+import pytest
+from served import ADMIN_KEY, serving, write_settings
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "x"])
+def test_a_port_that_is_none_is_wrong_usage(delivrd, port):
+    ran = delivrd("serve", "--port", port)
+    assert ran.code == 2
+    assert "--port" in ran.err
+
+
+def test_a_port_that_is_taken_is_told_with_another(delivrd):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        ran = delivrd("serve", "--port", str(taken.getsockname()[1]))
+    assert ran.code == 1
+    assert "--port 8026" in ran.err
+
+
+def test_an_address_of_another_machine_is_told_as_one(delivrd):
+    ran = delivrd("serve", "--host", "127.0.0.1.invalid", "--port", "0")
+    assert ran.code == 1
+    assert "--host 127.0.0.1" in ran.err
+    assert "--port" not in ran.err
+
+
+def test_the_first_start_prints_the_way_in_also_where_the_settings_have_a_key(tmp_path, sqlite_url):
+    """`delivrd init` writes a key; the link is shorter than looking it up."""
+    settings = write_settings(tmp_path, sqlite_url)
+    with serving(settings):
+        pass
+    assert "/sign-in?token=" in settings.with_name("hub.log").read_text()
+
+
+def test_no_link_is_printed_where_the_environment_gives_the_key(tmp_path, sqlite_url, monkeypatch):
+    """Such a hub starts again and again with nobody there, and its log is kept by others."""
+    monkeypatch.setenv("DELIVRD_ADMIN_KEY", ADMIN_KEY)
+    settings = write_settings(tmp_path, sqlite_url)
+    with serving(settings):
+        pass
+    assert "/sign-in?token=" not in settings.with_name("hub.log").read_text()
+
+
+@pytest.mark.parametrize("more", [("--workers", "2"), ("--role", "intake")])
+def test_sqlite_is_served_by_one_process_that_does_everything(tmp_path, sqlite_url, delivrd, more):
+    settings = write_settings(tmp_path, sqlite_url)
+    ran = delivrd("serve", *more, "--config", str(settings))
+    assert ran.code == 2
+    assert "postgresql://" in ran.err
+
+
+def test_an_interrupted_start_leaves_no_traceback(tmp_path, sqlite_url):
+    settings = write_settings(tmp_path, sqlite_url)
+    with serving(settings) as process:
+        process.send_signal(2)
+        assert process.wait(60) == 0
+    assert "Traceback" not in settings.with_name("hub.log").read_text()
