@@ -60,3 +60,25 @@ def test_a_burst_that_has_passed_is_forgotten() -> None:
     for _ in range(100):
         thread.folds(125, FOLD)
     assert not thread.load.crowded
+
+
+def test_the_end_of_a_burst_is_seen_while_nothing_is_folded() -> None:
+    thread = Thread()
+    for _ in range(200):
+        thread.takes_in(64, INTAKE)
+        thread.folds(64, FOLD)
+    for requests, overrun in ((6000, True), (0, False)):
+        thread.takes_in(requests, INTAKE)
+        thread.now += 0.4 - requests * INTAKE
+        thread.load.judge()
+        assert thread.load.crowded is overrun
+
+
+def test_what_comes_while_nothing_is_folded_is_priced_as_what_was_folded_last() -> None:
+    thread = Thread()
+    thread.folds(2000, FOLD)
+    for requests, overrun in ((400, False), (1000, True)):  # of 0.1 s: half, a third more
+        thread.takes_in(requests, INTAKE)
+        thread.now += 0.101 - requests * INTAKE
+        thread.load.judge()
+        assert thread.load.crowded is overrun

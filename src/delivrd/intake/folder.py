@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from delivrd.intake.load import Load
+from delivrd.intake.load import WINDOW_SECONDS, Load
 from delivrd.store import fold
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
 from delivrd.store.fold import Work
@@ -125,11 +125,17 @@ class Folder:
     async def _give_way(self, spent: float) -> None:
         """Leaves the time to intake while that is overrun, the less the older the backlog is.
 
-        On a store whose jobs do not hold the event loop, both go on at the same time anyway.
+        It is only where more than a slice waits: few receipts are dear to fold, and say nothing of
+        what many would take.
         """
-        if self._store.holds_loop and self._load.crowded:
-            share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
-            await asyncio.sleep(spent * (1 / share - 1))
+        share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
+        until = time.monotonic() + spent * (1 / share - 1)
+        while self._load.crowded and self.waiting > self._limit:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.sleep(min(left, WINDOW_SECONDS))
+            self._load.judge()
 
     async def _claim(self) -> None:
         self._marked = await self._store.write(

@@ -13,8 +13,8 @@ class Load:
 
     A server that is busy all the time cannot tell by that alone whether it is overrun: callers that
     wait for their answers slow down with it. So what came in is counted, and priced: taking it in
-    by this thread's processor time, folding it by the wall clock, sync to disk included, since
-    nothing else can be written meanwhile.
+    by this thread's processor time, folding it by the wall clock, sync to disk and answers of the
+    database included, since one slice is folded after the other.
     """
 
     def __init__(
@@ -26,6 +26,8 @@ class Load:
         self._began, self._cpu_began = clock(), cpu()
         self._taken_in = self._folded = 0
         self._fold_wall = self._fold_cpu = 0.0
+        self._price = 0.0
+        """Seconds that a receipt takes to fold."""
         self.crowded = False
 
     def taken_in(self, requests: int) -> None:
@@ -36,13 +38,16 @@ class Load:
         self._folded += receipts
         self._fold_wall += wall
         self._fold_cpu += cpu
-        if self._clock() - self._began >= WINDOW_SECONDS:
-            self._judge()
+        self.judge()
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
+        """Looks at the time since the last look, unless that was just now."""
         wall, cpu = self._clock() - self._began, self._cpu() - self._cpu_began
-        a_fold = self._fold_wall / max(1, self._folded)
-        wanted = cpu - self._fold_cpu + self._taken_in * a_fold
+        if wall < WINDOW_SECONDS:
+            return
+        if self._folded:
+            self._price = self._fold_wall / self._folded
+        wanted = cpu - self._fold_cpu + self._taken_in * self._price
         self.crowded = wanted > CROWDED * wall
         self._began, self._cpu_began = self._clock(), self._cpu()
         self._taken_in = self._folded = 0

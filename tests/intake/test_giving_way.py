@@ -1,0 +1,80 @@
+"""The fold gives way to intake that is overrun, on either store (rule A5)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from filled import opened, receipt
+from support import run
+
+from delivrd.intake import folder as folding
+from delivrd.intake.folder import BRAKE_SECONDS, Folder
+from delivrd.store.fold import Work
+
+SECOND = 1_000_000
+
+
+class Looks:
+    """Intake that is overrun until it was looked at so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    @property
+    def crowded(self) -> bool:
+        return self.left > 0
+
+    def judge(self) -> None:
+        self.left -= 1
+
+
+@asynccontextmanager
+async def behind(url: str, receipts: int, seconds: float = 0.0) -> AsyncGenerator[Any]:
+    """A folder for which so many receipts wait, the oldest for so long."""
+    async with opened(url) as store:
+        folder: Any = Folder(store, lambda: int(seconds * SECOND))
+        works = [Work(n, 0, 1, 0, (receipt(f"p{n}"),)) for n in range(receipts)]
+        folder._more = False
+        folder.offer(works, own=False)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "WINDOW_SECONDS", 0.001)
+
+
+def test_it_waits_until_intake_is_overrun_no_more(database_url: str) -> None:
+    async def test() -> None:
+        async with behind(database_url, 500) as folder:
+            folder._load = Looks(3)
+            async with asyncio.timeout(10):
+                await folder._give_way(spent=3600)
+            assert folder._load.left == 0
+
+    run(test())
+
+
+@pytest.mark.parametrize("receipts", [0, 50])
+def test_it_waits_for_nobody_where_no_more_than_a_slice_waits(
+    database_url: str, receipts: int
+) -> None:
+    async def test() -> None:
+        async with behind(database_url, receipts) as folder:
+            folder._load = Looks(3)
+            await folder._give_way(spent=3600)
+            assert folder._load.left == 3
+
+    run(test())
+
+
+def test_it_waits_no_more_once_the_backlog_is_a_minute_old(database_url: str) -> None:
+    async def test() -> None:
+        async with behind(database_url, 500, BRAKE_SECONDS) as folder:
+            folder._load = Looks(3)
+            await folder._give_way(spent=3600)
+            assert folder._load.left == 3
+
+    run(test())
