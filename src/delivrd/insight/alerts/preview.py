@@ -112,9 +112,8 @@ class PastRead(NamedTuple):
 
     def _cells(self) -> dict[Key, dict[int, list[int]]]:
         cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
-        for *route, status, bucket, n in self.quarters:
-            four = cells[self._key(route)].setdefault(bucket * QUARTER, [0, 0, 0, 0])
-            four[FIELDS.get(status, 2)] += n
+        for account_id, country, network, bucket, *four in self.quarters:
+            cells[self._key((account_id, country, network))][bucket * QUARTER] = four
         return cells
 
     def _ends(self) -> dict[Key, Packed]:
@@ -136,8 +135,8 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
     week, quarters, ends = None, list[Row](), list[Row]()
     if rule.kind in read.ROUTES:
         week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY, until, networks)
-        quarters = await queries.quarters(tx, *days)
-        ends = [] if foreseen(rule) else await queries.ends(tx, *days)
+        quarters = await queries.outcomes(tx, *days, networks=networks)
+        ends = [] if foreseen(rule) else await queries.ends(tx, *days, networks=networks)
     marks: tuple[Mark, ...] = ()
     if rule.kind in ("rejected_signatures", "unmapped"):
         marks = await read.marks(tx, accounts, rule.kind, days[0])
