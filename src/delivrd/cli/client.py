@@ -75,7 +75,7 @@ class Hub:
         if parts is None:
             why = "an address looks like http://127.0.0.1:8025"
             raise Failure(f"DELIVRD_URL is not an address: {url}", why, code=USAGE)
-        if not re.fullmatch("[!-~]+", key):
+        if not re.fullmatch("[!-~]*", key):
             why = "it holds more than letters, digits and signs: a blank, or the end of a line"
             raise Failure("the API key cannot be one", why, "check DELIVRD_KEY", USAGE)
         self._parts = parts
