@@ -371,10 +371,11 @@ async def ends(tx: Tx, since: int, until: int, *, networks: bool) -> list[Row]:
 
 
 async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
-    """The same by account, country, quarter of an hour, status and step of the counts by the
-    minute, without networks."""
+    """Attempts that ended, by account, country, quarter of an hour, status and step of the counts
+    by the minute."""
+    rows = await _ended(tx, _route(False), "bucket, status", since, until)
     found: Counter[tuple[Any, ...]] = Counter()
-    for account_id, country, _, *key, step, n in await ends(tx, since, until, networks=False):
+    for account_id, country, _, *key, step, n in rows:
         found[account_id, country, *key, coarse(step)] += n
     return [(*key, n) for key, n in found.items()]
 
