@@ -1,7 +1,7 @@
 """Rules about settled rates on the past: judged by the estimate as it would have been then."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts import preview as previews
+from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.hindsight import Hindsight, hindsight
 from delivrd.insight.alerts.quarter import MIDDLES, Quarter, end, lately
 from delivrd.insight.alerts.replay import Replay
@@ -28,6 +29,7 @@ from delivrd.store.counts import (
     rows_of,
     step,
 )
+from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Tx
 from tests.history import Route, Sent, messages
 from tests.insight.alert_support import HOUR, NOON
@@ -45,16 +47,19 @@ ROUTES = (
 )
 
 
-async def count(store: Store, sent: Iterable[Sent], now: int) -> None:
-    """Counts messages as they stood at a moment, in seconds."""
+async def count(
+    store: Store, sent: Iterable[Sent], now: int, networks: Sequence[str] = ("",)
+) -> None:
+    """Counts messages as they stood at a moment, in seconds, by turns of these networks."""
     moves = Counter[Move]()
     for one in sent:
         if one.at < now * SECOND:
             ended = one.told_at is not None and one.told_at <= now * SECOND
             took = step(one.told_at - one.at) if ended and one.told_at else None
             status = one.receipt.status.value if ended else "pending"
-            place = (one.at // BUCKET, one.route.country, "", status, "", took, None, None, None,
-                     None, one.at // SECOND)  # fmt: skip
+            network = networks[one.number % len(networks)]
+            place = (one.at // BUCKET, one.route.country, network, status, "", took, None, None,
+                     None, None, one.at // SECOND)  # fmt: skip
             moves[1, store.accounts.by_name[one.route.account].id, NOWHERE, place] += 1
 
     async def job(tx: Tx) -> None:
@@ -111,6 +116,52 @@ def test_a_rule_about_networks_is_judged_without_estimates(database_url: str) ->
     run(test())
 
 
+@pytest.mark.parametrize("piece", [1, 4, 24, 72])
+def test_estimates_are_the_same_however_much_is_read_at_a_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """To the last digit: they are made of the same counts in the same order."""
+    sent = messages(ROUTES, NOON * SECOND, 0.6)
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await count(store, sent, NOON)
+            usual = await replayed(store, NOON)
+            monkeypatch.setattr("delivrd.insight.alerts.hindsight.PIECE", piece * HOUR)
+            assert await replayed(store, NOON) == usual
+
+    run(test())
+
+
+@pytest.mark.parametrize("networks", [True, False])
+def test_counts_of_the_past_add_up_with_networks_and_without(
+    database_url: str, networks: bool
+) -> None:
+    """Where no rule names networks they are summed by the store: fewer rows, the same numbers."""
+    span = ((NOON - 86400) * SECOND, NOON * SECOND)
+    sent = messages(ROUTES, NOON * SECOND, 0.6)
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await count(store, sent, NOON, networks=("23430", "23410"))
+            plain = await store.read(lambda tx: queries.quarters(tx, *span))
+            fours: dict[tuple[Any, ...], list[int]] = {}
+            for account, country, network, status, at, n in plain:
+                key = (account, country, network if networks else "", at)
+                fours.setdefault(key, [0, 0, 0, 0])[FIELDS[status]] += n
+            rows = await store.read(lambda tx: queries.outcomes(tx, *span, networks=networks))
+            assert {tuple(row[:4]): list(row[4:]) for row in rows} == fours
+            took = Counter[tuple[Any, ...]]()
+            for account, country, network, at, status, step, n in await store.read(
+                lambda tx: queries.ends(tx, *span)
+            ):
+                took[account, country, network if networks else "", at, status, step] += n
+            ends = await store.read(lambda tx: queries.ends(tx, *span, networks=networks))
+            assert {tuple(row[:6]): row[6] for row in ends} == took
+
+    run(test())
+
+
 # --- one quarter of an hour -----------------------------------------------------------------------
 
 STEPS = st.integers(0, 100)
@@ -121,6 +172,13 @@ ENDS = st.dictionaries(
 )
 NOWS = st.integers(1, 50).map(lambda n: NOON + n * QUARTER)
 SINCE = st.integers(0, QUARTER - 1).map(lambda seconds: NOON + seconds)
+
+
+@given(ENDS, st.integers(0, 50))
+def test_a_quarter_keeps_each_way_to_end_with_its_number(ends: Any, pending: int) -> None:
+    quarter = Quarter(NOON, ends, pending)
+    assert list(quarter.ends) == sorted(ends.items(), key=lambda each: each[0].seconds)
+    assert quarter.total == pending + sum(ends.values())
 
 
 @given(ENDS, st.integers(0, 50), NOWS, SINCE)

@@ -65,8 +65,8 @@ async def read_cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> Ce
         end = min(whole_from // MICROS, end)
     else:
         minutes = await queries.minutes(tx, minutes_begin * MICROS)
-    quarters = await queries.quarters(tx, hours_end * MICROS, end * MICROS)
-    hours = await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4)
+    quarters = await queries.quarters(tx, hours_end * MICROS, end * MICROS, networks=networks)
+    hours = await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4, networks=networks)
     return CellRows(accounts, networks, minutes, quarters, hours)
 
 

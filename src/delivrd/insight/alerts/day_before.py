@@ -41,6 +41,7 @@ class DayBefore:
         counts in two parts."""
         since, old, until = now - DAY, now - BLOCK, now - QUARTER
         known = Known(Counter(), Counter())
+        self._forget(since - BLOCK)
         for begin in range(since // BLOCK * BLOCK, until, BLOCK):
             if since <= begin and begin + BLOCK <= old:
                 block = self._block(begin)
@@ -54,6 +55,11 @@ class DayBefore:
 
     def _of(self, begins: Iterable[int]) -> list[Quarter]:
         return [self._quarters[at] for at in begins if at in self._quarters]
+
+    def _forget(self, before: int) -> None:
+        """Lets go of blocks that no later moment asks for."""
+        for begin in [at for at in self._blocks if at < before]:
+            del self._blocks[begin]
 
     def _block(self, begin: int) -> _Block:
         if begin not in self._blocks:

@@ -9,6 +9,7 @@ from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
 from delivrd.insight.alerts.day_before import BLOCK, DAY
 from delivrd.insight.alerts.foresee import begin_of
+from delivrd.insight.alerts.grid import HOUR
 from delivrd.insight.alerts.places import dimensions, levels, place_of
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.alerts.routes import chosen
@@ -19,25 +20,27 @@ from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
 MICROS = 1_000_000
+PIECE = 6 * HOUR
+"""Seconds that are read at a time: their rows take more room than what is made of them."""
 
 SoFar = Mapping[Key, tuple[float, float]]
 """How many messages of a route, and how many of them had arrived."""
 
 
 async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsight | None":
-    """Reads what the rule's estimates were made of between two moments, in seconds, a day at a
+    """Reads what the rule's estimates were made of between two moments, in seconds, some hours at a
     time; None where the rule has none."""
     if not foreseen(rule):
         return None
     accounts = store.accounts
     replay = Replay({i: a.provider.name for i, a in accounts.by_id.items()})
-    for begin in range(since - DAY - BLOCK, until, DAY):
-        span = (begin * MICROS, min(until, begin + DAY) * MICROS)
+    for begin in range(since - DAY - BLOCK, until, PIECE):
+        span = (begin * MICROS, min(until, begin + PIECE) * MICROS)
 
-        async def day(tx: Tx, span: tuple[int, int] = span) -> tuple[list[Row], list[Row]]:
+        async def piece(tx: Tx, span: tuple[int, int] = span) -> tuple[list[Row], list[Row]]:
             return await queries.ends_of_routes(tx, *span), await queries.open_of_routes(tx, *span)
 
-        rows = await store.read(day)
+        rows = await store.read(piece)
         await asyncio.to_thread(replay.add, *rows)
     return Hindsight(rule, replay, accounts.name)
 

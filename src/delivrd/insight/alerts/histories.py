@@ -33,14 +33,11 @@ class PastRows(NamedTuple):
 
     def histories(self) -> dict[Key, History]:
         """Hours and latencies of every route."""
-        hours: dict[Key, dict[int, list[int]]] = defaultdict(dict)
-        for *route, status, bucket, n in self.quarters:
-            key = key_of(self.accounts, route, self.networks)
-            counts = hours[key].setdefault(bucket // 4, [0, 0, 0])
-            kind = FIELDS.get(status, 2)
-            counts[0] += n
-            counts[1] += n if kind == 1 else 0
-            counts[2] += n if kind < 2 else 0
+        hours: dict[Key, dict[int, Hour]] = defaultdict(dict)
+        for account_id, country, network, bucket, *four in self.quarters:
+            key = key_of(self.accounts, (account_id, country, network), self.networks)
+            delivered, fell, *_ = four
+            hours[key][bucket // 4] = Hour(sum(four), fell, delivered + fell)
         ended: dict[Key, Counter[int]] = defaultdict(Counter)
         failed: dict[Key, Counter[int]] = defaultdict(Counter)
         for *route, status, step, n in self.latencies:
@@ -49,10 +46,7 @@ class PastRows(NamedTuple):
                 ended[key][step] += n
             if kind == 1:
                 failed[key][step] += n
-        return {
-            key: History({h: Hour(*counts) for h, counts in of.items()}, ended[key], failed[key])
-            for key, of in hours.items()
-        }
+        return {key: History(of, ended[key], failed[key]) for key, of in hours.items()}
 
     def baseline(self, now: int) -> Baseline:
         """What is usual at that moment."""
@@ -62,8 +56,9 @@ class PastRows(NamedTuple):
 async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: bool) -> PastRows:
     """What became of all between two moments, in seconds."""
     span = (since * MICROS, until * MICROS)
-    quarters = await queries.quarters(tx, *span, 4)
-    return PastRows(accounts, networks, quarters, await queries.latencies(tx, *span))
+    quarters = await queries.outcomes(tx, *span, 4, networks=networks)
+    latencies = await queries.latencies(tx, *span, networks=networks)
+    return PastRows(accounts, networks, quarters, latencies)
 
 
 async def week(tx: Tx, accounts: Accounts, now: int, networks: bool) -> PastRows:

@@ -105,10 +105,9 @@ class PastRead(NamedTuple):
         cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
         ended: dict[Key, dict[int, list[tuple[float, bool, int]]]] = defaultdict(dict)
         networks = wants_networks([self.rule])
-        for *route, status, bucket, n in self.quarters:
-            key = key_of(self.accounts, route, networks)
-            four = cells[key].setdefault(bucket * QUARTER, [0, 0, 0, 0])
-            four[FIELDS.get(status, 2)] += n
+        for account_id, country, network, bucket, *four in self.quarters:
+            key = key_of(self.accounts, (account_id, country, network), networks)
+            cells[key][bucket * QUARTER] = four
         for *route, bucket, status, step, n in self.ends:
             if step != UNTOLD and FIELDS.get(status, 2) < 2:
                 key = key_of(self.accounts, route, networks)
@@ -128,9 +127,9 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
     week, quarters, ends = None, list[Row](), list[Row]()
     if rule.kind in read.ROUTES:
         week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY, until, networks)
-        quarters = await queries.quarters(tx, *days)
+        quarters = await queries.outcomes(tx, *days, networks=networks)
     if rule.kind in _OPEN or rule.kind == "latency":
-        ends = await queries.ends(tx, *days)
+        ends = await queries.ends(tx, *days, networks=networks)
     marks: tuple[Mark, ...] = ()
     if rule.kind in ("rejected_signatures", "unmapped"):
         marks = await read.marks(tx, accounts, rule.kind, days[0])

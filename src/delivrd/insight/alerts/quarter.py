@@ -4,12 +4,13 @@ When within its quarter a message went out is not kept: all are taken as spread 
 Moments are seconds since 1970; those that are looked at are the ends of quarters.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from delivrd.core.statement import Status
 from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.grid import MINUTE, QUARTER
 from delivrd.insight.cohorts import ASKED_AFTER
@@ -52,32 +53,61 @@ class End(NamedTuple):
     """Whether the time is not known."""
 
 
-@cache
-def end(status: str, step: int) -> End:
-    """The end of that status and step. One whose time is not known was asked for."""
+def _ends_of(status: str) -> Iterator[End]:
+    """By step; last the one whose time is not known, which was asked for."""
     kind = FIELDS.get(status, UNKNOWN)
-    if step == UNTOLD:
-        return End(status, kind, step_of(ASKED_AFTER), ASKED_AFTER, True)
-    return End(status, kind, step, MIDDLES[step])
+    for step, seconds in enumerate(MIDDLES):
+        yield End(status, kind, step, seconds)
+    yield End(status, kind, step_of(ASKED_AFTER), ASKED_AFTER, True)
+
+
+_STATUSES = tuple(status.value for status in Status)
+_ENDS = tuple(one for status in _STATUSES for one in _ends_of(status))
+_SECONDS = tuple(one.seconds for one in _ENDS)
+_NUMBERS = {one: number for number, one in enumerate(_ENDS)}
+"""All ends there are, by number: a quarter keeps numbers, of which there are millions."""
+
+
+def end(status: str, step: int) -> End:
+    """The end of that status and step."""
+    first = _STATUSES.index(status) * (SIZE + 1)
+    return _ENDS[first + (SIZE if step == UNTOLD else step)]
 
 
 class Quarter:
     """What went out on a route in the quarter of an hour that begins then.
 
-    ``ends`` are in the order of their seconds; ``pending`` have not ended to this day.
+    ``ends`` are in the order of their seconds; ``pending`` have not ended to this day. They are
+    kept as bare numbers: a busy fleet has some tens of ends in each of a hundred thousand quarters.
     """
 
-    __slots__ = ("_arrived", "_gone", "_seconds", "begin", "ends", "pending", "total")
+    __slots__ = ("_arrived", "_gone", "_which", "begin", "pending", "total")
 
     def __init__(self, begin: int, ends: Mapping[End, int], pending: int) -> None:
         self.begin, self.pending = begin, max(0, pending)
         some = [(one, n) for one, n in ends.items() if n > 0]
-        self.ends = tuple(sorted(some, key=lambda each: each[0].seconds))
-        self._seconds = tuple(one.seconds for one, _ in self.ends)
-        self._gone = (0, *accumulate(n for _, n in self.ends))
-        arrived = (n if one.kind == DELIVERED else 0 for one, n in self.ends)
-        self._arrived = (0, *accumulate(arrived))
+        some.sort(key=lambda each: each[0].seconds)
+        self._which = array("H", [_NUMBERS[one] for one, _ in some])
+        self._gone = array("Q", accumulate((n for _, n in some), initial=0))
+        arrived = (n if one.kind == DELIVERED else 0 for one, n in some)
+        self._arrived = array("Q", accumulate(arrived, initial=0))
         self.total = self.pending + self._gone[-1]
+
+    @property
+    def ends(self) -> Iterator[tuple[End, int]]:
+        """How they ended, and how many so."""
+        return self._ends_from(0)
+
+    def _ends_from(self, first: int) -> Iterator[tuple[End, int]]:
+        gone, before = self._gone, self._gone[first]
+        for at in range(first, len(self._which)):
+            after = gone[at + 1]
+            yield _ENDS[self._which[at]], after - before
+            before = after
+
+    def _ended_by(self, seconds: float, find: Callable[..., int]) -> int:
+        """How many of the ends, in their order, come before (or at, by ``bisect_right``) an age."""
+        return find(self._which, seconds, key=_SECONDS.__getitem__)
 
     def sent(self, since: int) -> float:
         """How many went out from that moment on."""
@@ -106,7 +136,7 @@ class Quarter:
     def _open_between(self, now: int, young: float, old: float) -> float:
         """How many had reached these ages then without an end."""
         n = self.pending * (old - young)
-        for one, number in self.ends[bisect_left(self._seconds, young) :]:
+        for one, number in self._ends_from(self._ended_by(young, bisect_left)):
             n += number * (min(old, one.seconds) - young)
         return n / QUARTER
 
@@ -114,9 +144,9 @@ class Quarter:
         """The number of those that had arrived by a moment and went out from another on."""
         if since > self.begin:
             return sum(n for one, n in self.ended(now, since) if one.kind == DELIVERED)
-        whole = bisect_right(self._seconds, now - self.begin - QUARTER)
+        whole = self._ended_by(now - self.begin - QUARTER, bisect_right)
         found = float(self._arrived[whole])
-        for one, n in self.ends[whole:]:
+        for one, n in self._ends_from(whole):
             if one.kind == DELIVERED:
                 found += n * max(0.0, now - one.seconds - self.begin) / QUARTER
         return found
@@ -127,7 +157,7 @@ class Quarter:
         for step in range(step_of(max(0, oldest - QUARTER - SEEN_SECONDS)), step_of(oldest) + 1):
             share = self._in_sight(now, MIDDLES[step])
             if share > 0:
-                gone = self._gone[bisect_left(self._seconds, MIDDLES[step])]
+                gone = self._gone[self._ended_by(MIDDLES[step], bisect_left)]
                 at_risk[step] += share * (self.total - gone)
         for one, n in self.ends:
             ends[one.kind][one.step] += n * self._in_sight(now, MIDDLES[one.step])

@@ -67,7 +67,9 @@ async def known(
     cells = await read_cells(tx, accounts, base.networks, now) if kinds & ROUTES else None
     took: Sequence[Row] = ()
     if "latency" in kinds:
-        took = await queries.deliveries_took(tx, _back(rules, "latency", now))
+        took = await queries.deliveries_took(
+            tx, _back(rules, "latency", now), networks=base.networks
+        )
     found: dict[str, tuple[Mark, ...]] = {
         kind: await marks(tx, accounts, kind, _back(rules, kind, now)) for kind in kinds & MARKS
     }

@@ -30,7 +30,7 @@ class Replay:
         self._learnt: tuple[int, Past] | None = None
 
     def add(self, ended: Iterable[Row], waiting: Iterable[Row]) -> None:
-        """Takes in whole days: attempts by account, country, quarter of an hour (of those that
+        """Takes in whole quarters: attempts by account, country, quarter of an hour (of those that
         ended by status and step, too), and number."""
         ends: dict[tuple[Key, int], dict[End, int]] = defaultdict(dict)
         for account_id, country, bucket, status, step, n in ended:

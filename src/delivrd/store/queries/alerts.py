@@ -67,38 +67,72 @@ async def minutes_by_network(tx: Tx, since: int) -> tuple[list[Row], int]:
     return rows, bucket * BUCKET
 
 
-async def quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Row]:
+async def quarters(
+    tx: Tx, since: int, until: int, width: int = 1, *, networks: bool = True
+) -> list[Row]:
     """Attempts by account, country, network, status and quarter of an hour, or ``width`` of them
-    together; ``until`` is not in it."""
+    together; ``until`` is not in it. Without ``networks`` all of them are one, without a name."""
+    route, by = _route(networks)
     return await tx.fetch(
-        f"SELECT account_id, country, network, status, bucket / {width:d} * {width:d} AS b, "
+        f"SELECT {route}, status, bucket / {width:d} * {width:d} AS b, "
         "CAST(sum(n) AS BIGINT) FROM rollup WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
-        f"GROUP BY account_id, country, network, status, bucket / {width:d} * {width:d}",
+        f"GROUP BY {by}, status, bucket / {width:d} * {width:d}",
         *_buckets(since, until),
     )
 
 
-async def latencies(tx: Tx, since: int, until: int) -> list[Row]:
+async def outcomes(
+    tx: Tx, since: int, until: int, width: int = 1, *, networks: bool = True
+) -> list[Row]:
+    """The same in a row each: account, country, network, when, and how many were delivered, have
+    failed, ended otherwise, are open."""
+    route, by = _route(networks)
+    failed = ", ".join(f"'{status}'" for status in FAILED)
+    which = (
+        "status = 'delivered'",
+        f"status IN ({failed})",
+        f"status NOT IN ('delivered', {failed}, 'pending')",
+        "status = 'pending'",
+    )
+    sums = (f"CAST(sum(CASE WHEN {one} THEN n ELSE 0 END) AS BIGINT)" for one in which)
+    return await tx.fetch(
+        f"SELECT {route}, bucket / {width:d} * {width:d} AS b, {', '.join(sums)} FROM rollup "
+        "WHERE unit = 1 AND bucket >= $1 AND bucket < $2 "
+        f"GROUP BY {by}, bucket / {width:d} * {width:d}",
+        *_buckets(since, until),
+    )
+
+
+async def latencies(tx: Tx, since: int, until: int, *, networks: bool = True) -> list[Row]:
     """Attempts by account, country, network, status and latency step."""
-    return await _ended(tx, "account_id, country, network, status", since, until)
+    return await _ended(tx, _route(networks), "status", since, until)
 
 
-async def deliveries_took(tx: Tx, since: int) -> list[Row]:
+async def deliveries_took(tx: Tx, since: int, *, networks: bool = True) -> list[Row]:
     """Deliveries by account, country, network, quarter of an hour and latency step."""
+    route, by = _route(networks)
     rows = await tx.fetch(
-        "SELECT account_id, country, network, bucket, sum(steps) FROM latency "
+        f"SELECT {route}, bucket, sum(steps) FROM latency "
         "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 "
-        "GROUP BY account_id, country, network, bucket",
+        f"GROUP BY {by}, bucket",
         since // BUCKET,
     )
     return _by_step(tx, rows)
 
 
-async def _ended(tx: Tx, by: str, since: int, until: int) -> list[Row]:
-    """Attempts that ended, by these columns and latency step."""
+def _route(networks: bool) -> tuple[str, str]:
+    """The columns of a route, and what they are grouped by."""
+    if networks:
+        return ("account_id, country, network",) * 2
+    return "account_id, country, ''", "account_id, country"
+
+
+async def _ended(tx: Tx, route: tuple[str, str], what: str, since: int, until: int) -> list[Row]:
+    """Attempts that ended, by route, these columns and latency step."""
+    shown, by = route
     rows = await tx.fetch(
-        f"SELECT {by}, sum(steps) FROM latency "
-        f"WHERE unit = 1 AND bucket >= $1 AND bucket < $2 GROUP BY {by}",
+        f"SELECT {shown}, {what}, sum(steps) FROM latency "
+        f"WHERE unit = 1 AND bucket >= $1 AND bucket < $2 GROUP BY {by}, {what}",
         *_buckets(since, until),
     )
     return _by_step(tx, rows)
@@ -325,19 +359,18 @@ async def begun(tx: Tx, kind: str) -> int | None:
     return min(found, default=None)
 
 
-async def ends(tx: Tx, since: int, until: int) -> list[Row]:
+async def ends(tx: Tx, since: int, until: int, *, networks: bool = True) -> list[Row]:
     """Attempts that ended, by account, country, network, quarter of an hour, status and latency
     step."""
-    return await _ended(tx, "account_id, country, network, bucket, status", since, until)
+    return await _ended(tx, _route(networks), "bucket, status", since, until)
 
 
 async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
     """The same by account, country, quarter of an hour, status and step of the counts by the
     minute, without networks."""
-    rows = await _ended(tx, "account_id, country, bucket, status", since, until)
     found: Counter[tuple[Any, ...]] = Counter()
-    for *key, step, n in rows:
-        found[*key, coarse(step)] += n
+    for account_id, country, _, *key, step, n in await ends(tx, since, until, networks=False):
+        found[account_id, country, *key, coarse(step)] += n
     return [(*key, n) for key, n in found.items()]
 
 

@@ -15,6 +15,7 @@ from delivrd.insight.alerts.hindsight import hindsight
 from delivrd.insight.alerts.rules import Named
 from delivrd.store import alerts as stored
 from delivrd.store.audit import note
+from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
@@ -122,14 +123,16 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
     if found.rule.kind in previews.NO_PAST:
         raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
     store, now = context.store, now_micros() // SECOND
-    known = await store.read(
-        lambda tx: previews.past(tx, store.accounts, found.rule, now - days * DAY, now)
-    )
-
-    ahead = await hindsight(store, previews.by_quarters(found.rule), *known.span)
+    past = await _past(store, found.rule, now - days * DAY, now)
+    ahead = await hindsight(store, previews.by_quarters(found.rule), past.since, past.until)
 
     def judged() -> previews.Preview:
-        past = known.past()._replace(ahead=ahead)
-        return previews.preview(found.rule, past, lambda: sleep(0))
+        return previews.preview(found.rule, past._replace(ahead=ahead), lambda: sleep(0))
 
     return views.preview(found, await asyncio.to_thread(judged))
+
+
+async def _past(store: Store, rule: Rule, since: int, until: int) -> previews.Past:
+    """What is known of that time; the rows that it is made of are let go of."""
+    rows = await store.read(lambda tx: previews.past(tx, store.accounts, rule, since, until))
+    return await asyncio.to_thread(rows.past)
