@@ -82,6 +82,30 @@ def test_what_a_channel_does_not_take_is_tried_again_and_then_given_up(database_
     run(test())
 
 
+def test_a_channel_that_was_down_hears_of_a_firing_in_order(database_url: str) -> None:
+    """A recovery that is told before what it recovers from leaves the reader with the alarm."""
+
+    async def test() -> None:
+        sink = Sink(says(500), says(200))
+        async with sink.listening(), watched(database_url, sink) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            assert await hub.tell.once() == 1
+            (firing,) = await hub.store.read(lambda tx: stored.firings(tx, 1 << 62, 5))
+            await hub.store.write(
+                lambda tx: stored.post(
+                    tx, hub.store.ids, firing.id, ["ops"], "recovered", "Recovered", "b", 1
+                )
+            )
+            assert await hub.tell.once() == 0  # the first is tried again in some seconds
+            await hub.store.write(lambda tx: tx.execute("UPDATE notice SET next_at = 1"))
+            assert await hub.tell.once() == 1
+            assert await hub.tell.once() == 1
+            assert [call.json["type"] for call in sink.calls] == ["failure", "failure", "success"]
+
+    run(test())
+
+
 def test_a_channel_that_nobody_has_any_more_fails_visibly(database_url: str) -> None:
     async def test() -> None:
         async with Sink().listening() as sink, watched(database_url, sink) as hub:

@@ -152,3 +152,30 @@ def test_a_choice_that_is_being_made_stays(firing: Any, old_hub: PagesHub) -> No
     with rule(old_hub, "another"):
         expect(firing.locator("#rule-another")).to_be_visible()
         expect(choice).to_have_value("28800")
+
+
+def test_a_preview_that_takes_a_while_shows_that_it_is_at_work(page: Any) -> None:
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/alerts/rules/more-failures/preview", hold)
+    with page.expect_request("**/preview"):
+        page.goto("/alerts/rules/more-failures")
+    bar = page.get_by_role("progressbar", name="Running the rule over the past")
+    expect(bar).to_be_visible()
+    held.pop().continue_()
+    expect(page.locator(".preview .count")).to_be_visible()
+    expect(bar).to_have_count(0)
+
+
+def test_the_button_of_a_preview_is_busy_until_a_page_is_shown(page: Any) -> None:
+    """Also where one goes back to the form."""
+    page.goto("/alerts/new?kind=change&name=takes-a-while")
+    page.evaluate("document.addEventListener('submit', (event) => event.preventDefault())")
+    button = page.get_by_role("button", name="Preview on the last")
+    button.click()
+    expect(button).to_have_attribute("aria-busy", "true")
+    page.evaluate("window.dispatchEvent(new Event('pageshow'))")
+    expect(button).not_to_have_attribute("aria-busy", "true")

@@ -222,8 +222,13 @@ async def post(
 
 
 async def due_notices(tx: Tx, now: int, limit: int) -> list[Notice]:
+    """What is to be tried; of one firing, a channel hears in order: a recovery waits for what it
+    recovers from."""
     rows = await tx.fetch(
-        f"{_NOTICE} WHERE state = 'waiting' AND next_at <= $1 ORDER BY next_at, id LIMIT {limit:d}",
+        f"{_NOTICE} WHERE state = 'waiting' AND next_at <= $1 AND NOT EXISTS (SELECT 1 FROM notice "
+        "AS before WHERE before.firing_id = notice.firing_id AND before.channel = notice.channel "
+        "AND before.state = 'waiting' AND before.id < notice.id) "
+        f"ORDER BY next_at, id LIMIT {limit:d}",
         now,
     )
     return [Notice(*row) for row in rows]

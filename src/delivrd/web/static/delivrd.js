@@ -105,6 +105,13 @@
       if (value === "") request.body.delete(name);
     }
   });
+  // What takes a while says so on its button until the next page comes.
+  document.addEventListener("submit", (event) => {
+    if (event.submitter?.dataset.busy !== undefined) event.submitter.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  });
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "get") return;
     for (const field of event.target.elements) {
