@@ -120,15 +120,16 @@ def left_as_written(settings: AccountSettings) -> list[str]:
     return [
         name
         for name, field in type(settings).model_fields.items()
-        if OWN in (made := _placeholder(name, field)) and made == _written(getattr(settings, name))
+        if (made := _placeholder(name, field).strip("[]")).startswith(OWN)
+        and made in _written(getattr(settings, name))
     ]
 
 
-def _written(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_written, value))}]"
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    return f'"{text}"'
+def _written(value: object) -> list[str]:
+    """A setting's values, as they stand in the file."""
+    values = value if isinstance(value, tuple) else [value]
+    plain = [v.get_secret_value() if isinstance(v, SecretStr) else v for v in values]
+    return [f'"{text}"' for text in plain]
 
 
 def _about(field: FieldInfo) -> str:
