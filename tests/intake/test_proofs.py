@@ -301,6 +301,8 @@ def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
         ({"forwarded": "for=192.0.2.7"}, 401),
         ({"x-real-ip": "127.0.0.1"}, 401),
         ({"x-forwarded-host": "localhost"}, 401),
+        ({"x-forwarded-proto": "https"}, 401),
+        ({"via": "1.1 proxy"}, 401),
     ],
 )
 def test_an_account_without_proof_is_served_on_loopback_alone(

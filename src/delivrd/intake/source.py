@@ -8,7 +8,11 @@ Network = IPv4Network | IPv6Network
 LONGEST = 64
 """Characters of a source; an address has fewer."""
 
-FORWARDING = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host"})
+FORWARDING = frozenset(
+    {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+     "x-forwarded-proto", "x-real-ip"}
+)  # fmt: skip
+"""Headers that a proxy adds: what bears one was sent from elsewhere."""
 
 
 def source_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
