@@ -6,6 +6,7 @@ from served import serving, write_settings
 from support import run
 
 from delivrd.cli.doctor import propose_format
+from delivrd.cli.init import block
 from delivrd.keeping import sweep
 from delivrd.store import alerts, endpoints, health
 
@@ -229,6 +230,17 @@ def test_an_account_that_anybody_could_call_is_told(sqlite_url, tmp_path, delivr
     ran = delivrd("doctor", "--json", "--config", str(public))
     assert ran.code == 1
     assert any(c["state"] == "bad" for c in ran.json["checks"] if c["name"] == "accounts")
+
+
+def test_what_init_wrote_in_the_place_of_ones_own_is_found(sqlite_url, tmp_path, delivrd):
+    _, *lines = block("twilio").splitlines()
+    written = "\n".join(line.removeprefix("# ") for line in lines)
+    path = write_settings(tmp_path, sqlite_url, written.replace("your-account-sid", "AC123"))
+    checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]
+    (found,) = [c for c in checks if c["name"] == "accounts"]
+    assert found["state"] == "bad"
+    assert "auth_token" in found["what"]
+    assert "account_sid" not in found["what"]
 
 
 def test_settings_that_cannot_be_used_are_the_finding(tmp_path, delivrd):

@@ -235,6 +235,43 @@ def test_the_source_is_the_right_most_hop_that_is_no_proxy_of_ours(
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["192.0.2.7", "203.0.113.1"], 401),
+        (["203.0.113.1", "192.0.2.7"], 200),
+        (["203.0.113.1, 192.0.2.7", "127.0.0.2"], 200),
+    ],
+)
+def test_a_header_that_a_proxy_adds_as_a_line_of_its_own_is_the_last_word(
+    sqlite_url: str, lines: list[str], status: int
+) -> None:
+    """D32: HAProxy adds its line behind the one that the caller wrote."""
+
+    async def test() -> None:
+        accounts = ruach(allow_from=["192.0.2.0/24"])
+        async with calling(sqlite_url, accounts=accounts, trusted_proxies=PROXY) as hub:
+            headers = [("x-forwarded-for", line) for line in lines]
+            for _ in range(2):  # the second takes the lane
+                sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
+                assert sent == status
+
+    run(test())
+
+
+def test_a_source_that_is_no_address_is_kept_short(sqlite_url: str) -> None:
+    async def test() -> None:
+        accounts = ruach(allow_from=["192.0.2.0/24"])
+        async with calling(sqlite_url, accounts=accounts, trusted_proxies=PROXY) as hub:
+            headers = {"x-forwarded-for": "x" * 5000}
+            sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
+            assert sent == 401
+            await hub.hub.ring.flush()
+            assert len(await hub.one("SELECT source FROM ring")) <= 64
+
+    run(test())
+
+
 def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
     async def test() -> None:
         both = {"vonage": signing_account(basic_auth=BASIC)}
@@ -264,6 +301,8 @@ def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
         ({"forwarded": "for=192.0.2.7"}, 401),
         ({"x-real-ip": "127.0.0.1"}, 401),
         ({"x-forwarded-host": "localhost"}, 401),
+        ({"x-forwarded-proto": "https"}, 401),
+        ({"via": "1.1 proxy"}, 401),
     ],
 )
 def test_an_account_without_proof_is_served_on_loopback_alone(

@@ -36,6 +36,25 @@ def test_a_page_fits_a_window_of_360_pixels(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.parametrize("width", [600, 800, 941, 1024, 1061, 1121, 1241])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_fits_half_a_screen_and_a_tablet(
+    hub: PagesHub, new_page: Any, signed_in: Any, path: str, width: int
+) -> None:
+    hub.receipt("failed", messageId="X" * 60, **{"err-code": "99", "to": "ParcelGo Ltd"})
+    page = new_page(hub.url, viewport={"width": width, "height": 740}, storage_state=signed_in)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_word_that_finds_nothing_fits_the_window(
+    hub: PagesHub, new_page: Any, signed_in: Any
+) -> None:
+    page = new_page(hub.url, viewport=NARROW, storage_state=signed_in)
+    page.goto(f"/search?q={'W' * 200}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_the_page_of_a_message_fits_a_window_of_360_pixels(
     hub: PagesHub, new_page: Any, signed_in: Any
 ) -> None:

@@ -276,6 +276,28 @@ def test_signing_out_ends_the_session(sqlite_url: str) -> None:
     run(test())
 
 
+def test_a_session_made_by_the_admin_key_ends_when_that_is_changed(database_url: str) -> None:
+    """A key that leaked is changed; who came in by it must not stay for the cookie's 30 days."""
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            by_key, by_link = browser.cookies[COOKIE], await link_token(hub)
+            browser, _ = await sign_in(hub, token=by_link)
+            by_link = browser.cookies[COOKIE]
+            assert await _opens(hub, by_key)
+        async with web(database_url, admin_key="another-admin-key-of-many-characters") as hub:
+            assert not await _opens(hub, by_key)
+            assert await _opens(hub, by_link)
+
+    run(test())
+
+
+async def _opens(hub: Web, cookie: str) -> bool:
+    answer = await hub.somebody(cookie=f"{COOKIE}={cookie}").get("/v1/messages")
+    return answer.status_code == 200
+
+
 async def csrf(browser: httpx2.AsyncClient) -> str:
     """The token that a page of this session carries."""
     page = (await browser.get("/send")).text

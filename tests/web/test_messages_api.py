@@ -45,12 +45,27 @@ def test_a_message_is_taken_with_202_and_all_its_fields(database_url: str) -> No
     run(test())
 
 
+@pytest.mark.parametrize(
+    "sender", ["MG" + "0f" * 16, "0e8a8c2c-93f5-4ddf-9a1d-1b7e3a2b4c5d", "+12025555511", "Acme"]
+)
+def test_a_sender_may_be_a_set_of_senders_at_the_gateway(sqlite_url: str, sender: str) -> None:
+    """Twilio's messaging services, Plivo's Powerpacks."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            made = await hub.post("/v1/messages", {**NEW, "from": sender}, 202)
+            assert made["from"] == sender
+
+    run(test())
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"to": "12345"}, "to"),
     ({"to": ""}, "to"),
     ({"text": ""}, "text"),
     ({"text": "\0"}, "text"),
     ({"from": ""}, "from"),
+    ({"from": "x" * 65}, "from"),
     ({"via": ["nobody"]}, "via"),
     ({"via": ["main", "main"]}, "via"),
     ({"via": ["inbox"]}, "via"),

@@ -72,7 +72,7 @@ def show(
     """Show one delivery: what is called, and every try with what was answered.
 
     \b
-    delivrd deliveries show 4711
+    delivrd deliveries show dlv_005f0c2a9d1e5001
     """
     found = connect(config).get(f"/v1/deliveries/{segment(delivery_id)}")
     if as_json:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import typer
 
 from delivrd.cli.client import ConfigOption, Hub, address, given_key
+from delivrd.cli.init import left_as_written
 from delivrd.cli.output import FAILED, Failure, JsonOption, ago, clean, on_terminal, print_json
 from delivrd.config import (
     ID_FORMATS,
@@ -161,6 +162,9 @@ def accounts(config: Config) -> Iterator[Check]:
     for problem in exposure(config):
         yield Check("accounts", "bad", f"{problem.key}: {problem.what}", problem.hint)
     for name, account in config.accounts.items():
+        if left := left_as_written(account):
+            what = f"{name}: {', '.join(left)}: still what `delivrd init` wrote"
+            yield Check("accounts", "bad", what, f"put yours into [accounts.{name}]")
         if not proofs(account) and not account.simulated and (config.local or account.open):
             yield Check(
                 "accounts",

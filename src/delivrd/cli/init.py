@@ -87,6 +87,10 @@ def _write_new(path: Path, content: str) -> None:
         file.write(content)
 
 
+OWN = '"your-'
+"""How the values begin that are to be replaced by one's own."""
+
+
 def text(gateways: list[str]) -> str:
     """A whole settings file with an account of each dialect, and new secrets."""
     head = HEAD.format(admin_key=secrets.token_urlsafe(32))
@@ -111,6 +115,23 @@ def _settings(model: type[AccountSettings]) -> Iterator[str]:
     yield f'webhook_secret = "{secrets.token_urlsafe(24)}"  # last part of the webhook\'s address'
 
 
+def left_as_written(settings: AccountSettings) -> list[str]:
+    """The settings that still hold what stands in the place of one's own."""
+    return [
+        name
+        for name, field in type(settings).model_fields.items()
+        if (made := _placeholder(name, field).strip("[]")).startswith(OWN)
+        and made in _written(getattr(settings, name))
+    ]
+
+
+def _written(value: object) -> list[str]:
+    """A setting's values, as they stand in the file."""
+    values = value if isinstance(value, tuple) else [value]
+    plain = [v.get_secret_value() if isinstance(v, SecretStr) else v for v in values]
+    return [f'"{text}"' for text in plain]
+
+
 def _about(field: FieldInfo) -> str:
     return f"  # {field.description}" if field.description else ""
 
@@ -125,7 +146,7 @@ def _placeholder(name: str, field: FieldInfo) -> str:
         return str(default)
     if isinstance(default, str) and default:
         return f'"{default}"'
-    value = f'"your-{name.replace("_", "-")}"'
+    value = f'{OWN}{name.replace("_", "-")}"'
     if SecretStr.__name__ in str(field.annotation):
-        value = f'"your-{name.replace("_", "-")}-here"'
+        value = f'{OWN}{name.replace("_", "-")}-here"'
     return f"[{value}]" if get_origin(field.annotation) is tuple else value

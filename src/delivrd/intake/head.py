@@ -31,6 +31,10 @@ class Head(NamedTuple):
         """The first header of that name (lower case), or the empty string."""
         return self.first.get(name, "")
 
+    def joined(self, name: str) -> str:
+        """All headers of that name (lower case), with commas between."""
+        return ",".join([value for each, value in self.headers if each == name])
+
 
 class Heads:
     """Takes heads apart for one account, or for callers whose account nobody knows."""

@@ -5,19 +5,26 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
-FORWARDING = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host"})
+LONGEST = 64
+"""Characters of a source; an address has fewer."""
+
+FORWARDING = frozenset(
+    {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+     "x-forwarded-proto", "x-real-ip"}
+)  # fmt: skip
+"""Headers that a proxy adds: what bears one was sent from elsewhere."""
 
 
 def source_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
     """The right-most address that is not one of our own proxies.
 
-    ``forwarded`` is the X-Forwarded-For header; it is believed only as far as trusted proxies
-    wrote it, so that nobody else can say that they are somebody else.
+    ``forwarded`` is the X-Forwarded-For header, its lines in their order; it is believed only as
+    far as trusted proxies wrote it, so that nobody else can say that they are somebody else.
     """
     source = peer
     hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
     while hops and within(source, proxies):
-        source = _without_port(hops.pop())
+        source = _without_port(hops.pop())[:LONGEST]
     return source
 
 

@@ -104,7 +104,7 @@ class Webhook:
         self, door: Door, method: str, path: str, query: bytes, head: Head, source: str
     ) -> Call:
         """A call, and where it really came from."""
-        if self._proxies and (forwarded := head.get("x-forwarded-for")):
+        if self._proxies and (forwarded := head.joined("x-forwarded-for")):
             source = source_of(source, forwarded, self._proxies)
         return Call(door, method, path, query, head, source)
 

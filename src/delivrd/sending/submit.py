@@ -21,6 +21,9 @@ from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
 
 MAX_SEGMENTS = 20
+MAX_SENDER = 64
+"""Characters: Twilio's messaging services have 34, Plivo's Powerpacks 36."""
+
 MAX_REFERENCE = 200
 MAX_METADATA = 4096
 MAX_DEADLINE = 7 * 24 * 3600
@@ -133,8 +136,12 @@ def _check_text(order: Order) -> None:
     if count > MAX_SEGMENTS:
         hint = f"At most {MAX_SEGMENTS} segments; shorten it, or send a link."
         raise Invalid("text", f"would need {count} SMS segments", hint)
-    if not order.sender.strip() or len(order.sender) > 20 or clean(order.sender) != order.sender:
-        hint = "A number in international form, or a name of at most 11 letters and digits."
+    sender = order.sender
+    if not sender.strip() or len(sender) > MAX_SENDER or clean(sender) != sender:
+        hint = (
+            "A number in international form, a name of at most 11 letters and digits, or what "
+            "the gateway calls a set of senders by."
+        )
         raise Invalid("from", "is empty or too long", hint)
 
 

@@ -12,7 +12,7 @@ from delivrd.store.tx import Tx
 
 LINK_MICROS = 15 * 60 * 1_000_000
 COOKIE_MICROS = 30 * 24 * 3600 * 1_000_000
-_KEY = "key:"
+_KEY, _MARK = "key:", "mark:"
 _COLUMNS = ("hash", "kind", "scope", "created_at", "expires_at")
 
 
@@ -21,6 +21,8 @@ class Session(NamedTuple):
 
     scopes: frozenset[Scope]
     expires_at: int
+    mark: str | None = None
+    """Of the admin key that it was made by."""
 
 
 async def create_link(tx: Tx, now: int) -> str:
@@ -28,10 +30,12 @@ async def create_link(tx: Tx, now: int) -> str:
     return await _create(tx, "link", Scope.ADMIN.value, now, LINK_MICROS)
 
 
-async def create_session(tx: Tx, now: int, key: Key | None = None) -> str:
-    """A cookie's value, good for 30 days; one made by a key ends with it."""
+async def create_session(
+    tx: Tx, now: int, key: Key | None = None, *, mark: str | None = None
+) -> str:
+    """A cookie's value, good for 30 days; one made by a key, or the admin key, ends with it."""
     await tx.execute("DELETE FROM session WHERE expires_at <= $1", now)
-    scope = Scope.ADMIN.value
+    scope = Scope.ADMIN.value if mark is None else f"{Scope.ADMIN.value} {_MARK}{mark}"
     if key is not None:
         scope = " ".join([*sorted(key.scopes), f"{_KEY}{key.id}"])
     return await _create(tx, "cookie", scope, now, COOKIE_MICROS)
@@ -67,8 +71,9 @@ async def find_session(tx: Tx, cookie: str, now: int) -> Session | None:
         "SELECT 1 FROM api_key WHERE id = $1 AND revoked_at IS NULL", key_ids[0]
     ):
         return None
-    scopes = frozenset(Scope(word) for word in words if not word.startswith(_KEY))
-    return Session(scopes, rows[0][1])
+    mark = next((w.removeprefix(_MARK) for w in words if w.startswith(_MARK)), None)
+    scopes = frozenset(Scope(word) for word in words if ":" not in word)
+    return Session(scopes, rows[0][1], mark)
 
 
 async def end_session(tx: Tx, cookie: str) -> None:

@@ -55,6 +55,8 @@ class Auth:
         self._store, self._clock = store, clock
         admin = config.admin_key
         self._admin = None if admin is None else digest(admin.get_secret_value())
+        self.admin_mark = sha256(b"session" + (self._admin or b"")).hexdigest()[:16]
+        """Of sessions made by the admin key: they end when it is changed."""
         self._touched: dict[int, int] = {}
         self._due: set[int] = set()
         self._keys: Gathered[str, Key | None] = Gathered(store, _find_keys)
@@ -90,7 +92,7 @@ class Auth:
 
     async def _by_cookie(self, cookie: str) -> Caller | None:
         session = await self._store.read(lambda tx: find_session(tx, cookie, self._clock()))
-        if session is None:
+        if session is None or session.mark not in (None, self.admin_mark):
             return None
         return Caller("session", session.scopes, SESSION_KEY_ID, csrf_token(cookie))
 

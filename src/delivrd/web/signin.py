@@ -76,7 +76,8 @@ async def _cookie(context: Context, link: str, key: str) -> str | None:
     if link:
         return await store.write(lambda tx: redeem_link(tx, link, now))
     if context.auth.is_admin_key(key):
-        return await store.write(lambda tx: create_session(tx, now))
+        mark = context.auth.admin_mark
+        return await store.write(lambda tx: create_session(tx, now, mark=mark))
 
     async def by_key(tx: Tx) -> str | None:
         found = await find_key(tx, key)
