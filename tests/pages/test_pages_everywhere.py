@@ -47,6 +47,18 @@ def test_a_page_fits_half_a_screen_and_a_tablet(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_what_a_gateway_says_at_length_fits_the_window(
+    hub: PagesHub, new_page: Any, signed_in: Any, width: int
+) -> None:
+    long = "W" * 80
+    theirs = hub.receipt(long, msisdn=long, to=long, **{"err-code": long})
+    page = new_page(hub.url, viewport={"width": width, "height": 740}, storage_state=signed_in)
+    for path in ("/messages", f"/search?q={theirs}", "/requests"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_long_word_that_finds_nothing_fits_the_window(
     hub: PagesHub, new_page: Any, signed_in: Any
 ) -> None:

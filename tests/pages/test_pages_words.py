@@ -190,6 +190,20 @@ def test_only_a_whole_is_a_hundred_percent() -> None:
     assert show.percent(0.973) == "97.3 %"
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("+447700900123", "+44 7700 900123"),
+        ("Acme", "Acme"),
+        ("\u202e+37251234567", "+37251234567"),
+        ("a\u2067b", "ab"),
+        (None, ""),
+    ],
+)
+def test_a_number_cannot_be_turned_into_another(told: str | None, shown: str) -> None:
+    assert show.phone(told) == shown
+
+
 def test_no_data_is_no_zero() -> None:
     assert show.percent(None) == "–"
     assert show.percent(0.0) == "0.0 %"

@@ -101,7 +101,7 @@ async def _open_sqlite(path: Path) -> AsyncGenerator[Reader]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.is_file():
-        raise StoreUnavailable(f"there is no file {path}")
+        raise StoreUnavailable(f"there is no file {path.absolute()}")
     return sqlite.connect(path)
 
 

@@ -1,6 +1,7 @@
 """How values are shown: times, spans, numbers, prices. Used as filters of the templates."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,10 +96,14 @@ def clock(value: Any) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}.{at.microsecond // 1000:03d}"
 
 
+_TURNED = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters by which a text could show itself from right to left, and be taken for another."""
+
+
 def phone(value: str | None) -> str:
     """A number in groups that the eye can hold; names of senders stay as they are."""
     if not value or not value.startswith("+") or not value[1:].isdigit():
-        return value or ""
+        return _TURNED.sub("", value or "")
     import phonenumbers
 
     try:
