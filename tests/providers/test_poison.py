@@ -213,6 +213,14 @@ def test_a_form_of_too_many_fields_is_refused(name):
         provider(BY_NAME[name].provider).read(Request("POST", body=body), None)
 
 
+def test_a_form_of_too_many_parts_is_refused_before_it_is_taken_apart():
+    """Also where all of them have one name: each takes a quarter of a millisecond to read."""
+    part = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n'
+    body = part * 2000 + b"--x--\r\n"
+    with pytest.raises(Unreadable, match="1000 fields"):
+        provider("textmagic").read(Request("POST", body=body))
+
+
 def test_a_fault_nested_too_deeply_to_be_written_is_still_a_fault():
     item = []
     for _ in range(10_000):
