@@ -9,6 +9,10 @@ import aiohttp
 from delivrd import __version__
 from delivrd.providers.base import HttpAnswer, NotSent
 
+KEPT_SECONDS = 4.0
+"""An idle connection is used again for so long: Node's and Apache's HTTP servers close theirs after
+five seconds, and a text that is sent into a closing connection is ``unsure``."""
+
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 MAX_ANSWER = 1024 * 1024
 
@@ -25,7 +29,9 @@ class GatewayClient:
     def __init__(self, *, connections: int = 64) -> None:
         self._session = aiohttp.ClientSession(
             timeout=TIMEOUT,
-            connector=aiohttp.TCPConnector(limit=connections, limit_per_host=connections),
+            connector=aiohttp.TCPConnector(
+                limit=connections, limit_per_host=connections, keepalive_timeout=KEPT_SECONDS
+            ),
             headers={"user-agent": f"delivrd/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
