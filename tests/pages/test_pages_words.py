@@ -184,6 +184,11 @@ def test_a_span_is_told_in_two_figures_at_most(seconds: float, words_: str) -> N
     assert show.span(seconds) == words_
 
 
+def test_the_last_day_of_the_calendar_ends_with_it() -> None:
+    assert show.day_edges("2026-11-26") == ("2026-11-26T00:00:00Z", "2026-11-27T00:00:00Z")
+    assert show.day_edges("9999-12-31") == ("9999-12-31T00:00:00Z", "9999-12-31T00:00:00Z")
+
+
 def test_only_a_whole_is_a_hundred_percent() -> None:
     assert show.percent(1.0) == "100 %"
     assert show.percent(0.99999) == "> 99.9 %"

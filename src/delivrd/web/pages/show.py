@@ -9,6 +9,9 @@ from typing import Any
 FAILED = ("undelivered", "rejected", "expired")
 STATUSES = ("delivered", "pending", "undelivered", "rejected", "expired", "unknown")
 
+LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+"""There is no day after the one that begins after it."""
+
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
@@ -152,7 +155,8 @@ def day_edges(value: str) -> tuple[str, str]:
     at = moment(value)
     if at is None:
         return "", ""
-    return tuple(f"{at + timedelta(days=n):%Y-%m-%dT%H:%M:%SZ}" for n in (0, 1))  # type: ignore[return-value]
+    until = at + timedelta(days=1) if at < LAST_DAY else at
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{until:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def minute(value: Any) -> str:
