@@ -95,7 +95,8 @@ def headline(say: Say, rule: Rule) -> str:
         f = say.facts
         return f"{place(say.place)}: message to {f['to'] or '?'} {f['status']}"
     if say.what == "digest":
-        return f"{say.facts['n']} more messages failed in the last hour"
+        at = f"{place(say.place)}: " if say.place else ""
+        return f"{at}{say.facts['n']} more messages failed in the last hour"
     return f"{where(say.place, say.facts, rule)}: {_BAD[rule.kind](say.facts, rule)}"
 
 
