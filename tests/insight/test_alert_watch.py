@@ -11,7 +11,7 @@ from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.histories import week
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
-from delivrd.store import prune, schema
+from delivrd.store import endpoints, prune, schema
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import alerts as queries
@@ -229,6 +229,21 @@ def test_two_endpoints_that_fail_are_two_firings(database_url: str) -> None:
                 await failing_endpoint(hub.store, since=60 * SECOND, number=number)
             await hub.watch.once()
             assert [one.beside for one in await firings(hub.store)] == [None, None]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("why", "told"), [("gone", 1), (endpoints.BY_HAND, 0), (endpoints.TAKEN_OUT, 0)]
+)
+def test_an_endpoint_that_somebody_switched_off_is_no_firing(
+    database_url: str, why: str, told: int
+) -> None:
+    async def test() -> None:
+        async with watched(database_url, defaults=True, rules={}) as hub:
+            await failing_endpoint(hub.store, since=60 * SECOND)
+            await hub.store.write(lambda tx: endpoints.disable(tx, 1, 60 * SECOND, why))
+            assert len(await hub.watch.once()) == told
 
     run(test())
 

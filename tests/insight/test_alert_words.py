@@ -98,6 +98,31 @@ def test_deliveries_that_wait_are_told_with_the_endpoint_that_they_wait_for() ->
     assert line(body, "Deliveries: ") == f"{BASE}/deliveries?endpoint=ep_1&state=waiting"
 
 
+@pytest.mark.parametrize(
+    ("off", "title", "says"),
+    [
+        (0, "CRM: its calls fail", "waits, and is tried again by itself."),
+        (1, "CRM: it is switched off, for its calls failed", "`delivrd endpoints enable ep_1`."),
+    ],
+)
+def test_an_endpoint_s_notice_says_what_becomes_of_what_it_missed(
+    off: int, title: str, says: str
+) -> None:
+    place = (("endpoint", "ep_1"),)
+    found = told("endpoint_failing", place, label="CRM", why="500", off=off)
+    assert found.title == title
+    assert says in found.body
+    assert line(found.body, "Why: ") == "500."
+
+
+@pytest.mark.parametrize(("at", "begins"), [(MAIN, "main: 45 more"), ((), "45 more")])
+def test_a_digest_tells_where_and_leads_to_the_failures_of_its_hour(at: Any, begins: str) -> None:
+    found = told("failure", at, what="digest", n=45, told=3, held={"main: other": 45})
+    assert found.title == f"{begins} messages failed in the last hour"
+    account = "account=main&" if at else ""
+    assert line(found.body, "Messages: ").startswith(f"{BASE}/messages?{account}status=failed&")
+
+
 def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
     title = told("backlog", (("queue", "fold"),), label="Receipts in the hub", seconds=83).title
     assert title == "Receipts in the hub: the oldest waits for 83 s"

@@ -48,7 +48,7 @@ def test_taken_out_it_is_disabled_and_put_back_it_goes_on(database_url: str) -> 
         async with telling(database_url) as hub:
             await started(hub, database_url, shop=shop())
             (out,) = await started(hub, database_url)
-            assert (out.enabled, out.disabled_why) == (False, enrolling.TAKEN_OUT)
+            assert (out.enabled, out.disabled_why) == (False, endpoints.TAKEN_OUT)
             (back,) = await started(hub, database_url, shop=shop())
             assert (back.id, back.enabled, back.disabled_why) == (out.id, True, None)
 

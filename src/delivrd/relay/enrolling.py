@@ -9,13 +9,11 @@ from delivrd.config import Config
 from delivrd.relay.setting_up import settled
 from delivrd.store import endpoints
 from delivrd.store.base import Store
-from delivrd.store.endpoints import Endpoint
+from delivrd.store.endpoints import TAKEN_OUT, Endpoint
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.tx import Tx
 
 log = structlog.get_logger(__name__)
-
-TAKEN_OUT = "it was taken out of the settings"
 
 
 async def enrol(store: Store, config: Config) -> None:

@@ -17,6 +17,9 @@ SECRET_BYTES = 24
 HUB = 0
 """In place of a message's id: the event is about the hub itself."""
 
+BY_HAND, TAKEN_OUT = "by hand", "it was taken out of the settings"
+"""Why an endpoint is off that somebody wanted to be off."""
+
 
 class Endpoint(msgspec.Struct):
     """One subscriber's URL; filters that are None let everything through."""

@@ -84,7 +84,7 @@ _HINTS: Mapping[str, str] = {
     "no_messages": "Does the application still send, and does it reach this hub?",
     "rejected_signatures": "Check its secrets: `delivrd requests list --verdict refused`.",
     "unmapped": "GET /v1/unmapped lists them; [overrides] gives them a meaning.",
-    "endpoint_failing": "What is to be told there waits; nothing is lost.",
+    "endpoint_failing": "What is to be told there waits, and is tried again by itself.",
     "backlog": "`delivrd doctor` tells what the hub is busy with.",
 }
 
@@ -95,7 +95,8 @@ def headline(say: Say, rule: Rule) -> str:
         f = say.facts
         return f"{place(say.place)}: message to {f['to'] or '?'} {f['status']}"
     if say.what == "digest":
-        return f"{say.facts['n']} more messages failed in the last hour"
+        at = f"{place(say.place)}: " if say.place else ""
+        return f"{at}{say.facts['n']} more messages failed in the last hour"
     return f"{where(say.place, say.facts, rule)}: {_BAD[rule.kind](say.facts, rule)}"
 
 
@@ -153,8 +154,15 @@ def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
         found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in why.codes)}.")
     if say.facts.get("why"):
         found.append(f"Why: {say.facts['why']}.")
-    hint = _HINTS.get(rule.kind)
+    hint = _hint(say, rule)
     return [*found, *why.also, *([hint] if hint else [])]
+
+
+def _hint(say: Say, rule: Rule) -> str:
+    """What to do next; empty where there is nothing to say."""
+    if say.facts.get("off"):
+        return f"Once it is well: `delivrd endpoints enable {dict(say.place)['endpoint']}`."
+    return _HINTS.get(rule.kind, "")
 
 
 def _end(say: Say, name: str, rule: Rule, base: str, firing: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from delivrd.store.alerts import tallies
 from delivrd.store.counts import BUCKET, MINUTE, OPEN, coarse
+from delivrd.store.endpoints import BY_HAND, TAKEN_OUT
 from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
 
@@ -189,7 +190,9 @@ async def failing_endpoints(tx: Tx) -> list[Failing]:
         "SELECT id, origin, description, coalesce(disabled_at, failing_since, 0), NOT enabled, "
         "disabled_why FROM endpoint "
         "WHERE deleted_at IS NULL AND ((enabled AND failing_since IS NOT NULL) "
-        "OR (NOT enabled AND coalesce(disabled_why, '') <> 'by hand')) ORDER BY id"
+        "OR (NOT enabled AND coalesce(disabled_why, '') NOT IN ($1, $2))) ORDER BY id",
+        BY_HAND,
+        TAKEN_OUT,
     )
     found = [Failing(*row) for row in rows]
     return [one._replace(why=one.why or await _came_of_calls(tx, one)) for one in found]

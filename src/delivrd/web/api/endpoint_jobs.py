@@ -6,15 +6,13 @@ from typing import Any
 from delivrd.relay.event import endpoint_id
 from delivrd.store import endpoints
 from delivrd.store.audit import note
-from delivrd.store.endpoints import Endpoint
+from delivrd.store.endpoints import BY_HAND, Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
 from delivrd.web.api.endpoint_rows import HINT, editable, found
 from delivrd.web.auth import Caller
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
-
-BY_HAND = "by hand"
 
 
 async def create(context: Context, tx: Tx, caller: Caller, fields: Mapping[str, Any]) -> Endpoint:

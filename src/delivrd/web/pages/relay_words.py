@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from delivrd.web.api.endpoint_jobs import BY_HAND
+from delivrd.store.endpoints import BY_HAND
 from delivrd.web.pages.show import ago, due, span, took
 from delivrd.web.pages.words import Verdict, counted
 
