@@ -1,6 +1,6 @@
 """Where a message is counted, and what a price adds to the sums (rule F1)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,8 @@ from delivrd.store.counts import (
     OPEN,
     SECONDS,
     TABLES,
+    TIMED,
+    Moved,
     deltas,
     first_minute,
     micro_units,
@@ -19,10 +21,12 @@ from delivrd.store.counts import (
 )
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.days import TABLES as DAYS
-from delivrd.store.latencies import TABLES as LATENCIES
+from delivrd.store.histograms import of, steps
+from delivrd.store.latencies import STEPS
 
 NOW = 1_800_000_000 * 1_000_000
 SECOND = NOW // 1_000_000
+QUARTERS = ("rollup", "rollup_sender", "rollup_code")
 
 
 def place(status="pending", *, step=None, second=SECOND, price=None, code=None, network=None):
@@ -42,8 +46,17 @@ places = st.one_of(
 
 
 def total(moves, table):
-    found = deltas(moves, first_minute(NOW))[table]
+    found = deltas(moves, first_minute(NOW))[table].counted()
     return {key: n for key, n in found.items() if n}
+
+
+def numbers(moves, table):
+    return {key: n for key, n in total(moves, table).items() if STEPS not in key}
+
+
+def ended(moves, table):
+    found = deltas(moves, first_minute(NOW))[table].ended
+    return {key: steps(n) for key, n in found.items() if n}
 
 
 @given(st.lists(places, min_size=1, max_size=6))
@@ -58,41 +71,55 @@ def test_whatever_way_a_message_went_it_is_counted_where_it_is_and_nowhere_else(
 @given(st.lists(places, max_size=8))
 def test_the_counts_by_the_day_add_up_to_those_by_the_quarter_of_an_hour(some):
     moves = Counter((1, 7, NOWHERE, one) for one in some)
-    for name, (of, key) in DAYS.items():
+    for name, (quarterly, key) in DAYS.items():
         days: Counter[tuple[object, ...]] = Counter()
-        for quarter, n in total(moves, of).items():
-            told = dict(zip(TABLES[of], quarter, strict=True))
+        for quarter, n in numbers(moves, quarterly).items():
+            told = dict(zip(TABLES[quarterly], quarter, strict=True))
             day, within = divmod(told["bucket"], BUCKETS_A_DAY)
             told["day"] = day
             days[*(told[column] for column in key), within // 4] += n
-        assert total(moves, name) == dict(days)
+        assert numbers(moves, name) == dict(days)
 
 
 def test_a_row_by_the_day_adds_its_hours_and_their_sum():
     route = (1, 20_000, 7, "GB", "delivered")
-    columns, rows = rows_of("route_day", {(*route, 5): 3, (*route, 7): -1}, 4)
+    columns, rows = rows_of("route_day", Moved({(*route, 5): 3, (*route, 7): -1}, {}), 4)
     key = ("unit", "day", "account_id", "country", "status")
     assert columns == (*key, "slot", "n", "h05", "h07")
     assert rows == [(*route, 4, 2, 3, -1)]
 
 
-def test_a_row_of_latencies_adds_all_steps_of_its_key():
-    counted = {(0, "delivered", 1_920_000, 80): 3, (0, "delivered", 1_920_000, 96): -1}
-    columns, rows = rows_of("latency_whole", counted, 4)
-    assert columns == ("unit", "status", "bucket", "slot", "steps")
-    assert rows == [(0, "delivered", 1_920_000, 4, {80: 3, 96: -1})]
+def test_a_row_adds_a_histogram_beside_its_numbers():
+    there, gone = (0, 20_000, "delivered"), (0, 20_000, "expired")
+    took = of({80: 3, 96: -1})
+    columns, rows = rows_of("status_day", Moved({(*there, 5): 2}, {there: took, gone: -took}), 4)
+    assert columns == ("unit", "day", "status", "slot", "n", "h05", "steps")
+    assert rows == [(*there, 4, 2, 2, took), (*gone, 4, 0, None, -took)]
 
 
 @given(st.lists(places, max_size=8))
-def test_latencies_by_the_day_and_of_all_add_up_to_those_by_the_quarter_of_an_hour(some):
+def test_each_row_holds_as_many_latencies_as_have_ended(some):
     moves = Counter((1, 7, NOWHERE, one) for one in some)
-    for name, key in LATENCIES.items():
-        added: Counter[tuple[object, ...]] = Counter()
-        for (*quarter, step), n in total(moves, "latency").items():
-            told = dict(zip(LATENCIES["latency"], quarter, strict=True))
-            told["day"] = told["bucket"] // BUCKETS_A_DAY
-            added[*(told[column] for column in key), step] += n
-        assert total(moves, name) == {key: n for key, n in added.items() if n}
+    for name in TIMED - {"latency_hour", "latency_whole"}:
+        counted: Counter[tuple[object, ...]] = Counter()
+        for key, n in numbers(moves, name).items():
+            told = dict(zip(TABLES[name], key, strict=False))
+            if told["status"] != "pending":
+                counted[key[: len(TABLES[name])]] += n
+        assert {key: sum(took.values()) for key, took in ended(moves, name).items()} == counted
+
+
+@given(st.lists(places, max_size=8))
+def test_latencies_by_the_day_by_the_hour_and_of_all_add_up_to_those_by_the_quarter(some):
+    moves = Counter((1, 7, NOWHERE, one) for one in some)
+    for name in TIMED:
+        quarters = DAYS[name].of if name in DAYS else name if name in QUARTERS else "rollup"
+        added: defaultdict[tuple[object, ...], int] = defaultdict(int)
+        for quarter, took in deltas(moves, 0)[quarters].ended.items():
+            told = dict(zip(TABLES[quarters], quarter, strict=True))
+            told["day"], told["hour"] = told["bucket"] // BUCKETS_A_DAY, told["bucket"] // 4
+            added[tuple(told[column] for column in TABLES[name])] += took
+        assert ended(moves, name) == {key: steps(n) for key, n in added.items() if n}
 
 
 def test_an_open_message_leaves_its_second_and_an_ended_one_its_step():

@@ -8,7 +8,18 @@ from decimal import Context, Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.store.histograms import from_blob, from_decimal, teach, to_blob, to_text
+from delivrd.store.histograms import (
+    blobs_added,
+    decimals_added,
+    from_blob,
+    from_decimal,
+    of,
+    one,
+    steps,
+    teach,
+    to_blob,
+    to_text,
+)
 
 numbers = st.one_of(st.integers(-5, 5), st.integers(-(10**9), 10**9))
 histograms = st.dictionaries(st.integers(-1, 360), numbers, max_size=8)
@@ -17,16 +28,33 @@ EXACT = Context(prec=10_000)
 
 def added(some):
     whole = Counter()
-    for one in some:
-        for step, n in one.items():
+    for counted in some:
+        for step, n in counted.items():
             whole[step] += n
     return {step: n for step, n in whole.items() if n}
 
 
 @given(histograms)
-def test_each_step_comes_back_as_it_was_stored(one):
-    assert from_blob(to_blob(one)) == added([one])
-    assert from_decimal(Decimal(to_text(one))) == added([one])
+def test_each_step_comes_back_as_it_was_stored(some):
+    assert steps(of(some)) == added([some])
+    assert from_blob(to_blob(of(some))) == added([some])
+    assert from_decimal(Decimal(to_text(of(some)))) == added([some])
+
+
+@given(histograms)
+def test_a_histogram_is_the_sum_of_all_that_took_so_long(some):
+    assert sum(n * one(step) for step, n in some.items()) == of(some)
+
+
+@given(histograms, histograms)
+def test_what_was_fetched_is_added_to_and_taken_away_from(more, less):
+    taken = added([more, {step: -n for step, n in less.items()}])
+    both = added([more, less])
+    blobs = to_blob(of(more)), to_blob(of(less))
+    assert (from_blob(blobs_added(*blobs)), from_blob(blobs_added(*blobs, -1))) == (both, taken)
+    texts = Decimal(to_text(of(more))), Decimal(to_text(of(less)))
+    assert from_decimal(decimals_added(*texts)) == both
+    assert from_decimal(decimals_added(*texts, -1)) == taken
 
 
 @given(st.lists(histograms, min_size=1, max_size=2))
@@ -34,19 +62,30 @@ def test_sqlite_adds_every_step_of_two_rows(some):
     with closing(sqlite3.connect(":memory:")) as connection:
         teach(connection)
         connection.execute("CREATE TABLE took (steps BLOB)")
-        connection.executemany("INSERT INTO took VALUES (?)", [(to_blob(one),) for one in some])
+        connection.executemany("INSERT INTO took VALUES (?)", [(to_blob(of(one)),) for one in some])
         (total,) = connection.execute("SELECT steps_sum(steps) FROM took").fetchone()
         assert from_blob(total) == added(some)
-        blobs = to_blob(some[0]), to_blob(some[-1])
+        blobs = to_blob(of(some[0])), to_blob(of(some[-1]))
         (total,) = connection.execute("SELECT steps_added(?, ?)", blobs).fetchone()
         assert from_blob(total) == added([some[0], some[-1]])
+
+
+def test_in_sums_null_adds_nothing_and_of_nothing_else_is_null():
+    with closing(sqlite3.connect(":memory:")) as connection:
+        teach(connection)
+        assert connection.execute("SELECT steps_sum(NULL)").fetchone() == (None,)
+        some = "SELECT NULL AS steps UNION ALL SELECT ?"
+        (total,) = connection.execute(
+            f"SELECT steps_sum(steps) FROM ({some})", (to_blob(one(80)),)
+        ).fetchone()
+        assert from_blob(total) == {80: 1}
 
 
 @given(st.lists(histograms, min_size=1, max_size=4))
 def test_a_sum_of_numerics_holds_the_sum_of_every_step(some):
     total = Decimal(0)
-    for one in some:
-        total = EXACT.add(total, Decimal(to_text(one)))
+    for counted in some:
+        total = EXACT.add(total, Decimal(to_text(of(counted))))
     assert from_decimal(total) == added(some)
 
 

@@ -25,7 +25,7 @@ quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
 COUNTED = (
-    "rollup", "rollup_day", "route_day", "status_day", "latency", "latency_day", "latency_whole",
+    "rollup", "rollup_day", "route_day", "status_day", "latency_hour", "latency_whole",
 )  # fmt: skip
 
 

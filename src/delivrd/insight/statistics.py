@@ -10,7 +10,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.counts import MICRO_UNITS, PRICED
 from delivrd.store.queries import stats
 from delivrd.store.queries.asked import UNITS, Filters, Values
-from delivrd.store.queries.latencies import steps
+from delivrd.store.queries.latencies import took
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import Charges, Silent
 from delivrd.store.tx import Tx
@@ -130,9 +130,9 @@ async def latency_stats(
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await steps(tx, accounts, by, filters, status, zone)
+    found = await took(tx, accounts, by, filters, status, zone)
     unit = UNITS[filters.unit(by)]
-    items = [(values, latency(counted)) for values, counted in found.items()] if by else []
+    items = [(values, latency(counted)) for values, counted in found.by.items()] if by else []
     return {
         "by": ",".join(by) or None,
         "unit": unit,
@@ -142,7 +142,7 @@ async def latency_stats(
             {**_named(by, values), **latency_shown(unit, told)}
             for values, told in ordered(by, [(v, t, t.total + t.untold) for v, t in items])
         ],
-        "summary": latency_shown(unit, latency(_added(found.values()))),
+        "summary": latency_shown(unit, latency(found.whole)),
     }
 
 

@@ -1,14 +1,14 @@
 """Where a message or an attempt is counted (rules F1 and F3), and in which tables."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import log2
-from typing import Any
+from typing import Any, NamedTuple
 
 from delivrd.core.status import Outcome
-from delivrd.store import days, latencies
+from delivrd.store import days, histograms, latencies
 
 BUCKET = 15 * 60 * 1_000_000
 """A quarter of an hour, in microseconds: days come out right in every time zone."""
@@ -44,7 +44,6 @@ _KEY = ("unit", "bucket", "account_id", "country", "network")
 
 _QUARTERS: Mapping[str, tuple[str, ...]] = {
     "rollup": (*_KEY, "status", "reason"),
-    "latency": latencies.TABLES["latency"],
     "cost": (*_KEY, "currency", "what"),
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
@@ -59,8 +58,27 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 """Each table of counts and its key, without the slot. Those by sender, by code and by the minute
 count attempts only; those by the day hold the same as those by the quarter of an hour."""
 
+TIMED = frozenset(name for name, key in TABLES.items() if "status" in key and name != "recent")
+"""Those with histograms of how long it took."""
+
 Count = tuple[Any, ...]
-"""A key of one of the tables; by the day with the hour as its last, of latencies with the step."""
+"""A key of one of the tables; of numbers by the day with the hour as its last."""
+
+
+class Moved(NamedTuple):
+    """What is added to a table: numbers, and histograms (`delivrd.store.histograms`), by key."""
+
+    numbers: Mapping[Count, int]
+    ended: Mapping[Count, int]
+
+    def counted(self) -> Counter[Count]:
+        """All of it; a number of a histogram under the key, `latencies.STEPS` and the step."""
+        found = Counter(self.numbers)
+        for key, ended in self.ended.items():
+            for step, n in histograms.steps(ended).items():
+                found[*key, latencies.STEPS, step] = n
+        return found
+
 
 Place = tuple[
     int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
@@ -91,14 +109,14 @@ def first_minute(now: int) -> int:
     return now // MINUTE - KEPT_MINUTES
 
 
-def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, int]]:
+def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Moved]:
     """What moves add to each table: the old place less, the new one more.
 
     Minutes before the ``first`` are counted no more. Moves differ by the moment mostly: what does
     not depend on it is added up before it is spread over the tables.
     """
     kinds: defaultdict[Count, int] = defaultdict(int)
-    latency: defaultdict[Count, int] = defaultdict(int)
+    ended: defaultdict[Count, int] = defaultdict(int)
     recent: defaultdict[Count, int] = defaultdict(int)
     for (unit, account_id, before, after), n in moves.items():
         for place, by in ((before, -n), (after, n)):
@@ -109,27 +127,33 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
             shared = (unit, bucket, account_id, country or "", network or "", status)
             kinds[shared, reason, price, currency, sender, code] += by
             if step is not None:
-                latency[*shared, step] += by
+                ended[*shared, reason or "", sender or "", code] += by * histograms.one(step)
             if second is not None and second >= 60 * first:
                 here = (second // 60, account_id, country or "", status)
                 if step is None:
                     recent[*here, SECONDS] += by * (second % 60)
                 recent[*here, coarse(step)] += by
     found = {**_spread(kinds), "recent": recent}
-    found |= days.by_day(found) | latencies.forms(latency)
-    return {name: found[name] for name in TABLES}
+    found |= days.by_day(found)
+    took = latencies.forms(ended)
+    return {name: Moved(found.get(name, {}), took.get(name, {})) for name in TABLES}
 
 
 def rows_of(
-    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
+    name: str, moved: Moved, slot: int, sign: int = 1
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The columns of that table to be added to (those beside its key), and the rows."""
+    columns, rows = _numbers(name, moved.numbers, slot, sign)
+    return latencies.beside(columns, rows, len(TABLES[name]), slot, moved.ended, sign)
+
+
+def _numbers(
+    name: str, counted: Mapping[Count, int], slot: int, sign: int
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     if name in days.TABLES:
         return days.rows(name, counted, slot, sign)
-    if name in latencies.TABLES:
-        return latencies.rows(name, counted, slot, sign)
-    rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
-    return (*TABLES[name], "slot", "n"), rows
+    columns = (*TABLES[name], "slot", *(() if name in latencies.TABLES else ("n",)))
+    return columns, [(*key, slot, sign * n) for key, n in counted.items() if n]
 
 
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:

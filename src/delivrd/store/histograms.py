@@ -1,10 +1,10 @@
 """A histogram as one value of a row: adding two such values adds all their steps at once.
 
 The numbers by step (of `delivrd.store.counts`) stand in one great number, each in digits of its
-own. On PostgreSQL it is a ``numeric`` with twelve decimal digits a step, which ``+`` and ``sum()``
-add. SQLite has no such numbers: there it is a blob, of the number of empty steps that come first
-(two bytes) and a signed little-endian integer of 32 bits a step, added by the functions that
-`teach` gives a connection.
+own: in memory an integer of 32 bits a step. On PostgreSQL it is a ``numeric`` with twelve decimal
+digits a step, which ``+`` and ``sum()`` add. SQLite has no such numbers: there it is a blob, of the
+number of empty steps that come first (two bytes) and the integer, signed and little-endian, added
+by the functions that `teach` gives a connection.
 
 A step may be negative, as what one writer adds another may take away: its digits are read as the
 number nearest to nothing that they can stand for.
@@ -27,17 +27,30 @@ _HALF = 1 << (BITS - 1)
 _HALF_DECIMAL = 5 * 10 ** (DIGITS - 1)
 _EXACT = Context(prec=20_000)
 
-# --- SQLite ---------------------------------------------------------------------------------------
+_ONE = [1 << BITS * at for at in range(512)]
 
 
-def to_blob(counted: Mapping[int, int]) -> bytes:
-    return _blob(sum(n << BITS * (step - FIRST) for step, n in counted.items()))
+def one(step: int) -> int:
+    """The histogram of a single one that took so long; ``+``, ``-`` and ``*`` make all others."""
+    return _ONE[step - FIRST]
 
 
-def from_blob(blob: bytes) -> dict[int, int]:
+def of(counted: Mapping[int, int]) -> int:
+    return sum(n << BITS * (step - FIRST) for step, n in counted.items())
+
+
+def steps(number: int) -> dict[int, int]:
     """The number of each step of which there is any."""
-    first = FIRST + int.from_bytes(blob[:2], "little")
-    number = int.from_bytes(blob[2:], "little", signed=True)
+    empty = _empty(number)
+    return _steps(FIRST + empty, number >> BITS * empty)
+
+
+def _empty(number: int) -> int:
+    """How many steps come before the first that holds anything."""
+    return ((number & -number).bit_length() - 1) // BITS if number else 0
+
+
+def _steps(first: int, number: int) -> dict[int, int]:
     size = number.bit_length() // BITS + 1
     raised = number + _halves(size)  # no step is negative now
     digits = array("I", raised.to_bytes(BITS // 8 * (size + 1), "little"))
@@ -46,24 +59,45 @@ def from_blob(blob: bytes) -> dict[int, int]:
     return {first + at: n - _HALF for at, n in enumerate(digits[:size]) if n != _HALF}
 
 
-def teach(connection: sqlite3.Connection) -> None:
-    """Lets a connection add histograms: ``steps_added(a, b)`` and the aggregate ``steps_sum(a)``,
-    and make them of rows of a step and a number each: ``steps_of(step, n)``."""
-    connection.create_function("steps_added", 2, _added, deterministic=True)
-    connection.create_aggregate("steps_sum", 1, _Sum)  # type: ignore[arg-type]
-    connection.create_aggregate("steps_of", 2, _Of)  # type: ignore[arg-type]
+# --- SQLite ---------------------------------------------------------------------------------------
 
 
-def _blob(number: int) -> bytes:
-    first = ((number & -number).bit_length() - 1) // BITS if number else 0
-    number >>= BITS * first
-    return first.to_bytes(2, "little") + number.to_bytes(
+def to_blob(number: int) -> bytes:
+    empty = _empty(number)
+    number >>= BITS * empty
+    return empty.to_bytes(2, "little") + number.to_bytes(
         number.bit_length() // 8 + 1, "little", signed=True
     )
 
 
-def _number(blob: bytes) -> int:
-    return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+def from_blob(blob: bytes) -> dict[int, int]:
+    """The number of each step of which there is any."""
+    first = FIRST + int.from_bytes(blob[:2], "little")
+    return _steps(first, int.from_bytes(blob[2:], "little", signed=True))
+
+
+def blobs_added(one: bytes, other: bytes, sign: int = 1) -> bytes:
+    """Steps that come first and are empty now stay: to look for them takes as long as the rest."""
+    empty, more = one[0] | one[1] << 8, other[0] | other[1] << 8
+    number = int.from_bytes(one[2:], "little", signed=True)
+    added = int.from_bytes(other[2:], "little", signed=True)
+    if more > empty:
+        added <<= BITS * (more - empty)
+    elif more < empty:
+        number <<= BITS * (empty - more)
+        empty = more
+    number += sign * added
+    return empty.to_bytes(2, "little") + number.to_bytes(
+        number.bit_length() // 8 + 1, "little", signed=True
+    )
+
+
+def teach(connection: sqlite3.Connection) -> None:
+    """Lets a connection add histograms: ``steps_added(a, b)`` and the aggregate ``steps_sum(a)``,
+    and make them of rows of a step and a number each: ``steps_of(step, n)``."""
+    connection.create_function("steps_added", 2, blobs_added, deterministic=True)
+    connection.create_aggregate("steps_sum", 1, _Sum)  # type: ignore[arg-type]
+    connection.create_aggregate("steps_of", 2, _Of)  # type: ignore[arg-type]
 
 
 @lru_cache(1024)
@@ -71,21 +105,20 @@ def _halves(size: int) -> int:
     return sum(_HALF << BITS * at for at in range(size))
 
 
-def _added(one: bytes, other: bytes) -> bytes:
-    return _blob(_number(one) + _number(other))
-
-
 class _Sum:
+    """As sums are in SQL: null adds nothing, and without anything else it is null."""
+
     def __init__(self) -> None:
-        self._number = 0
+        self._number: int | None = None
 
-    def step(self, blob: bytes) -> None:
-        self._number += int.from_bytes(blob[2:], "little", signed=True) << BITS * (
-            blob[0] | blob[1] << 8
-        )
+    def step(self, blob: bytes | None) -> None:
+        if blob is None:
+            return
+        number = int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+        self._number = number if self._number is None else self._number + number
 
-    def finalize(self) -> bytes:
-        return _blob(self._number)
+    def finalize(self) -> bytes | None:
+        return None if self._number is None else to_blob(self._number)
 
 
 class _Of:
@@ -93,20 +126,25 @@ class _Of:
         self._number = 0
 
     def step(self, step: int, n: int) -> None:
-        self._number += n << BITS * (step - FIRST)
+        self._number += n * one(step)
 
     def finalize(self) -> bytes:
-        return _blob(self._number)
+        return to_blob(self._number)
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
 
 
-def to_text(counted: Mapping[int, int]) -> str:
+def to_text(number: int) -> str:
     """As a ``numeric`` is written: short, since what is sent is mostly a step or two."""
+    counted = steps(number)
     first = min(counted, default=FIRST)
-    number = sum(n * _power(step - first) for step, n in counted.items())
-    return f"{Decimal(number)}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
+    decimal = Decimal(sum(n * _power(step - first) for step, n in counted.items()))
+    return f"{decimal}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
+
+
+def decimals_added(one: Decimal, other: Decimal, sign: int = 1) -> Decimal:
+    return (_EXACT.add if sign > 0 else _EXACT.subtract)(one, other)
 
 
 def from_decimal(number: Decimal) -> dict[int, int]:

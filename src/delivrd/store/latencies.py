@@ -1,47 +1,81 @@
-"""How long messages took, as histograms: by the quarter of an hour and by the day of UTC.
+"""How long messages took: histograms beside the counts by status, and in two tables of their own.
 
-A row holds all latency steps of its key (`delivrd.store.histograms`): a month of a route is read
-from thirty rows. The whole without regard to routes stands by the quarter of an hour, so that the
-days of every zone are put together from few rows.
+A row of counts by status holds all latency steps of those that ended so in one column
+(`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
+is read from thirty rows. Of all routes together they stand by the quarter of an hour too, and of a
+route by the hour: the days of every zone are put together from few rows.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
 
 STEPS = "steps"
-"""The column that holds a histogram."""
+"""The column that holds a histogram; null where nothing ended, or nothing ever did."""
 
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "latency": ("unit", "bucket", "account_id", "country", "network", "status"),
-    "latency_day": ("unit", "status", "day", "account_id", "country", "network"),
+    "latency_hour": ("unit", "status", "hour", "account_id", "country"),
     "latency_whole": ("unit", "status", "bucket"),
 }
-"""Each table and its key, without the slot."""
+"""The tables that hold nothing else, and their keys without the slot."""
 
 Count = tuple[Any, ...]
-"""A key of a table, and the latency step as its last."""
+"""A key of a table."""
+
+Numbers = Mapping[Count, int]
 
 
-def forms(quarters: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
-    """What counts by the quarter of an hour add to each of `TABLES`."""
-    days: defaultdict[Count, int] = defaultdict(int)
-    whole: defaultdict[Count, int] = defaultdict(int)
-    for (unit, bucket, account_id, country, network, status, step), n in quarters.items():
-        if n:
-            days[unit, status, bucket // BUCKETS_A_DAY, account_id, country, network, step] += n
-            whole[unit, status, bucket, step] += n
-    return {"latency": quarters, "latency_day": days, "latency_whole": whole}
+def forms(ended: Numbers) -> dict[str, Numbers]:
+    """What histograms add to each table, by its key.
+
+    They are given by unit, quarter of an hour, account, country, network, status, reason, sender
+    and raw code.
+    """
+    found: defaultdict[str, defaultdict[Count, int]] = defaultdict(lambda: defaultdict(int))
+    rollup, senders, codes = (found[f"rollup{of}"] for of in ("", "_sender", "_code"))
+    for key, n in ended.items():
+        unit, bucket, account_id, country, _, status, _, sender, code = key
+        rollup[key[:-2]] += n
+        if unit:
+            senders[bucket, account_id, country, sender, status] += n
+            if code is not None:
+                codes[bucket, account_id, country, status, code] += n
+    for name, at in (("rollup", 1), ("rollup_sender", 0), ("rollup_code", 0)):
+        days = found[f"{name}_day"]
+        for key, n in found[name].items():
+            days[(*key[:at], key[at] // BUCKETS_A_DAY, *key[at + 1 :])] += n
+    _together(found)
+    return dict(found)
 
 
-def rows(
-    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The columns of that table to be added to, and the rows; the last column is number by step."""
-    found: dict[Count, dict[int, int]] = {}
-    for key, n in counted.items():
-        if n:
-            found.setdefault(key[:-1], {})[key[-1]] = sign * n
-    return (*TABLES[name], "slot", STEPS), [(*key, slot, steps) for key, steps in found.items()]
+def _together(found: Mapping[str, defaultdict[Count, int]]) -> None:
+    """Adds up those of a route, and those of all routes."""
+    whole, hours, routes, days = (
+        found[name] for name in ("latency_whole", "latency_hour", "route_day", "status_day")
+    )
+    for (unit, bucket, account_id, country, _, status, _), n in found["rollup"].items():
+        whole[unit, status, bucket] += n
+        hours[unit, status, bucket // BUCKETS_AN_HOUR, account_id, country] += n
+    for (unit, status, hour, account_id, country), n in hours.items():
+        routes[unit, hour // 24, account_id, country, status] += n
+    for (unit, day, _, _, status), n in routes.items():
+        days[unit, day, status] += n
+
+
+def beside(
+    columns: tuple[str, ...], rows: list[tuple[Any, ...]], width: int, slot: int,
+    ended: Numbers, sign: int = 1,
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:  # fmt: skip
+    """Rows that begin with a key of so many columns and the slot, with the histogram of each.
+
+    A key that has no row gets one, which adds nothing else.
+    """
+    left = {key: sign * n for key, n in ended.items() if n}
+    if not left:
+        return columns, rows
+    found = [(*row, left.pop(row[:width], None)) for row in rows]
+    nothing = tuple(0 if name == "n" else None for name in columns[width + 1 :])
+    found += [(*key, slot, *nothing, n) for key, n in left.items()]
+    return (*columns, STEPS), found

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from delivrd.store.counts import NOWHERE, Count, Move, Place, deltas
+from delivrd.store.counts import NOWHERE, Move, Moved, Place, deltas
 from delivrd.store.rows import MessageRow
 
 
@@ -25,6 +25,6 @@ class Tally:
                              a.price, a.currency, m.sender, a.error_code, a.second)  # fmt: skip
                     self.places[1, a.account_id, NOWHERE, place] += 1
 
-    def tables(self, first: int) -> dict[str, Counter[Count]]:
-        """The number of each key of each table; by minutes from the ``first`` on."""
-        return {name: Counter(counted) for name, counted in deltas(self.places, first).items()}
+    def tables(self, first: int) -> dict[str, Moved]:
+        """What each table must hold; by minutes from the ``first`` on."""
+        return deltas(self.places, first)

@@ -80,8 +80,8 @@ async def latencies(tx: Tx, since: int, until: int) -> list[Row]:
 async def deliveries_took(tx: Tx, since: int) -> list[Row]:
     """Deliveries by account, country, network, quarter of an hour and latency step."""
     rows = await tx.fetch(
-        "SELECT account_id, country, network, bucket, sum(steps) FROM latency "
-        "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 "
+        "SELECT account_id, country, network, bucket, sum(steps) FROM rollup "
+        "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 AND steps IS NOT NULL "
         "GROUP BY account_id, country, network, bucket",
         since // BUCKET,
     )
@@ -91,8 +91,8 @@ async def deliveries_took(tx: Tx, since: int) -> list[Row]:
 async def _ended(tx: Tx, by: str, since: int, until: int) -> list[Row]:
     """Attempts that ended, by these columns and latency step."""
     rows = await tx.fetch(
-        f"SELECT {by}, sum(steps) FROM latency "
-        f"WHERE unit = 1 AND bucket >= $1 AND bucket < $2 GROUP BY {by}",
+        f"SELECT {by}, sum(steps) FROM rollup WHERE unit = 1 "
+        f"AND bucket >= $1 AND bucket < $2 AND steps IS NOT NULL GROUP BY {by}",
         *_buckets(since, until),
     )
     return _by_step(tx, rows)
