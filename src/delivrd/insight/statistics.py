@@ -155,7 +155,7 @@ def latency_shown(unit: str, told: Latency) -> dict[str, Any]:
             f"p{share}": None if seconds is None else round(seconds, 4)
             for share, seconds in told.percentiles.items()
         },
-        "histogram": [{"le": bar.le, "count": bar.number} for bar in told.histogram],
+        "histogram": told.histogram,
     }
 
 

@@ -12,10 +12,11 @@ number nearest to nothing that they can stand for.
 
 import sqlite3
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
 from sys import byteorder
+from typing import NamedTuple
 
 FIRST = -1
 """The least step there is: of those whose time is not known."""
@@ -39,10 +40,25 @@ def of(counted: Mapping[int, int]) -> int:
     return sum(n << BITS * (step - FIRST) for step, n in counted.items())
 
 
+class Digits(NamedTuple):
+    """The numbers of all steps from the first on."""
+
+    first: int
+    numbers: Sequence[int]
+
+    def steps(self) -> dict[int, int]:
+        """The number of each step of which there is any."""
+        return {step: n for step, n in enumerate(self.numbers, self.first) if n}
+
+
+def digits(number: int) -> Digits:
+    empty = _empty(number)
+    return _digits(FIRST + empty, number >> BITS * empty)
+
+
 def steps(number: int) -> dict[int, int]:
     """The number of each step of which there is any."""
-    empty = _empty(number)
-    return _steps(FIRST + empty, number >> BITS * empty)
+    return digits(number).steps()
 
 
 def _empty(number: int) -> int:
@@ -50,13 +66,19 @@ def _empty(number: int) -> int:
     return ((number & -number).bit_length() - 1) // BITS if number else 0
 
 
-def _steps(first: int, number: int) -> dict[int, int]:
+def _digits(first: int, number: int) -> Digits:
     size = number.bit_length() // BITS + 1
-    raised = number + _halves(size)  # no step is negative now
-    digits = array("I", raised.to_bytes(BITS // 8 * (size + 1), "little"))
+    numbers = _positive(number, size) if number >= 0 else None
+    if numbers is None or max(numbers) >= _HALF:  # a step is negative: raised, none is
+        numbers = [n - _HALF for n in _positive(number + _halves(size), size + 1)[:size]]
+    return Digits(first, numbers)
+
+
+def _positive(number: int, size: int) -> list[int]:
+    some = array("I", number.to_bytes(BITS // 8 * size, "little"))
     if byteorder == "big":
-        digits.byteswap()
-    return {first + at: n - _HALF for at, n in enumerate(digits[:size]) if n != _HALF}
+        some.byteswap()
+    return some.tolist()
 
 
 # --- SQLite ---------------------------------------------------------------------------------------
@@ -70,10 +92,9 @@ def to_blob(number: int) -> bytes:
     )
 
 
-def from_blob(blob: bytes) -> dict[int, int]:
-    """The number of each step of which there is any."""
-    first = FIRST + int.from_bytes(blob[:2], "little")
-    return _steps(first, int.from_bytes(blob[2:], "little", signed=True))
+def from_blob(blob: bytes) -> Digits:
+    first = FIRST + (blob[0] | blob[1] << 8)
+    return _digits(first, int.from_bytes(blob[2:], "little", signed=True))
 
 
 def blobs_added(one: bytes, other: bytes, sign: int = 1) -> bytes:
@@ -147,17 +168,13 @@ def decimals_added(one: Decimal, other: Decimal, sign: int = 1) -> Decimal:
     return (_EXACT.add if sign > 0 else _EXACT.subtract)(one, other)
 
 
-def from_decimal(number: Decimal) -> dict[int, int]:
-    """The number of each step of which there is any."""
+def from_decimal(number: Decimal) -> Digits:
     size = max(0, number.adjusted()) // DIGITS + 2
     text = f"{_EXACT.add(number, _decimal_halves(size)):f}".partition(".")[0]
     text = text.zfill(DIGITS * size)
     ends = range(len(text), len(text) - DIGITS * size, -DIGITS)
-    return {
-        FIRST + at: int(digits) - _HALF_DECIMAL
-        for at, end in enumerate(ends)
-        if (digits := text[end - DIGITS : end]) != _NOTHING
-    }
+    numbers = [int(text[end - DIGITS : end]) - _HALF_DECIMAL for end in ends]
+    return Digits(FIRST, numbers)
 
 
 _NOTHING = str(_HALF_DECIMAL)

@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, LargeBinary, Numeric, SmallInteger, Table
 
 from delivrd.store import histograms
+from delivrd.store.histograms import Digits
 
 T = TypeVar("T")
 
@@ -63,6 +64,10 @@ class Tx(Protocol):
 
     def steps(self, value: Any) -> dict[int, int]:
         """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
+        ...
+
+    def digits(self, value: Any) -> Digits:
+        """The same, as fast as it goes."""
         ...
 
     def added(self, one: Any, other: Any, sign: int = 1) -> Any:
@@ -121,6 +126,9 @@ class SqliteTx:
             self.connection.executemany(_update_sqlite(table, key, columns), rows)
 
     def steps(self, value: Any) -> dict[int, int]:
+        return histograms.from_blob(value).steps()
+
+    def digits(self, value: Any) -> Digits:
         return histograms.from_blob(value)
 
     def added(self, one: Any, other: Any, sign: int = 1) -> Any:
@@ -167,6 +175,9 @@ class PostgresTx:
             await self.connection.execute(sql, *zip(*rows, strict=True))
 
     def steps(self, value: Any) -> dict[int, int]:
+        return histograms.from_decimal(value).steps()
+
+    def digits(self, value: Any) -> Digits:
         return histograms.from_decimal(value)
 
     def added(self, one: Any, other: Any, sign: int = 1) -> Any:

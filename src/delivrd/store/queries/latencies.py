@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.store.accounts import Accounts
+from delivrd.store.histograms import Digits
 from delivrd.store.queries.asked import (
     ATTEMPTS,
     Filters,
@@ -22,15 +23,11 @@ from delivrd.store.queries.stats import (
     CODES,
     ROUTES,
     WHOLE,
-    some,
     source,
     with_code,
     without_code,
 )
 from delivrd.store.tx import Row, Tx
-
-Steps = Mapping[int, int]
-"""How many took so long, by latency step."""
 
 Histogram = Any
 """As it was fetched; `Tx.added` adds it to another, `Tx.steps` reads it."""
@@ -39,22 +36,23 @@ BY_ROUTE = Kept("rollup", "route_day", "latency_hour")
 
 
 class Took(NamedTuple):
-    """By the values of the dimensions, and all of it together."""
+    """By the values of the dimensions, and all of it together; no number is negative."""
 
-    by: Mapping[Values, Steps]
-    whole: Steps
+    by: Mapping[Values, Digits]
+    whole: Digits
 
 
 async def steps(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
     zone: ZoneInfo | None = None,
-) -> Mapping[Values, Steps]:  # fmt: skip
+) -> dict[Values, dict[int, int]]:  # fmt: skip
     """How many that ended in ``status`` took so long, by the values of the dimensions.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    return (await took(tx, accounts, by, filters, status, zone)).by
+    found = await took(tx, accounts, by, filters, status, zone)
+    return {values: digits.steps() for values, digits in found.by.items()}
 
 
 async def took(
@@ -73,10 +71,18 @@ async def took(
     whole: Histogram = None
     for one in found.values():
         whole = one if whole is None else tx.added(whole, one)
+    shown = {values: _some(tx.digits(one)) for values, one in found.items()}
     return Took(
-        some({values: tx.steps(one) for values, one in found.items()}),
-        {} if whole is None else tx.steps(whole),
+        {values: digits for values, digits in shown.items() if any(digits.numbers)},
+        _some(tx.digits(tx.none if whole is None else whole)),
     )
+
+
+def _some(digits: Digits) -> Digits:
+    """Those of which there are any: what one row adds another may take away."""
+    if min(digits.numbers) >= 0:
+        return digits
+    return Digits(digits.first, [max(0, n) for n in digits.numbers])
 
 
 async def _without_code(
