@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import log2
-from typing import Any, NamedTuple
+from typing import Any
 
 from delivrd.core.status import Outcome
 from delivrd.store import days, histograms, latencies
@@ -59,26 +59,10 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 count attempts only; those by the day hold the same as those by the quarter of an hour."""
 
 TIMED = frozenset(name for name, key in TABLES.items() if "status" in key and name != "recent")
-"""Those with histograms of how long it took."""
+"""Those with histograms: a number that is added to them holds both (`latencies.parts`)."""
 
 Count = tuple[Any, ...]
-"""A key of one of the tables; of numbers by the day with the hour as its last."""
-
-
-class Moved(NamedTuple):
-    """What is added to a table: numbers, and histograms (`delivrd.store.histograms`), by key."""
-
-    numbers: Mapping[Count, int]
-    ended: Mapping[Count, int]
-
-    def counted(self) -> Counter[Count]:
-        """All of it; a number of a histogram under the key, `latencies.STEPS` and the step."""
-        found = Counter(self.numbers)
-        for key, ended in self.ended.items():
-            for step, n in histograms.steps(ended).items():
-                found[*key, latencies.STEPS, step] = n
-        return found
-
+"""A key of one of the tables; by the day with the hour as its last."""
 
 Place = tuple[
     int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
@@ -109,14 +93,13 @@ def first_minute(now: int) -> int:
     return now // MINUTE - KEPT_MINUTES
 
 
-def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Moved]:
+def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, int]]:
     """What moves add to each table: the old place less, the new one more.
 
     Minutes before the ``first`` are counted no more. Moves differ by the moment mostly: what does
     not depend on it is added up before it is spread over the tables.
     """
     kinds: defaultdict[Count, int] = defaultdict(int)
-    ended: defaultdict[Count, int] = defaultdict(int)
     recent: defaultdict[Count, int] = defaultdict(int)
     for (unit, account_id, before, after), n in moves.items():
         for place, by in ((before, -n), (after, n)):
@@ -125,9 +108,7 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Moved]:
             if bucket is None:
                 continue
             shared = (unit, bucket, account_id, country or "", network or "", status)
-            kinds[shared, reason, price, currency, sender, code] += by
-            if step is not None:
-                ended[*shared, reason or "", sender or "", code] += by * histograms.one(step)
+            kinds[shared, reason, price, currency, sender, code] += by * latencies.one(step)
             if second is not None and second >= 60 * first:
                 here = (second // 60, account_id, country or "", status)
                 if step is None:
@@ -135,25 +116,41 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Moved]:
                 recent[*here, coarse(step)] += by
     found = {**_spread(kinds), "recent": recent}
     found |= days.by_day(found)
-    took = latencies.forms(ended)
-    return {name: Moved(found.get(name, {}), took.get(name, {})) for name in TABLES}
+    found |= latencies.forms(found["rollup"], found["route_day"])
+    return {name: found[name] for name in TABLES}
 
 
 def rows_of(
-    name: str, moved: Moved, slot: int, sign: int = 1
+    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The columns of that table to be added to (those beside its key), and the rows."""
-    columns, rows = _numbers(name, moved.numbers, slot, sign)
-    return latencies.beside(columns, rows, len(TABLES[name]), slot, moved.ended, sign)
-
-
-def _numbers(
-    name: str, counted: Mapping[Count, int], slot: int, sign: int
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    if name in latencies.TABLES:
+        return latencies.rows(name, counted, slot, sign)
     if name in days.TABLES:
         return days.rows(name, counted, slot, sign)
-    columns = (*TABLES[name], "slot", *(() if name in latencies.TABLES else ("n",)))
-    return columns, [(*key, slot, sign * n) for key, n in counted.items() if n]
+    if name not in TIMED:
+        rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
+        return (*TABLES[name], "slot", "n"), rows
+    parts = ((key, latencies.parts(sign * number)) for key, number in counted.items() if number)
+    return (*TABLES[name], "slot", "n", latencies.STEPS), [
+        (*key, slot, n, ended or None) for key, (n, ended) in parts
+    ]
+
+
+def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
+    """What is counted in a table, number by number: those of a histogram under the row's key,
+    `latencies.STEPS` and the step."""
+    if name not in TIMED:
+        return Counter(counted)
+    found: Counter[Count] = Counter()
+    width = len(TABLES[name])
+    for key, number in counted.items():
+        n, ended = latencies.parts(number)
+        if name not in latencies.TABLES:
+            found[key] = n
+        for step, some in histograms.steps(ended).items():
+            found[*key[:width], latencies.STEPS, step] += some
+    return found
 
 
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
@@ -162,18 +159,19 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     cost: defaultdict[Count, int] = defaultdict(int)
     senders: defaultdict[Count, int] = defaultdict(int)
     codes: defaultdict[Count, int] = defaultdict(int)
-    for (shared, reason, price, currency, sender, code), n in kinds.items():
+    for (shared, reason, price, currency, sender, code), number in kinds.items():
         unit, bucket, account_id, country, network, status = shared
-        rollup[*shared, reason or ""] += n
+        rollup[*shared, reason or ""] += number
         charged = None if price is None else micro_units(price)
         if charged is not None:
+            n, _ = latencies.parts(number)
             key = (unit, bucket, account_id, country, network, currency or "")
             cost[*key, MICRO_UNITS] += n * charged
             cost[*key, PRICED] += n
         if unit:
-            senders[bucket, account_id, country, sender or "", status] += n
+            senders[bucket, account_id, country, sender or "", status] += number
             if code is not None:
-                codes[bucket, account_id, country, status, code] += n
+                codes[bucket, account_id, country, status, code] += number
     return {"rollup": rollup, "cost": cost, "rollup_sender": senders, "rollup_code": codes}
 
 

@@ -7,9 +7,11 @@ what is asked for most reads the fewest rows.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+from delivrd.store.latencies import STEPS, parts
 
 BUCKETS_A_DAY = 96
 BUCKETS_AN_HOUR = 4
@@ -83,23 +85,27 @@ def rows(
     name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The columns of that table to be added to, and the rows."""
-    hours = sorted({key[-1] for key, n in counted.items() if n})
+    hours = sorted({key[-1] for key, number in counted.items() if number})
     if len(hours) > FEW:
         hours = list(range(24))
+    timed = "status" in TABLES[name].key
     columns = (*TABLES[name].key, "slot", "n", *(HOURS[hour] for hour in hours))
-    if len(hours) == 1:  # as a rule
-        return columns, [(*key[:-1], slot, sign * n, sign * n) for key, n in counted.items() if n]
-    return columns, _spread(counted, slot, sign, hours)
+    told = ((key, parts(sign * number)) for key, number in counted.items() if number)
+    if len(hours) == 1 and timed:  # as a rule
+        return (*columns, STEPS), [(*key[:-1], slot, n, n, took or None) for key, (n, took) in told]
+    if len(hours) == 1:
+        return columns, [(*key[:-1], slot, n, n) for key, (n, _) in told]
+    spread = _spread(told, slot, hours)
+    return ((*columns, STEPS), spread) if timed else (columns, [row[:-1] for row in spread])
 
 
 def _spread(
-    counted: Mapping[Count, int], slot: int, sign: int, hours: Sequence[int]
+    told: Iterable[tuple[Count, tuple[int, int]]], slot: int, hours: Sequence[int]
 ) -> list[tuple[Any, ...]]:
     place = {hour: 1 + at for at, hour in enumerate(hours)}
     made: dict[Count, list[int | None]] = {}
-    for (*key, hour), n in counted.items():
-        if n:
-            sums = made.setdefault(tuple(key), [0, *(None for _ in hours)])
-            sums[0] = (sums[0] or 0) + sign * n
-            sums[place[hour]] = (sums[place[hour]] or 0) + sign * n
-    return [(*key, slot, *sums) for key, sums in made.items()]
+    for (*key, hour), (n, took) in told:
+        sums = made.setdefault(tuple(key), [0, *(None for _ in hours), None])
+        for at, more in ((0, n), (place[hour], n), (-1, took)):
+            sums[at] = (sums[at] or 0) + more
+    return [(*key, slot, *sums[:-1], sums[-1] or None) for key, sums in made.items()]

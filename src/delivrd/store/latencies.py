@@ -4,13 +4,16 @@ A row of counts by status holds all latency steps of those that ended so in one 
 (`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
 is read from thirty rows. Of all routes together they stand by the quarter of an hour too, and of a
 route by the hour: the days of every zone are put together from few rows.
+
+Until they are written, how many there are and how long they took is one number, so that adding two
+adds both: a signed count in the lowest 64 bits, and the histogram above.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
+from delivrd.store import histograms
 
 STEPS = "steps"
 """The column that holds a histogram; null where nothing ended, or nothing ever did."""
@@ -24,58 +27,43 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 Count = tuple[Any, ...]
 """A key of a table."""
 
-Numbers = Mapping[Count, int]
+_BITS = 64
+_HALF = 1 << (_BITS - 1)
+_ALL = (1 << _BITS) - 1
+
+_ENDED = [1 + (histograms.one(step) << _BITS) for step in range(histograms.FIRST, 500)]
 
 
-def forms(ended: Numbers) -> dict[str, Numbers]:
-    """What histograms add to each table, by its key.
-
-    They are given by unit, quarter of an hour, account, country, network, status, reason, sender
-    and raw code.
-    """
-    found: defaultdict[str, defaultdict[Count, int]] = defaultdict(lambda: defaultdict(int))
-    rollup, senders, codes = (found[f"rollup{of}"] for of in ("", "_sender", "_code"))
-    for key, n in ended.items():
-        unit, bucket, account_id, country, _, status, _, sender, code = key
-        rollup[key[:-2]] += n
-        if unit:
-            senders[bucket, account_id, country, sender, status] += n
-            if code is not None:
-                codes[bucket, account_id, country, status, code] += n
-    for name, at in (("rollup", 1), ("rollup_sender", 0), ("rollup_code", 0)):
-        days = found[f"{name}_day"]
-        for key, n in found[name].items():
-            days[(*key[:at], key[at] // BUCKETS_A_DAY, *key[at + 1 :])] += n
-    _together(found)
-    return dict(found)
+def one(step: int | None) -> int:
+    """A single one that took so long; None of one that has not ended."""
+    return 1 if step is None else _ENDED[step - histograms.FIRST]
 
 
-def _together(found: Mapping[str, defaultdict[Count, int]]) -> None:
-    """Adds up those of a route, and those of all routes."""
-    whole, hours, routes, days = (
-        found[name] for name in ("latency_whole", "latency_hour", "route_day", "status_day")
-    )
-    for (unit, bucket, account_id, country, _, status, _), n in found["rollup"].items():
-        whole[unit, status, bucket] += n
-        hours[unit, status, bucket // BUCKETS_AN_HOUR, account_id, country] += n
-    for (unit, status, hour, account_id, country), n in hours.items():
-        routes[unit, hour // 24, account_id, country, status] += n
-    for (unit, day, _, _, status), n in routes.items():
-        days[unit, day, status] += n
+def parts(number: int) -> tuple[int, int]:
+    """How many there are, and the histogram of those that ended."""
+    if -_HALF <= number < _HALF:
+        return number, 0
+    raised = number + _HALF
+    return (raised & _ALL) - _HALF, raised >> _BITS
 
 
-def beside(
-    columns: tuple[str, ...], rows: list[tuple[Any, ...]], width: int, slot: int,
-    ended: Numbers, sign: int = 1,
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:  # fmt: skip
-    """Rows that begin with a key of so many columns and the slot, with the histogram of each.
+def forms(
+    rollup: Mapping[Count, int], routes: Mapping[Count, int]
+) -> dict[str, Mapping[Count, int]]:
+    """What counts by the quarter of an hour, and of routes by the day, add to each of `TABLES`."""
+    whole: defaultdict[Count, int] = defaultdict(int)
+    for (unit, bucket, _, _, _, status, _), number in rollup.items():
+        whole[unit, status, bucket] += number
+    hours = {
+        (unit, status, 24 * day + hour, account_id, country): number
+        for (unit, day, account_id, country, status, hour), number in routes.items()
+    }
+    return {"latency_whole": whole, "latency_hour": hours}
 
-    A key that has no row gets one, which adds nothing else.
-    """
-    left = {key: sign * n for key, n in ended.items() if n}
-    if not left:
-        return columns, rows
-    found = [(*row, left.pop(row[:width], None)) for row in rows]
-    nothing = tuple(0 if name == "n" else None for name in columns[width + 1 :])
-    found += [(*key, slot, *nothing, n) for key, n in left.items()]
-    return (*columns, STEPS), found
+
+def rows(
+    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The columns of that table to be added to, and the rows."""
+    told = ((key, parts(sign * number)[1]) for key, number in counted.items())
+    return (*TABLES[name], "slot", STEPS), [(*key, slot, ended) for key, ended in told if ended]

@@ -244,9 +244,9 @@ async def requests(tx: Tx, before: int, limit: int) -> int:
 
 
 async def _move_counts(tx: Tx, tally: Tally, first: int) -> None:
-    for table, moved in tally.tables(first).items():
+    for table, counted in tally.tables(first).items():
         for slot, sign in ((tx.slot, -1), (PRUNED, 1)):
-            columns, rows = rows_of(table, moved, slot, sign)
+            columns, rows = rows_of(table, counted, slot, sign)
             await tx.insert(schema.metadata.tables[table], columns, sorted(rows, key=repr), "add")
 
 

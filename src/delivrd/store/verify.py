@@ -22,6 +22,7 @@ from delivrd.store.counts import (
     Move,
     deltas,
     first_minute,
+    told,
 )
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR, HOURS
 from delivrd.store.days import TABLES as DAYS
@@ -302,7 +303,7 @@ async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
     for table in TABLES:
         at_one_moment = _Recount(table, first)
         stored = await store.read(at_one_moment.stored)
-        differing = _differing(stored, counted[table].counted())
+        differing = _differing(stored, told(table, counted[table]))
         at_one_moment.buckets = sorted({b for key in differing for b in _buckets(table, key)})
         if at_one_moment.buckets:
             stored, counts = await store.read(at_one_moment.both)
@@ -335,17 +336,17 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
 
 def _buckets(table: str, key: Count) -> Sequence[int]:
     """The quarters of an hour to which a key belongs."""
-    told = dict(zip(TABLES[table], key, strict=False))
-    if "day" in told:
-        return range(told["day"] * BUCKETS_A_DAY, (told["day"] + 1) * BUCKETS_A_DAY)
-    if "hour" in told:
-        return range(told["hour"] * BUCKETS_AN_HOUR, (told["hour"] + 1) * BUCKETS_AN_HOUR)
-    return [told["minute"] * MINUTE // BUCKET if "minute" in told else told["bucket"]]
+    of = dict(zip(TABLES[table], key, strict=False))
+    if "day" in of:
+        return range(of["day"] * BUCKETS_A_DAY, (of["day"] + 1) * BUCKETS_A_DAY)
+    if "hour" in of:
+        return range(of["hour"] * BUCKETS_AN_HOUR, (of["hour"] + 1) * BUCKETS_AN_HOUR)
+    return [of["minute"] * MINUTE // BUCKET if "minute" in of else of["bucket"]]
 
 
 def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
-    told = zip(TABLES[table], key, strict=False)
-    name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in told)
+    of = zip(TABLES[table], key, strict=False)
+    name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in of)
     return Difference(table, name, _field(key[len(TABLES[table]) :]), stored, derived)
 
 
@@ -375,7 +376,7 @@ class _Recount:
         places: Counter[Move] = Counter()
         for unit, account_id, *place, n in await tx.fetch(_PLACES, self.buckets):
             places[unit, account_id, NOWHERE, tuple(place)] += n
-        counts = deltas(places, self._first)[self._table].counted()
+        counts = told(self._table, deltas(places, self._first)[self._table])
         within = set(self.buckets)
         stored = (await self.stored(tx)).items()
         return Counter(
@@ -397,7 +398,7 @@ class _Recount:
         return Counter(dict(pair for row in rows for pair in self._counted(tx, row)))
 
     def _counted(self, tx: Tx, row: Row) -> Iterator[tuple[Count, int]]:
-        """What a row counts, as `Moved.counted` tells it."""
+        """What a row counts, as `told` does."""
         width = len(TABLES[self._table])
         key, numbers = tuple(row[:width]), row[width : width + len(_NUMBERS[self._table])]
         if self._table in TIMED and row[-1] is not None:
