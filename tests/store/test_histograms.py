@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.store.histograms import (
-    blobs_added,
+    decimal_digits,
     decimals_added,
-    from_blob,
-    from_decimal,
+    digits,
+    number_of,
     of,
     one,
     steps,
@@ -37,8 +37,8 @@ def added(some):
 @given(histograms)
 def test_each_step_comes_back_as_it_was_stored(some):
     assert steps(of(some)) == added([some])
-    assert from_blob(to_blob(of(some))).steps() == added([some])
-    assert from_decimal(Decimal(to_text(of(some)))).steps() == added([some])
+    assert steps(number_of(to_blob(of(some)))) == added([some])
+    assert decimal_digits(Decimal(to_text(of(some)))).steps() == added([some])
 
 
 @given(histograms)
@@ -50,12 +50,16 @@ def test_a_histogram_is_the_sum_of_all_that_took_so_long(some):
 def test_what_was_fetched_is_added_to_and_taken_away_from(more, less):
     taken = added([more, {step: -n for step, n in less.items()}])
     both = added([more, less])
-    blobs = to_blob(of(more)), to_blob(of(less))
-    assert from_blob(blobs_added(*blobs)).steps() == both
-    assert from_blob(blobs_added(*blobs, -1)).steps() == taken
     texts = Decimal(to_text(of(more))), Decimal(to_text(of(less)))
-    assert from_decimal(decimals_added(*texts)).steps() == both
-    assert from_decimal(decimals_added(*texts, -1)).steps() == taken
+    assert decimal_digits(decimals_added(*texts)).steps() == both
+    assert decimal_digits(decimals_added(*texts, -1)).steps() == taken
+
+
+@given(histograms)
+def test_less_than_nothing_of_a_step_is_shown_as_nothing(some):
+    shown = {step: n for step, n in some.items() if n > 0}
+    assert digits(of(some)).some().steps() == shown
+    assert decimal_digits(Decimal(to_text(of(some)))).some().steps() == shown
 
 
 @given(st.lists(histograms, min_size=1, max_size=2))
@@ -65,10 +69,10 @@ def test_sqlite_adds_every_step_of_two_rows(some):
         connection.execute("CREATE TABLE took (steps BLOB)")
         connection.executemany("INSERT INTO took VALUES (?)", [(to_blob(of(one)),) for one in some])
         (total,) = connection.execute("SELECT steps_sum(steps) FROM took").fetchone()
-        assert from_blob(total).steps() == added(some)
+        assert steps(number_of(total)) == added(some)
         blobs = to_blob(of(some[0])), to_blob(of(some[-1]))
         (total,) = connection.execute("SELECT steps_added(?, ?)", blobs).fetchone()
-        assert from_blob(total).steps() == added([some[0], some[-1]])
+        assert steps(number_of(total)) == added([some[0], some[-1]])
 
 
 def test_in_sums_null_adds_nothing_and_of_nothing_else_is_null():
@@ -79,7 +83,7 @@ def test_in_sums_null_adds_nothing_and_of_nothing_else_is_null():
         (total,) = connection.execute(
             f"SELECT steps_sum(steps) FROM ({some})", (to_blob(one(80)),)
         ).fetchone()
-        assert from_blob(total).steps() == {80: 1}
+        assert steps(number_of(total)) == {80: 1}
 
 
 @given(st.lists(histograms, min_size=1, max_size=4))
@@ -87,7 +91,7 @@ def test_a_sum_of_numerics_holds_the_sum_of_every_step(some):
     total = Decimal(0)
     for counted in some:
         total = EXACT.add(total, Decimal(to_text(of(counted))))
-    assert from_decimal(total).steps() == added(some)
+    assert decimal_digits(total).steps() == added(some)
 
 
 @given(histograms.map(lambda one: {step: n for step, n in one.items() if n}).filter(bool))
@@ -97,4 +101,4 @@ def test_sqlite_makes_a_histogram_of_rows_of_a_step_each(one):
         connection.execute("CREATE TABLE took (le INTEGER, n INTEGER)")
         connection.executemany("INSERT INTO took VALUES (?, ?)", one.items())
         (made,) = connection.execute("SELECT steps_of(le, n) FROM took").fetchone()
-        assert from_blob(made).steps() == one
+        assert steps(number_of(made)) == one

@@ -1,7 +1,7 @@
 """How long messages take: percentiles and a histogram from logarithmic steps (rule F3)."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import accumulate, compress
 from typing import NamedTuple
@@ -17,7 +17,7 @@ STATED_ERROR = round(2 ** (1 / (2 * STEPS)) - 1, 4)
 """A percentile is off by this share at most: it is told as the middle of a step."""
 
 
-class Bar(msgspec.Struct, frozen=True):
+class Bar(msgspec.Struct, frozen=True, gc=False):
     """``count`` took at most ``le`` seconds, and longer than the bar before."""
 
     le: float
@@ -30,23 +30,27 @@ class Latency(NamedTuple):
     total: int
     untold: int
     percentiles: dict[int, float | None]
-    histogram: list[Bar]
+    histogram: list[Bar] | None
 
 
-def latency(digits: Digits) -> Latency:
-    """What the numbers by step add up to; without any, each percentile is None."""
-    first, numbers = digits
-    untold = 0
+def latency(digits: Digits, *, barred: bool = True) -> Latency:
+    """What the numbers by step add up to, with bars or without; without any, each percentile is
+    None."""
+    first, numbers, untold = digits.first, digits.numbers, 0
     if first == UNTOLD and numbers:
         (untold, *numbers), first = numbers, first + 1
     seen = list(accumulate(numbers))
-    bounds = map(bound, compress(range(first, first + len(numbers)), numbers))
     return Latency(
         seen[-1] if seen else 0,
         untold,
         {share: percentile(first, seen, share) for share in PERCENTILES},
-        list(map(Bar, bounds, filter(None, numbers))),
+        list(_bars(first, numbers)) if barred else None,
     )
+
+
+def _bars(first: int, numbers: Sequence[int]) -> Iterator[Bar]:
+    bounds = map(bound, compress(range(first, first + len(numbers)), numbers))
+    return map(Bar, bounds, filter(None, numbers))
 
 
 def percentile(first: int, seen: Sequence[int], share: int) -> float | None:
@@ -62,7 +66,13 @@ def percentile(first: int, seen: Sequence[int], share: int) -> float | None:
 @cache
 def bound(step: int) -> float:
     """The upper end of a step in seconds, as it is shown: to a tenth of a millisecond."""
-    return round(upper(step), 4)
+    return rounded(upper(step))
+
+
+@cache
+def rounded(seconds: float) -> float:
+    """As times are shown: to a tenth of a millisecond. There are as many as steps."""
+    return round(seconds, 4)
 
 
 @cache

@@ -45,6 +45,14 @@ class Digits(NamedTuple):
 
     first: int
     numbers: Sequence[int]
+    negative: bool = False
+    """Whether there may be less than nothing of a step."""
+
+    def some(self) -> "Digits":
+        """The same, with nothing where there is less."""
+        if not self.negative:
+            return self
+        return Digits(self.first, [max(0, n) for n in self.numbers])
 
     def steps(self) -> dict[int, int]:
         """The number of each step of which there is any."""
@@ -68,10 +76,11 @@ def _empty(number: int) -> int:
 
 def _digits(first: int, number: int) -> Digits:
     size = number.bit_length() // BITS + 1
-    numbers = _positive(number, size) if number >= 0 else None
-    if numbers is None or max(numbers) >= _HALF:  # a step is negative: raised, none is
-        numbers = [n - _HALF for n in _positive(number + _halves(size), size + 1)[:size]]
-    return Digits(first, numbers)
+    halves = _halves(size)
+    if number >= 0 and not number & halves:  # what is borrowed from the next digit is over half
+        return Digits(first, _positive(number, size))
+    raised = _positive(number + halves, size + 1)
+    return Digits(first, [n - _HALF for n in raised[:size]], negative=True)
 
 
 def _positive(number: int, size: int) -> list[int]:
@@ -92,12 +101,11 @@ def to_blob(number: int) -> bytes:
     )
 
 
-def from_blob(blob: bytes) -> Digits:
-    first = FIRST + (blob[0] | blob[1] << 8)
-    return _digits(first, int.from_bytes(blob[2:], "little", signed=True))
+def number_of(blob: bytes) -> int:
+    return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
 
 
-def blobs_added(one: bytes, other: bytes, sign: int = 1) -> bytes:
+def _blobs_added(one: bytes, other: bytes) -> bytes:
     """Steps that come first and are empty now stay: to look for them takes as long as the rest."""
     empty, more = one[0] | one[1] << 8, other[0] | other[1] << 8
     number = int.from_bytes(one[2:], "little", signed=True)
@@ -107,7 +115,7 @@ def blobs_added(one: bytes, other: bytes, sign: int = 1) -> bytes:
     elif more < empty:
         number <<= BITS * (empty - more)
         empty = more
-    number += sign * added
+    number += added
     return empty.to_bytes(2, "little") + number.to_bytes(
         number.bit_length() // 8 + 1, "little", signed=True
     )
@@ -116,7 +124,7 @@ def blobs_added(one: bytes, other: bytes, sign: int = 1) -> bytes:
 def teach(connection: sqlite3.Connection) -> None:
     """Lets a connection add histograms: ``steps_added(a, b)`` and the aggregate ``steps_sum(a)``,
     and make them of rows of a step and a number each: ``steps_of(step, n)``."""
-    connection.create_function("steps_added", 2, blobs_added, deterministic=True)
+    connection.create_function("steps_added", 2, _blobs_added, deterministic=True)
     connection.create_aggregate("steps_sum", 1, _Sum)  # type: ignore[arg-type]
     connection.create_aggregate("steps_of", 2, _Of)  # type: ignore[arg-type]
 
@@ -168,13 +176,24 @@ def decimals_added(one: Decimal, other: Decimal, sign: int = 1) -> Decimal:
     return (_EXACT.add if sign > 0 else _EXACT.subtract)(one, other)
 
 
-def from_decimal(number: Decimal) -> Digits:
-    size = max(0, number.adjusted()) // DIGITS + 2
+def decimal_digits(number: Decimal) -> Digits:
+    text = f"{number:f}".partition(".")[0]
+    empty = (len(text) - len(text.rstrip("0"))) // DIGITS if number else 0
+    text = _filled(text[: len(text) - DIGITS * empty])
+    if number >= 0 and max(text[::DIGITS]) < _NOTHING[0]:
+        return Digits(FIRST + empty, _numbers(text))
+    size = max(0, number.adjusted()) // DIGITS + 2  # what is borrowed is over half: raised, none is
     text = f"{_EXACT.add(number, _decimal_halves(size)):f}".partition(".")[0]
-    text = text.zfill(DIGITS * size)
-    ends = range(len(text), len(text) - DIGITS * size, -DIGITS)
-    numbers = [int(text[end - DIGITS : end]) - _HALF_DECIMAL for end in ends]
-    return Digits(FIRST, numbers)
+    raised = _numbers(_filled(text))
+    return Digits(FIRST, [n - _HALF_DECIMAL for n in raised[:size]], negative=True)
+
+
+def _filled(text: str) -> str:
+    return text.zfill(-(-len(text) // DIGITS) * DIGITS)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(text[at : at + DIGITS]) for at in range(len(text) - DIGITS, -1, -DIGITS)]
 
 
 _NOTHING = str(_HALF_DECIMAL)

@@ -23,6 +23,8 @@ from delivrd.store.histograms import Digits
 T = TypeVar("T")
 
 Row = Sequence[Any]
+Histogram = Any
+"""An integer or a decimal: what a store's histograms are as numbers."""
 Conflict = Literal["error", "ignore", "add"]
 """What an insert does with a row that is there: fail, leave it, or add to it what is not its key;
 null adds nothing."""
@@ -36,8 +38,8 @@ class Tx(Protocol):
     """Ids of the messages whose status this transaction changed."""
     queued: bool
     """Whether it queued something to send."""
-    none: Any
-    """A histogram of nothing, as it is fetched."""
+    none: Histogram
+    """Of nothing."""
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
 
@@ -66,13 +68,15 @@ class Tx(Protocol):
         """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
         ...
 
-    def digits(self, value: Any) -> Digits:
-        """The same, as fast as it goes."""
+    def histogram(self, value: Any) -> Histogram:
+        """The same as a number that `added` and `digits` take."""
         ...
 
-    def added(self, one: Any, other: Any, sign: int = 1) -> Any:
-        """Two histograms as they were fetched, the other added to the one or taken away."""
+    def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
+        """The other added to the one, or taken away."""
         ...
+
+    def digits(self, histogram: Histogram) -> Digits: ...
 
 
 @cache
@@ -92,7 +96,7 @@ def _json(value: Any) -> Any:
 class SqliteTx:
     """A transaction on a connection of :mod:`sqlite3`; BEGIN and COMMIT are its owner's."""
 
-    none = histograms.to_blob(0)
+    none = 0
 
     def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
         self.connection = connection
@@ -126,13 +130,16 @@ class SqliteTx:
             self.connection.executemany(_update_sqlite(table, key, columns), rows)
 
     def steps(self, value: Any) -> dict[int, int]:
-        return histograms.from_blob(value).steps()
+        return histograms.steps(histograms.number_of(value))
 
-    def digits(self, value: Any) -> Digits:
-        return histograms.from_blob(value)
+    def histogram(self, value: Any) -> Histogram:
+        return histograms.number_of(value)
 
-    def added(self, one: Any, other: Any, sign: int = 1) -> Any:
-        return histograms.blobs_added(one, other, sign)
+    def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
+        return one + other if sign > 0 else one - other
+
+    def digits(self, histogram: Histogram) -> Digits:
+        return histograms.digits(histogram)
 
 
 class PostgresTx:
@@ -175,13 +182,16 @@ class PostgresTx:
             await self.connection.execute(sql, *zip(*rows, strict=True))
 
     def steps(self, value: Any) -> dict[int, int]:
-        return histograms.from_decimal(value).steps()
+        return histograms.decimal_digits(value).steps()
 
-    def digits(self, value: Any) -> Digits:
-        return histograms.from_decimal(value)
+    def histogram(self, value: Any) -> Histogram:
+        return value
 
-    def added(self, one: Any, other: Any, sign: int = 1) -> Any:
+    def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
         return histograms.decimals_added(one, other, sign)
+
+    def digits(self, histogram: Histogram) -> Digits:
+        return histograms.decimal_digits(histogram)
 
 
 def _encoded(

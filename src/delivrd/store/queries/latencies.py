@@ -1,7 +1,7 @@
 """How many took how long: histograms grouped by dimensions over a span of time, in any zone."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.store.accounts import Accounts
@@ -27,16 +27,13 @@ from delivrd.store.queries.stats import (
     with_code,
     without_code,
 )
-from delivrd.store.tx import Row, Tx
-
-Histogram = Any
-"""As it was fetched; `Tx.added` adds it to another, `Tx.steps` reads it."""
+from delivrd.store.tx import Histogram, Row, Tx
 
 BY_ROUTE = Kept("rollup", "route_day", "latency_hour")
 
 
 class Took(NamedTuple):
-    """By the values of the dimensions, and all of it together; no number is negative."""
+    """By the values of the dimensions, and all of it together."""
 
     by: Mapping[Values, Digits]
     whole: Digits
@@ -68,21 +65,14 @@ async def took(
     found = await _grouped(tx, kept, accounts, by, filters, status, zone)
     if kept is CODES and filters.code is None:
         found |= await _without_code(tx, accounts, by, filters, status, zone, found)
-    whole: Histogram = None
+    whole = tx.none
     for one in found.values():
-        whole = one if whole is None else tx.added(whole, one)
-    shown = {values: _some(tx.digits(one)) for values, one in found.items()}
+        whole = tx.added(whole, one)
+    shown = ((values, tx.digits(one).some()) for values, one in found.items())
     return Took(
-        {values: digits for values, digits in shown.items() if any(digits.numbers)},
-        _some(tx.digits(tx.none if whole is None else whole)),
+        {values: digits for values, digits in shown if any(digits.numbers)},
+        tx.digits(whole).some(),
     )
-
-
-def _some(digits: Digits) -> Digits:
-    """Those of which there are any: what one row adds another may take away."""
-    if min(digits.numbers) >= 0:
-        return digits
-    return Digits(digits.first, [max(0, n) for n in digits.numbers])
 
 
 async def _without_code(
@@ -111,20 +101,48 @@ async def _grouped(
     columns = list(dict.fromkeys(_column(name) for name in by if name not in TIMES))
     times = [name for name in by if name in TIMES]
     known = await _known(tx, unit) if times else range(0)
-    shown: dict[tuple[Any, ...], Values] = {}
+    shown = _Shown(accounts, by, columns, zone)
     found: dict[Values, Histogram] = {}
     for span in spans(_tables(kept), times, filters.since, filters.until, zone, known):
-        for time, key, one in await histograms(tx, span, columns, common):
-            for part in span.parts:
-                place = (*((span.quarter(time, part),) if times else ()), *key)
-                if place not in shown:
-                    shown[place] = _values(accounts, by, columns, zone, place)
-                values = shown[place]
-                if part.sign > 0 and values not in found:
+        rows = await histograms(tx, span, columns, common)
+        for part in span.parts:
+            when = {time: shown.when(span.quarter(time, part)) for time in {row[0] for row in rows}}
+            for time, key, one in rows:
+                values = shown.values(when[time], key)
+                there = found.get(values)
+                if there is None and part.sign > 0:
                     found[values] = one
                 else:
-                    found[values] = tx.added(found.get(values, tx.none), one, part.sign)
+                    found[values] = tx.added(tx.none if there is None else there, one, part.sign)
     return found
+
+
+class _Shown:
+    """Values as they are shown; of a few times and a few routes there are many places."""
+
+    def __init__(
+        self, accounts: Accounts, by: Sequence[str], columns: Sequence[str], zone: ZoneInfo | None
+    ) -> None:
+        self._times = [name for name in by if name in TIMES]
+        others = [name for name in by if name not in TIMES]
+        self._zone = zone
+        self._words = [(word(name, accounts), columns.index(_column(name))) for name in others]
+        self._order = [[*self._times, *others].index(name) for name in by]
+        if self._order == sorted(self._order):
+            self._order = []  # as it comes
+        self._where: dict[Row, Values] = {}
+
+    def when(self, quarter: int) -> Values:
+        """The times of a quarter of an hour."""
+        return tuple(shown_time(name, quarter, self._zone) for name in self._times)
+
+    def values(self, when: Values, key: Row) -> Values:
+        """Of such times and the columns."""
+        where = self._where.get(key)
+        if where is None:
+            where = self._where[key] = tuple(read(key[at], 0) for read, at in self._words)
+        both = when + where
+        return tuple([both[at] for at in self._order]) if self._order else both
 
 
 def _tables(kept: Source) -> Kept:
@@ -145,7 +163,7 @@ async def histograms(
     )
     first = 1 if span.time else 0
     return [
-        (row[0] if first else 0, tuple(row[first:-1]), row[-1])
+        (row[0] if first else 0, tuple(row[first:-1]), tx.histogram(row[-1]))
         for row in rows
         if row[-1] is not None
     ]
@@ -153,19 +171,6 @@ async def histograms(
 
 def _column(name: str) -> str:
     return "account_id" if name in ("account", "provider") else name
-
-
-def _values(
-    accounts: Accounts, by: Sequence[str], columns: Sequence[str], zone: ZoneInfo | None,
-    place: Sequence[Any],
-) -> Values:  # fmt: skip
-    """A place (a quarter of an hour where times are asked for, then the columns) as it is shown."""
-    raw = dict(zip(reversed(columns), reversed(place), strict=False))
-    return tuple(
-        shown_time(name, place[0], zone) if name in TIMES
-        else word(name, accounts)(raw[_column(name)], 0)
-        for name in by
-    )  # fmt: skip
 
 
 async def _known(tx: Tx, unit: int) -> range:

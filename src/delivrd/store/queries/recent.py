@@ -125,8 +125,8 @@ async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str,
     key = ("account_id", "country", "status")
     for span in spans(BY_ROUTE, (), since, until, None, range(0)):
         (part,) = span.parts
-        for _, route, steps in await histograms(tx, span, key, [("unit = 1", ())]):
-            for le, n in tx.steps(steps).items():
+        for _, route, ended in await histograms(tx, span, key, [("unit = 1", ())]):
+            for le, n in tx.digits(ended).steps().items():
                 found[route[0], route[1], route[2], le] += part.sign * n
     return found
 
