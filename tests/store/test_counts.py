@@ -13,10 +13,10 @@ from delivrd.store.counts import (
     SECONDS,
     TABLES,
     TIMED,
+    addends,
     deltas,
     first_minute,
     micro_units,
-    rows_of,
     told,
 )
 from delivrd.store.days import BUCKETS_A_DAY
@@ -86,10 +86,15 @@ def test_the_counts_by_the_day_add_up_to_those_by_the_quarter_of_an_hour(some):
 
 def test_a_row_by_the_day_adds_its_hours_and_their_sum():
     route = (1, 20_000, 7, "GB", "delivered")
-    columns, rows = rows_of("route_day", {(*route, 5): 3, (*route, 7): -1}, 4)
-    key = ("unit", "day", "account_id", "country", "status")
-    assert columns == (*key, "slot", "n", "h05", "h07", "steps")
+    counted = {(*route, 5): 3, (*route, 7): -1}
+    key = ("unit", "day", "account_id", "country", "status", "slot", "n")
+    ((columns, rows),) = addends("route_day", counted, 4, once=True)
+    assert columns == (*key, "h05", "h07", "steps")
     assert rows == [(*route, 4, 2, 3, -1, None)]
+    assert addends("route_day", counted, 4, once=False) == [
+        ((*key, "h05", "steps"), [(*route, 4, 3, 3, None)]),
+        ((*key, "h07", "steps"), [(*route, 4, -1, -1, None)]),
+    ]
 
 
 def test_a_number_is_how_many_and_how_long_those_took_that_ended():
@@ -101,7 +106,7 @@ def test_a_number_is_how_many_and_how_long_those_took_that_ended():
 def test_a_row_adds_a_histogram_beside_its_numbers():
     open_, ended = (0, 20_000, "pending"), (0, 20_000, "delivered")
     counted = {(*open_, 5): -3 * one(None), (*ended, 5): 2 * one(80) + one(96)}
-    columns, rows = rows_of("status_day", counted, 4)
+    ((columns, rows),) = addends("status_day", counted, 4)
     assert columns == ("unit", "day", "status", "slot", "n", "h05", "steps")
     assert rows == [(*open_, 4, -3, -3, None), (*ended, 4, 3, 3, of({80: 2, 96: 1}))]
 

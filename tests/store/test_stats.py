@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import run
 
-from delivrd.store import prune, schema
-from delivrd.store.counts import BUCKET, NOWHERE, deltas, rows_of
+from delivrd.store import prune
+from delivrd.store.adding import add
+from delivrd.store.counts import BUCKET, NOWHERE, deltas
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
@@ -42,9 +43,7 @@ async def fill(store, found: Counter[int]) -> None:
             await tx.execute(f"DELETE FROM {table}")
         for at in moves:  # one by one: rows by the day are added to
             moved = deltas({at: moves[at]}, 0)
-            for table in COUNTED:
-                columns, rows = rows_of(table, moved[table], tx.slot)
-                await tx.insert(schema.metadata.tables[table], columns, rows, "add")
+            await add(tx, {table: moved[table] for table in COUNTED})
 
     await store.write(job)
 

@@ -120,21 +120,20 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
     return {name: found[name] for name in TABLES}
 
 
-def rows_of(
-    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The columns of that table to be added to (those beside its key), and the rows."""
+def addends(
+    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1, *, once: bool = True
+) -> list[days.Addend]:
+    """What is to be added to that table; ``once`` is as in :func:`delivrd.store.days.rows`."""
     if name in latencies.TABLES:
-        return latencies.rows(name, counted, slot, sign)
+        return [latencies.rows(name, counted, slot, sign)]
     if name in days.TABLES:
-        return days.rows(name, counted, slot, sign)
+        return days.rows(name, counted, slot, sign, once=once)
     if name not in TIMED:
         rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
-        return (*TABLES[name], "slot", "n"), rows
+        return [((*TABLES[name], "slot", "n"), rows)]
     parts = ((key, latencies.parts(sign * number)) for key, number in counted.items() if number)
-    return (*TABLES[name], "slot", "n", latencies.STEPS), [
-        (*key, slot, n, ended or None) for key, (n, ended) in parts
-    ]
+    rows = [(*key, slot, n, ended or None) for key, (n, ended) in parts]
+    return [((*TABLES[name], "slot", "n", latencies.STEPS), rows)]
 
 
 def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:

@@ -38,6 +38,9 @@ class Tx(Protocol):
     """Ids of the messages whose status this transaction changed."""
     queued: bool
     """Whether it queued something to send."""
+    locks_rows: bool
+    """Whether rows that are written are locked one by one: two transactions that touch the same
+    ones in another order may wait for each other."""
     none: Histogram
     """Of nothing."""
 
@@ -96,6 +99,7 @@ def _json(value: Any) -> Any:
 class SqliteTx:
     """A transaction on a connection of :mod:`sqlite3`; BEGIN and COMMIT are its owner's."""
 
+    locks_rows = False
     none = 0
 
     def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
@@ -146,6 +150,7 @@ class PostgresTx:
     """A transaction on a connection of asyncpg; BEGIN and COMMIT are its owner's."""
 
     none = Decimal(0)
+    locks_rows = True
 
     def __init__(self, connection: Any, slot: int = 0) -> None:
         self.connection = connection
