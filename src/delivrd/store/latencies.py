@@ -1,9 +1,9 @@
-"""How long messages took: histograms beside the counts by status, and in two tables of their own.
+"""How long messages took: histograms beside the counts by status, and in tables of their own.
 
 A row of counts by status holds all latency steps of those that ended so in one column
 (`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
 is read from thirty rows. Of all routes together they stand by the quarter of an hour too, and of a
-route by the hour: the days of every zone are put together from few rows.
+route by the hour and by six hours: the days of every zone are put together from few rows.
 
 Until they are written, how many there are and how long they took is one number, so that adding two
 adds both: a signed count in the lowest 64 bits, and the histogram above.
@@ -18,7 +18,11 @@ from delivrd.store import histograms
 STEPS = "steps"
 """The column that holds a histogram; null where nothing ended, or nothing ever did."""
 
+HOURS_A_PART = 6
+"""A part is a fourth of a day of UTC."""
+
 TABLES: Mapping[str, tuple[str, ...]] = {
+    "latency_part": ("unit", "status", "part", "account_id", "country"),
     "latency_hour": ("unit", "status", "hour", "account_id", "country"),
     "latency_whole": ("unit", "status", "bucket"),
 }
@@ -58,7 +62,10 @@ def forms(
         (unit, status, 24 * day + hour, account_id, country): number
         for (unit, day, account_id, country, status, hour), number in routes.items()
     }
-    return {"latency_whole": whole, "latency_hour": hours}
+    parts_of: defaultdict[Count, int] = defaultdict(int)
+    for (unit, status, hour, account_id, country), number in hours.items():
+        parts_of[unit, status, hour // HOURS_A_PART, account_id, country] += number
+    return {"latency_whole": whole, "latency_hour": hours, "latency_part": parts_of}
 
 
 def rows(

@@ -6,7 +6,7 @@ from alembic import op
 from delivrd.store import histograms
 from delivrd.store.counts import TABLES, TIMED
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
-from delivrd.store.latencies import STEPS
+from delivrd.store.latencies import HOURS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as ALONE
 from delivrd.store.prune import PRUNED
 from delivrd.store.schema import metadata
@@ -51,12 +51,14 @@ _SUMS = (
     ("rollup_code_day", "rollup_code"),
     ("latency_whole", "rollup"),
     ("latency_hour", "rollup"),
+    ("latency_part", "latency_hour"),
     ("route_day", "latency_hour"),
     ("status_day", "route_day"),
 )
 _TIMES = {
     ("day", "bucket"): f"bucket / {BUCKETS_A_DAY}",
     ("hour", "bucket"): f"bucket / {BUCKETS_AN_HOUR}",
+    ("part", "hour"): f"hour / {HOURS_A_PART}",
     ("day", "hour"): "hour / 24",
 }
 
