@@ -120,15 +120,15 @@ def test_each_row_holds_as_many_latencies_as_have_ended(some):
 
 
 @given(st.lists(places, max_size=8))
-def test_latencies_by_the_day_by_the_hour_and_of_all_add_up_to_those_by_the_quarter(some):
+def test_latencies_by_longer_times_and_of_all_add_up_to_those_by_the_quarter(some):
     moves = Counter((1, 7, NOWHERE, there) for there in some)
     for name in TIMED:
         quarters = DAYS[name].of if name in DAYS else name if name in QUARTERS else "rollup"
         added: defaultdict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
         for quarter, took in ended(moves, quarters).items():
             of_it = dict(zip(TABLES[quarters], quarter, strict=True))
-            of_it["day"], of_it["hour"] = of_it["bucket"] // BUCKETS_A_DAY, of_it["bucket"] // 4
-            of_it["part"] = of_it["hour"] // 6
+            for time, width in (("day", BUCKETS_A_DAY), ("part", 24), ("half", 2)):
+                of_it[time] = of_it["bucket"] // width
             added[tuple(of_it[column] for column in TABLES[name])] += took
         assert ended(moves, name) == added
 

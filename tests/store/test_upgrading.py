@@ -60,7 +60,7 @@ async def apart(store):
             f"INSERT INTO latency ({key}, steps) SELECT {key}, sum(steps) FROM rollup "
             f"WHERE steps IS NOT NULL GROUP BY {key}"
         )
-        for table in ("latency_hour", "latency_part"):
+        for table in ("latency_half", "latency_part"):
             await tx.execute(f"DROP TABLE {table}")
         await tx.execute("UPDATE latency_whole SET bucket = bucket + 1")  # what is made anew
         for table in TIMED - {*LATENCIES}:

@@ -24,11 +24,11 @@ from delivrd.store.counts import (
     first_minute,
     told,
 )
-from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR, HOURS
+from delivrd.store.days import BUCKETS_A_DAY, HOURS
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
-from delivrd.store.latencies import HOURS_A_PART, STEPS
+from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.prune import PRUNED
 from delivrd.store.reader import Reader, snapshot
@@ -335,7 +335,7 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
 
 
 _WIDTHS = {
-    "day": BUCKETS_A_DAY, "part": HOURS_A_PART * BUCKETS_AN_HOUR, "hour": BUCKETS_AN_HOUR,
+    "day": BUCKETS_A_DAY, "part": BUCKETS_A_PART, "half": BUCKETS_A_HALF,
 }  # fmt: skip
 """In quarters of an hour."""
 

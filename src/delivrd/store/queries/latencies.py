@@ -29,7 +29,7 @@ from delivrd.store.queries.stats import (
 )
 from delivrd.store.tx import Histogram, Row, Tx
 
-BY_ROUTE = Kept("rollup", "route_day", "latency_hour", "latency_part")
+BY_ROUTE = Kept("rollup", "route_day", "latency_half", "latency_part")
 
 
 class Took(NamedTuple):

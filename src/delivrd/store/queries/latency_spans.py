@@ -2,7 +2,7 @@
 
 A local day begins within a day of UTC: it is that day's row, with the time of the smaller side
 taken from one local day and given to the other. What is over is put together from the longest rows
-that there are, six hours, an hour or a quarter of an hour: eleven hours are two times six less one.
+that there are, of six hours, half an hour or a quarter: eleven hours are twice six less two halves.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
-from delivrd.store.latencies import HOURS_A_PART
+from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART
 from delivrd.store.queries.paging import Condition
 from delivrd.store.queries.spans import BUCKET_SECONDS, offset_at, offset_of, within
 
@@ -21,11 +21,11 @@ HALF = BUCKETS_A_DAY // 2
 
 class Kept(NamedTuple):
     """Tables that hold the same histograms: by the quarter of an hour, by the day and, where there
-    are such, by the hour and by six hours."""
+    are such, by half an hour and by six hours."""
 
     quarters: str
     days: str
-    hours: str | None = None
+    halves: str | None = None
     parts: str | None = None
 
 
@@ -103,8 +103,8 @@ def spans(
 def _levels(kept: Kept) -> list[tuple[str, str, int]]:
     """The tables with less than a day in a row, the longest time first; and how long it is."""
     found = (
-        (kept.parts, "part", HOURS_A_PART * BUCKETS_AN_HOUR),
-        (kept.hours, "hour", BUCKETS_AN_HOUR),
+        (kept.parts, "part", BUCKETS_A_PART),
+        (kept.halves, "half", BUCKETS_A_HALF),
         (kept.quarters, "bucket", 1),
     )
     return [(table, column, width) for table, column, width in found if table]
@@ -132,11 +132,11 @@ def _cover(
 
 def _finest(kept: Kept, begin: int, end: int) -> Iterator[Rows]:
     """The same, of rows that lie within it."""
-    first, last = -(-begin // BUCKETS_AN_HOUR), end // BUCKETS_AN_HOUR
+    first, last = -(-begin // BUCKETS_A_HALF), end // BUCKETS_A_HALF
     quarters = [(begin, end)]
-    if kept.hours is not None and first < last:
-        yield Rows(kept.hours, "hour", BUCKETS_AN_HOUR, first, last)
-        quarters = [(begin, first * BUCKETS_AN_HOUR), (last * BUCKETS_AN_HOUR, end)]
+    if kept.halves is not None and first < last:
+        yield Rows(kept.halves, "half", BUCKETS_A_HALF, first, last)
+        quarters = [(begin, first * BUCKETS_A_HALF), (last * BUCKETS_A_HALF, end)]
     for low, high in quarters:
         if low < high:
             yield Rows(kept.quarters, "bucket", 1, low, high)
@@ -172,8 +172,8 @@ def _exactly(
             where = within("bucket", run.start, run.stop)
             yield Span(kept.quarters, where, "bucket", 1, within=run)
             continue
-        hours = kept if offset % BUCKETS_AN_HOUR == 0 else kept._replace(hours=None)
-        for rows in _finest(hours, run.start, run.stop):
+        some = kept if offset % BUCKETS_A_HALF == 0 else kept._replace(halves=None)
+        for rows in _finest(some, run.start, run.stop):
             time = f"({rows.column} + {offset // rows.width}) / {width // rows.width}"
             where = within(rows.column, rows.first, rows.until)
             within_rows = range(rows.first * rows.width, rows.until * rows.width)
