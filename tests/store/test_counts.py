@@ -23,6 +23,7 @@ from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.histograms import of
 from delivrd.store.latencies import STEPS, one, parts
+from delivrd.store.latencies import TABLES as LATENCIES
 
 NOW = 1_800_000_000 * 1_000_000
 SECOND = NOW // 1_000_000
@@ -114,7 +115,7 @@ def test_a_row_adds_a_histogram_beside_its_numbers():
 @given(st.lists(places, max_size=8))
 def test_each_row_holds_as_many_latencies_as_have_ended(some):
     moves = Counter((1, 7, NOWHERE, there) for there in some)
-    for name in TIMED - {"latency_hour", "latency_whole"}:
+    for name in TIMED - {*LATENCIES}:
         counted: Counter[tuple[object, ...]] = Counter()
         for key, n in numbers(moves, name).items():
             names = dict(zip(TABLES[name], key, strict=False))
@@ -124,14 +125,15 @@ def test_each_row_holds_as_many_latencies_as_have_ended(some):
 
 
 @given(st.lists(places, max_size=8))
-def test_latencies_by_the_day_by_the_hour_and_of_all_add_up_to_those_by_the_quarter(some):
+def test_latencies_by_longer_times_and_of_all_add_up_to_those_by_the_quarter(some):
     moves = Counter((1, 7, NOWHERE, there) for there in some)
     for name in TIMED:
         quarters = DAYS[name].of if name in DAYS else name if name in QUARTERS else "rollup"
         added: defaultdict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
         for quarter, took in ended(moves, quarters).items():
             of_it = dict(zip(TABLES[quarters], quarter, strict=True))
-            of_it["day"], of_it["hour"] = of_it["bucket"] // BUCKETS_A_DAY, of_it["bucket"] // 4
+            for time, width in (("day", BUCKETS_A_DAY), ("part", 24), ("half", 2)):
+                of_it[time] = of_it["bucket"] // width
             added[tuple(of_it[column] for column in TABLES[name])] += took
         assert ended(moves, name) == added
 

@@ -15,6 +15,7 @@ from delivrd.store.counts import BUCKET, NOWHERE, deltas
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
+from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.queries.asked import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
@@ -26,7 +27,7 @@ quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
 COUNTED = (
-    "rollup", "rollup_day", "route_day", "status_day", "latency_hour", "latency_whole",
+    "rollup", "rollup_day", "route_day", "status_day", *LATENCIES,
 )  # fmt: skip
 
 
@@ -116,11 +117,13 @@ def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
             assert {values: n["delivered"] for values, n in told.items()} == expected
             times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
             assert {values: n[80] for values, n in times.items()} == expected
-            ask = (store.accounts, (*by, "country"), span)
-            times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
-            assert {values: n[80] for values, n in times.items()} == {
-                (*values, "GB"): n for values, n in expected.items()
-            }
+            for some in ((*by, "country"), ("network", *by)):  # by the hour, and by the quarter
+                ask = (store.accounts, some, span)
+                times = await store.read(lambda tx, a=ask: steps(tx, *a, "delivered", zone))
+                assert {values: n[80] for values, n in times.items()} == {
+                    (*values, "GB") if some[-1] == "country" else ("23410", *values): n
+                    for values, n in expected.items()
+                }
 
     run(test())
 

@@ -60,7 +60,8 @@ async def apart(store):
             f"INSERT INTO latency ({key}, steps) SELECT {key}, sum(steps) FROM rollup "
             f"WHERE steps IS NOT NULL GROUP BY {key}"
         )
-        await tx.execute("DROP TABLE latency_hour")
+        for table in ("latency_half", "latency_part"):
+            await tx.execute(f"DROP TABLE {table}")
         await tx.execute("UPDATE latency_whole SET bucket = bucket + 1")  # what is made anew
         for table in TIMED - {*LATENCIES}:
             await tx.execute(f"ALTER TABLE {table} DROP COLUMN steps")

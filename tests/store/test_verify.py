@@ -77,7 +77,7 @@ def test_a_store_that_is_right_has_no_difference_and_verify_reads_it_all(databas
         ("DELETE FROM rollup WHERE unit = 1", "rollup", "n"),
         ("UPDATE rollup SET steps = NULL", "rollup", "steps"),
         ("UPDATE rollup_sender_day SET steps = NULL", "rollup_sender_day", "steps"),
-        ("DELETE FROM latency_hour", "latency_hour", "steps"),
+        ("DELETE FROM latency_half", "latency_half", "steps"),
         ("UPDATE cost SET n = n - 1", "cost", "n"),
         ("UPDATE rollup_sender SET sender = 'x'", "rollup_sender", "n"),
         ("DELETE FROM rollup_code", "rollup_code", "n"),

@@ -116,7 +116,7 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
                 recent[*here, coarse(step)] += by
     found = {**_spread(kinds), "recent": recent}
     found |= days.by_day(found)
-    found |= latencies.forms(found["rollup"], found["route_day"])
+    found |= latencies.forms(found["rollup"])
     return {name: found[name] for name in TABLES}
 
 

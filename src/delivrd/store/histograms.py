@@ -12,11 +12,11 @@ number nearest to nothing that they can stand for.
 
 import sqlite3
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
 from sys import byteorder
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FIRST = -1
 """The least step there is: of those whose time is not known."""
@@ -103,6 +103,18 @@ def to_blob(number: int) -> bytes:
 
 def number_of(blob: bytes) -> int:
     return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+
+
+def by_key(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
+    """What the blobs at the end of rows of one key add up to; written out, as rows are many."""
+    from_bytes = int.from_bytes
+    found: dict[tuple[Any, ...], int] = {}
+    told = found.get
+    for row in rows:
+        blob, key = row[-1], row[:-1]
+        number = from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+        found[key] = told(key, 0) + number
+    return found
 
 
 def _blobs_added(one: bytes, other: bytes) -> bytes:

@@ -1,9 +1,9 @@
-"""How long messages took: histograms beside the counts by status, and in two tables of their own.
+"""How long messages took: histograms beside the counts by status, and in tables of their own.
 
 A row of counts by status holds all latency steps of those that ended so in one column
 (`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
 is read from thirty rows. Of all routes together they stand by the quarter of an hour too, and of a
-route by the hour: the days of every zone are put together from few rows.
+route by half an hour and by six hours: the days of every zone are put together from few rows.
 
 Until they are written, how many there are and how long they took is one number, so that adding two
 adds both: a signed count in the lowest 64 bits, and the histogram above.
@@ -18,8 +18,12 @@ from delivrd.store import histograms
 STEPS = "steps"
 """The column that holds a histogram; null where nothing ended, or nothing ever did."""
 
+BUCKETS_A_HALF, BUCKETS_A_PART = 2, 24
+"""Quarters of an hour in half an hour, and in a part: six hours, a fourth of a day of UTC."""
+
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "latency_hour": ("unit", "status", "hour", "account_id", "country"),
+    "latency_part": ("unit", "status", "part", "account_id", "country"),
+    "latency_half": ("unit", "status", "half", "account_id", "country"),
     "latency_whole": ("unit", "status", "bucket"),
 }
 """The tables that hold nothing else, and their keys without the slot."""
@@ -47,18 +51,15 @@ def parts(number: int) -> tuple[int, int]:
     return (raised & _ALL) - _HALF, raised >> _BITS
 
 
-def forms(
-    rollup: Mapping[Count, int], routes: Mapping[Count, int]
-) -> dict[str, Mapping[Count, int]]:
-    """What counts by the quarter of an hour, and of routes by the day, add to each of `TABLES`."""
-    whole: defaultdict[Count, int] = defaultdict(int)
-    for (unit, bucket, _, _, _, status, _), number in rollup.items():
+def forms(rollup: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
+    """What counts by the quarter of an hour add to each of `TABLES`."""
+    found: dict[str, defaultdict[Count, int]] = {name: defaultdict(int) for name in TABLES}
+    sixes, halves, whole = found.values()
+    for (unit, bucket, account_id, country, _, status, _), number in rollup.items():
         whole[unit, status, bucket] += number
-    hours = {
-        (unit, status, 24 * day + hour, account_id, country): number
-        for (unit, day, account_id, country, status, hour), number in routes.items()
-    }
-    return {"latency_whole": whole, "latency_hour": hours}
+        halves[unit, status, bucket // BUCKETS_A_HALF, account_id, country] += number
+        sixes[unit, status, bucket // BUCKETS_A_PART, account_id, country] += number
+    return dict(found)
 
 
 def rows(

@@ -322,13 +322,13 @@ message = _table(
 
 
 _KINDS = dict.fromkeys(("unit", "slot", "le", "what"), SmallInteger) | dict.fromkeys(
-    ("bucket", "minute", "hour", "day", "account_id"), BigInteger
+    ("bucket", "minute", "half", "part", "day", "account_id"), BigInteger
 )
 
 
 def _counts(name: str) -> Table:
-    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute, hour
-    and day. Account: 0 where messages are counted."""
+    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute, half
+    (an hour), part (six hours) and day. Account: 0 where messages are counted."""
     keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
     if name in LATENCIES:
         return _table(name, *keys, Column(STEPS, Steps, nullable=False), clustered=True)

@@ -71,8 +71,10 @@ class Tx(Protocol):
         """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
         ...
 
-    def histogram(self, value: Any) -> Histogram:
-        """The same as a number that `added` and `digits` take."""
+    async def histograms(
+        self, key: Sequence[str], rows: str, *args: Any
+    ) -> list[tuple[Row, Histogram]]:
+        """What the histograms of each value of a key add up to; ``rows`` is SQL from FROM on."""
         ...
 
     def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
@@ -136,8 +138,13 @@ class SqliteTx:
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.steps(histograms.number_of(value))
 
-    def histogram(self, value: Any) -> Histogram:
-        return histograms.number_of(value)
+    async def histograms(
+        self, key: Sequence[str], rows: str, *args: Any
+    ) -> list[tuple[Row, Histogram]]:
+        """They are added here: an aggregate of ours would be called as often, and sorted for."""
+        sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
+        found = self.connection.execute(sql, [_json(a) for a in args])
+        return list(histograms.by_key(found).items())
 
     def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
         return one + other if sign > 0 else one - other
@@ -189,8 +196,13 @@ class PostgresTx:
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.decimal_digits(value).steps()
 
-    def histogram(self, value: Any) -> Histogram:
-        return value
+    async def histograms(
+        self, key: Sequence[str], rows: str, *args: Any
+    ) -> list[tuple[Row, Histogram]]:
+        grouped = f" GROUP BY {', '.join(key)}" if key else ""
+        sql = f"SELECT {', '.join([*key, 'sum(steps)'])} {rows} AND steps IS NOT NULL{grouped}"
+        found = await self.fetch(sql, *args)
+        return [(tuple(row)[:-1], row[-1]) for row in found if row[-1] is not None]
 
     def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
         return histograms.decimals_added(one, other, sign)

@@ -24,11 +24,11 @@ from delivrd.store.counts import (
     first_minute,
     told,
 )
-from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR, HOURS
+from delivrd.store.days import BUCKETS_A_DAY, HOURS
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
-from delivrd.store.latencies import STEPS
+from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.prune import PRUNED
 from delivrd.store.reader import Reader, snapshot
@@ -334,13 +334,18 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
     return sorted((k for k in one.keys() | other.keys() if one[k] != other[k]), key=repr)
 
 
+_WIDTHS = {
+    "day": BUCKETS_A_DAY, "part": BUCKETS_A_PART, "half": BUCKETS_A_HALF,
+}  # fmt: skip
+"""In quarters of an hour."""
+
+
 def _buckets(table: str, key: Count) -> Sequence[int]:
     """The quarters of an hour to which a key belongs."""
     of = dict(zip(TABLES[table], key, strict=False))
-    if "day" in of:
-        return range(of["day"] * BUCKETS_A_DAY, (of["day"] + 1) * BUCKETS_A_DAY)
-    if "hour" in of:
-        return range(of["hour"] * BUCKETS_AN_HOUR, (of["hour"] + 1) * BUCKETS_AN_HOUR)
+    for time, width in _WIDTHS.items():
+        if time in of:
+            return range(of[time] * width, (of[time] + 1) * width)
     return [of["minute"] * MINUTE // BUCKET if "minute" in of else of["bucket"]]
 
 

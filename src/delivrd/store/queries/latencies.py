@@ -29,7 +29,7 @@ from delivrd.store.queries.stats import (
 )
 from delivrd.store.tx import Histogram, Row, Tx
 
-BY_ROUTE = Kept("rollup", "route_day", "latency_hour")
+BY_ROUTE = Kept("rollup", "route_day", "latency_half", "latency_part")
 
 
 class Took(NamedTuple):
@@ -155,18 +155,12 @@ async def histograms(
     tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition]
 ) -> list[tuple[int, Row, Histogram]]:
     """The time, the key and the histogram of each group of a span's rows."""
-    where, args = rendered([*common, *span.where, ("steps IS NOT NULL", ())])
+    where, args = rendered([*common, *span.where])
     key = [*([span.time] if span.time else []), *columns]
-    grouped = f" GROUP BY {', '.join(key)}" if key else ""
-    rows = await tx.fetch(
-        f"SELECT {', '.join([*key, 'sum(steps)'])} FROM {span.table} WHERE {where}{grouped}", *args
-    )
-    first = 1 if span.time else 0
-    return [
-        (row[0] if first else 0, tuple(row[first:-1]), tx.histogram(row[-1]))
-        for row in rows
-        if row[-1] is not None
-    ]
+    rows = await tx.histograms(key, f"FROM {span.table} WHERE {where}", *args)
+    if not span.time:
+        return [(0, values, one) for values, one in rows]
+    return [(values[0], values[1:], one) for values, one in rows]
 
 
 def _column(name: str) -> str:

@@ -1,8 +1,8 @@
 """From which rows of histograms a span of time is put together: whole days, and what is over.
 
 A local day begins within a day of UTC: it is that day's row, with the time of the smaller side
-taken from one local day and given to the other. What is over is read by the hour where there are
-such rows, else by the quarter of an hour.
+taken from one local day and given to the other. What is over is put together from the longest rows
+that there are, of six hours, half an hour or a quarter: eleven hours are twice six less two halves.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
+from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART
 from delivrd.store.queries.paging import Condition
 from delivrd.store.queries.spans import BUCKET_SECONDS, offset_at, offset_of, within
 
@@ -20,22 +21,24 @@ HALF = BUCKETS_A_DAY // 2
 
 class Kept(NamedTuple):
     """Tables that hold the same histograms: by the quarter of an hour, by the day and, where there
-    is one, by the hour."""
+    are such, by half an hour and by six hours."""
 
     quarters: str
     days: str
-    hours: str | None = None
+    halves: str | None = None
+    parts: str | None = None
 
 
 class Rows(NamedTuple):
-    """Rows of a table from one number of its column of time to before another; each stands for so
-    many quarters of an hour."""
+    """Rows of a table from one number of its column of time to before another, which are added or
+    taken away; each stands for so many quarters of an hour."""
 
     table: str
     column: str
     width: int
     first: int
     until: int
+    sign: int = 1
 
     def of_days(self, days: Sequence[int]) -> list[Condition]:
         """The condition that a row is one of these, counted from the beginning of such a day."""
@@ -97,22 +100,52 @@ def spans(
         yield from _days(kept, times, first, last, zone, known)
 
 
+def _levels(kept: Kept) -> list[tuple[str, str, int]]:
+    """The tables with less than a day in a row, the longest time first; and how long it is."""
+    found = (
+        (kept.parts, "part", BUCKETS_A_PART),
+        (kept.halves, "half", BUCKETS_A_HALF),
+        (kept.quarters, "bucket", 1),
+    )
+    return [(table, column, width) for table, column, width in found if table]
+
+
+def _cover(
+    levels: Sequence[tuple[str, str, int]], begin: int, end: int, sign: int = 1
+) -> Iterator[Rows]:
+    """Quarters of an hour from one to before another, from as few rows as there may be."""
+    if begin >= end:
+        return
+    (table, column, width), *finer = levels
+    first, last = ((at + width // 2) // width for at in (begin, end))
+    low, high = first * width, last * width
+    if finer and abs(begin - low) + abs(end - high) >= end - begin:
+        yield from _cover(finer, begin, end, sign)
+        return
+    yield Rows(table, column, width, first, last, sign)
+    if finer:
+        yield from _cover(finer, begin, low, sign)
+        yield from _cover(finer, low, begin, -sign)
+        yield from _cover(finer, high, end, sign)
+        yield from _cover(finer, end, high, -sign)
+
+
 def _finest(kept: Kept, begin: int, end: int) -> Iterator[Rows]:
-    """Quarters of an hour from one to before another, as hours where they are whole."""
-    first, last = -(-begin // BUCKETS_AN_HOUR), end // BUCKETS_AN_HOUR
+    """The same, of rows that lie within it."""
+    first, last = -(-begin // BUCKETS_A_HALF), end // BUCKETS_A_HALF
     quarters = [(begin, end)]
-    if kept.hours is not None and first < last:
-        yield Rows(kept.hours, "hour", BUCKETS_AN_HOUR, first, last)
-        quarters = [(begin, first * BUCKETS_AN_HOUR), (last * BUCKETS_AN_HOUR, end)]
+    if kept.halves is not None and first < last:
+        yield Rows(kept.halves, "half", BUCKETS_A_HALF, first, last)
+        quarters = [(begin, first * BUCKETS_A_HALF), (last * BUCKETS_A_HALF, end)]
     for low, high in quarters:
         if low < high:
             yield Rows(kept.quarters, "bucket", 1, low, high)
 
 
 def _short(kept: Kept, begin: int, end: int, sign: int = 1) -> Iterator[Span]:
-    for rows in _finest(kept, begin, end):
+    for rows in _cover(_levels(kept), begin, end, sign):
         where = within(rows.column, rows.first, rows.until)
-        yield Span(rows.table, where, parts=[Part(sign)])
+        yield Span(rows.table, where, parts=[Part(rows.sign)])
 
 
 def _at_once(kept: Kept, begin: int | None, end: int | None) -> Iterator[Span]:
@@ -139,8 +172,8 @@ def _exactly(
             where = within("bucket", run.start, run.stop)
             yield Span(kept.quarters, where, "bucket", 1, within=run)
             continue
-        hours = kept if offset % BUCKETS_AN_HOUR == 0 else kept._replace(hours=None)
-        for rows in _finest(hours, run.start, run.stop):
+        some = kept if offset % BUCKETS_A_HALF == 0 else kept._replace(halves=None)
+        for rows in _finest(some, run.start, run.stop):
             time = f"({rows.column} + {offset // rows.width}) / {width // rows.width}"
             where = within(rows.column, rows.first, rows.until)
             within_rows = range(rows.first * rows.width, rows.until * rows.width)
@@ -199,7 +232,8 @@ def _split(kept: Kept, days: range, midnight: int) -> Iterator[Span]:
     yield Span(kept.days, where, "day", BUCKETS_A_DAY, [most], meant)
     if not midnight:
         return
-    moved = [least, Part(-1, most.after)]
-    for rows in _finest(kept, *((midnight, BUCKETS_A_DAY) if early else (0, midnight))):
+    moved = (midnight, BUCKETS_A_DAY) if early else (0, midnight)
+    for rows in _cover(_levels(kept), *moved):
         time = f"{rows.column} / {BUCKETS_A_DAY // rows.width}"
-        yield Span(rows.table, rows.of_days(days), time, BUCKETS_A_DAY, moved, meant)
+        parts = [Part(rows.sign, least.after), Part(-rows.sign, most.after)]
+        yield Span(rows.table, rows.of_days(days), time, BUCKETS_A_DAY, parts, meant)

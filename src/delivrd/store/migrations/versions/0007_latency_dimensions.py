@@ -5,8 +5,8 @@ from alembic import op
 
 from delivrd.store import histograms
 from delivrd.store.counts import TABLES, TIMED
-from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR
-from delivrd.store.latencies import STEPS
+from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as ALONE
 from delivrd.store.prune import PRUNED
 from delivrd.store.schema import metadata
@@ -50,14 +50,16 @@ _SUMS = (
     ("rollup_sender_day", "rollup_sender"),
     ("rollup_code_day", "rollup_code"),
     ("latency_whole", "rollup"),
-    ("latency_hour", "rollup"),
-    ("route_day", "latency_hour"),
+    ("latency_half", "rollup"),
+    ("latency_part", "latency_half"),
+    ("route_day", "latency_part"),
     ("status_day", "route_day"),
 )
 _TIMES = {
     ("day", "bucket"): f"bucket / {BUCKETS_A_DAY}",
-    ("hour", "bucket"): f"bucket / {BUCKETS_AN_HOUR}",
-    ("day", "hour"): "hour / 24",
+    ("half", "bucket"): f"bucket / {BUCKETS_A_HALF}",
+    ("part", "half"): f"half / {BUCKETS_A_PART // BUCKETS_A_HALF}",
+    ("day", "part"): f"part / {BUCKETS_A_DAY // BUCKETS_A_PART}",
 }
 
 
