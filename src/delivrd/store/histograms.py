@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
+from struct import Struct
 from sys import byteorder
 from typing import Any, NamedTuple
 
@@ -205,7 +206,12 @@ def _filled(text: str) -> str:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(text[at : at + DIGITS]) for at in range(len(text) - DIGITS, -1, -DIGITS)]
+    return list(map(int, _apart(len(text) // DIGITS).unpack(text.encode())))[::-1]
+
+
+@lru_cache(1024)
+def _apart(size: int) -> Struct:
+    return Struct(f"{DIGITS}s" * size)
 
 
 _NOTHING = str(_HALF_DECIMAL)
