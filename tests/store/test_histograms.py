@@ -5,14 +5,16 @@ from collections import Counter
 from contextlib import closing
 from decimal import Context, Decimal
 
-from hypothesis import given
+from filled import opened
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import run
 
 from delivrd.store.histograms import (
     decimal_digits,
-    decimals_added,
     digits,
     number_of,
+    number_sent,
     of,
     one,
     steps,
@@ -46,13 +48,19 @@ def test_a_histogram_is_the_sum_of_all_that_took_so_long(some):
     assert sum(n * one(step) for step, n in some.items()) == of(some)
 
 
-@given(histograms, histograms)
-def test_what_was_fetched_is_added_to_and_taken_away_from(more, less):
-    taken = added([more, {step: -n for step, n in less.items()}])
-    both = added([more, less])
-    texts = Decimal(to_text(of(more))), Decimal(to_text(of(less)))
-    assert decimal_digits(decimals_added(*texts)).steps() == both
-    assert decimal_digits(decimals_added(*texts, -1)).steps() == taken
+@given(st.lists(histograms, max_size=20))
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_postgresql_sends_each_step_as_it_was_stored(postgres_url, some):
+    async def test():
+        async with opened(postgres_url) as store:
+            texts = [to_text(of(one)) for one in some]
+            sql = "SELECT numeric_send(t::numeric) FROM unnest($1::text[]) AS t"
+            rows = await store.read(lambda tx: tx.fetch(sql, texts))
+            assert [number_sent(sent) for (sent,) in rows] == [of(one) for one in some]
+
+    run(test())
 
 
 @given(histograms)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import run
 
+from delivrd.insight.statistics import MAX_BARRED, latency_stats
 from delivrd.store import prune
 from delivrd.store.adding import add
 from delivrd.store.counts import BUCKET, NOWHERE, deltas
@@ -124,6 +125,23 @@ def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
                     (*values, "GB") if some[-1] == "country" else ("23410", *values): n
                     for values, n in expected.items()
                 }
+
+    run(test())
+
+
+@pytest.mark.parametrize(("hours", "barred"), [(MAX_BARRED, True), (MAX_BARRED + 1, False)])
+def test_of_many_items_each_has_its_percentiles_and_the_summary_alone_has_bars(
+    sqlite_url, hours, barred
+):
+    async def test():
+        async with opened(sqlite_url) as store:
+            await fill(store, Counter(range(FIRST, FIRST + 4 * hours, 4)))
+            ask = (store.accounts, ("hour",), Filters())
+            told = await store.read(lambda tx: latency_stats(tx, *ask))
+            assert len(told["items"]) == hours
+            assert all(item["p50"] == told["summary"]["p50"] for item in told["items"])
+            assert all((item["histogram"] is not None) == barred for item in told["items"])
+            assert [bar.count for bar in told["summary"]["histogram"]] == [hours]
 
     run(test())
 

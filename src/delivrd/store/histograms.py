@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
+from struct import Struct
 from sys import byteorder
 from typing import Any, NamedTuple
 
@@ -184,8 +185,40 @@ def to_text(number: int) -> str:
     return f"{decimal}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
 
 
-def decimals_added(one: Decimal, other: Decimal, sign: int = 1) -> Decimal:
-    return (_EXACT.add if sign > 0 else _EXACT.subtract)(one, other)
+def number_sent(numeric: bytes) -> int:
+    """The histogram of a ``numeric`` as its ``numeric_send`` has it: four digits at a time, of
+    which three are a step."""
+    size, weight, sign, _ = _HEAD.unpack_from(numeric)
+    fours = array("H", numeric[8:])
+    if byteorder == "little":
+        fours.byteswap()
+    low: int = weight + 1 - size  # so many fours of nothing come last
+    some = [*[0] * (low % 3), *reversed(fours)]
+    some += [0] * (-len(some) % 3)
+    ones, middles, highs = some[0::3], some[1::3], some[2::3]
+    if sign or max(highs, default=0) >= _BORROWED:
+        return of(_exactly(fours, low, sign).steps())
+    if any(middles) or any(highs):
+        ones = [a + 10**4 * b + 10**8 * c for a, b, c in zip(ones, middles, highs, strict=True)]
+    return _packed(ones) << BITS * (low // 3)
+
+
+_HEAD = Struct(">hhHH")
+_BORROWED = 5000
+
+
+def _packed(numbers: Sequence[int]) -> int:
+    if max(numbers, default=0) >= _HALF:
+        return sum(n << BITS * at for at, n in enumerate(numbers))
+    some = array("I", numbers)
+    if byteorder == "big":
+        some.byteswap()
+    return int.from_bytes(some.tobytes(), "little")
+
+
+def _exactly(fours: Sequence[int], low: int, sign: int) -> Digits:
+    text = "".join(f"{four:04}" for four in fours) or "0"
+    return decimal_digits(Decimal(f"{'-' if sign else ''}{text}e{4 * low}"))
 
 
 def decimal_digits(number: Decimal) -> Digits:
@@ -205,7 +238,12 @@ def _filled(text: str) -> str:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(text[at : at + DIGITS]) for at in range(len(text) - DIGITS, -1, -DIGITS)]
+    return list(map(int, _apart(len(text) // DIGITS).unpack(text.encode())))[::-1]
+
+
+@lru_cache(1024)
+def _apart(size: int) -> Struct:
+    return Struct(f"{DIGITS}s" * size)
 
 
 _NOTHING = str(_HALF_DECIMAL)

@@ -9,7 +9,6 @@ PostgreSQL, ``executemany`` on SQLite.
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, Protocol, TypeVar, cast
 
@@ -18,13 +17,10 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, LargeBinary, Numeric, SmallInteger, Table
 
 from delivrd.store import histograms
-from delivrd.store.histograms import Digits
 
 T = TypeVar("T")
 
 Row = Sequence[Any]
-Histogram = Any
-"""An integer or a decimal: what a store's histograms are as numbers."""
 Conflict = Literal["error", "ignore", "add"]
 """What an insert does with a row that is there: fail, leave it, or add to it what is not its key;
 null adds nothing."""
@@ -41,8 +37,6 @@ class Tx(Protocol):
     locks_rows: bool
     """Whether rows that are written are locked one by one: two transactions that touch the same
     ones in another order may wait for each other."""
-    none: Histogram
-    """Of nothing."""
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
 
@@ -71,17 +65,10 @@ class Tx(Protocol):
         """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
         ...
 
-    async def histograms(
-        self, key: Sequence[str], rows: str, *args: Any
-    ) -> list[tuple[Row, Histogram]]:
-        """What the histograms of each value of a key add up to; ``rows`` is SQL from FROM on."""
+    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
+        """What the histograms of each value of a key add up to, as `delivrd.store.histograms` has
+        them in memory; ``rows`` is SQL from FROM on, with a condition at its end."""
         ...
-
-    def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
-        """The other added to the one, or taken away."""
-        ...
-
-    def digits(self, histogram: Histogram) -> Digits: ...
 
 
 @cache
@@ -102,7 +89,6 @@ class SqliteTx:
     """A transaction on a connection of :mod:`sqlite3`; BEGIN and COMMIT are its owner's."""
 
     locks_rows = False
-    none = 0
 
     def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
         self.connection = connection
@@ -138,25 +124,16 @@ class SqliteTx:
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.steps(histograms.number_of(value))
 
-    async def histograms(
-        self, key: Sequence[str], rows: str, *args: Any
-    ) -> list[tuple[Row, Histogram]]:
+    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
         """They are added here: an aggregate of ours would be called as often, and sorted for."""
         sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
         found = self.connection.execute(sql, [_json(a) for a in args])
         return list(histograms.by_key(found).items())
 
-    def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
-        return one + other if sign > 0 else one - other
-
-    def digits(self, histogram: Histogram) -> Digits:
-        return histograms.digits(histogram)
-
 
 class PostgresTx:
     """A transaction on a connection of asyncpg; BEGIN and COMMIT are its owner's."""
 
-    none = Decimal(0)
     locks_rows = True
 
     def __init__(self, connection: Any, slot: int = 0) -> None:
@@ -196,19 +173,12 @@ class PostgresTx:
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.decimal_digits(value).steps()
 
-    async def histograms(
-        self, key: Sequence[str], rows: str, *args: Any
-    ) -> list[tuple[Row, Histogram]]:
+    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
         grouped = f" GROUP BY {', '.join(key)}" if key else ""
-        sql = f"SELECT {', '.join([*key, 'sum(steps)'])} {rows} AND steps IS NOT NULL{grouped}"
-        found = await self.fetch(sql, *args)
-        return [(tuple(row)[:-1], row[-1]) for row in found if row[-1] is not None]
-
-    def added(self, one: Histogram, other: Histogram, sign: int = 1) -> Histogram:
-        return histograms.decimals_added(one, other, sign)
-
-    def digits(self, histogram: Histogram) -> Digits:
-        return histograms.decimal_digits(histogram)
+        told = ", ".join([*key, "numeric_send(sum(steps))"])
+        found = await self.fetch(f"SELECT {told} {rows} AND steps IS NOT NULL{grouped}", *args)
+        sent = ((tuple(row)[:-1], row[-1]) for row in found)
+        return [(values, histograms.number_sent(one)) for values, one in sent if one is not None]
 
 
 def _encoded(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.store.accounts import Accounts
-from delivrd.store.histograms import Digits
+from delivrd.store.histograms import Digits, digits
 from delivrd.store.queries.asked import (
     ATTEMPTS,
     Filters,
@@ -27,7 +27,7 @@ from delivrd.store.queries.stats import (
     with_code,
     without_code,
 )
-from delivrd.store.tx import Histogram, Row, Tx
+from delivrd.store.tx import Row, Tx
 
 BY_ROUTE = Kept("rollup", "route_day", "latency_half", "latency_part")
 
@@ -49,7 +49,7 @@ async def steps(
         Unanswerable: latencies are not kept by all these dimensions.
     """
     found = await took(tx, accounts, by, filters, status, zone)
-    return {values: digits.steps() for values, digits in found.by.items()}
+    return {values: told.steps() for values, told in found.by.items()}
 
 
 async def took(
@@ -65,20 +65,17 @@ async def took(
     found = await _grouped(tx, kept, accounts, by, filters, status, zone)
     if kept is CODES and filters.code is None:
         found |= await _without_code(tx, accounts, by, filters, status, zone, found)
-    whole = tx.none
-    for one in found.values():
-        whole = tx.added(whole, one)
-    shown = ((values, tx.digits(one).some()) for values, one in found.items())
+    shown = ((values, digits(one).some()) for values, one in found.items())
     return Took(
-        {values: digits for values, digits in shown if any(digits.numbers)},
-        tx.digits(whole).some(),
+        {values: told for values, told in shown if any(told.numbers)},
+        digits(sum(found.values())).some(),
     )
 
 
 async def _without_code(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
-    zone: ZoneInfo | None, coded: Mapping[Values, Histogram],
-) -> dict[Values, Histogram]:  # fmt: skip
+    zone: ZoneInfo | None, coded: Mapping[Values, int],
+) -> dict[Values, int]:  # fmt: skip
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
     told = await _grouped(tx, ROUTES, accounts, others, filters, status, zone, ATTEMPTS)
@@ -86,14 +83,14 @@ async def _without_code(
     for values, one in coded.items():
         plain = without_code(by, values)
         if plain in rest:
-            rest[plain] = tx.added(rest[plain], one, -1)
+            rest[plain] -= one
     return rest
 
 
 async def _grouped(
     tx: Tx, kept: Source, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
     zone: ZoneInfo | None, unit: int | None = None,
-) -> dict[Values, Histogram]:  # fmt: skip
+) -> dict[Values, int]:  # fmt: skip
     unit = filters.unit(by) if unit is None else unit
     of: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     of.append(("status = ?", (status,)))
@@ -102,18 +99,14 @@ async def _grouped(
     times = [name for name in by if name in TIMES]
     known = await _known(tx, unit) if times else range(0)
     shown = _Shown(accounts, by, columns, zone)
-    found: dict[Values, Histogram] = {}
+    found: dict[Values, int] = {}
     for span in spans(_tables(kept), times, filters.since, filters.until, zone, known):
         rows = await histograms(tx, span, columns, common)
         for part in span.parts:
             when = {time: shown.when(span.quarter(time, part)) for time in {row[0] for row in rows}}
             for time, key, one in rows:
                 values = shown.values(when[time], key)
-                there = found.get(values)
-                if there is None and part.sign > 0:
-                    found[values] = one
-                else:
-                    found[values] = tx.added(tx.none if there is None else there, one, part.sign)
+                found[values] = found.get(values, 0) + (one if part.sign > 0 else -one)
     return found
 
 
@@ -153,7 +146,7 @@ def _tables(kept: Source) -> Kept:
 
 async def histograms(
     tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition]
-) -> list[tuple[int, Row, Histogram]]:
+) -> list[tuple[int, Row, int]]:
     """The time, the key and the histogram of each group of a span's rows."""
     where, args = rendered([*common, *span.where])
     key = [*([span.time] if span.time else []), *columns]

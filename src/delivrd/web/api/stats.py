@@ -113,10 +113,11 @@ def router(context: Context) -> APIRouter:
         """Seconds from our hand-over to the deciding receipt, by our clock.
 
         A percentile is off by the share `error` at most; `le` is the upper end of a bar. `untold`
-        counts those whose time is unknown. It is of those that ended in `status`: what was
+        counts those whose time is unknown. They are of those that ended in `status`: what was
         delivered has no reason and mostly no code, so that by these `status=undelivered` tells
         more. What goes together in `by` and the filters is as it is for delivery: the 422 names
-        it in `possible`.
+        it in `possible`. With more than 500 items each has its percentiles, and its `histogram` is
+        null; the summary has one.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",") if params.by else []
@@ -212,7 +213,7 @@ _LATENCY: dict[str, Any] = {
     "p95": NUMBER,
     "p99": NUMBER,
     "histogram": {
-        "type": "array",
+        "type": ["array", "null"],
         "items": {
             "type": "object",
             "properties": {"le": {"type": "number"}, "count": {"type": "integer"}},
