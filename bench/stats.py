@@ -198,12 +198,12 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         zone = ZoneInfo(tz) if tz else None
         return lambda: store.read(lambda tx: delivery_stats(tx, accounts, by, filters, zone))
 
-    def latency(*by: str, over: int | None = days, tz: str = "", **only: str) -> Call:
+    def latency(
+        *by: str, over: int | None = days, tz: str = "", status: str = "delivered", **only: str
+    ) -> Call:
         filters = Filters(since=over and now - over * DAY, **only)
         zone = ZoneInfo(tz) if tz else None
-        return lambda: store.read(
-            lambda tx: latency_stats(tx, accounts, by, filters, "delivered", zone)
-        )
+        return lambda: store.read(lambda tx: latency_stats(tx, accounts, by, filters, status, zone))
 
     def settled(*by: str) -> Call:
         return lambda: settled_stats(store, warm, by)
@@ -232,7 +232,16 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         "latency by day, Europe/Vienna": latency("day", tz=ZONES[0]),
         "latency by account and country": latency("account", "country"),
         "latency by account and country, 60 days": latency("account", "country", over=60),
+        "latency by network": latency("network"),
         "latency by network, a week": latency("network", over=7),
+        "latency by day and country": latency("day", "country"),
+        **{f"latency by day and country, {tz}": latency("day", "country", tz=tz) for tz in ZONES},
+        "latency by reason, of what failed": latency("reason", status="undelivered"),
+        "latency by sender": latency("sender"),
+        "latency by day and sender": latency("day", "sender"),
+        "latency by account and code, of what failed": latency(
+            "account", "code", status="undelivered"
+        ),
         LEARNING: lambda: warm.learn(store),
         "settled": settled(),
         "settled by account and country": settled("account", "country"),

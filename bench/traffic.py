@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import pi, sin
 
-from delivrd.store import schema
+from delivrd.store.adding import add
 from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
@@ -23,7 +23,6 @@ from delivrd.store.counts import (
     Place,
     deltas,
     first_minute,
-    rows_of,
     step,
 )
 from delivrd.store.days import BUCKETS_A_DAY
@@ -65,10 +64,7 @@ async def fill(store: Store, traffic: Traffic, say: Callable[[int], None]) -> No
 
 
 async def _write(moves: Counter[Move], now: int, tx: Tx) -> None:
-    for name, counted in deltas(moves, first_minute(now)).items():
-        columns, rows = rows_of(name, counted, tx.slot)
-        rows.sort()
-        await tx.insert(schema.metadata.tables[name], columns, rows, "add")
+    await add(tx, deltas(moves, first_minute(now)))
 
 
 def _day(traffic: Traffic, chance: random.Random, first: int, now: int) -> Counter[Move]:

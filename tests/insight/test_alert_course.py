@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from delivrd.insight.alerts.course import Course, End, Packed, ended
 from delivrd.insight.alerts.data import Cell
-from delivrd.store.histograms import from_blob, to_blob
+from delivrd.store.histograms import of, steps
 from tests.insight.alert_support import HOUR
 
 QUARTER = 900
@@ -74,8 +74,7 @@ def test_moments_pass_forwards_only() -> None:
 
 
 def test_packed_ends_are_unpacked_when_asked_for_and_those_without_a_time_left_out() -> None:
-    packed = Packed({NOON: [(DELIVERED, to_blob({-1: 3, 80: 2})), (FAILED, to_blob({96: 1}))]},
-                    from_blob)  # fmt: skip
+    packed = Packed({NOON: [(DELIVERED, of({-1: 3, 80: 2})), (FAILED, of({96: 1}))]}, steps)
     assert list(packed) == [NOON]
     assert [(end.field, end.n) for end in packed[NOON]] == [(DELIVERED, 2), (FAILED, 1)]
     one, other = packed[NOON]

@@ -16,7 +16,7 @@ from delivrd.insight.alerts.quarter import MIDDLES, Quarter, end, lately
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.settled import Settling
 from delivrd.insight.settling import Estimate, settled
-from delivrd.store import schema
+from delivrd.store.adding import add
 from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
@@ -26,7 +26,6 @@ from delivrd.store.counts import (
     Move,
     deltas,
     first_minute,
-    rows_of,
     step,
 )
 from delivrd.store.queries import alerts as queries
@@ -63,9 +62,7 @@ async def count(
             moves[1, store.accounts.by_name[one.route.account].id, NOWHERE, place] += 1
 
     async def job(tx: Tx) -> None:
-        for name, counted in deltas(moves, first_minute(now * SECOND)).items():
-            columns, rows = rows_of(name, counted, tx.slot)
-            await tx.insert(schema.metadata.tables[name], columns, rows, "add")
+        await add(tx, deltas(moves, first_minute(now * SECOND)))
 
     await store.write(job)
 

@@ -15,7 +15,7 @@ from delivrd.insight.alerts.foresee import ahead, begin_of
 from delivrd.insight.alerts.grid import spans
 from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.settling import Estimate, settled
-from delivrd.store import schema
+from delivrd.store.adding import add
 from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
@@ -24,7 +24,6 @@ from delivrd.store.counts import (
     NOWHERE,
     Move,
     deltas,
-    rows_of,
     step,
 )
 from delivrd.store.ids import now_micros
@@ -145,9 +144,7 @@ async def fill(store: Store, past: Past) -> None:
             moves[1, account_id, NOWHERE, place] += n
 
     async def job(tx: Tx) -> None:
-        for name, counted in deltas(moves, 0).items():
-            columns, rows = rows_of(name, counted, tx.slot)
-            await tx.insert(schema.metadata.tables[name], columns, rows, "add")
+        await add(tx, deltas(moves, 0))
 
     await store.write(job)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from delivrd.insight.latency import latency, middle
 from delivrd.store.counts import UNTOLD, step
+from delivrd.store.histograms import digits, of
 
 
 def steps_of(*micros: int) -> Counter[int]:
@@ -15,20 +16,20 @@ def steps_of(*micros: int) -> Counter[int]:
 
 
 def test_without_data_a_percentile_is_none() -> None:
-    told = latency({})
+    told = latency(digits(0))
     assert set(told.percentiles.values()) == {None}
     assert (told.total, told.untold, told.histogram) == (0, 0, [])
 
 
 def test_what_has_no_known_time_is_counted_apart() -> None:
-    told = latency({UNTOLD: 3, step(1_000_000): 1})
+    told = latency(digits(of({UNTOLD: 3, step(1_000_000): 1})))
     assert (told.total, told.untold) == (1, 3)
     assert told.percentiles[99] == pytest.approx(1.0, rel=0.045)
 
 
 @given(st.lists(st.integers(1000, 10**12), min_size=1, max_size=50))
 def test_a_percentile_is_within_4_5_percent_of_the_truth(times: list[int]) -> None:
-    told = latency(steps_of(*times))
+    told = latency(digits(of(steps_of(*times))))
     for share, seconds in told.percentiles.items():
         truth = sorted(times)[-(-len(times) * share // 100) - 1] / 1e6
         assert seconds == pytest.approx(truth, rel=0.0452)
@@ -36,8 +37,8 @@ def test_a_percentile_is_within_4_5_percent_of_the_truth(times: list[int]) -> No
 
 @given(st.lists(st.integers(0, 10**12), max_size=50))
 def test_the_histogram_holds_each_once_in_rising_bars(times: list[int]) -> None:
-    bars = latency(steps_of(*times)).histogram
-    assert sum(bar.number for bar in bars) == len(times)
+    bars = latency(digits(of(steps_of(*times)))).histogram
+    assert sum(bar.count for bar in bars) == len(times)
     assert [bar.le for bar in bars] == sorted({bar.le for bar in bars})
 
 

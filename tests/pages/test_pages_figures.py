@@ -14,6 +14,7 @@ from delivrd.insight.latency import latency
 from delivrd.insight.rates import delivery
 from delivrd.insight.statistics import latency_shown
 from delivrd.store.counts import step as latency_step
+from delivrd.store.histograms import digits, of
 from delivrd.web.pages import delays, figures, issues, ranges, rated
 from delivrd.web.pages.links import Links
 from delivrd.web.pages.over_time import gapless, minutes_from, of_steps, step_of
@@ -48,7 +49,7 @@ def item(name: str, value: str | None, **counts: int) -> dict[str, Any]:
 def times(*seconds: float) -> dict[str, Any]:
     """Times as `GET /v1/stats/latency` tells them."""
     steps = Counter(latency_step(int(each * 1_000_000)) for each in seconds)
-    return latency_shown("messages", latency(steps))
+    return latency_shown("messages", latency(digits(of(steps))))
 
 
 def window(*seconds: float, length: int = DAY, **counts: int) -> figures.Window:

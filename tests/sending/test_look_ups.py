@@ -9,7 +9,7 @@ from support import run
 
 from delivrd.sending.http import GatewayClient
 from delivrd.sending.look_ups import LookUps
-from delivrd.store.histograms import from_blob
+from delivrd.store.histograms import number_of, steps
 from delivrd.store.ids import now_micros
 from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
 from delivrd.store.rows import AttemptRow
@@ -125,8 +125,8 @@ def test_when_somebody_was_asked_is_no_latency(sqlite_url: str) -> None:
             gateway.reports.append(record(gateway, "delivered"))
             clock.ahead = HOUR
             await look_ups.once()
-            ((took,),) = await hub.rows("SELECT sum(steps) FROM latency WHERE unit = 1")
-            assert from_blob(took) == {-1: 1}
+            ((took,),) = await hub.rows("SELECT sum(steps) FROM rollup WHERE unit = 1")
+            assert steps(number_of(took)) == {-1: 1}
 
     run(test())
 

@@ -19,9 +19,11 @@ from delivrd.store import fold as folding
 from delivrd.store import outbox
 from delivrd.store.append import Entry, Nonce, append
 from delivrd.store.base import Store
-from delivrd.store.counts import TABLES, latency_step, micro_units, spread
+from delivrd.store.counts import TABLES, TIMED, latency_step, micro_units, spread
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
+from delivrd.store.latencies import STEPS
+from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.messages import reference_of
 from delivrd.store.open import open_store
 from delivrd.store.registration import Registration, register_parts
@@ -253,34 +255,34 @@ class Story:
 
     async def counts(self) -> dict[str, dict[Any, int]]:
         """The rollups, over all slots."""
-        found = {}
-        for table, key in TABLES.items():
-            if table == "recent" or table in (
-                *DAYS,
-                "latency_day",
-                "latency_whole",
-            ):  # by the real clock; and sums
-                continue
-            names = ", ".join(key)
-            if table == "latency":
-                found[table] = await self.latencies(names)
-                continue
-            rows = await self.rows(f"SELECT {names}, sum(n) FROM {table} GROUP BY {names}")
-            found[table] = {tuple(row[:-1]): int(row[-1]) for row in rows if row[-1]}
-        return found
+        return {
+            table: await self.counted(table)
+            for table in TABLES
+            if table not in {"recent", *DAYS, *LATENCIES}  # by the real clock; and sums
+        }
 
-    async def latencies(self, names: str) -> dict[Any, int]:
+    async def counted(self, table: str) -> dict[Any, int]:
+        """The numbers of a table, and each of its histograms' under the key and the step."""
+        names = ", ".join(TABLES[table])
+        sums = "sum(n), sum(steps)" if table in TIMED else "sum(n), NULL"
+        width = len(TABLES[table])
+
         async def job(tx: Tx) -> dict[Any, int]:
-            rows = await tx.fetch(f"SELECT {names}, sum(steps) FROM latency GROUP BY {names}")
-            found = ((row[:-1], tx.steps(row[-1])) for row in rows)
-            return {(*key, step): n for key, steps in found for step, n in steps.items()}
+            found: dict[Any, int] = {}
+            for row in await tx.fetch(f"SELECT {names}, {sums} FROM {table} GROUP BY {names}"):
+                key, n, took = tuple(row[:width]), row[-2], row[-1]
+                found |= {key: int(n)} if n else {}
+                found |= {
+                    (*key, STEPS, at): n for at, n in (tx.steps(took) if took else {}).items()
+                }
+            return found
 
         return await self.store.read(job)
 
     async def check(self) -> None:
         """Everything derived is what the statements give, and the rollups are what is there."""
         graph = await self.graph()
-        rollup, latency, cost, senders, codes = (Counter[Any]() for _ in range(5))
+        rollup, cost, senders, codes = (Counter[Any]() for _ in range(4))
         for message in graph.messages.values():
             outcomes = [
                 fold_attempt(a.handover(), [part.outcome() for part in a.parts])
@@ -304,20 +306,22 @@ class Story:
             ]:  # fmt: skip
                 key = (unit, spread(since or heard), account_id, message.country or "",
                        result.network or "", result.status.value)  # fmt: skip
-                rollup[*key, result.reason.value if result.reason else ""] += 1
+                places = [(rollup, (*key, result.reason.value if result.reason else ""))]
+                if unit:
+                    places.append((senders, (*key[1:4], message.sender or "", key[5])))
+                if unit and result.error_code is not None:
+                    places.append((codes, (*key[1:4], key[5], result.error_code)))
                 step = latency_step(result, since)
-                if step is not None:
-                    latency[*key, step] += 1
+                for table, place in places:
+                    table[place] += 1
+                    if step is not None:
+                        table[*place, STEPS, step] += 1
                 if result.price is not None:
                     cost[*key[:5], result.currency or "", 0] += micro_units(result.price)
                     cost[*key[:5], result.currency or "", 1] += 1
-                if unit:
-                    senders[*key[1:4], message.sender or "", key[5]] += 1
-                if unit and result.error_code is not None:
-                    codes[*key[1:4], key[5], result.error_code] += 1
                 assert row.status == result.status
         assert await self.counts() == {
-            "rollup": dict(rollup), "latency": dict(latency), "cost": dict(cost),
+            "rollup": dict(rollup), "cost": dict(cost),
             "rollup_sender": dict(senders), "rollup_code": dict(codes),
         }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Where a message is counted, and what a price adds to the sums (rule F1)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
@@ -12,17 +12,22 @@ from delivrd.store.counts import (
     OPEN,
     SECONDS,
     TABLES,
+    TIMED,
+    addends,
     deltas,
     first_minute,
     micro_units,
-    rows_of,
+    told,
 )
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.days import TABLES as DAYS
+from delivrd.store.histograms import of
+from delivrd.store.latencies import STEPS, one, parts
 from delivrd.store.latencies import TABLES as LATENCIES
 
 NOW = 1_800_000_000 * 1_000_000
 SECOND = NOW // 1_000_000
+QUARTERS = ("rollup", "rollup_sender", "rollup_code")
 
 
 def place(status="pending", *, step=None, second=SECOND, price=None, code=None, network=None):
@@ -42,8 +47,20 @@ places = st.one_of(
 
 
 def total(moves, table):
-    found = deltas(moves, first_minute(NOW))[table]
+    found = told(table, deltas(moves, first_minute(NOW))[table])
     return {key: n for key, n in found.items() if n}
+
+
+def numbers(moves, table):
+    return {key: n for key, n in total(moves, table).items() if STEPS not in key}
+
+
+def ended(moves, table):
+    found: defaultdict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
+    for key, n in total(moves, table).items():
+        if STEPS in key:
+            found[key[:-2]][key[-1]] = n
+    return found
 
 
 @given(st.lists(places, min_size=1, max_size=6))
@@ -57,42 +74,68 @@ def test_whatever_way_a_message_went_it_is_counted_where_it_is_and_nowhere_else(
 
 @given(st.lists(places, max_size=8))
 def test_the_counts_by_the_day_add_up_to_those_by_the_quarter_of_an_hour(some):
-    moves = Counter((1, 7, NOWHERE, one) for one in some)
-    for name, (of, key) in DAYS.items():
+    moves = Counter((1, 7, NOWHERE, there) for there in some)
+    for name, (quarterly, key) in DAYS.items():
         days: Counter[tuple[object, ...]] = Counter()
-        for quarter, n in total(moves, of).items():
-            told = dict(zip(TABLES[of], quarter, strict=True))
-            day, within = divmod(told["bucket"], BUCKETS_A_DAY)
-            told["day"] = day
-            days[*(told[column] for column in key), within // 4] += n
-        assert total(moves, name) == dict(days)
+        for quarter, n in numbers(moves, quarterly).items():
+            names = dict(zip(TABLES[quarterly], quarter, strict=True))
+            day, within = divmod(names["bucket"], BUCKETS_A_DAY)
+            names["day"] = day
+            days[*(names[column] for column in key), within // 4] += n
+        assert numbers(moves, name) == dict(days)
 
 
 def test_a_row_by_the_day_adds_its_hours_and_their_sum():
     route = (1, 20_000, 7, "GB", "delivered")
-    columns, rows = rows_of("route_day", {(*route, 5): 3, (*route, 7): -1}, 4)
-    key = ("unit", "day", "account_id", "country", "status")
-    assert columns == (*key, "slot", "n", "h05", "h07")
-    assert rows == [(*route, 4, 2, 3, -1)]
+    counted = {(*route, 5): 3, (*route, 7): -1}
+    key = ("unit", "day", "account_id", "country", "status", "slot", "n")
+    ((columns, rows),) = addends("route_day", counted, 4, once=True)
+    assert columns == (*key, "h05", "h07", "steps")
+    assert rows == [(*route, 4, 2, 3, -1, None)]
+    assert addends("route_day", counted, 4, once=False) == [
+        ((*key, "h05", "steps"), [(*route, 4, 3, 3, None)]),
+        ((*key, "h07", "steps"), [(*route, 4, -1, -1, None)]),
+    ]
 
 
-def test_a_row_of_latencies_adds_all_steps_of_its_key():
-    counted = {(0, "delivered", 1_920_000, 80): 3, (0, "delivered", 1_920_000, 96): -1}
-    columns, rows = rows_of("latency_whole", counted, 4)
-    assert columns == ("unit", "status", "bucket", "slot", "steps")
-    assert rows == [(0, "delivered", 1_920_000, 4, {80: 3, 96: -1})]
+def test_a_number_is_how_many_and_how_long_those_took_that_ended():
+    number = 3 * one(None) - 2 * one(80) + one(-1)
+    assert parts(number) == (2, of({80: -2, -1: 1}))
+    assert parts(-number) == (-2, of({80: 2, -1: -1}))
+
+
+def test_a_row_adds_a_histogram_beside_its_numbers():
+    open_, ended = (0, 20_000, "pending"), (0, 20_000, "delivered")
+    counted = {(*open_, 5): -3 * one(None), (*ended, 5): 2 * one(80) + one(96)}
+    ((columns, rows),) = addends("status_day", counted, 4)
+    assert columns == ("unit", "day", "status", "slot", "n", "h05", "steps")
+    assert rows == [(*open_, 4, -3, -3, None), (*ended, 4, 3, 3, of({80: 2, 96: 1}))]
 
 
 @given(st.lists(places, max_size=8))
-def test_latencies_by_the_day_and_of_all_add_up_to_those_by_the_quarter_of_an_hour(some):
-    moves = Counter((1, 7, NOWHERE, one) for one in some)
-    for name, key in LATENCIES.items():
-        added: Counter[tuple[object, ...]] = Counter()
-        for (*quarter, step), n in total(moves, "latency").items():
-            told = dict(zip(LATENCIES["latency"], quarter, strict=True))
-            told["day"] = told["bucket"] // BUCKETS_A_DAY
-            added[*(told[column] for column in key), step] += n
-        assert total(moves, name) == {key: n for key, n in added.items() if n}
+def test_each_row_holds_as_many_latencies_as_have_ended(some):
+    moves = Counter((1, 7, NOWHERE, there) for there in some)
+    for name in TIMED - {*LATENCIES}:
+        counted: Counter[tuple[object, ...]] = Counter()
+        for key, n in numbers(moves, name).items():
+            names = dict(zip(TABLES[name], key, strict=False))
+            if names["status"] != "pending":
+                counted[key[: len(TABLES[name])]] += n
+        assert {key: sum(took.values()) for key, took in ended(moves, name).items()} == counted
+
+
+@given(st.lists(places, max_size=8))
+def test_latencies_by_longer_times_and_of_all_add_up_to_those_by_the_quarter(some):
+    moves = Counter((1, 7, NOWHERE, there) for there in some)
+    for name in TIMED:
+        quarters = DAYS[name].of if name in DAYS else name if name in QUARTERS else "rollup"
+        added: defaultdict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
+        for quarter, took in ended(moves, quarters).items():
+            of_it = dict(zip(TABLES[quarters], quarter, strict=True))
+            for time, width in (("day", BUCKETS_A_DAY), ("part", 24), ("half", 2)):
+                of_it[time] = of_it["bucket"] // width
+            added[tuple(of_it[column] for column in TABLES[name])] += took
+        assert ended(moves, name) == added
 
 
 def test_an_open_message_leaves_its_second_and_an_ended_one_its_step():

@@ -9,11 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import run
 
-from delivrd.store import prune, schema
-from delivrd.store.counts import BUCKET, NOWHERE, deltas, rows_of
+from delivrd.insight.statistics import MAX_BARRED, latency_stats
+from delivrd.store import prune
+from delivrd.store.adding import add
+from delivrd.store.counts import BUCKET, NOWHERE, deltas
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
+from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.queries.asked import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
@@ -25,7 +28,7 @@ quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
 COUNTED = (
-    "rollup", "rollup_day", "route_day", "status_day", "latency", "latency_day", "latency_whole",
+    "rollup", "rollup_day", "route_day", "status_day", *LATENCIES,
 )  # fmt: skip
 
 
@@ -42,9 +45,7 @@ async def fill(store, found: Counter[int]) -> None:
             await tx.execute(f"DELETE FROM {table}")
         for at in moves:  # one by one: rows by the day are added to
             moved = deltas({at: moves[at]}, 0)
-            for table in COUNTED:
-                columns, rows = rows_of(table, moved[table], tx.slot)
-                await tx.insert(schema.metadata.tables[table], columns, rows, "add")
+            await add(tx, {table: moved[table] for table in COUNTED})
 
     await store.write(job)
 
@@ -117,11 +118,30 @@ def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
             assert {values: n["delivered"] for values, n in told.items()} == expected
             times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
             assert {values: n[80] for values, n in times.items()} == expected
-            ask = (store.accounts, (*by, "country"), span)
-            times = await store.read(lambda tx: steps(tx, *ask, "delivered", zone))
-            assert {values: n[80] for values, n in times.items()} == {
-                (*values, "GB"): n for values, n in expected.items()
-            }
+            for some in ((*by, "country"), ("network", *by)):  # by the hour, and by the quarter
+                ask = (store.accounts, some, span)
+                times = await store.read(lambda tx, a=ask: steps(tx, *a, "delivered", zone))
+                assert {values: n[80] for values, n in times.items()} == {
+                    (*values, "GB") if some[-1] == "country" else ("23410", *values): n
+                    for values, n in expected.items()
+                }
+
+    run(test())
+
+
+@pytest.mark.parametrize(("hours", "barred"), [(MAX_BARRED, True), (MAX_BARRED + 1, False)])
+def test_of_many_items_each_has_its_percentiles_and_the_summary_alone_has_bars(
+    sqlite_url, hours, barred
+):
+    async def test():
+        async with opened(sqlite_url) as store:
+            await fill(store, Counter(range(FIRST, FIRST + 4 * hours, 4)))
+            ask = (store.accounts, ("hour",), Filters())
+            told = await store.read(lambda tx: latency_stats(tx, *ask))
+            assert len(told["items"]) == hours
+            assert all(item["p50"] == told["summary"]["p50"] for item in told["items"])
+            assert all((item["histogram"] is not None) == barred for item in told["items"])
+            assert [bar.count for bar in told["summary"]["histogram"]] == [hours]
 
     run(test())
 

@@ -5,13 +5,19 @@ import asyncio
 from filled import execute, opened, receipt, receive, scalar, send
 from support import run
 
+from delivrd.store import prune
+from delivrd.store.counts import TIMED
 from delivrd.store.days import TABLES as DAYS
+from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
+from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.latencies import steps
 from delivrd.store.verify import verify
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
 SUMMED = (*TABLES, *LATENCIES)
+OLD = ("unit", "bucket", "account_id", "country", "network", "status", "slot")
 COLUMNS = ("error_code", "price", "currency", "second")
 
 
@@ -24,17 +30,49 @@ async def fill(store):
     await receive(store, receipt("z", "rejected", to="447400000001", sender="Acme"), by="smspm")
 
 
-OLD_LATENCY = (
-    "CREATE TABLE latency (unit SMALLINT NOT NULL, bucket BIGINT NOT NULL, account_id BIGINT NOT "
-    "NULL, country TEXT NOT NULL, network TEXT NOT NULL, status TEXT NOT NULL, le SMALLINT NOT "
-    "NULL, slot SMALLINT NOT NULL, n BIGINT NOT NULL, CONSTRAINT pk_latency PRIMARY KEY "
-    "(unit, bucket, account_id, country, network, status, le, slot))"
+OLD_KEY = (
+    "(unit SMALLINT NOT NULL, bucket BIGINT NOT NULL, account_id BIGINT NOT NULL, "
+    "country TEXT NOT NULL, network TEXT NOT NULL, status TEXT NOT NULL, slot SMALLINT NOT NULL, "
 )
+BY_STEP = (
+    f"CREATE TABLE latency {OLD_KEY} le SMALLINT NOT NULL, n BIGINT NOT NULL, CONSTRAINT "
+    f"pk_latency PRIMARY KEY ({', '.join(OLD[:-1])}, le, slot))"
+)
+
+
+def without_reasons(store):
+    """How times were kept before they were told by reason: in a table of their own."""
+    kind = "BLOB" if store.dialect == "sqlite" else "NUMERIC"
+    return (
+        f"CREATE TABLE latency {OLD_KEY} steps {kind} NOT NULL, CONSTRAINT pk_latency "
+        f"PRIMARY KEY ({', '.join(OLD)}))"
+    )
+
+
+async def apart(store):
+    """Makes the store what the release before times by reason left behind."""
+    key = ", ".join(OLD)
+
+    async def job(tx):
+        await tx.execute(without_reasons(store))
+        await tx.execute("CREATE TABLE latency_day (day BIGINT)")
+        await tx.execute(
+            f"INSERT INTO latency ({key}, steps) SELECT {key}, sum(steps) FROM rollup "
+            f"WHERE steps IS NOT NULL GROUP BY {key}"
+        )
+        for table in ("latency_half", "latency_part"):
+            await tx.execute(f"DROP TABLE {table}")
+        await tx.execute("UPDATE latency_whole SET bucket = bucket + 1")  # what is made anew
+        for table in TIMED - {*LATENCIES}:
+            await tx.execute(f"ALTER TABLE {table} DROP COLUMN steps")
+
+    await store.write(job)
+    await execute(store, "UPDATE alembic_version SET version_num = '0006_nonce_log'")
 
 
 async def unpacked(store):
     """Keeps times as they were kept before histograms: a row for each step."""
-    key = "unit, bucket, account_id, country, network, status, slot"
+    key = ", ".join(OLD)
 
     async def job(tx):
         rows = [
@@ -42,9 +80,9 @@ async def unpacked(store):
             for row in await tx.fetch(f"SELECT {key}, steps FROM latency")
             for le, n in tx.steps(row[-1]).items()
         ]
-        for table in LATENCIES:
+        for table in ("latency", "latency_day", "latency_whole"):
             await tx.execute(f"DROP TABLE {table}")
-        await tx.execute(OLD_LATENCY)
+        await tx.execute(BY_STEP)
         await tx.execute("CREATE TABLE le_day (le SMALLINT)")
         for row in rows:
             marks = ", ".join(f"${number}" for number in range(1, 10))
@@ -55,6 +93,7 @@ async def unpacked(store):
 
 async def age(store):
     """Makes the store what the first release left behind."""
+    await apart(store)
     await unpacked(store)
     for table in (*TABLES, "feedback", "conversion"):
         await execute(store, f"DROP TABLE {table}")
@@ -88,3 +127,75 @@ def test_what_an_older_release_stored_is_counted_by_sender_code_minute_and_price
     run(before())
     upgrade(database_url)
     run(after())
+
+
+BY = (("reason",), ("sender",), ("code",), ("day", "country"))
+STATUSES = ("delivered", "undelivered", "rejected")
+
+
+async def latencies(store):
+    """Of every end, how many by reason, by sender, by code, and by day and country."""
+
+    async def read(tx):
+        ask = (tx, store.accounts)
+        return {
+            (by, status): {
+                values: sum(counted.values())
+                for values, counted in (await steps(*ask, by, Filters(), status)).items()
+            }
+            for by in BY
+            for status in STATUSES
+        }
+
+    return await store.read(read)
+
+
+def test_what_an_older_release_stored_has_its_latencies_by_reason_sender_and_code(database_url):
+    async def before():
+        async with opened(database_url, smspm={"receive_only": True}) as store:
+            await fill(store)
+            told = await latencies(store)
+            await apart(store)
+            return told
+
+    async def after():
+        async with opened(database_url, smspm={"receive_only": True}) as store:
+            assert await verify(store) == []
+            return await latencies(store)
+
+    told = run(before())
+    assert all(any(told[by, status].values()) for by in BY for status in STATUSES)
+    upgrade(database_url)
+    assert run(after()) == told
+
+
+def test_latencies_of_pruned_messages_stay_without_sender_or_code(database_url):
+    """Why they failed stays known where all that ended so on their network did for one reason."""
+
+    async def before():
+        async with opened(database_url, smspm={"receive_only": True}) as store:
+            await fill(store)
+            later = now_micros() + 1000
+            await store.write(
+                lambda tx: prune.messages(tx, store.accounts, store.ids, later, later, 3)
+            )
+            told = await latencies(store)
+            await apart(store)
+            return told
+
+    async def after():
+        async with opened(database_url, smspm={"receive_only": True}) as store:
+            assert await verify(store) == []
+            return await latencies(store)
+
+    told = run(before())
+    upgrade(database_url)
+    found = run(after())
+    for by in BY:
+        for status in STATUSES:
+            counted, expected = found[by, status], told[by, status]
+            if by in {("sender",), ("code",)}:  # all are there, some under no name
+                assert sum(counted.values()) == sum(expected.values())
+                assert all(n <= expected[named] for named, n in counted.items() if any(named))
+            else:
+                assert counted == expected

@@ -75,14 +75,15 @@ def test_a_store_that_is_right_has_no_difference_and_verify_reads_it_all(databas
         ("DELETE FROM message", "attempt", "message_id"),
         ("UPDATE rollup SET n = n + 1", "rollup", "n"),
         ("DELETE FROM rollup WHERE unit = 1", "rollup", "n"),
-        ("UPDATE latency SET bucket = bucket + 1", "latency", "n"),
-        ("DELETE FROM latency_day", "latency_day", "n"),
+        ("UPDATE rollup SET steps = NULL", "rollup", "steps"),
+        ("UPDATE rollup_sender_day SET steps = NULL", "rollup_sender_day", "steps"),
+        ("DELETE FROM latency_half", "latency_half", "steps"),
         ("UPDATE cost SET n = n - 1", "cost", "n"),
         ("UPDATE rollup_sender SET sender = 'x'", "rollup_sender", "n"),
         ("DELETE FROM rollup_code", "rollup_code", "n"),
         ("UPDATE rollup_day SET n = n + 1", "rollup_day", "n"),
         ("UPDATE route_day SET n = n - 1, h00 = coalesce(h00, 0) - 1", "route_day", "h00"),
-        ("UPDATE latency_whole SET bucket = bucket - 1", "latency_whole", "n"),
+        ("UPDATE latency_whole SET bucket = bucket - 1", "latency_whole", "steps"),
         ("UPDATE recent SET minute = minute - 1", "recent", "n"),
         ("UPDATE attempt SET second = second - 1", "attempt", "second"),
         ("UPDATE attempt SET price = '7' WHERE price IS NOT NULL", "attempt", "price"),
@@ -90,7 +91,8 @@ def test_a_store_that_is_right_has_no_difference_and_verify_reads_it_all(databas
     ],
 )
 def test_whatever_does_not_follow_is_told(database_url, spoil, what, field):
-    assert (what, field) in {(d.what, d.field) for d in differences(database_url, [spoil])}
+    found = {(d.what, d.field.partition("[")[0]) for d in differences(database_url, [spoil])}
+    assert (what, field) in found
 
 
 def test_a_difference_names_the_row_the_field_and_both_values(database_url):

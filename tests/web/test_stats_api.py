@@ -116,8 +116,8 @@ def test_dimensions_combine(
             [["day", "country", "network"], ["day", "country", "sender"]],
         ),
         ("delivery?by=reason,network&code=7", [["code"], ["network", "reason"]]),
-        ("latency?by=network,sender", [["network"]]),
-        ("latency?by=sender", []),
+        ("latency?by=network,sender", [["network"], ["sender"]]),
+        ("latency?by=sender&code=7", [["code"], ["sender"]]),
     ],
 )
 def test_what_is_not_counted_together_is_422_and_says_what_is(
@@ -251,6 +251,46 @@ def test_a_latency_is_told_from_the_hand_over(database_url: str) -> None:
             told = (await hub.get("/v1/stats/latency"))["summary"]
             assert told["total"] + told["untold"] == 1
             assert sum(bar["count"] for bar in told["histogram"]) == told["total"]
+
+    run(test())
+
+
+LATE = {**FAILED, "msisdn": "12015555522"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"by": "reason"}, {(None,): 1}),
+        ({"by": "reason", "status": "undelivered"}, {("other",): 1}),
+        ({"by": "network,reason", "status": "undelivered"}, {("23410", "other"): 1}),
+        ({"by": "reason", "status": "undelivered", "reason": "throttled"}, {}),
+        ({"by": "sender"}, {("Acme",): 1}),
+        ({"by": "day,account,sender", "sender": "Acme"}, {("2026-11-21", "main", "Acme"): 1}),
+        ({"by": "sender", "sender": "Other"}, {}),
+        ({"by": "code"}, {(None,): 1}),
+        ({"by": "code,country", "status": "undelivered"}, {("1", "US"): 1}),
+        ({"by": "account", "status": "undelivered", "code": "1"}, {("main",): 1}),
+        ({"by": "account", "status": "undelivered", "code": "2"}, {}),
+    ],
+)
+def test_latencies_go_by_reason_sender_and_code(
+    database_url: str, asked: dict[str, str], found: dict[tuple[str | None, ...], int]
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number, receipt in enumerate((DELIVERED, LATE)):
+                sent = {
+                    "account": "main", "provider_message_ids": [f"id-{number}"],
+                    "to": "+12015555522", "from": "Acme", "sent_at": "2026-11-21T10:00:00Z",
+                }  # fmt: skip
+                await hub.post("/v1/messages/sent", sent, 201)
+                await hub.receipt("main", **{**receipt, "messageId": f"id-{number}"})
+            told = await hub.get("/v1/stats/latency", **asked)
+            names = asked["by"].split(",")
+            counted = {tuple(i[n] for n in names): i["total"] + i["untold"] for i in told["items"]}
+            assert counted == found
+            assert told["summary"]["total"] + told["summary"]["untold"] == sum(found.values())
 
     run(test())
 

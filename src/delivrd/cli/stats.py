@@ -71,23 +71,27 @@ def delivery(
 @app.command()
 def latency(
     by: Annotated[str | None, typer.Option(help="What to group by; commas between.")] = None,
+    status: filters.Status = None,
     account: filters.Account = None,
     provider: Provider = None,
     country: filters.Country = None,
     network: Network = None,
     since: filters.Since = None,
     until: filters.Until = None,
+    tz: Zone = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show how long deliveries take, from our hand-over to the receipt.
+    """Show how long deliveries take, or other ends, from our hand-over to the receipt.
 
     \b
-    delivrd stats latency --by account --since 7d
+    delivrd stats latency --by account,country --since 7d
+    delivrd stats latency --by reason --status undelivered
     """
     wanted = filters.query(
-        since, until, by=by, account=account, provider=provider, country=country, network=network
-    )
+        since, until, by=by, status=status, account=account, provider=provider, country=country,
+        network=network, tz=tz,
+    )  # fmt: skip
     told = connect(config).get("/v1/stats/latency", wanted)
     columns = (
         Column(told["unit"], "total", right=True),

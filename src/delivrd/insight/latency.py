@@ -1,10 +1,15 @@
 """How long messages take: percentiles and a histogram from logarithmic steps (rule F3)."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate, compress
 from typing import NamedTuple
 
+import msgspec
+
 from delivrd.store.counts import STEPS, UNTOLD, upper
+from delivrd.store.histograms import Digits
 
 PERCENTILES = (50, 90, 95, 99)
 
@@ -12,11 +17,11 @@ STATED_ERROR = round(2 ** (1 / (2 * STEPS)) - 1, 4)
 """A percentile is off by this share at most: it is told as the middle of a step."""
 
 
-class Bar(NamedTuple):
-    """``number`` took at most ``le`` seconds, and longer than the bar before."""
+class Bar(msgspec.Struct, frozen=True, gc=False):
+    """``count`` took at most ``le`` seconds, and longer than the bar before."""
 
     le: float
-    number: int
+    count: int
 
 
 class Latency(NamedTuple):
@@ -25,38 +30,52 @@ class Latency(NamedTuple):
     total: int
     untold: int
     percentiles: dict[int, float | None]
-    histogram: list[Bar]
+    histogram: list[Bar] | None
 
 
-def latency(steps: Mapping[int, int]) -> Latency:
-    """What the numbers by step add up to; without any, each percentile is None."""
-    known = sorted((step, n) for step, n in steps.items() if step != UNTOLD and n)
-    total = sum(n for _, n in known)
+def latency(digits: Digits, *, barred: bool = True) -> Latency:
+    """What the numbers by step add up to, with bars or without; without any, each percentile is
+    None."""
+    first, numbers, untold = digits.first, digits.numbers, 0
+    if first == UNTOLD and numbers:
+        (untold, *numbers), first = numbers, first + 1
+    seen = list(accumulate(numbers))
     return Latency(
-        total,
-        steps.get(UNTOLD, 0),
-        {share: percentile(known, total, share) for share in PERCENTILES},
-        [Bar(bound(step), n) for step, n in known],
+        seen[-1] if seen else 0,
+        untold,
+        {share: percentile(first, seen, share) for share in PERCENTILES},
+        list(_bars(first, numbers)) if barred else None,
     )
 
 
-def percentile(known: list[tuple[int, int]], total: int, share: int) -> float | None:
-    """The time within which ``share`` % of them ended, to the middle of its step."""
-    rank = -(-total * share // 100)
-    seen = 0
-    for step, n in known:
-        seen += n
-        if seen >= rank:
-            return middle(step)
-    return None
+def _bars(first: int, numbers: Sequence[int]) -> Iterator[Bar]:
+    bounds = map(bound, compress(range(first, first + len(numbers)), numbers))
+    return map(Bar, bounds, filter(None, numbers))
+
+
+def percentile(first: int, seen: Sequence[int], share: int) -> float | None:
+    """The time within which ``share`` % of them ended, to the middle of its step.
+
+    ``seen`` are how many ended within each step, or one before, from the ``first`` on.
+    """
+    if not seen or not seen[-1]:
+        return None
+    return middle(first + bisect_left(seen, -(-seen[-1] * share // 100)))
 
 
 @cache
 def bound(step: int) -> float:
     """The upper end of a step in seconds, as it is shown: to a tenth of a millisecond."""
-    return round(upper(step), 4)
+    return rounded(upper(step))
 
 
+@cache
+def rounded(seconds: float) -> float:
+    """As times are shown: to a tenth of a millisecond. There are as many as steps."""
+    return round(seconds, 4)
+
+
+@cache
 def middle(step: int) -> float:
     """The geometric middle of a step, in seconds; the first also holds all that took less."""
     return float((upper(step) * upper(step - 1)) ** 0.5)

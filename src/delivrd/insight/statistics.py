@@ -4,18 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from delivrd.insight.latency import STATED_ERROR, Latency, latency
+from delivrd.insight.latency import STATED_ERROR, Latency, latency, rounded
 from delivrd.insight.rates import Delivery, Rate, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import MICRO_UNITS, PRICED
 from delivrd.store.queries import stats
 from delivrd.store.queries.asked import UNITS, Filters, Values
-from delivrd.store.queries.latencies import steps
+from delivrd.store.queries.latencies import took
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import Charges, Silent
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
+
+MAX_BARRED = 500
+"""With more items than this each has its percentiles, and no bars: they would be most of it."""
 
 By = Sequence[str]
 """The dimensions to group by; without any, there is only a summary."""
@@ -127,12 +130,15 @@ async def latency_stats(
 ) -> dict[str, Any]:
     """``{"by", "unit", "status", "error", "items", "summary"}``: seconds from hand-over to the end.
 
+    The histogram of an item is None where there are more than `MAX_BARRED`; the summary has one.
+
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await steps(tx, accounts, by, filters, status, zone)
+    found = await took(tx, accounts, by, filters, status, zone)
     unit = UNITS[filters.unit(by)]
-    items = [(values, latency(counted)) for values, counted in found.items()] if by else []
+    barred = len(found.by) <= MAX_BARRED
+    items = [(v, latency(took, barred=barred)) for v, took in found.by.items()] if by else []
     return {
         "by": ",".join(by) or None,
         "unit": unit,
@@ -142,7 +148,7 @@ async def latency_stats(
             {**_named(by, values), **latency_shown(unit, told)}
             for values, told in ordered(by, [(v, t, t.total + t.untold) for v, t in items])
         ],
-        "summary": latency_shown(unit, latency(_added(found.values()))),
+        "summary": latency_shown(unit, latency(found.whole)),
     }
 
 
@@ -152,10 +158,9 @@ def latency_shown(unit: str, told: Latency) -> dict[str, Any]:
         "total": told.total,
         "untold": told.untold,
         **{
-            f"p{share}": None if seconds is None else round(seconds, 4)
-            for share, seconds in told.percentiles.items()
+            f"p{share}": seconds and rounded(seconds) for share, seconds in told.percentiles.items()
         },
-        "histogram": [{"le": bar.le, "count": bar.number} for bar in told.histogram],
+        "histogram": told.histogram,
     }
 
 

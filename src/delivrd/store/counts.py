@@ -1,6 +1,6 @@
 """Where a message or an attempt is counted (rules F1 and F3), and in which tables."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -8,7 +8,7 @@ from math import log2
 from typing import Any
 
 from delivrd.core.status import Outcome
-from delivrd.store import days, latencies
+from delivrd.store import days, histograms, latencies
 
 BUCKET = 15 * 60 * 1_000_000
 """A quarter of an hour, in microseconds: days come out right in every time zone."""
@@ -44,7 +44,6 @@ _KEY = ("unit", "bucket", "account_id", "country", "network")
 
 _QUARTERS: Mapping[str, tuple[str, ...]] = {
     "rollup": (*_KEY, "status", "reason"),
-    "latency": latencies.TABLES["latency"],
     "cost": (*_KEY, "currency", "what"),
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
@@ -59,8 +58,11 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 """Each table of counts and its key, without the slot. Those by sender, by code and by the minute
 count attempts only; those by the day hold the same as those by the quarter of an hour."""
 
+TIMED = frozenset(name for name, key in TABLES.items() if "status" in key and name != "recent")
+"""Those with histograms: a number that is added to them holds both (`latencies.parts`)."""
+
 Count = tuple[Any, ...]
-"""A key of one of the tables; by the day with the hour as its last, of latencies with the step."""
+"""A key of one of the tables; by the day with the hour as its last."""
 
 Place = tuple[
     int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
@@ -98,7 +100,6 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
     not depend on it is added up before it is spread over the tables.
     """
     kinds: defaultdict[Count, int] = defaultdict(int)
-    latency: defaultdict[Count, int] = defaultdict(int)
     recent: defaultdict[Count, int] = defaultdict(int)
     for (unit, account_id, before, after), n in moves.items():
         for place, by in ((before, -n), (after, n)):
@@ -107,29 +108,48 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
             if bucket is None:
                 continue
             shared = (unit, bucket, account_id, country or "", network or "", status)
-            kinds[shared, reason, price, currency, sender, code] += by
-            if step is not None:
-                latency[*shared, step] += by
+            kinds[shared, reason, price, currency, sender, code] += by * latencies.one(step)
             if second is not None and second >= 60 * first:
                 here = (second // 60, account_id, country or "", status)
                 if step is None:
                     recent[*here, SECONDS] += by * (second % 60)
                 recent[*here, coarse(step)] += by
     found = {**_spread(kinds), "recent": recent}
-    found |= days.by_day(found) | latencies.forms(latency)
+    found |= days.by_day(found)
+    found |= latencies.forms(found["rollup"])
     return {name: found[name] for name in TABLES}
 
 
-def rows_of(
-    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The columns of that table to be added to (those beside its key), and the rows."""
-    if name in days.TABLES:
-        return days.rows(name, counted, slot, sign)
+def addends(
+    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1, *, once: bool = True
+) -> list[days.Addend]:
+    """What is to be added to that table; ``once`` is as in :func:`delivrd.store.days.rows`."""
     if name in latencies.TABLES:
-        return latencies.rows(name, counted, slot, sign)
-    rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
-    return (*TABLES[name], "slot", "n"), rows
+        return [latencies.rows(name, counted, slot, sign)]
+    if name in days.TABLES:
+        return days.rows(name, counted, slot, sign, once=once)
+    if name not in TIMED:
+        rows = [(*key, slot, sign * n) for key, n in counted.items() if n]
+        return [((*TABLES[name], "slot", "n"), rows)]
+    parts = ((key, latencies.parts(sign * number)) for key, number in counted.items() if number)
+    rows = [(*key, slot, n, ended or None) for key, (n, ended) in parts]
+    return [((*TABLES[name], "slot", "n", latencies.STEPS), rows)]
+
+
+def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
+    """What is counted in a table, number by number: those of a histogram under the row's key,
+    `latencies.STEPS` and the step."""
+    if name not in TIMED:
+        return Counter(counted)
+    found: Counter[Count] = Counter()
+    width = len(TABLES[name])
+    for key, number in counted.items():
+        n, ended = latencies.parts(number)
+        if name not in latencies.TABLES:
+            found[key] = n
+        for step, some in histograms.steps(ended).items():
+            found[*key[:width], latencies.STEPS, step] += some
+    return found
 
 
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
@@ -138,18 +158,19 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     cost: defaultdict[Count, int] = defaultdict(int)
     senders: defaultdict[Count, int] = defaultdict(int)
     codes: defaultdict[Count, int] = defaultdict(int)
-    for (shared, reason, price, currency, sender, code), n in kinds.items():
+    for (shared, reason, price, currency, sender, code), number in kinds.items():
         unit, bucket, account_id, country, network, status = shared
-        rollup[*shared, reason or ""] += n
+        rollup[*shared, reason or ""] += number
         charged = None if price is None else micro_units(price)
         if charged is not None:
+            n, _ = latencies.parts(number)
             key = (unit, bucket, account_id, country, network, currency or "")
             cost[*key, MICRO_UNITS] += n * charged
             cost[*key, PRICED] += n
         if unit:
-            senders[bucket, account_id, country, sender or "", status] += n
+            senders[bucket, account_id, country, sender or "", status] += number
             if code is not None:
-                codes[bucket, account_id, country, status, code] += n
+                codes[bucket, account_id, country, status, code] += number
     return {"rollup": rollup, "cost": cost, "rollup_sender": senders, "rollup_code": codes}
 
 

@@ -7,9 +7,11 @@ what is asked for most reads the fewest rows.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+from delivrd.store.latencies import STEPS, parts
 
 BUCKETS_A_DAY = 96
 BUCKETS_AN_HOUR = 4
@@ -43,6 +45,12 @@ TABLES: Mapping[str, Days] = {
 
 Count = tuple[Any, ...]
 """A key of a table, and the hour of the day as its last."""
+
+Told = tuple[Count, tuple[int, int]]
+"""A key, and how many and how long they took."""
+
+Addend = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+"""Columns that are to be added to (those beside the key), and rows of them."""
 
 
 _SAME = {name: of for name, (of, _) in TABLES.items() if name.removesuffix("_day") == of}
@@ -80,26 +88,42 @@ def _in_days(at: int, quarters: Mapping[Count, int]) -> Mapping[Count, int]:
 
 
 def rows(
-    name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The columns of that table to be added to, and the rows."""
-    hours = sorted({key[-1] for key, n in counted.items() if n})
-    if len(hours) > FEW:
-        hours = list(range(24))
-    columns = (*TABLES[name].key, "slot", "n", *(HOURS[hour] for hour in hours))
-    if len(hours) == 1:  # as a rule
-        return columns, [(*key[:-1], slot, sign * n, sign * n) for key, n in counted.items() if n]
-    return columns, _spread(counted, slot, sign, hours)
+    name: str, counted: Mapping[Count, int], slot: int, sign: int, *, once: bool
+) -> list[Addend]:
+    """What is to be added. With ``once`` no row stands twice in it, else an hour of the day is
+    added to after the other: SQLite takes three times as long for a row that names all of them.
+    """
+    told: defaultdict[int, list[Told]] = defaultdict(list)
+    for key, number in counted.items():
+        if number:
+            told[key[-1]].append((key[:-1], parts(sign * number)))
+    if once and len(told) > 1:
+        return [_together(name, told, slot)]
+    return [_hour(name, hour, some, slot) for hour, some in sorted(told.items())]
 
 
-def _spread(
-    counted: Mapping[Count, int], slot: int, sign: int, hours: Sequence[int]
-) -> list[tuple[Any, ...]]:
+def _hour(name: str, hour: int, told: Iterable[Told], slot: int) -> Addend:
+    columns = (*TABLES[name].key, "slot", "n", HOURS[hour])
+    if _timed(name):
+        return (*columns, STEPS), [(*key, slot, n, n, took or None) for key, (n, took) in told]
+    return columns, [(*key, slot, n, n) for key, (n, _) in told]
+
+
+def _together(name: str, told: Mapping[int, Iterable[Told]], slot: int) -> Addend:
+    hours = sorted(told) if len(told) <= FEW else range(24)
     place = {hour: 1 + at for at, hour in enumerate(hours)}
     made: dict[Count, list[int | None]] = {}
-    for (*key, hour), n in counted.items():
-        if n:
-            sums = made.setdefault(tuple(key), [0, *(None for _ in hours)])
-            sums[0] = (sums[0] or 0) + sign * n
-            sums[place[hour]] = (sums[place[hour]] or 0) + sign * n
-    return [(*key, slot, *sums) for key, sums in made.items()]
+    for hour, some in told.items():
+        for key, (n, took) in some:
+            sums = made.setdefault(key, [0, *(None for _ in hours), None])
+            for at, more in ((0, n), (place[hour], n), (-1, took)):
+                sums[at] = (sums[at] or 0) + more
+    columns = (*TABLES[name].key, "slot", "n", *(HOURS[hour] for hour in hours))
+    if _timed(name):
+        found = [(*key, slot, *sums[:-1], sums[-1] or None) for key, sums in made.items()]
+        return (*columns, STEPS), found
+    return columns, [(*key, slot, *sums[:-1]) for key, sums in made.items()]
+
+
+def _timed(name: str) -> bool:
+    return "status" in TABLES[name].key

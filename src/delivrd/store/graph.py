@@ -12,8 +12,8 @@ writes the rows that differ, the counts that moved and the events that follow.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
@@ -23,17 +23,16 @@ from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import Outcome, State, Statement, fold_attempt, fold_message
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
+from delivrd.store.adding import add
 from delivrd.store.counts import (
     NOT_SENT,
     SECOND,
-    TABLES,
     Move,
     Place,
     Sent,
     deltas,
     first_minute,
     latency_step,
-    rows_of,
     spread,
 )
 from delivrd.store.ids import Ids
@@ -270,7 +269,7 @@ class Graph:
         await _write(
             self.tx, schema.message, MESSAGE_COLUMNS, MESSAGE_FACTS, self.messages.values()
         )
-        await self._write_counts()
+        await add(self.tx, deltas(self._moves, first_minute(self.now)))
         await self._write_events()
 
     def fold(self) -> None:
@@ -376,21 +375,9 @@ class Graph:
         await self.tx.update(schema.statement, "id", ("received_at", "count"), changed)
         await self.tx.insert(schema.link, _LINK_COLUMNS, self._links)
 
-    async def _write_counts(self) -> None:
-        """In one order for all transactions of this process, which share the rows of its slot: by
-        hash, which takes a tenth of the time that comparing keys does."""
-        for name, moved in deltas(self._moves, first_minute(self.now)).items():
-            columns, rows = rows_of(name, moved, self.tx.slot)
-            rows.sort(key=_by_hash(len(TABLES[name])))
-            await self.tx.insert(schema.metadata.tables[name], columns, rows, "add")
-
     async def _write_events(self) -> None:
         columns = ("id", "message_id", "type", "data", "created_at")
         await self.tx.insert(schema.event, columns, self.events)
-
-
-def _by_hash(width: int) -> Callable[[tuple[Any, ...]], int]:
-    return lambda row: hash(row[:width])
 
 
 async def _write(

@@ -1,10 +1,10 @@
 """A histogram as one value of a row: adding two such values adds all their steps at once.
 
 The numbers by step (of `delivrd.store.counts`) stand in one great number, each in digits of its
-own. On PostgreSQL it is a ``numeric`` with twelve decimal digits a step, which ``+`` and ``sum()``
-add. SQLite has no such numbers: there it is a blob, of the number of empty steps that come first
-(two bytes) and a signed little-endian integer of 32 bits a step, added by the functions that
-`teach` gives a connection.
+own: in memory an integer of 32 bits a step. On PostgreSQL it is a ``numeric`` with twelve decimal
+digits a step, which ``+`` and ``sum()`` add. SQLite has no such numbers: there it is a blob, of the
+number of empty steps that come first (two bytes) and the integer, signed and little-endian, added
+by the functions that `teach` gives a connection.
 
 A step may be negative, as what one writer adds another may take away: its digits are read as the
 number nearest to nothing that they can stand for.
@@ -12,10 +12,12 @@ number nearest to nothing that they can stand for.
 
 import sqlite3
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
+from struct import Struct
 from sys import byteorder
+from typing import Any, NamedTuple
 
 FIRST = -1
 """The least step there is: of those whose time is not known."""
@@ -27,43 +29,117 @@ _HALF = 1 << (BITS - 1)
 _HALF_DECIMAL = 5 * 10 ** (DIGITS - 1)
 _EXACT = Context(prec=20_000)
 
+_ONE = [1 << BITS * at for at in range(512)]
+
+
+def one(step: int) -> int:
+    """The histogram of a single one that took so long; ``+``, ``-`` and ``*`` make all others."""
+    return _ONE[step - FIRST]
+
+
+def of(counted: Mapping[int, int]) -> int:
+    return sum(n << BITS * (step - FIRST) for step, n in counted.items())
+
+
+class Digits(NamedTuple):
+    """The numbers of all steps from the first on."""
+
+    first: int
+    numbers: Sequence[int]
+    negative: bool = False
+    """Whether there may be less than nothing of a step."""
+
+    def some(self) -> "Digits":
+        """The same, with nothing where there is less."""
+        if not self.negative:
+            return self
+        return Digits(self.first, [max(0, n) for n in self.numbers])
+
+    def steps(self) -> dict[int, int]:
+        """The number of each step of which there is any."""
+        return {step: n for step, n in enumerate(self.numbers, self.first) if n}
+
+
+def digits(number: int) -> Digits:
+    empty = _empty(number)
+    return _digits(FIRST + empty, number >> BITS * empty)
+
+
+def steps(number: int) -> dict[int, int]:
+    """The number of each step of which there is any."""
+    return digits(number).steps()
+
+
+def _empty(number: int) -> int:
+    """How many steps come before the first that holds anything."""
+    return ((number & -number).bit_length() - 1) // BITS if number else 0
+
+
+def _digits(first: int, number: int) -> Digits:
+    size = number.bit_length() // BITS + 1
+    halves = _halves(size)
+    if number >= 0 and not number & halves:  # what is borrowed from the next digit is over half
+        return Digits(first, _positive(number, size))
+    raised = _positive(number + halves, size + 1)
+    return Digits(first, [n - _HALF for n in raised[:size]], negative=True)
+
+
+def _positive(number: int, size: int) -> list[int]:
+    some = array("I", number.to_bytes(BITS // 8 * size, "little"))
+    if byteorder == "big":
+        some.byteswap()
+    return some.tolist()
+
+
 # --- SQLite ---------------------------------------------------------------------------------------
 
 
-def to_blob(counted: Mapping[int, int]) -> bytes:
-    return _blob(sum(n << BITS * (step - FIRST) for step, n in counted.items()))
+def to_blob(number: int) -> bytes:
+    empty = _empty(number)
+    number >>= BITS * empty
+    return empty.to_bytes(2, "little") + number.to_bytes(
+        number.bit_length() // 8 + 1, "little", signed=True
+    )
 
 
-def from_blob(blob: bytes) -> dict[int, int]:
-    """The number of each step of which there is any."""
-    first = FIRST + int.from_bytes(blob[:2], "little")
-    number = int.from_bytes(blob[2:], "little", signed=True)
-    size = number.bit_length() // BITS + 1
-    raised = number + _halves(size)  # no step is negative now
-    digits = array("I", raised.to_bytes(BITS // 8 * (size + 1), "little"))
-    if byteorder == "big":
-        digits.byteswap()
-    return {first + at: n - _HALF for at, n in enumerate(digits[:size]) if n != _HALF}
+def number_of(blob: bytes) -> int:
+    return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+
+
+def by_key(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
+    """What the blobs at the end of rows of one key add up to; written out, as rows are many."""
+    from_bytes = int.from_bytes
+    found: dict[tuple[Any, ...], int] = {}
+    told = found.get
+    for row in rows:
+        blob, key = row[-1], row[:-1]
+        number = from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+        found[key] = told(key, 0) + number
+    return found
+
+
+def _blobs_added(one: bytes, other: bytes) -> bytes:
+    """Steps that come first and are empty now stay: to look for them takes as long as the rest."""
+    empty, more = one[0] | one[1] << 8, other[0] | other[1] << 8
+    number = int.from_bytes(one[2:], "little", signed=True)
+    added = int.from_bytes(other[2:], "little", signed=True)
+    if more > empty:
+        added <<= BITS * (more - empty)
+    elif more < empty:
+        number <<= BITS * (empty - more)
+        empty = more
+    number += added
+    return empty.to_bytes(2, "little") + number.to_bytes(
+        number.bit_length() // 8 + 1, "little", signed=True
+    )
 
 
 def teach(connection: sqlite3.Connection) -> None:
     """Lets a connection add histograms: ``steps_added(a, b)`` and the aggregate ``steps_sum(a)``,
     and make them of rows of a step and a number each: ``steps_of(step, n)``."""
-    connection.create_function("steps_added", 2, _added, deterministic=True)
+    connection.create_function("steps_added", 2, _blobs_added, deterministic=True)
     connection.create_aggregate("steps_sum", 1, _Sum)  # type: ignore[arg-type]
     connection.create_aggregate("steps_of", 2, _Of)  # type: ignore[arg-type]
-
-
-def _blob(number: int) -> bytes:
-    first = ((number & -number).bit_length() - 1) // BITS if number else 0
-    number >>= BITS * first
-    return first.to_bytes(2, "little") + number.to_bytes(
-        number.bit_length() // 8 + 1, "little", signed=True
-    )
-
-
-def _number(blob: bytes) -> int:
-    return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
 
 
 @lru_cache(1024)
@@ -71,21 +147,20 @@ def _halves(size: int) -> int:
     return sum(_HALF << BITS * at for at in range(size))
 
 
-def _added(one: bytes, other: bytes) -> bytes:
-    return _blob(_number(one) + _number(other))
-
-
 class _Sum:
+    """As sums are in SQL: null adds nothing, and without anything else it is null."""
+
     def __init__(self) -> None:
-        self._number = 0
+        self._number: int | None = None
 
-    def step(self, blob: bytes) -> None:
-        self._number += int.from_bytes(blob[2:], "little", signed=True) << BITS * (
-            blob[0] | blob[1] << 8
-        )
+    def step(self, blob: bytes | None) -> None:
+        if blob is None:
+            return
+        number = int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
+        self._number = number if self._number is None else self._number + number
 
-    def finalize(self) -> bytes:
-        return _blob(self._number)
+    def finalize(self) -> bytes | None:
+        return None if self._number is None else to_blob(self._number)
 
 
 class _Of:
@@ -93,33 +168,82 @@ class _Of:
         self._number = 0
 
     def step(self, step: int, n: int) -> None:
-        self._number += n << BITS * (step - FIRST)
+        self._number += n * one(step)
 
     def finalize(self) -> bytes:
-        return _blob(self._number)
+        return to_blob(self._number)
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
 
 
-def to_text(counted: Mapping[int, int]) -> str:
+def to_text(number: int) -> str:
     """As a ``numeric`` is written: short, since what is sent is mostly a step or two."""
+    counted = steps(number)
     first = min(counted, default=FIRST)
-    number = sum(n * _power(step - first) for step, n in counted.items())
-    return f"{Decimal(number)}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
+    decimal = Decimal(sum(n * _power(step - first) for step, n in counted.items()))
+    return f"{decimal}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
 
 
-def from_decimal(number: Decimal) -> dict[int, int]:
-    """The number of each step of which there is any."""
-    size = max(0, number.adjusted()) // DIGITS + 2
+def number_sent(numeric: bytes) -> int:
+    """The histogram of a ``numeric`` as its ``numeric_send`` has it: four digits at a time, of
+    which three are a step."""
+    size, weight, sign, _ = _HEAD.unpack_from(numeric)
+    fours = array("H", numeric[8:])
+    if byteorder == "little":
+        fours.byteswap()
+    low: int = weight + 1 - size  # so many fours of nothing come last
+    some = [*[0] * (low % 3), *reversed(fours)]
+    some += [0] * (-len(some) % 3)
+    ones, middles, highs = some[0::3], some[1::3], some[2::3]
+    if sign or max(highs, default=0) >= _BORROWED:
+        return of(_exactly(fours, low, sign).steps())
+    if any(middles) or any(highs):
+        ones = [a + 10**4 * b + 10**8 * c for a, b, c in zip(ones, middles, highs, strict=True)]
+    return _packed(ones) << BITS * (low // 3)
+
+
+_HEAD = Struct(">hhHH")
+_BORROWED = 5000
+
+
+def _packed(numbers: Sequence[int]) -> int:
+    if max(numbers, default=0) >= _HALF:
+        return sum(n << BITS * at for at, n in enumerate(numbers))
+    some = array("I", numbers)
+    if byteorder == "big":
+        some.byteswap()
+    return int.from_bytes(some.tobytes(), "little")
+
+
+def _exactly(fours: Sequence[int], low: int, sign: int) -> Digits:
+    text = "".join(f"{four:04}" for four in fours) or "0"
+    return decimal_digits(Decimal(f"{'-' if sign else ''}{text}e{4 * low}"))
+
+
+def decimal_digits(number: Decimal) -> Digits:
+    text = f"{number:f}".partition(".")[0]
+    empty = (len(text) - len(text.rstrip("0"))) // DIGITS if number else 0
+    text = _filled(text[: len(text) - DIGITS * empty])
+    if number >= 0 and max(text[::DIGITS]) < _NOTHING[0]:
+        return Digits(FIRST + empty, _numbers(text))
+    size = max(0, number.adjusted()) // DIGITS + 2  # what is borrowed is over half: raised, none is
     text = f"{_EXACT.add(number, _decimal_halves(size)):f}".partition(".")[0]
-    text = text.zfill(DIGITS * size)
-    ends = range(len(text), len(text) - DIGITS * size, -DIGITS)
-    return {
-        FIRST + at: int(digits) - _HALF_DECIMAL
-        for at, end in enumerate(ends)
-        if (digits := text[end - DIGITS : end]) != _NOTHING
-    }
+    raised = _numbers(_filled(text))
+    return Digits(FIRST, [n - _HALF_DECIMAL for n in raised[:size]], negative=True)
+
+
+def _filled(text: str) -> str:
+    return text.zfill(-(-len(text) // DIGITS) * DIGITS)
+
+
+def _numbers(text: str) -> list[int]:
+    return list(map(int, _apart(len(text) // DIGITS).unpack(text.encode())))[::-1]
+
+
+@lru_cache(1024)
+def _apart(size: int) -> Struct:
+    return Struct(f"{DIGITS}s" * size)
 
 
 _NOTHING = str(_HALF_DECIMAL)

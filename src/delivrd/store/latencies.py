@@ -1,47 +1,70 @@
-"""How long messages took, as histograms: by the quarter of an hour and by the day of UTC.
+"""How long messages took: histograms beside the counts by status, and in tables of their own.
 
-A row holds all latency steps of its key (`delivrd.store.histograms`): a month of a route is read
-from thirty rows. The whole without regard to routes stands by the quarter of an hour, so that the
-days of every zone are put together from few rows.
+A row of counts by status holds all latency steps of those that ended so in one column
+(`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
+is read from thirty rows. Of all routes together they stand by the quarter of an hour too, and of a
+route by half an hour and by six hours: the days of every zone are put together from few rows.
+
+Until they are written, how many there are and how long they took is one number, so that adding two
+adds both: a signed count in the lowest 64 bits, and the histogram above.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store import histograms
 
 STEPS = "steps"
-"""The column that holds a histogram."""
+"""The column that holds a histogram; null where nothing ended, or nothing ever did."""
+
+BUCKETS_A_HALF, BUCKETS_A_PART = 2, 24
+"""Quarters of an hour in half an hour, and in a part: six hours, a fourth of a day of UTC."""
 
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "latency": ("unit", "bucket", "account_id", "country", "network", "status"),
-    "latency_day": ("unit", "status", "day", "account_id", "country", "network"),
+    "latency_part": ("unit", "status", "part", "account_id", "country"),
+    "latency_half": ("unit", "status", "half", "account_id", "country"),
     "latency_whole": ("unit", "status", "bucket"),
 }
-"""Each table and its key, without the slot."""
+"""The tables that hold nothing else, and their keys without the slot."""
 
 Count = tuple[Any, ...]
-"""A key of a table, and the latency step as its last."""
+"""A key of a table."""
+
+_BITS = 64
+_HALF = 1 << (_BITS - 1)
+_ALL = (1 << _BITS) - 1
+
+_ENDED = [1 + (histograms.one(step) << _BITS) for step in range(histograms.FIRST, 500)]
 
 
-def forms(quarters: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
+def one(step: int | None) -> int:
+    """A single one that took so long; None of one that has not ended."""
+    return 1 if step is None else _ENDED[step - histograms.FIRST]
+
+
+def parts(number: int) -> tuple[int, int]:
+    """How many there are, and the histogram of those that ended."""
+    if -_HALF <= number < _HALF:
+        return number, 0
+    raised = number + _HALF
+    return (raised & _ALL) - _HALF, raised >> _BITS
+
+
+def forms(rollup: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     """What counts by the quarter of an hour add to each of `TABLES`."""
-    days: defaultdict[Count, int] = defaultdict(int)
-    whole: defaultdict[Count, int] = defaultdict(int)
-    for (unit, bucket, account_id, country, network, status, step), n in quarters.items():
-        if n:
-            days[unit, status, bucket // BUCKETS_A_DAY, account_id, country, network, step] += n
-            whole[unit, status, bucket, step] += n
-    return {"latency": quarters, "latency_day": days, "latency_whole": whole}
+    found: dict[str, defaultdict[Count, int]] = {name: defaultdict(int) for name in TABLES}
+    sixes, halves, whole = found.values()
+    for (unit, bucket, account_id, country, _, status, _), number in rollup.items():
+        whole[unit, status, bucket] += number
+        halves[unit, status, bucket // BUCKETS_A_HALF, account_id, country] += number
+        sixes[unit, status, bucket // BUCKETS_A_PART, account_id, country] += number
+    return dict(found)
 
 
 def rows(
     name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The columns of that table to be added to, and the rows; the last column is number by step."""
-    found: dict[Count, dict[int, int]] = {}
-    for key, n in counted.items():
-        if n:
-            found.setdefault(key[:-1], {})[key[-1]] = sign * n
-    return (*TABLES[name], "slot", STEPS), [(*key, slot, steps) for key, steps in found.items()]
+    """The columns of that table to be added to, and the rows."""
+    told = ((key, parts(sign * number)[1]) for key, number in counted.items())
+    return (*TABLES[name], "slot", STEPS), [(*key, slot, ended) for key, ended in told if ended]

@@ -6,9 +6,9 @@ left to take. Ids grow with time, so that the oldest rows are the first ones.
 
 from collections import Counter
 
-from delivrd.store import schema
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, first_minute, rows_of
+from delivrd.store.adding import add
+from delivrd.store.counts import BUCKET, first_minute
 from delivrd.store.feedback import forget
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
@@ -244,10 +244,9 @@ async def requests(tx: Tx, before: int, limit: int) -> int:
 
 
 async def _move_counts(tx: Tx, tally: Tally, first: int) -> None:
-    for table, counted in tally.tables(first).items():
-        for slot, sign in ((tx.slot, -1), (PRUNED, 1)):
-            columns, rows = rows_of(table, counted, slot, sign)
-            await tx.insert(schema.metadata.tables[table], columns, sorted(rows, key=repr), "add")
+    counted = tally.tables(first)
+    await add(tx, counted, tx.slot, -1)
+    await add(tx, counted, PRUNED)
 
 
 async def minutes(tx: Tx, now: int, limit: int) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from delivrd.store.counts import TABLES
+from delivrd.store.counts import TABLES, TIMED
 from delivrd.store.days import HOURS
 from delivrd.store.latencies import STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
@@ -322,21 +322,22 @@ message = _table(
 
 
 _KINDS = dict.fromkeys(("unit", "slot", "le", "what"), SmallInteger) | dict.fromkeys(
-    ("bucket", "minute", "day", "account_id"), BigInteger
+    ("bucket", "minute", "half", "part", "day", "account_id"), BigInteger
 )
 
 
 def _counts(name: str) -> Table:
-    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute
-    and day. Account: 0 where messages are counted."""
+    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute, half
+    (an hour), part (six hours) and day. Account: 0 where messages are counted."""
     keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
     if name in LATENCIES:
         return _table(name, *keys, Column(STEPS, Steps, nullable=False), clustered=True)
     hours = (_int(hour) for hour in (HOURS if "day" in TABLES[name] else ()))
-    return _table(name, *keys, _int("n", null=False), *hours, clustered=True)
+    steps = (Column(STEPS, Steps) for _ in range(name in TIMED))
+    return _table(name, *keys, _int("n", null=False), *hours, *steps, clustered=True)
 
 
-rollup, latency, cost, rollup_sender, rollup_code, recent, *summed = map(_counts, TABLES)
+rollup, cost, rollup_sender, rollup_code, recent, *summed = map(_counts, TABLES)
 
 feedback = _table(  # what applications tell of their messages
     "feedback",

@@ -8,7 +8,7 @@ PostgreSQL, ``executemany`` on SQLite.
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any, Literal, Protocol, TypeVar, cast
 
@@ -34,6 +34,9 @@ class Tx(Protocol):
     """Ids of the messages whose status this transaction changed."""
     queued: bool
     """Whether it queued something to send."""
+    locks_rows: bool
+    """Whether rows that are written are locked one by one: two transactions that touch the same
+    ones in another order may wait for each other."""
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
 
@@ -48,7 +51,8 @@ class Tx(Protocol):
         rows: Sequence[Row],
         conflict: Conflict = "error",
     ) -> int:
-        """Inserts the rows; how many were inserted (or added to). A histogram is given by step."""
+        """Inserts the rows; how many were inserted (or added to). A histogram is given as the
+        number that it is."""
         ...
 
     async def update(
@@ -59,6 +63,11 @@ class Tx(Protocol):
 
     def steps(self, value: Any) -> dict[int, int]:
         """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
+        ...
+
+    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
+        """What the histograms of each value of a key add up to, as `delivrd.store.histograms` has
+        them in memory; ``rows`` is SQL from FROM on, with a condition at its end."""
         ...
 
 
@@ -78,6 +87,8 @@ def _json(value: Any) -> Any:
 
 class SqliteTx:
     """A transaction on a connection of :mod:`sqlite3`; BEGIN and COMMIT are its owner's."""
+
+    locks_rows = False
 
     def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
         self.connection = connection
@@ -111,11 +122,19 @@ class SqliteTx:
             self.connection.executemany(_update_sqlite(table, key, columns), rows)
 
     def steps(self, value: Any) -> dict[int, int]:
-        return histograms.from_blob(value)
+        return histograms.steps(histograms.number_of(value))
+
+    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
+        """They are added here: an aggregate of ours would be called as often, and sorted for."""
+        sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
+        found = self.connection.execute(sql, [_json(a) for a in args])
+        return list(histograms.by_key(found).items())
 
 
 class PostgresTx:
     """A transaction on a connection of asyncpg; BEGIN and COMMIT are its owner's."""
+
+    locks_rows = True
 
     def __init__(self, connection: Any, slot: int = 0) -> None:
         self.connection = connection
@@ -152,17 +171,24 @@ class PostgresTx:
             await self.connection.execute(sql, *zip(*rows, strict=True))
 
     def steps(self, value: Any) -> dict[int, int]:
-        return histograms.from_decimal(value)
+        return histograms.decimal_digits(value).steps()
+
+    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
+        grouped = f" GROUP BY {', '.join(key)}" if key else ""
+        told = ", ".join([*key, "numeric_send(sum(steps))"])
+        found = await self.fetch(f"SELECT {told} {rows} AND steps IS NOT NULL{grouped}", *args)
+        sent = ((tuple(row)[:-1], row[-1]) for row in found)
+        return [(values, histograms.number_sent(one)) for values, one in sent if one is not None]
 
 
 def _encoded(
     table: Table, columns: tuple[str, ...], rows: Sequence[Row],
-    encode: Callable[[Mapping[int, int]], Any],
+    encode: Callable[[int], Any],
 ) -> Sequence[Row]:  # fmt: skip
     """The rows with their histogram, which is always the last column, as it is sent."""
     if not _is_histogram(table, columns[-1]):
         return rows
-    return [(*row[:-1], encode(row[-1])) for row in rows]
+    return [row if row[-1] is None else (*row[:-1], encode(row[-1])) for row in rows]
 
 
 @cache
@@ -170,7 +196,9 @@ def _is_histogram(table: Table, column: str) -> bool:
     return isinstance(table.c[column].type, Numeric)
 
 
-def _conflict(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
+def _conflict(
+    table: Table, columns: tuple[str, ...], conflict: Conflict, added: Callable[[Table, str], str]
+) -> str:
     match conflict:
         case "error":
             return ""
@@ -178,29 +206,38 @@ def _conflict(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str
             return " ON CONFLICT DO NOTHING"
         case "add":
             key = [column.name for column in table.primary_key]
-            sets = ", ".join(_added(table, name) for name in columns if name not in key)
-            return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
+            sets = (f"{name} = {added(table, name)}" for name in columns if name not in key)
+            return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(sets)}"
 
 
 def _added(table: Table, name: str) -> str:
     old, more = f"{table.name}.{name}", f"excluded.{name}"
     added = f"{old} + {more}"
-    return f"{name} = {f'coalesce({added}, {old}, {more})' if table.c[name].nullable else added}"
+    return f"coalesce({added}, {old}, {more})" if table.c[name].nullable else added
+
+
+def _added_by_us(table: Table, name: str) -> str:
+    """As SQLite adds it, which needs a function of ours for histograms, called only for two."""
+    if not _is_histogram(table, name):
+        return _added(table, name)
+    old, more = f"{table.name}.{name}", f"excluded.{name}"
+    return (
+        f"CASE WHEN {old} IS NULL OR {more} IS NULL THEN coalesce({old}, {more}) "
+        f"ELSE steps_added({old}, {more}) END"
+    )
 
 
 @cache
 def _insert_sqlite(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
     marks = ", ".join("?" * len(columns))
-    tail = _conflict(table, columns, conflict)
-    if _is_histogram(table, columns[-1]):
-        tail = re.sub(r"= (\S+) \+ (\S+)$", r"= steps_added(\1, \2)", tail)
+    tail = _conflict(table, columns, conflict, _added_by_us)
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks}){tail}"
 
 
 @cache
 def _insert_postgres(table: Table, columns: tuple[str, ...], conflict: Conflict) -> str:
     arrays = _arrays(table, columns)
-    tail = _conflict(table, columns, conflict)
+    tail = _conflict(table, columns, conflict, _added)
     return f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({arrays}){tail}"
 
 

@@ -17,16 +17,18 @@ from delivrd.store.counts import (
     MINUTE,
     NOWHERE,
     TABLES,
+    TIMED,
     Count,
     Move,
     deltas,
     first_minute,
+    told,
 )
 from delivrd.store.days import BUCKETS_A_DAY, HOURS
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
-from delivrd.store.latencies import STEPS
+from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.prune import PRUNED
 from delivrd.store.reader import Reader, snapshot
@@ -301,7 +303,7 @@ async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
     for table in TABLES:
         at_one_moment = _Recount(table, first)
         stored = await store.read(at_one_moment.stored)
-        differing = _differing(stored, counted[table])
+        differing = _differing(stored, told(table, counted[table]))
         at_one_moment.buckets = sorted({b for key in differing for b in _buckets(table, key)})
         if at_one_moment.buckets:
             stored, counts = await store.read(at_one_moment.both)
@@ -332,20 +334,39 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
     return sorted((k for k in one.keys() | other.keys() if one[k] != other[k]), key=repr)
 
 
+_WIDTHS = {
+    "day": BUCKETS_A_DAY, "part": BUCKETS_A_PART, "half": BUCKETS_A_HALF,
+}  # fmt: skip
+"""In quarters of an hour."""
+
+
 def _buckets(table: str, key: Count) -> Sequence[int]:
     """The quarters of an hour to which a key belongs."""
-    told = dict(zip(TABLES[table], key, strict=False))
-    if "day" in told:
-        return range(told["day"] * BUCKETS_A_DAY, (told["day"] + 1) * BUCKETS_A_DAY)
-    return [told["minute"] * MINUTE // BUCKET if "minute" in told else told["bucket"]]
+    of = dict(zip(TABLES[table], key, strict=False))
+    for time, width in _WIDTHS.items():
+        if time in of:
+            return range(of[time] * width, (of[time] + 1) * width)
+    return [of["minute"] * MINUTE // BUCKET if "minute" in of else of["bucket"]]
 
 
 def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
-    columns = (*TABLES[table], "le") if table in LATENCIES else TABLES[table]
-    told = zip(columns, key, strict=False)
-    name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in told)
-    hour = key[-1] if table in DAYS else None
-    return Difference(table, name, "n" if hour is None else HOURS[hour], stored, derived)
+    of = zip(TABLES[table], key, strict=False)
+    name = " ".join(f"{column}={'-' if value == '' else value}" for column, value in of)
+    return Difference(table, name, _field(key[len(TABLES[table]) :]), stored, derived)
+
+
+def _field(more: Count) -> str:
+    """What of a row is counted, as it stands after the key: an hour, or a step of a histogram."""
+    if more[:1] == (STEPS,):
+        return f"{STEPS}[{more[1]}]"
+    return "n" if more in ((), (None,)) else HOURS[more[0]]
+
+
+_NUMBERS = {
+    table: ("n", *HOURS) if table in DAYS else () if table in LATENCIES else ("n",)
+    for table in TABLES
+}
+"""The columns of each table that hold numbers."""
 
 
 class _Recount:
@@ -360,7 +381,7 @@ class _Recount:
         places: Counter[Move] = Counter()
         for unit, account_id, *place, n in await tx.fetch(_PLACES, self.buckets):
             places[unit, account_id, NOWHERE, tuple(place)] += n
-        counts = Counter(deltas(places, self._first)[self._table])
+        counts = told(self._table, deltas(places, self._first)[self._table])
         within = set(self.buckets)
         stored = (await self.stored(tx)).items()
         return Counter(
@@ -372,25 +393,31 @@ class _Recount:
         where = f"slot <> {PRUNED}"
         if self._table == "recent":
             where += f" AND minute >= {self._first:d}"
-        sums = ("n", *HOURS) if self._table in DAYS else ("n",)
-        added = ", ".join(f"CAST(sum({column}) AS BIGINT)" for column in sums)
-        if self._table in LATENCIES:
-            added = f"sum({STEPS})"
+        sums = [f"CAST(sum({column}) AS BIGINT)" for column in _NUMBERS[self._table]]
+        if self._table in TIMED:
+            sums.append(f"sum({STEPS})")
         rows = await tx.fetch(
-            f"SELECT {', '.join(columns)}, {added} FROM {self._table} "
+            f"SELECT {', '.join([*columns, *sums])} FROM {self._table} "
             f"WHERE {where} GROUP BY {', '.join(columns)}"
         )
-        if self._table in LATENCIES:
-            took = ((tuple(row[:-1]), tx.steps(row[-1])) for row in rows)
-            return Counter({(*key, le): n for key, steps in took for le, n in steps.items()})
-        if self._table not in DAYS:
-            return Counter({tuple(row[:-1]): row[-1] for row in rows})
-        return Counter(dict(pair for row in rows for pair in _by_hour(row, len(columns))))
+        return Counter(dict(pair for row in rows for pair in self._counted(tx, row)))
+
+    def _counted(self, tx: Tx, row: Row) -> Iterator[tuple[Count, int]]:
+        """What a row counts, as `told` does."""
+        width = len(TABLES[self._table])
+        key, numbers = tuple(row[:width]), row[width : width + len(_NUMBERS[self._table])]
+        if self._table in TIMED and row[-1] is not None:
+            for step, n in tx.steps(row[-1]).items():
+                yield (*key, STEPS, step), n
+        if self._table in DAYS:
+            yield from _by_hour(key, numbers)
+        elif numbers:
+            yield key, numbers[0]
 
 
-def _by_hour(row: Row, width: int) -> Iterator[tuple[Count, int]]:
+def _by_hour(key: Count, counted: Row) -> Iterator[tuple[Count, int]]:
     """What a row counts in each hour; under an hour of None what it counts beside them."""
-    key, n, hours = tuple(row[:width]), row[width], row[width + 1 :]
-    yield (*key, None), n - sum(hour or 0 for hour in hours)
-    for hour, counted in enumerate(hours):
-        yield (*key, hour), counted or 0
+    n, hours = counted[0], counted[1:]
+    yield (*key, None), n - sum(one or 0 for one in hours)
+    for hour, one in enumerate(hours):
+        yield (*key, hour), one or 0

@@ -113,8 +113,8 @@ async def deliveries_took(tx: Tx, since: int, *, networks: bool = True) -> list[
     """Deliveries by account, country, network, quarter of an hour and latency step."""
     route, by = _route(networks)
     rows = await tx.fetch(
-        f"SELECT {route}, bucket, sum(steps) FROM latency "
-        "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 "
+        f"SELECT {route}, bucket, sum(steps) FROM rollup "
+        "WHERE unit = 1 AND status = 'delivered' AND bucket >= $1 AND steps IS NOT NULL "
         f"GROUP BY {by}, bucket",
         since // BUCKET,
     )
@@ -138,8 +138,8 @@ async def _histograms(
 ) -> list[Row]:
     shown, by = route
     return await tx.fetch(
-        f"SELECT {shown}, {what}, sum(steps) FROM latency "
-        f"WHERE unit = 1 AND bucket >= $1 AND bucket < $2 GROUP BY {by}, {what}",
+        f"SELECT {shown}, {what}, sum(steps) FROM rollup WHERE unit = 1 "
+        f"AND bucket >= $1 AND bucket < $2 AND steps IS NOT NULL GROUP BY {by}, {what}",
         *_buckets(since, until),
     )
 

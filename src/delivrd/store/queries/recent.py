@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from delivrd.core.statement import Status
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, MINUTE, OPEN, SECONDS
-from delivrd.store.queries.asked import Filters, on_accounts
-from delivrd.store.queries.latencies import histograms, spans
+from delivrd.store.histograms import steps
+from delivrd.store.queries.asked import on_accounts
+from delivrd.store.queries.latencies import BY_ROUTE, histograms
+from delivrd.store.queries.latency_spans import spans
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.tx import Tx
 
@@ -122,13 +125,17 @@ async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str,
     """How many attempts of a route ended in a status, by their latency step."""
     found: Counter[tuple[int, str, str, int]] = Counter()
     key = ("account_id", "country", "status")
-    for span in spans(Filters(since=since, until=until), (), None, range(0), whole=False):
+    # tables of times have the status before the time in their keys
+    ends: list[Condition] = [("unit = 1", ()), ("status = ANY(?::text[])", (list(ENDS),))]
+    for span in spans(BY_ROUTE, (), since, until, None, range(0)):
         (part,) = span.parts
-        for _, route, steps in await histograms(tx, span, key, [("unit = 1", ())]):
-            for le, n in steps.items():
+        for _, route, ended in await histograms(tx, span, key, ends):
+            for le, n in steps(ended).items():
                 found[route[0], route[1], route[2], le] += part.sign * n
     return found
 
+
+ENDS = tuple(status.value for status in Status if status is not Status.PENDING)
 
 REPORTED = ("delivered", "undelivered")
 """Ends that only a network can have told."""

@@ -36,8 +36,8 @@ CHARGES = Source("cost", "charge_day", frozenset(TIMES))
 COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
 
 
-def source(by: Sequence[str], filters: Filters) -> Source:
-    """The table of numbers by status that has all these dimensions.
+def source(by: Sequence[str], filters: Filters, what: str = "messages") -> Source:
+    """The table of numbers by status that has all these dimensions; ``what`` is asked of it.
 
     Raises:
         Unanswerable: there is none.
@@ -47,7 +47,7 @@ def source(by: Sequence[str], filters: Filters) -> Source:
     for found in kept:
         if asked <= found.dimensions:
             return found
-    raise Unanswerable("messages", asked, [one.dimensions for one in kept])
+    raise Unanswerable(what, asked, [one.dimensions for one in kept])
 
 
 Counts = dict[Values, dict[str, int]]
@@ -126,17 +126,21 @@ async def _without_code(
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
     told = await grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS)
-    rest = {_with_code(by, values): Counter(counted) for values, counted in told.items()}
+    rest = {with_code(by, values): Counter(counted) for values, counted in told.items()}
     for values, counted in coded.items():
-        plain = tuple(None if n == "code" else v for n, v in zip(by, values, strict=True))
-        rest.setdefault(plain, Counter()).subtract(counted)
+        rest.setdefault(without_code(by, values), Counter()).subtract(counted)
     return {values: +counted for values, counted in rest.items()}
 
 
-def _with_code(by: Sequence[str], values: Values) -> Values:
+def with_code(by: Sequence[str], values: Values) -> Values:
     """Values of the other dimensions with a code of None in its place."""
     others = iter(values)
     return tuple(None if name == "code" else next(others) for name in by)
+
+
+def without_code(by: Sequence[str], values: Values) -> Values:
+    """The same values with a code of None."""
+    return tuple(None if name == "code" else v for name, v in zip(by, values, strict=True))
 
 
 Charges = dict[tuple[str, int], int]

@@ -1,9 +1,10 @@
 """How long deliveries take, as a histogram on a logarithmic scale and the shares within a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import floor, log2
 from typing import Any, NamedTuple
 
+from delivrd.insight.latency import Bar
 from delivrd.store.counts import STEPS
 
 MARKS = ((10.0, "10 s"), (60.0, "1 min"), (3600.0, "1 h"))
@@ -24,13 +25,13 @@ class Bin(NamedTuple):
     within: float
 
 
-def bins(histogram: Sequence[Mapping[str, Any]]) -> list[Bin]:
+def bins(histogram: Sequence[Bar]) -> list[Bin]:
     """Two bars per doubling, with empty ones between them; none without data."""
     counted: dict[int, int] = {}
     for bar in histogram:
         # by the middle of the fine bar: in milliseconds its edges are powers of two as well
-        place = floor(PER_DOUBLING * log2(1000 * bar["le"] / FINE**0.5))
-        counted[place] = counted.get(place, 0) + int(bar["count"])
+        place = floor(PER_DOUBLING * log2(1000 * bar.le / FINE**0.5))
+        counted[place] = counted.get(place, 0) + bar.count
     if not counted:
         return []
     total, seen, found = sum(counted.values()), 0, []
@@ -42,19 +43,19 @@ def bins(histogram: Sequence[Mapping[str, Any]]) -> list[Bin]:
     return found
 
 
-def within(histogram: Sequence[Mapping[str, Any]], seconds: float) -> float | None:
+def within(histogram: Sequence[Bar], seconds: float) -> float | None:
     """The share that took at most so long; a bar that the time cuts counts by its part."""
-    total = sum(bar["count"] for bar in histogram)
+    total = sum(bar.count for bar in histogram)
     if not total:
         return None
     seen = 0.0
     for bar in histogram:
-        part = log2(seconds / (bar["le"] / FINE)) / log2(FINE)
-        seen += bar["count"] * min(1.0, max(0.0, part))
+        part = log2(seconds / (bar.le / FINE)) / log2(FINE)
+        seen += bar.count * min(1.0, max(0.0, part))
     return float(seen / total)
 
 
-def marks(histogram: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def marks(histogram: Sequence[Bar]) -> list[dict[str, Any]]:
     """The share that arrived within each of the times that matter."""
     return [
         {"seconds": seconds, "label": label, "share": within(histogram, seconds)}

@@ -28,12 +28,14 @@ _SECOND = (
     "WHERE m.id = attempt.message_id)) / 1000000"
 )
 _SENDERS = (
-    "INSERT INTO rollup_sender SELECT a.bucket, a.account_id, coalesce(m.country, ''), "
+    "INSERT INTO rollup_sender (bucket, account_id, country, sender, status, slot, n) "
+    "SELECT a.bucket, a.account_id, coalesce(m.country, ''), "
     "coalesce(m.sender, ''), a.status, 0, count(*) FROM attempt a "
     "JOIN message m ON m.id = a.message_id WHERE a.bucket IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
 )
 _CODES = (
-    "INSERT INTO rollup_code SELECT a.bucket, a.account_id, coalesce(m.country, ''), a.status, "
+    "INSERT INTO rollup_code (bucket, account_id, country, status, code, slot, n) "
+    "SELECT a.bucket, a.account_id, coalesce(m.country, ''), a.status, "
     "a.error_code, 0, count(*) FROM attempt a JOIN message m ON m.id = a.message_id "
     "WHERE a.bucket IS NOT NULL AND a.error_code IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
 )
