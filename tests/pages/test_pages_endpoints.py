@@ -69,7 +69,7 @@ def test_the_form_loaded_again_makes_no_second_one(hub: PagesHub, page: Any, sin
     ("label", "value", "field", "said"),
     [
         ("URL", "ftp://example.org", "url", "http"),
-        ("Only to these countries", "England", "countries", "pattern"),
+        ("Only to these countries", "England", "countries", "two letters"),
         ("Calls a second, at most", "many", "rate_limit", "Must be a whole number"),
     ],
 )

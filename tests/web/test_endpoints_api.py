@@ -112,7 +112,7 @@ def test_secrets_are_shown_once(sqlite_url: str) -> None:
         ({"url": URL, "statuses": []}, "statuses", "at least 1"),
         ({"url": URL, "rate_limit": 0}, "rate_limit", "greater than or equal"),
         ({"url": URL, "secret": "x"}, "secret", "spelling"),
-        ({}, "url", "required"),
+        ({}, "url", "missing"),
     ],
 )
 def test_what_cannot_be_called_is_refused_with_a_hint(
