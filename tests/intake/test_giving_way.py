@@ -57,12 +57,25 @@ def test_it_waits_until_intake_is_overrun_no_more(database_url: str) -> None:
     run(test())
 
 
+def test_a_lone_caller_waits_for_no_slice_where_slices_hold_the_loop(sqlite_url: str) -> None:
+    """Its next call comes while its last receipt is the only one that waits."""
+
+    async def test() -> None:
+        async with behind(sqlite_url, 1) as folder:
+            folder._load = Looks(3)
+            async with asyncio.timeout(10):
+                await folder._give_way(spent=3600)
+            assert folder._load.left == 0
+
+    run(test())
+
+
 @pytest.mark.parametrize("receipts", [0, 50])
-def test_it_waits_for_nobody_where_no_more_than_a_slice_waits(
-    database_url: str, receipts: int
+def test_elsewhere_it_waits_for_nobody_where_no_more_than_a_slice_waits(
+    postgres_url: str, receipts: int
 ) -> None:
     async def test() -> None:
-        async with behind(database_url, receipts) as folder:
+        async with behind(postgres_url, receipts) as folder:
             folder._load = Looks(3)
             await folder._give_way(spent=3600)
             assert folder._load.left == 3

@@ -125,12 +125,12 @@ class Folder:
     async def _give_way(self, spent: float) -> None:
         """Leaves the time to intake while that is overrun, the less the older the backlog is.
 
-        It is only where more than a slice waits: few receipts are dear to fold, and say nothing of
-        what many would take.
+        Where jobs do not hold the event loop, intake need not wait for a slice, and it is overrun
+        only where more than one waits: few receipts are dear to fold there, many are not.
         """
         share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
         until = time.monotonic() + spent * (1 / share - 1)
-        while self._load.crowded and self.waiting > self._limit:
+        while self._load.crowded and (self._store.holds_loop or self.waiting > self._limit):
             left = until - time.monotonic()
             if left <= 0:
                 return
