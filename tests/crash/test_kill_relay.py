@@ -9,9 +9,9 @@ from support import run, until
 
 from delivrd.config import load
 from delivrd.providers import provider
-from delivrd.relay.event import event_id
 from delivrd.store import endpoints
 from delivrd.store.fan_out import origin
+from delivrd.store.names import event_id
 from delivrd.store.open import open_store
 from tests.crash.test_kill import RECEIVING, look, receipt
 from tests.relay.relay_support import Sink, says

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from delivrd.cli.doctor import Check, ok
-from delivrd.relay.event import endpoint_id
 from delivrd.store.endpoints import Endpoint
+from delivrd.store.names import endpoint_id
 
 
 def endpoints(found: Iterable[Endpoint]) -> Iterator[Check]:

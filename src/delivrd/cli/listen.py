@@ -226,7 +226,8 @@ class Forwarder:
 def _event(heard: Heard, now: int) -> Any:
     """The stream's event as endpoints see it; its id here is made of its place in the stream."""
     from delivrd.core.statement import micros
-    from delivrd.relay.event import Event, event_id
+    from delivrd.relay.event import Event
+    from delivrd.store.names import event_id
 
     data = {name: value for name, value in heard.data.items() if name not in ("type", "at")}
     at = parse_time(heard.data.get("at"))

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from delivrd.relay import formats
 from delivrd.relay.call import Call, Target
 from delivrd.relay.client import Answered, RelayClient
-from delivrd.relay.event import Event, event_id
+from delivrd.relay.event import Event
 from delivrd.relay.formats import Unfit
 from delivrd.relay.outcome import judge
 from delivrd.relay.rounds import Taken
 from delivrd.store.deliveries import Due
+from delivrd.store.names import event_id
 from delivrd.store.tries import Result
 
 _pack = msgspec.msgpack.Encoder().encode

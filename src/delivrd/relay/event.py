@@ -18,28 +18,3 @@ class Event(msgspec.Struct, frozen=True):
     created_at: int
     data: Mapping[str, Any]
     text: str | None = None
-
-
-def event_id(row_id: int) -> str:
-    """What an event's row is called outside."""
-    return f"evt_{row_id:016x}"
-
-
-def endpoint_id(row_id: int) -> str:
-    return f"ep_{row_id:016x}"
-
-
-def delivery_id(row_id: int) -> str:
-    return f"dlv_{row_id:016x}"
-
-
-def row_of(name: str, kind: str) -> int | None:
-    """The row that such a name stands for; None where it is none of that kind."""
-    prefix, _, digits = name.partition("_")
-    if prefix != kind or len(digits) != 16:
-        return None
-    try:
-        value = int(digits, 16)
-    except ValueError:
-        return None
-    return value if value < 1 << 63 else None

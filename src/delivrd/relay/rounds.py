@@ -11,12 +11,12 @@ import msgspec
 
 from delivrd.core.statement import moment
 from delivrd.relay import schedule
-from delivrd.relay.event import endpoint_id
 from delivrd.relay.schedule import Health
 from delivrd.store import deliveries, endpoints, schema, tries
 from delivrd.store.deliveries import Due
 from delivrd.store.endpoints import HUB, Endpoint
 from delivrd.store.ids import Ids
+from delivrd.store.names import endpoint_id
 from delivrd.store.tries import Result
 from delivrd.store.tx import Tx
 

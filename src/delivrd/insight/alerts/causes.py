@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.grid import MICROS
 from delivrd.insight.alerts.silence import silence
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.words import Why
@@ -13,8 +14,6 @@ from delivrd.store.queries import alerts as queries
 from delivrd.store.queries import diagnosis
 from delivrd.store.queries.diagnosis import Calls
 from delivrd.store.tx import Tx
-
-MICROS = 1_000_000
 
 
 class _Place(NamedTuple):

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from delivrd.insight.alerts.data import Cell, Key
-from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER, spans
+from delivrd.insight.alerts.grid import HOUR, MICROS, MINUTE, QUARTER, spans
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
-MICROS = 1_000_000
 FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknown": 2,
            "pending": 3}  # fmt: skip
 

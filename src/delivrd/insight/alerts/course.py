@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
+from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.data import Cell
-from delivrd.insight.alerts.grid import HOUR, QUARTER
+from delivrd.insight.alerts.grid import DAY, FINE, HOUR, QUARTER
 from delivrd.store.counts import UNTOLD, upper
 
-PENDING = 3
-"""The number of those that are open among the four of a cell."""
-
-DAY = 24 * HOUR
-FINE = 6 * HOUR
-"""For so long a quarter of an hour has a cell of its own."""
+PENDING = FIELDS["pending"]
 
 
 class End(NamedTuple):

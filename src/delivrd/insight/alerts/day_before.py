@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from delivrd.insight.alerts.grid import HOUR, QUARTER
+from delivrd.insight.alerts.grid import DAY, QUARTER
 from delivrd.insight.alerts.quarter import End, Quarter
 from delivrd.insight.routes import REPORTS_AFTER
 
-DAY = 24 * HOUR
 BLOCK = int(REPORTS_AFTER)
 """Seconds of which the counts are added up once for all days that they are in."""
 

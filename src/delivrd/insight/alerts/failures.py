@@ -4,9 +4,9 @@ from collections import Counter
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.data import Data, Failure
+from delivrd.insight.alerts.grid import HOUR
 from delivrd.insight.alerts.state import Say, State, Told, Verdict
 
-HOUR = 3600
 REMEMBERED = 5000
 """Failures kept in mind, so that overlapping reads tell none twice."""
 

@@ -1,7 +1,13 @@
 """How finely time is read: the last hour by the minute, then by the quarter, then by the hour."""
 
-MINUTE, QUARTER, HOUR = 60, 900, 3600
-GRID = ((MINUTE, HOUR), (QUARTER, 6 * HOUR), (HOUR, 24 * HOUR))
+MICROS = 1_000_000
+"""In a second; times are whole seconds here, and microseconds in the store."""
+
+MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
+FINE = 6 * HOUR
+"""For so long a quarter of an hour has a cell of its own."""
+
+GRID = ((MINUTE, HOUR), (QUARTER, FINE), (HOUR, DAY))
 """The length of a cell, and how far back cells of that length reach."""
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
-from delivrd.insight.alerts.day_before import BLOCK, DAY
+from delivrd.insight.alerts.day_before import BLOCK
 from delivrd.insight.alerts.foresee import begin_of
-from delivrd.insight.alerts.grid import HOUR
+from delivrd.insight.alerts.grid import DAY, HOUR, MICROS
 from delivrd.insight.alerts.places import dimensions, levels, place_of
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.alerts.routes import chosen
@@ -19,7 +19,6 @@ from delivrd.store.base import Store
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
-MICROS = 1_000_000
 PIECE = 6 * HOUR
 """Seconds that are read at a time: their rows take more room than what is made of them."""
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
+from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.data import Key, Normal
-from delivrd.insight.alerts.grid import HOUR
-from delivrd.insight.alerts.normal import DAY, DAYS, History, Hour, normals
+from delivrd.insight.alerts.grid import DAY, HOUR, MICROS
+from delivrd.insight.alerts.normal import DAYS, History, Hour, normals
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx

@@ -6,9 +6,9 @@ from math import inf, sqrt
 from typing import NamedTuple
 
 from delivrd.insight.alerts.data import Key, Normal
+from delivrd.insight.alerts.grid import HOUR
 from delivrd.store.counts import UNTOLD, upper
 
-HOUR, DAY = 3600, 86400
 DAYS = 7
 LEAN = 2000
 """The rest of the week counts for so many messages at least beside the same hours of its days."""

@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts import read
-from delivrd.insight.alerts.cells import FIELDS, MICROS, key_of
+from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.course import Course, End, Packed, ended
 from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.grid import HOUR, QUARTER
+from delivrd.insight.alerts.grid import DAY, HOUR, MICROS, QUARTER
 from delivrd.insight.alerts.hindsight import Hindsight
 from delivrd.insight.alerts.histories import PastRows
 from delivrd.insight.alerts.histories import past as read_histories
-from delivrd.insight.alerts.normal import DAY, DAYS, History, normals, times
+from delivrd.insight.alerts.normal import DAYS, History, normals, times
 from delivrd.insight.alerts.read import wants_networks
 from delivrd.insight.alerts.routes import chosen
 from delivrd.insight.alerts.state import Say, State

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.cells import MICROS, CellRows, key_of, read_cells
+from delivrd.insight.alerts.cells import CellRows, key_of, read_cells
 from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Lag, Mark, Normal, Route
-from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER
+from delivrd.insight.alerts.grid import HOUR, MICROS, MINUTE, QUARTER
 from delivrd.insight.alerts.histories import Baseline
 from delivrd.insight.latency import middle
 from delivrd.log import mask_number
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import UNTOLD
+from delivrd.store.names import endpoint_id
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
@@ -116,7 +117,7 @@ def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
 
 def _endpoint(row: queries.Failing) -> Endpoint:
     label = _label(row.origin, row.description)
-    return Endpoint(_endpoint_id(row.id), label, row.since // MICROS, row.why or "", bool(row.off))
+    return Endpoint(endpoint_id(row.id), label, row.since // MICROS, row.why or "", bool(row.off))
 
 
 def _lag(waiting: queries.Waiting, now: int) -> Lag:
@@ -124,11 +125,7 @@ def _lag(waiting: queries.Waiting, now: int) -> Lag:
     if waiting.endpoint is None:
         return Lag(seconds)
     label = _label(waiting.origin, waiting.description)
-    return Lag(seconds, _endpoint_id(waiting.endpoint), label)
-
-
-def _endpoint_id(row_id: int) -> str:
-    return f"ep_{row_id:016x}"
+    return Lag(seconds, endpoint_id(waiting.endpoint), label)
 
 
 def _label(origin: str, description: str | None) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
+from delivrd.insight.alerts.grid import MICROS
 from delivrd.insight.alerts.sentence import about
 from delivrd.store.queries.diagnosis import Calls
-
-MICROS = 1_000_000
 
 
 def silence(account: str | None, calls: Mapping[str, Calls], now: int) -> str:

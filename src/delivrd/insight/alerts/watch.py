@@ -17,6 +17,7 @@ from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.foresee import Ahead, ahead, foresee
+from delivrd.insight.alerts.grid import MICROS
 from delivrd.insight.alerts.histories import Baseline, week
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
@@ -29,6 +30,7 @@ from delivrd.store.alerts import Firing, Memory
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back, take_lease
+from delivrd.store.names import firing_id
 from delivrd.store.tx import Tx
 
 log = structlog.get_logger(__name__)
@@ -36,7 +38,6 @@ log = structlog.get_logger(__name__)
 LEASE = "alerts"
 LEASE_SECONDS = 90.0
 EVERY_SECONDS = 30.0
-MICROS = 1_000_000
 
 FAMILIES = (frozenset({"change", "failure_rate", "settled_rate"}),
             frozenset({"no_receipts", "overdue"}))  # fmt: skip
@@ -54,11 +55,6 @@ class Outcome(NamedTuple):
     named: Named
     verdict: Verdict
     whys: Sequence[Why]
-
-
-def firing_id(row_id: int) -> str:
-    """What a firing's row is called outside."""
-    return f"fir_{row_id:016x}"
 
 
 def address(config: Config) -> str:

@@ -9,6 +9,7 @@ from delivrd.store import alerts as stored
 from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.names import row_of
 from delivrd.store.queries.paging import TOP
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
@@ -129,12 +130,8 @@ def firing_row(name: str) -> int:
     Raises:
         Problem: it can be none.
     """
-    prefix, _, digits = name.partition("_")
-    try:
-        row_id = int(digits, 16) if prefix == "fir" and len(digits) == 16 else -1
-    except ValueError:
-        row_id = -1
-    if not 0 <= row_id < TOP:
+    row_id = row_of(name, "fir")
+    if row_id is None:
         raise not_found("firing", FIRINGS_HINT)
     return row_id
 

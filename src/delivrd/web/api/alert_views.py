@@ -12,9 +12,9 @@ from delivrd.insight.alerts.behind import messages
 from delivrd.insight.alerts.channels import shown, trouble
 from delivrd.insight.alerts.rules import Named
 from delivrd.insight.alerts.sentence import place, plain, sentence
-from delivrd.insight.alerts.watch import firing_id
 from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
+from delivrd.store.names import firing_id
 from delivrd.store.queries.views import at
 
 MICROS = 1_000_000

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from delivrd.core.statement import moment
-from delivrd.relay.event import row_of
 from delivrd.store import replays
 from delivrd.store.audit import note
 from delivrd.store.ids import born, now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.names import row_of
 from delivrd.store.queries import told as queries
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx

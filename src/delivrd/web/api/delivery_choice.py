@@ -9,11 +9,11 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.core.statement import micros
-from delivrd.relay.event import row_of
 from delivrd.relay.recovering import STEPS, tell_since
 from delivrd.store import replays
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
+from delivrd.store.names import row_of
 from delivrd.store.queries import told as queries
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from delivrd.relay.event import endpoint_id
 from delivrd.store import endpoints
 from delivrd.store.audit import note
 from delivrd.store.endpoints import BY_HAND, Endpoint
 from delivrd.store.ids import now_micros
+from delivrd.store.names import endpoint_id
 from delivrd.store.tx import Tx
 from delivrd.web.api.endpoint_rows import HINT, editable, found
 from delivrd.web.auth import Caller

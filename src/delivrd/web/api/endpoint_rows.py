@@ -1,9 +1,9 @@
 """Endpoints by the ids that callers name, and what every call on one shares."""
 
-from delivrd.relay.event import row_of
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
+from delivrd.store.names import row_of
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views

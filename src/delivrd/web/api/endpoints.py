@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from delivrd.relay import setting_up
-from delivrd.relay.event import row_of
 from delivrd.relay.setting_up import CannotBe
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.names import row_of
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_acts, endpoint_jobs, relay_views

@@ -10,9 +10,9 @@ from msgspec import UNSET, UnsetType
 
 from delivrd.core.statement import moment
 from delivrd.relay.calling import unpack
-from delivrd.relay.event import delivery_id, endpoint_id, event_id
 from delivrd.relay.formats import FORMATS
 from delivrd.store import endpoints as stored
+from delivrd.store.names import delivery_id, endpoint_id, event_id
 from delivrd.store.queries import told as queries
 from delivrd.store.queries.endpoints import Figures
 from delivrd.store.queries.views import at

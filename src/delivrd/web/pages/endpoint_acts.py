@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.relay.event import delivery_id
 from delivrd.relay.recovering import tell_since
 from delivrd.relay.testing import call_with_sample
 from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.names import delivery_id
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_jobs
 from delivrd.web.api.endpoint_rows import endpoint_row, found, own

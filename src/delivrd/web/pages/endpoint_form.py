@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from delivrd.relay import setting_up
-from delivrd.relay.event import endpoint_id
 from delivrd.relay.formats import FORMATS
 from delivrd.relay.setting_up import CannotBe
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.keys import Scope
+from delivrd.store.names import endpoint_id
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_jobs
 from delivrd.web.api.endpoint_rows import editable, endpoint_row

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from delivrd.relay.event import endpoint_id, row_of
 from delivrd.store import endpoints
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.names import endpoint_id, row_of
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.queries.told import list_deliveries
 from delivrd.store.queries.tries import Lately, lately, why_failing

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.settled import Seen, Settling, told
 from delivrd.insight.statistics import delivery_stats, latency_stats
-from delivrd.relay.event import endpoint_id
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Store
 from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE
+from delivrd.store.names import endpoint_id
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints, minutes
 from delivrd.store.queries.asked import Filters
