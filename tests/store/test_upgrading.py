@@ -150,47 +150,40 @@ async def latencies(store):
     return await store.read(read)
 
 
+async def by_an_older_release(url, *, pruned=0):
+    """Stores messages as an older release had them; latencies by all dimensions as this one knew
+    them."""
+    async with opened(url, smspm={"receive_only": True}) as store:
+        await fill(store)
+        if pruned:
+            later = now_micros() + 1000
+            await store.write(
+                lambda tx: prune.messages(tx, store.accounts, store.ids, later, later, pruned)
+            )
+        told = await latencies(store)
+        await apart(store)
+        return told
+
+
+async def by_this_release(url):
+    async with opened(url, smspm={"receive_only": True}) as store:
+        assert await verify(store) == []
+        return await latencies(store)
+
+
 def test_what_an_older_release_stored_has_its_latencies_by_reason_sender_and_code(database_url):
-    async def before():
-        async with opened(database_url, smspm={"receive_only": True}) as store:
-            await fill(store)
-            told = await latencies(store)
-            await apart(store)
-            return told
-
-    async def after():
-        async with opened(database_url, smspm={"receive_only": True}) as store:
-            assert await verify(store) == []
-            return await latencies(store)
-
-    told = run(before())
+    told = run(by_an_older_release(database_url))
     assert all(any(told[by, status].values()) for by in BY for status in STATUSES)
     upgrade(database_url)
-    assert run(after()) == told
+    assert run(by_this_release(database_url)) == told
 
 
 def test_latencies_of_pruned_messages_stay_without_sender_or_code(database_url):
     """Why they failed stays known where all that ended so on their network did for one reason."""
 
-    async def before():
-        async with opened(database_url, smspm={"receive_only": True}) as store:
-            await fill(store)
-            later = now_micros() + 1000
-            await store.write(
-                lambda tx: prune.messages(tx, store.accounts, store.ids, later, later, 3)
-            )
-            told = await latencies(store)
-            await apart(store)
-            return told
-
-    async def after():
-        async with opened(database_url, smspm={"receive_only": True}) as store:
-            assert await verify(store) == []
-            return await latencies(store)
-
-    told = run(before())
+    told = run(by_an_older_release(database_url, pruned=3))
     upgrade(database_url)
-    found = run(after())
+    found = run(by_this_release(database_url))
     for by in BY:
         for status in STATUSES:
             counted, expected = found[by, status], told[by, status]
