@@ -333,7 +333,7 @@ async def _unmatched(config: Config, reader: Any) -> list[Check]:
 
     loose: list[Loose] = await reader.read(health.unmatched)
     if not loose:
-        return [ok("unmatched", "every receipt has its message")]
+        return [ok("unmatched", "every receipt older than a minute has its message")]
     names = {row[0]: row for row in await reader.read(health.account_rows)}
     silent = await reader.read(health.silent)
     checks = []
