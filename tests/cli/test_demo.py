@@ -78,6 +78,27 @@ def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
     assert "✓ db verify" in err
 
 
+def test_an_impatient_end_leaves_no_hub_behind(tmp_path):
+    arguments = [sys.executable, "-m", "delivrd", "demo", "--port", "0", "--keep"]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        for line in process.stderr:
+            if "delivrd demo: http" in line:
+                port = int(line.partition("127.0.0.1:")[2].partition(",")[0])
+            if "Ctrl-C ends it" in line:
+                break
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
 def test_simulate_plays_the_gateways_of_the_settings(delivrd, tmp_path):
     demo = demo_command.prepare(tmp_path, 0)
     with serving(demo.settings):

@@ -58,6 +58,9 @@ webhook_secret = "{webhook}"
 """
 
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
 class Demo(NamedTuple):
     """A folder with settings for a hub on a free port, and for the gateways behind it."""
 
@@ -102,7 +105,7 @@ def command(
     """
     traffic.known(scenario)
     plan = traffic.Plan(scenario, rate, messages, seconds, seed, speed)
-    with folder(keep) as place:
+    with orderly(), folder(keep) as place:
         demo = prepare(place, port)
         with child(demo) as hub:
             try:
@@ -114,6 +117,16 @@ def command(
 
 
 # --- the hub ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def orderly() -> Generator[None]:
+    """SIGTERM ends the program as Ctrl-C does, and what it started with it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -223,11 +236,10 @@ async def showing(run: traffic.Run, plan: traffic.Plan) -> AsyncGenerator[None]:
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        _hand_back(loop)
         run.interrupt()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in INTERRUPTS:
         loop.add_signal_handler(number, interrupted)
     shown = asyncio.create_task(figures.watch(lambda: run.figures, plan))
     try:
@@ -235,8 +247,13 @@ async def showing(run: traffic.Run, plan: traffic.Plan) -> AsyncGenerator[None]:
     finally:
         shown.cancel()
         await asyncio.gather(shown, return_exceptions=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        _hand_back(loop)
+
+
+def _hand_back(loop: asyncio.AbstractEventLoop) -> None:
+    for number in INTERRUPTS:
+        loop.remove_signal_handler(number)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
