@@ -21,7 +21,7 @@ from bench.incidents import MINUTE, Change, Simulated, Truth, World
 from delivrd.insight.alerts.data import Data, Route
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.normal import DAY, HOUR
+from delivrd.insight.alerts.grid import DAY, HOUR
 from delivrd.insight.alerts.routes import TRACKS
 from delivrd.insight.alerts.state import Say, State
 

@@ -10,8 +10,8 @@ from math import cos, exp, log, pi
 from random import Random
 
 from delivrd.insight.alerts.data import Cell, Data, Key, Normal, Route
-from delivrd.insight.alerts.grid import GRID, spans
-from delivrd.insight.alerts.normal import DAY, HOUR, History, Hour, normals
+from delivrd.insight.alerts.grid import DAY, GRID, HOUR, spans
+from delivrd.insight.alerts.normal import History, Hour, normals
 from delivrd.store.counts import step
 
 MINUTE = 60

@@ -193,15 +193,15 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
     """Each question by its name, as asked at that moment (microseconds since 1970)."""
     accounts = store.accounts
 
-    def delivery(*by: str, over: int | None = days, tz: str = "", **only: str) -> Call:
-        filters = Filters(since=over and now - over * DAY, until=None, **only)
+    def delivery(
+        *by: str, over: int | None = days, tz: str = "", country: str | None = None
+    ) -> Call:
+        filters = Filters(since=over and now - over * DAY, country=country)
         zone = ZoneInfo(tz) if tz else None
         return lambda: store.read(lambda tx: delivery_stats(tx, accounts, by, filters, zone))
 
-    def latency(
-        *by: str, over: int | None = days, tz: str = "", status: str = "delivered", **only: str
-    ) -> Call:
-        filters = Filters(since=over and now - over * DAY, **only)
+    def latency(*by: str, over: int | None = days, tz: str = "", status: str = "delivered") -> Call:
+        filters = Filters(since=over and now - over * DAY)
         zone = ZoneInfo(tz) if tz else None
         return lambda: store.read(lambda tx: latency_stats(tx, accounts, by, filters, status, zone))
 
