@@ -126,7 +126,7 @@ class Hub:
         try:
             connection.connect()
         except OSError as error:
-            raise self._unreachable(error) from None
+            raise self.unreachable(error) from None
         try:
             target = self._parts.path + path + _query(query or {})
             connection.request(method, target, payload, {**sent, **(headers or {})})
@@ -139,13 +139,8 @@ class Hub:
         return self.read(status, text)
 
     def connection(self, timeout: float) -> http.client.HTTPConnection:
-        """A connection to it, which is not made yet."""
-        kind = (
-            http.client.HTTPSConnection
-            if self._parts.scheme == "https"
-            else http.client.HTTPConnection
-        )
-        return kind(self._parts.hostname or "", self._parts.port, timeout=timeout)
+        """A connection to the hub, which is not made yet."""
+        return connection_to(self._parts, timeout)
 
     def _broken_off(self, error: Exception) -> Failure:
         return Failure(
@@ -155,7 +150,8 @@ class Hub:
             UNREACHABLE,
         )
 
-    def _unreachable(self, error: OSError) -> Failure:
+    def unreachable(self, error: Exception) -> Failure:
+        """What to say where no connection to the hub came about."""
         refused = isinstance(error, ConnectionRefusedError)
         return Failure(
             f"no hub answers at {self.url}",
@@ -165,7 +161,11 @@ class Hub:
         )
 
     def read(self, status: int, text: bytes) -> Any:
-        """What an answer of it says."""
+        """The JSON of an answer.
+
+        Raises:
+            Failure: the answer is an error, or no hub's.
+        """
         try:
             answer = json.loads(text) if text else None
         except ValueError:
@@ -211,6 +211,13 @@ def web_parts(url: str) -> SplitResult | None:
     except ValueError:  # a bracket that is not closed, a port over 65535
         return None
     return parts if usable else None
+
+
+def connection_to(parts: SplitResult, timeout: float) -> http.client.HTTPConnection:
+    """A connection to the host of a web address, which is not made yet."""
+    https = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=timeout)
 
 
 def segment(text: str) -> str:

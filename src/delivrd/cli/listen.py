@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from delivrd.cli.client import ConfigOption, Hub, connect, web_parts
+from delivrd.cli.client import ConfigOption, Hub, connect, connection_to, web_parts
 from delivrd.cli.output import (
     DOTS,
     UNREACHABLE,
@@ -114,17 +114,11 @@ def events(hub: Hub) -> Iterator[Heard]:
                     yield heard
         except (OSError, http.client.HTTPException) as error:
             if last is None and not began and not failed:
-                raise _unreachable(hub, error) from None
+                raise hub.unreachable(error) from None
         if failed == 0:
             note("The stream ended; it is taken up again.")
         time.sleep(PAUSES[min(failed, len(PAUSES) - 1)])
         failed += 1
-
-
-def _unreachable(hub: Hub, error: Exception) -> Failure:
-    why = str(error) or type(error).__name__
-    next = "start it by `delivrd serve`, or set DELIVRD_URL to where it runs"
-    return Failure(f"no hub answers at {hub.url}", why, next, UNREACHABLE)
 
 
 def _stream(hub: Hub, last: str | None) -> Iterator[tuple[str | None, Heard | None]]:
@@ -211,11 +205,9 @@ class Forwarder:
         now = time.time_ns() // 1000
         call = sign(render([_event(heard, now)], self._target, now), self._target, now)
         parts = urlsplit(call.url)
-        https = parts.scheme == "https"
-        kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
-            with closing(kind(parts.hostname or "", parts.port, timeout=FORWARD_SECONDS)) as made:
+            with closing(connection_to(parts, FORWARD_SECONDS)) as made:
                 made.request(call.method, path, call.body, dict(call.headers))
                 answer = made.getresponse()
                 return f"{answer.status} {answer.reason}".strip()
