@@ -2,7 +2,6 @@
 
 import errno
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -102,8 +101,10 @@ def _roles(text: str) -> tuple[str, ...]:
 
 def _refuse(config: Config, workers: int, roles: tuple[str, ...]) -> None:
     from delivrd.app import ROLES
+    from delivrd.store.open import sqlite_path
 
-    if config.database.startswith("sqlite:"):
+    path = sqlite_path(config.database)
+    if path is not None:
         if workers > 1 or set(roles) != set(ROLES):
             raise Failure(
                 "a SQLite database is served by one process that does everything",
@@ -111,7 +112,7 @@ def _refuse(config: Config, workers: int, roles: tuple[str, ...]) -> None:
                 'set database = "postgresql://USER@HOST/NAME" in delivrd.toml',
                 USAGE,
             )
-        folder = Path(config.database.removeprefix("sqlite:///")).absolute().parent
+        folder = path.absolute().parent
         if not folder.is_dir():
             raise Failure(f"there is no folder {folder}", "", f"make it: mkdir -p {folder}", USAGE)
     problems = exposure(config)
