@@ -6,6 +6,7 @@ settings, before the first start of a hub as well as while one runs.
 
 import os
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -36,7 +37,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-def _hub(url: str | None, config: Any) -> Hub | None:
+def _hub(url: str | None, config: Path | None) -> Hub | None:
     """The hub to ask, where one is named."""
     environ = dict(os.environ)
     if url:
@@ -44,7 +45,7 @@ def _hub(url: str | None, config: Any) -> Hub | None:
     return connect(config, environ) if environ.get("DELIVRD_URL") else None
 
 
-def _job(config: Any, name: str, args: dict[str, Any]) -> Any:
+def _job(config: Path | None, name: str, args: dict[str, Any]) -> Any:
     from delivrd.cli.db import database_errors
     from delivrd.jobs import hand_over
 
@@ -86,7 +87,7 @@ def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOpti
     print_rows(keys, COLUMNS, as_json)
 
 
-def _stored(config: Any) -> list[dict[str, Any]]:
+def _stored(config: Path | None) -> list[dict[str, Any]]:
     from delivrd.cli.db import database_errors
     from delivrd.jobs import key_as_object
     from delivrd.store.keys import Key, list_keys

@@ -59,7 +59,7 @@ def delivery(
         Column(told["unit"], "total", right=True),
         Column("delivered", "counts.delivered", right=True),
         Column("rate", _share("delivery_rate"), right=True),
-        Column("95 %", _interval("low", "high"), right=True),
+        Column("95 %", _interval, right=True),
         Column("failed", "failed", right=True),
         Column("failure rate", _share("failure_rate"), right=True),
         Column("health", _health),
@@ -121,7 +121,7 @@ def settled(
     columns = (
         Column("attempts", "total", right=True),
         Column("will settle at", _share("settled_rate"), right=True),
-        Column("95 %", _interval("low", "high"), right=True),
+        Column("95 %", _interval, right=True),
         Column("so far", _share("rate_so_far"), right=True),
         Column("pending", "pending", right=True),
         Column("overdue", "overdue", right=True),
@@ -160,7 +160,7 @@ def compare(
         Column("account", "account"),
         Column("ended", "ended", right=True),
         Column("rate", _share("delivery_rate"), right=True),
-        Column("95 %", _interval("low", "high"), right=True),
+        Column("95 %", _interval, right=True),
         Column("p50", _time("p50"), right=True),
         Column("p95", _time("p95"), right=True),
         Column("cost per delivered", _cost, right=True),
@@ -228,19 +228,16 @@ def _percent(value: float) -> str | float:
     return f"{value:.1%}" if on_terminal() else value
 
 
-def _interval(low: str, high: str) -> Get:
-    def get(row: Mapping[str, Any]) -> Any:
-        if row[low] is None:
-            return None
-        if not on_terminal():
-            return f"{row[low]}-{row[high]}"
-        return f"{100 * row[low]:.1f}–{100 * row[high]:.1f}"
-
-    return get
+def _interval(row: Mapping[str, Any]) -> str | None:
+    """The bounds of a rate; people see per cent, a pipe gets them as they are."""
+    low, high = row["low"], row["high"]
+    if low is None:
+        return None
+    return f"{100 * low:.1f}–{100 * high:.1f}" if on_terminal() else f"{low}-{high}"
 
 
 def _health(row: Mapping[str, Any]) -> str | None:
-    """In words; a pipe gets it as it is."""
+    """How the route is, in words; a pipe gets the API's own word."""
     word: str | None = row["health"]
     return word.replace("_", " ") if word and on_terminal() else word
 
