@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -16,7 +16,7 @@ import typer
 
 from delivrd.cli import figures, traffic
 from delivrd.cli.client import Hub
-from delivrd.cli.output import FAILED, Failure, JsonOption, note, print_json
+from delivrd.cli.output import FAILED, Failure, JsonOption, note
 from delivrd.config import Config, load
 
 START_SECONDS = 30.0
@@ -56,9 +56,6 @@ hash = "{secret}"
 token = "{secret}"
 webhook_secret = "{webhook}"
 """
-
-
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Demo(NamedTuple):
@@ -112,7 +109,7 @@ def command(
                 outcome = asyncio.run(play(demo, hub, plan))
             except OSError as error:
                 raise Failure("the demo cannot go on", str(error), f"see {demo.log}") from None
-        right = report(outcome, plan, as_json) and asyncio.run(proven(demo))
+        right = figures.report(outcome, plan, as_json) and asyncio.run(proven(demo))
     raise typer.Exit(0 if right else FAILED)
 
 
@@ -213,47 +210,14 @@ async def play(
 ) -> traffic.Outcome:
     """Traffic until the plan is done or somebody interrupts it."""
     hub = demo.hub
-    stage = traffic.stage(demo.config, hub.url, key_of(demo.config))
+    stage = traffic.stage(demo.config, hub.url, hub.key)
     async with traffic.gateways(stage, plan) as simulation:
         await _started(demo, process)
         link = await asyncio.to_thread(hub.post, "/v1/sign-in-links", {})
         _welcome(hub.url, link["url"], plan)
         run = traffic.Run(stage, plan, simulation)
-        async with showing(run, plan):
+        async with figures.showing(run, plan):
             return await run.to_end(LAST_RECEIPTS_SECONDS)
-
-
-def key_of(config: Config) -> str:
-    return config.admin_key.get_secret_value() if config.admin_key else ""
-
-
-@asynccontextmanager
-async def showing(run: traffic.Run, plan: traffic.Plan) -> AsyncGenerator[None]:
-    """Figures on the terminal meanwhile; the first interrupt ends the run, the second everything.
-
-    Standard error is used, so that standard output is the summary's alone.
-    """
-    loop = asyncio.get_running_loop()
-
-    def interrupted() -> None:
-        _hand_back(loop)
-        run.interrupt()
-
-    for number in INTERRUPTS:
-        loop.add_signal_handler(number, interrupted)
-    shown = asyncio.create_task(figures.watch(lambda: run.figures, plan))
-    try:
-        yield
-    finally:
-        shown.cancel()
-        await asyncio.gather(shown, return_exceptions=True)
-        _hand_back(loop)
-
-
-def _hand_back(loop: asyncio.AbstractEventLoop) -> None:
-    for number in INTERRUPTS:
-        loop.remove_signal_handler(number)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
@@ -262,15 +226,6 @@ def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
     note(f"  {plan.rate:g} messages a second; time runs {plan.speed:g} times as fast")
     if plan.number is None and plan.seconds is None:
         note("  Ctrl-C ends it, with the proof that every status is right")
-
-
-def report(outcome: traffic.Outcome, plan: traffic.Plan, as_json: bool) -> bool:
-    """Prints the summary and the verdict; whether the hub was right."""
-    if as_json:
-        print_json(figures.as_object(outcome))
-    else:
-        figures.summary(outcome, plan.speed)
-    return figures.verdict(outcome)
 
 
 async def proven(demo: Demo) -> bool:

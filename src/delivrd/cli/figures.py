@@ -1,24 +1,59 @@
 """What `simulate` and `demo` show while they run, and at the end."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from delivrd.cli.output import note, on_terminal, print_fields
-from delivrd.cli.traffic import Figures, Outcome, Plan, percentile
+from delivrd.cli.output import note, on_terminal, print_fields, print_json
+from delivrd.cli.traffic import Figures, Outcome, Plan, Run, percentile
 
 TICK_SECONDS = 0.25
 LINE_SECONDS = 10.0
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 PROOF = "every message's status follows from what the gateways pushed"
 
 
-async def watch(figures: Callable[[], Figures], plan: Plan) -> None:
-    """Shows how far it has come until cancelled: a bar on a terminal, else a line now and then."""
+# --- meanwhile ----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def showing(run: Run, plan: Plan) -> AsyncGenerator[None]:
+    """Shows figures while the body runs; the first interrupt ends the run, the second everything.
+
+    Standard error is used, so that standard output is the summary's alone.
+    """
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        _hand_back(loop)
+        run.interrupt()
+
+    for number in INTERRUPTS:
+        loop.add_signal_handler(number, interrupted)
+    shown = asyncio.create_task(_watch(run, plan))
+    try:
+        yield
+    finally:
+        shown.cancel()
+        await asyncio.gather(shown, return_exceptions=True)
+        _hand_back(loop)
+
+
+def _hand_back(loop: asyncio.AbstractEventLoop) -> None:
+    for number in INTERRUPTS:
+        loop.remove_signal_handler(number)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+async def _watch(run: Run, plan: Plan) -> None:
+    """Shows how far the run has come, until cancelled: a bar on a terminal, else lines."""
     if not sys.stderr.isatty():
         while True:
             await asyncio.sleep(LINE_SECONDS)
-            note(_words(figures()))
+            note(_words(run.figures))
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -31,7 +66,7 @@ async def watch(figures: Callable[[], Figures], plan: Plan) -> None:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=plan.number)
         while True:
-            now = figures()
+            now = run.figures
             bar.update(task, completed=now.sent, description=_words(now))
             await asyncio.sleep(TICK_SECONDS)
 
@@ -41,7 +76,19 @@ def _words(now: Figures) -> str:
     return f"{words}, {now.failed} not accepted" if now.failed else words
 
 
-def as_object(outcome: Outcome) -> dict[str, Any]:
+# --- at the end ---------------------------------------------------------------------------------
+
+
+def report(outcome: Outcome, plan: Plan, as_json: bool) -> bool:
+    """Prints the summary and the verdict; whether the hub was right."""
+    if as_json:
+        print_json(_as_object(outcome))
+    else:
+        _summary(outcome, plan.speed)
+    return _verdict(outcome)
+
+
+def _as_object(outcome: Outcome) -> dict[str, Any]:
     """The closing summary for programs."""
     spans = outcome.seconds()
     return {
@@ -58,7 +105,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def summary(outcome: Outcome, speed: float) -> None:
+def _summary(outcome: Outcome, speed: float) -> None:
     """Prints what came of it."""
     totals, spans = outcome.totals, outcome.seconds()
     shares = [(share, percentile(spans, share / 100)) for share in (50, 95, 99)]
@@ -77,7 +124,7 @@ def summary(outcome: Outcome, speed: float) -> None:
         print()
 
 
-def verdict(outcome: Outcome) -> bool:
+def _verdict(outcome: Outcome) -> bool:
     """Says whether the hub is right, and what is not."""
     for complaint in outcome.complaints[:10]:
         note(f"a gateway would not have liked this: {complaint}")

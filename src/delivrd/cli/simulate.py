@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from delivrd.cli import demo, traffic
+from delivrd.cli import figures, traffic
 from delivrd.cli.client import ConfigOption, connect
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Column, Failure, JsonOption, print_rows
 from delivrd.config import load
@@ -63,7 +63,7 @@ def command(
         raise Failure("no account is simulated", why, BLOCK.strip(), USAGE)
     plan = traffic.Plan(scenario, rate, messages, None, seed, speed)
     outcome = asyncio.run(_play(stage, plan, within))
-    raise typer.Exit(0 if demo.report(outcome, plan, as_json) else FAILED)
+    raise typer.Exit(0 if figures.report(outcome, plan, as_json) else FAILED)
 
 
 async def _play(stage: traffic.Stage, plan: traffic.Plan, within: float) -> traffic.Outcome:
@@ -72,7 +72,7 @@ async def _play(stage: traffic.Stage, plan: traffic.Plan, within: float) -> traf
     try:
         async with traffic.gateways(stage, plan) as simulation:
             run = traffic.Run(stage, plan, simulation)
-            async with demo.showing(run, plan):
+            async with figures.showing(run, plan):
                 return await run.to_end(within)
     except aiohttp.ClientError as error:
         raise Failure(f"the hub at {stage.hub} is away", str(error), "", UNREACHABLE) from None

@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -125,21 +124,15 @@ def _path(name: str, settings: AccountSettings) -> str:
 # --- the run ------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def gateways(stage: Stage, plan: Plan) -> AsyncGenerator[Simulation]:
-    """The gateways on their ports.
-
-    Raises:
-        OSError: a port is taken.
-    """
-    async with Simulation(
+def gateways(stage: Stage, plan: Plan) -> Simulation:
+    """The gateways of a plan, to be entered; OSError then says that a port is taken."""
+    return Simulation(
         plan.scenario,
         seed=plan.seed,
         speed=plan.speed,
         accounts=stage.accounts,
         ports=stage.ports,
-    ) as simulation:
-        yield simulation
+    )
 
 
 class Run:
