@@ -3,7 +3,8 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import typer
@@ -177,9 +178,10 @@ def accounts(config: Config) -> Iterator[Check]:
 async def _durability(config: Config, figures: Figures, running: bool) -> list[Check]:
     """How durable a commit is: on the hub's own connection where one runs on SQLite."""
     from delivrd.jobs import JobFailed, ask_hub
+    from delivrd.store.open import sqlite_path
 
     settings = dict(figures.settings)
-    if config.database.startswith("sqlite:") and running:
+    if running and sqlite_path(config.database) is not None:
         try:
             settings = await ask_hub(config, "db.durability", {})
         except (JobFailed, OSError) as error:
@@ -224,20 +226,25 @@ def judge(figures: Figures, now: int) -> Iterator[Check]:
     else:
         yield ok("fold", words)
     yield from _counted(figures)
-    ahead = [figures.database_clock - now] if figures.database_clock is not None else []
-    ahead += [born(figures.newest_id) - now] if figures.newest_id is not None else []
-    late = [micros / 1e6 for micros in ahead if abs(micros) > CLOCK_SECONDS * 1e6 and micros > 0]
-    if figures.database_clock is not None and figures.database_clock < now - CLOCK_SECONDS * 1e6:
-        late.append((figures.database_clock - now) / 1e6)
-    if late:
-        yield Check(
+    yield _clock(figures, now)
+
+
+def _clock(figures: Figures, now: int) -> Check:
+    """Whether this machine's clock agrees with the database's, and with the ids given so far."""
+    apart = [0]
+    if figures.database_clock is not None:
+        apart.append(abs(figures.database_clock - now))
+    if figures.newest_id is not None:
+        apart.append(born(figures.newest_id) - now)  # that an id is old says nothing of a clock
+    seconds = max(apart) / 1e6
+    if seconds > CLOCK_SECONDS:
+        return Check(
             "clock",
             "bad",
-            f"this machine's clock and the database's are {max(map(abs, late)):.0f} s apart",
+            f"this machine's clock and the database's are {seconds:.0f} s apart",
             "set the clock: timedatectl set-ntp true",
         )
-    else:
-        yield ok("clock", "agrees with the database's")
+    return ok("clock", "agrees with the database's")
 
 
 def _counted(figures: Figures) -> Iterator[Check]:
@@ -298,9 +305,8 @@ async def _diagnosed(reader: Any) -> list[Check]:
     return [Check(one.name, one.state, one.what, one.next) for one in told.findings]
 
 
-def channels(config: Config, doing: Mapping[str, Doing] = {}) -> Iterator[Check]:
-    """Alert channels whose address cannot be used, or that take no notice; and that there is
-    none."""
+def channels(config: Config, doing: Mapping[str, Doing]) -> Iterator[Check]:
+    """Whether each alert channel can be used and took its last notice, and whether there is one."""
     from delivrd.insight.alerts.channels import shown, trouble
 
     if not config.alerts.channels and config.alerts.enabled:
@@ -311,7 +317,8 @@ def channels(config: Config, doing: Mapping[str, Doing] = {}) -> Iterator[Check]
         if why := trouble(channel):
             yield Check("alerts", "bad", f"{name}: {why}", "docs/alerts.md names the services")
         elif channel.enabled and told is not None and told.failing:
-            yield Check("alerts", "bad", f"{name}: {_takes_nothing(told)}", _try(name))
+            mend = f"delivrd alerts test {name}"
+            yield Check("alerts", "bad", f"{name}: {_takes_nothing(told)}", mend)
         else:
             yield ok("alerts", f"{name}: {shown(channel)}")
 
@@ -319,10 +326,6 @@ def channels(config: Config, doing: Mapping[str, Doing] = {}) -> Iterator[Check]
 def _takes_nothing(doing: Doing) -> str:
     waits = f", {doing.waiting} to be tried again" if doing.waiting else ", and is not tried again"
     return f"the last notice did not go out{waits}: {doing.why}"
-
-
-def _try(channel: str) -> str:
-    return f"delivrd alerts test {channel}"
 
 
 # --- receipts without a message -----------------------------------------------------------------
@@ -339,7 +342,7 @@ async def _unmatched(config: Config, reader: Any) -> list[Check]:
     checks = []
     for ns, count in Counter(each.ns for each in loose).most_common():
         ids = [each.provider_message_id for each in loose if each.ns == ns]
-        name = names[ns][1] if ns in names else "?"
+        name = names[ns][1]
         mend = propose_format(name, ids, silent.get(ns, ()))
         mend = mend or await _propose_login(reader, names, ns, ids)
         more = "or more " if len(loose) >= health.UNMATCHED else ""
@@ -379,7 +382,7 @@ async def _propose_login(reader: Any, names: dict[int, Any], ns: int, ids: list[
     others = [row for row in names.values() if row[2] == names[ns][2] and row[3] != ns]
     for _, other, _, other_ns in others:
         keys = [f"{other_ns}/{each}" for each in ids]
-        found = await reader.read(_ask(health.sent_under, keys))
+        found = await reader.read(partial(health.sent_under, keys=keys))
         if found:
             name = names[ns][1]
             return (
@@ -387,7 +390,3 @@ async def _propose_login(reader: Any, names: dict[int, Any], ns: int, ids: list[
                 f"{len(found)} were sent by {other}, on the same login it seems"
             )
     return ""
-
-
-def _ask(question: Callable[..., Any], *args: Any) -> Callable[[Any], Any]:
-    return lambda tx: question(tx, *args)
