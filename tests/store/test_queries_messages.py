@@ -6,13 +6,14 @@ import pytest
 
 from delivrd.store.base import Store
 from delivrd.store.queries import paging
-from delivrd.store.queries.messages import Filters, Listed, list_messages
+from delivrd.store.queries.messages import Filters, list_messages
+from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Row, SqliteTx, Tx, for_sqlite
 from tests.store.query_support import add, opened
 from tests.support import run
 
 
-async def listed(store: Store, filters: Filters, **more: Any) -> Listed:
+async def listed(store: Store, filters: Filters, **more: Any) -> Listed[Any]:
     return await store.read(lambda tx: list_messages(tx, store.accounts, filters, **more))
 
 

@@ -1,9 +1,12 @@
 """``/v1/deliveries``: what was told, every try of it, telling it again, and giving it up."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from delivrd.store.queries import paging
+from delivrd.web.pages.show import absolute
 from tests.relay.relay_support import Sink, resets, says
 from tests.support import run, until
 from tests.web.test_endpoints_api import ALL, LOCAL, made
@@ -92,6 +95,29 @@ def test_deliveries_are_filtered(database_url: str) -> None:
             assert await hub.items("/v1/deliveries", state="parked") == []
             assert await hub.items("/v1/deliveries", until="2020-01-01") == []
             assert len(await hub.items("/v1/deliveries", since="2020-01-01")) == 2
+
+    run(test())
+
+
+def test_a_page_that_looked_at_a_bounded_number_says_how_far_in_the_api_and_on_the_page(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "BUDGET", (2,))
+
+    async def test() -> None:
+        async with web(database_url, ALL, relay=LOCAL) as hub, Sink().listening() as sink:
+            await made(hub, sink.url)
+            await receipts(hub, "id-1", "id-2", "id-3")
+            await in_state(hub, "delivered", 3)
+            began = datetime.now(UTC)
+            found = await hub.get("/v1/deliveries", state="cancelled")
+            assert found["items"] == []
+            assert found["next_cursor"] is not None
+            scanned_to = datetime.fromisoformat(found["scanned_to"])
+            assert began - timedelta(minutes=1) < scanned_to < began
+            page = await hub.client.get("/deliveries", params={"state": "cancelled"})
+            assert page.status_code == 200
+            assert f"back to {absolute(found['scanned_to'])}" in page.text
 
     run(test())
 

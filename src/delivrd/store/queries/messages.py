@@ -8,9 +8,8 @@ from msgspec.structs import replace
 from delivrd.core.statement import Kind, moment
 from delivrd.core.status import Outcome, fold_attempt
 from delivrd.store.accounts import Accounts
-from delivrd.store.ids import born
 from delivrd.store.queries import trees
-from delivrd.store.queries.paging import Condition, Found, Span, scan
+from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
 from delivrd.store.queries.views import (
     Attempt,
     Error,
@@ -55,25 +54,9 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """A page: the rows as they are shown, and where the next one begins (an id), if there is one.
-
-    ``scanned_to`` is the moment (microseconds) down to which a partial page looked.
-    """
-
-    items: Sequence[object]
-    next_before: int | None
-    scanned_to: int | None = None
-
-
-def listed(items: Sequence[object], found: Found) -> Listed:
-    scanned = None if found.scanned_to is None else born(found.scanned_to)
-    return Listed(items, found.next_before, scanned)
-
-
 async def list_messages(
     tx: Tx, accounts: Accounts, filters: Filters, *, before: int | None = None, limit: int = 50
-) -> Listed:
+) -> Listed[Message]:
     """The newest messages that satisfy all filters, below the id ``before``."""
     span = Span(filters.since, filters.until)
     indexed, others = await _conditions(tx, accounts, filters)

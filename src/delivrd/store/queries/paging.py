@@ -8,10 +8,12 @@ partial and says how far it looked.
 import re
 from collections.abc import Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from delivrd.store.ids import floor
+from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
+
+T = TypeVar("T")
 
 Condition = tuple[str, tuple[Any, ...]]
 """A piece of SQL with ``?`` for each of its values."""
@@ -62,6 +64,22 @@ class Found(NamedTuple):
     rows: list[Row]
     next_before: int | None
     scanned_to: int | None = None
+
+
+class Listed(NamedTuple, Generic[T]):
+    """A page of what is shown: ``next_before`` is the id below which the next page begins, None at
+    the end; ``scanned_to`` the moment (microseconds) down to which a partial page looked.
+    """
+
+    items: Sequence[T]
+    next_before: int | None
+    scanned_to: int | None = None
+
+
+def listed(items: Sequence[T], found: Found) -> Listed[T]:
+    """The page of ``found``, its rows as they are shown."""
+    scanned = None if found.scanned_to is None else born(found.scanned_to)
+    return Listed(items, found.next_before, scanned)
 
 
 async def scan(

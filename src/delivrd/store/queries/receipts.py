@@ -6,8 +6,7 @@ from delivrd.core.statement import moment
 from delivrd.core.status import fold_part
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
-from delivrd.store.queries.messages import Listed, listed
-from delivrd.store.queries.paging import Condition, Span, scan
+from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
 from delivrd.store.queries.views import (
     Receipt,
     Unmapped,
@@ -36,7 +35,7 @@ async def list_receipts(
     until: int | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> Listed:
+) -> Listed[Receipt]:
     """The newest receipts that satisfy all filters; times are those when they came in."""
     span = Span(since, until)
     indexed: list[Condition] = [_LIVE, *span.conditions("received_at")]
@@ -85,7 +84,7 @@ async def list_unmatched(
     account: str | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> Listed:
+) -> Listed[Unmatched]:
     """The newest provider ids that receipts speak of and no message has (rule D2)."""
     others: list[Condition] = []
     if account is not None:

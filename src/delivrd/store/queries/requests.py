@@ -6,8 +6,7 @@ from typing import Any
 from delivrd.core.statement import moment
 from delivrd.store.accounts import Accounts
 from delivrd.store.ids import born
-from delivrd.store.queries.messages import Listed
-from delivrd.store.queries.paging import Condition, Found, Span, scan
+from delivrd.store.queries.paging import Condition, Found, Listed, Span, scan
 from delivrd.store.queries.receipts import receipts_of_request
 from delivrd.store.queries.views import (
     Fault,
@@ -54,7 +53,7 @@ async def list_requests(
     until: int | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> Listed:
+) -> Listed[Request]:
     """The newest calls, kept and refused together; ``odd`` ones were not simply read.
 
     ``verdict`` is one of :data:`delivrd.store.queries.views.VERDICTS`.
@@ -68,7 +67,7 @@ async def list_requests(
     return _merged(accounts, pages, limit)
 
 
-def _merged(accounts: Accounts, pages: list[Found], limit: int) -> Listed:
+def _merged(accounts: Accounts, pages: list[Found], limit: int) -> Listed[Request]:
     """One list of several: whatever lies below the end of one of them waits for the next page."""
     end = max((page.next_before for page in pages if page.next_before is not None), default=0)
     rows = sorted((row for page in pages for row in page.rows), key=lambda r: -r[0])

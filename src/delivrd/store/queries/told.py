@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from delivrd.store.ids import floor
-from delivrd.store.queries.paging import Condition, Found, Span, scan
+from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
 from delivrd.store.replays import ENDED
 from delivrd.store.tx import Row, Tx
 
@@ -75,7 +75,7 @@ async def list_deliveries(
     until: int | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> tuple[list[Delivery], Found]:
+) -> Listed[Delivery]:
     """The newest deliveries; ``message_id`` is a message's UUID."""
     span = Span(since, until)
     indexed = span.conditions("created_at")
@@ -94,7 +94,7 @@ async def list_deliveries(
         tx, _SELECT, indexed=indexed, others=others, below=span.below(before), lowest=span.lowest,
         limit=limit,
     )  # fmt: skip
-    return await _filled(tx, found.rows), found
+    return listed(await _filled(tx, found.rows), found)
 
 
 async def _filled(tx: Tx, rows: Iterable[Row]) -> list[Delivery]:

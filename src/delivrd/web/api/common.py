@@ -15,7 +15,7 @@ from delivrd.core.statement import micros, moment
 from delivrd.core.text import clean
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import views
-from delivrd.store.queries.messages import Listed
+from delivrd.store.queries.paging import Listed
 from delivrd.web.api import alert_views, relay_views
 from delivrd.web.problems import MEDIA_TYPE, SCHEMA, Problem, invalid
 
@@ -30,7 +30,7 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
 # --- lists ------------------------------------------------------------------------------------
 
 
-def page(name: str, listed: Listed) -> Response:
+def page(name: str, listed: Listed[Any]) -> Response:
     """A page of the list of that name."""
     scanned = msgspec.UNSET if listed.scanned_to is None else moment(listed.scanned_to)
     cursor = None if listed.next_before is None else cursor_of(name, listed.next_before)

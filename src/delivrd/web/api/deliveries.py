@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
-from delivrd.core.statement import moment
 from delivrd.store import replays
 from delivrd.store.audit import note
-from delivrd.store.ids import born, now_micros
+from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import row_of
 from delivrd.store.queries import told as queries
+from delivrd.store.queries.paging import Listed
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
@@ -24,6 +24,7 @@ from delivrd.web.api.common import (
     cursor_of,
     list_of,
     micros_or_none,
+    page,
     ref,
     responses,
 )
@@ -79,7 +80,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
         endpoint = None if filters.endpoint is None else named_endpoint(filters.endpoint)
         message = None if filters.message is None else message_id(filters.message)
         start = before("deliveries", filters.cursor)
-        items, page = await store.read(
+        found = await store.read(
             lambda tx: queries.list_deliveries(
                 tx,
                 endpoint_id=endpoint,
@@ -91,12 +92,8 @@ def _reading(routes: APIRouter, context: Context) -> None:
                 limit=filters.limit,
             )
         )
-        shown: dict[str, Any] = {"items": [relay_views.delivery(item) for item in items]}
-        more = page.next_before
-        shown["next_cursor"] = None if more is None else cursor_of("deliveries", more)
-        if page.scanned_to is not None:
-            shown["scanned_to"] = moment(born(page.scanned_to))
-        return answer(shown)
+        items = [relay_views.delivery(item) for item in found.items]
+        return page("deliveries", Listed(items, found.next_before, found.scanned_to))
 
     @routes.get(
         "/{id}", dependencies=[read], responses=responses(ref(relay_views.DeliveryDetail), 404)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from delivrd.core.statement import Status
 from delivrd.store.keys import Scope
 from delivrd.store.queries import receipts as queries
-from delivrd.store.queries.messages import Listed
+from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.views import Receipt, Unmapped, Unmatched
 from delivrd.web.api.common import (
     ListParams,

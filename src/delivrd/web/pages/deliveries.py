@@ -9,14 +9,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from delivrd.store.keys import Scope
+from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.told import STATES, Delivery, find_delivery, list_deliveries
-from delivrd.store.queries.views import at, plain
+from delivrd.store.queries.views import plain
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.delivery_choice import REPLAY, delivery_row
 from delivrd.web.pages import chips, endpoints, ranges, relay_words
 from delivrd.web.pages.links import address
-from delivrd.web.pages.messages import chosen, cursor_of
+from delivrd.web.pages.messages import chosen, cursor_of, page_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import pretty
@@ -45,22 +46,18 @@ class _Deliveries:
 
     async def table(self, request: Request) -> Response:
         told = chosen(request.query_params, NAMES)
-        items, page, names = await self._store.read(lambda tx: _listed(tx, told))
+        found, names = await self._store.read(lambda tx: _listed(tx, told))
         return self._pages.page(
             request,
             "_deliveries.html" if partial(request) else "deliveries.html",
-            page={
-                "items": items,
-                "next_cursor": page.next_before,
-                "scanned_to": at(page.scanned_to),
-            },
+            page=page_of(found, [listed(each) for each in found.items]),
             names=names,
             filters={name: told.get(name, "") for name in NAMES},
             filtered=bool(told),
             selection=selection(told),
             again=None,
             first=address("/deliveries", {**told, "cursor": ""}),
-            older=address("/deliveries", {**told, "cursor": str(page.next_before or "")}),
+            older=address("/deliveries", {**told, "cursor": str(found.next_before or "")}),
             here=address("/deliveries", told),
             chips=CHIPS,
             endpoints=[(id, named(one)) for id, one in names.items()],
@@ -104,11 +101,13 @@ def selection(told: Mapping[str, str]) -> dict[str, str] | None:
     return {name: told[name] for name in ("state", "endpoint", "range") if name in told}
 
 
-async def _listed(tx: Tx, told: Mapping[str, str]) -> tuple[list[Any], Any, dict[str, Any]]:
-    """The page of deliveries, where its list goes on, and the endpoints' names."""
+async def _listed(
+    tx: Tx, told: Mapping[str, str]
+) -> tuple[Listed[Delivery], dict[str, dict[str, str]]]:
+    """The page of deliveries, and the endpoints' names."""
     state = told.get("state")
     endpoint = told.get("endpoint")
-    found, page = await list_deliveries(
+    found = await list_deliveries(
         tx,
         endpoint_id=(endpoints.row_or_none(endpoint) or -1) if endpoint else None,
         message_id=told.get("message"),
@@ -117,7 +116,7 @@ async def _listed(tx: Tx, told: Mapping[str, str]) -> tuple[list[Any], Any, dict
         before=cursor_of(told),
         limit=LIMIT,
     )
-    return [listed(each) for each in found], page, await endpoints.names(tx)
+    return found, await endpoints.names(tx)
 
 
 def named(endpoint: Mapping[str, str]) -> str:

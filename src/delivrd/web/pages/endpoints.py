@@ -107,11 +107,11 @@ async def detail(pages: Pages, name: str) -> dict[str, Any]:
         told = await figures(tx, [row_id], now)
         endpoint = shown(relay_views.endpoint(row, told[row_id], now, hours=True), now)
         late = await lately(tx, row_id)
-        told_lately, _ = await list_deliveries(tx, endpoint_id=row_id, limit=SHOWN)
+        told_lately = await list_deliveries(tx, endpoint_id=row_id, limit=SHOWN)
         return {
             "endpoint": endpoint,
             "verdict": relay_words.of_endpoint(endpoint, late.why),
-            "deliveries": [plain(relay_views.delivery(each)) for each in told_lately],
+            "deliveries": [plain(relay_views.delivery(each)) for each in told_lately.items],
             "answers": answers(late),
             "times": times(late),
             "since_choices": SINCE,

@@ -1,5 +1,7 @@
 """One message: what became of it in one sentence, and everything that bears on it."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from delivrd.core.text import clean
@@ -57,9 +59,9 @@ def routes(pages: Pages) -> APIRouter:
     return router
 
 
-async def _told(tx: Tx, uuid: str) -> tuple[list[Delivery], dict[str, dict[str, str]]]:
+async def _told(tx: Tx, uuid: str) -> tuple[Sequence[Delivery], dict[str, dict[str, str]]]:
     """Whom it was told to, the newest first, and what they are called."""
-    found, _ = await list_deliveries(tx, message_id=uuid, limit=TOLD)
+    found = (await list_deliveries(tx, message_id=uuid, limit=TOLD)).items
     return found, await endpoints.names(tx) if found else {}
 
 

@@ -15,11 +15,11 @@ from delivrd.store.queries.messages import (
     FAILED,
     NONE,
     Filters,
-    Listed,
     find_message,
     list_messages,
 )
-from delivrd.store.queries.views import at, plain
+from delivrd.store.queries.paging import Listed
+from delivrd.store.queries.views import Message, at, plain
 from delivrd.store.queries.watch import messages_by_uuid
 from delivrd.web.pages import chips, ranges
 from delivrd.web.pages.links import address
@@ -130,7 +130,7 @@ class _Messages:
             return RedirectResponse(address("/messages", {"to": number}), 303)
         return await self._list(request, {"reference": q}, q)
 
-    async def _find(self, given: Mapping[str, str]) -> Listed:
+    async def _find(self, given: Mapping[str, str]) -> Listed[Message]:
         filters = filters_of(given, self._config.default_region)
         before = cursor_of(given)
         return await self._store.read(
@@ -222,7 +222,7 @@ def id_of(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def page_of(found: Listed, items: list[Any]) -> dict[str, Any]:
+def page_of(found: Listed[Any], items: list[Any]) -> dict[str, Any]:
     """A list as the API's pages are."""
     return {"items": items, "next_cursor": found.next_before, "scanned_to": at(found.scanned_to)}
 

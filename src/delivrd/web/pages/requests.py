@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.intake.reread import CannotReread, admit, reread
 from delivrd.store.keys import Scope
-from delivrd.store.queries.messages import Listed
+from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.requests import find_request, list_requests
 from delivrd.store.queries.views import VERDICTS, RequestDetail, plain
 from delivrd.store.rereading import Difference
@@ -113,7 +113,7 @@ class _Requests:
             raise Problem(409, f"It cannot be admitted: {error}.") from None
         return RedirectResponse(f"/requests/{admitted}", 303)
 
-    async def _listed(self, given: Mapping[str, str]) -> tuple[Listed, list[Any]]:
+    async def _listed(self, given: Mapping[str, str]) -> tuple[Listed[Any], list[Any]]:
         verdict = given.get("verdict")
         found = await self._store.read(
             lambda tx: list_requests(
