@@ -32,12 +32,12 @@ def test_a_word_that_no_table_had_lands_when_a_table_has_it(
             ]
             assert await hub.one("SELECT count(*) FROM statement WHERE unmapped") == 1
             request = await hub.one("SELECT id FROM request")
-            assert (await reread(hub.hub.store, request)).changed is False
+            assert (await reread(hub.hub.store, request, "ops")).changed is False
             monkeypatch.setitem(smspm.STATUSES, "quux", Word(Status.DELIVERED, True))
-            shown = await reread(hub.hub.store, request, dry_run=True)
+            shown = await reread(hub.hub.store, request, "ops", dry_run=True)
             assert (shown.changed, shown.applied) == (True, False)
             assert await hub.one("SELECT status FROM message") == "pending"
-            assert (await reread(hub.hub.store, request)).applied
+            assert (await reread(hub.hub.store, request, "ops")).applied
             assert await hub.one("SELECT status FROM message") == "delivered"
 
     run(test())
@@ -47,13 +47,13 @@ def test_what_cannot_be_read_again_says_why(database_url: str) -> None:
     async def test() -> None:
         async with calling(database_url) as hub:
             with pytest.raises(LookupError):
-                await reread(hub.hub.store, 7)
+                await reread(hub.hub.store, 7, "ops")
             assert await hub.post("/webhooks/vonage", RECEIPT) == 200
             request = await hub.one("SELECT id FROM request")
             gone = "UPDATE request SET body = NULL, query = NULL"
             await hub.hub.store.write(lambda tx: tx.execute(gone))
             with pytest.raises(CannotReread, match="no longer kept"):
-                await reread(hub.hub.store, request)
+                await reread(hub.hub.store, request, "ops")
 
     run(test())
 
@@ -105,7 +105,7 @@ def test_an_unmapped_code_gets_its_meaning_from_the_settings_also_in_the_past(
         overrides = {"vonage": Overrides(codes={"777": meaning})}
         async with calling(database_url, overrides=overrides) as hub:
             request_id = await hub.one("SELECT id FROM request")
-            await reread(hub.hub.store, request_id)
+            await reread(hub.hub.store, request_id, "ops")
             assert await hub.rows("SELECT status, reason FROM message") == [
                 ("rejected", "blocked_by_carrier")
             ]

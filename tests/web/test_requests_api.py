@@ -141,6 +141,32 @@ def test_a_replay_shows_the_difference_before_it_is_made(database_url: str) -> N
     run(test())
 
 
+def test_who_read_a_call_again_is_on_record_where_that_changed_anything(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **DELIVERED)
+            await hub.receipt("inbox", **{**DELIVERED, "messageId": "id-2"})
+            second, first = [call["id"] for call in await hub.items("/v1/requests")]
+
+            async def acts() -> list[Any]:
+                query = "SELECT actor, action, detail FROM audit ORDER BY id"
+                return [tuple(row) for row in await hub.store.read(lambda tx: tx.fetch(query))]
+
+            async def both(body: dict[str, Any], form: dict[str, str]) -> None:
+                await hub.post(f"/v1/requests/{first}/replay", body)
+                page = await hub.client.post(f"/requests/{second}/replay", data=form)
+                assert page.status_code == 200
+
+            await both({}, {"apply": "yes"})  # which reads what was read before
+            await hub.store.write(forget_the_reading)
+            await both({"dry_run": True}, {})
+            assert await acts() == []
+            await both({}, {"apply": "yes"})
+            assert await acts() == [("admin key", "requests.replay", id) for id in (first, second)]
+
+    run(test())
+
+
 def test_a_call_whose_body_is_gone_cannot_be_read_again(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:

@@ -26,9 +26,11 @@ class CannotReread(Exception):
 
 
 async def reread(
-    store: Store, request_id: int, *, dry_run: bool = False, force: bool = False
+    store: Store, request_id: int, actor: str, *, dry_run: bool = False, force: bool = False
 ) -> Difference:
     """Reads a stored request again; what that changed, or with ``dry_run`` would change.
+
+    Who asked for what was applied is written down.
 
     Raises:
         LookupError: there is no such request.
@@ -47,13 +49,18 @@ async def reread(
         raise CannotReread("its body is no longer kept (see [retention] request_bodies_days)")
     request = _request(row)
     reading = with_reference(read(account, request), row[1].removeprefix(PREFIX).split("/")[-1])
-    try:
-        return await store.write(
-            lambda tx: supersede(
-                tx, store.accounts, store.ids, now_micros(), request_id, account, row[5],
-                reading, dry_run=dry_run, force=force,
-            )
+
+    async def job(tx: Tx) -> Difference:
+        told = await supersede(
+            tx, store.accounts, store.ids, now_micros(), request_id, account, row[5], reading,
+            dry_run=dry_run, force=force,
         )  # fmt: skip
+        if told.applied:
+            await note(tx, store.ids, actor, "requests.replay", str(request_id))
+        return told
+
+    try:
+        return await store.write(job)
     except DryRun as done:
         return done.difference
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.intake.reread import CannotReread, admit, reread
-from delivrd.store.audit import note
 from delivrd.store.keys import Scope
 from delivrd.store.queries import requests as queries
 from delivrd.store.queries.views import VERDICTS, Request, RequestDetail
@@ -121,23 +120,22 @@ async def replayed(context: Context, request_id: int, body: Replay, caller: Call
         if body.admit:
             admitted = await admit(context.store, request_id, caller.name)
             return {"request_id": str(admitted), "admitted": True}
-        told = await reread(context.store, request_id, dry_run=body.dry_run, force=body.force)
+        told = await reread(
+            context.store, request_id, caller.name, dry_run=body.dry_run, force=body.force
+        )
     except LookupError:
         hint = "A refused call can be taken in with admit." if not body.admit else _HINT
         raise not_found("request", hint) from None
     except CannotReread as error:
         raise Problem(409, f"It cannot be read again: {error}.", _HINT) from None
-    if told.applied:
-        ids, done = context.store.ids, (caller.name, "requests.replay", str(request_id))
-        await context.store.write(lambda tx: note(tx, ids, *done))
-    return _difference(told, dry_run=body.dry_run)
+    return _difference(told)
 
 
-def _difference(told: Difference, *, dry_run: bool) -> dict[str, Any]:
+def _difference(told: Difference) -> dict[str, Any]:
     return {
         "request_id": str(told.request_id),
         "changed": told.changed,
-        "applied": told.applied and not dry_run,
+        "applied": told.applied,
         "why_not": told.why_not,
         "before": [{"provider_message_id": i, "status": s} for i, s in told.before],
         "after": [{"provider_message_id": i, "status": s} for i, s in told.after],

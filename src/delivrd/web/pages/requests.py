@@ -94,7 +94,11 @@ class _Requests:
         apply = "apply" in form
         try:
             told = await reread(
-                self._store, int(found.id), dry_run=not apply, force="force" in form
+                self._store,
+                int(found.id),
+                caller_of(request).name,
+                dry_run=not apply,
+                force="force" in form,
             )
         except LookupError:
             raise _missing() from None
@@ -102,7 +106,7 @@ class _Requests:
             return self._shown(request, found, {"problem": str(error)})
         if apply:
             found = await self._detail(request_id)
-        return self._shown(request, found, difference(told, applied=apply))
+        return self._shown(request, found, difference(told))
 
     async def admit(self, request: Request, request_id: str) -> Response:
         try:
@@ -180,13 +184,13 @@ def _body(view: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"raw": text, "pretty": pretty(text), "note": note}
 
 
-def difference(told: Difference, *, applied: bool) -> dict[str, Any]:
+def difference(told: Difference) -> dict[str, Any]:
     """What re-reading changes, or has changed, for the template."""
     before, after = dict(told.before), dict(told.after)
     return {
         "problem": None,
         "same": not told.changed,
-        "applied": applied and told.applied,
+        "applied": told.applied,
         "why_not": told.why_not,
         "receipts": [
             {"id": key, "before": before.get(key), "after": after.get(key)}
