@@ -35,15 +35,18 @@ CHECKED = "2026-11-23"
 API = "https://api.africastalking.com"
 
 STATUSES = {
+    "Queued": Word(Status.PENDING, False),
     "Sent": Word(Status.PENDING, False),
     "Submitted": Word(Status.PENDING, False),
     "Buffered": Word(Status.PENDING, False),
     "Success": Word(Status.DELIVERED, True),
+    "Delivered": Word(Status.DELIVERED, True),
     "Rejected": Word(Status.REJECTED, True),
     "Failed": Word(Status.UNDELIVERED, True),
     "AbsentSubscriber": Word(Status.UNDELIVERED, True, Reason.UNREACHABLE),
     "Expired": Word(Status.EXPIRED, True),
 }
+"""The vendor's words; Queued and Delivered are not in its list, but in what its clients expect."""
 _WORDS = {word.lower(): meaning for word, meaning in STATUSES.items()}
 
 R = Status.REJECTED
