@@ -67,10 +67,13 @@ KINDS = (
 )
 """What is in further causes of a failure; their full list is not published."""
 
+TEXTS = {"message", "content", "text"}
+"""Where an inbound text stands, as its URL was made up."""
+
 FIELDS = {
     "response": "By POST: the array of events, in a form's field or in JSON.",
     "externalId": "The id of the message, as in the answer to the send.",
-    "eventType, status": "The status word.",
+    "eventType, status": "The status word; a cause in its place is a failure.",
     "errCode": "The error code; 000 is delivered.",
     "cause": "The error code as a word.",
     "destAddr, phoneNo": "The recipient's number.",
@@ -124,18 +127,36 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             ),
         )
 
-    return reading.read_each(request, one, items=_events)
+    return reading.read_each(request, one, _other, _events)
+
+
+def _other(told: f.Fields) -> str | None:
+    """An inbound text, which has no status; or an event of Gupshup's other channels."""
+    if isinstance(told.get("payload"), dict):
+        return "inbound" if told.get("type") == "message" else "other"
+    stated = {"externalId", "status", "eventType"} & told.keys()
+    return "inbound" if not stated and TEXTS & told.keys() else None
 
 
 def _exact(said: str | None, code: str | None, cause: str | None) -> Word | None:
-    """What the cause makes of a failure where the code leaves that open."""
+    """What the cause makes of a failure where the code leaves that open, or of a missing word."""
     word, known = reading.word(STATUSES, said), ERRORS.get(code or "")
-    if word is None or word.status is not Status.UNDELIVERED or (known and known.status):
+    if word is None:
+        return _failure(said)
+    if word.status is not Status.UNDELIVERED or (known and known.status):
         return word
     named = ERRORS.get(cause or "")
     if named is not None:
         return Word(named.status or word.status, True, named.reason)
     return next((kind for part, kind in KINDS if part in (cause or "").upper()), word)
+
+
+def _failure(said: str | None) -> Word | None:
+    """A cause of failure that stands where the status word should."""
+    named = reading.meant(ERRORS, said or "")
+    if named is None or named.reason in (None, Reason.OTHER):
+        return None
+    return Word(named.status or Status.UNDELIVERED, True, named.reason)
 
 
 def _events(told: f.Fields) -> list[Any] | None:
