@@ -92,6 +92,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 A receipt's ``%p`` is the recipient, ``%P`` the sender.
 """
 
+TEXTS = {"text", "message", "msg", "content", "body"}
+"""What the text of an inbound message may be called, in a ``get-url``."""
+
 ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
 HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}
 DLR_MASK = "31"
@@ -179,7 +182,13 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             reference=f.text(said, "ours", "reference"),
         )
 
-    return reading.read_each(request, one)
+    def other(told: f.Fields) -> str | None:
+        """A text from a sender, with no word of a delivery, is an inbound one."""
+        said = _named({**_around(request), **told}, own)
+        text = TEXTS & {_plain(name) for name in told} and said["sender"]
+        return "inbound" if text and not (said["status"] or said["reply"]) else None
+
+    return reading.read_each(request, one, other)
 
 
 def _around(request: Request) -> dict[str, str]:
