@@ -30,7 +30,7 @@ _STRINGS = msgspec.json.Decoder(dict[str, str] | list[dict[str, str]])
 _ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
 _BARE = re.compile(r"([:\[,]\s*)(0\d+|\d+-\d[\d-]*)(?=\s*[,}\]])")
 """Digits that JSON forbids without quotes, and some gateways write so: ``003``, ``35627-3287``."""
-_AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e[+-]?\d)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e(-1?|\+?)\d)?", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 

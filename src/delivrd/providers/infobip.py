@@ -152,6 +152,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
     def one(told: f.Fields) -> Receipt:
         status, error, price = (f.inner(told, name) for name in ("status", "error", "price"))
+        price = price or {"pricePerMessage": told.get("price"), "currency": told.get("currency")}
         word, meaning = _status(status or {"name": told.get("status")})
         code = _code(error)
         receipt = reading.receipt(
@@ -164,7 +165,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             detail=f.text(error, "description") if code != "0" else None,
             to=f.number(told, "to", "destination"),
             sender=f.text(told, "from", "sender", limit=64),
-            network=f.text(told, "mccMnc", limit=16),
+            network=_network(told),
             price=f.amount(price, "pricePerMessage"),
             currency=f.text(price, "currency", limit=8),
             occurred_at=times.parse(
@@ -191,6 +192,12 @@ def _code(error: f.Fields) -> str | None:
     """The error's id; some pass on its name alone."""
     code = f.text(error, "id", "name", limit=64)
     return None if code == "NO_ERROR" else code
+
+
+def _network(told: f.Fields) -> str | None:
+    """MCC and MNC together; where nobody knows them, the word null stands there."""
+    code = f.text(told, "mccMnc", limit=16)
+    return code if code and code.isdigit() else None
 
 
 def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
