@@ -43,7 +43,7 @@ _KEY = re.compile(
     r"|(?P<id>id)|(?P<sub>sub)|(?P<dlvrd>dlvrd)|(?P<stat>stat)|(?P<err>err)|(?P<text>text))\s*:",
     re.IGNORECASE,
 )
-_PLACEHOLDERS = frozenset({"", "...", "null", "none"})
+_PLACEHOLDERS = frozenset({"", "...", "null", "none", "nd"})  # ND: Jasmin, as an SMPP server
 _BLANKS = " \t\r\n"
 
 INTERMEDIATE = 0x20

@@ -53,6 +53,12 @@ STATUSES = {
 ERRORS: dict[str, Code] = {}
 """``err`` is whatever the message centre wrote."""
 
+CUT = {word[:7]: meaning for word, meaning in smpp_words.STATUSES.items()}
+"""Of the word in a receipt's text, Jasmin passes on seven letters."""
+
+NOT_TOLD = "ND"
+"""What stands in a field of level 2 that the receipt does not have."""
+
 REFUSED = Word(Status.REJECTED, True)
 """Any other command_status: the message centre refused the submit."""
 
@@ -129,21 +135,26 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             pair=_meaning(status) if "message_status" in told else _counted(told),
             provider_message_id=f.message_id(told, "id"),
             provider_status=status,
-            error_code=f.text(told, "err", limit=64),
+            error_code=_told(told, "err"),
             occurred_at=smpp_receipt.date(done, zone, now=request.received_at),
         )
 
     return reading.read_each(request, one, _kind)
 
 
+def _told(told: f.Fields, name: str) -> str | None:
+    value = f.text(told, name, limit=64)
+    return None if value == NOT_TOLD else value
+
+
 def _meaning(status: str | None) -> Word | None:
-    found = reading.word(STATUSES, status)
+    found = reading.word(STATUSES, status) or reading.word(CUT, status)
     return REFUSED if found is None and (status or "").upper().startswith("ESME_") else found
 
 
 def _counted(told: f.Fields) -> Word | None:
     """What a callback without a word says (some pass on no more): parts delivered, or an error."""
-    delivered, error = (f.text(told, name, limit=8) or "0" for name in ("dlvrd", "err"))
+    delivered, error = (_told(told, name) or "0" for name in ("dlvrd", "err"))
     if delivered.isdigit() and int(delivered):
         return STATUSES["DELIVRD"]
     return STATUSES["UNDELIV"] if error.strip("0") else None
