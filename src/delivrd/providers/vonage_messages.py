@@ -119,7 +119,7 @@ def receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
         detail=f.text(error, "detail", "reason"),
         to=f.number(_party(told, "to"), "number"),
         sender=f.text(_party(told, "from"), "number", "id", limit=64),
-        network=f.text(f.inner(told, "destination"), "network_code", limit=16),
+        network=f.text(f.inner(told, "destination"), "network_code", limit=32),
         price=f.amount(usage, "price"),
         currency=f.text(usage, "currency", limit=8),
         occurred_at=times.parse(told.get("timestamp"), zone, now=now),
