@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench import receipts, servers
+from bench.quiet import wait_quiet
 from bench.receipts import Messages
 from bench.servers import ROOT, Row
 
@@ -91,7 +92,10 @@ class Generator:
         rate: float | None = None,
         meanwhile: Callable[[], None] | None = None,
     ) -> tuple[Summary, list[int]]:
-        """Run one round; return its summary and the messages whose receipt was acknowledged."""
+        """Run one round; return its summary and the messages whose receipt was acknowledged.
+
+        It begins when the machine has finished with what came before.
+        """
         requests, acknowledged = self.folder / "requests.bin", self.folder / "acknowledged.bin"
         path = row.webhook(signed=case.signed)
         size = receipts.write_requests(requests, numbers, path, signed=case.signed)
@@ -102,6 +106,7 @@ class Generator:
         command += ["--rate", str(rate)] if rate else []
         command += ["--core", str(self.core)] if self.core is not None else []
         command += [] if row.store else ["--repeat"]
+        wait_quiet()
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
             while meanwhile and process.poll() is None:
                 meanwhile()
