@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from math import pi, sin
+from operator import itemgetter
 
 from delivrd.store.adding import add
 from delivrd.store.base import Store
@@ -19,6 +21,7 @@ from delivrd.store.counts import (
     BUCKET,
     NOWHERE,
     SECOND,
+    TABLES,
     Move,
     Place,
     deltas,
@@ -39,6 +42,7 @@ SENDERS = ("Acme", "AcmeBank", "12025550100")
 CODES = ("2", "8", "30003", "30005", "30007")
 REASONS = ("unreachable", "unknown_number", "blocked_by_carrier", "handset_error")
 FAILED = 0.05
+TIMES = ("minute", "bucket", "half", "part", "day")
 OPEN = 0.002
 """For good: their carrier never told."""
 
@@ -64,7 +68,11 @@ async def fill(store: Store, traffic: Traffic, say: Callable[[int], None]) -> No
 
 
 async def _write(moves: Counter[Move], now: int, tx: Tx) -> None:
-    await add(tx, deltas(moves, first_minute(now)))
+    """One quarter of an hour after the other: their rows lie as they would have come."""
+    for name, counted in deltas(moves, first_minute(now)).items():
+        time = itemgetter(next(TABLES[name].index(one) for one in TIMES if one in TABLES[name]))
+        for _, keys in groupby(sorted(counted, key=time), time):
+            await add(tx, {name: {key: counted[key] for key in keys}})
 
 
 def _day(traffic: Traffic, chance: random.Random, first: int, now: int) -> Counter[Move]:
