@@ -186,39 +186,33 @@ def to_text(number: int) -> str:
 
 
 def number_sent(numeric: bytes) -> int:
-    """The histogram of a ``numeric`` as its ``numeric_send`` has it: four digits at a time, of
-    which three are a step."""
+    """The histogram of a ``numeric`` as its ``numeric_send`` has it: four decimal digits at a time,
+    each in two bytes; three times four are a step."""
     size, weight, sign, _ = _HEAD.unpack_from(numeric)
-    fours = array("H", numeric[8:])
-    if byteorder == "little":
-        fours.byteswap()
-    low: int = weight + 1 - size  # so many fours of nothing come last
-    some = [*[0] * (low % 3), *reversed(fours)]
-    some += [0] * (-len(some) % 3)
-    ones, middles, highs = some[0::3], some[1::3], some[2::3]
-    if sign or max(highs, default=0) >= _BORROWED:
-        return of(_exactly(fours, low, sign).steps())
-    if any(middles) or any(highs):
-        ones = [a + 10**4 * b + 10**8 * c for a, b, c in zip(ones, middles, highs, strict=True)]
-    return _packed(ones) << BITS * (low // 3)
+    empty, rest = divmod(weight + 1 - size, 3)  # so many fours of nothing come last
+    fours = bytes(2 * (-(weight + 1) % 3)) + numeric[8:] + bytes(2 * rest)
+    if sign or _third(fours, 0):
+        return of(_exactly(fours, empty, sign).steps())
+    return _third(fours, 4) + 10_000 * _third(fours, 2) << BITS * empty if fours else 0
 
 
 _HEAD = Struct(">hhHH")
-_BORROWED = 5000
 
 
-def _packed(numbers: Sequence[int]) -> int:
-    if max(numbers, default=0) >= _HALF:
-        return sum(n << BITS * at for at, n in enumerate(numbers))
-    some = array("I", numbers)
-    if byteorder == "big":
-        some.byteswap()
-    return int.from_bytes(some.tobytes(), "little")
+def _third(fours: bytes, at: int) -> int:
+    """Of each step the four digits that begin at that byte, in the digits of a histogram."""
+    packed = bytearray(len(fours) // 6 * BITS // 8)
+    packed[2::4] = fours[at::6]
+    packed[3::4] = fours[at + 1 :: 6]
+    return int.from_bytes(packed, "big")
 
 
-def _exactly(fours: Sequence[int], low: int, sign: int) -> Digits:
-    text = "".join(f"{four:04}" for four in fours) or "0"
-    return decimal_digits(Decimal(f"{'-' if sign else ''}{text}e{4 * low}"))
+def _exactly(fours: bytes, empty: int, sign: int) -> Digits:
+    text = "".join(f"{four:04}" for (four,) in _FOUR.iter_unpack(fours)) or "0"
+    return decimal_digits(Decimal(f"{'-' if sign else ''}{text}e{DIGITS * empty}"))
+
+
+_FOUR = Struct(">H")
 
 
 def decimal_digits(number: Decimal) -> Digits:
