@@ -282,7 +282,7 @@ class Story:
     async def check(self) -> None:
         """Everything derived is what the statements give, and the rollups are what is there."""
         graph = await self.graph()
-        rollup, cost, senders, codes = (Counter[Any]() for _ in range(4))
+        rollup, whole, cost, charged, senders, codes = (Counter[Any]() for _ in range(6))
         for message in graph.messages.values():
             outcomes = [
                 fold_attempt(a.handover(), [part.outcome() for part in a.parts])
@@ -306,9 +306,11 @@ class Story:
             ]:  # fmt: skip
                 key = (unit, spread(since or heard), account_id, message.country or "",
                        result.network or "", result.status.value)  # fmt: skip
-                places = [(rollup, (*key, result.reason.value if result.reason else ""))]
-                if unit:
-                    places.append((senders, (*key[1:4], message.sender or "", key[5])))
+                places = [
+                    (rollup, (*key, result.reason.value if result.reason else "")),
+                    (whole, (unit, key[1], key[5])),
+                    *([(senders, (*key[1:4], message.sender or "", key[5]))] if unit else []),
+                ]
                 if unit and result.error_code is not None:
                     places.append((codes, (*key[1:4], key[5], result.error_code)))
                 step = latency_step(result, since)
@@ -317,11 +319,13 @@ class Story:
                     if step is not None:
                         table[*place, STEPS, step] += 1
                 if result.price is not None:
-                    cost[*key[:5], result.currency or "", 0] += micro_units(result.price)
-                    cost[*key[:5], result.currency or "", 1] += 1
+                    for what, n in ((0, micro_units(result.price)), (1, 1)):
+                        cost[*key[:5], result.currency or "", what] += n
+                        charged[*key[:2], result.currency or "", what] += n
                 assert row.status == result.status
         assert await self.counts() == {
-            "rollup": dict(rollup), "cost": dict(cost),
+            "rollup": dict(rollup), "status_quarter": dict(whole),
+            "cost": dict(cost), "charge_quarter": dict(charged),
             "rollup_sender": dict(senders), "rollup_code": dict(codes),
         }  # fmt: skip
 

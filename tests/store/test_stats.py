@@ -28,7 +28,7 @@ quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
 
 
 COUNTED = (
-    "rollup", "rollup_day", "route_day", "status_day", *LATENCIES,
+    "rollup", "rollup_day", "route_day", "status_day", "status_quarter", *LATENCIES,
 )  # fmt: skip
 
 

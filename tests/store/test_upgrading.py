@@ -16,7 +16,8 @@ from delivrd.store.queries.latencies import steps
 from delivrd.store.verify import verify
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
-SUMMED = (*TABLES, *LATENCIES)
+WHOLE = ("status_quarter", "charge_quarter")
+SUMMED = (*TABLES, *WHOLE, *LATENCIES)
 OLD = ("unit", "bucket", "account_id", "country", "network", "status", "slot")
 COLUMNS = ("error_code", "price", "currency", "second")
 
@@ -62,8 +63,10 @@ async def apart(store):
         )
         for table in ("latency_half", "latency_part"):
             await tx.execute(f"DROP TABLE {table}")
-        await tx.execute("UPDATE latency_whole SET bucket = bucket + 1")  # what is made anew
-        for table in TIMED - {*LATENCIES}:
+        for table in WHOLE:
+            await tx.execute(f"DROP TABLE {table}")
+        await tx.execute("CREATE TABLE latency_whole (bucket BIGINT)")
+        for table in TIMED - {*LATENCIES, *WHOLE}:
             await tx.execute(f"ALTER TABLE {table} DROP COLUMN steps")
 
     await store.write(job)

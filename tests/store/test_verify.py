@@ -83,7 +83,7 @@ def test_a_store_that_is_right_has_no_difference_and_verify_reads_it_all(databas
         ("DELETE FROM rollup_code", "rollup_code", "n"),
         ("UPDATE rollup_day SET n = n + 1", "rollup_day", "n"),
         ("UPDATE route_day SET n = n - 1, h00 = coalesce(h00, 0) - 1", "route_day", "h00"),
-        ("UPDATE latency_whole SET bucket = bucket - 1", "latency_whole", "steps"),
+        ("UPDATE status_quarter SET bucket = bucket - 1", "status_quarter", "n"),
         ("UPDATE recent SET minute = minute - 1", "recent", "n"),
         ("UPDATE attempt SET second = second - 1", "attempt", "second"),
         ("UPDATE attempt SET price = '7' WHERE price IS NOT NULL", "attempt", "price"),

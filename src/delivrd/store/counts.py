@@ -44,7 +44,9 @@ _KEY = ("unit", "bucket", "account_id", "country", "network")
 
 _QUARTERS: Mapping[str, tuple[str, ...]] = {
     "rollup": (*_KEY, "status", "reason"),
+    "status_quarter": ("unit", "bucket", "status"),
     "cost": (*_KEY, "currency", "what"),
+    "charge_quarter": ("unit", "bucket", "currency", "what"),
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
 }
@@ -155,23 +157,33 @@ def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     """What is counted without regard to the moment, by table."""
     rollup: defaultdict[Count, int] = defaultdict(int)
+    whole: defaultdict[Count, int] = defaultdict(int)
     cost: defaultdict[Count, int] = defaultdict(int)
+    charged: defaultdict[Count, int] = defaultdict(int)
     senders: defaultdict[Count, int] = defaultdict(int)
     codes: defaultdict[Count, int] = defaultdict(int)
     for (shared, reason, price, currency, sender, code), number in kinds.items():
         unit, bucket, account_id, country, network, status = shared
         rollup[*shared, reason or ""] += number
-        charged = None if price is None else micro_units(price)
-        if charged is not None:
+        whole[unit, bucket, status] += number
+        each = None if price is None else micro_units(price)
+        if each is not None:
             n, _ = latencies.parts(number)
-            key = (unit, bucket, account_id, country, network, currency or "")
-            cost[*key, MICRO_UNITS] += n * charged
-            cost[*key, PRICED] += n
+            for what, some in ((MICRO_UNITS, n * each), (PRICED, n)):
+                cost[unit, bucket, account_id, country, network, currency or "", what] += some
+                charged[unit, bucket, currency or "", what] += some
         if unit:
             senders[bucket, account_id, country, sender or "", status] += number
             if code is not None:
                 codes[bucket, account_id, country, status, code] += number
-    return {"rollup": rollup, "cost": cost, "rollup_sender": senders, "rollup_code": codes}
+    return {
+        "rollup": rollup,
+        "status_quarter": whole,
+        "cost": cost,
+        "charge_quarter": charged,
+        "rollup_sender": senders,
+        "rollup_code": codes,
+    }
 
 
 @lru_cache(4096)

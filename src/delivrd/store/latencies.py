@@ -2,8 +2,8 @@
 
 A row of counts by status holds all latency steps of those that ended so in one column
 (`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
-is read from thirty rows. Of all routes together they stand by the quarter of an hour too, and of a
-route by half an hour and by six hours: the days of every zone are put together from few rows.
+is read from thirty rows. Of a route they stand by half an hour and by six hours too: the days of
+every zone are put together from few rows.
 
 Until they are written, how many there are and how long they took is one number, so that adding two
 adds both: a signed count in the lowest 64 bits, and the histogram above.
@@ -24,7 +24,6 @@ BUCKETS_A_HALF, BUCKETS_A_PART = 2, 24
 TABLES: Mapping[str, tuple[str, ...]] = {
     "latency_part": ("unit", "status", "part", "account_id", "country"),
     "latency_half": ("unit", "status", "half", "account_id", "country"),
-    "latency_whole": ("unit", "status", "bucket"),
 }
 """The tables that hold nothing else, and their keys without the slot."""
 
@@ -54,9 +53,8 @@ def parts(number: int) -> tuple[int, int]:
 def forms(rollup: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     """What counts by the quarter of an hour add to each of `TABLES`."""
     found: dict[str, defaultdict[Count, int]] = {name: defaultdict(int) for name in TABLES}
-    sixes, halves, whole = found.values()
+    sixes, halves = found.values()
     for (unit, bucket, account_id, country, _, status, _), number in rollup.items():
-        whole[unit, status, bucket] += number
         halves[unit, status, bucket // BUCKETS_A_HALF, account_id, country] += number
         sixes[unit, status, bucket // BUCKETS_A_PART, account_id, country] += number
     return dict(found)

@@ -337,7 +337,8 @@ def _counts(name: str) -> Table:
     return _table(name, *keys, _int("n", null=False), *hours, *steps, clustered=True)
 
 
-rollup, cost, rollup_sender, rollup_code, recent, *summed = map(_counts, TABLES)
+for _name in TABLES:
+    _counts(_name)
 
 feedback = _table(  # what applications tell of their messages
     "feedback",

@@ -176,7 +176,7 @@ def _key(
     readers: list[Reader] = []
     for name in by:
         if name in TIMES:
-            readers.append((place(span.column), _time(name, span.width, zone)))
+            readers.append((place(span.time), _time(name, span.width, zone)))
         else:
             column = "account_id" if name in ("account", "provider") else name
             readers.append((place(column), word(name, accounts)))

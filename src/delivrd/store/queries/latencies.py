@@ -22,7 +22,6 @@ from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import (
     CODES,
     ROUTES,
-    WHOLE,
     source,
     with_code,
     without_code,
@@ -139,8 +138,6 @@ class _Shown:
 
 
 def _tables(kept: Source) -> Kept:
-    if kept is WHOLE:
-        return Kept("latency_whole", kept.days)
     return BY_ROUTE if kept is ROUTES else Kept(kept.table, kept.days)
 
 

@@ -50,6 +50,9 @@ class Span(NamedTuple):
     parts: Parts = ALL
     among: Sequence[int] | None = None
     """Those that are meant, each by itself; None for all of them."""
+    ahead: int | None = None
+    """Quarters of an hour that a clock is ahead of UTC by whose hours are told; None: each quarter
+    is told, or each day."""
 
     @property
     def conditions(self) -> list[Condition]:
@@ -68,8 +71,17 @@ class Span(NamedTuple):
         return "day" if self.by_day else "bucket"
 
     @property
+    def time(self) -> str:
+        """The expression by which times are told apart."""
+        if self.ahead is None:
+            return self.column
+        return f"(bucket + {self.ahead}) / {BUCKETS_AN_HOUR}"
+
+    @property
     def width(self) -> int:
-        """Quarters of an hour that the column counts by."""
+        """Quarters of an hour that it counts by."""
+        if self.ahead is not None:
+            return BUCKETS_AN_HOUR
         return BUCKETS_A_DAY if self.by_day else 1
 
 
@@ -153,11 +165,19 @@ def _in_piece(
         elif offset is None or (hourly and offset % HOUR_SECONDS):
             begin = some[0] * BUCKETS_A_DAY + piece.hours.start * BUCKETS_AN_HOUR
             end = some[-1] * BUCKETS_A_DAY + piece.hours.stop * BUCKETS_AN_HOUR
-            yield Span(quarters, False, begin, end)
+            yield _quarters(quarters, begin, end, offset)
         elif hourly:
             yield Span(days, True, some[0], some[-1] + 1, _each(piece.hours))
         else:
             yield from _split(quarters, days, some, piece.hours, -offset % DAY_SECONDS)
+
+
+def _quarters(table: str, begin: int, end: int, offset: int | None) -> Span:
+    """Quarters of an hour, by the hour of a clock that is steadily so many seconds ahead."""
+    if offset is None or offset % BUCKET_SECONDS:
+        return Span(table, False, begin, end)
+    ahead = offset // BUCKET_SECONDS
+    return Span(table, False, begin, end, (Part("sum(n){only}", -ahead),), ahead=ahead)
 
 
 def offset_of(day: int, zone: tzinfo) -> int | None:

@@ -25,14 +25,14 @@ from delivrd.store.tx import Tx
 
 K = TypeVar("K")
 
-WHOLE = Source("rollup", "status_day", frozenset((*TIMES, "status")))
+WHOLE = Source("status_quarter", "status_day", frozenset((*TIMES, "status")))
 ROUTES = Source("rollup", "route_day", frozenset((*SHARED, "status")))
 ROLLUP = Source("rollup", "rollup_day", frozenset((*SHARED, "network", "reason", "status")))
 SENDERS = Source(
     "rollup_sender", "rollup_sender_day", frozenset((*SHARED, "sender", "status")), False
 )
 CODES = Source("rollup_code", "rollup_code_day", frozenset((*SHARED, "code", "status")), False)
-CHARGES = Source("cost", "charge_day", frozenset(TIMES))
+CHARGES = Source("charge_quarter", "charge_day", frozenset(TIMES))
 COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
 
 

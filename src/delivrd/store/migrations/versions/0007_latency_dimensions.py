@@ -49,7 +49,6 @@ _SUMS = (
     ("rollup_day", "rollup"),
     ("rollup_sender_day", "rollup_sender"),
     ("rollup_code_day", "rollup_code"),
-    ("latency_whole", "rollup"),
     ("latency_half", "rollup"),
     ("latency_part", "latency_half"),
     ("route_day", "latency_part"),
@@ -90,8 +89,9 @@ def _make_room(connection: sa.Connection) -> None:
     alone = [metadata.tables[name] for name in ALONE]
     metadata.drop_all(connection, alone)
     metadata.create_all(connection, alone)
+    there = sa.inspect(connection)
     for name in TIMED:
-        if STEPS not in {column["name"] for column in sa.inspect(connection).get_columns(name)}:
+        if there.has_table(name) and STEPS not in {c["name"] for c in there.get_columns(name)}:
             op.add_column(name, sa.Column(STEPS, metadata.tables[name].c[STEPS].type))
 
 
