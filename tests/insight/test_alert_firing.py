@@ -154,6 +154,39 @@ def test_a_rate_that_is_normal_there_is_let_be_where_the_rule_says_so() -> None:
     assert play(Rule(kind="failure_rate", unless_normal=True), [found]) == []
 
 
+BY_ROUTE = Rule(kind="failure_rate", by=("account", "country"))
+
+
+def failing(one_in: int, every: int = 1) -> Minute:
+    """A message every so many minutes, of which one in so many fails; 0: none."""
+    return lambda at: cell(
+        at, int(at % (every * MINUTE) == 0), int(bool(one_in) and at % (every * one_in * 60) == 0)
+    )
+
+
+def test_an_outage_of_an_account_is_one_firing_though_some_countries_send_too_little() -> None:
+    """Three of eight countries have fifty messages, and in the others it is plain to see too."""
+    many = [("main", country, failing(4)) for country in ("GB", "DE", "IN")]
+    few = [("main", country, failing(3, every=2)) for country in ("EE", "FR", "KE", "NG", "US")]
+    well = [("other", country, failing(0)) for country in ("GB", "DE", "IN", "EE", "FR")]
+    (said,) = play(BY_ROUTE, moments(0, 1, *many, *few, *well))
+    assert said.place == (("account", "main"),)
+
+
+def test_a_small_route_that_is_to_blame_alone_is_named_and_not_its_account() -> None:
+    ill, well = ("main", "EE", failing(2, every=2)), ("main", "GB", failing(0, every=2))
+    (said,) = play(BY_ROUTE, moments(0, 1, ill, well))
+    assert said.place == (("account", "main"), ("country", "EE"))
+    assert said.facts["n"] == 30  # a minimum of 50 holds for the account
+
+
+def test_a_firing_is_not_widened_because_its_route_sends_less() -> None:
+    less: Minute = lambda at: cell(at, int(at < NOON), int(at < NOON and at % 120 == 0))  # noqa: E731
+    routes = ("main", "EE", less), ("main", "GB", failing(0, every=2))
+    says = play(BY_ROUTE, moments(0, 20, *routes))
+    assert whats(says) == ["fired"]
+
+
 def test_a_settled_rate_counts_what_is_overdue_as_lost() -> None:
     rule = Rule(kind="settled_rate", below=90)
     lost: Minute = lambda at: cell(at, 20, pending=6)  # noqa: E731

@@ -14,11 +14,12 @@ Facts = Mapping[str, Fact]
 
 
 class Reading(NamedTuple):
-    """How it is at a place."""
+    """How it is at a place; ``chance`` is how rarely chance alone shows as much."""
 
     place: Place
     level: str
     facts: Facts = MappingProxyType({})
+    chance: float = 1.0
 
 
 class Findings(NamedTuple):

@@ -8,13 +8,16 @@ from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.come_to import come_to
 from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Lag, Mark, Place, Route
 from delivrd.insight.alerts.grid import QUARTER
-from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of
+from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
 from delivrd.insight.rates import rate
 
 PROVEN = 0.001
 """A share is over its bound when chance would show as much as rarely as this."""
+
+SUSPECT = 0.02
+"""What chance shows as rarely as this counts as bad beside what is proven, however small it is."""
 
 ABNORMAL = 1e-6
 SLACK = 0.8
@@ -55,27 +58,33 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
     facts = _facts(n, k, first if k else since, _normal(routes, lambda r: r.normal.typical))
     over = (rule.over or 0.0) / 100
     judged = rule.unless_normal and known >= ENOUGH
+    over_it = binomial_tail(k, n, over)
+    odd = poisson_tail(k, usual) if judged else 0.0
+    chance = max(over_it, odd)
     if n < (rule.at_least or 1):
-        return Reading(place, UNSURE if n else GOOD, facts)
-    if k > n * over and binomial_tail(k, n, over) <= PROVEN:
-        odd = not judged or poisson_tail(k, usual) <= ABNORMAL
-        return Reading(place, BAD if odd else GOOD if k <= usual else UNSURE, facts)
-    return Reading(place, GOOD if k <= n * over * SLACK else UNSURE, facts)
+        return Reading(place, UNSURE if n else GOOD, facts, chance)
+    if over_it <= PROVEN:
+        level = BAD if odd <= ABNORMAL else GOOD if k <= usual else UNSURE
+        return Reading(place, level, facts, chance)
+    return Reading(place, GOOD if k <= n * over * SLACK else UNSURE, facts, chance)
 
 
 def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     told = come_to(rule, data, routes, since)
-    if told.rate is None or told.high is None or told.total < (rule.at_least or 1):
+    if told.rate is None or told.high is None:
         unsure = told.total or told.unreported  # who reports no more is not well again
         return Reading(place, UNSURE if unsure else GOOD, {"n": told.total, "since": since})
     normal = _normal(routes, lambda r: 1 - r.normal.typical)
     facts = _facts(told.total, round(told.total * told.rate), since, normal)
     facts = {**facts, "share": told.rate}
     below = (rule.below or 0.0) / 100
+    chance = binomial_tail(round(told.total * (1 - told.high)), told.total, 1 - below)
+    if told.total < (rule.at_least or 1):
+        return Reading(place, UNSURE, facts, chance)
     if _proven(told.high, told.total) < below:
-        return Reading(place, BAD, facts)
+        return Reading(place, BAD, facts, chance)
     good = told.rate > below + (1 - below) * (1 - SLACK)
-    return Reading(place, GOOD if good else UNSURE, facts)
+    return Reading(place, GOOD if good else UNSURE, facts, chance)
 
 
 def _proven(most: float, total: int) -> float:
@@ -90,16 +99,17 @@ def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: i
     k = sum(count for seconds, count in took if seconds > (rule.over or 0.0))
     allowed = 1 - (rule.share or 95.0) / 100
     facts = {**_facts(n, k, since), "seconds": _percentile(took, n, rule.share or 95.0)}
+    chance = binomial_tail(k, n, allowed)
     if n < (rule.at_least or 1):
-        return Reading(place, UNSURE if n else GOOD, facts)
+        return Reading(place, UNSURE if n else GOOD, facts, chance)
     usual = max((one.normal.slow for one in routes if one.normal.sent >= ENOUGH), default=0.0)
     facts = {**facts, **({"slow": usual} if usual else {})}
-    if binomial_tail(k, n, allowed) <= PROVEN:
+    if chance <= PROVEN:
         slow = (
             at for one in routes for at, s, _ in one.took if at >= since and s > (rule.over or 0)
         )
-        return Reading(place, BAD, {**facts, "since": min(slow, default=since)})
-    return Reading(place, GOOD if k <= n * allowed * SLACK else UNSURE, facts)
+        return Reading(place, BAD, {**facts, "since": min(slow, default=since)}, chance)
+    return Reading(place, GOOD if k <= n * allowed * SLACK else UNSURE, facts, chance)
 
 
 def _percentile(took: list[tuple[float, int]], n: int, share: float) -> float:
@@ -151,12 +161,24 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     seen = {place: look(place, 0) for place in grouped}
     bad = {place: 10.0 for place, reading in seen.items() if reading.level == BAD}
     parts = {p: _part(seen[p], p in bad) for p in grouped if len(p) == len(by)}
-    return Findings(tuple(seen[place] for place in explain(bad, parts)), look)
+    named = [_alone(seen[place], parts, seen) for place in explain(bad, parts)]
+    return Findings(tuple(named), look)
 
 
 def _part(reading: Reading, bad: bool) -> Part:
     n = int(reading.facts.get("n") or reading.facts.get("usual") or 0)
-    return Part(10.0 if bad else 0.0, n)
+    return Part(10.0 if bad or reading.chance <= SUSPECT else 0.0, n)
+
+
+def _alone(
+    bad: Reading, parts: Mapping[Place, Part], seen: Mapping[Place, Reading]
+) -> Reading:  # fmt: skip
+    """What is bad; or the one part that is to blame for all of it, though it sends too little to be
+    judged by itself: a wider place would accuse the others."""
+    suspects = [p for p, part in parts.items() if part.score and within(p, bad.place)]
+    if len(suspects) == 1 and seen[suspects[0]].chance <= bad.chance:
+        return seen[suspects[0]]._replace(level=BAD)
+    return bad
 
 
 # --- counts of other things -----------------------------------------------------------------------
