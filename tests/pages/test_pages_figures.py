@@ -56,8 +56,8 @@ def window(*seconds: float, length: int = DAY, **counts: int) -> figures.Window:
     return figures.Window(told(**counts), times(*seconds), length)
 
 
-def five(now: figures.Window, then: figures.Window | None = None, **open_: int) -> Any:
-    waiting = figures.Open(open_.get("overdue", 0), open_.get("silent", 0))
+def five(now: figures.Window, then: figures.Window | None = None, **open_: int | None) -> Any:
+    waiting = figures.Open(open_.get("overdue", 0), open_.get("silent") or 0)
     return figures.figures(now, then, waiting, LINKS)
 
 
@@ -113,9 +113,19 @@ def test_what_is_open_tells_how_many_are_overdue() -> None:
     assert "20" in waiting.change.words
 
 
+def test_nothing_is_said_of_overdue_ones_before_it_is_known_when_they_are() -> None:
+    *_, waiting, _ = five(window(pending=30), overdue=None)
+    assert "too early" in waiting.note
+
+
 def settled(**fields: Any) -> str:
     known = {"total": 100, "pending": 40, "settled_rate": 0.96, "low": 0.93, "high": 0.98}
-    return figures.settled_words({"rate_so_far": 0.8, **known, **fields})
+    return figures.settled_words({"rate_so_far": 0.8, "unreported": 0, **known, **fields})
+
+
+def test_all_have_ended_is_not_said_of_routes_that_report_nothing() -> None:
+    assert settled(pending=0).startswith("All 100 messages of the last hour have ended")
+    assert "on routes that report have ended" in settled(pending=0, unreported=9)
 
 
 def test_the_settled_rate_stands_beside_the_naive_one_in_words() -> None:

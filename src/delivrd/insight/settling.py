@@ -33,6 +33,8 @@ class Estimate(NamedTuple):
     overdue: float = 0.0
     unreported: float = 0.0
     """Messages on routes that report nothing; they stand in no other number."""
+    ageless: float = 0.0
+    """Pending ones of which nobody knows yet at which age they are overdue."""
 
 
 class Settled(NamedTuple):
@@ -40,13 +42,13 @@ class Settled(NamedTuple):
 
     ``rate``, ``low`` and ``high`` are shares of ``total``, None without messages. ``so_far`` is the
     rate of those that have ended. ``unreported`` messages, of routes without receipts, are left out
-    of all of these.
+    of all of these. ``overdue`` is None where messages are pending and of none is it known.
     """
 
     total: int
     delivered: int
     pending: int
-    overdue: int
+    overdue: int | None
     unreported: int
     rate: float | None
     low: float | None
@@ -75,18 +77,21 @@ def estimate(
         unknown += n * max(beyond, 1 / sqrt(known + 1))
         overdue += n if of.late is not None and age > of.late else 0.0
     return Estimate(
-        pending + ended, delivered, pending, expected, chancy + doubt**2, unknown**2, overdue
-    )
+        pending + ended, delivered, pending, expected, chancy + doubt**2, unknown**2, overdue,
+        ageless=pending if of.late is None else 0.0,
+    )  # fmt: skip
 
 
 def settled(estimates: Iterable[Estimate]) -> Settled:
     """The estimates of several routes together."""
-    total, delivered, pending, expected, variance, doubt, overdue, unreported = (
+    total, delivered, pending, expected, variance, doubt, overdue, unreported, ageless = (
         sum(values) for values in zip(Estimate(), *estimates, strict=True)
     )
     so_far = rate(round(delivered), round(total - pending))
     numbers = map(round, (total, delivered, pending, overdue, unreported))
     counted = Settled(*numbers, None, None, None, so_far)  # type: ignore[call-arg]
+    if pending and ageless >= pending:
+        counted = counted._replace(overdue=None)
     if total <= 0:
         return counted
     low, high = (delivered + n for n in _spread(pending, expected, variance, doubt))

@@ -69,7 +69,8 @@ def router(context: Context) -> APIRouter:
         Open messages count by how likely they are to be delivered yet, given their age and how
         messages of their route end; `low` and `high` hold what it comes to in 19 cases of 20.
         `rate_so_far` is of those that have ended. `overdue` are open for longer than 99 % of their
-        route's messages. Routes that report nothing are left out of every number but `unreported`:
+        route's messages; it is null while nobody knows how long that is: in a hub's first two
+        hours. Routes that report nothing are left out of every number but `unreported`:
         those in `no_receipts` have not reported for four weeks, those in `stopped` did until the
         day `reported_on`. `since` and `until` go back six hours. A network is known only once a
         receipt names it, so that there is no filter by it.
@@ -123,7 +124,7 @@ _SETTLED: dict[str, Any] = {
     "total": _COUNT,
     "delivered": _COUNT,
     "pending": _COUNT,
-    "overdue": _COUNT,
+    "overdue": {"type": ["integer", "null"]},
     "unreported": _COUNT,
     "settled_rate": NUMBER,
     "low": NUMBER,

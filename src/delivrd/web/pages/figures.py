@@ -37,9 +37,10 @@ class Window(NamedTuple):
 
 
 class Open(NamedTuple):
-    """What still waits: for longer than is usual, and where nothing is ever reported."""
+    """What still waits: for longer than is usual (None: that is not known yet), and where nothing
+    is ever reported."""
 
-    overdue: int
+    overdue: int | None
     silent: int
 
 
@@ -107,6 +108,7 @@ def _failing(now: Item, then: Item) -> str:
 def _waiting(now: Item, waiting: Open, links: Links) -> Figure:
     pending = now["counts"].get("pending", 0)
     told = f"{number(waiting.overdue)} overdue" if waiting.overdue else "none overdue"
+    told = "too early to tell overdue ones" if waiting.overdue is None else told
     silent = Change(f"{number(waiting.silent)} on silent routes") if waiting.silent else None
     return Figure(
         "Awaiting receipt", number(pending), told if pending else "nothing is open",
@@ -152,7 +154,8 @@ def settled_words(told: Item) -> str:
     so_far = told["rate_so_far"]
     if not pending:
         share = percent(so_far)
-        return f"All {number(total)} messages of the last hour have ended: {share} arrived."
+        which = " on routes that report" if told["unreported"] else ""
+        return f"All {number(total)} messages of the last hour{which} have ended: {share} arrived."
     if told["settled_rate"] is None or told["high"] - told["low"] > WIDEST:
         return f"{number(total)} messages in the last hour: too few to tell what they settle at."
     begun = (

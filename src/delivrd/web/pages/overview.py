@@ -151,9 +151,10 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
     """Everything that stands on the page."""
     steps = over_time.gapless(found.steps, wanted.step, wanted.drawn, wanted.now)
     total = found.total
-    waiting = figures.Open(
-        found.settled["summary"]["overdue"] + found.older, sum(r["open"] for r in found.silent)
-    )
+    overdue = found.settled["summary"]["overdue"]
+    if overdue is not None or found.older:
+        overdue = (overdue or 0) + found.older
+    waiting = figures.Open(overdue, sum(r["open"] for r in found.silent))
     now = figures.Window(total, found.latency["summary"], wanted.span.length(wanted.now))
     then = None
     if wanted.then and found.then and found.latency_then:
@@ -182,6 +183,7 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
         "overdue": behind.overdue(
             found.settled["items"], found.late, found.recent_since, wanted.now
         ),
+        "overdue_known": overdue is not None,
         "recent_hours": found.recent_hours,
         "silent": behind.doubted(found.silent, day_ago(wanted.now)),
         "made_up": behind.doubted(found.made_up, day_ago(wanted.now)),
