@@ -57,6 +57,12 @@ def test_nothing_delivered_has_no_cost_per_delivered() -> None:
     assert cost("EUR", 2_500_000, 50, 0).per_delivered is None
 
 
+def test_what_has_hardly_any_prices_has_no_cost_per_delivered() -> None:
+    assert cost("EUR", 2_500_000, 20, 80).per_delivered is None
+    both = cost("EUR", 2_500_000, 40, 80, priced_at_all=80), cost("USD", 1, 40, 80, 80)
+    assert both[0].per_delivered == pytest.approx(0.03125)
+
+
 def test_the_interval_is_wilsons() -> None:
     """Against the worked example of 81 in 263 in Newcombe (1998), method 3."""
     found = rate(81, 263)

@@ -179,3 +179,5 @@ def test_times_share_one_logarithmic_scale() -> None:
 
 def test_a_price_keeps_its_figures() -> None:
     assert each_cost({"per_delivered": "0.041234", "currency": "EUR"}) == "0.04123 EUR"
+    untold = each_cost({"per_delivered": "0.041234", "currency": None})
+    assert untold == "0.04123 (no currency told)"

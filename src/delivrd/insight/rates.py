@@ -111,11 +111,16 @@ class Thresholds(NamedTuple):
         return "investigate" if found.rate < self.investigate else "watch"
 
 
+PRICED_ENOUGH = 0.9
+"""Where fewer than this share of the delivered have a price, what one costs is not told: it would
+look cheap for want of prices."""
+
+
 class Cost(NamedTuple):
     """What was charged in one currency; amounts in its units.
 
     ``priced`` of the messages have a price; ``per_delivered`` is the whole amount by those
-    delivered, None where none was.
+    delivered, None where none was or where too few have a price.
     """
 
     currency: str
@@ -124,6 +129,10 @@ class Cost(NamedTuple):
     per_delivered: float | None
 
 
-def cost(currency: str, micro_units: int, priced: int, delivered: int) -> Cost:
-    amount = micro_units / 1e6
-    return Cost(currency, amount, priced, amount / delivered if delivered else None)
+def cost(
+    currency: str, micro_units: int, priced: int, delivered: int, priced_at_all: int | None = None
+) -> Cost:
+    """``priced_at_all`` are those with a price in any currency; by itself, in this one."""
+    amount, known = micro_units / 1e6, priced if priced_at_all is None else priced_at_all
+    told = delivered and known >= PRICED_ENOUGH * delivered
+    return Cost(currency, amount, priced, amount / delivered if told else None)

@@ -104,10 +104,10 @@ def _shares(found: Rate | None) -> tuple[float | None, float | None, float | Non
 
 def _cost(charges: Charges, delivered: int) -> list[dict[str, Any]]:
     """What was charged, by currency, the most used first; amounts are decimal text."""
+    priced = {currency: n for (currency, what), n in charges.items() if what == PRICED and n}
     costs = [
-        cost(currency, charges.get((currency, MICRO_UNITS), 0), n, delivered)
-        for (currency, what), n in charges.items()
-        if what == PRICED and n
+        cost(currency, charges.get((currency, MICRO_UNITS), 0), n, delivered, sum(priced.values()))
+        for currency, n in priced.items()
     ]
     return [
         {

@@ -92,10 +92,11 @@ def router(context: Context) -> APIRouter:
         or filtered by account, provider, sender or code, attempts are counted, else messages:
         `unit`. `health` is `too_few` under ten that have ended, and where the interval holds both
         thresholds. A message is counted at the quarter of an hour in which it was sent. `cost` is
-        what was charged, by currency, and `per_delivered` that amount by the number delivered; it
-        is null where prices are not kept by these dimensions. `unreported` are on routes that never
-        report: they are counted, and left out of the rates. Network and reason, sender, and code
-        cannot be combined with each other: the 422 names in `possible` what can.
+        what was charged, by currency, and `per_delivered` that amount by the number delivered, null
+        while fewer than nine in ten of those have a price. `cost` is null where prices are not kept
+        by these dimensions. `unreported` are on routes that never report: they are counted, and
+        left out of the rates. Network and reason, sender, and code cannot be combined with each
+        other: the 422 names in `possible` what can.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",")

@@ -188,7 +188,7 @@ def price(value: Mapping[str, Any] | None) -> str:
 
 def each_cost(cost: Mapping[str, Any]) -> str:
     """``0.0421 EUR``: what one that was delivered cost."""
-    return f"{float(cost['per_delivered']):.4g} {cost['currency'] or ''}".strip()
+    return f"{float(cost['per_delivered']):.4g} {cost['currency'] or '(no currency told)'}"
 
 
 def pretty(text: str) -> str | None:
