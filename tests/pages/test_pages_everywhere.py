@@ -1,5 +1,6 @@
 """What holds for every page: nothing without a session, no complaint, no sideways scrolling."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +133,19 @@ def test_secrets_stand_on_no_page(hub: PagesHub, page: Any) -> None:
         page.goto(path)
         assert "signature-of-pages-tests" not in page.content()
         assert KEY not in page.content()
+
+
+def test_the_first_steps_of_a_hub_without_accounts_point_at_nothing_that_is_not_there(
+    tmp_path: Path,
+) -> None:
+    hub = PagesHub(tmp_path)
+    try:
+        steps = hub.page("/start")
+    finally:
+        hub.stop()
+    assert "Name an account" in steps
+    assert "play the gateway yourself" not in steps
+    assert "give this as the address" not in steps
 
 
 def test_a_first_run_leads_to_three_steps_that_notice_the_first_call(
