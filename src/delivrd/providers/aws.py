@@ -1,11 +1,14 @@
 """Amazon Web Services: End User Messaging SMS, SNS's SMS and Pinpoint, told by their shape.
 
 Events come through an SNS topic (signed; see :mod:`delivrd.providers.aws_sns`) or its raw message
-delivery, through EventBridge, or as a log's line: an event is read out of any of these envelopes.
-Sources: docs.aws.amazon.com/sms-voice (event types and format, EventBridge), …/sns (SMS delivery
-logs), …/pinpoint (SMS events).
+delivery, through EventBridge, through Firehose or Kinesis, or as a log's line: an event is read out
+of any of these envelopes. Sources: docs.aws.amazon.com/sms-voice (event types and format,
+EventBridge), …/sns (SMS delivery logs), …/pinpoint (SMS events), …/firehose (HTTP endpoints).
 """
 
+import base64
+import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
@@ -16,11 +19,13 @@ from delivrd.providers import aws_events, aws_sns, reading
 from delivrd.providers import fields as f
 from delivrd.providers.base import (
     FAILURES,
+    OK,
     AccountSettings,
     Authentic,
     Code,
     Http,
     Request,
+    Response,
     Unreadable,
 )
 
@@ -54,6 +59,7 @@ FIELDS = {
     "thousandths of a cent).",
     "Type, Message, TopicArn": "SNS's envelope; the event is a text inside.",
     "detail": "EventBridge's envelope.",
+    "records, data": "Firehose's envelope; each event is inside in base64 (Kinesis': `kinesis`).",
 }
 
 SETUP = (
@@ -65,9 +71,10 @@ SETUP = (
     "Start `delivrd serve` where AWS reaches it, and subscribe "
     "`https://YOUR-HOST/webhooks/aws` to the topic (protocol HTTPS, raw message delivery off): "
     "the hub confirms the subscription by itself.",
-    "EventBridge (an API destination) and raw message delivery sign nothing: give them an account "
-    "of their own without `topic_arn`, with a `webhook_secret` (or `basic_auth`) of at least 12 "
-    'random characters and `ids_with = "aws"`.',
+    "EventBridge (an API destination), Firehose (an HTTP endpoint, content encoding off) and raw "
+    "message delivery sign nothing: give them an account of their own without `topic_arn`, with a "
+    "`webhook_secret` (or `basic_auth`) of at least 12 random characters and "
+    '`ids_with = "aws"`.',
     "Run `delivrd doctor`, send yourself a text the way you always do, and see its receipts in "
     "`delivrd receipts tail --account aws`.",
 )
@@ -137,6 +144,16 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     return reading.read_each(request, one, _other, _items)
 
 
+def answer(request: Request, reading: Reading) -> Response:
+    """The request's id and the time, without which Firehose sends all again, else nothing."""
+    request_id = request.header("x-amz-firehose-request-id")
+    if not request_id:
+        return OK
+    now = (request.received_at or datetime.now(UTC)).timestamp()
+    body = json.dumps({"requestId": request_id, "timestamp": int(now * 1000)}).encode()
+    return Response(200, body, "application/json")
+
+
 _KINDS = {"SubscriptionConfirmation": "handshake", "UnsubscribeConfirmation": "other"}
 _RECEIPTS = ("TEXT_", "MEDIA_", "RCS_", "_SMS.")
 
@@ -154,9 +171,12 @@ def _other(told: f.Fields) -> str | None:
 
 
 def _items(told: f.Fields) -> list[Any] | None:
-    """What a function between SNS (or a log) and this webhook passes on as it came."""
-    found = told.get("Records", told.get("logEvents"))
-    return found if isinstance(found, list) else None
+    """Firehose's records, or what a function between SNS (or a log) and this webhook passes on."""
+    for name in ("Records", "records", "logEvents"):
+        found = told.get(name)
+        if isinstance(found, list):
+            return found
+    return None
 
 
 _DEPTH = 4
@@ -174,13 +194,21 @@ def _event(told: f.Fields) -> f.Fields:
 
 
 def _inner(told: f.Fields) -> f.Fields | None:
-    for name in ("Message", "detail", "Sns", "message"):  # the one that SNS signs comes first
+    for name in ("Message", "detail", "Sns", "message", "kinesis"):  # SNS signs the first
         held = told.get(name)
         if isinstance(held, dict):
             return held
         if isinstance(held, str):
             return _decoded(held)
-    return None
+    held = told.get("data")
+    return _decoded(_unpacked(held)) if isinstance(held, str) else None
+
+
+def _unpacked(packed: str) -> str:
+    try:
+        return base64.b64decode(packed, validate=True).decode(errors="replace")
+    except ValueError:
+        return ""
 
 
 def _decoded(text: str) -> f.Fields:
