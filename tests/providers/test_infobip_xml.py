@@ -46,6 +46,12 @@ def test_what_is_broken_or_dangerous_is_unreadable(text):
         infobip.read(posted(text), None)
 
 
+def test_a_report_of_the_api_before_the_first_is_no_inbound_text():
+    old = '<DeliveryReport><message id="1" donedate="2010/8/2 14:55:16" status="DELIVERED"/>'
+    with pytest.raises(Unreadable, match="there is no messageId"):
+        infobip.read(posted(f"{old}</DeliveryReport>"), None)
+
+
 @given(
     st.binary(max_size=60).map(lambda body: b"<" + body) | st.text().map(lambda t: f"<r>{t}</r>")
 )

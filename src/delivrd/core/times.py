@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 _AHEAD = timedelta(days=2)
 _LONGEST = 40
 _UTC = re.compile(r" ?(UTC|GMT|Z)$")
-_OFFSET = re.compile(r"(?<=:\d\d) ([+-]?)(\d{2}(?::?\d{2})?)$")
+_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) ([+-]?)(\d{2}(?::?\d{2})?)$")
 """An offset after a space; in a query the space may have been its plus."""
 
 
@@ -79,7 +79,7 @@ def _iso(text: str) -> datetime:
 def _tidy(text: str) -> str:
     """With dashes in its date, and its zone in the form that Python reads."""
     text = _UTC.sub("+00:00", text.replace("/", "-"))
-    return _OFFSET.sub(lambda found: (found[1] or "+") + found[2], text)
+    return _OFFSET.sub(lambda found: found[1] + (found[2] or "+") + found[3], text)
 
 
 def _digits(text: str, smpp: bool) -> datetime | None:

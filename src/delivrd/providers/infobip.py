@@ -210,8 +210,8 @@ def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
 
 def _other(told: f.Fields) -> str | None:
     """Texts from handsets come in ``results`` too, and have no status."""
-    inbound = told.keys() & {"receivedAt", "text", "message"} and "status" not in told
-    return "inbound" if inbound else None
+    named = any(told.get(name) is not None for name in ("receivedAt", "text", "message"))
+    return "inbound" if named and "status" not in told else None
 
 
 def _alone(told: f.Fields | list[Any] | None) -> f.Fields | list[Any] | None:
