@@ -82,7 +82,8 @@ FIELDS = {
     "deliveryStatusDetails": "Why, in words and with a code of four digits.",
     "receivedTimestamp": "When the report came in; taken as the time of the event.",
     "deliveryAttempts": "Each with a `timestamp`; the last is the time where there is no other.",
-    "tag, Tag": "The tag of the message, taken as the reference.",
+    "tag": "The tag of the message, taken as the reference; any of these names may begin with a "
+    "capital.",
 }
 
 SETUP = (
@@ -116,7 +117,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(event: f.Fields) -> Receipt:
-        data = f.inner(event, "data") or event
+        data = _camel(f.inner(event, "data") or event)
         word, said = f.text(data, "deliveryStatus", limit=64), f.text(data, "deliveryStatusDetails")
         code = _CODE.search(said or "")
         happened = f.text(data, "receivedTimestamp") or _last_attempt(data)
@@ -132,7 +133,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             occurred_at=times.parse(
                 happened or f.text(event, "eventTime", "time"), zone, now=request.received_at
             ),
-            reference=f.text(data, "tag", "Tag"),
+            reference=f.text(data, "tag"),
         )
         return found if code else msgspec.structs.replace(found, error_code=None)
 
@@ -151,7 +152,12 @@ def _code_of(word: str | None, said: str | None) -> str | None:
 def _last_attempt(data: f.Fields) -> str | None:
     tries = data.get("deliveryAttempts")
     last = tries[-1] if isinstance(tries, list) and tries else None
-    return f.text(last, "timestamp") if isinstance(last, dict) else None
+    return f.text(_camel(last), "timestamp") if isinstance(last, dict) else None
+
+
+def _camel(data: f.Fields) -> f.Fields:
+    """Names with a small first letter; the first version documented them all with a capital."""
+    return {name[:1].lower() + name[1:]: value for name, value in data.items()}
 
 
 def _kind(event: f.Fields) -> str | None:
