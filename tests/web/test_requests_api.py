@@ -195,12 +195,48 @@ def test_a_call_with_a_wrong_signature_can_be_admitted_by_an_admin(database_url:
             (call,) = await hub.items("/v1/requests")
             assert (call["verdict"], call["admissible"]) == ("refused", True)
             path = f"/v1/requests/{call['id']}/replay"
-            await hub.post(path, {}, 404)
+            assert "was refused" in (await hub.post(path, {}, 409))["detail"]
             made = await hub.post(path, {"admit": True})
             assert made["admitted"] is True
             await hub.get(f"/v1/requests/{made['request_id']}")
             await until(hub.folded)
             assert [m["status"] for m in await hub.items("/v1/messages")] == ["delivered"]
+
+    run(test())
+
+
+def test_a_replay_needs_no_body(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **DELIVERED)
+            (call,) = await hub.items("/v1/requests")
+            answer = await hub.client.post(f"/v1/requests/{call['id']}/replay")
+            assert (answer.status_code, answer.json()["changed"]) == (200, False)
+
+    run(test())
+
+
+def test_a_call_that_is_as_unreadable_as_it_was_is_not_changed_by_a_replay(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await push(hub, b"{")
+            (call,) = await hub.items("/v1/requests")
+            again = await hub.post(f"/v1/requests/{call['id']}/replay", {"force": True})
+            assert (again["changed"], again["applied"]) == (False, False)
+            assert (await hub.get(f"/v1/requests/{call['id']}"))["readings"] == 1
+
+    run(test())
+
+
+def test_only_a_refused_call_can_be_admitted(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await push(hub, b"{")
+            (call,) = await hub.items("/v1/requests")
+            problem = await hub.post(f"/v1/requests/{call['id']}/replay", {"admit": True}, 409)
+            assert problem["detail"] == "It was not refused."
 
     run(test())
 

@@ -44,6 +44,7 @@ class DryRun(Exception):
         self.difference = difference
 
 
+_EARLIER = "SELECT reading_no, kind, why, receipts + faults FROM request WHERE id = $1 FOR UPDATE"
 _OLD = (
     "SELECT l.position, l.statement_id, s.hash, s.status, p.key, p.ns, p.provider_message_id "
     "FROM link l JOIN statement s ON s.id = l.statement_id JOIN part p ON p.id = s.part_id "
@@ -60,7 +61,7 @@ async def supersede(
     Raises:
         DryRun: with ``dry_run``, after everything was tried.
     """
-    rows = await tx.fetch("SELECT reading_no FROM request WHERE id = $1 FOR UPDATE", request_id)
+    rows = await tx.fetch(_EARLIER, request_id)
     reading_no = rows[0][0] + 1
     # a fold of the earlier reading that is under way ends first, or does not begin
     await tx.fetch("SELECT id FROM to_fold WHERE id = $1 FOR UPDATE", request_id)
@@ -70,7 +71,7 @@ async def supersede(
         tuple((row[6], row[3]) for row in old),
         tuple((r.provider_message_id, r.status.value) for r in reading.receipts),
     )
-    if _same(account, old, reading):
+    if _same(account, old, reading) or _as_empty(rows[0], reading):
         return told
     refusal = _refusal(old, reading)
     if refusal and not force:
@@ -111,6 +112,12 @@ def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
         for i, (name, r) in enumerate(zip(names, reading.receipts, strict=True))
     ]
     return bool(now) and now == [(row[0], row[4], bytes(row[2])) for row in old]
+
+
+def _as_empty(earlier: Row, reading: Reading) -> bool:
+    """Whether there was nothing in it before, and there is nothing now, for the same reason."""
+    now = (reading.kind, reading.why, len(reading.receipts) + len(reading.faults))
+    return now[2] == 0 and tuple(earlier[1:4]) == now
 
 
 def _refusal(old: Sequence[Row], reading: Reading) -> str | None:

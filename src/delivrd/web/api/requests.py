@@ -43,9 +43,11 @@ class RequestFilters(ListParams, SpanParams):
 class Replay(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    dry_run: bool = Field(False, description="Only tell what would change.")
-    force: bool = Field(False, description="Also where less would be read than before.")
-    admit: bool = Field(False, description="Take in a call that was refused for its signature.")
+    dry_run: bool = Field(default=False, description="Only tell what would change.")
+    force: bool = Field(default=False, description="Also where less would be read than before.")
+    admit: bool = Field(
+        default=False, description="Take in a call that was refused for its signature."
+    )
 
 
 _REPLAYED: dict[str, Any] = {
@@ -100,10 +102,13 @@ def router(context: Context) -> APIRouter:
 
     @routes.post("/{id}/replay", responses=responses(_REPLAYED, 400, 404, 409, 413))
     async def replay(
-        id: str, body: Replay, caller: Annotated[Caller, Depends(needs(Scope.ADMIN))]
+        id: str,
+        caller: Annotated[Caller, Depends(needs(Scope.ADMIN))],
+        body: Replay | None = None,
     ) -> Response:
         """Reads a stored call again with today's adapters; or takes in one that was refused."""
-        return answer(await replayed(context, row_id(id, "request", _HINT), body, caller))
+        how = body or Replay()
+        return answer(await replayed(context, row_id(id, "request", _HINT), how, caller))
 
     return routes
 
@@ -124,11 +129,22 @@ async def replayed(context: Context, request_id: int, body: Replay, caller: Call
             context.store, request_id, caller.name, dry_run=body.dry_run, force=body.force
         )
     except LookupError:
-        hint = "A refused call can be taken in with admit." if not body.admit else _HINT
-        raise not_found("request", hint) from None
+        raise await _not_so(context, request_id, admit=body.admit) from None
     except CannotReread as error:
         raise Problem(409, f"It cannot be read again: {error}.", _HINT) from None
     return _difference(told)
+
+
+async def _not_so(context: Context, request_id: int, *, admit: bool) -> Problem:
+    """Why a call cannot be read again, or admitted: it is not there, or is of the other kind."""
+    accounts = context.store.accounts
+    found = await context.store.read(lambda tx: queries.find_request(tx, accounts, request_id))
+    if found is None:
+        return not_found("request", _HINT)
+    if admit:
+        return Problem(409, "It was not refused.", "Leave admit out to read it again.")
+    hint = "One that was refused for its signature can be taken in with admit."
+    return Problem(409, "It was refused, and nothing was read from it.", hint)
 
 
 def _difference(told: Difference) -> dict[str, Any]:
