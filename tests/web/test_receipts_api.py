@@ -28,6 +28,8 @@ def test_receipts_are_listed_newest_first_with_their_message(database_url: str) 
     [
         ({"status": "delivered"}, ["id-1"]),
         ({"status": "undelivered"}, ["id-2"]),
+        ({"status": "unknown"}, ["id-4"]),
+        ({"status": "pending"}, ["id-3"]),
         ({"account": "main"}, ["id-3"]),
         ({"provider_message_id": "id-2"}, ["id-2"]),
         ({"account": "main", "status": "delivered"}, []),
@@ -42,8 +44,25 @@ def test_receipts_are_filtered(
             await hub.receipt("inbox", messageId="id-1", **DELIVERED)
             await hub.receipt("inbox", messageId="id-2", **{"status": "failed", "err-code": "1"})
             await hub.receipt("main", messageId="id-3", status="accepted")
+            await hub.receipt("inbox", messageId="id-4", status="teleported")
             items = await hub.items("/v1/receipts", **filters)
             assert [item["provider_message_id"] for item in items] == found
+
+    run(test())
+
+
+def test_a_word_that_no_table_has_is_unknown_and_leaves_the_message_pending(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **{"status": "teleported", "err-code": "99"})
+            (receipt,) = await hub.items("/v1/receipts")
+            assert (receipt["status"], receipt["final"]) == ("unknown", False)
+            assert (receipt["provider_status"], receipt["error"]) == ("teleported", None)
+            (message,) = await hub.items("/v1/messages")
+            assert (message["status"], message["final"]) == ("pending", False)
+            assert message["provider_status"] == "teleported"
 
     run(test())
 

@@ -47,7 +47,7 @@ async def list_receipts(
         account_id = accounts.id_of(account)
         others.append(("account_id = ?", (-1 if account_id is None else account_id,)))
     if status is not None:
-        others.append(_status(status))
+        others.append(("status = ?", (status,)))
     if provider_message_id is not None:
         indexed, others = [*indexed, *others], []
     found = await scan(
@@ -60,15 +60,6 @@ async def list_receipts(
         limit=limit,
     )
     return listed(await trees.receipts(tx, accounts, [row[0] for row in found.rows]), found)
-
-
-def _status(status: str) -> Condition:
-    """As they are shown: a word that nobody knows and that ends nothing is pending."""
-    if status == "pending":
-        return ("(status = 'pending' OR (status = 'unknown' AND NOT final))", ())
-    if status == "unknown":
-        return ("status = 'unknown' AND final", ())
-    return ("status = ?", (status,))
 
 
 async def _parts_of(tx: Tx, accounts: Accounts, provider_message_id: str) -> list[int]:

@@ -294,10 +294,8 @@ def receipt(
     requests: list[str],
 ) -> Receipt:
     said, r = row.statement, row.statement.receipt
-    status = r.status.value
-    if not r.final and r.status is Status.UNKNOWN:
-        status = Status.PENDING.value  # a word that nobody knows ends nothing (rule C2)
     reason = None if r.reason is None else r.reason.value
+    failed = r.final or r.status is not Status.UNKNOWN  # an unknown word ends nothing (rule C2)
     return Receipt(
         id=str(row.id),
         kind=said.kind.value,
@@ -305,10 +303,12 @@ def receipt(
         provider=provider_name(accounts, row.account_id),
         provider_message_id=provider_message_id,
         message_id=message_id,
-        status=status,
+        status=r.status.value,
         final=r.final,
         provider_status=r.provider_status,
-        error=error(status, r.error_code, reason, r.permanent, r.detail),
+        error=error(r.status.value, r.error_code, reason, r.permanent, r.detail)
+        if failed
+        else None,
         to=number(r.to),
         sender=r.sender,
         network=r.network,
