@@ -8,7 +8,7 @@ import pytest
 
 from delivrd import server, supervise
 from delivrd.store.base import StoreUnavailable
-from tests.support import open_hub, run, until
+from tests.support import open_hub, run, serving, until
 from tests.web.web_support import NEW, web, web_settings
 
 DELIVERED = {"status": "delivered", "err-code": "0"}
@@ -31,6 +31,40 @@ def test_metrics_count_calls_by_template_and_never_by_address(sqlite_url: str) -
             counted = figures(text)
             route = 'method="GET",route="/v1/messages/{id}",status="200"'
             assert counted[f"delivrd_http_requests_total{{{route}}}"] == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/v1/messages", "/v1/stats/delivery", "/docs"]
+)
+def test_what_can_be_got_can_be_asked_for_its_head(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub, serving(hub.hub, hub.app) as address:
+            async with httpx2.AsyncClient(base_url=address, headers=hub.client.headers) as client:
+                got, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == got.headers["content-type"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/healthz", "GET, HEAD"),
+        ("/v1/messages", "GET, HEAD, POST"),
+        ("/v1/messages/x", "GET, HEAD"),
+        ("/v1/endpoints/x", "GET, HEAD, PATCH, DELETE"),
+        ("/v1/requests/1/replay", "POST"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(sqlite_url: str, path: str, methods: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.client.request("PUT", path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+            assert answer.json()["hint"]
 
     run(test())
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from delivrd.core.text import clean
 from delivrd.sending.errors import Invalid, KeyReused
@@ -168,12 +169,26 @@ _HTTP_HINTS = {
 }
 
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
 async def http(request: Request, error: Exception) -> Response:
     """What the framework refused: an address that is none, a method that it does not take."""
     assert isinstance(error, HTTPException)
+    headers = _allow(request) if error.status_code == 405 else error.headers
     return Problem(
         error.status_code,
         str(error.detail),
         _HTTP_HINTS.get(error.status_code, ""),
-        headers=error.headers,
+        headers=headers,
     ).response()
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """All methods of the address; the framework names those of one of its routes alone."""
+
+    def taken(method: str) -> bool:
+        call = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(call)[0] is Match.FULL for route in request.app.routes)
+
+    return {"Allow": ", ".join(filter(taken, _METHODS))}
