@@ -205,6 +205,17 @@ def test_basic_is_asked_for_and_never_kept(
     run(test())
 
 
+def test_a_client_that_waits_to_be_asked_for_its_password_is_asked(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach(basic_auth=BASIC)) as hub:
+            call = b"GET /webhooks/%s?messageId=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            asked = b'www-authenticate: Basic realm="webhooks"'
+            assert asked in await hub.raw(call % b"ruach")
+            assert asked not in await hub.raw(call % b"nobody")
+
+    run(test())
+
+
 PROXY = ["127.0.0.0/8"]
 
 

@@ -76,7 +76,7 @@ class Call:
     def refused(self, why: Unauthentic) -> Stop:
         """The end of a call that cannot prove itself; it may be admitted later (rule B2)."""
         self.admissible = True
-        return Stop(401, str(why))
+        return Stop(401, str(why), **self.proof.challenge)
 
     @property
     def kept_path(self) -> str:

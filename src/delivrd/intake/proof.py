@@ -1,7 +1,7 @@
 """Whether a webhook call comes from the gateway: the common proofs, then the provider's own."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -38,6 +38,11 @@ class Proof:
         basic = settings.basic_auth
         self._basic = basic and base64.b64encode(basic.get_secret_value().encode()).decode()
         self._networks = [ip_network(n, strict=False) for n in settings.allow_from]
+
+    @property
+    def challenge(self) -> Mapping[str, str]:
+        """What a 401 asks for. Many HTTP clients send user and password only once asked."""
+        return {} if self._basic is None else {"www-authenticate": 'Basic realm="webhooks"'}
 
     @property
     def needs_address(self) -> bool:
