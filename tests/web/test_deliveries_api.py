@@ -126,7 +126,7 @@ def test_a_page_that_looked_at_a_bounded_number_says_how_far_in_the_api_and_on_t
     ("params", "field"),
     [
         ({"endpoint": "1"}, "endpoint"),
-        ({"message": "1"}, "id"),
+        ({"message": "1"}, "message"),
         ({"state": "lost"}, "state"),
         ({"cursor": "x"}, "cursor"),
         ({"status": "delivered"}, "status"),

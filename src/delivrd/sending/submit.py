@@ -142,7 +142,7 @@ def _check_text(order: Order) -> None:
             "A number in international form, a name of at most 11 letters and digits, or what "
             "the gateway calls a set of senders by."
         )
-        raise Invalid("from", "is empty or too long", hint)
+        raise Invalid("from", "is empty, too long, or holds NUL", hint)
 
 
 def _check_extras(order: Order, config: Config) -> None:
@@ -154,7 +154,8 @@ def _check_extras(order: Order, config: Config) -> None:
         raise Invalid("deadline_seconds", "is out of range", f"Between 1 and {MAX_DEADLINE}.")
     reference = order.reference
     if reference is not None and (len(reference) > MAX_REFERENCE or clean(reference) != reference):
-        raise Invalid("reference", "is too long", f"At most {MAX_REFERENCE} characters.")
+        hint = f"At most {MAX_REFERENCE} characters."
+        raise Invalid("reference", "is too long, or holds NUL", hint)
     if order.metadata is not None and len(_json(order.metadata)) > MAX_METADATA:
         raise Invalid("metadata", "is too large", f"At most {MAX_METADATA} bytes as JSON.")
     if order.callback_url is not None:

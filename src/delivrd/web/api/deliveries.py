@@ -39,7 +39,7 @@ from delivrd.web.api.delivery_choice import (
     listed,
     since,
 )
-from delivrd.web.api.messages import message_id
+from delivrd.web.api.messages import ID_HINT, uuid_or_none
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
@@ -78,7 +78,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
     async def list_deliveries(filters: Annotated[DeliveryFilters, Query()]) -> Response:
         """Deliveries, the newest first. Some filters look at a bounded number at a time."""
         endpoint = None if filters.endpoint is None else named_endpoint(filters.endpoint)
-        message = None if filters.message is None else message_id(filters.message)
+        message = None if filters.message is None else named_message(filters.message)
         start = before("deliveries", filters.cursor)
         found = await store.read(
             lambda tx: queries.list_deliveries(
@@ -194,6 +194,18 @@ def named_endpoint(name: str) -> int:
         hint = "Ids look like ep_005f0c2a9d1e3001; GET /v1/endpoints lists them."
         raise invalid("endpoint", "is no endpoint's id", hint)
     return row_id
+
+
+def named_message(name: str) -> str:
+    """The id of a message that a filter names.
+
+    Raises:
+        Problem: it is no message's id.
+    """
+    uuid = uuid_or_none(name)
+    if uuid is None:
+        raise invalid("message", "is no message's id", ID_HINT)
+    return uuid
 
 
 async def _shown(context: Context, row_id: int) -> relay_views.DeliveryDetail:

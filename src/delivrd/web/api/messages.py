@@ -1,5 +1,6 @@
 """``/v1/messages``: send, register, list, show, wait."""
 
+import json
 import uuid as uuids
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,9 +35,10 @@ from delivrd.web.api.common import (
 )
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
-from delivrd.web.problems import invalid, not_found
+from delivrd.web.problems import not_found
 
 MAX_WAIT = 300.0
+ID_HINT = "Ids look like 0199a2b4-…; a provider's id goes into ?provider_message_id=."
 
 
 class Body(BaseModel):
@@ -61,6 +63,7 @@ class NewMessage(Body):
     def _plain(cls, value: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
         try:
             msgspec.json.encode(value)
+            json.dumps(value, allow_nan=False)
         except (ValueError, OverflowError, RecursionError):
             raise ValueError("holds a value that JSON cannot carry everywhere") from None
         return value
@@ -267,16 +270,19 @@ def _reading(routes: APIRouter, context: Context) -> None:
 
 
 def message_id(text: str) -> str:
-    """A UUID in the form in which it is kept.
+    """A message's id, as it stands in an address, in the form in which it is kept.
 
     Raises:
-        Problem: it is none.
+        Problem: it cannot be one.
     """
+    uuid = uuid_or_none(text)
+    if uuid is None:
+        raise not_found("message", ID_HINT)
+    return uuid
+
+
+def uuid_or_none(text: str) -> str | None:
     try:
         return str(uuids.UUID(text))
     except ValueError:
-        raise invalid(
-            "id",
-            "is no message id",
-            "Ids look like 0199a2b4-…; a provider's id goes into ?provider_message_id=.",
-        ) from None
+        return None
