@@ -18,7 +18,9 @@ from delivrd.providers.base import Provider, Request, Unreadable
 
 
 def parse_line(provider_name: str, line: str) -> dict[str, Any]:
-    """The reading of one captured request: ``receipts`` and ``faults``, or ``error``.
+    """The reading of one captured request: ``receipts`` and ``faults``.
+
+    Where nothing could be told both are empty, and ``error`` says why.
 
     Never raises. A request that is no receipt says what else it is by ``kind``.
     """
@@ -28,16 +30,20 @@ def parse_line(provider_name: str, line: str) -> dict[str, Any]:
         reading = found.read(request, None)
         more = dict(found.also_shown(request)) if found.also_shown else {}
     except (Unreadable, UnknownProvider) as error:
-        return {"error": str(error)}
+        return _nothing(str(error))
     except json.JSONDecodeError as error:
-        return {"error": f"the line is not JSON: {error.msg} (column {error.colno})"}
+        return _nothing(f"the line is not JSON: {error.msg} (column {error.colno})")
     except Exception as error:  # promised: a bad line stops nobody
-        return {"error": f"{type(error).__name__}: {short(str(error), 200)}"}
+        return _nothing(f"{type(error).__name__}: {short(str(error), 200)}")
     told: dict[str, Any] = {
         "receipts": [shown(receipt) | more for receipt in reading.receipts],
         "faults": [_fault(fault) for fault in reading.faults],
     }
     return told if reading.kind == "receipts" else {"kind": reading.kind, **told}
+
+
+def _nothing(why: str) -> dict[str, Any]:
+    return {"receipts": [], "faults": [], "error": why}
 
 
 def _request(found: Provider, captured: Any) -> Request:
