@@ -87,10 +87,15 @@ def key_as_object(key: Key) -> dict[str, Any]:
         "name": key.name,
         "prefix": key.prefix,
         "scopes": sorted(key.scopes),
-        "created_at": moment(key.created_at).isoformat(),
-        "last_used_at": None if last_used is None else moment(last_used).isoformat(),
-        "revoked_at": None if revoked is None else moment(revoked).isoformat(),
+        "created_at": _as_text(key.created_at),
+        "last_used_at": None if last_used is None else _as_text(last_used),
+        "revoked_at": None if revoked is None else _as_text(revoked),
     }
+
+
+def _as_text(at: int) -> str:
+    """A time as the API writes it."""
+    return moment(at).isoformat().replace("+00:00", "Z")
 
 
 async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:

@@ -55,7 +55,8 @@ def test_a_key_is_made_before_the_first_start_and_opens_the_hub(settings, delivr
     made = delivrd("keys", "create", "ci", "--scope", "admin", "--json", "--config", str(settings))
     assert made.code == 0
     with serving(settings):
-        assert [key["name"] for key in opens(settings, made.json["key"])] == ["ci"]
+        (key,) = opens(settings, made.json["key"])
+        assert (key["name"], key["created_at"]) == ("ci", made.json["created_at"])
 
 
 def test_a_key_is_made_and_revoked_while_the_hub_runs(settings, delivrd):
