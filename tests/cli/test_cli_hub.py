@@ -117,7 +117,7 @@ def test_a_refusal_is_told_with_its_hint(delivrd, hub) -> None:
     problem = {"title": "Not a number", "detail": "'12' is too short", "hint": "write +44…"}
     hub.answer("POST", "/v1/messages", problem, status=422)
     ran = delivrd("send", "12", "Hello")
-    assert ran.code == 1
+    assert ran.code == 2
     assert ran.err == "error: Not a number\n  why: '12' is too short\n  next: write +44…\n"
     assert ran.out == ""
 
@@ -262,6 +262,12 @@ def test_show_begins_with_what_became_of_it_and_ends_with_the_timeline(delivrd, 
     ]
 
 
+def test_a_filter_that_the_hub_does_not_know_is_wrong_usage(delivrd, hub) -> None:
+    hub.answer("GET", "/v1/messages", {"title": "no", "detail": "status: 'x'"}, status=422)
+    ran = delivrd("messages", "list", "--status", "x")
+    assert (ran.code, ran.out) == (2, "")
+
+
 def test_show_of_a_strange_id_asks_for_that_id_only(delivrd, hub) -> None:
     ran = delivrd("messages", "show", "../keys?x=1")
     assert ran.code == 1
@@ -284,10 +290,18 @@ def test_export_writes_csv_that_no_spreadsheet_takes_for_formulas(delivrd, hub, 
     assert rows[0]["text_preview"] == "a,b\n"
 
 
-def test_export_writes_whole_messages_as_ndjson(delivrd, hub) -> None:
+@pytest.mark.parametrize("how", [("--format", "ndjson"), ("--json",)])
+def test_export_writes_whole_messages_as_ndjson(delivrd, hub, how) -> None:
     hub.answer("GET", "/v1/messages", {"items": [FAILED, DELIVERED], "next_cursor": None})
-    ran = delivrd("messages", "export", "--format", "ndjson")
+    ran = delivrd("messages", "export", *how)
     assert [json.loads(line) for line in ran.out.splitlines()] == [FAILED, DELIVERED]
+
+
+def test_an_export_that_fails_leaves_the_last_one_as_it_was(delivrd, hub, tmp_path) -> None:
+    (tmp_path / "out.csv").write_text("yesterday's")
+    hub.answer("GET", "/v1/messages", {"title": "Forbidden"}, status=403)
+    assert delivrd("messages", "export", "--output", "out.csv").code == 1
+    assert (tmp_path / "out.csv").read_text() == "yesterday's"
 
 
 def receipt(number: int) -> dict[str, object]:

@@ -157,7 +157,7 @@ def test_options_of_a_format_are_given_and_taken_out(delivrd, served) -> None:
 
 def test_a_refusal_names_the_nearest_format(delivrd, served) -> None:
     ran = delivrd("endpoints", "create", URL, "--format", "twillio")
-    assert (ran.code, "Did you mean twilio?" in ran.err) == (1, True)
+    assert (ran.code, "Did you mean twilio?" in ran.err) == (2, True)
 
 
 def test_a_test_tells_what_the_application_answered(delivrd, served, app) -> None:

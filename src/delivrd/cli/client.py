@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import typer
 
-from delivrd.cli.output import UNREACHABLE, USAGE, Failure
+from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure
 from delivrd.config import Config, load
 
 TIMEOUT = 30.0
@@ -190,7 +190,7 @@ def _problem(status: int, problem: Mapping[str, Any]) -> Failure:
     what = problem.get("title") or http.client.responses.get(status, "the hub refused")
     why = problem.get("detail") or f"HTTP {status}"
     hint = str(problem.get("hint") or hints.get(status, ""))
-    return Failure(str(what), str(why), hint, status=status)
+    return Failure(str(what), str(why), hint, USAGE if status == 422 else FAILED, status)
 
 
 def _query(query: Mapping[str, Any]) -> str:

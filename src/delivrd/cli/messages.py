@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TextIO
 
@@ -123,6 +124,7 @@ def export(
     since: filters.Since = None,
     until: filters.Until = None,
     format: Annotated[Format, typer.Option(help="csv or ndjson.")] = Format.CSV,
+    as_json: Annotated[bool, typer.Option("--json", help="As --format ndjson.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write, else standard output.")
     ] = None,
@@ -146,8 +148,10 @@ def export(
         reason=reason,
         code=code,
     )
-    messages = connect(config).items("/v1/messages", wanted)
-    write = _write_csv if format is Format.CSV else _write_ndjson
+    found = connect(config).items("/v1/messages", wanted)
+    first = list(islice(found, 1))  # before a file is opened: what cannot be asked empties none
+    messages = chain(first, found)
+    write = _write_ndjson if as_json or format is Format.NDJSON else _write_csv
     if output is None:
         write(messages, sys.stdout)
         return
