@@ -100,48 +100,24 @@ def _reading(routes: APIRouter, context: Context) -> None:
     )
     async def show(id: str) -> Response:
         """One delivery: its event, what is called, and every try with what was answered."""
-        return answer(await _shown(context, delivery_row(id)))
+        return answer(await shown(context, id))
 
 
 def _one(routes: APIRouter, context: Context) -> None:
-    store, admin = context.store, needs(Scope.ADMIN)
+    admin = needs(Scope.ADMIN)
     answers = responses(ref(relay_views.DeliveryDetail), 404, 409)
 
     @routes.post("/{id}/replay", responses=answers)
     async def replay(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Tells it again as soon as may be, whatever came of it before."""
-        row_id = delivery_row(id)
-        await _shown(context, row_id)
-
-        async def job(tx: Tx) -> None:
-            if not await replays.replay(tx, now_micros(), [row_id]):
-                raise Problem(
-                    409,
-                    "It is under way or due just now, or its endpoint is disabled.",
-                    "Enable the endpoint first, or look again in a moment.",
-                )
-            await note(tx, context.store.ids, caller.name, "deliveries.replay", id)
-
-        await store.write(job)
-        return answer(await _shown(context, row_id))
+        await told_again(context, caller, id)
+        return answer(await shown(context, id))
 
     @routes.post("/{id}/cancel", responses=answers)
     async def cancel(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Gives up what waits or was parked, with the rest of its batch."""
-        row_id = delivery_row(id)
-        await _shown(context, row_id)
-
-        async def job(tx: Tx) -> None:
-            if not await replays.cancel(tx, now_micros(), [row_id]):
-                raise Problem(
-                    409,
-                    "It neither waits nor is parked.",
-                    "What is under way ends within seconds; look again then.",
-                )
-            await note(tx, context.store.ids, caller.name, "deliveries.cancel", id)
-
-        await store.write(job)
-        return answer(await _shown(context, row_id))
+        await given_up(context, caller, id)
+        return answer(await shown(context, id))
 
 
 def _many(routes: APIRouter, context: Context) -> None:
@@ -171,13 +147,20 @@ def _many(routes: APIRouter, context: Context) -> None:
 async def _counted(
     context: Context, caller: Caller, action: str, body: Choice, step: Step
 ) -> Response:
+    await note_step(context, caller, action, body, step)
+    cursor = None if step.last is None else cursor_of("replay", step.last)
+    return answer({"count": step.told, "dry_run": body.dry_run, "next_cursor": cursor})
+
+
+async def note_step(
+    context: Context, caller: Caller, action: str, body: Choice, step: Step
+) -> None:
+    """Writes down how many of which deliveries were told again or given up, if any were."""
     if step.told and not body.dry_run:
         detail = f"{step.told} of {body.endpoint or body.state or 'those named'}"
         await context.store.write(
             lambda tx: note(tx, context.store.ids, caller.name, action, detail)
         )
-    cursor = None if step.last is None else cursor_of("replay", step.last)
-    return answer({"count": step.told, "dry_run": body.dry_run, "next_cursor": cursor})
 
 
 # --- which ----------------------------------------------------------------------------------------
@@ -208,8 +191,57 @@ def named_message(name: str) -> str:
     return uuid
 
 
-async def _shown(context: Context, row_id: int) -> relay_views.DeliveryDetail:
+# --- one ------------------------------------------------------------------------------------------
+
+
+async def shown(context: Context, name: str) -> relay_views.DeliveryDetail:
+    """The delivery of that id.
+
+    Raises:
+        Problem: there is none.
+    """
+    row_id = delivery_row(name)
     told = await context.store.read(lambda tx: queries.find_delivery(tx, row_id))
     if told is None:
         raise not_found("delivery", HINT)
     return relay_views.detail(told)
+
+
+async def told_again(context: Context, caller: Caller, name: str) -> None:
+    """Lets a delivery be called as soon as may be, whatever came of it before.
+
+    Raises:
+        Problem: there is none of that id, or it cannot be called now.
+    """
+    await shown(context, name)
+
+    async def job(tx: Tx) -> None:
+        if not await replays.replay(tx, now_micros(), [delivery_row(name)]):
+            raise Problem(
+                409,
+                "It is under way or due just now, or its endpoint is disabled.",
+                "Enable or resume the endpoint first, or look again in a moment.",
+            )
+        await note(tx, context.store.ids, caller.name, "deliveries.replay", name)
+
+    await context.store.write(job)
+
+
+async def given_up(context: Context, caller: Caller, name: str) -> None:
+    """Gives up a delivery that waits or was parked.
+
+    Raises:
+        Problem: there is none of that id, or it neither waits nor is parked.
+    """
+    await shown(context, name)
+
+    async def job(tx: Tx) -> None:
+        if not await replays.cancel(tx, now_micros(), [delivery_row(name)]):
+            raise Problem(
+                409,
+                "It neither waits nor is parked.",
+                "What is under way ends within seconds; look again then.",
+            )
+        await note(tx, context.store.ids, caller.name, "deliveries.cancel", name)
+
+    await context.store.write(job)

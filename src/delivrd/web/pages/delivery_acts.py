@@ -3,13 +3,10 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.store import replays
-from delivrd.store.audit import note
-from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.views import at
-from delivrd.store.tx import Tx
-from delivrd.web.api.delivery_choice import REPLAY, Replay, State, delivery_row, listed
+from delivrd.web.api.deliveries import given_up, note_step, told_again
+from delivrd.web.api.delivery_choice import REPLAY, Replay, State, listed
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import ranges
 from delivrd.web.pages.deliveries import NAMES, selection
@@ -31,7 +28,6 @@ def routes(pages: Pages) -> APIRouter:
 class _Acts:
     def __init__(self, pages: Pages) -> None:
         self._pages, self._context = pages, pages.context
-        self._store = pages.context.store
 
     async def again(self, request: Request) -> Response:
         """Counts what the filters choose; with ``apply`` in the form, tells it again."""
@@ -45,39 +41,14 @@ class _Acts:
              "dry_run": not apply}
         )  # fmt: skip
         step = await listed(self._context, choice, REPLAY)
-        if apply and step.told:
-            detail = f"{step.told} of {told.get('endpoint') or told['state']}"
-            caller = caller_of(request)
-            await self._store.write(
-                lambda tx: note(tx, self._store.ids, caller.name, "deliveries.replay", detail)
-            )
+        await note_step(self._context, caller_of(request), "deliveries.replay", choice, step)
         found = {"count": step.told, "more": step.last is not None, "applied": apply}
         return self._pages.page(request, "_again.html", selection=selection(told), again=found)
 
     async def resend(self, request: Request, delivery_id: str) -> Response:
-        """Tells it again as soon as may be."""
-        row_id, caller = delivery_row(delivery_id), caller_of(request)
-
-        async def job(tx: Tx) -> None:
-            if not await replays.replay(tx, now_micros(), [row_id]):
-                raise Problem(
-                    409,
-                    "It is under way or due just now, or its endpoint is paused or disabled.",
-                    "Look again in a moment, or resume the endpoint first.",
-                )
-            await note(tx, self._store.ids, caller.name, "deliveries.replay", delivery_id)
-
-        await self._store.write(job)
+        await told_again(self._context, caller_of(request), delivery_id)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)
 
     async def cancel(self, request: Request, delivery_id: str) -> Response:
-        """Gives it up."""
-        row_id, caller = delivery_row(delivery_id), caller_of(request)
-
-        async def job(tx: Tx) -> None:
-            if not await replays.cancel(tx, now_micros(), [row_id]):
-                raise Problem(409, "It neither waits nor is parked.", "Look at it again.")
-            await note(tx, self._store.ids, caller.name, "deliveries.cancel", delivery_id)
-
-        await self._store.write(job)
+        await given_up(self._context, caller_of(request), delivery_id)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)
