@@ -10,13 +10,14 @@ from delivrd.intake.lane import Lane
 from delivrd.intake.ring import Ring
 from delivrd.intake.settled import Settled
 from delivrd.sending.waiting import Waiting
+from delivrd.store.audit import note
 from delivrd.store.base import Store
 from delivrd.store.gathered import Gathered
 from delivrd.store.queries.messages import find_messages
 from delivrd.store.queries.views import Message
 from delivrd.store.tx import Tx
 from delivrd.supervise import Parts
-from delivrd.web.auth import Auth
+from delivrd.web.auth import Auth, Caller
 from delivrd.web.metrics import Metrics
 from delivrd.web.stream import Streams
 
@@ -52,6 +53,10 @@ class Context:
 
     async def _find(self, tx: Tx, uuids: list[str]) -> dict[str, Message]:
         return await find_messages(tx, self.store.accounts, uuids)
+
+    async def note(self, tx: Tx, caller: Caller, action: str, detail: str) -> None:
+        """Writes down what a caller does, in the transaction in which it is done."""
+        await note(tx, self.store.ids, caller.name, action, detail)
 
     @property
     def down(self) -> dict[str, str]:

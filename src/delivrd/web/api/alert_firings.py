@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from delivrd.store import alerts as stored
-from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import row_of
@@ -99,7 +98,7 @@ async def acknowledged(context: Context, caller: Caller, id: str) -> views.Alert
     async def job(tx: Tx) -> views.AlertFiring:
         await found_firing(tx, row_id)
         await stored.change(tx, row_id, acked_at=now_micros(), acked_by=caller.name)
-        await note(tx, context.store.ids, caller.name, "alerts.firings.acknowledge", id)
+        await context.note(tx, caller, "alerts.firings.acknowledge", id)
         return await shown_firing(tx, row_id)
 
     return await context.store.write(job)
@@ -116,9 +115,7 @@ async def snoozed(context: Context, caller: Caller, id: str, body: Snooze) -> vi
     async def job(tx: Tx) -> views.AlertFiring:
         await found_firing(tx, row_id)
         await stored.change(tx, row_id, snoozed_until=until(body))
-        await note(
-            tx, context.store.ids, caller.name, "alerts.firings.snooze", f"{id}: {body.seconds} s"
-        )
+        await context.note(tx, caller, "alerts.firings.snooze", f"{id}: {body.seconds} s")
         return await shown_firing(tx, row_id)
 
     return await context.store.write(job)

@@ -10,7 +10,6 @@ from delivrd.alert_settings import RULE_NAME, Rule
 from delivrd.config import nearest
 from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
 from delivrd.store import alerts as stored
-from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
@@ -170,7 +169,7 @@ async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) 
     for channel in rule.channels or ():
         _check_channel(context, channel, "channels")
     await stored.put_rule(tx, name, written(rule), now_micros())
-    await note(tx, context.store.ids, caller.name, "alerts.rules.put", name)
+    await context.note(tx, caller, "alerts.rules.put", name)
     return await view_of(context, tx, name)
 
 
@@ -191,7 +190,7 @@ async def taken_away(context: Context, caller: Caller, name: str) -> None:
                 'PUT it with "enabled": false, or set [alerts] defaults = false.',
             )
         await stored.delete_rule(tx, name)
-        await note(tx, context.store.ids, caller.name, "alerts.rules.delete", name)
+        await context.note(tx, caller, "alerts.rules.delete", name)
 
     await context.store.write(job)
 
@@ -206,9 +205,7 @@ async def snoozed(context: Context, caller: Caller, name: str, body: Snooze) -> 
     async def job(tx: Tx) -> views.AlertRule:
         await named(context, tx, name)
         await stored.snooze_rule(tx, name, until(body))
-        await note(
-            tx, context.store.ids, caller.name, "alerts.rules.snooze", f"{name}: {body.seconds} s"
-        )
+        await context.note(tx, caller, "alerts.rules.snooze", f"{name}: {body.seconds} s")
         return await view_of(context, tx, name)
 
     return await context.store.write(job)

@@ -14,7 +14,6 @@ from delivrd.insight.alerts.channels import send
 from delivrd.insight.alerts.hindsight import hindsight
 from delivrd.insight.alerts.rules import Named
 from delivrd.store import alerts as stored
-from delivrd.store.audit import note
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
@@ -86,9 +85,7 @@ async def tested(context: Context, caller: Caller, name: str) -> views.AlertTest
         raise not_found("channel", hint or "GET /v1/alerts/channels lists what there is.")
     body = "This is a test of delivrd's alerts, asked for by hand. All is well."
     sent = await send(channels[name], "test", f"Test of the channel {name}", body)
-    await context.store.write(
-        lambda tx: note(tx, context.store.ids, caller.name, "alerts.channels.test", name)
-    )
+    await context.store.write(lambda tx: context.note(tx, caller, "alerts.channels.test", name))
     return views.AlertTest(channel=name, sent=sent.ok, why=sent.why)
 
 

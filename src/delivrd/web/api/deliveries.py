@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from delivrd.store import replays
-from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import row_of
@@ -158,9 +157,7 @@ async def note_step(
     """Writes down how many of which deliveries were told again or given up, if any were."""
     if step.told and not body.dry_run:
         detail = f"{step.told} of {body.endpoint or body.state or 'those named'}"
-        await context.store.write(
-            lambda tx: note(tx, context.store.ids, caller.name, action, detail)
-        )
+        await context.store.write(lambda tx: context.note(tx, caller, action, detail))
 
 
 # --- which ----------------------------------------------------------------------------------------
@@ -222,7 +219,7 @@ async def told_again(context: Context, caller: Caller, name: str) -> None:
                 "It is under way or due just now, or its endpoint is disabled.",
                 "Enable or resume the endpoint first, or look again in a moment.",
             )
-        await note(tx, context.store.ids, caller.name, "deliveries.replay", name)
+        await context.note(tx, caller, "deliveries.replay", name)
 
     await context.store.write(job)
 
@@ -242,6 +239,6 @@ async def given_up(context: Context, caller: Caller, name: str) -> None:
                 "It neither waits nor is parked.",
                 "What is under way ends within seconds; look again then.",
             )
-        await note(tx, context.store.ids, caller.name, "deliveries.cancel", name)
+        await context.note(tx, caller, "deliveries.cancel", name)
 
     await context.store.write(job)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from delivrd.store import endpoints
-from delivrd.store.audit import note
 from delivrd.store.endpoints import BY_HAND, Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.names import endpoint_id
@@ -18,7 +17,7 @@ from delivrd.web.problems import not_found
 async def create(context: Context, tx: Tx, caller: Caller, fields: Mapping[str, Any]) -> Endpoint:
     """A new endpoint of these fields, which were checked."""
     made = await endpoints.create(tx, context.store.ids, now_micros(), **fields)
-    await note(tx, context.store.ids, caller.name, "endpoints.create", endpoint_id(made.id))
+    await context.note(tx, caller, "endpoints.create", endpoint_id(made.id))
     return made
 
 
@@ -29,7 +28,7 @@ async def change(
     if fields:
         await endpoints.update(tx, row_id, **fields)
         detail = f"{endpoint_id(row_id)}: {', '.join(sorted(fields))}"
-        await note(tx, context.store.ids, caller.name, "endpoints.update", detail)
+        await context.note(tx, caller, "endpoints.update", detail)
 
 
 async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
@@ -40,7 +39,7 @@ async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
     """
     await editable(tx, row_id)
     await endpoints.delete(tx, row_id, now_micros())
-    await note(tx, context.store.ids, caller.name, "endpoints.delete", endpoint_id(row_id))
+    await context.note(tx, caller, "endpoints.delete", endpoint_id(row_id))
 
 
 async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
@@ -51,7 +50,7 @@ async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
     """
     if not await endpoints.enable(tx, row_id):
         raise not_found("endpoint", HINT)
-    await note(tx, context.store.ids, caller.name, "endpoints.enable", endpoint_id(row_id))
+    await context.note(tx, caller, "endpoints.enable", endpoint_id(row_id))
 
 
 async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
@@ -62,7 +61,7 @@ async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None
     """
     await found(tx, row_id)
     if await endpoints.disable(tx, row_id, now_micros(), BY_HAND):
-        await note(tx, context.store.ids, caller.name, "endpoints.disable", endpoint_id(row_id))
+        await context.note(tx, caller, "endpoints.disable", endpoint_id(row_id))
 
 
 async def rotate(context: Context, tx: Tx, caller: Caller, row_id: int, keep: int) -> str:
@@ -73,6 +72,6 @@ async def rotate(context: Context, tx: Tx, caller: Caller, row_id: int, keep: in
     """
     await editable(tx, row_id)
     secret = await endpoints.rotate_secret(tx, row_id, now_micros(), keep_seconds=keep)
-    await note(tx, context.store.ids, caller.name, "endpoints.rotate-secret", endpoint_id(row_id))
+    await context.note(tx, caller, "endpoints.rotate-secret", endpoint_id(row_id))
     assert secret is not None
     return secret

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.core.statement import moment
-from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Key, Scope, create_key, list_keys, revoke_key
 from delivrd.store.queries.views import at
@@ -85,9 +84,7 @@ def router(context: Context) -> APIRouter:
 
         async def job(tx: Tx) -> tuple[Key, str]:
             made = await create_key(tx, store.ids, body.name, set(body.scopes), now_micros())
-            await note(
-                tx, context.store.ids, caller.name, "keys.create", f"{made[0].prefix} {body.name}"
-            )
+            await context.note(tx, caller, "keys.create", f"{made[0].prefix} {body.name}")
             return made
 
         key, secret = await store.write(job)
@@ -113,7 +110,7 @@ def router(context: Context) -> APIRouter:
         async def job(tx: Tx) -> bool:
             found = await revoke_key(tx, key_id, now_micros())
             if found:
-                await note(tx, context.store.ids, caller.name, "keys.revoke", str(key_id))
+                await context.note(tx, caller, "keys.revoke", str(key_id))
             return found
 
         if not await store.write(job):
@@ -133,7 +130,7 @@ def _links(routes: APIRouter, context: Context) -> None:
 
         async def job(tx: Tx) -> tuple[str, int]:
             now = now_micros()
-            await note(tx, context.store.ids, caller.name, "sign-in-links.create", "")
+            await context.note(tx, caller, "sign-in-links.create", "")
             return await create_link(tx, now), now + LINK_MICROS
 
         token, until = await store.write(job)

@@ -8,7 +8,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.relay.recovering import tell_since
 from delivrd.relay.testing import call_with_sample
-from delivrd.store.audit import note
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import delivery_id
@@ -105,7 +104,7 @@ class _Acts:
     async def _note(self, request: Request, detail_: str) -> None:
         caller = caller_of(request)
         await self._store.write(
-            lambda tx: note(tx, self._store.ids, caller.name, "deliveries.replay", detail_)
+            lambda tx: self._context.note(tx, caller, "deliveries.replay", detail_)
         )
 
 
