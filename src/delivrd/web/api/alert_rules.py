@@ -14,7 +14,7 @@ from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
-from delivrd.web.api.common import answer, list_of, ref, responses
+from delivrd.web.api.common import answer, list_of, no_content, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
@@ -104,9 +104,8 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
     one = ref(views.AlertRule)
 
     @routes.delete(
-        "/rules/{name}", status_code=204, response_class=Response,
-        responses={k: v for k, v in responses({}, 404, 409).items() if k != 200},
-    )  # fmt: skip
+        "/rules/{name}", status_code=204, response_class=Response, responses=no_content(404, 409)
+    )
     async def delete(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Takes a rule away. What it told stays on record."""
         await taken_away(context, caller, name)

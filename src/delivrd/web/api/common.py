@@ -198,13 +198,18 @@ def list_of(view: type) -> dict[str, Any]:
 PROBLEM = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
 
 
-def responses(
-    schema: dict[str, Any], *problems: int, status: int = 200, about: str = "Done"
-) -> dict[int | str, dict[str, Any]]:
-    """What a call answers, for the documentation; every call may also find no key or no store."""
-    good = {"description": about, "content": {"application/json": {"schema": schema}}}
-    codes = sorted({*problems, 401, 403, 422, 503})
-    return {status: good, **dict.fromkeys(codes, PROBLEM)}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def responses(schema: dict[str, Any], *problems: int, status: int = 200) -> Responses:
+    """What a call answers, for the documentation."""
+    good = {"description": "Done", "content": {"application/json": {"schema": schema}}}
+    return {status: good, **no_content(*problems)}
+
+
+def no_content(*problems: int) -> Responses:
+    """The problems of a call that else answers 204; every call may find no key or no store."""
+    return dict.fromkeys(sorted({*problems, 401, 403, 422, 503}), PROBLEM)
 
 
 VIEWS = (

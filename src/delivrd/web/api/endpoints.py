@@ -15,7 +15,7 @@ from delivrd.store.names import row_of
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_acts, endpoint_jobs, relay_views
-from delivrd.web.api.common import answer, before, cursor_of, list_of, ref, responses
+from delivrd.web.api.common import answer, before, cursor_of, list_of, no_content, ref, responses
 from delivrd.web.api.endpoint_bodies import Changes, EndpointParams, NewEndpoint
 from delivrd.web.api.endpoint_rows import editable, endpoint_row, shown
 from delivrd.web.auth import Caller, needs
@@ -95,9 +95,8 @@ def _writing(routes: APIRouter, context: Context) -> None:
         return answer(await store.write(job))
 
     @routes.delete(
-        "/{id}", status_code=204, response_class=Response,
-        responses={k: v for k, v in responses({}, 404, 409).items() if k != 200},
-    )  # fmt: skip
+        "/{id}", status_code=204, response_class=Response, responses=no_content(404, 409)
+    )
     async def delete(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Takes an endpoint away. What it was told stays on record, what waits is cancelled."""
         row_id = endpoint_row(id)

@@ -11,7 +11,16 @@ from delivrd.store.keys import Key, Scope, create_key, list_keys, revoke_key
 from delivrd.store.queries.views import at
 from delivrd.store.sessions import LINK_MICROS, create_link
 from delivrd.store.tx import Tx
-from delivrd.web.api.common import MAX_LIMIT, ListParams, Word, answer, before, cursor_of, responses
+from delivrd.web.api.common import (
+    MAX_LIMIT,
+    ListParams,
+    Word,
+    answer,
+    before,
+    cursor_of,
+    no_content,
+    responses,
+)
 from delivrd.web.api.common import row_id as key_id_of
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -100,9 +109,8 @@ def router(context: Context) -> APIRouter:
         return answer({"items": [shown(key) for key in keys[:limit]], "next_cursor": more})
 
     @routes.delete(
-        "/keys/{id}", status_code=204, response_class=Response,
-        responses={k: v for k, v in responses({}, 404).items() if k != 200},
-    )  # fmt: skip
+        "/keys/{id}", status_code=204, response_class=Response, responses=no_content(404)
+    )
     async def revoke(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Revokes a key: from now on it opens nothing."""
         key_id = key_id_of(id, "key", _HINT)
