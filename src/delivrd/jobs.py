@@ -19,7 +19,6 @@ from typing import Any
 import structlog
 
 from delivrd.config import Config
-from delivrd.core.statement import moment
 from delivrd.core.text import clean
 from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import health
@@ -28,6 +27,7 @@ from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Key, Scope, create_key, revoke_key
 from delivrd.store.open import open_store, sqlite_path
+from delivrd.store.queries import views
 from delivrd.store.sqlite import Busy, FileGuard
 from delivrd.store.tx import Tx
 
@@ -76,26 +76,7 @@ async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tel
         return key, secret
 
     key, secret = await store.write(job)
-    return {**key_as_object(key), "key": secret}
-
-
-def key_as_object(key: Key) -> dict[str, Any]:
-    """A key as it is shown: all but the key itself."""
-    last_used, revoked = key.last_used_at, key.revoked_at
-    return {
-        "id": str(key.id),
-        "name": key.name,
-        "prefix": key.prefix,
-        "scopes": sorted(key.scopes),
-        "created_at": _as_text(key.created_at),
-        "last_used_at": None if last_used is None else _as_text(last_used),
-        "revoked_at": None if revoked is None else _as_text(revoked),
-    }
-
-
-def _as_text(at: int) -> str:
-    """A time as the API writes it."""
-    return moment(at).isoformat().replace("+00:00", "Z")
+    return views.plain(views.key(key, secret))
 
 
 async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:

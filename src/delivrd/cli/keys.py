@@ -89,8 +89,8 @@ def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOpti
 
 def _stored(config: Path | None) -> list[dict[str, Any]]:
     from delivrd.cli.db import database_errors
-    from delivrd.jobs import key_as_object
     from delivrd.store.keys import Key, list_keys
+    from delivrd.store.queries import views
     from delivrd.store.reader import open_reader
 
     database = load(config, os.environ).database
@@ -99,7 +99,7 @@ def _stored(config: Path | None) -> list[dict[str, Any]]:
         async with open_reader(database) as reader:
             return await reader.read(list_keys)
 
-    return [key_as_object(key) for key in database_errors(read())]
+    return [views.plain(views.key(key)) for key in database_errors(read())]
 
 
 @app.command()

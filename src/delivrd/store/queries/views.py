@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status, moment
+from delivrd.store import keys
 from delivrd.store.accounts import Accounts
 from delivrd.store.rows import StatementRow
 
@@ -229,6 +230,34 @@ class RequestDetail(msgspec.Struct, kw_only=True):
     faults: list[Fault]
     admissible: bool
     simulated: bool
+
+
+class Key(msgspec.Struct, kw_only=True):
+    """An API key. ``scopes`` are of ``read``, ``send`` and ``admin``; ``key`` is the key itself,
+    which stands only in the answer of the call that makes it.
+    """
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    key: str | UnsetType = UNSET
+
+
+def key(stored: keys.Key, secret: str | UnsetType = UNSET) -> Key:
+    return Key(
+        id=str(stored.id),
+        name=stored.name,
+        prefix=stored.prefix,
+        scopes=[scope.value for scope in sorted(stored.scopes)],
+        created_at=moment(stored.created_at),
+        last_used_at=at(stored.last_used_at),
+        revoked_at=at(stored.revoked_at),
+        key=secret,
+    )
 
 
 def plain(view: Any) -> Any:

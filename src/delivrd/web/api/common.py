@@ -17,7 +17,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.queries import views
 from delivrd.store.queries.paging import Listed
 from delivrd.web.api import alert_views, relay_views
-from delivrd.web.problems import MEDIA_TYPE, SCHEMA, Problem, invalid
+from delivrd.web.problems import MEDIA_TYPE, SCHEMA, invalid, not_found
 
 MAX_LIMIT = 200
 
@@ -155,7 +155,7 @@ def row_id(text: str, what: str, hint: str) -> int:
         Problem: it cannot be one.
     """
     if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= 1 << 63:
-        raise Problem(404, f"There is no such {what}.", hint)
+        raise not_found(what, hint)
     return int(text)
 
 
@@ -219,6 +219,7 @@ VIEWS = (
     views.Unmapped,
     views.Request,
     views.RequestDetail,
+    views.Key,
     relay_views.Endpoint,
     relay_views.Delivery,
     relay_views.DeliveryDetail,

@@ -1,6 +1,6 @@
 """``/v1/keys`` and ``/v1/sign-in-links``: who may come in."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,20 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from delivrd.core.statement import moment
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Key, Scope, create_key, list_keys, revoke_key
-from delivrd.store.queries.views import at
+from delivrd.store.queries import views
+from delivrd.store.queries.paging import Listed
 from delivrd.store.sessions import LINK_MICROS, create_link
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
-    MAX_LIMIT,
     ListParams,
     Word,
     answer,
     before,
-    cursor_of,
+    list_of,
     no_content,
+    page,
+    ref,
     responses,
+    row_id,
 )
-from delivrd.web.api.common import row_id as key_id_of
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
@@ -37,48 +39,13 @@ class NewKey(BaseModel):
     scopes: list[Scope] = Field(min_length=1, max_length=10)
 
 
-def shown(key: Key) -> dict[str, Any]:
-    """A key as it is shown: all but the key itself."""
-    return {
-        "id": str(key.id),
-        "name": key.name,
-        "prefix": key.prefix,
-        "scopes": sorted(key.scopes),
-        "created_at": moment(key.created_at),
-        "last_used_at": at(key.last_used_at),
-        "revoked_at": at(key.revoked_at),
-    }
-
-
-_TIME = {"type": ["string", "null"], "format": "date-time"}
-_KEY = {
-    "type": "object",
-    "required": ["id", "name", "prefix", "scopes", "created_at"],
-    "properties": {
-        "id": {"type": "string"},
-        "name": {"type": "string"},
-        "prefix": {"type": "string"},
-        "scopes": {"type": "array", "items": {"enum": list(Scope)}},
-        "created_at": _TIME,
-        "last_used_at": _TIME,
-        "revoked_at": _TIME,
-        "key": {"type": "string"},
-    },
-}
-_KEYS = {
-    "type": "object",
-    "required": ["items", "next_cursor"],
-    "properties": {
-        "items": {"type": "array", "items": _KEY},
-        "next_cursor": {"type": ["string", "null"]},
-    },
-}
-
-
 _LINK = {
     "type": "object",
     "required": ["url", "expires_at"],
-    "properties": {"url": {"type": "string"}, "expires_at": _TIME},
+    "properties": {
+        "url": {"type": "string"},
+        "expires_at": {"type": "string", "format": "date-time"},
+    },
 }
 
 
@@ -87,7 +54,9 @@ def router(context: Context) -> APIRouter:
     store = context.store
     admin = needs(Scope.ADMIN)
 
-    @routes.post("/keys", status_code=201, responses=responses(_KEY, 400, 413, status=201))
+    @routes.post(
+        "/keys", status_code=201, responses=responses(ref(views.Key), 400, 413, status=201)
+    )
     async def create(body: NewKey, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Makes a key. The answer holds it, this once."""
 
@@ -97,23 +66,23 @@ def router(context: Context) -> APIRouter:
             return made
 
         key, secret = await store.write(job)
-        return answer({**shown(key), "key": secret}, 201)
+        return answer(views.key(key, secret), 201)
 
-    @routes.get("/keys", dependencies=[Depends(admin)], responses=responses(_KEYS))
+    @routes.get("/keys", dependencies=[Depends(admin)], responses=responses(list_of(views.Key)))
     async def list_all(params: Annotated[ListParams, Query()]) -> Response:
         """The keys, the newest first; they themselves are not kept."""
         start = before("keys", params.cursor)
         keys = [k for k in await store.read(list_keys) if start is None or k.id < start]
-        limit = min(params.limit, MAX_LIMIT)
-        more = cursor_of("keys", keys[limit - 1].id) if len(keys) > limit else None
-        return answer({"items": [shown(key) for key in keys[:limit]], "next_cursor": more})
+        shown = keys[: params.limit]
+        more = shown[-1].id if len(keys) > len(shown) else None
+        return page("keys", Listed([views.key(key) for key in shown], more))
 
     @routes.delete(
         "/keys/{id}", status_code=204, response_class=Response, responses=no_content(404)
     )
     async def revoke(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Revokes a key: from now on it opens nothing."""
-        key_id = key_id_of(id, "key", _HINT)
+        key_id = row_id(id, "key", _HINT)
 
         async def job(tx: Tx) -> bool:
             found = await revoke_key(tx, key_id, now_micros())
