@@ -9,7 +9,7 @@ from delivrd.store import alerts as stored
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import row_of
-from delivrd.store.queries.paging import TOP
+from delivrd.store.queries.paging import TOP, Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
 from delivrd.web.api.alert_rules import Snooze, until
@@ -18,8 +18,8 @@ from delivrd.web.api.common import (
     Word,
     answer,
     before,
-    cursor_of,
     list_of,
+    page,
     ref,
     responses,
 )
@@ -51,18 +51,16 @@ def _firings(routes: APIRouter, context: Context) -> None:
         """What fired, the newest first; `state=firing` is what is bad now."""
         start = before("firings", params.cursor)
 
-        async def job(tx: Tx) -> tuple[list[views.AlertFiring], int | None]:
+        async def job(tx: Tx) -> Listed[views.AlertFiring]:
             rows = await stored.firings(
                 tx, TOP if start is None else start, params.limit + 1,
                 state=params.state, rule=params.rule,
             )  # fmt: skip
             shown = rows[: params.limit]
             items = [views.firing(one, await stored.notices_of(tx, one.id)) for one in shown]
-            return items, shown[-1].id if len(rows) > len(shown) else None
+            return Listed(items, shown[-1].id if len(rows) > len(shown) else None)
 
-        items, last = await store.read(job)
-        cursor = None if last is None else cursor_of("firings", last)
-        return answer({"items": items, "next_cursor": cursor})
+        return page("firings", await store.read(job))
 
     @routes.get(
         "/firings/{id}", dependencies=[read], responses=responses(ref(views.AlertFiring), 404)

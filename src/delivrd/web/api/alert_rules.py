@@ -12,9 +12,10 @@ from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
 from delivrd.store import alerts as stored
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
-from delivrd.web.api.common import answer, list_of, no_content, ref, responses
+from delivrd.web.api.common import answer, list_of, no_content, page, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
@@ -66,20 +67,15 @@ def _rules(routes: APIRouter, context: Context) -> None:
     @routes.get("/rules", dependencies=[read], responses=responses(list_of(views.AlertRule)))
     async def list_rules() -> Response:
         """All rules in force, by name, each as a sentence."""
-        return answer({"items": await store.read(every), "next_cursor": None})
+        found = await store.read(lambda tx: every_rule(context, tx))
+        return page("rules", Listed(found, None))
 
     @routes.get(
         "/rules/{name}", dependencies=[read], responses=responses(ref(views.AlertRule), 404)
     )
     async def show_rule(name: str) -> Response:
         """One rule."""
-        return answer(await store.read(lambda tx: shown(tx, name)))
-
-    async def every(tx: Tx) -> list[views.AlertRule]:
-        return await every_rule(context, tx)
-
-    async def shown(tx: Tx, name: str) -> views.AlertRule:
-        return await view_of(context, tx, name)
+        return answer(await store.read(lambda tx: view_of(context, tx, name)))
 
 
 def _changing(routes: APIRouter, context: Context) -> None:

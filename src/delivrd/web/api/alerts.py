@@ -17,11 +17,12 @@ from delivrd.store import alerts as stored
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
+from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_firings, alert_rules
 from delivrd.web.api import alert_views as views
 from delivrd.web.api.alert_rules import DAY, SECOND, named
-from delivrd.web.api.common import answer, list_of, ref, responses
+from delivrd.web.api.common import answer, list_of, page, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid, not_found
@@ -58,8 +59,8 @@ def _channels(routes: APIRouter, context: Context) -> None:
     @routes.get("/channels", dependencies=[read], responses=responses(list_of(views.AlertChannel)))
     async def list_channels() -> Response:
         """Where notices go, and how that goes. The addresses stand in the settings alone."""
-        items = await store.read(lambda tx: every_channel(context, tx))
-        return answer({"items": items, "next_cursor": None})
+        found = await store.read(lambda tx: every_channel(context, tx))
+        return page("channels", Listed(found, None))
 
     @routes.post("/channels/{name}/test", responses=responses(ref(views.AlertTest), 404))
     async def test(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:

@@ -11,11 +11,11 @@ from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.names import row_of
 from delivrd.store.queries.endpoints import figures
+from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_acts, endpoint_jobs, relay_views
-from delivrd.web.api.common import answer, before, cursor_of, list_of, no_content, ref, responses
+from delivrd.web.api.common import answer, before, list_of, no_content, page, ref, responses
 from delivrd.web.api.endpoint_bodies import Changes, EndpointParams, NewEndpoint
 from delivrd.web.api.endpoint_rows import editable, endpoint_row, shown
 from delivrd.web.auth import Caller, needs
@@ -40,19 +40,16 @@ def _reading(routes: APIRouter, context: Context) -> None:
         """Endpoints, the newest first, each with its last 24 hours and what waits for it."""
         start = before("endpoints", params.cursor)
 
-        async def job(tx: Tx) -> tuple[list[relay_views.Endpoint], bool]:
+        async def job(tx: Tx) -> Listed[relay_views.Endpoint]:
             every = reversed(await endpoints.every(tx, callbacks=params.callbacks))
             found = [one for one in every if start is None or one.id < start]
             shown = found[: params.limit]
             now = now_micros()
             told = await figures(tx, [one.id for one in shown], now)
             views = [relay_views.endpoint(one, told[one.id], now) for one in shown]
-            return views, len(found) > len(shown)
+            return Listed(views, shown[-1].id if len(found) > len(shown) else None)
 
-        items, more = await store.read(job)
-        last = row_of(items[-1].id, "ep") if more else None
-        cursor = None if last is None else cursor_of("endpoints", last)
-        return answer({"items": items, "next_cursor": cursor})
+        return page("endpoints", await store.read(job))
 
     @routes.get("/{id}", dependencies=[read], responses=responses(ref(relay_views.Endpoint), 404))
     async def show(id: str) -> Response:
