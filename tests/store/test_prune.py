@@ -9,8 +9,9 @@ from filled import execute, opened, receipt, receive, scalar, send
 from support import run, settings
 
 from delivrd.config import Retention
+from delivrd.core.units import DAY, HOUR
 from delivrd.keeping import sweep as keeping
-from delivrd.keeping.sweep import DAY, HOUR, NotOurs, Sweep
+from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import prune, tombstones
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor, now_micros

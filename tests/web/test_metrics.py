@@ -3,9 +3,10 @@
 from filled import execute, opened
 from support import run
 
+from delivrd.core.units import DAY
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import now_micros
-from delivrd.web.metrics import DAY, Metrics
+from delivrd.web.metrics import Metrics
 
 
 def test_the_counter_of_tries_never_falls_when_tallies_are_pruned(database_url: str) -> None:

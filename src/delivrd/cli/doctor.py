@@ -22,6 +22,7 @@ from delivrd.config import (
     proofs,
 )
 from delivrd.core.statement import moment
+from delivrd.core.units import DAY
 from delivrd.providers.base import comparable
 from delivrd.store.alerts import Doing, channels_doing
 from delivrd.store.health import Figures, Loose
@@ -29,7 +30,6 @@ from delivrd.store.ids import born, now_micros
 
 BACKLOG_SECONDS = 60
 CLOCK_SECONDS = 2
-DAY = 24 * 3600 * 1_000_000
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 

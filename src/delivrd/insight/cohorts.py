@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from delivrd.core.units import DAY, MINUTE, SECOND
 from delivrd.insight.lifetimes import (
     DELIVERED,
     FAILED,
@@ -14,10 +15,8 @@ from delivrd.insight.lifetimes import (
 )
 from delivrd.insight.rates import FAILURES
 from delivrd.insight.routes import REPORTS_AFTER, WINDOW, Key, reports_nothing
-from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN, SECOND, UNTOLD
+from delivrd.store.counts import BUCKET, COARSE, OPEN, UNTOLD
 from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
-
-DAY = 24 * 3600 * SECOND
 
 PARTS = 4
 

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from delivrd.core.statement import moment
+from delivrd.core.units import DAY, QUARTER
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import diagnosis as queries
 from delivrd.store.queries.diagnosis import Calls, Traffic
 from delivrd.store.tx import Tx
 
-DAY = 24 * 3600 * 1_000_000
-SETTLING = 15 * 60 * 1_000_000
+SETTLING = QUARTER
 """What went out since then may well be open still."""
 
 ENOUGH = 10

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.core.statement import moment
+from delivrd.core.units import DAY
 from delivrd.insight.rates import FAILURES, Rate, rate
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import UNTOLD, step
@@ -20,7 +21,6 @@ from delivrd.store.queries.delays import newest_delays
 from delivrd.store.queries.latencies import steps
 from delivrd.store.tx import Tx
 
-DAY = 24 * 3600 * 1_000_000
 BY = ("account", "country")
 
 SAMPLE = 100

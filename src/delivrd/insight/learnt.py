@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from delivrd.insight.cohorts import DAY, first_hour, has_old, past_of, silent_of
+from delivrd.core.units import DAY, SECOND
+from delivrd.insight.cohorts import first_hour, has_old, past_of, silent_of
 from delivrd.insight.routes import (
     REPORTS_AFTER,
     REPORTS_SHARE,
@@ -14,7 +15,7 @@ from delivrd.insight.routes import (
     usual,
 )
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, SECOND
+from delivrd.store.counts import BUCKET
 from delivrd.store.queries import recent as queries
 from delivrd.store.queries.recent import ByMinute, Ended, Reports, Waiting, minute_of
 from delivrd.store.queries.stats import Silent

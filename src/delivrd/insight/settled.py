@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import structlog
 
 from delivrd.core.statement import moment
-from delivrd.insight.cohorts import DAY, ages, groups_of
+from delivrd.core.units import DAY, MINUTE, SECOND
+from delivrd.insight.cohorts import ages, groups_of
 from delivrd.insight.learnt import Learnt, learn
 from delivrd.insight.lifetimes import NONE, observe, step_of
 from delivrd.insight.routes import WINDOW, Key, Past, route
 from delivrd.insight.settling import Estimate, Settled, estimate, settled
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Store, StoreUnavailable
-from delivrd.store.counts import KEPT_MINUTES, MINUTE, OPEN, SECOND
+from delivrd.store.counts import KEPT_MINUTES, OPEN
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import recent as queries
 from delivrd.store.queries.recent import ALL, ByMinute, Narrowed, minute_of

@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 
 from delivrd.config import Config, Retention
+from delivrd.core.units import DAY, HOUR
 from delivrd.store import prune, tombstones
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
@@ -31,8 +32,6 @@ PAGES = 50
 PAUSE_SECONDS = 0.02
 """Between two steps: intake goes first."""
 
-HOUR = 3600 * 1_000_000
-DAY = 24 * HOUR
 
 Tell = Callable[[str, int], None]
 """Is told what was taken away, and how many rows of it so far."""

@@ -7,8 +7,9 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from delivrd.core.units import SECOND
 from delivrd.relay.client import Answered
-from delivrd.relay.schedule import SECOND, next_try
+from delivrd.relay.schedule import next_try
 
 GONE = 410
 _LATER = (429, 503)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from delivrd.core.statement import moment
+from delivrd.core.units import SECOND
 from delivrd.relay import schedule
 from delivrd.relay.schedule import Health
 from delivrd.store import deliveries, endpoints, schema, tries
@@ -22,7 +23,7 @@ from delivrd.store.tx import Tx
 
 GONE_WHY = "it answered 410 Gone"
 DEAD_WHY = "nothing but failures for five days"
-NOTE_SUCCESS = 5 * schedule.SECOND
+NOTE_SUCCESS = 5 * SECOND
 """A success is written to the endpoint's row this seldom, while all goes well."""
 
 

@@ -6,8 +6,7 @@ All moments are microseconds since 1970.
 import msgspec
 from msgspec.structs import replace
 
-SECOND = 1_000_000
-MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
+from delivrd.core.units import DAY, HOUR, MINUTE, SECOND
 
 RETRIES = (
     5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, DAY,

@@ -10,6 +10,7 @@ from delivrd.core.addresses import BadUrl, check_url
 from delivrd.core.phone import InvalidNumber, Phone, normalize
 from delivrd.core.status import State
 from delivrd.core.text import clean
+from delivrd.core.units import HOUR, SECOND
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
@@ -28,7 +29,6 @@ MAX_REFERENCE = 200
 MAX_METADATA = 4096
 MAX_DEADLINE = 7 * 24 * 3600
 PREVIEW = 50
-SECOND = 1_000_000
 
 
 class Order(NamedTuple):
@@ -74,7 +74,7 @@ async def submit(
 
     async def job(tx: Tx) -> Submitted:
         if idempotency_key is not None:
-            window = config.retention.idempotency_hours * 3600 * SECOND
+            window = config.retention.idempotency_hours * HOUR
             known = await _use_key(tx, key_id, idempotency_key, body_hash, uuid, now, window)
             if known is not None:
                 return Submitted(known, True)

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from delivrd.core.units import SECOND
 from delivrd.store import endpoints, schema
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.tx import Row, Tx
 
-SECOND = 1_000_000
 LEASE_MICROS = 60 * SECOND
 """For so long a claim holds: several times as long as a call may take."""
 

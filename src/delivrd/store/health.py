@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from delivrd.core.statement import Kind
+from delivrd.core.units import DAY, MINUTE
 from delivrd.store.ids import born, floor, now_micros
 from delivrd.store.prune import oldest_body
 from delivrd.store.tx import PostgresTx, Tx
@@ -12,8 +13,8 @@ from delivrd.store.tx import PostgresTx, Tx
 RECENT_REQUESTS = 100_000
 UNMATCHED = 500
 """So many of the newest receipts without a message are looked at."""
-WEEK = 7 * 24 * 3600 * 1_000_000
-SETTLING = 60 * 1_000_000
+WEEK = 7 * DAY
+SETTLING = MINUTE
 """A receipt may come so long before the answer to its send."""
 
 

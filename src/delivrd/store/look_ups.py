@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from delivrd.core.statement import Kind, Receipt
+from delivrd.core.units import SECOND
 from delivrd.store.accounts import Accounts
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
@@ -10,7 +11,6 @@ from delivrd.store.messages import reference_of
 from delivrd.store.rows import AttemptRow
 from delivrd.store.tx import Tx
 
-SECOND = 1_000_000
 ASK_AFTER = (3600, 6 * 3600, 24 * 3600)
 """Seconds after the hand-over when a gateway is asked, as long as no final receipt came."""
 LAST_CALL = 600

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from delivrd.core.statement import Kind, Receipt, Status
 from delivrd.core.status import State
+from delivrd.core.units import SECOND
 from delivrd.providers.base import Accepted, Answer, Later, Refused, SentPart, Unsure
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.generations import renew
@@ -14,7 +15,7 @@ from delivrd.store.merging import homes, load_with_siblings, merge
 from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
 
-LEASE_MICROS = 120 * 1_000_000
+LEASE_MICROS = 120 * SECOND
 """For so long a hand-over may take; then its process is taken for dead."""
 
 RETRY_SECONDS = (5, 10, 30, 60, 120, 300)

@@ -6,12 +6,13 @@ Both are 256 random bits, kept as their SHA-256.
 import secrets
 from typing import NamedTuple
 
+from delivrd.core.units import DAY, MINUTE
 from delivrd.store import schema
 from delivrd.store.keys import Key, Scope, digest
 from delivrd.store.tx import Tx
 
-LINK_MICROS = 15 * 60 * 1_000_000
-COOKIE_MICROS = 30 * 24 * 3600 * 1_000_000
+LINK_MICROS = 15 * MINUTE
+COOKIE_MICROS = 30 * DAY
 _KEY, _MARK = "key:", "mark:"
 _COLUMNS = ("hash", "kind", "scope", "created_at", "expires_at")
 

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from delivrd.config import Config
+from delivrd.core.units import MINUTE
 from delivrd.store.base import Store
 from delivrd.store.gathered import Gathered
 from delivrd.store.ids import now_micros
@@ -27,7 +28,7 @@ PUBLIC = ("/healthz", "/sign-in")
 PUBLIC_FILES = "/static/"
 """Looks only, for the sign-in page."""
 
-TOUCH_MICROS = 60 * 1_000_000
+TOUCH_MICROS = MINUTE
 ADMIN_KEY_ID, SESSION_KEY_ID = 0, -1
 """Whose idempotency keys are whose, where no stored key is behind a call."""
 

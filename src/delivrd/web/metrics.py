@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from delivrd.core.units import DAY
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import alerts
@@ -17,7 +18,6 @@ COUNTED = 10_000
 """Beyond this many, unmapped receipts are not counted further."""
 
 
-DAY = 86400 * 1_000_000
 OUTCOMES = ("delivered", "failed")
 """Of a try, as the store counts them."""
 

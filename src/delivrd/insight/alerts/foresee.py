@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Data, Outlook
 from delivrd.insight.alerts.grid import MINUTE, QUARTER
 from delivrd.insight.settled import Seen, Settling
-from delivrd.store.counts import KEPT_MINUTES, SECOND
+from delivrd.store.counts import KEPT_MINUTES
 from delivrd.store.tx import Tx
 
 

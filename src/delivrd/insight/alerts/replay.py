@@ -7,6 +7,7 @@ what was open, as its quarters of an hour tell (`delivrd.insight.alerts.quarter`
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.day_before import BLOCK, DayBefore
 from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER
 from delivrd.insight.alerts.quarter import End, Quarter, end, lately
@@ -14,7 +15,7 @@ from delivrd.insight.cohorts import has_old, past_of, silent_of
 from delivrd.insight.lifetimes import DELIVERED, NONE, observe
 from delivrd.insight.routes import Key, Past, route, usual
 from delivrd.insight.settling import Estimate, estimate
-from delivrd.store.counts import COARSE, SECOND, UNTOLD
+from delivrd.store.counts import COARSE, UNTOLD
 from delivrd.store.queries.recent import Ended, Waiting
 from delivrd.store.tx import Row
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import structlog
 
 from delivrd.config import Config
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.channels import Sent, send
 from delivrd.store import alerts as store_alerts
 from delivrd.store.alerts import Notice
@@ -26,8 +27,6 @@ EVERY_SECONDS = 5.0
 AT_ONCE = 8
 RETRIES = (15, 60, 300, 900, 3600)
 """Seconds after each failed try; after the last, the notice has failed for good."""
-
-SECOND = 1_000_000
 
 
 class Tell:

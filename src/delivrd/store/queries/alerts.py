@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from delivrd.core.units import MINUTE
 from delivrd.store.alerts import tallies
-from delivrd.store.counts import BUCKET, MINUTE, OPEN, coarse
+from delivrd.store.counts import BUCKET, OPEN, coarse
 from delivrd.store.endpoints import BY_HAND, TAKEN_OUT
 from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
@@ -17,7 +18,7 @@ from delivrd.store.tx import Row, Tx
 NEWEST = 50_000
 """So many of the newest messages are read one by one; what is older, from the rollups."""
 
-SLACK = 10 * 60 * 1_000_000
+SLACK = 10 * MINUTE
 """A message's id may be so much older than its hand-over."""
 
 MARKS = 10_000
@@ -27,7 +28,7 @@ FAILURES = 5000
 TOLD = 500
 """So many deliveries are looked at for what came of them."""
 
-TRYING = 60 * 1_000_000
+TRYING = MINUTE
 """What fails first was to be told at most so long before."""
 
 FAILED = ("undelivered", "rejected", "expired")

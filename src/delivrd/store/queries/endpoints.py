@@ -7,7 +7,6 @@ import msgspec
 from delivrd.store.counts import BUCKET
 from delivrd.store.tx import Tx
 
-DAY = 86400 * 1_000_000
 COUNTED = 10_000
 """Beyond this many, what waits or was parked is not counted further."""
 

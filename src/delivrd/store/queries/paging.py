@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from delivrd.core.units import MINUTE
 from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
 
@@ -21,7 +22,7 @@ Condition = tuple[str, tuple[Any, ...]]
 BUDGET = (500, 2000, 7500)
 """Rows looked at for one page, step by step, where no index serves the filters."""
 
-SLACK = 60 * 1_000_000
+SLACK = MINUTE
 """A row made from a receipt is as old as the receipt, and its id as old as the fold: this lies
 between them at most, unless a backlog or a re-reading brought it later; then its id counts."""
 

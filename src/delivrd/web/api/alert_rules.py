@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
 from delivrd.config import nearest
+from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
 from delivrd.store import alerts as stored
 from delivrd.store.ids import now_micros
@@ -21,8 +22,6 @@ from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
 
 RULES_HINT = "GET /v1/alerts/rules lists what there is."
-DAY = 86400
-SECOND = 1_000_000
 
 
 class NewRule(Rule):
@@ -50,7 +49,7 @@ class Snooze(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     seconds: int = Field(
-        ge=0, le=30 * DAY, description="For so long nothing new is told; 0 ends it."
+        ge=0, le=30 * DAY // SECOND, description="For so long nothing new is told; 0 ends it."
     )
 
 

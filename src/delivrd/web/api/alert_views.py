@@ -7,6 +7,7 @@ import msgspec
 
 from delivrd.alert_settings import Channel as Settings
 from delivrd.core.statement import moment
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.behind import messages
 from delivrd.insight.alerts.channels import shown, trouble
@@ -16,8 +17,6 @@ from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
 from delivrd.store.names import firing_id
 from delivrd.store.queries.views import at
-
-MICROS = 1_000_000
 
 
 class AlertRule(msgspec.Struct, kw_only=True):
@@ -215,11 +214,11 @@ def channel(name: str, settings: Settings, doing: stored.Doing) -> AlertChannel:
 def preview(named: Named, found: previews.Preview) -> AlertPreview:
     return AlertPreview(
         sentence=plain(sentence(named.rule)),
-        since=moment(found.since * MICROS),
-        until=moment(found.until * MICROS),
-        known_since=None if found.known_since is None else moment(found.known_since * MICROS),
+        since=moment(found.since * SECOND),
+        until=moment(found.until * SECOND),
+        known_since=None if found.known_since is None else moment(found.known_since * SECOND),
         firings=[_period(named, one) for one in found.firings],
-        line=[AlertPoint(at=moment(p.at * MICROS), n=p.n, k=p.k) for p in found.line],
+        line=[AlertPoint(at=moment(p.at * SECOND), n=p.n, k=p.k) for p in found.line],
     )
 
 
@@ -228,9 +227,9 @@ def _period(named: Named, one: previews.Period) -> AlertPeriod:
         place=dict(one.place),
         where=place(one.place),
         headline=headline(one.say, named.rule),
-        since=moment(one.since * MICROS),
-        fired_at=moment(one.fired_at * MICROS),
-        until=None if one.until is None else moment(one.until * MICROS),
+        since=moment(one.since * SECOND),
+        fired_at=moment(one.fired_at * SECOND),
+        until=None if one.until is None else moment(one.until * SECOND),
         facts=one.say.facts,
     )
 

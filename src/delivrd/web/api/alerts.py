@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import Rule
 from delivrd.config import nearest
+from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.channels import send
 from delivrd.insight.alerts.hindsight import hindsight
@@ -21,7 +22,7 @@ from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_firings, alert_rules
 from delivrd.web.api import alert_views as views
-from delivrd.web.api.alert_rules import DAY, SECOND, named
+from delivrd.web.api.alert_rules import named
 from delivrd.web.api.common import answer, list_of, page, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -121,7 +122,7 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
     if found.rule.kind in previews.NO_PAST:
         raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
     store, now = context.store, now_micros() // SECOND
-    past = await _past(store, found.rule, now - days * DAY, now)
+    past = await _past(store, found.rule, now - days * DAY // SECOND, now)
     ahead = await hindsight(store, previews.by_quarters(found.rule), past.since, past.until)
 
     def judged() -> previews.Preview:

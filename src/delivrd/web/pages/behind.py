@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from delivrd.store.counts import SECOND
+from delivrd.core.units import SECOND
 from delivrd.store.queries.messages import NONE
 from delivrd.web.pages.links import Links
 from delivrd.web.pages.ranges import iso

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from delivrd.core.statement import moment
+from delivrd.core.units import HOUR, MINUTE
 from delivrd.insight.rates import delivery
-from delivrd.store.counts import BUCKET, MINUTE
+from delivrd.store.counts import BUCKET
 from delivrd.store.queries.views import at
-from delivrd.web.pages.ranges import HOUR, Range
+from delivrd.web.pages.ranges import Range
 
 STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
     "minute": (timedelta(minutes=1), datetime.isoformat),

@@ -5,13 +5,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from delivrd.core.statement import micros
+from delivrd.core.units import HOUR, QUARTER
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.views import at
 from delivrd.web.pages.show import moment
-
-HOUR = 3600 * 1_000_000
-QUARTER = HOUR // 4
-"""What is counted is counted by the quarter of an hour."""
 
 RANGES = (
     ("1h", "Last hour", 1),
@@ -83,7 +80,7 @@ def asked(params: Mapping[str, str], default: str = "") -> Range:
 
 
 def counted(span: Range) -> Range:
-    """The same with its edges on quarters of an hour, as counts have them."""
+    """The same with its edges on quarters of an hour, by which messages are counted."""
     since = None if span.since is None else span.since // QUARTER * QUARTER
     until = None if span.until is None else -(-span.until // QUARTER) * QUARTER
     return span._replace(since=since, until=until)

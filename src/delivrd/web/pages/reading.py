@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from delivrd.core.units import DAY, MINUTE
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.settled import Seen, Settling, told
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Store
-from delivrd.store.counts import BUCKET, KEPT_MINUTES, MINUTE
+from delivrd.store.counts import BUCKET, KEPT_MINUTES
 from delivrd.store.names import endpoint_id
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints, minutes
@@ -21,9 +22,8 @@ from delivrd.store.tx import Tx
 from delivrd.web.pages.behind import Route
 from delivrd.web.pages.issues import Code, codes
 from delivrd.web.pages.over_time import minutes_from, of_steps
-from delivrd.web.pages.ranges import HOUR, Range
+from delivrd.web.pages.ranges import Range
 
-DAY = 24 * HOUR
 DAYS, MANY_DAYS = 7, 30
 """The table of days shows so many."""
 

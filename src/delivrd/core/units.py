@@ -1,0 +1,7 @@
+"""Lengths of time in microseconds, the unit in which the hub keeps moments."""
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+QUARTER = 15 * MINUTE
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
