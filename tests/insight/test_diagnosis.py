@@ -110,3 +110,18 @@ def test_the_hub_is_asked_for_its_diagnosis(database_url: str) -> None:
             assert states["reporting"] == "ok"
 
     run(test())
+
+
+def test_rejections_of_the_last_minutes_are_told(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            nothing = {one["name"]: one for one in (await hub.get("/v1/diagnosis"))["findings"]}
+            assert nothing["rejected"]["what"] == "no message of the last day has ended yet"
+            for i in range(12):
+                rejected = {"status": "rejected", "err-code": "11"}
+                await hub.receipt("inbox", messageId=f"id-{i}", **rejected)
+            told = {one["name"]: one for one in (await hub.get("/v1/diagnosis"))["findings"]}
+            assert told["rejected"]["state"] == "warning"
+            assert "12 of 12" in told["rejected"]["what"]
+
+    run(test())

@@ -38,6 +38,8 @@ class Figures(NamedTuple):
 
     traffic: tuple[tuple[str, str, str, int], ...] = ()
     """Account, country, status, number, of what went out in a day up to some time ago."""
+    newest: tuple[tuple[str, str, str, int], ...] = ()
+    """And of what went out since."""
     calls: Mapping[str, Calls] = {}
     rejected: tuple[tuple[str, str, str, int], ...] = ()
     """Sender, country, reason, number."""
@@ -52,6 +54,7 @@ async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
     names = {*refused, *last}
     return Figures(
         tuple(_named(accounts, await queries.traffic(tx, since, now - SETTLING))),
+        tuple(_named(accounts, await queries.traffic(tx, now - SETTLING, now + DAY))),
         {n: refused.get(n, Calls())._replace(last_at=last.get(n)) for n in names},
         tuple(await queries.rejected(tx, since)),
         {accounts.name(i): n for i, n in (await queries.repeated(tx, since)).items()},
@@ -170,8 +173,13 @@ def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
 
 
 def _rejected(known: Figures) -> Iterator[Finding]:
-    ended = sum(n for _, _, status, n in known.traffic if status != "pending")
-    total = sum(n for _, _, status, n in known.traffic if status == "rejected")
+    counts = Counter[str]()
+    for _, _, status, n in (*known.traffic, *known.newest):
+        counts[status] += n
+    ended, total = counts.total() - counts["pending"], counts["rejected"]
+    if not ended:
+        yield Finding("rejected", "ok", "no message of the last day has ended yet")
+        return
     if total < ENOUGH or total < ended * MANY_REJECTED:
         yield Finding("rejected", "ok", f"{total} of {ended} messages that ended were rejected")
         return
