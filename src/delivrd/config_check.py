@@ -1,10 +1,10 @@
 """What one setting alone cannot tell: whether they fit each other, and the world."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from zoneinfo import ZoneInfo
 
-from delivrd.alert_settings import RULE_NAME
+from delivrd.alert_settings import RULE_NAME, Maintenance, Rule
 from delivrd.config import (
     ACCOUNT_NAME,
     ID_FORMATS,
@@ -15,6 +15,7 @@ from delivrd.config import (
     nearest,
     secrets,
 )
+from delivrd.config_alerts import missing
 from delivrd.config_endpoints import wrong
 from delivrd.core.signing_key import key
 from delivrd.providers import UnknownProvider, provider
@@ -67,13 +68,12 @@ def _check_alerts(config: Config) -> Iterator[Problem]:
             if not RULE_NAME.fullmatch(name):
                 hint = "Use a-z, 0-9, - and _, as in gone-bad."
                 yield Problem(f"alerts.{table}.{name}", "settings", "not a name", hint)
-    for name, rule in alerts.rules.items():
-        for channel in rule.channels or ():
-            if channel not in alerts.channels:
-                known = ", ".join(alerts.channels) or "none"
-                hint = nearest(channel, alerts.channels) or f"Channels: {known}."
-                key_ = f"alerts.rules.{name}.channels"
-                yield Problem(key_, "settings", f"there is no channel {channel}", hint)
+    of: Mapping[str, Mapping[str, Rule | Maintenance]]
+    of = {"rules": alerts.rules, "maintenance": alerts.maintenance}
+    for table, some in of.items():
+        for name, one in some.items():
+            for field, what, hint in missing(one, config.accounts, alerts.channels):
+                yield Problem(f"alerts.{table}.{name}.{field}", "settings", what, hint)
 
 
 def _check_account(config: Config, name: str, account: AccountSettings) -> Iterator[Problem]:

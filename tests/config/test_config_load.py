@@ -179,6 +179,16 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ('database = "mysql://x"', {}, ["database: must start with sqlite:/// or postgresql://"]),
         ('trusted_proxies = ["10.0.0.1/8"]', {}, ["line 1: trusted_proxies"]),
         ("[sending.rate]\nmain = 3", {}, ["sending.rate.main: there is no account main"]),
+        (
+            '[alerts.rules.uk]\nkind = "failure_rate"\ncountries = ["UK"]\naccounts = ["main"]',
+            {},
+            ["line 3: alerts.rules.uk.countries: there is no country 'UK'", "no account 'main'"],
+        ),
+        (
+            '[alerts.maintenance.night]\ndaily = "02:00-04:00"\naccounts = ["main"]',
+            {},
+            ["line 3: alerts.maintenance.night.accounts: there is no account 'main'"],
+        ),
         ('[privacy]\ntext = "ful"', {}, ["line 2: privacy.text", "'full'"]),
     ],
 )

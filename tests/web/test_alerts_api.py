@@ -89,6 +89,26 @@ def test_what_a_rule_does_not_take_is_a_problem_with_its_name(sqlite_url: str) -
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("field", "name", "said"),
+    [
+        ("accounts", "manes", "there is no account 'manes'"),
+        ("countries", "UK", "there is no country 'UK'"),
+    ],
+)
+def test_a_rule_about_what_is_not_there_would_never_fire_and_is_refused(
+    sqlite_url: str, field: str, name: str, said: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            told = {"name": "x", "kind": "failure_rate", field: [name]}
+            problem = await hub.post("/v1/alerts/rules", told, 422)
+            assert (problem["field"], said in problem["detail"]) == (field, True)
+            assert problem["hint"]
+
+    run(test())
+
+
 def test_changing_alerts_needs_the_scope_admin(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

@@ -40,6 +40,11 @@ _WHY = {
 }
 
 
+def is_country(code: str) -> bool:
+    """Whether numbers of such a country can be told: two letters of ISO 3166."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def normalize(number: str, default_region: str | None = None) -> Phone:
     """A number as a person or a program wrote it, in E.164.
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
 from delivrd.config import nearest
+from delivrd.config_alerts import missing
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
 from delivrd.store import alerts as stored
@@ -129,7 +130,7 @@ async def created(context: Context, caller: Caller, name: str, rule: Rule) -> vi
     """Makes a rule, also in the place of one that comes with delivrd.
 
     Raises:
-        Problem: there is one of that name, or a channel is not there.
+        Problem: there is one of that name, or what it names is not there.
     """
 
     async def job(tx: Tx) -> views.AlertRule:
@@ -149,7 +150,7 @@ async def replaced(context: Context, caller: Caller, name: str, rule: Rule) -> v
     """Puts a rule in the place of another.
 
     Raises:
-        Problem: there is none, it stands in the settings, or a channel is not there.
+        Problem: there is none, it stands in the settings, or what it names is not there.
     """
 
     async def job(tx: Tx) -> views.AlertRule:
@@ -160,8 +161,9 @@ async def replaced(context: Context, caller: Caller, name: str, rule: Rule) -> v
 
 
 async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) -> views.AlertRule:
-    for channel in rule.channels or ():
-        _check_channel(context, channel, "channels")
+    known = context.store.accounts.names, context.config.alerts.channels
+    for field, what, hint in missing(rule, *known):
+        raise invalid(field, what, hint)
     await stored.put_rule(tx, name, written(rule), now_micros())
     await context.note(tx, caller, "alerts.rules.put", name)
     return await view_of(context, tx, name)
@@ -239,11 +241,3 @@ async def view_of(context: Context, tx: Tx, name: str) -> views.AlertRule:
 
 def until(body: Snooze) -> int | None:
     return now_micros() + body.seconds * SECOND if body.seconds else None
-
-
-def _check_channel(context: Context, name: str, field: str) -> None:
-    channels = context.config.alerts.channels
-    if name not in channels:
-        known = ", ".join(channels) or "none"
-        hint = nearest(name, channels) or f"Channels: {known}."
-        raise invalid(field, f"there is no channel {name[:50]!r}", hint)

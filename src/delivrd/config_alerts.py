@@ -1,0 +1,38 @@
+"""What rules and maintenance windows name that is not there: they would never fire or hush."""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from delivrd.alert_settings import Maintenance, Rule
+from delivrd.config import nearest
+from delivrd.core.phone import is_country
+
+
+class Missing(NamedTuple):
+    """A field that names something that is not there."""
+
+    field: str
+    what: str
+    hint: str
+
+
+def missing(
+    of: Rule | Maintenance, accounts: Collection[str], channels: Collection[str]
+) -> Iterator[Missing]:
+    """Each account, country and channel that is named and not there."""
+    for account in of.accounts:
+        if account not in accounts:
+            hint = nearest(account, accounts) or f"Accounts: {_listed(accounts)}."
+            yield Missing("accounts", f"there is no account {account[:50]!r}", hint)
+    for country in of.countries:
+        if not is_country(country):
+            hint = "Write two letters of ISO 3166, as GB for the United Kingdom."
+            yield Missing("countries", f"there is no country {country[:50]!r}", hint)
+    for channel in (of.channels or ()) if isinstance(of, Rule) else ():
+        if channel not in channels:
+            hint = nearest(channel, channels) or f"Channels: {_listed(channels)}."
+            yield Missing("channels", f"there is no channel {channel[:50]!r}", hint)
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
