@@ -63,6 +63,17 @@ def test_a_maintenance_is_once_or_every_day() -> None:
         Maintenance.model_validate({})
 
 
+def test_a_sentence_reads_on_after_what_is_judged_apart() -> None:
+    fields = {"by": ["account", "country"], "accounts": ["vonage"]}
+    assert "of *vonage*, each country apart, over *5 %*" in told(kind="failure_rate", **fields)
+    assert "each country apart, once settled, below" in told(kind="settled_rate", **fields)
+
+
+def test_more_than_none_is_any() -> None:
+    assert told(kind="unmapped").startswith("Any receipt of any account in *1 h* with")
+    assert told(kind="unmapped", over=3).startswith("More than *3* receipts of any account")
+
+
 def test_every_kind_is_judged_and_has_a_sentence() -> None:
     assert set(SPECS) == {*FINDERS, "failure"}
     for kind in SPECS:

@@ -16,13 +16,15 @@ _TEMPLATES: Mapping[str, str] = {
     "no_receipts": "messages go out through $where and no receipts come$least",
     "no_messages": "nothing is sent through $where for $within, "
     "at an hour that usually has $at_least or more",
-    "rejected_signatures": "more than $over refused webhook calls of $where in $within",
-    "unmapped": "more than $over receipts of $where in $within with a word or code "
-    "that no table has",
+    "rejected_signatures": "$many refused webhook call$s of $where in $within",
+    "unmapped": "$many receipt$s of $where in $within with a word or code that no table has",
     "overdue": "overdue messages of $where $times times what is normal there$least",
     "endpoint_failing": "an endpoint whose calls have failed for $over",
     "backlog": "receipts or deliveries that wait in the hub for over $over",
 }
+_WHOLE = frozenset({"where", "least", "unless", "many", "s"})
+"""Parts that hold marks of their own, or none."""
+
 _MANY = {"account": "accounts", "country": "countries", "network": "networks"}
 
 
@@ -31,6 +33,8 @@ def sentence(rule: Rule) -> str:
     words = {
         "where": _where(rule),
         "over": _amount(rule, rule.over),
+        "many": f"more than {mark(number(rule.over))}" if rule.over else "any",
+        "s": "s" if rule.over else "",
         "below": percent(rule.below),
         "share": percent(None if rule.share is None else 100 - rule.share),
         "times": number(rule.times),
@@ -41,8 +45,8 @@ def sentence(rule: Rule) -> str:
         "least": "" if rule.at_least is None else f", at least {mark(rule.at_least)} messages",
         "unless": " (more than is normal there)" if rule.unless_normal else "",
     }
-    marked = {k: v if k in ("where", "least", "unless") else mark(v) for k, v in words.items()}
-    told = Template(_TEMPLATES[rule.kind]).substitute(marked)
+    marked = {k: v if k in _WHOLE else mark(v) for k, v in words.items()}
+    told = Template(_TEMPLATES[rule.kind]).substitute(marked).replace(",,", ",")
     held = f", for {mark(span(rule.hold))}" if rule.hold else ""
     return f"{told[:1].upper()}{told[1:]}{held}"
 
@@ -78,7 +82,7 @@ def _where(rule: Rule) -> str:
     if each and not words:
         return "any " + " → ".join(each)
     if each:
-        return f"{words}, each {' and '.join(each)} apart"
+        return f"{words}, each {' and '.join(each)} apart,"
     return words or "all accounts"
 
 
