@@ -3,7 +3,8 @@
 The three are told by their shape: XML whose root says what happened; a form (or SOAP, its twin)
 with a type of event or error; a postback around an SMPP receipt. Sources:
 developers.esendex.com/APIs/Push-Notifications; esendex.com's AccountEventHandler pages;
-esendex.us/docs/sms-api (delivery receipt postbacks).
+esendex.us/docs/sms-api (delivery receipt postbacks and their codes; also, by its former name, in
+wiki.cdyne.com).
 """
 
 import re
@@ -60,10 +61,47 @@ STATUSES = {
     "REJECTD": Word(Status.REJECTED, True),
     "UNKNOWN": Word(Status.UNKNOWN, False),
     "DeliveredToDevice": Word(Status.DELIVERED, True),
+    "DeliveredToCarrier": Word(Status.PENDING, False),
+    "DELIVERED TO CARRIER": Word(Status.PENDING, False),
+    "Accepted": Word(Status.PENDING, False),
+    "UndelivOrDeleted": Word(Status.UNDELIVERED, True),
+    "DELETED/UNDELIV": Word(Status.UNDELIVERED, True),
+    "INVALID SERVICE TYPE": Word(Status.REJECTED, True, Reason.NOT_MOBILE),
+    "INVALID CRITERIA": Word(Status.REJECTED, True, Reason.CONTENT_INVALID),
+    "MESSAGE TOO LONG": Word(Status.REJECTED, True, Reason.CONTENT_INVALID),
+    "Rejected": Word(Status.REJECTED, True),
+    "SenderExceededCarrierThrottle": Word(Status.REJECTED, True, Reason.THROTTLED),
+    "RecipientExceededCarrierThrottle": Word(Status.REJECTED, True, Reason.THROTTLED),
+    "SenderAndRecipentExceededCarrierThrottle": Word(Status.REJECTED, True, Reason.THROTTLED),
+    "InvalidMessageFormatOrTextMsgContentSizeExceeded": Word(
+        Status.REJECTED, True, Reason.CONTENT_INVALID
+    ),
+    "BadAddress": Word(Status.REJECTED, True, Reason.UNKNOWN_NUMBER),
+    "InvalidRouting": Word(Status.REJECTED, True, Reason.SENDER_NOT_ALLOWED),
+    "CarrierErrorUnknown": Word(Status.UNDELIVERED, True),
 }
 
-ERRORS: dict[str, Code] = {}
-"""The vendor publishes no table of its codes; they are kept as they come."""
+R = Status.REJECTED
+ERRORS = {
+    "000": Code("Delivered"),
+    "003": Code("The carrier has it"),
+    "004": Code("The carrier accepted it"),
+    "005": Code("Off, out of coverage, roaming, or blocked by the carrier", Reason.UNREACHABLE),
+    "008": Code("It expired at the carrier", Reason.EXPIRED, Status.EXPIRED),
+    "015": Code("Carrier or handset cannot receive such messages", Reason.NOT_MOBILE, R),
+    "017": Code("The message's settings are not valid", Reason.CONTENT_INVALID, R),
+    "021": Code("The message is too long", Reason.CONTENT_INVALID, R),
+    "023": Code("The carrier rejected it", Reason.OTHER, R),
+    "024": Code("Off, out of coverage, or roaming", Reason.UNREACHABLE),
+    "028": Code("The sender is over the carrier's rate", Reason.THROTTLED, R),
+    "029": Code("The recipient is over the carrier's rate", Reason.THROTTLED, R),
+    "030": Code("Sender and recipient are over the carrier's rate", Reason.THROTTLED, R),
+    "032": Code("The message is malformed or too large", Reason.CONTENT_INVALID, R),
+    "090": Code("The recipient's number is not valid", Reason.UNKNOWN_NUMBER, R),
+    "091": Code("The carrier has not approved the sender", Reason.SENDER_NOT_ALLOWED, R),
+    "999": Code("It failed, and the carrier does not say why", Reason.OTHER),
+}
+"""Of the United States; carriers have more. Elsewhere codes are kept as they come."""
 
 FIELDS = {
     "MessageId": "The id of the message (push and United States).",
@@ -201,7 +239,7 @@ def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     happened = f.text(told, "occurredat")
     found = reading.receipt(
         STATUSES,
-        ERRORS,
+        ERRORS if _AMERICAN & told.keys() else {},
         provider_message_id=f.message_id(told, *ids),
         provider_status=word,
         error_code=f.text(told, "code", "errortype", limit=64),
@@ -218,8 +256,12 @@ def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     return msgspec.structs.replace(found, permanent=permanent)
 
 
+_AMERICAN = {"deliveryreceipt", "deliveryreceiptmessage"}
 _BOOLEANS = {"true": True, "false": False}
-_PAIR = re.compile(r"\b(stat|done date)\s*:\s*(\S+)", re.IGNORECASE)
+_PAIR = re.compile(
+    r"\b(stat|done date) ?: ?(.*?) ?(?=\b(?:id|sub|dlvrd|submit date|done date|stat|err) ?:|$)",
+    re.IGNORECASE,
+)
 
 
 def _carrier(told: f.Fields) -> dict[str, str]:
@@ -229,5 +271,5 @@ def _carrier(told: f.Fields) -> dict[str, str]:
     """
     said = f.text(told, "deliveryreceiptmessage") or ""
     head = re.split(r"\btext\s*:", said, maxsplit=1, flags=re.IGNORECASE)[0]
-    pairs = {name.lower(): value[:64] for name, value in _PAIR.findall(head)}
+    pairs = {name.lower(): value[:64] for name, value in _PAIR.findall(" ".join(head.split()))}
     return pairs or ({"stat": said[:64]} if said else {})
