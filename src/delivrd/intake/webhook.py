@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from delivrd.config import Config
+from delivrd.core.bucket import Bucket
 from delivrd.core.statement import micros
 from delivrd.intake.answers import respond
 from delivrd.intake.bodies import Bodies
@@ -64,7 +65,7 @@ class Webhook:
         self._http, self._documents = http, Documents(http)
         self.bodies = Bodies(config.limits)
         self._proxies = config.trusted_proxies
-        self._tokens: dict[int, tuple[float, float]] = {}
+        self._buckets: dict[int, Bucket] = {}
         self._base = (config.public_url or f"http://{config.host}:{config.port}").rstrip("/")
         text = config.privacy.text
         self._doors = {
@@ -219,13 +220,11 @@ class Webhook:
         )
 
     def _limit(self, account: Account) -> None:
-        """A token bucket for accounts that anybody may call."""
-        now = time.monotonic()
-        tokens, since = self._tokens.get(account.id, (float(OPEN_PER_SECOND), now))
-        tokens = min(OPEN_PER_SECOND, tokens + (now - since) * OPEN_PER_SECOND)
-        if tokens < 1:
+        """Refuses a call on an account that anybody may call, where there were many just now."""
+        bucket = self._buckets.setdefault(account.id, Bucket(OPEN_PER_SECOND))
+        if not bucket.tokens():
             raise Stop(429, "too many calls on an open account", **{"retry-after": "1"})
-        self._tokens[account.id] = (tokens - 1, now)
+        bucket.take(1)
 
     def _note(self, call: Call, status: int, why: str) -> None:
         account, redactor = call.door.account, call.door.redactor

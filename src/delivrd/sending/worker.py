@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from delivrd.config import Config
+from delivrd.core.bucket import Bucket
 from delivrd.providers.base import Answer, Http, Later, Outgoing, Unsure
 from delivrd.sending.callback import callback_address
 from delivrd.store import outbox
@@ -186,25 +187,3 @@ class Worker:
             lambda tx: outbox.abandon(tx, *made, grace_seconds=grace), background=True
         )
         return abandoned + await store.write(lambda tx: outbox.time_out(tx, *made), background=True)
-
-
-class Bucket:
-    """A token bucket: at most ``rate`` messages a second, one second's worth at once."""
-
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate, self._clock = rate, clock
-        self._size = max(1.0, rate)
-        self._level, self._at = self._size, clock()
-
-    def tokens(self) -> int:
-        now = self._clock()
-        self._level = min(self._size, self._level + (now - self._at) * self._rate)
-        self._at = now
-        return int(self._level)
-
-    def take(self, count: int) -> None:
-        self._level -= count
-
-    def seconds_to_next(self) -> float:
-        self.tokens()
-        return max(0.0, (1 - self._level) / self._rate)

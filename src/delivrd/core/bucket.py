@@ -1,0 +1,28 @@
+"""A token bucket: how much may be done now, where no more than a rate may be done for long."""
+
+import time
+from collections.abc import Callable
+
+
+class Bucket:
+    """Allows ``rate`` a second, and after a rest one second's worth (at least one) at once."""
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._clock = rate, clock
+        self._size = max(1.0, rate)
+        self._level, self._at = self._size, clock()
+
+    def tokens(self) -> int:
+        """How many may be taken now."""
+        now = self._clock()
+        self._level = min(self._size, self._level + (now - self._at) * self._rate)
+        self._at = now
+        return int(self._level)
+
+    def take(self, count: int) -> None:
+        self._level -= count
+
+    def seconds_to_next(self) -> float:
+        """How long it is until one may be taken; 0 where one may be taken now."""
+        self.tokens()
+        return max(0.0, (1 - self._level) / self._rate)
