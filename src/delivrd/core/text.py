@@ -1,5 +1,8 @@
 """Text that every store takes: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates."""
 
+PREVIEW = 50
+"""Characters of a message's text that are kept by default (rule H5)."""
+
 
 def clean(text: str) -> str:
     """The text without NUL and without lone surrogates; all else stays as it is."""

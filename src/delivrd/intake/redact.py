@@ -7,10 +7,8 @@ from urllib.parse import quote, quote_plus, unquote_plus
 
 from pydantic import SecretStr
 
+from delivrd.core.text import PREVIEW
 from delivrd.store.accounts import Account
-
-PREVIEW = 50
-"""Characters of a text that are kept by default."""
 
 _LIMIT = {"preview": PREVIEW, "none": 0}
 

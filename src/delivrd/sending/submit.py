@@ -9,7 +9,7 @@ from delivrd.core import segments
 from delivrd.core.addresses import BadUrl, check_url
 from delivrd.core.phone import InvalidNumber, Phone, normalize
 from delivrd.core.status import State
-from delivrd.core.text import clean
+from delivrd.core.text import PREVIEW, clean
 from delivrd.core.units import HOUR, SECOND
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.store import schema
@@ -28,7 +28,6 @@ MAX_SENDER = 64
 MAX_REFERENCE = 200
 MAX_METADATA = 4096
 MAX_DEADLINE = 7 * 24 * 3600
-PREVIEW = 50
 
 
 class Order(NamedTuple):
