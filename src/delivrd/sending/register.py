@@ -9,6 +9,7 @@ from delivrd.core.phone import InvalidNumber, Phone, normalize
 from delivrd.core.statement import micros
 from delivrd.core.text import clean
 from delivrd.core.times import can_be_true
+from delivrd.core.units import SECOND
 from delivrd.sending.errors import Invalid
 from delivrd.sending.submit import MAX_REFERENCE, preview_of
 from delivrd.store.accounts import Account
@@ -67,8 +68,8 @@ def _segments(sent: SentElsewhere) -> int:
 
 def _expiry(account: Account, config: Config, sent_at: int | None, now: int) -> int:
     """The validity and the grace after it was sent; its receipts may yet follow for the grace."""
-    grace = config.sending.grace_seconds * 1_000_000
-    validity = account.provider.default_validity * 1_000_000
+    grace = config.sending.grace_seconds * SECOND
+    validity = account.provider.default_validity * SECOND
     return max((now if sent_at is None else sent_at) + validity, now) + grace
 
 

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
 from delivrd.config import Config
 from delivrd.core.bucket import Bucket
+from delivrd.core.units import SECOND
 from delivrd.providers.base import Answer, Http, Later, Outgoing, Unsure
 from delivrd.sending.callback import callback_address
 from delivrd.store import outbox
@@ -21,7 +21,6 @@ from delivrd.store.outbox import Handover, Said
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
-DEFAULT_PAUSE = 5.0
 
 
 class Worker:
@@ -84,7 +83,7 @@ class Worker:
     def _pause(self) -> float:
         now = time.monotonic()
         ends = [until - now for until in self._paused.values() if until > now]
-        ends += [b.seconds_to_next() for b in self._buckets.values() if b.seconds_to_next() > 0]
+        ends += [left for b in self._buckets.values() if (left := b.seconds_to_next()) > 0]
         return max(0.005, min([POLL_SECONDS, *ends]))
 
     async def _claim(self) -> list[Handover]:
@@ -124,13 +123,11 @@ class Worker:
         if isinstance(answer, Later):
             until = time.monotonic() + (answer.after or 0)
             self._paused[account.id] = max(until, self._paused.get(account.id, 0))
-        seconds = handover.validity or account.provider.default_validity
-        expires_at = handed_at + (seconds + self._config.sending.grace_seconds) * 1_000_000
-        if isinstance(answer, Later):
-            said = Said(handover.attempt_id, answer, self._clock(), None)
+            expires_at = None
         else:
-            said = Said(handover.attempt_id, answer, self._clock(), expires_at)
-        await self._store_answer(said)
+            seconds = handover.validity or account.provider.default_validity
+            expires_at = handed_at + (seconds + self._config.sending.grace_seconds) * SECOND
+        await self._store_answer(Said(handover.attempt_id, answer, self._clock(), expires_at))
 
     async def _ask(self, account: Account, handover: Handover) -> Answer:
         reference = reference_of(handover.attempt_id)
@@ -180,10 +177,13 @@ class Worker:
 
     async def sweep(self) -> int:
         """Gives up what is past its time, and hand-overs whose process died; how many."""
-        store = self._store
-        made: list[Any] = [store.accounts, store.ids, self._clock()]
+        store, now = self._store, self._clock()
         grace = self._config.sending.grace_seconds
         abandoned = await store.write(
-            lambda tx: outbox.abandon(tx, *made, grace_seconds=grace), background=True
+            lambda tx: outbox.abandon(tx, store.accounts, store.ids, now, grace_seconds=grace),
+            background=True,
         )
-        return abandoned + await store.write(lambda tx: outbox.time_out(tx, *made), background=True)
+        timed_out = await store.write(
+            lambda tx: outbox.time_out(tx, store.accounts, store.ids, now), background=True
+        )
+        return abandoned + timed_out

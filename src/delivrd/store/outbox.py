@@ -224,7 +224,7 @@ async def abandon(
             attempt.state, attempt.lease_until = State.UNSURE.value, None
             deadline = graph.messages[attempt.message_id].deadline_at
             if deadline is not None:
-                attempt.expires_at = deadline + grace_seconds * 1_000_000
+                attempt.expires_at = deadline + grace_seconds * SECOND
             attempt.answer_detail = "the process that handed it over ended in between"
     await graph.save()
     return len(due)
