@@ -14,7 +14,7 @@ from delivrd.web.api import alert_firings, alert_rules, alert_views, alerts
 from delivrd.web.api.alert_rules import Snooze
 from delivrd.web.auth import caller_of
 from delivrd.web.pages.alert_words import SNOOZES
-from delivrd.web.pages.messages import id_of
+from delivrd.web.pages.lists import id_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 

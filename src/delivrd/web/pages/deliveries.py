@@ -17,7 +17,7 @@ from delivrd.web.api import relay_views
 from delivrd.web.api.delivery_choice import REPLAY, delivery_row
 from delivrd.web.pages import chips, endpoints, ranges, relay_words
 from delivrd.web.pages.links import address
-from delivrd.web.pages.messages import chosen, cursor_of, page_of
+from delivrd.web.pages.lists import chosen, cursor_of, page_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import pretty

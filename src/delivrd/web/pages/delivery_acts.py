@@ -10,7 +10,7 @@ from delivrd.web.api.delivery_choice import REPLAY, Replay, State, listed
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import ranges
 from delivrd.web.pages.deliveries import NAMES, selection
-from delivrd.web.pages.messages import chosen
+from delivrd.web.pages.lists import chosen
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.problems import Problem

@@ -8,7 +8,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.core.text import clean
-from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import (
     ENDED,
@@ -19,10 +18,11 @@ from delivrd.store.queries.messages import (
     list_messages,
 )
 from delivrd.store.queries.paging import Listed
-from delivrd.store.queries.views import Message, at, plain
+from delivrd.store.queries.views import Message, plain
 from delivrd.store.queries.watch import messages_by_uuid
 from delivrd.web.pages import chips, ranges
 from delivrd.web.pages.links import address
+from delivrd.web.pages.lists import chosen, cursor_of, newest, page_of
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import STATUSES, moment
@@ -138,12 +138,6 @@ class _Messages:
         )
 
 
-def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    """The filters that are set, and no others."""
-    given = {name: clean(params.get(name, "").strip())[:200] for name in names}
-    return {name: value for name, value in given.items() if value}
-
-
 def asked(params: Mapping[str, str]) -> dict[str, str]:
     """The filters of an address; a time that was chosen by its name wins over moments."""
     given = chosen(params, NAMES)
@@ -211,28 +205,6 @@ def number_of(text: str, region: str | None) -> str | None:
         except InvalidNumber:
             continue
     return None
-
-
-def cursor_of(given: Mapping[str, str]) -> int | None:
-    return id_of(given.get("cursor", ""))
-
-
-def id_of(text: str) -> int | None:
-    """A row's id as an address says it; None where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def page_of(found: Listed[Any], items: list[Any]) -> dict[str, Any]:
-    """A list as the API's pages are."""
-    return {"items": items, "next_cursor": found.next_before, "scanned_to": at(found.scanned_to)}
-
-
-def newest(items: list[Any], field: str) -> str:
-    """Since when something is new on a page with these rows."""
-    if items:
-        return str(items[0][field])
-    now = at(now_micros())
-    return now.isoformat() if now else ""
 
 
 def shown_of(text: str) -> dict[str, str]:

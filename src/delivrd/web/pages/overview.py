@@ -25,7 +25,7 @@ from delivrd.web.pages import (
     watched,
 )
 from delivrd.web.pages.links import Links, address
-from delivrd.web.pages.messages import chosen
+from delivrd.web.pages.lists import chosen
 from delivrd.web.pages.over_time import step_of
 from delivrd.web.pages.reading import Found, Wanted, day_ago, in_flight, minutes_begin, read_all
 from delivrd.web.pages.render import Pages, partial

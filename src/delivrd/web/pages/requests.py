@@ -17,7 +17,7 @@ from delivrd.store.rereading import Difference
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import chips, ranges, words
 from delivrd.web.pages.links import address
-from delivrd.web.pages.messages import chosen, cursor_of, id_of, newest, page_of
+from delivrd.web.pages.lists import chosen, cursor_of, id_of, newest, page_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import moment, pretty

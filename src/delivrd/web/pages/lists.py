@@ -1,0 +1,36 @@
+"""What the pages with lists share: filters and cursors in an address, and a page of a list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from delivrd.core.statement import moment
+from delivrd.core.text import clean
+from delivrd.store.ids import now_micros
+from delivrd.store.queries.paging import Listed
+from delivrd.store.queries.views import at
+
+
+def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """The filters that are set, and no others."""
+    given = {name: clean(params.get(name, "").strip())[:200] for name in names}
+    return {name: value for name, value in given.items() if value}
+
+
+def cursor_of(given: Mapping[str, str]) -> int | None:
+    """The id below which the page begins; None on the first one."""
+    return id_of(given.get("cursor", ""))
+
+
+def id_of(text: str) -> int | None:
+    """The row's id that stands in an address; None where the text can be none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def page_of(found: Listed[Any], items: list[Any]) -> dict[str, Any]:
+    """A page of a list for the templates: as the API gives it, its rows as they are shown."""
+    return {"items": items, "next_cursor": found.next_before, "scanned_to": at(found.scanned_to)}
+
+
+def newest(items: list[Any], field: str) -> str:
+    """The time of the newest row, after which all else is new: now, where there is no row."""
+    return str(items[0][field]) if items else moment(now_micros()).isoformat()
