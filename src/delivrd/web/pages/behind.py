@@ -6,7 +6,7 @@ from typing import Any
 from delivrd.core.units import SECOND
 from delivrd.store.queries.messages import NONE
 from delivrd.web.pages.links import Links
-from delivrd.web.pages.ranges import iso
+from delivrd.web.pages.ranges import edge
 
 Item = Mapping[str, Any]
 Route = tuple[str, str | None]
@@ -26,9 +26,11 @@ def overdue(
             continue
         age = late.get((item["account"], item["country"]), 0.0)
         links, place = Links.everywhere(), route(item)
-        begin = iso(since)
+        begin = edge(since)
         behind = {
-            "overdue": links.within(begin, iso(now - int(age * SECOND)), status="pending", **place),
+            "overdue": links.within(
+                begin, edge(now - int(age * SECOND)), status="pending", **place
+            ),
             "pending": links.within(begin, "", status="pending", **place),
             "total": links.within(begin, "", **place),
         }
@@ -39,7 +41,7 @@ def overdue(
 def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
     """Routes with the way to their messages since then."""
     links = Links.everywhere()
-    return [{**one, "behind": links.within(iso(since), "", **route(one))} for one in routes]
+    return [{**one, "behind": links.within(edge(since), "", **route(one))} for one in routes]
 
 
 def route(item: Item) -> dict[str, str]:

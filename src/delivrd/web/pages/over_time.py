@@ -11,6 +11,7 @@ from delivrd.insight.rates import delivery
 from delivrd.store.counts import BUCKET
 from delivrd.store.queries.views import at
 from delivrd.web.pages.ranges import Range
+from delivrd.web.pages.show import iso
 
 STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
     "minute": (timedelta(minutes=1), datetime.isoformat),
@@ -108,14 +109,10 @@ def _edges(begin: datetime, after: datetime, span: Range, now: int) -> dict[str,
     first, last = at(span.since) or begin, at(span.until) or after
     cut = "begin" if begin < first else "now" if after > moment(now) else ""
     cut = cut or ("end" if last < after else "")
-    return {"since": _iso(max(begin, first)), "until": _iso(min(after, last)), "cut": cut}
+    return {"since": iso(max(begin, first)), "until": iso(min(after, last)), "cut": cut}
 
 
 def _floored(when: datetime, step: str) -> datetime:
     minute = {"minute": when.minute, "quarter": when.minute // 15 * 15}.get(step, 0)
     when = when.replace(minute=minute, second=0, microsecond=0)
     return when.replace(hour=0) if step == "day" else when
-
-
-def _iso(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ from delivrd.core.statement import micros
 from delivrd.core.units import HOUR, QUARTER
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.views import at
-from delivrd.web.pages.show import moment
+from delivrd.web.pages.show import iso, moment
 
 RANGES = (
     ("1h", "Last hour", 1),
@@ -46,7 +46,7 @@ class Range(NamedTuple):
     @property
     def edges(self) -> tuple[str, str]:
         """Both edges as ISO 8601; empty without one."""
-        return iso(self.since), iso(self.until)
+        return edge(self.since), edge(self.until)
 
     def length(self, now: int) -> int | None:
         """How long it is, in microseconds; None for all time."""
@@ -112,10 +112,10 @@ def wider(span: Range, now: int) -> Range | None:
     return counted(span._replace(since=until - 2 * length, until=until))
 
 
-def iso(micros_since_1970: int | None) -> str:
-    """``2026-11-26T15:00:00Z``; empty for None."""
+def edge(micros_since_1970: int | None) -> str:
+    """An edge as an address says it; empty without one."""
     when = at(micros_since_1970)
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""
+    return iso(when) if when else ""
 
 
 def _micros(text: str | None) -> int | None:

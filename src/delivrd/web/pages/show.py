@@ -28,6 +28,11 @@ def moment(value: Any) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+def iso(when: datetime) -> str:
+    """``2026-11-26T15:00:00Z``, of a time in UTC."""
+    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def span(seconds: float) -> str:
     """A length of time in two figures at most: ``2.1 s``, ``4 min``, ``1 h 20 min``, ``3 d``."""
     if seconds < 0:
@@ -156,7 +161,7 @@ def day_edges(value: str) -> tuple[str, str]:
     if at is None:
         return "", ""
     until = at + timedelta(days=1) if at < LAST_DAY else at
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    return iso(at), iso(until)
 
 
 def minute(value: Any) -> str:
