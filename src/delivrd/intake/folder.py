@@ -112,15 +112,12 @@ class Folder:
                 await self._give_way(time.monotonic() - began)
 
     async def _next_works(self) -> None:
-        if self._queue:
-            await self._persist(self._mark_only)
-            return
-        if not self._more:
+        if not (self._queue or self._more):
             self._wake.clear()
             if not await event_or_time(self._wake, POLL_SECONDS):
                 self._more = True  # another process may have died, or left its rows to us
-        if self._more and not self._queue and not self._marked:
-            await self._persist(self._claim)
+        if (self._queue or self._more) and not self._marked:
+            await self._persist(self._make_ours)
 
     async def _give_way(self, spent: float) -> None:
         """Leaves the time to intake while that is overrun, the less the older the backlog is.
@@ -137,18 +134,20 @@ class Folder:
             await asyncio.sleep(min(left, WINDOW_SECONDS))
             self._load.judge()
 
-    async def _claim(self) -> None:
-        self._marked = await self._store.write(
-            lambda tx: fold.claim(tx, self._clock(), self._limit), background=True
-        )
-        self._more = bool(self._marked)
+    async def _make_ours(self) -> None:
+        following = self._next_slice()
+        ours = await self._store.write(lambda tx: self._own(tx, following), background=True)
+        self._take(following, ours)
 
-    async def _mark_only(self) -> None:
-        works = self._next_slice()
-        ours = await self._store.write(
-            lambda tx: fold.mark(tx, self._clock(), works), background=True
-        )
-        self._take(works, ours)
+    async def _own(self, tx: Tx, following: Sequence[Work]) -> list[Work]:
+        """Marks as ours what is folded next: those works, or without any what waits in the store.
+
+        Works that are another's by now are left out.
+        """
+        if not following:
+            return await fold.claim(tx, self._clock(), self._limit)
+        ours = await fold.mark(tx, self._clock(), following)
+        return [work for work in following if work.request_id in ours]
 
     async def _persist(self, step: Callable[[], Any]) -> None:
         """Runs a step; while the store fails, again, with growing pauses. Nothing is set aside."""
@@ -175,23 +174,26 @@ class Folder:
             self._finish(works, len(works[0].receipts))
             return
         limit, following = self._limit, self._next_slice()
+        whole = all(len(work.receipts) - work.done <= limit for work in works)
+        claims = self._more and whole and not following
         began = spent = worked = 0.0
         settled: list[Key] = []
 
-        async def job(tx: Tx) -> set[int]:
+        async def job(tx: Tx) -> list[Work]:
             nonlocal began, spent, worked, settled
             began, cpu_began = time.perf_counter(), time.thread_time()
             await fold.fold_slice(tx, store.accounts, store.ids, self._clock(), works, limit)
             settled = await self.nonces.settle(tx, limit)
             spent, worked = time.perf_counter() - began, time.thread_time() - cpu_began
-            return await fold.mark(tx, self._clock(), following) if following else set()
+            return await self._own(tx, following) if following or claims else []
 
         ours = await store.write(job, background=True)
         self.nonces.forget(settled)
         folded = self._finish(works, limit)
         self._load.folded(folded, time.perf_counter() - began, worked)
         self._adapt(folded, spent)
-        self._take(following, ours)
+        if following or claims:
+            self._take(following, ours)
 
     def _next_slice(self) -> list[Work]:
         """The first works in memory that fit a slice together, or one that does not fit."""
@@ -204,13 +206,14 @@ class Folder:
             works.append(work)
         return works
 
-    def _take(self, works: list[Work], ours: set[int]) -> None:
-        """Moves works that were marked from the queue; those of others are dropped from it."""
-        for work in works:
+    def _take(self, following: Sequence[Work], ours: Sequence[Work]) -> None:
+        """Puts what is ours next; ``following`` stood in the queue, or else the store was asked."""
+        for work in following:
             self._queue.popleft()
             self._queued -= len(work.receipts)
-            if work.request_id in ours:
-                self._marked.append(work)
+        if not following:
+            self._more = bool(ours)
+        self._marked += ours
 
     def _finish(self, works: list[Work], limit: int) -> int:
         """Takes off what was folded; of a long work, what is left comes first."""
