@@ -70,11 +70,13 @@ class Store(Protocol):
     """What works in the background for the store itself."""
 
     dialect: str
-    slice_seconds: float
-    """How long one slice of the fold may hold the writer (rule A5)."""
-
     holds_loop: bool
     """Whether jobs run on the event loop's thread without a pause."""
+
+    @property
+    def slice_seconds(self) -> float:
+        """How long one slice of the fold may hold the writer (rule A5)."""
+        ...
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
         """Runs a job in a write transaction; returns once it is durable.

@@ -32,6 +32,9 @@ QUICK_COMMIT = 0.0005
 """Seconds of a commit that may block the event loop; handing it to a thread costs about as much."""
 
 COMMITS_REMEMBERED = 20
+LEAST_SLICE, MOST_SLICE = 0.010, 0.025
+"""Seconds of a slice of the fold."""
+
 LOCKED_SECONDS = 5.0
 """For so long a transaction waits for another process (a backup, a shell) that writes."""
 WAL_LIMIT = 64 * 1024**2
@@ -95,7 +98,6 @@ class SqliteStore:
     """See :class:`delivrd.store.base.Store`; opened by :func:`delivrd.store.open_store`."""
 
     dialect = "sqlite"
-    slice_seconds = 0.010
     holds_loop = True
 
     def __init__(self, path: Path, accounts: Accounts, ids: Ids) -> None:
@@ -115,6 +117,12 @@ class SqliteStore:
         self._commit_seconds = 1.0  # a moving mean
         self.parts = Parts()
         self.parts.start("database writer", self._write_forever)
+
+    @property
+    def slice_seconds(self) -> float:
+        """As long as this disk takes for a sync, where that is long: a fold that waits for the disk
+        most of the time never catches up."""
+        return min(max(LEAST_SLICE, self._commit_seconds), MOST_SLICE)
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()

@@ -1,0 +1,35 @@
+"""How long a slice of the fold may last on SQLite: the longer, the slower the disk (rule A5)."""
+
+from itertools import count
+
+import pytest
+from filled import opened
+from support import run
+
+from delivrd.store import sqlite
+
+
+class Clock:
+    """A clock on which a commit takes so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ticks = count()
+        self._seconds = seconds
+
+    def perf_counter(self) -> float:
+        return next(self._ticks) * self._seconds
+
+
+@pytest.mark.parametrize(("commit", "slice_"), [(0.0003, 0.01), (0.018, 0.018), (0.2, 0.025)])
+def test_a_slice_lasts_as_long_as_a_commit_within_bounds(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, commit: float, slice_: float
+) -> None:
+    monkeypatch.setattr(sqlite, "time", Clock(commit))
+
+    async def story() -> float:
+        async with opened(sqlite_url) as store:
+            for _ in range(200):
+                await store.write(lambda tx: tx.fetch("SELECT 1"))
+            return store.slice_seconds
+
+    assert run(story()) == pytest.approx(slice_, rel=0.01)
