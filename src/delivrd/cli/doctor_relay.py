@@ -10,7 +10,7 @@ from delivrd.store.names import endpoint_id
 
 
 def endpoints(found: Iterable[Endpoint]) -> Iterator[Check]:
-    """A finding for each that is disabled or fails; one for all where none is."""
+    """A finding for each endpoint that is disabled or fails; one that says so where all is well."""
     every = list(found)
     odd = [check for one in every for check in _odd(one)]
     yield from odd

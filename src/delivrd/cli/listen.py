@@ -28,7 +28,7 @@ from delivrd.cli.output import (
 )
 
 SILENCE_SECONDS = 45.0
-"""The hub says that it is there every 15 seconds."""
+"""After so long without a word the stream is broken: the hub sends something every 15 seconds."""
 
 PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0)
 FORWARD_SECONDS = 10.0

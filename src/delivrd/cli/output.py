@@ -84,7 +84,7 @@ def on_terminal() -> bool:
 
 @contextmanager
 def working(what: str) -> Generator[None]:
-    """A bar with the time on a terminal, once it has taken a second; elsewhere nothing."""
+    """Shows a bar with the time on a terminal while the body runs, once that takes a second."""
     if not sys.stderr.isatty():
         yield
         return

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 class Written(Protocol):
-    """Who waits for an entry: a future, or what is told in the same way."""
+    """Whoever waits for an entry to be written: a future, or an object told as one is."""
 
     def done(self) -> bool: ...
     def set_result(self, result: None, /) -> None: ...
@@ -65,7 +65,7 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Writes batch after batch, until cancelled."""
-        self._waiting[:0] = self._written  # if it was being written when we ended
+        self._waiting[:0] = self._written  # a batch that was being written when a run ended
         self._written = []
         self._wake.set()
         await self._write_forever()

@@ -9,7 +9,7 @@ CROWDED = 0.9
 
 
 class Load:
-    """Measures what a request costs to take in and to fold, and how much of both is asked for.
+    """Measures what requests cost to take in and to fold, and whether there is time for both.
 
     A server that is busy all the time cannot tell by that alone whether it is overrun: callers that
     wait for their answers slow down with it. So what came in is counted, and priced: taking it in

@@ -18,13 +18,13 @@ class _Span(NamedTuple):
 
 
 class Settled:
-    """Waits for the fold; those who wait at the same time look together."""
+    """Waits for the fold; callers that wait at the same time share one query."""
 
     def __init__(self, store: Store) -> None:
         self._spans: Gathered[None, _Span] = Gathered(store, _span)
 
     async def __call__(self, seconds: float = 1.0) -> bool:
-        """Waits until what waits for the fold just now is folded; False after ``seconds``."""
+        """Waits until all requests kept before this call are folded; False after ``seconds``."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         newest = (await self._span()).newest

@@ -65,7 +65,7 @@ class Caller:
         return Target(url or endpoint.url, endpoint.format, secrets, options)
 
     def _is_signed(self, taken: Taken, target: Target) -> bool:
-        """All is, but for callback_urls as long as `[relay] secret` is not set."""
+        """Whether the call is signed: all but callback_urls while `[relay] secret` is not set."""
         return bool(target.secrets) or taken.endpoint.kind != "callback"
 
     def _rendered(self, taken: Taken, target: Target, now: int) -> Call:

@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def judge(
     answered: Answered, failed: int, now: int, luck: Callable[[], float] = random.random
 ) -> Outcome:
-    """The outcome of a try, the ``failed``-th in a row if it failed."""
+    """The outcome of a try; where it failed, it is the ``failed``-th failure in a row."""
     status = answered.status
     if status is not None and 200 <= status < 300:
         return Outcome("delivered")

@@ -92,7 +92,7 @@ def may_probe(health: Health, now: int) -> bool:
 
 
 def probing(health: Health, now: int) -> Health:
-    """What holds from the moment on at which a probe goes out."""
+    """The health of an endpoint once a probe goes out: how many went, when the next one may."""
     probes = health.probes + 1
     return replace(health, probes=probes, probe_at=now + PROBES[min(probes, len(PROBES) - 1)])
 

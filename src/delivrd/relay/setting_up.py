@@ -104,7 +104,7 @@ def _options(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check_options(url: str, form: str, options: Mapping[str, str]) -> None:
-    """That an event could be told in this way."""
+    """Checks that the format can write an event with these options."""
     target = Target(url, form, (endpoints.new_secret(),), options)
     try:
         formats.check(target)

@@ -135,7 +135,7 @@ class Relay:
                 await event_or_time(self._due, self._pause())
 
     def _pause(self) -> float:
-        """Until a batch goes out that is not full; else until it is time to look again."""
+        """Seconds to wait for an event: until a batch that is not full is due, at most a poll."""
         if self._wake_at is None:
             return POLL_SECONDS
         return min(POLL_SECONDS, max(0.005, (self._wake_at - self._clock()) / 1_000_000))
@@ -159,7 +159,7 @@ class Relay:
         return done
 
     async def _store_and_claim(self, room: Room) -> tuple[None, Claimed]:
-        """In one transaction; results stay until it is durable."""
+        """Stores results and claims calls in one transaction; forgets them once it is durable."""
         results = self._results[:MOST_RESULTS]
 
         async def job(tx: Tx) -> Claimed:
@@ -172,7 +172,7 @@ class Relay:
         return None, claimed
 
     def _room(self, endpoint: Endpoint) -> int:
-        """Half of the room at least, so that a round claims many at once."""
+        """How many calls to claim for an endpoint: none until half may begin, then many at once."""
         if len(self._results) > MOST_RESULTS or len(self._calls) >= AT_ONCE:
             return 0
         most = self._each if endpoint.failing_since is None else min(self._each, FAILING_AT_ONCE)

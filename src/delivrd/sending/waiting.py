@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 GATHER_SECONDS = 0.02
 POLL_SECONDS = 5.0
 REST = 4
-"""For so many times as long as the last look took, there is no other: a fifth of the time."""
+"""After a look there is a rest of so many times its length: looking takes a fifth of the time."""
 
 _FINAL = (
     "SELECT asked.uuid, m.id, m.final FROM message asked "
@@ -121,7 +121,7 @@ class Waiting:
                 done.set_result(None)
 
     def _learn(self, uuid: str, message_id: int) -> None:
-        """Which row's status is waited for: it is another after a merge."""
+        """Notes the row whose status decides: after a merge, that of another message."""
         if self._ids.get(uuid) != message_id:
             self._unlearn(uuid)
             self._ids[uuid] = message_id

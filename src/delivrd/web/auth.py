@@ -26,11 +26,11 @@ CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 PUBLIC = ("/healthz", "/sign-in")
 PUBLIC_FILES = "/static/"
-"""Looks only, for the sign-in page."""
+"""Styles and scripts, which the sign-in page needs before anybody is signed in."""
 
 TOUCH_MICROS = MINUTE
 ADMIN_KEY_ID, SESSION_KEY_ID = 0, -1
-"""Whose idempotency keys are whose, where no stored key is behind a call."""
+"""What stands for the caller's key in idempotency, where no stored key is behind a call."""
 
 _ALL = frozenset(Scope)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

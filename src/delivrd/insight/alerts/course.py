@@ -108,7 +108,7 @@ class Course:
 
 
 def _still_to_end(at: int, ends: Iterable[End], now: int) -> dict[int, list[float]]:
-    """By the moments after this one what of a quarter will have ended since the one before."""
+    """What of a quarter's messages ends between two moments, by the later of the two."""
     found: dict[int, list[float]] = {}
     for seconds, field, n in ends:
         first = at + ceil(seconds / QUARTER) * QUARTER  # some have ended by then, all by the next

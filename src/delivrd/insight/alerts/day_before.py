@@ -13,8 +13,9 @@ BLOCK = int(REPORTS_AFTER)
 
 
 class Known(NamedTuple):
-    """How many had ended so, old ones (see `REPORTS_AFTER`) apart; and how many of each quarter
-    were open, by when it begins."""
+    """``ended`` counts messages by how they had ended, and by whether they were older than
+    `REPORTS_AFTER`; ``open`` counts those still open, by the beginning of their quarter.
+    """
 
     ended: Counter[tuple[End, bool]]
     open: Counter[int]

@@ -50,7 +50,7 @@ def more_than_usual(steps: Sequence[Step], ratios: Mapping[float, float]) -> Fou
 
 
 def usual_again(steps: Sequence[Step], ratio: float) -> Found:
-    """The strongest evidence, up to now, for the usual and against so many times as many."""
+    """The strongest evidence, up to now, for as many as usual against ``ratio`` times as many."""
     score, begin = _scan(steps, -log(ratio), ratio - 1)
     return _summed(score, steps[begin:]) if score > 0.0 else Found()
 

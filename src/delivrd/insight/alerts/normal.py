@@ -134,7 +134,7 @@ def alike(clock: Iterable[Hour]) -> float:
 
 
 def _edge(share: float, n: float) -> float:
-    """The most that the share may be, by as many messages."""
+    """The highest true share that ``n`` messages with this share leave plausible."""
     share = min(1.0, max(0.0, share))
     return min(1.0, share + EDGE * sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
 

@@ -43,7 +43,7 @@ EDGES = (0, 1, 2, 4, 8, 15, 30, 60, 120, 240, 420, 660, QUARTER)
 
 
 class End(NamedTuple):
-    """A way to end: the status, its kind and the step in life tables, the seconds it stands for."""
+    """How messages end: the status, its kind and step in life tables, the step in seconds."""
 
     status: str
     kind: int
@@ -106,18 +106,18 @@ class Quarter:
             before = after
 
     def _ended_by(self, seconds: float, find: Callable[..., int]) -> int:
-        """How many of the ends, in their order, come before (or at, by ``bisect_right``) an age."""
+        """How many of the ends come before an age in seconds (or at it, with ``bisect_right``)."""
         return find(self._which, seconds, key=_SECONDS.__getitem__)
 
     def sent(self, since: int) -> float:
-        """How many went out from that moment on."""
+        """How many of the quarter's messages went out at ``since`` or later."""
         return self.total * self._share(since)
 
     def _share(self, since: int) -> float:
         return min(QUARTER, max(0, self.begin + QUARTER - since)) / QUARTER
 
     def ended(self, now: int, since: int) -> Iterator[tuple[End, float]]:
-        """How those had ended by a moment that went out from another on."""
+        """How messages that went out since ``since`` had ended by ``now``."""
         first, last = max(self.begin, since), self.begin + QUARTER
         for one, n in self.ends:
             until = now - one.seconds
@@ -126,7 +126,7 @@ class Quarter:
             yield one, n * (min(last, until) - first) / QUARTER
 
     def open(self, now: int, since: int) -> Iterator[tuple[float, float]]:
-        """The same of those that were open: age in seconds, and number."""
+        """Ages in seconds and numbers of the messages sent since ``since`` and open at ``now``."""
         oldest = now - max(self.begin, since)
         for young, old in _ages(now - self.begin - QUARTER):
             n = self._open_between(now, young, min(old, oldest)) if young < oldest else 0.0
@@ -134,14 +134,14 @@ class Quarter:
                 yield (young + min(old, oldest)) / 2, n
 
     def _open_between(self, now: int, young: float, old: float) -> float:
-        """How many had reached these ages then without an end."""
+        """How many messages between these ages were open at ``now``."""
         n = self.pending * (old - young)
         for one, number in self._ends_from(self._ended_by(young, bisect_left)):
             n += number * (min(old, one.seconds) - young)
         return n / QUARTER
 
     def arrived(self, now: int, since: int) -> float:
-        """The number of those that had arrived by a moment and went out from another on."""
+        """How many messages that went out since ``since`` had arrived by ``now``."""
         if since > self.begin:
             return sum(n for one, n in self.ended(now, since) if one.kind == DELIVERED)
         whole = self._ended_by(now - self.begin - QUARTER, bisect_right)

@@ -45,7 +45,7 @@ def _written(event: Event) -> dict[str, Any]:
 
 
 def _batch_id(events: Sequence[Event]) -> str:
-    """The same for the same members: a receiver that has had them may say so."""
+    """A batch's id, made of its events' ids: a receiver can tell that it had the same batch."""
     members = " ".join(event.id for event in events)
     return "bat_" + sha256(members.encode()).hexdigest()[:32]
 

@@ -103,7 +103,7 @@ def _code(told: Told) -> str | None:
 
 
 def _done(told: Told) -> str | None:
-    """The network's time, which only a network's word has."""
+    """When the network was done with it; None where the status is not the network's word."""
     by_network = told.status in (Status.DELIVERED, Status.UNDELIVERED)
     return told.at.strftime("%y%m%d%H%M") if by_network else None
 

@@ -31,7 +31,7 @@ LEAST = HOUR // 4
 
 WORDS = {"quarter": "quarter of an hour"}
 CUT = {"begin": "begins within it", "end": "ends within it", "now": "so far"}
-"""Of a bar that is not whole."""
+"""What is said of a bar that covers a part of its step only."""
 
 
 def step_of(span: Range, now: int) -> str:
@@ -84,11 +84,11 @@ Steps = Mapping[tuple[int, str | None], Counter[str]]
 """Counts by status, by step of time since 1970 and reason."""
 
 WIDTHS = {"minute": MINUTE, "quarter": BUCKET}
-"""Of such steps, in microseconds."""
+"""How long these steps are, in microseconds."""
 
 
 def of_steps(found: Steps, step: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Counts by step, and by reason and step, as those by hour are told."""
+    """Counts by step, and by reason and step, in the form in which those by hour come."""
     steps: dict[str, Counter[str]] = {}
     reasons = []
     for (number, reason), counted in sorted(found.items(), key=lambda one: one[0][0]):

@@ -20,8 +20,8 @@ RANGES = (
 
 class Range(NamedTuple):
     """``since`` and ``until`` are microseconds since 1970, None without an edge; ``hours`` is the
-    length of one that has a name. One by its moments has no ``value``; ``zoomed`` is the name of
-    the one that it was picked out of."""
+    length of a span that has a name. A span of two moments has an empty ``value``;
+    ``zoomed`` is the name of the span out of which it was picked."""
 
     value: str
     label: str
@@ -96,7 +96,7 @@ def before(span: Range, now: int) -> Range | None:
 
 
 def inside(span: Range, now: int) -> tuple[int, int]:
-    """Both edges of a span, of one without an edge the day until now."""
+    """Both edges of a span, no later than now; of all time, those of the last day."""
     until = now if span.until is None else min(now, span.until)
     until = -(-until // QUARTER) * QUARTER
     return until - 24 * HOUR if span.since is None else span.since, until
