@@ -76,10 +76,19 @@ class Source(NamedTuple):
 DEFAULT = Source("default")
 
 
+def web_address(value: str) -> bool:
+    """Whether it is one: http or https, and a host."""
+    try:
+        url = urlsplit(value)
+    except ValueError:  # a bracket that is not closed
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname)
+
+
 def _http_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    if not web_address(value):
         raise ValueError("must be an address like https://sms.example.org")
+    url = urlsplit(value)
     if url.username or url.password or url.query or url.fragment:
         raise ValueError("must have no user name, query or fragment")
     return value.rstrip("/")

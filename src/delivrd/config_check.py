@@ -1,5 +1,6 @@
 """What one setting alone cannot tell: whether they fit each other, and the world."""
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from delivrd.config import (
     Relay,
     nearest,
     secrets,
+    web_address,
 )
 from delivrd.config_alerts import missing
 from delivrd.config_endpoints import wrong
@@ -84,6 +86,14 @@ def _check_account(config: Config, name: str, account: AccountSettings) -> Itera
         )
     if account.basic_auth and ":" not in account.basic_auth.get_secret_value():
         yield Problem(f"{prefix}.basic_auth", "settings", 'must be "user:password"')
+    for secret in account.webhook_secret:
+        if not re.fullmatch(r"[^\s/?#%]*", secret.get_secret_value()):
+            hint = "Use letters, digits, - and _, as `openssl rand -hex 16` prints."
+            why = "holds a blank, or one of / ? # %, and is to stand in an address"
+            yield Problem(f"{prefix}.webhook_secret", "settings", why, hint)
+    if account.base_url is not None and not web_address(account.base_url):
+        why = "must be an address like https://api.example.org"
+        yield Problem(f"{prefix}.base_url", "settings", why)
     for network in account.allow_from:
         try:
             ip_network(network)

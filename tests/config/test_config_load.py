@@ -237,6 +237,11 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ('time_zone = "../../etc/passwd"', "no time zone"),
         ('allow_from = ["192.0.2.0/33"]', "accounts.main.allow_from"),
         ('basic_auth = "withoutcolon"', 'must be "user:password"'),
+        ('webhook_secret = "a/long-secret-word"', "is to stand in an address"),
+        ('base_url = "ftp://127.0.0.1"', "must be an address like https://"),
+        ('base_url = "http://[::1"', "must be an address like https://"),
+        ("replay_window = -300", "greater than or equal to 1"),
+        ("id_reuse_after = -1", "greater than or equal to 0"),
     ],
 )
 def test_an_account_is_checked_against_the_others_and_the_world(line: str, said: str) -> None:

@@ -174,6 +174,7 @@ class AccountSettings(BaseModel):
     )
     id_reuse_after: int | None = Field(
         default=None,
+        ge=0,
         description="Seconds after its end when an id stands for a new message, where ids come "
         "again; default 7 days.",
     )
@@ -181,7 +182,7 @@ class AccountSettings(BaseModel):
         default=None, description="Another account on the same login, whose ids these are too."
     )
     replay_window: int | None = Field(
-        default=None, description="Seconds for which a signed receipt may be late."
+        default=None, ge=1, description="Seconds for which a signed receipt may be late."
     )
     time_zone: str | None = Field(
         default=None, description="Zone of the gateway's times that name none (IANA name)."
