@@ -48,6 +48,12 @@ def test_the_demo_leaves_nothing_behind_unless_told(delivrd, tmp_path, monkeypat
     assert (tmp_path / "demo" / "delivrd.toml").stat().st_mode & 0o077 == 0
 
 
+def test_a_place_that_cannot_be_written_to_is_named(delivrd, tmp_path):
+    (tmp_path / "demo").write_text("a file of this name")
+    ran = delivrd("demo", "--keep", *QUICK)
+    assert (ran.code, ran.err) == (1, "error: demo cannot be used\n  why: File exists\n")
+
+
 def test_a_taken_port_is_evaded(delivrd):
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import typer
 
 import delivrd
-from delivrd.cli.output import Failure, fail
+from delivrd.cli.output import FAILED, Failure, fail
 
 
 class Entry(NamedTuple):
@@ -72,6 +72,11 @@ def run(args: Sequence[str]) -> int:
     except ConfigError as error:
         fail(Failure(f"the settings cannot be used\n{error}", code=2))
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(Failure(f"{error.filename} cannot be used", error.strerror or ""))
+        return FAILED
     return 0
 
 
