@@ -394,6 +394,15 @@ def test_any_time_may_be_asked_for(database_url: str, when: str) -> None:
     run(test())
 
 
+def test_a_parameter_that_is_given_twice_is_refused(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            both = "/v1/messages?status=delivered&status=undelivered"
+            assert (await hub.get(both, 422))["detail"] == "status: is given more than once"
+
+    run(test())
+
+
 def test_a_message_that_is_not_there_is_404(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

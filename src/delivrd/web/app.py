@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from delivrd import __version__
@@ -22,7 +22,7 @@ from delivrd.web.api import (
     requests,
     stats,
 )
-from delivrd.web.api.common import schemas
+from delivrd.web.api.common import once, schemas
 from delivrd.web.context import Context
 from delivrd.web.gate import Gate
 
@@ -61,7 +61,7 @@ def routes(context: Context) -> FastAPI:
     problems.install(app)
     pages.install(app, context)
     for module in _API:
-        app.include_router(module.router(context))
+        app.include_router(module.router(context), dependencies=[Depends(once)])
     app.include_router(docs.router(app))
     app.include_router(signin.router(context))
     app.include_router(pages.router(context))

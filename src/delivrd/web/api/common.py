@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 from delivrd.core.phone import InvalidNumber, normalize
@@ -118,6 +119,19 @@ class Params(BaseModel):
     """Parameters of a query; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def once(request: Request) -> None:
+    """A parameter that is given twice means one of the two, or both: nobody can tell.
+
+    Raises:
+        Problem: one is.
+    """
+    given = set()
+    for name, _ in request.query_params.multi_items():
+        if name in given:
+            raise invalid(name[:100], "is given more than once", "Give it once.")
+        given.add(name)
 
 
 class ListParams(Params):
