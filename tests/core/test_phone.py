@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
-from delivrd.core.phone import InvalidNumber, country_of, digits, mask, normalize
+from delivrd.core.phone import InvalidNumber, country_of, digits, normalize
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,6 @@ def test_what_cannot_be_called_is_refused_with_a_hint(written, why):
 @given(st.text())
 def test_no_text_crashes(text):
     digits(text)
-    mask(text)
     country_of(text)
     try:
         phone = normalize(text)
@@ -117,12 +116,3 @@ def test_digits_of_digits_stay(text):
     once = digits(text)
     if once and not once.startswith("00"):
         assert digits(once) == once
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [("+12015555522", "+1201*****22"), ("447700900123", "4477******23"), ("+123", "+1*3"),
-     ("12", "**"), ("", "")],
-)  # fmt: skip
-def test_a_masked_number_shows_its_ends(number, shown):
-    assert mask(number) == shown

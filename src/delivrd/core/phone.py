@@ -98,15 +98,6 @@ def digits(text: str) -> str | None:
     return (text[2:] if text.startswith("00") else text)[:_MAX] or None
 
 
-def mask(number: str) -> str:
-    """A number for a log: its first and last digits, with asterisks between."""
-    plus, rest = ("+", number[1:]) if number.startswith("+") else ("", number)
-    head, tail = (4, 2) if len(rest) >= 9 else (1, 1)
-    if len(rest) <= head + tail:
-        return plus + "*" * len(rest)
-    return plus + rest[:head] + "*" * (len(rest) - head - tail) + rest[-tail:]
-
-
 def country_of(number: str) -> str | None:
     """The country (two letters) of a number in digits; None where its code names no country.
 

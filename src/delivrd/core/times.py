@@ -54,9 +54,9 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-def can_be_true(when: datetime, *, now: datetime | None = None) -> bool:
+def can_be_true(when: datetime) -> bool:
     """Whether something may have happened at that moment, for which no zone stands for UTC."""
-    return _plausible(when, UTC, now) is not None
+    return _plausible(when, UTC, None) is not None
 
 
 def _plausible(found: datetime | None, zone: tzinfo, now: datetime | None) -> datetime | None:

@@ -131,8 +131,6 @@ async def ring(tx: Tx, rows: int, size: int) -> int:
 
 # --- the bodies of requests ---------------------------------------------------------------------
 
-_FIRST = "SELECT id FROM request WHERE id >= $1 ORDER BY id LIMIT 1"
-
 
 async def oldest_body(tx: Tx) -> int | None:
     """The id of the oldest request whose body is still kept.

@@ -10,7 +10,7 @@ again as often for r = 8), however often one looks.
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from math import exp, log
+from math import log
 from typing import NamedTuple
 
 MIN_SCORE = 7.0
@@ -71,8 +71,3 @@ def _summed(score: float, steps: Sequence[Step]) -> Found:
 def bar(expected: float) -> float:
     """The score that chance reaches about once where so many events are expected in all."""
     return min(MAX_SCORE, max(MIN_SCORE, log(max(1.0, expected))))
-
-
-def odds(score: float) -> float:
-    """What a score means: so many times as likely."""
-    return exp(min(score, 700.0))
