@@ -49,6 +49,16 @@ def test_what_can_be_got_can_be_asked_for_its_head(sqlite_url: str, path: str) -
     run(test())
 
 
+@pytest.mark.parametrize("path", ["/healthz/", "/v1/messages/", "/docs//"])
+def test_a_slash_at_the_end_sends_nobody_elsewhere(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert (await hub.client.get(path)).status_code == 200
+            assert (await hub.somebody().get("/v1/messages/")).status_code == 401
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     ("path", "methods"),
     [

@@ -57,6 +57,7 @@ def routes(context: Context) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     problems.install(app)
     pages.install(app, context)

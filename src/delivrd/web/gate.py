@@ -61,6 +61,10 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"].endswith("/"):
+            # a redirect would name the address as this process sees it: behind a proxy that ends
+            # TLS, a client would send its key again, in the open
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         if scope["method"] == "HEAD":
             # answered as GET; the server, which knows the call as it came, sends no body
             scope = {**scope, "method": "GET"}
