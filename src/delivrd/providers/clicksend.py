@@ -1,7 +1,8 @@
 """ClickSend: its delivery receipts. Messages are sent elsewhere.
 
 The receipt names no recipient. It comes as a form, JSON or a query, as the rule in the dashboard
-says. Sources: developers.clicksend.com (SMS delivery receipts) and its published models.
+says. Sources: developers.clicksend.com (SMS delivery receipts) and its published models;
+help.clicksend.com (list of SMS gateway error codes).
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from delivrd.providers.base import FAILURES, AccountSettings, Code, Request, Wor
 NAME = "clicksend"
 TITLE = "ClickSend"
 DOCS = "https://developers.clicksend.com/docs"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 STATUSES = {
     "200": Word(Status.PENDING, False),
@@ -25,25 +26,41 @@ STATUSES = {
     "301": Word(Status.UNDELIVERED, True),
     "302": Word(Status.UNDELIVERED, True),
     "queued": Word(Status.PENDING, False),
+    "scheduled": Word(Status.PENDING, False),
+    "WaitApproval": Word(Status.PENDING, False),
     "sent": Word(Status.PENDING, False),
     "delivered": Word(Status.DELIVERED, True),
     "undelivered": Word(Status.UNDELIVERED, True),
     "failed": Word(Status.UNDELIVERED, True),
     "expired": Word(Status.EXPIRED, True),
+    "Cancelled": Word(Status.UNDELIVERED, True, Reason.DELETED),
+    "CancelledAfterReview": Word(Status.REJECTED, True, Reason.CONTENT_INVALID),
 }
 """Codes, and the words that stand for them where a rule sends ``status`` alone."""
 
+U = Status.UNDELIVERED
 SAID = (
     ("expired", Word(Status.EXPIRED, True, Reason.EXPIRED)),
     ("blacklist", Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT)),
     ("opted out", Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT)),
     ("blocked", Word(Status.REJECTED, True, Reason.BLOCKED_BY_CARRIER)),
+    ("spam", Word(Status.REJECTED, True, Reason.BLOCKED_BY_CARRIER)),
     ("rejected", Word(Status.REJECTED, True)),
+    ("cancelled", Word(U, True, Reason.DELETED)),
+    ("unknown subscriber", Word(U, True, Reason.UNKNOWN_NUMBER)),
+    ("unidentified subscriber", Word(U, True, Reason.UNKNOWN_NUMBER)),
+    ("illegal subscriber", Word(U, True, Reason.BLOCKED_BY_CARRIER)),
+    ("absent subscriber", Word(U, True, Reason.UNREACHABLE)),
+    ("memory capacity", Word(U, True, Reason.HANDSET_ERROR)),
+    ("not supporting sms", Word(U, True, Reason.NOT_MOBILE)),
+    ("network error", Word(U, True, Reason.NETWORK_ERROR)),
+    ("network timeout", Word(U, True, Reason.NETWORK_ERROR)),
+    ("routing error", Word(U, True, Reason.NETWORK_ERROR)),
 )
 """Words in a failure's text that make it more exact: one code stands for every failure."""
 
 ERRORS: dict[str, Code] = {}
-"""The vendor publishes no table of the codes in receipts; they are kept as they come."""
+"""The vendor numbers its failures anew in each edition of its list: their words tell, no number."""
 
 FIELDS = {
     "message_id": "The id of the message, as in the answer to the send.",
