@@ -233,6 +233,17 @@ def test_two_endpoints_that_fail_are_two_firings(database_url: str) -> None:
     run(test())
 
 
+def test_endpoints_of_one_origin_are_told_apart_by_their_names(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url, defaults=True, rules={}) as hub:
+            for number, name in ((1, "crm"), (2, "billing")):
+                await failing_endpoint(hub.store, since=60 * SECOND, number=number, name=name)
+            told = {str(say.facts["label"]) for say in await hub.watch.once()}
+            assert told == {"https://a.example (crm)", "https://a.example (billing)"}
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     ("why", "told"), [("gone", 1), (endpoints.BY_HAND, 0), (endpoints.TAKEN_OUT, 0)]
 )
@@ -248,10 +259,12 @@ def test_an_endpoint_that_somebody_switched_off_is_no_firing(
     run(test())
 
 
-async def failing_endpoint(store: Store, since: int, number: int = 1) -> None:
+async def failing_endpoint(
+    store: Store, since: int, number: int = 1, name: str | None = None
+) -> None:
     """An endpoint whose calls have failed since then."""
     row = {
-        "id": number, "kind": "endpoint", "url": "https://a.example/x",
+        "id": number, "name": name, "kind": "endpoint", "url": "https://a.example/x",
         "origin": "https://a.example", "format": "delivrd", "secrets": "[]", "failures": "[]",
         "created_at": 1, "failing_since": since,
     }  # fmt: skip

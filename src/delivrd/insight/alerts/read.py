@@ -116,7 +116,7 @@ def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
 
 
 def _endpoint(row: queries.Failing) -> Endpoint:
-    label = _label(row.origin, row.description)
+    label = queries.label(row.origin, row.called)
     return Endpoint(endpoint_id(row.id), label, row.since // MICROS, row.why or "", bool(row.off))
 
 
@@ -124,12 +124,8 @@ def _lag(waiting: queries.Waiting, now: int) -> Lag:
     seconds = 0.0 if waiting.since is None else max(0.0, now - waiting.since / MICROS)
     if waiting.endpoint is None:
         return Lag(seconds)
-    label = _label(waiting.origin, waiting.description)
+    label = queries.label(waiting.origin, waiting.called)
     return Lag(seconds, endpoint_id(waiting.endpoint), label)
-
-
-def _label(origin: str, description: str | None) -> str:
-    return f"{origin} ({description})" if description else origin
 
 
 def _failure(row: Row) -> Failure:

@@ -175,12 +175,18 @@ async def unmapped(tx: Tx, since: int) -> list[Row]:
     )
 
 
+def label(origin: str | None, called: str | None) -> str:
+    """An endpoint as people know it: several may stand at one origin."""
+    return f"{origin} ({called})" if called else origin or ""
+
+
 class Failing(NamedTuple):
     """An endpoint whose calls fail, or that was ``off`` for it; ``why`` is what came of a call."""
 
     id: int
     origin: str
-    description: str | None
+    called: str | None
+    """What it is for, or its name in the settings."""
     since: int
     off: bool
     why: str | None
@@ -188,8 +194,8 @@ class Failing(NamedTuple):
 
 async def failing_endpoints(tx: Tx) -> list[Failing]:
     rows = await tx.fetch(
-        "SELECT id, origin, description, coalesce(disabled_at, failing_since, 0), NOT enabled, "
-        "disabled_why FROM endpoint "
+        "SELECT id, origin, coalesce(description, name), "
+        "coalesce(disabled_at, failing_since, 0), NOT enabled, disabled_why FROM endpoint "
         "WHERE deleted_at IS NULL AND ((enabled AND failing_since IS NOT NULL) "
         "OR (NOT enabled AND coalesce(disabled_why, '') NOT IN ($1, $2))) ORDER BY id",
         BY_HAND,
@@ -218,7 +224,7 @@ class Waiting(NamedTuple):
     since: int | None
     endpoint: int | None = None
     origin: str = ""
-    description: str | None = None
+    called: str | None = None
 
 
 async def oldest_waiting(tx: Tx, now: int) -> dict[str, Waiting]:
@@ -226,7 +232,8 @@ async def oldest_waiting(tx: Tx, now: int) -> dict[str, Waiting]:
     fold = await tx.fetch("SELECT min(received_at) FROM to_fold")
     relay = await tx.fetch(
         "SELECT (SELECT min(d.next_at) FROM delivery d WHERE d.endpoint_id = e.id "
-        "AND d.state = 'waiting'), e.id, e.origin, e.description FROM endpoint e "
+        "AND d.state = 'waiting'), e.id, e.origin, "
+        "coalesce(e.description, e.name) FROM endpoint e "
         "WHERE e.enabled AND e.deleted_at IS NULL AND e.failing_since IS NULL "
         "AND e.rate_limit IS NULL AND coalesce(e.paused_until, 0) < $1",
         now,

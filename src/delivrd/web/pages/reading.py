@@ -265,7 +265,10 @@ async def _relay(tx: Tx, now: int) -> Relay:
     failing = await watched.failing_endpoints(tx)
     return Relay(
         [
-            (endpoint_id(one.id), one.origin, at(one.since), one.why or "its calls fail")
+            (
+                endpoint_id(one.id), watched.label(one.origin, one.called), at(one.since),
+                one.why or "its calls fail",
+            )
             for one in failing
         ],
         totals.waiting, at(totals.oldest_at), totals.tries, at(oldest["fold"].since),
