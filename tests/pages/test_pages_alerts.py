@@ -90,6 +90,18 @@ def test_a_mistake_in_a_rule_is_told_at_its_field(old_page: Any) -> None:
     expect(old_page.locator("#e-within")).to_contain_text("must be a span of time")
 
 
+def test_a_country_that_is_not_there_is_told_at_its_field_once(old_page: Any) -> None:
+    old_page.goto("/alerts/new?kind=failure_rate")
+    old_page.get_by_label("Name").fill("uk")
+    old_page.get_by_label("Countries").fill("UK")
+    old_page.get_by_role("button", name="Preview").click()
+    old_page.get_by_role("button", name="Save the rule").click()
+    expect(old_page.locator("#e-countries")).to_have_text(
+        "Countries: there is no country 'UK'. "
+        "Write two letters of ISO 3166, as GB for the United Kingdom."
+    )
+
+
 def test_another_kind_brings_its_own_fields(old_page: Any) -> None:
     old_page.goto("/alerts/new")
     old_page.get_by_label("Name").fill("slow")
@@ -147,7 +159,8 @@ def test_what_came_of_a_test_stays(old_page: Any, old_hub: PagesHub) -> None:
 
 
 def test_a_choice_that_is_being_made_stays(firing: Any, old_hub: PagesHub) -> None:
-    choice = firing.locator(".fire select").first
+    first = firing.locator(".fire select").first.get_attribute("id")
+    choice = firing.locator(f"#{first}")  # the new rule may fire too, and stand before it
     choice.select_option("28800")
     with rule(old_hub, "another"):
         expect(firing.locator("#rule-another")).to_be_visible()

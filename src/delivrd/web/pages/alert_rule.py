@@ -189,5 +189,8 @@ def _edit(name: str) -> str:
 
 
 def _error(problem: Problem) -> dict[str, str]:
+    """What is wrong of which field; the page writes the field's name before it."""
     field = str(problem.more.get("field", ""))
-    return {"name" if problem.status == 409 else field: f"{problem.detail} {problem.hint}"}
+    what = problem.detail.removeprefix(f"{field}: ").rstrip(".")
+    words = f"{what}. {problem.hint}".rstrip(". ")
+    return {"name" if problem.status == 409 else field: words}
