@@ -10,7 +10,7 @@ from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.web.api.alert_views import AlertFiring, AlertRule
 from delivrd.web.pages import alert_form, alert_words, compare
 from delivrd.web.pages.alert_preview import limit
-from delivrd.web.pages.show import each_cost
+from delivrd.web.pages.show import each_cost, price
 
 NOW = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
 
@@ -181,3 +181,5 @@ def test_a_price_keeps_its_figures() -> None:
     assert each_cost({"per_delivered": "0.041234", "currency": "EUR"}) == "0.04123 EUR"
     untold = each_cost({"per_delivered": "0.041234", "currency": None})
     assert untold == "0.04123 (no currency told)"
+    assert price({"amount": "0.0710000", "currency": "EUR"}) == "0.071 EUR"
+    assert price({"amount": "0.0710000", "currency": None}) == "0.071 (no currency told)"

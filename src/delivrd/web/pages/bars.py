@@ -6,7 +6,7 @@ Pure arithmetic; the template draws it. Up and down tell success from failure wi
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from delivrd.web.pages.show import moment
+from delivrd.web.pages.show import moment, number
 
 WIDTH, GAP = 5.0, 1.0
 UP, DOWN = 16.0, 8.0
@@ -52,4 +52,5 @@ def summary(day: Mapping[str, Any]) -> str:
     """The same in one sentence, for whoever cannot see it."""
     if not day["delivered"] and not day["failed"]:
         return "No call in the last 24 hours"
-    return f"Last 24 hours: {day['delivered']} taken, {day['failed']} failed"
+    taken, failed = number(day["delivered"]), number(day["failed"])
+    return f"Last 24 hours: {taken} taken, {failed} failed"

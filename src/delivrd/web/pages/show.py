@@ -188,7 +188,7 @@ def price(value: Mapping[str, Any] | None) -> str:
     amount = str(value["amount"])
     if "." in amount:
         amount = amount.rstrip("0").rstrip(".") or "0"
-    return f"{amount} {value.get('currency') or ''}".strip()
+    return f"{amount} {value.get('currency') or '(no currency told)'}"
 
 
 def each_cost(cost: Mapping[str, Any]) -> str:

@@ -19,6 +19,11 @@
     return seconds < 0.9995 ? `${Math.round(seconds * 1000)} ms` : `${+seconds.toPrecision(2)} s`;
   }
 
+  // 12 345, as everywhere on the page
+  function number(value) {
+    return value.toLocaleString("en-US").replaceAll(",", "\u202f");
+  }
+
   function percent(share) {
     return `${(100 * share).toFixed(1)} %`;
   }
@@ -110,7 +115,7 @@
       minInterval: 1,
       splitNumber: 4,
       splitLine: { lineStyle: { color: colour("--line") } },
-      axisLabel: { color: colour("--muted") },
+      axisLabel: { color: colour("--muted"), formatter: number },
       ...more,
     };
   }
@@ -152,5 +157,5 @@
   document.addEventListener("htmx:after:swap", all);
   addEventListener("DOMContentLoaded", all);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((show) => show()));
-  window.delivrd.charts = { kinds, frame, axis, counts, box, colour, span, percent, period, clock, day, utcDay, zone };
+  window.delivrd.charts = { kinds, frame, axis, counts, box, colour, span, number, percent, period, clock, day, utcDay, zone };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { kinds, frame, axis, counts, box, colour, span, percent } = window.delivrd.charts;
+  const { kinds, frame, axis, counts, box, colour, span, number, percent } = window.delivrd.charts;
   const TIMES = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400];
 
   function option(data) {
@@ -13,7 +13,7 @@
     const formatter = (points) => {
       const bin = bins[Math.min(points[0].dataIndex, bins.length - 1)];
       return box(`${span(bin.over)} to ${span(bin.to)}`, [
-        [fill, "deliveries", bin.n.toLocaleString()],
+        [fill, "deliveries", number(bin.n)],
         [line, `within ${span(bin.to)}`, percent(bin.within)],
       ]);
     };

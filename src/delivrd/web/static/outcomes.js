@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { kinds, frame, axis, counts, box, colour, period, clock, day, utcDay } = window.delivrd.charts;
+  const { kinds, frame, axis, counts, box, colour, number, period, clock, day, utcDay } = window.delivrd.charts;
   const ORDER = ["delivered", "unknown", "expired", "rejected", "undelivered", "pending"];
   const CUT = { begin: "begins within it", end: "ends within it", now: "so far" };
   const ROOM = { minute: 44, quarter: 44, hour: 44, day: 56 }; // px that a label needs
@@ -32,7 +32,7 @@
       const item = items[points[0].dataIndex];
       if (!item) return ""; // what was pointed at is no more
       const lines = [...points].reverse().filter((point) => point.value)
-        .map((point) => [colour(`--fill-${point.seriesName}`), point.seriesName, point.value.toLocaleString()]);
+        .map((point) => [colour(`--fill-${point.seriesName}`), point.seriesName, number(point.value)]);
       if (item.delivery_rate !== null) lines.push(["", "delivery rate", window.delivrd.charts.percent(item.delivery_rate)]);
       const nothing = lines.length ? "" : "no messages";
       return box(period(item.since, item.until), lines, [nothing, CUT[item.cut]].filter(Boolean).join(", "));

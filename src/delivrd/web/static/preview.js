@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { kinds, frame, axis, counts, box, colour, percent, period } = window.delivrd.charts;
+  const { kinds, frame, axis, counts, box, colour, number, percent, period } = window.delivrd.charts;
 
   // The points of what is shown, each with its end.
   function cells(data) {
@@ -36,8 +36,8 @@
       const point = points[Math.min(found[0].dataIndex, points.length - 1)];
       const share = ratio && point.n ? ` (${percent(point.k / point.n)})` : "";
       return box(period(point.since, point.until), [
-        [all, data.all, point.n.toLocaleString()],
-        [bad, data.bad, point.k.toLocaleString() + share],
+        [all, data.all, number(point.n)],
+        [bad, data.bad, number(point.k) + share],
       ]);
     };
     const closed = (of) => [...points.map((point) => [point.at, of(point)]),
