@@ -1,8 +1,9 @@
 """Textmagic: its callbacks, with one letter for the status; receipts only.
 
-They come as ``multipart/form-data``; their address is checked with HEAD first. Nothing is signed
-that the vendor would describe. Sources: apitextmagic.voog.com (callback URLs, SMS delivery
-notification codes), docs.textmagic.com.
+They come as ``multipart/form-data``, of API v2 as JSON with the names of its message; their address
+is checked with HEAD first. Nothing is signed that the vendor would describe. Sources:
+apitextmagic.voog.com (callback URLs, SMS delivery notification codes), textmagic.com/docs/api
+(send, callbacks), the vendor's clients (``MessageOut``).
 """
 
 from delivrd.core import times
@@ -14,7 +15,9 @@ from delivrd.providers.base import AccountSettings, Request, Word
 NAME = "textmagic"
 TITLE = "Textmagic"
 DOCS = "https://apitextmagic.voog.com/https-api/sms-delivery-notification-codes"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
+
+TEXT_FIELDS = ("text",)
 
 STATUSES = {
     "q": Word(Status.PENDING, False),  # queued
@@ -33,7 +36,11 @@ FIELDS = {
     "message_id, messageId, id": "The id of the message.",
     "status": "The status as one letter.",
     "timestamp": "When the operator reported it, in seconds since 1970.",
-    "credits_cost": "What the message cost, in credits.",
+    "credits_cost, price": "What the message cost, in credits or in the account's currency.",
+    "receiver, phone": "The recipient's number (API v2).",
+    "sender": "The sender (API v2).",
+    "referenceId": "The reference that was sent along (API v2).",
+    "text": "The text (API v2); cut before the request is kept.",
 }
 
 SETUP = (
@@ -69,8 +76,11 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             {},
             provider_message_id=f.message_id(told, "message_id", "messageId", "id"),
             provider_status=f.text(told, "status", limit=64),
-            price=f.amount(told, "credits_cost"),
+            to=f.number(told, "receiver", "phone"),
+            sender=f.text(told, "sender", limit=64),
+            price=f.amount(told, "credits_cost", "price"),
             occurred_at=times.parse(f.text(told, "timestamp"), zone, now=request.received_at),
+            reference=f.text(told, "referenceId"),
         )
 
     return reading.read_each(request, one, _other)
