@@ -27,7 +27,7 @@ from delivrd.core.statement import Reading, Status
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP call as it came. Header names are lower case; ``query`` and ``body`` are raw bytes.
+    """One HTTP call as it came. ``query`` and ``body`` are raw bytes; header names are in any case.
 
     ``url`` is the address that the provider called, without the query; signatures that cover the
     address are checked against it. ``received_at`` is the clock that replay windows go by.
@@ -43,7 +43,7 @@ class Request(msgspec.Struct, frozen=True):
     def header(self, name: str) -> str:
         """The first header of that name (lower case), or the empty string."""
         for key, value in self.headers:
-            if key == name:
+            if key.lower() == name:
                 return value
         return ""
 

@@ -193,7 +193,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 def _around(request: Request) -> dict[str, str]:
     """What a POST says beside its body: its headers, and the escapes in its query."""
-    headers = {HEADERS[name]: value for name, value in request.headers if name in HEADERS}
+    told = ((HEADERS.get(name.lower()), value) for name, value in request.headers)
+    headers = {name: value for name, value in told if name is not None}
     return headers | f.form(request.query.decode(errors="replace"))
 
 
