@@ -1,18 +1,22 @@
 """D7 Networks: its status postbacks; receipts only.
 
 They come as form data, though the vendor's example is JSON; nothing is signed, and no time is told.
-Source: d7networks.com/docs (Messages, Receiving DLR), in two revisions.
+The older API (http-api.d7networks.com, rest-api.d7networks.com) is a Jasmin, and calls as one.
+Sources: d7networks.com/docs (Messages, Receiving DLR), in two revisions; public clients of the
+older API, which send ``dlr-url`` and ``dlr-level``.
 """
 
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
-from delivrd.providers import reading
-from delivrd.providers.base import AccountSettings, Request, Word
+from delivrd.providers import jasmin, reading
+from delivrd.providers.base import AccountSettings, Request, Response, Word
 
 NAME = "d7networks"
 TITLE = "D7 Networks"
 DOCS = "https://d7networks.com/docs/Messages/Receive_SMS_Postback/"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
+
+TEXT_FIELDS = ("text",)
 
 STATUSES = {
     "scheduled": Word(Status.PENDING, False),
@@ -30,6 +34,8 @@ FIELDS = {
     "recipient": "The recipient's number.",
     "originator": "The sender.",
     "status": "The status word.",
+    "id, message_status, level, err, donedate": "Those of Jasmin (older API), read as its are.",
+    "text": "The beginning of the text (older API); cut before the request is kept.",
 }
 
 SETUP = (
@@ -51,7 +57,7 @@ class Settings(AccountSettings):
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
-    """The receipt in a postback, as a form or as JSON.
+    """The receipt in a postback, as a form or as JSON, or in a call of the older API.
 
     Raises:
         Unreadable: there is no message id in it.
@@ -67,4 +73,12 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             sender=f.text(told, "originator", limit=64),
         )
 
-    return reading.read_each(request, one)
+    told = f.of(request)
+    if isinstance(told, dict) and "message_status" in told:
+        return jasmin.read(request, settings)
+    return reading.read_told(told, one)
+
+
+def answer(request: Request, reading: Reading) -> Response:
+    """What the older API wants to hear, or it calls again; the newer one looks at no body."""
+    return jasmin.answer(request, reading)
