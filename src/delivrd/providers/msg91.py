@@ -1,7 +1,8 @@
 """MSG91: its webhook in all versions, and a template of your own; receipts only.
 
 One request id covers every recipient of a request, so the number belongs to the key. Nothing is
-signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new).
+signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new); public
+handlers for the names that people give in templates.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from delivrd.providers.base import AccountSettings, Request, Word
 NAME = "msg91"
 TITLE = "MSG91"
 DOCS = "https://msg91.com/help/how-can-i-get-the-delivery-reports-on-my-webhook-url"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
 
 NUMBER_IN_KEY = True
 ZONE = "Asia/Kolkata"
@@ -39,6 +40,8 @@ STATUSES = {
 WORDS = ("status", "desc", "description", "event")
 """Where the status stands, the most exact first."""
 
+TIMES = ("date", "deliveryTime", "ts", "timestamp")
+
 FIELDS = {
     "data": "Version 2: a form's field whose value is a JSON array of requests.",
     "requestId": "The id of the request, as in the answer to the send; one for all recipients.",
@@ -50,6 +53,7 @@ FIELDS = {
     "date, deliveryTime, ts": "When it happened: Indian time, or seconds since 1970.",
     "amount": "What it cost; the currency is not told.",
     "senderId": "The sender.",
+    "request_id, mobile, timestamp": "Read too, where a template of your own names them so.",
     "CRQID, meta": "Your own id; version 4 (`event`, `data`) has no other.",
 }
 
@@ -88,15 +92,13 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             STATUSES,
             {},
             pair=reading.word(STATUSES, known),
-            provider_message_id=f.message_id(told, "requestId", "meta"),
+            provider_message_id=f.message_id(told, "requestId", "request_id", "meta"),
             provider_status=said,
             detail=f.text(told, "failedReason", "failureReason"),
-            to=f.number(told, "number", "telNum"),
+            to=f.number(told, "number", "telNum", "mobile"),
             sender=f.text(told, "senderId", limit=64),
             price=f.amount(told, "amount"),
-            occurred_at=times.parse(
-                f.text(told, "date", "deliveryTime", "ts"), zone, now=request.received_at
-            ),
+            occurred_at=times.parse(f.text(told, *TIMES), zone, now=request.received_at),
             reference=None if own == "0" else own,  # so it says that you sent none
         )
 
