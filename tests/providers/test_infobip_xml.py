@@ -46,10 +46,11 @@ def test_what_is_broken_or_dangerous_is_unreadable(text):
         infobip.read(posted(text), None)
 
 
-def test_a_report_of_the_api_before_the_first_is_no_inbound_text():
-    old = '<DeliveryReport><message id="1" donedate="2010/8/2 14:55:16" status="DELIVERED"/>'
-    with pytest.raises(Unreadable, match="there is no messageId"):
-        infobip.read(posted(f"{old}</DeliveryReport>"), None)
+def test_an_old_report_without_an_id_harms_no_other():
+    old = '<message status="DELIVERED"/><message id="1" status="SENT"/>'
+    read = infobip.read(posted(f"<DeliveryReport>{old}</DeliveryReport>"), None)
+    assert [receipt.status for receipt in read.receipts] == ["pending"]
+    assert [fault.position for fault in read.faults] == [0]
 
 
 @given(

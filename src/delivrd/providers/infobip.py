@@ -1,4 +1,5 @@
-"""Infobip: delivery reports of its SMS APIs (versions 1 to 3) and its Messages API, JSON or XML.
+"""Infobip: delivery reports of its SMS APIs (versions 1 to 3, and the one before), JSON or XML,
+and of its Messages API.
 
 Sources: infobip.com/docs/api (receive outbound SMS message report, send SMS message, logs),
 /docs/developer-resources/api-fundamentals (message status codes, error code reference).
@@ -36,7 +37,7 @@ from delivrd.providers.base import (
 NAME = "infobip"
 TITLE = "Infobip"
 DOCS = "https://www.infobip.com/docs/developer-resources/api-fundamentals/message-status-codes"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://api.infobip.com"
 
 CALLS_BACK = True
@@ -94,7 +95,20 @@ NAMES = {
 }
 """The status ids with their names; id 99 has the name of its group, REJECTED."""
 
-STATUSES = GROUPS | dict(NAMES.values())
+OLD = {
+    "SENT": Word(P, False),
+    "NOT_SENT": Word(U, True),
+    "NOT_DELIVERED": Word(U, True),
+    "NOT_ALLOWED": Word(R, True, Reason.ACCOUNT_PROBLEM),
+    "INVALID_DESTINATION_ADDRESS": Word(R, True, Reason.UNKNOWN_NUMBER),
+    "INVALID_SOURCE_ADDRESS": Word(R, True, Reason.SENDER_NOT_ALLOWED),
+    "INVALID_MESSAGE_FORMAT": Word(R, True, Reason.CONTENT_INVALID),
+    "ROUTE_NOT_AVAILABLE": Word(R, True, Reason.ACCOUNT_PROBLEM),
+    "NOT_ENOUGH_CREDITS": Word(R, True, Reason.ACCOUNT_PROBLEM),
+}
+"""Words of the API before version 1, beside DELIVERED and REJECTED."""
+
+STATUSES = GROUPS | dict(NAMES.values()) | OLD
 ERRORS = code_tables.load("infobip_codes")
 
 SEND_ERRORS = {
@@ -115,6 +129,8 @@ FIELDS = {
     "mccMnc": "MCC and MNC of the recipient's network.",
     "price": "`pricePerMessage` and `currency`.",
     "callbackData": "The reference that was sent along.",
+    "DeliveryReport": "In the API before version 1 (XML): a `message` each, whose attributes `id`, "
+    "`status`, `gsmerror`, `price` and `donedate` (zoneless) tell the same.",
     "smsCount, messageCount": "The number of parts; one id stands for all.",
 }
 

@@ -1,8 +1,11 @@
 """Infobip's reports in XML, in the fields that the same report has in JSON.
 
-Element names are those of the JSON, so they keep their case here.
+Element names are those of the JSON, so they keep their case here. Those of the API before the first
+version (``DeliveryReport``) have names of their own. Sources: public handlers of both, and their
+tests.
 """
 
+import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -10,6 +13,9 @@ from defusedxml import ElementTree
 
 from delivrd.providers import fields as f
 from delivrd.providers.base import Request, Unreadable
+
+_ONE_DIGIT = re.compile(r"\b(\d)\b")
+"""Months, days and hours of the old reports have no leading zeros: ``2010/8/2 9:05:10``."""
 
 
 def told(request: Request) -> f.Fields | list[Any] | None:
@@ -37,9 +43,22 @@ def _unfolded(element: Element) -> Any:
     """An element as JSON would have it: ``results`` a list, what holds others an object."""
     if _name(element) == "results":
         return [_unfolded(child) for child in element]
+    if _name(element) == "DeliveryReport":
+        return [_old_report(child.attrib) for child in element]
     if len(element):
         return {_name(child): _unfolded(child) for child in element}
     return element.text
+
+
+def _old_report(told: f.Fields) -> f.Fields:
+    """One ``message`` of the old API by the names of today."""
+    return {
+        "messageId": told.get("id"),
+        "status": {"name": told.get("status")},
+        "error": {"id": told.get("gsmerror")},
+        "price": {"pricePerMessage": told.get("price")},
+        "doneAt": _ONE_DIGIT.sub(r"0\1", told.get("donedate", "")),
+    }
 
 
 def _name(element: Element) -> str:
