@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from delivrd.core.units import MINUTE, SECOND
 from delivrd.insight.cohorts import past_of, silent_of
 from delivrd.insight.routes import Past, usual
 from delivrd.insight.settled import estimates_of
 from delivrd.insight.settling import Settled, settled
-from delivrd.store.counts import BUCKET, COARSE, MINUTE, OPEN, step
+from delivrd.store.counts import BUCKET, COARSE, OPEN, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
-SECOND = 1_000_000
 NOON = 1_796_000_000 * SECOND // MINUTE * MINUTE
 ACCOUNT, COUNTRY = 1, "EE"
 NEVER = 1e12

@@ -21,13 +21,13 @@ from rich.console import Console
 from bench import stores
 from bench.relay_work import settle
 from bench.traffic import COUNTRIES, NETWORKS, Traffic, fill
+from delivrd.core.units import MINUTE
 from delivrd.insight.comparison import MIN_SAMPLE, compared
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.providers import provider
 from delivrd.store.base import Store
-from delivrd.store.counts import MINUTE
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
 from delivrd.store.queries.asked import Filters

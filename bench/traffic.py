@@ -15,12 +15,12 @@ from itertools import groupby
 from math import pi, sin
 from operator import itemgetter
 
+from delivrd.core.units import SECOND
 from delivrd.store.adding import add
 from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
     NOWHERE,
-    SECOND,
     TABLES,
     Move,
     Place,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.core.status import State
+from delivrd.core.units import HOUR, SECOND
 from delivrd.store.append import Entry, append
 from delivrd.store.base import Store
 from delivrd.store.fold import Work, fold_slice
@@ -17,8 +18,6 @@ from delivrd.store.messages import new_uuid
 from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
 
-SECOND = 1_000_000
-HOUR = 3600 * SECOND
 PREFIX = {"GB": "4474", "DE": "49151", "EE": "3725", "US": "1201555", "ES": "346"}
 TOGETHER = 200
 

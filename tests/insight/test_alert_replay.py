@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.hindsight import Hindsight, hindsight
@@ -21,7 +22,6 @@ from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
     NOWHERE,
-    SECOND,
     UNTOLD,
     Move,
     deltas,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.come_to import come_to
 from delivrd.insight.alerts.data import Data, Outlook
 from delivrd.insight.alerts.foresee import ahead, begin_of
@@ -34,7 +35,6 @@ from tests.support import run
 
 RULE = Rule(kind="settled_rate", by=("account", "country"), hold=0)
 GB = ("main", "GB")
-SECOND = 1_000_000
 
 
 def lost(at: int) -> Any:

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from delivrd.config import Config
+from delivrd.core.units import HOUR, MINUTE, SECOND
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.histories import week
@@ -19,8 +20,6 @@ from delivrd.store.tx import Tx
 from tests.insight.watch_support import RATE, Watched, sent, settings, watched
 from tests.store.query_support import opened
 from tests.support import run
-
-SECOND, MINUTE, HOUR = 1_000_000, 60_000_000, 3600_000_000
 
 
 async def known(hub: Watched, now: int) -> Data:

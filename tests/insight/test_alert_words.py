@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.read import known
@@ -129,8 +130,6 @@ def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
 
 
 # --- why ------------------------------------------------------------------------------------------
-
-SECOND = 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from delivrd.core.units import MINUTE
 from delivrd.insight.diagnosis import Figures, Finding, diagnose
 from delivrd.store.queries.diagnosis import Calls
 from tests.support import run
 from tests.web.web_support import web
 
 NOW = 1_760_000_000_000_000
-MINUTE = 60_000_000
 OPEN = ("main", "GB", "pending", 50)
 WELL = ("other", "GB", "delivered", 50)
 

@@ -2,13 +2,12 @@
 
 import asyncio
 
+from delivrd.core.units import SECOND
 from delivrd.insight.settled import Settling
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.ids import now_micros
 from tests.insight.watch_support import sent, watched
 from tests.support import run
-
-SECOND = 1_000_000
 
 
 class Clock:

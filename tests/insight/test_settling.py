@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.core.units import MINUTE
 from delivrd.insight.cohorts import ages, past_of, silent_of
 from delivrd.insight.comparison import ranks
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
 from delivrd.insight.rates import rate
 from delivrd.insight.routes import Route, reports_nothing, route, usual
 from delivrd.insight.settling import Estimate, estimate, settled
-from delivrd.store.counts import BUCKET, MINUTE, OPEN, UNTOLD, step
+from delivrd.store.counts import BUCKET, OPEN, UNTOLD, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
 DAY = 86_400.0

@@ -9,11 +9,10 @@ import pytest
 from filled import opened, receipt
 from support import run
 
+from delivrd.core.units import SECOND
 from delivrd.intake import folder as folding
 from delivrd.intake.folder import BRAKE_SECONDS, Folder
 from delivrd.store.fold import Work
-
-SECOND = 1_000_000
 
 
 class Looks:

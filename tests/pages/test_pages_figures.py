@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.core.statement import micros
+from delivrd.core.units import MINUTE
 from delivrd.insight.latency import latency
 from delivrd.insight.rates import delivery
 from delivrd.insight.statistics import latency_shown
@@ -358,9 +359,6 @@ def test_counts_by_quarter_are_told_as_those_by_hour() -> None:
     assert [(one["reason"], one["failed"]) for one in reasons if one["failed"]] == [
         ("unreachable", 1)
     ]
-
-
-MINUTE = 60 * 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from support import settings
 
 from delivrd.config import Config
+from delivrd.core.units import SECOND
 from delivrd.relay.client import RelayClient
 from delivrd.relay.worker import Relay
 from delivrd.store import endpoints, schema
@@ -20,7 +21,6 @@ from delivrd.store.open import open_store
 from delivrd.store.tx import Tx
 
 START = 1_760_000_000_000_000
-SECOND = 1_000_000
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 

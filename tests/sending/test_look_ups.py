@@ -7,6 +7,7 @@ import pytest
 from gateways import Gateway, Sender, at, sending
 from support import run
 
+from delivrd.core.units import HOUR, SECOND
 from delivrd.sending.http import GatewayClient
 from delivrd.sending.look_ups import LookUps
 from delivrd.store.histograms import number_of, steps
@@ -14,9 +15,6 @@ from delivrd.store.ids import now_micros
 from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
 from delivrd.store.rows import AttemptRow
 from delivrd.store.verify import verify
-
-SECOND = 1_000_000
-HOUR = 3600 * SECOND
 
 
 class Clock:

@@ -12,6 +12,7 @@ from support import account, settings
 from delivrd.config import Config
 from delivrd.core.statement import Reading, Receipt, Status, micros
 from delivrd.core.status import fold_attempt, fold_message
+from delivrd.core.units import HOUR, SECOND
 from delivrd.providers import provider
 from delivrd.providers.base import Accepted, Answer, SentPart
 from delivrd.sending.submit import Order, submit
@@ -32,8 +33,6 @@ from delivrd.store.tx import Tx
 
 NOON = datetime(2025, 3, 4, 12, tzinfo=UTC)
 START = micros(NOON)
-SECOND = 1_000_000
-HOUR = 3600 * SECOND
 TO = "447700900123"
 
 ACCOUNTS: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """API keys and sessions (rule H4)."""
 
+from delivrd.core.units import MINUTE
 from delivrd.store import keys, sessions
 from delivrd.store.base import Store
 from delivrd.store.keys import Key, Scope
@@ -8,7 +9,6 @@ from tests.store.query_support import opened
 from tests.support import run
 
 NOW = 1_795_000_000_000_000
-MINUTE = 60 * 1_000_000
 
 
 async def create(store: Store, *scopes: Scope) -> tuple[Key, str]:

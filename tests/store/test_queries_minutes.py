@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
+from delivrd.core.units import MINUTE
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import minutes
 from delivrd.store.queries.asked import Filters
 from tests.store.query_support import add, opened
 from tests.support import run
-
-MINUTE = 60 * 1_000_000
 
 
 def test_messages_are_counted_in_the_minute_in_which_they_were_made(database_url: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from delivrd.core.statement import moment
-from delivrd.core.units import DAY, QUARTER
+from delivrd.core.units import DAY, QUARTER, SECOND
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import diagnosis as queries
 from delivrd.store.queries.diagnosis import Calls, Traffic
@@ -216,7 +216,7 @@ def _top(counts: Counter[str]) -> str:
 
 
 def _ago(at: int, now: int) -> str:
-    seconds = max(0, (now - at) // 1_000_000)
+    seconds = max(0, (now - at) // SECOND)
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit} ago"

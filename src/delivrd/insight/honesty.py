@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.core.statement import moment
-from delivrd.core.units import DAY
+from delivrd.core.units import DAY, SECOND
 from delivrd.insight.rates import FAILURES, Rate, rate
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import UNTOLD, step
@@ -26,7 +26,7 @@ BY = ("account", "country")
 SAMPLE = 100
 """Deliveries under which nothing is said."""
 
-INSTANT = step(1_000_000)
+INSTANT = step(SECOND)
 """Steps before this one took under a second."""
 INSTANT_SHARE = 0.99
 IDENTICAL_SHARE = 0.8

@@ -15,6 +15,7 @@ from yarl import URL
 from delivrd import __version__
 from delivrd.core.addresses import BadUrl, Network, check_url
 from delivrd.core.text import short
+from delivrd.core.units import SECOND
 from delivrd.relay.call import Call
 from delivrd.relay.safety import Forbidden, guarded
 
@@ -144,11 +145,11 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _since(began: float) -> int:
-    return int((time.perf_counter() - began) * 1_000_000)
+    return int((time.perf_counter() - began) * SECOND)
 
 
 def _connect(timing: _Timing) -> int | None:
-    return int(timing.connect * 1_000_000) if timing.connect else None
+    return int(timing.connect * SECOND) if timing.connect else None
 
 
 _WORDS: Mapping[type[BaseException], str] = {

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import structlog
 
 from delivrd.config import Config
+from delivrd.core.units import SECOND
 from delivrd.relay import rounds
 from delivrd.relay.calling import Caller
 from delivrd.relay.client import RelayClient
@@ -138,7 +139,7 @@ class Relay:
         """Seconds to wait for an event: until a batch that is not full is due, at most a poll."""
         if self._wake_at is None:
             return POLL_SECONDS
-        return min(POLL_SECONDS, max(0.005, (self._wake_at - self._clock()) / 1_000_000))
+        return min(POLL_SECONDS, max(0.005, (self._wake_at - self._clock()) / SECOND))
 
     async def round(self, room: Room | None = None) -> int:
         """Stores what came of the last calls and begins the next ones; how many."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from delivrd.core.units import SECOND
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.store import schema
 from delivrd.store.tx import Tx
@@ -26,7 +27,7 @@ class Account(NamedTuple):
         seconds = self.settings.id_reuse_after
         if seconds is None:
             seconds = REUSE_AFTER_SECONDS if self.provider.reuses_ids else None
-        return None if seconds is None else seconds * 1_000_000
+        return None if seconds is None else seconds * SECOND
 
     def part_key(self, provider_message_id: str, to: str | None) -> str:
         """The key under which a part of this account is found (rule D3)."""

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import msgspec
 
 from delivrd.core.statement import Reading
+from delivrd.core.units import SECOND
 from delivrd.store import schema
 from delivrd.store.ids import Ids
 from delivrd.store.nonces import Judged, Nonce, Nonces
 from delivrd.store.tx import Row, Tx
 
-OWNED_MICROS = 5_000_000
+OWNED_MICROS = 5 * SECOND
 """For so long a row of `to_fold` is its owner's; after that, the owner is taken for dead."""
 
 _pack = msgspec.msgpack.Encoder().encode

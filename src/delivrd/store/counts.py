@@ -8,13 +8,11 @@ from math import log2
 from typing import Any
 
 from delivrd.core.status import Outcome
+from delivrd.core.units import MINUTE, QUARTER
 from delivrd.store import days, histograms, latencies
 
-BUCKET = 15 * 60 * 1_000_000
-"""A quarter of an hour, in microseconds: days come out right in every time zone."""
-
-MINUTE = 60 * 1_000_000
-"""In microseconds."""
+BUCKET = QUARTER
+"""What counts are kept by: days come out right in every time zone."""
 
 KEPT_MINUTES = 6 * 60
 """For so long after the hand-over what becomes of an attempt is counted by the minute too."""
@@ -33,9 +31,6 @@ OPEN = -2
 
 SECONDS = -3
 """Under this step stand the seconds into their minute of those that have not ended, added up."""
-
-SECOND = 1_000_000
-"""In microseconds."""
 
 MICRO_UNITS, PRICED = 0, 1
 """What a row of `cost` adds up: millionths of the currency, and how many have a price."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from delivrd.core.units import SECOND
 from delivrd.store import schema
 from delivrd.store.ids import Ids
 from delivrd.store.tx import Row, Tx
@@ -216,7 +217,7 @@ async def rotate_secret(
     endpoint = await get(tx, endpoint_id)
     if endpoint is None:
         return None
-    made, until = new_secret(), now + keep_seconds * 1_000_000
+    made, until = new_secret(), now + keep_seconds * SECOND
     before = [(secret, until) for secret, _ in endpoint.secrets[:1]] if keep_seconds else []
     await update(tx, endpoint_id, secrets=[(made, None), *before])
     return made

@@ -21,12 +21,12 @@ from sqlalchemy import Table
 
 from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import Outcome, State, Statement, fold_attempt, fold_message
+from delivrd.core.units import SECOND
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
 from delivrd.store.adding import add
 from delivrd.store.counts import (
     NOT_SENT,
-    SECOND,
     Move,
     Place,
     Sent,

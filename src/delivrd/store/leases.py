@@ -1,5 +1,6 @@
 """Leases: singleton work among processes, by the database's clock (rule G3)."""
 
+from delivrd.core.units import SECOND
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import PostgresTx, Tx
 
@@ -20,7 +21,7 @@ async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
     holder alone. A lease that is never renewed falls to whoever asks first after its time.
     """
     now = _POSTGRES_NOW if isinstance(tx, PostgresTx) else str(now_micros())
-    rows = await tx.fetch(_TAKE.format(now=now), name, holder, int(seconds * 1_000_000))
+    rows = await tx.fetch(_TAKE.format(now=now), name, holder, int(seconds * SECOND))
     return bool(rows)
 
 

@@ -75,7 +75,7 @@ async def claim(
 
 
 def _handover(attempt: AttemptRow, message: MessageRow, now: int) -> Handover:
-    left = None if message.deadline_at is None else (message.deadline_at - now) // 1_000_000
+    left = None if message.deadline_at is None else (message.deadline_at - now) // SECOND
     return Handover(
         attempt.id,
         attempt.account_id,
@@ -181,7 +181,7 @@ def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) ->
     pause = answer.after
     if pause is None:
         pause = RETRY_SECONDS[min(attempt.tries - 1, len(RETRY_SECONDS) - 1)]
-    attempt.state, attempt.due_at = State.QUEUED.value, now + int(pause * 1_000_000)
+    attempt.state, attempt.due_at = State.QUEUED.value, now + int(pause * SECOND)
     attempt.handed_at, attempt.answer_detail = None, answer.detail
     if all(other.handed_at is None for other in message.attempts):
         message.sent_at = None

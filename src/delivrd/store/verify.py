@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
+from delivrd.core.units import MINUTE
 from delivrd.store.counts import (
     BUCKET,
-    MINUTE,
     NOWHERE,
     TABLES,
     TIMED,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from delivrd.core.units import SECOND
 from delivrd.providers.base import same
 from delivrd.relay.formats import standard
 
@@ -97,7 +98,7 @@ def _otherwise(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _check_age(seconds: int, now: int) -> None:
-    age = now // 1_000_000 - seconds
+    age = now // SECOND - seconds
     if age > standard.TOLERANCE:
         raise Unverified(
             f"the signature fits, but is {age} seconds old, more than {standard.TOLERANCE}"

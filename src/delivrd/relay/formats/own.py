@@ -9,6 +9,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from delivrd.core.statement import moment
+from delivrd.core.units import SECOND
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats import standard
@@ -58,7 +59,7 @@ def sign(call: Call, target: Target, now: int) -> Call:
     """
     if not target.secrets:
         raise ValueError("there is no secret to sign with")
-    call_id, seconds = dict(call.headers)[standard.ID], str(now // 1_000_000)
+    call_id, seconds = dict(call.headers)[standard.ID], str(now // SECOND)
     signatures = [
         standard.signature(standard.key(secret), call_id, seconds, call.body)
         for secret in target.secrets

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
+from delivrd.core.units import SECOND
 from delivrd.providers.base import FAILURES
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
@@ -127,7 +128,7 @@ def sign(call: Call, target: Target, now: int) -> Call:
     secret = target.options.get("signature_secret")
     if not secret:
         return call
-    added = {"timestamp": str(now // 1_000_000), "nonce": _nonce(call, now)}
+    added = {"timestamp": str(now // SECOND), "nonce": _nonce(call, now)}
     method = target.options.get("signature_method", "sha256")
     added["sig"] = signature(_said(call) | added, secret, method)
     if call.method == "GET":

@@ -59,7 +59,7 @@ async def minutes_by_network(tx: Tx, since: int) -> tuple[list[Row], int]:
         bucket = max(bucket, -(-(born(bound[0][0]) + SLACK) // BUCKET))
     rows = await tx.fetch(
         "SELECT a.account_id, m.country, a.network, a.status, "
-        "coalesce(a.handed_at, m.sent_at, m.created_at) / 60000000 AS minute, count(*) "
+        f"coalesce(a.handed_at, m.sent_at, m.created_at) / {MINUTE:d} AS minute, count(*) "
         "FROM message m JOIN attempt a ON a.message_id = m.id "
         "WHERE m.id >= $1 AND a.bucket >= $2 "
         "GROUP BY a.account_id, m.country, a.network, a.status, minute",
@@ -158,7 +158,7 @@ def _buckets(since: int, until: int) -> tuple[int, int]:
 async def refused(tx: Tx, since: int) -> list[Row]:
     """Webhook calls refused for who they came from: account, minute, number."""
     return await tx.fetch(
-        "SELECT account, received_at / 60000000 AS minute, count(*) FROM (SELECT account, "
+        f"SELECT account, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account, "
         "received_at FROM ring WHERE id >= $1 AND status = 401 AND account IS NOT NULL "
         f"ORDER BY id DESC LIMIT {MARKS:d}) AS r GROUP BY account, minute",
         floor(since),
@@ -168,7 +168,7 @@ async def refused(tx: Tx, since: int) -> list[Row]:
 async def unmapped(tx: Tx, since: int) -> list[Row]:
     """Receipts with a word or code that no table has: account id, minute, number."""
     return await tx.fetch(
-        "SELECT account_id, received_at / 60000000 AS minute, count(*) FROM (SELECT account_id, "
+        f"SELECT account_id, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account_id, "
         "received_at FROM statement WHERE unmapped AND count > 0 AND id >= $1 "
         f"ORDER BY id DESC LIMIT {MARKS:d}) AS s GROUP BY account_id, minute",
         floor(since),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from delivrd.core.units import HOUR
 from delivrd.store.counts import BUCKET
 from delivrd.store.tx import Tx
 
@@ -63,9 +64,8 @@ class Figures(msgspec.Struct):
 
 async def figures(tx: Tx, endpoint_ids: Sequence[int], now: int) -> Mapping[int, Figures]:
     """The last 24 hours and the backlog of each of these endpoints."""
-    hour = 3600 * 1_000_000
-    first = now // hour - 23
-    found = {i: Figures([Hour((first + n) * hour) for n in range(24)]) for i in endpoint_ids}
+    first = now // HOUR - 23
+    found = {i: Figures([Hour((first + n) * HOUR) for n in range(24)]) for i in endpoint_ids}
     ids = sorted(found)
     for endpoint_id, waiting, in_flight, next_at, oldest in await tx.fetch(_QUEUES, ids):
         of_it = found[endpoint_id]
@@ -74,7 +74,7 @@ async def figures(tx: Tx, endpoint_ids: Sequence[int], now: int) -> Mapping[int,
     for endpoint_id, parked in await tx.fetch(_PARKED):
         if endpoint_id in found:
             found[endpoint_id].parked = parked
-    per_hour = hour // BUCKET
+    per_hour = HOUR // BUCKET
     rows = await tx.fetch(
         "SELECT endpoint_id, bucket, outcome, sum(n) FROM told "
         "WHERE endpoint_id = ANY($1::bigint[]) AND bucket >= $2 GROUP BY endpoint_id, bucket, "

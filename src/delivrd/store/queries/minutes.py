@@ -4,8 +4,9 @@ one, for as long as a quarter of an hour is too coarse to show anything."""
 from collections import Counter
 from collections.abc import Mapping
 
+from delivrd.core.units import MINUTE
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, MINUTE
+from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor
 from delivrd.store.queries.asked import Filters, on_routes
 from delivrd.store.queries.paging import Span, rendered

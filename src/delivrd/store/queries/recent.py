@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from delivrd.core.statement import Status
+from delivrd.core.units import MINUTE
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import BUCKET, MINUTE, OPEN, SECONDS
+from delivrd.store.counts import BUCKET, OPEN, SECONDS
 from delivrd.store.histograms import steps
 from delivrd.store.queries.asked import on_accounts
 from delivrd.store.queries.latencies import BY_ROUTE, histograms

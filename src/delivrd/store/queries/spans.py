@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.core.statement import moment
+from delivrd.core.units import SECOND
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR, HOURS
 from delivrd.store.queries.paging import Condition
@@ -20,7 +21,7 @@ TIMES = ("day", "hour")
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
-BUCKET_SECONDS = BUCKET // 1_000_000
+BUCKET_SECONDS = BUCKET // SECOND
 
 
 class Part(NamedTuple):
