@@ -250,6 +250,17 @@ class Config(Section):
         }
 
     @property
+    def local_url(self) -> str:
+        """Where the hub answers, as this machine calls it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where everybody else finds the hub: people, applications, gateways."""
+        return self.public_url or self.local_url
+
+    @property
     def local(self) -> bool:
         """Whether nobody but this machine can reach the hub."""
         return is_loopback(self.host) and self.public_url is None

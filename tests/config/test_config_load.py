@@ -278,3 +278,19 @@ def test_a_misspelt_provider_is_named_and_not_only_missed() -> None:
 
 def test_an_account_without_a_provider_is_told_what_is_missing() -> None:
     assert "accounts.main.provider: is missing" in refused('[accounts.main]\napi_key = "k"')
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8025"),
+        ("0.0.0.0", "http://127.0.0.1:8025"),
+        ("::", "http://[::1]:8025"),
+        ("::1", "http://[::1]:8025"),
+        ("fd00::7", "http://[fd00::7]:8025"),
+    ],
+)
+def test_the_hub_is_found_at_its_host_unless_it_has_a_public_address(host: str, local: str) -> None:
+    assert Config(host=host).url == local
+    public = Config(host=host, public_url="https://sms.example.org/")
+    assert (public.local_url, public.url) == (local, "https://sms.example.org")

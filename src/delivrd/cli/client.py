@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import typer
 
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure
-from delivrd.config import Config, load
+from delivrd.config import load
 
 TIMEOUT = 30.0
 
@@ -36,7 +36,7 @@ def connect(path: Path | None, environ: Mapping[str, str] | None = None) -> "Hub
     url, key = environ.get("DELIVRD_URL"), given_key(environ)
     if not url or not key:
         config = load(path, environ)
-        url = url or address(config)
+        url = url or config.local_url
         key = key or (config.admin_key.get_secret_value() if config.admin_key else None)
     if not key:
         raise Failure(
@@ -57,12 +57,6 @@ def given_key(environ: Mapping[str, str]) -> str | None:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Failure("DELIVRD_KEY_FILE cannot be read", str(error), code=USAGE) from None
-
-
-def address(config: Config) -> str:
-    """Where a hub with these settings answers, as this machine calls it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
-    return f"http://[{host}]:{config.port}" if ":" in host else f"http://{host}:{config.port}"
 
 
 class Hub:

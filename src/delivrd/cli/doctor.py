@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from delivrd.cli.client import ConfigOption, Hub, address, given_key
+from delivrd.cli.client import ConfigOption, Hub, given_key
 from delivrd.cli.init import left_as_written
 from delivrd.cli.output import FAILED, Failure, JsonOption, ago, clean, on_terminal, print_json
 from delivrd.config import (
@@ -127,7 +127,7 @@ def _mend_database(config: Config) -> str:
 
 def _hub_answers(config: Config) -> tuple[Check, bool]:
     """What there is to say of the hub, and whether one answers."""
-    hub = Hub(os.environ.get("DELIVRD_URL") or address(config), "")
+    hub = Hub(os.environ.get("DELIVRD_URL") or config.local_url, "")
     try:
         hub.get("/healthz", timeout=5.0)
     except Failure as failure:

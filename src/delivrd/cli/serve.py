@@ -126,14 +126,13 @@ def _refuse(config: Config, workers: int, roles: tuple[str, ...]) -> None:
 
 
 def _banner(config: Config, workers: int) -> None:
-    base = f"http://{config.host}:{config.port}"
+    base = config.local_url
     note(f"delivrd serves {base}" + (f" with {workers} processes" if workers > 1 else ""))
     note(f"  dashboard  {base}/")
     note(f"  API docs   {base}/docs")
-    public = config.public_url or base
     for name, account in sorted(config.accounts.items()):
         secret = "/SECRET" if account.webhook_secret else ""
-        note(f"  webhook    {public}/webhooks/{name}{secret}  ({account.provider})")
+        note(f"  webhook    {config.url}/webhooks/{name}{secret}  ({account.provider})")
     if not config.accounts:
         note("  no account yet: run `delivrd init`, or look at `delivrd demo`")
 

@@ -18,7 +18,7 @@ import typer
 from aiohttp import web
 from yarl import URL
 
-from delivrd.cli.client import ConfigOption, address
+from delivrd.cli.client import ConfigOption
 from delivrd.cli.output import UNREACHABLE, USAGE, Failure, note
 from delivrd.config import ACCOUNT_NAME, Config, load, proofs
 
@@ -73,7 +73,7 @@ def passed(config: Config) -> frozenset[str]:
 async def _keep_open(
     config: Config, names: Collection[str], ngrok: Any, options: dict[str, Any]
 ) -> None:
-    async with proxy(address(config), names) as port:
+    async with proxy(config.local_url, names) as port:
         try:
             tunnel = await asyncio.to_thread(ngrok.connect, str(port), "http", **options)
         except Exception as error:  # whatever ngrok has to say
@@ -87,7 +87,7 @@ async def _keep_open(
 
 
 def _welcome(config: Config, names: Collection[str], public: str) -> None:
-    note(f"{public} passes webhooks to {address(config)}:")
+    note(f"{public} passes webhooks to {config.local_url}:")
     for name in sorted(names):
         secret = "/SECRET" if config.accounts[name].webhook_secret else ""
         note(f"  {public}/webhooks/{name}{secret}")

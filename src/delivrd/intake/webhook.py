@@ -66,7 +66,7 @@ class Webhook:
         self.bodies = Bodies(config.limits)
         self._proxies = config.trusted_proxies
         self._buckets: dict[int, Bucket] = {}
-        self._base = (config.public_url or f"http://{config.host}:{config.port}").rstrip("/")
+        self._base = config.url
         text = config.privacy.text
         self._doors = {
             name: Door(account, Proof(account, local=config.local), Redactor([account], text))

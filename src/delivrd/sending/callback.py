@@ -22,5 +22,5 @@ def callback_address(config: Config, account: Account, reference: str) -> str | 
         gateway = urlsplit(account.settings.base_url or "").hostname
         if gateway is None or not is_loopback(gateway):
             return None
-        base = f"http://{config.host}:{config.port}"
-    return f"{base.rstrip('/')}{webhook_path(account)}/{reference}"
+        base = config.local_url
+    return f"{base}{webhook_path(account)}/{reference}"

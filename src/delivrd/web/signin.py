@@ -24,9 +24,7 @@ from delivrd.web.context import Context
 
 def link_address(config: Config, token: str) -> str:
     """Where a person opens the link."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.host, config.host)
-    base = config.public_url or f"http://{host}:{config.port}"
-    return f"{base}/sign-in?token={quote(token)}"
+    return f"{config.url}/sign-in?token={quote(token)}"
 
 
 async def first_link(store: Store, config: Config) -> str | None:

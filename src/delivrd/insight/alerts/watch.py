@@ -57,12 +57,6 @@ class Outcome(NamedTuple):
     whys: Sequence[Why]
 
 
-def address(config: Config) -> str:
-    """Where people look at this hub."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
-    return config.public_url or f"http://{host}:{config.port}"
-
-
 class Watch:
     """Judges what is known, every half minute; notices wait in the store for their channels."""
 
@@ -230,7 +224,7 @@ class Watch:
         return set(channels_for(self._config, named)) <= told
 
     async def _post(self, tx: Tx, named: Named, say: Say, why: Why, row_id: int) -> None:
-        told = news(say, named.name, named.rule, why, address(self._config), firing_id(row_id))
+        told = news(say, named.name, named.rule, why, self._config.url, firing_id(row_id))
         channels = channels_for(self._config, named)
         now = self._clock()
         ids = self._store.ids

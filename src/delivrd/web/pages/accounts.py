@@ -26,10 +26,6 @@ class Account(NamedTuple):
     proofs: list[str]
 
 
-def base_url(config: Config) -> str:
-    return config.public_url or f"http://{config.host}:{config.port}"
-
-
 def listed(config: Config, accounts: Accounts) -> list[Account]:
     """The accounts in the order of the settings."""
     found = []
@@ -42,7 +38,7 @@ def listed(config: Config, accounts: Accounts) -> list[Account]:
                 provider=account.provider.name,
                 simulated=settings.simulated,
                 sends=can_send(account),
-                webhook=f"{base_url(config)}/webhooks/{name}" + ("/SECRET" if secret else ""),
+                webhook=f"{config.url}/webhooks/{name}" + ("/SECRET" if secret else ""),
                 secret=secret,
                 proofs=[_PROOFS.get(proof, _SIGNATURE) for proof in proofs(settings)],
             )

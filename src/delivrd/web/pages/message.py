@@ -12,7 +12,6 @@ from delivrd.store.queries.told import Delivery, list_deliveries
 from delivrd.store.queries.views import plain
 from delivrd.store.tx import Tx
 from delivrd.web.pages import endpoints, timeline, words
-from delivrd.web.pages.accounts import base_url
 from delivrd.web.pages.deliveries import listed
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.requests import as_it_came
@@ -53,7 +52,7 @@ def routes(pages: Pages) -> APIRouter:
             deliveries=[listed(delivery) for delivery in told],
             names=names,
             curl='curl -H "Authorization: Bearer $DELIVRD_KEY" \\\n'
-            f"  {base_url(config)}/v1/messages/{view['id']}",
+            f"  {config.url}/v1/messages/{view['id']}",
         )
 
     return router

@@ -17,7 +17,6 @@ from delivrd.sending.submit import Order, submit
 from delivrd.store.keys import Scope
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import accounts
-from delivrd.web.pages.accounts import base_url
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
@@ -87,7 +86,7 @@ class _Send:
             problem=problem,
             deadlines=DEADLINES,
             once=form.get("once") or secrets.token_urlsafe(12),
-            curl=curl(base_url(self._config), via),
+            curl=curl(self._config.url, via),
             **counted(clean(form.get("text", "")[:LONGEST])),
         )
 
