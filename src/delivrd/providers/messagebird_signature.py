@@ -1,7 +1,7 @@
 """How MessageBird and Bird sign: a token (current), an HMAC (older, and Channels), or the Bird API.
 
-Sources: the vendor's SDKs (request validators, webhooks); docs.bird.com, verifying a webhook
-subscription; standardwebhooks.com.
+Sources: the vendor's SDKs (request validators, webhooks); docs.bird.com (verifying a webhook
+subscription, retries); standardwebhooks.com; for the age of retries, what two public handlers saw.
 """
 
 import base64
@@ -16,7 +16,10 @@ from delivrd.providers import fields as f
 from delivrd.providers import signing
 from delivrd.providers.base import Authentic, Request, Secrets, Unauthentic, same
 
-REPLAY_BEHIND = 300  # the vendor's SDKs allow a few seconds: every try is signed anew
+REPLAY_BEHIND = 24 * 3600
+"""Bird tries again for 8 hours (others saw a day), with the time and signature of the first try."""
+FRESH = 300
+"""By Standard Webhooks, every try is signed anew."""
 LEEWAY = 10
 """Seconds for which a token counts after its end, for clocks that differ."""
 
@@ -29,13 +32,12 @@ def authenticate(request: Request, secrets: Secrets, window: int | None) -> Auth
     Raises:
         Unauthentic: there is none, or it is wrong, or too old.
     """
-    behind = REPLAY_BEHIND if window is None else window
     if token := request.header(TOKEN):
         return _by_token(request, token, secrets, LEEWAY if window is None else window)
     if given := request.header("webhook-signature"):
-        return _by_standard(request, given, secrets, behind)
+        return _by_standard(request, given, secrets, FRESH if window is None else window)
     if given := request.header(SIGNATURE):
-        return _by_hmac(request, given, secrets, behind)
+        return _by_hmac(request, given, secrets, REPLAY_BEHIND if window is None else window)
     raise Unauthentic("there is no signature (MessageBird-Signature-JWT)")
 
 
