@@ -114,8 +114,9 @@ def receipt(
 
 def _recipient(message: f.Fields) -> f.Fields:
     listed = message.get("to")
-    if not isinstance(listed, list):
-        return {"phone_number": listed} | {k: message[k] for k in ("status",) if k in message}
+    if not isinstance(listed, list):  # so some pass it on, with the status beside it
+        alone = listed if isinstance(listed, dict) else {"phone_number": listed}
+        return {k: message[k] for k in ("status",) if k in message} | alone
     if listed and not isinstance(listed[0], dict):
         raise Unreadable("the recipient is no object")
     return listed[0] if listed else {}
