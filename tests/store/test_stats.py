@@ -158,12 +158,14 @@ def test_what_stands_on_silent_routes_is_known_for_attempts_and_for_messages(dat
                 ask = (tx, store.accounts)
                 return (
                     await unreported(*ask, ("account",), Filters(), silent),
+                    await unreported(*ask, ("code",), Filters(), silent),
                     await unreported(*ask, ("country",), Filters(), silent),
                     await unreported(*ask, ("country",), Filters(), Silent()),
                 )
 
-            attempts, messages, nothing = await store.read(read)
+            attempts, codeless, messages, nothing = await store.read(read)
             assert attempts == {("vonage",): {"pending": 1}}
+            assert codeless == {(None,): {"pending": 1}}
             assert messages == {("CU",): {"pending": 1}}
             assert nothing == {}
 

@@ -70,8 +70,8 @@ async def counts(
     if more and kept is WHOLE:  # it knows no routes
         kept = ROUTES
     found = await grouped(tx, kept, STATUS, accounts, by, filters, zone, None, *more)
-    if kept is CODES and filters.code is None and not more:
-        rest = await _without_code(tx, accounts, by, filters, zone, found)
+    if kept is CODES and filters.code is None:
+        rest = await _without_code(tx, accounts, by, filters, zone, found, *more)
         found.update((values, counted) for values, counted in rest.items() if counted)
     return some(found)
 
@@ -114,18 +114,16 @@ async def unreported(
 ) -> Counts:  # fmt: skip
     """Of `counts`, those of routes that report nothing."""
     only = silent.condition(filters.unit(by))
-    if only is None or source(by, filters) is CODES:
-        return {}
-    return await counts(tx, accounts, by, filters, zone, only)
+    return {} if only is None else await counts(tx, accounts, by, filters, zone, only)
 
 
 async def _without_code(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None,
-    coded: Counts,
+    coded: Counts, *more: Condition,
 ) -> Counts:  # fmt: skip
     """All attempts less those with a code; only what has one is counted by it."""
     others = [name for name in by if name != "code"]
-    told = await grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS)
+    told = await grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS, *more)
     rest = {with_code(by, values): Counter(counted) for values, counted in told.items()}
     for values, counted in coded.items():
         rest.setdefault(without_code(by, values), Counter()).subtract(counted)
