@@ -18,14 +18,14 @@ from statistics import median
 from rich.console import Console
 
 from bench.incidents import MINUTE, Change, Simulated, Truth, World
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS
 from delivrd.insight.alerts.data import Data, Route
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.grid import DAY, HOUR
 from delivrd.insight.alerts.routes import TRACKS
 from delivrd.insight.alerts.state import Say, State
 
-NOON = 20_000 * DAY + 12 * HOUR
+NOON = 20_000 * DAY_SECONDS + 12 * HOUR_SECONDS
 RULES = {n: r for n, r in DEFAULTS.items() if r.kind in TRACKS or r.kind == "failure_rate"}
 COUNTRIES = ("GB", "DE", "FR", "US", "EE", "IN", "NG", "BR", "ES", "PL")
 ACCOUNTS = 5
@@ -124,7 +124,7 @@ def incident(number: int, seed: int) -> Run:
         if plain is None and data.now > NOON and any(map(over_5_percent, data.routes)):
             plain = (data.now - NOON) / MINUTE
         if any(NOON < say.at < data.now - FOLLOWED for say in says):
-            if plain is not None or data.now > NOON + HOUR:
+            if plain is not None or data.now > NOON + HOUR_SECONDS:
                 break
             continue
         whole = data._replace(routes=(*data.routes, *others()))
@@ -156,7 +156,7 @@ def others() -> tuple[Route, ...]:
 def over_5_percent(route: Route) -> bool:
     """The plain rule, without minimum or proof: over 5 % of what ended in an hour failed."""
     now = max(cell.at for cell in route.cells) + MINUTE if route.cells else 0
-    cells = [cell for cell in route.cells if cell.at >= now - HOUR]
+    cells = [cell for cell in route.cells if cell.at >= now - HOUR_SECONDS]
     ended = sum(cell.ended for cell in cells)
     return ended > 0 and sum(cell.failed for cell in cells) / ended > 0.05
 
@@ -201,7 +201,7 @@ def quiet(seed: int, days: int) -> Counter[str]:
 
 
 def _days(seed: int, days: int) -> Iterator[Data]:
-    yield from World(fleet(seed), NOON).minutes(days * DAY // MINUTE)
+    yield from World(fleet(seed), NOON).minutes(days * DAY_SECONDS // MINUTE)
 
 
 def _plain(data: Data, over: dict[object, int]) -> int:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from math import cos, exp, log, pi
 from random import Random
 
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS
 from delivrd.insight.alerts.data import Cell, Data, Key, Normal, Route
-from delivrd.insight.alerts.grid import DAY, GRID, HOUR, spans
+from delivrd.insight.alerts.grid import GRID, spans
 from delivrd.insight.alerts.normal import History, Hour, normals
 from delivrd.store.counts import step
 
@@ -73,7 +74,9 @@ class Simulated:
             self._send(truth, at)
         self._take(at + MINUTE)
         for seconds, kept in GRID:
-            self.counts[seconds].pop((at - kept - HOUR) // seconds * seconds - seconds, None)
+            self.counts[seconds].pop(
+                (at - kept - HOUR_SECONDS) // seconds * seconds - seconds, None
+            )
 
     def _of(self, at: int) -> Iterator[Counts]:
         """The counts of each length that a minute falls into."""
@@ -91,7 +94,7 @@ class Simulated:
     def _take(self, until: float) -> None:
         while self.due and self.due[0][0] < until:
             _, at, what = heapq.heappop(self.due)
-            if until - at > DAY:
+            if until - at > DAY_SECONDS:
                 continue
             for counts in self._of(at):
                 if what == FAILED:
@@ -121,7 +124,7 @@ def outcome(truth: Truth, random: Random) -> tuple[int, float] | None:
 
 def swing(truth: Truth, at: int) -> float:
     """The share of the mean traffic at this time of the day; the least at four in the morning."""
-    return 1 - truth.day * cos(2 * pi * (at % DAY - 4 * HOUR) / DAY)
+    return 1 - truth.day * cos(2 * pi * (at % DAY_SECONDS - 4 * HOUR_SECONDS) / DAY_SECONDS)
 
 
 def poisson(random: Random, mean: float) -> int:
@@ -170,7 +173,7 @@ class World:
             for route in self.routes:
                 route.minute(self.now)
             self.now += MINUTE
-            if self.now % HOUR == 0 or not self._normals:
+            if self.now % HOUR_SECONDS == 0 or not self._normals:
                 self._learn()
             yield Data(self.now, tuple(
                 Route(r.key, r.cells(self.now), self._normals[r.key]) for r in self.routes
@@ -178,9 +181,9 @@ class World:
 
     def _learn(self) -> None:
         """Takes the hour that is a day old into the history, and reads what is normal anew."""
-        hour = self.now // HOUR - 23
+        hour = self.now // HOUR_SECONDS - 23
         for route in self.routes:
-            if counts := route.counts[HOUR].get(hour * HOUR):
+            if counts := route.counts[HOUR_SECONDS].get(hour * HOUR_SECONDS):
                 ended = counts.delivered + counts.failed
                 hours = self._hours[route.key]
                 hours[hour] = Hour(counts.sent, counts.failed, ended)
@@ -192,8 +195,10 @@ def past(route: Simulated, start: int) -> History:
     """Seven days and a day more before the start, by the same truth, hour by hour."""
     truth, random = route.truth, route.random
     hours: dict[int, Hour] = {}
-    for hour in range(start // HOUR - 8 * 24, start // HOUR):
-        sent = poisson(random, truth.per_hour * swing(truth, hour * HOUR + HOUR // 2))
+    for hour in range(start // HOUR_SECONDS - 8 * 24, start // HOUR_SECONDS):
+        sent = poisson(
+            random, truth.per_hour * swing(truth, hour * HOUR_SECONDS + HOUR_SECONDS // 2)
+        )
         silent = binomial(random, sent, truth.silent)
         failed = binomial(random, sent - silent, truth.failing)
         hours[hour] = Hour(sent, failed, sent - silent)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from delivrd.core.units import SECOND
+from delivrd.core.units import DAY_SECONDS, SECOND
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.store import schema
 from delivrd.store.tx import Tx
 
-REUSE_AFTER_SECONDS = 7 * 86400
+REUSE_AFTER_SECONDS = 7 * DAY_SECONDS
 """Twice the validity that SMS centres usually keep a text for, and a day."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.grid import MICROS
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.silence import silence
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.words import Why
@@ -40,7 +40,7 @@ async def causes(store: Store, rule: Rule, say: Say) -> Why:
     if ask is None or say.what not in ("fired", "widened"):
         return Why()
     values = dict(say.place)
-    at = _Place(store, values.get("account"), values.get("country"), say.since * MICROS, say.at)
+    at = _Place(store, values.get("account"), values.get("country"), say.since * SECOND, say.at)
     return await store.read(lambda tx: ask(tx, at))
 
 

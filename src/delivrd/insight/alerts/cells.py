@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from delivrd.core.units import HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts.data import Cell, Key
-from delivrd.insight.alerts.grid import HOUR, MICROS, MINUTE, QUARTER, spans
+from delivrd.insight.alerts.grid import spans
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
@@ -47,25 +48,25 @@ class CellRows(NamedTuple):
                 begins = max(0, at * unit // seconds * seconds)
                 counts[key, begins, seconds, FIELDS.get(status, 2)] += by * n
 
-        add(self.minutes, MINUTE, MINUTE)
-        add(self.quarters, QUARTER, QUARTER)
+        add(self.minutes, MINUTE_SECONDS, MINUTE_SECONDS)
+        add(self.quarters, QUARTER_SECONDS, QUARTER_SECONDS)
         if not self.networks:
-            add(self.minutes, MINUTE, QUARTER, -1)
-        add(self.hours, QUARTER, HOUR)
+            add(self.minutes, MINUTE_SECONDS, QUARTER_SECONDS, -1)
+        add(self.hours, QUARTER_SECONDS, HOUR_SECONDS)
         return _gathered(counts)
 
 
 async def read_cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> CellRows:
     """Reads the last day; where networks are told apart, quarters end where minutes begin."""
     (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
-    end = now + QUARTER
+    end = now + QUARTER_SECONDS
     if networks:
-        minutes, whole_from = await queries.minutes_by_network(tx, minutes_begin * MICROS)
-        end = min(whole_from // MICROS, end)
+        minutes, whole_from = await queries.minutes_by_network(tx, minutes_begin * SECOND)
+        end = min(whole_from // SECOND, end)
     else:
-        minutes = await queries.minutes(tx, minutes_begin * MICROS)
-    quarters = await queries.quarters(tx, hours_end * MICROS, end * MICROS, networks=networks)
-    hours = await queries.quarters(tx, begin * MICROS, hours_end * MICROS, 4, networks=networks)
+        minutes = await queries.minutes(tx, minutes_begin * SECOND)
+    quarters = await queries.quarters(tx, hours_end * SECOND, end * SECOND, networks=networks)
+    hours = await queries.quarters(tx, begin * SECOND, hours_end * SECOND, 4, networks=networks)
     return CellRows(accounts, networks, minutes, quarters, hours)
 
 

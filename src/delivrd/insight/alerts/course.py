@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.data import Cell
-from delivrd.insight.alerts.grid import DAY, FINE, HOUR, QUARTER
+from delivrd.insight.alerts.grid import FINE
 from delivrd.store.counts import UNTOLD, upper
 
 PENDING = FIELDS["pending"]
@@ -58,7 +59,7 @@ class Packed(Mapping[int, Sequence[End]]):
 
 def ended(end: End, at: int, now: int) -> float:
     """How many of those who went out in the quarter from ``at`` on had ended so by ``now``."""
-    return end.n * min(1.0, max(0.0, (now - at - end.seconds) / QUARTER))
+    return end.n * min(1.0, max(0.0, (now - at - end.seconds) / QUARTER_SECONDS))
 
 
 class Course:
@@ -74,7 +75,7 @@ class Course:
         self._counts, self._ends = counts, ends
         self._ahead = sorted(counts, reverse=True)
         self._due: defaultdict[int, list[tuple[int, list[float]]]] = defaultdict(list)
-        self._quarters, self._hours = _Row(QUARTER), _Row(HOUR)
+        self._quarters, self._hours = _Row(QUARTER_SECONDS), _Row(HOUR_SECONDS)
         self._now = 0
 
     def at(self, now: int) -> tuple[Cell, ...]:
@@ -91,7 +92,10 @@ class Course:
         for moment in sorted(moment for moment in self._due if moment <= now):
             for at, ending in self._due.pop(moment):
                 self._add(at, ending)
-        begin, cut = (now - DAY) // HOUR * HOUR, (now - FINE) // HOUR * HOUR
+        begin, cut = (
+            (now - DAY_SECONDS) // HOUR_SECONDS * HOUR_SECONDS,
+            (now - FINE) // HOUR_SECONDS * HOUR_SECONDS,
+        )
         return (*self._hours.between(begin, cut), *self._quarters.between(cut, now))
 
     def _open(self, at: int, now: int) -> None:
@@ -111,10 +115,12 @@ def _still_to_end(at: int, ends: Iterable[End], now: int) -> dict[int, list[floa
     """What of a quarter's messages ends between two moments, by the later of the two."""
     found: dict[int, list[float]] = {}
     for seconds, field, n in ends:
-        first = at + ceil(seconds / QUARTER) * QUARTER  # some have ended by then, all by the next
-        if first + QUARTER > now:
-            sooner = n * (first - at - seconds) / QUARTER
-            for moment, part in ((first, sooner), (first + QUARTER, n - sooner)):
+        first = (
+            at + ceil(seconds / QUARTER_SECONDS) * QUARTER_SECONDS
+        )  # some have ended by then, all by the next
+        if first + QUARTER_SECONDS > now:
+            sooner = n * (first - at - seconds) / QUARTER_SECONDS
+            for moment, part in ((first, sooner), (first + QUARTER_SECONDS, n - sooner)):
                 if moment > now:
                     ending = found.setdefault(moment, [0.0, 0.0, 0.0, 0.0])
                     ending[field] += part

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from delivrd.insight.alerts.grid import DAY, QUARTER
+from delivrd.core.units import DAY_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.quarter import End, Quarter
 from delivrd.insight.routes import REPORTS_AFTER
 
@@ -39,7 +39,7 @@ class DayBefore:
     def at(self, now: int) -> Known:
         """What was known then of the day before, the last quarter of an hour left out: no quarter
         counts in two parts."""
-        since, old, until = now - DAY, now - BLOCK, now - QUARTER
+        since, old, until = now - DAY_SECONDS, now - BLOCK, now - QUARTER_SECONDS
         known = Known(Counter(), Counter())
         self._forget(since - BLOCK)
         for begin in range(since // BLOCK * BLOCK, until, BLOCK):
@@ -49,7 +49,7 @@ class DayBefore:
                     known.ended[one, True] += n
                 _add(known, block, now, old)
             else:
-                some = range(max(since, begin), min(until, begin + BLOCK), QUARTER)
+                some = range(max(since, begin), min(until, begin + BLOCK), QUARTER_SECONDS)
                 _add(known, _parted(self._of(some), soon=-1.0), now, old)
         return known
 
@@ -63,7 +63,7 @@ class DayBefore:
 
     def _block(self, begin: int) -> _Block:
         if begin not in self._blocks:
-            some = self._of(range(begin, begin + BLOCK, QUARTER))
+            some = self._of(range(begin, begin + BLOCK, QUARTER_SECONDS))
             self._blocks[begin] = _parted(some, soon=float(BLOCK))
         return self._blocks[begin]
 
@@ -83,7 +83,7 @@ def _parted(some: Iterable[Quarter], soon: float) -> _Block:
 def _add(known: Known, block: _Block, now: int, old: int) -> None:
     """What is told by quarter: it had ended if it had for the middle of the quarter."""
     for at, one, n in block.late:
-        if at + QUARTER / 2 + one.seconds <= now:
+        if at + QUARTER_SECONDS / 2 + one.seconds <= now:
             known.ended[one, at < old] += n
         else:
             known.open[at] += n

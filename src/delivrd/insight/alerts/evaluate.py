@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import DAY_SECONDS
 from delivrd.insight.alerts import failures, routes, thresholds
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.places import within
@@ -25,7 +26,7 @@ FINDERS: Mapping[str, Finder] = {
     "backlog": thresholds.find_lags,
 }
 
-FLOOR_SECONDS = 7 * 86400
+FLOOR_SECONDS = 7 * DAY_SECONDS
 Hushed = Callable[[Place], bool]
 
 

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import HOUR_SECONDS
 from delivrd.insight.alerts.data import Data, Failure
-from delivrd.insight.alerts.grid import HOUR
 from delivrd.insight.alerts.state import Say, State, Told, Verdict
 
 REMEMBERED = 5000
@@ -14,11 +14,11 @@ REMEMBERED = 5000
 def judge(rule: Rule, data: Data, state: State) -> Verdict:
     """What to say of the failures that came since the last look."""
     told, says, firings = state.told, list[Say](), state.firings
-    if told.hour != data.now // HOUR:
+    if told.hour != data.now // HOUR_SECONDS:
         if told.held:
             firings += 1
             says.append(_digest(rule, told, data.now, firings))
-        told = Told(hour=data.now // HOUR, seen=told.seen)
+        told = Told(hour=data.now // HOUR_SECONDS, seen=told.seen)
     held, n, seen = Counter(told.held), told.n, dict.fromkeys(told.seen)
     for failure in data.failures:
         if failure.event in seen or not matches(rule, failure):
@@ -60,5 +60,10 @@ def _digest(rule: Rule, told: Told, now: int, firing: int) -> Say:
     about = (("account", rule.accounts), ("country", rule.countries))
     place = tuple((name, only[0]) for name, only in about if len(only) == 1)
     return Say(
-        what="digest", at=now, firing=firing, place=place, since=told.hour * HOUR, facts=facts
+        what="digest",
+        at=now,
+        firing=firing,
+        place=place,
+        since=told.hour * HOUR_SECONDS,
+        facts=facts,
     )

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
-from delivrd.core.units import SECOND
+from delivrd.core.units import MINUTE_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Data, Outlook
-from delivrd.insight.alerts.grid import MINUTE, QUARTER
 from delivrd.insight.settled import Seen, Settling
 from delivrd.store.counts import KEPT_MINUTES
 from delivrd.store.tx import Tx
@@ -49,5 +48,7 @@ def begin_of(span: int, now: int) -> int:
     A longer one than is kept begins with a quarter of an hour, as older cells do, and leaves one
     for the clock to go on.
     """
-    kept = (now - KEPT_MINUTES * MINUTE) // QUARTER * QUARTER + 2 * QUARTER
-    return max((now - span) // MINUTE * MINUTE, kept)
+    kept = (
+        now - KEPT_MINUTES * MINUTE_SECONDS
+    ) // QUARTER_SECONDS * QUARTER_SECONDS + 2 * QUARTER_SECONDS
+    return max((now - span) // MINUTE_SECONDS * MINUTE_SECONDS, kept)

@@ -1,13 +1,11 @@
 """How finely time is read: the last hour by the minute, then by the quarter, then by the hour."""
 
-MICROS = 1_000_000
-"""In a second; times are whole seconds here, and microseconds in the store."""
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS
 
-MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
-FINE = 6 * HOUR
+FINE = 6 * HOUR_SECONDS
 """For so long a quarter of an hour has a cell of its own."""
 
-GRID = ((MINUTE, HOUR), (QUARTER, FINE), (HOUR, DAY))
+GRID = ((MINUTE_SECONDS, HOUR_SECONDS), (QUARTER_SECONDS, FINE), (HOUR_SECONDS, DAY_SECONDS))
 """The length of a cell, and how far back cells of that length reach."""
 
 
@@ -16,5 +14,8 @@ def spans(now: int) -> list[tuple[int, int, int]]:
 
     Every moment lies in one span; spans begin where a cell of the next length does.
     """
-    ends = [now + MINUTE, *((now - back) // HOUR * HOUR for _, back in GRID)]
+    ends = [
+        now + MINUTE_SECONDS,
+        *((now - back) // HOUR_SECONDS * HOUR_SECONDS for _, back in GRID),
+    ]
     return [(ends[i + 1], ends[i], seconds) for i, (seconds, _) in enumerate(GRID)][::-1]

@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, SECOND
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
 from delivrd.insight.alerts.day_before import BLOCK
 from delivrd.insight.alerts.foresee import begin_of
-from delivrd.insight.alerts.grid import DAY, HOUR, MICROS
 from delivrd.insight.alerts.places import dimensions, levels, place_of
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.alerts.routes import chosen
@@ -19,7 +19,7 @@ from delivrd.store.base import Store
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
-PIECE = 6 * HOUR
+PIECE = 6 * HOUR_SECONDS
 """Seconds that are read at a time: their rows take more room than what is made of them."""
 
 SoFar = Mapping[Key, tuple[float, float]]
@@ -33,8 +33,8 @@ async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsi
         return None
     accounts = store.accounts
     replay = Replay({i: a.provider.name for i, a in accounts.by_id.items()})
-    for begin in range(since - DAY - BLOCK, until, PIECE):
-        span = (begin * MICROS, min(until, begin + PIECE) * MICROS)
+    for begin in range(since - DAY_SECONDS - BLOCK, until, PIECE):
+        span = (begin * SECOND, min(until, begin + PIECE) * SECOND)
 
         async def piece(tx: Tx, span: tuple[int, int] = span) -> tuple[list[Row], list[Row]]:
             return await queries.ends_of_routes(tx, *span), await queries.open_of_routes(tx, *span)

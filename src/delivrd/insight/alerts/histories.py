@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, SECOND
 from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.data import Key, Normal
-from delivrd.insight.alerts.grid import DAY, HOUR, MICROS
 from delivrd.insight.alerts.normal import DAYS, History, Hour, normals
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
@@ -20,7 +20,7 @@ class Baseline:
         self.hour, self.networks, self.normals = hour, networks, normals
 
     def holds(self, now: int, networks: bool) -> bool:
-        return self.hour == now // HOUR and self.networks == networks
+        return self.hour == now // HOUR_SECONDS and self.networks == networks
 
 
 class PastRows(NamedTuple):
@@ -50,12 +50,12 @@ class PastRows(NamedTuple):
 
     def baseline(self, now: int) -> Baseline:
         """What is usual at that moment."""
-        return Baseline(now // HOUR, self.networks, normals(self.histories(), now))
+        return Baseline(now // HOUR_SECONDS, self.networks, normals(self.histories(), now))
 
 
 async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: bool) -> PastRows:
     """What became of all between two moments, in seconds."""
-    span = (since * MICROS, until * MICROS)
+    span = (since * SECOND, until * SECOND)
     quarters = await queries.outcomes(tx, *span, 4, networks=networks)
     latencies = await queries.latencies(tx, *span, networks=networks)
     return PastRows(accounts, networks, quarters, latencies)
@@ -63,4 +63,4 @@ async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: boo
 
 async def week(tx: Tx, accounts: Accounts, now: int, networks: bool) -> PastRows:
     """Seven days of every route, and the day before them."""
-    return await past(tx, accounts, now - (DAYS + 1) * DAY, now, networks)
+    return await past(tx, accounts, now - (DAYS + 1) * DAY_SECONDS, now, networks)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from math import inf, sqrt
 from typing import NamedTuple
 
+from delivrd.core.units import HOUR_SECONDS
 from delivrd.insight.alerts.data import Key, Normal
-from delivrd.insight.alerts.grid import HOUR
 from delivrd.store.counts import UNTOLD, upper
 
 DAYS = 7
@@ -76,7 +76,7 @@ def times(history: History) -> Times:
 
 def normal(history: History, now: int, whole: float, took: Times | None = None) -> Normal:
     """What is usual at this time of the day, leaning on the week, and on ``whole`` behind it."""
-    today, took = now // HOUR, took or times(history)
+    today, took = now // HOUR_SECONDS, took or times(history)
     clock = _by_clock(history.hours, today - 24 * DAYS, today - 24)
     if sum(hour.sent for hour in clock) < LEAN_WHOLE:
         clock = _by_clock(history.hours, today - 24 * (DAYS + 1), today - 1)
@@ -174,7 +174,7 @@ def normals(
 
     ``took`` are the times of the histories, where they are known already.
     """
-    end = now // HOUR
+    end = now // HOUR_SECONDS
     sums = {
         key: totals(_by_clock(of.hours, end - 24 * (DAYS + 1), end))
         for key, of in histories.items()

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.course import Course, End, Packed, ended
 from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.grid import DAY, HOUR, MICROS, QUARTER
 from delivrd.insight.alerts.hindsight import Hindsight
 from delivrd.insight.alerts.histories import PastRows
 from delivrd.insight.alerts.histories import past as read_histories
@@ -113,13 +113,13 @@ class PastRead(NamedTuple):
     def _cells(self) -> dict[Key, dict[int, list[int]]]:
         cells: dict[Key, dict[int, list[int]]] = defaultdict(dict)
         for account_id, country, network, bucket, *four in self.quarters:
-            cells[self._key((account_id, country, network))][bucket * QUARTER] = four
+            cells[self._key((account_id, country, network))][bucket * QUARTER_SECONDS] = four
         return cells
 
     def _ends(self) -> dict[Key, Packed]:
         ends: dict[Key, dict[int, list[tuple[int, Any]]]] = defaultdict(dict)
         for *route, bucket, status, packed in self.ends:
-            of = ends[self._key(route)].setdefault(bucket * QUARTER, [])
+            of = ends[self._key(route)].setdefault(bucket * QUARTER_SECONDS, [])
             of.append((FIELDS.get(status, 2), packed))
         return {key: Packed(rows, self.unpack) for key, rows in ends.items()}
 
@@ -129,12 +129,15 @@ class PastRead(NamedTuple):
 
 async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> PastRead:
     """Reads what a rule needs of the time between two moments, and of the week before it."""
-    since, until = since // QUARTER * QUARTER, until // QUARTER * QUARTER
-    days = ((since - DAY) * MICROS, until * MICROS)
+    since, until = (
+        since // QUARTER_SECONDS * QUARTER_SECONDS,
+        until // QUARTER_SECONDS * QUARTER_SECONDS,
+    )
+    days = ((since - DAY_SECONDS) * SECOND, until * SECOND)
     networks = wants_networks([rule])
     week, quarters, ends = None, list[Row](), list[Row]()
     if rule.kind in read.ROUTES:
-        week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY, until, networks)
+        week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY_SECONDS, until, networks)
         quarters = await queries.outcomes(tx, *days, networks=networks)
         ends = [] if foreseen(rule) else await queries.ends(tx, *days, networks=networks)
     marks: tuple[Mark, ...] = ()
@@ -142,9 +145,9 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
         marks = await read.marks(tx, accounts, rule.kind, days[0])
     failures: tuple[Failure, ...] = ()
     if rule.kind == "failure":
-        failures = await read.failures(tx, since * MICROS, MOST_FAILURES)
+        failures = await read.failures(tx, since * SECOND, MOST_FAILURES)
     begun = await queries.begun(tx, rule.kind)
-    begun = None if begun is None else begun // MICROS
+    begun = None if begun is None else begun // SECOND
     return PastRead(
         rule, (since, until), accounts, week, quarters, ends, tx.steps, marks, failures, begun
     )
@@ -154,7 +157,7 @@ def by_quarters(rule: Rule) -> Rule:
     """The rule with its time in whole quarters of an hour, by which the past is known."""
     if rule.within is None:
         return rule
-    return rule.model_copy(update={"within": -(-rule.within // QUARTER) * QUARTER})
+    return rule.model_copy(update={"within": -(-rule.within // QUARTER_SECONDS) * QUARTER_SECONDS})
 
 
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
@@ -165,8 +168,8 @@ def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) 
     courses = {
         key: Course(known.cells.get(key, {}), known.ends.get(key, {})) for key in known.histories
     }
-    for now in range(known.since, known.until + 1, QUARTER):
-        if known.histories and (now % HOUR == 0 or not normal):
+    for now in range(known.since, known.until + 1, QUARTER_SECONDS):
+        if known.histories and (now % HOUR_SECONDS == 0 or not normal):
             normal = normals(known.histories, now, took)
         seen = _foreseen(_data(rule, known, courses, normal, now), known.ahead, state)
         verdict = evaluate(rule, seen, state)
@@ -193,7 +196,9 @@ def _data(
         Route(key, courses[key].at(now), of, tuple(_took(rule, known, key, now)))
         for key, of in normal.items()
     )
-    begin, end = (bisect_left(known.failures, at, key=_moment) for at in (now - QUARTER, now))
+    begin, end = (
+        bisect_left(known.failures, at, key=_moment) for at in (now - QUARTER_SECONDS, now)
+    )
     failures = known.failures[begin:end]
     return Data(now, routes, {rule.kind: tuple(m for m in known.marks if m.at < now)},
                 failures=failures)  # fmt: skip
@@ -213,7 +218,11 @@ def _foreseen(data: Data, ahead: Hindsight | None, state: State) -> Data:
 def _took(rule: Rule, known: Past, key: Key, now: int) -> Iterable[tuple[int, float, int]]:
     if rule.kind != "latency":
         return
-    for at in range((now - (rule.within or HOUR)) // QUARTER * QUARTER, now, QUARTER):
+    for at in range(
+        (now - (rule.within or HOUR_SECONDS)) // QUARTER_SECONDS * QUARTER_SECONDS,
+        now,
+        QUARTER_SECONDS,
+    ):
         for end in known.ends.get(key, {}).get(at, ()):
             if end.field == ARRIVED and (n := round(ended(end, at, now))):
                 yield at, end.seconds, n
@@ -239,7 +248,7 @@ def periods(says: Iterable[Say]) -> list[Period]:
 
 def _line(rule: Rule, known: Past) -> tuple[Point, ...]:
     """What the rule is about, in about a hundred points."""
-    width = max(1, (known.until - known.since) // QUARTER // POINTS) * QUARTER
+    width = max(1, (known.until - known.since) // QUARTER_SECONDS // POINTS) * QUARTER_SECONDS
     points: dict[int, list[int]] = {at: [0, 0] for at in range(known.since, known.until, width)}
 
     def add(at: int, n: int, k: int) -> None:

@@ -11,8 +11,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from delivrd.core.statement import Status
+from delivrd.core.units import MINUTE_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.cells import FIELDS
-from delivrd.insight.alerts.grid import MINUTE, QUARTER
 from delivrd.insight.cohorts import ASKED_AFTER
 from delivrd.insight.lifetimes import (
     DELIVERED,
@@ -27,18 +27,18 @@ from delivrd.insight.lifetimes import (
 from delivrd.insight.routes import WINDOW
 from delivrd.store.counts import UNTOLD
 
-SEEN = range(MINUTE // 2, int(WINDOW) - MINUTE // 2)
+SEEN = range(MINUTE_SECONDS // 2, int(WINDOW) - MINUTE_SECONDS // 2)
 SEEN_SECONDS = len(SEEN)
 """The last minutes: seconds before a moment."""
 
 MIDDLES = [(lower(step) + lower(step + 1)) / 2 for step in range(SIZE)]
 """Of the steps of life tables, in seconds."""
 
-YOUNG = range(0, QUARTER, MINUTE)
-OLDER = range(0, QUARTER, 5 * MINUTE)
+YOUNG = range(0, QUARTER_SECONDS, MINUTE_SECONDS)
+OLDER = range(0, QUARTER_SECONDS, 5 * MINUTE_SECONDS)
 """Where the parts of a quarter begin that are looked at one by one: of the newest, of others."""
 
-EDGES = (0, 1, 2, 4, 8, 15, 30, 60, 120, 240, 420, 660, QUARTER)
+EDGES = (0, 1, 2, 4, 8, 15, 30, 60, 120, 240, 420, 660, QUARTER_SECONDS)
 """Ages, in seconds, between which the open messages of the newest quarter are taken together."""
 
 
@@ -114,21 +114,21 @@ class Quarter:
         return self.total * self._share(since)
 
     def _share(self, since: int) -> float:
-        return min(QUARTER, max(0, self.begin + QUARTER - since)) / QUARTER
+        return min(QUARTER_SECONDS, max(0, self.begin + QUARTER_SECONDS - since)) / QUARTER_SECONDS
 
     def ended(self, now: int, since: int) -> Iterator[tuple[End, float]]:
         """How messages that went out since ``since`` had ended by ``now``."""
-        first, last = max(self.begin, since), self.begin + QUARTER
+        first, last = max(self.begin, since), self.begin + QUARTER_SECONDS
         for one, n in self.ends:
             until = now - one.seconds
             if until <= first:
                 return
-            yield one, n * (min(last, until) - first) / QUARTER
+            yield one, n * (min(last, until) - first) / QUARTER_SECONDS
 
     def open(self, now: int, since: int) -> Iterator[tuple[float, float]]:
         """Ages in seconds and numbers of the messages sent since ``since`` and open at ``now``."""
         oldest = now - max(self.begin, since)
-        for young, old in _ages(now - self.begin - QUARTER):
+        for young, old in _ages(now - self.begin - QUARTER_SECONDS):
             n = self._open_between(now, young, min(old, oldest)) if young < oldest else 0.0
             if n > 0:
                 yield (young + min(old, oldest)) / 2, n
@@ -138,23 +138,25 @@ class Quarter:
         n = self.pending * (old - young)
         for one, number in self._ends_from(self._ended_by(young, bisect_left)):
             n += number * (min(old, one.seconds) - young)
-        return n / QUARTER
+        return n / QUARTER_SECONDS
 
     def arrived(self, now: int, since: int) -> float:
         """How many messages that went out since ``since`` had arrived by ``now``."""
         if since > self.begin:
             return sum(n for one, n in self.ended(now, since) if one.kind == DELIVERED)
-        whole = self._ended_by(now - self.begin - QUARTER, bisect_right)
+        whole = self._ended_by(now - self.begin - QUARTER_SECONDS, bisect_right)
         found = float(self._arrived[whole])
         for one, n in self._ends_from(whole):
             if one.kind == DELIVERED:
-                found += n * max(0.0, now - one.seconds - self.begin) / QUARTER
+                found += n * max(0.0, now - one.seconds - self.begin) / QUARTER_SECONDS
         return found
 
     def look(self, now: int, at_risk: list[float], ends: Sequence[list[float]]) -> None:
         """Adds to a life table what was seen of it in the last minutes before a moment."""
         oldest = now - self.begin - SEEN.start
-        for step in range(step_of(max(0, oldest - QUARTER - SEEN_SECONDS)), step_of(oldest) + 1):
+        for step in range(
+            step_of(max(0, oldest - QUARTER_SECONDS - SEEN_SECONDS)), step_of(oldest) + 1
+        ):
             share = self._in_sight(now, MIDDLES[step])
             if share > 0:
                 gone = self._gone[self._ended_by(MIDDLES[step], bisect_left)]
@@ -165,12 +167,12 @@ class Quarter:
     def _in_sight(self, now: int, age: float) -> float:
         """The share of its messages that were of this age in the last minutes."""
         first, last = now - SEEN.stop - age, now - SEEN.start - age
-        both = min(last, self.begin + QUARTER) - max(first, self.begin)
-        return both / QUARTER if both > 0 else 0.0
+        both = min(last, self.begin + QUARTER_SECONDS) - max(first, self.begin)
+        return both / QUARTER_SECONDS if both > 0 else 0.0
 
     def so_far(self, now: int) -> Iterator[Group]:
         """All that had been seen of it by a moment, for life tables."""
-        starts = YOUNG if now - self.begin <= QUARTER else OLDER
+        starts = YOUNG if now - self.begin <= QUARTER_SECONDS else OLDER
         for begin in starts:
             age = now - self.begin - begin - starts.step
             if age > 0:
@@ -190,5 +192,5 @@ def lately(quarters: Iterable[Quarter], now: int) -> Lifetimes:
 
 def _ages(youngest: int) -> Iterable[tuple[float, float]]:
     """Ages between which open messages are taken together, of a quarter whose last was so old."""
-    edges = EDGES if youngest <= 0 else (*OLDER, QUARTER)
+    edges = EDGES if youngest <= 0 else (*OLDER, QUARTER_SECONDS)
     return ((youngest + young, youngest + old) for young, old in pairwise(edges))

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts.cells import CellRows, key_of, read_cells
 from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Lag, Mark, Normal, Route
-from delivrd.insight.alerts.grid import HOUR, MICROS, MINUTE, QUARTER
 from delivrd.insight.alerts.histories import Baseline
 from delivrd.insight.latency import middle
 from delivrd.log import mask_number
@@ -52,7 +52,7 @@ class Known(NamedTuple):
         for *route, bucket, step, n in self.took:
             if step != UNTOLD:
                 key = key_of(self.cells.accounts, route, self.base.networks)
-                took[key].append((bucket * QUARTER, middle(step), n))
+                took[key].append((bucket * QUARTER_SECONDS, middle(step), n))
         return tuple(
             Route(key, tuple(cells.get(key, ())), normals.get(key, none), tuple(took[key]))
             for key in sorted(normals.keys() | cells.keys())
@@ -75,10 +75,10 @@ async def known(
         kind: await marks(tx, accounts, kind, _back(rules, kind, now)) for kind in kinds & MARKS
     }
     endpoints = await queries.failing_endpoints(tx) if "endpoint_failing" in kinds else []
-    waiting = await queries.oldest_waiting(tx, now * MICROS) if "backlog" in kinds else {}
+    waiting = await queries.oldest_waiting(tx, now * SECOND) if "backlog" in kinds else {}
     missed: tuple[Failure, ...] = ()
     if "failure" in kinds:
-        missed = await failures(tx, (since - OVERLAP) * MICROS)
+        missed = await failures(tx, (since - OVERLAP) * SECOND)
     bare = Data(
         now,
         (),
@@ -94,9 +94,9 @@ async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark
     """Refused calls, or receipts that no table knows, since a moment (microseconds)."""
     if kind == "rejected_signatures":
         rows = await queries.refused(tx, since)
-        return tuple(Mark(at * MINUTE, name, n) for name, at, n in rows)
+        return tuple(Mark(at * MINUTE_SECONDS, name, n) for name, at, n in rows)
     rows = await queries.unmapped(tx, since)
-    return tuple(Mark(at * MINUTE, accounts.name(i), n) for i, at, n in rows)
+    return tuple(Mark(at * MINUTE_SECONDS, accounts.name(i), n) for i, at, n in rows)
 
 
 async def failures(tx: Tx, since: int, most: int = queries.FAILURES) -> tuple[Failure, ...]:
@@ -112,16 +112,16 @@ async def failures(tx: Tx, since: int, most: int = queries.FAILURES) -> tuple[Fa
 
 def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
     """As far back as the rules of that kind look, in microseconds."""
-    return (now - max(rule.within or HOUR for rule in rules if rule.kind == kind)) * MICROS
+    return (now - max(rule.within or HOUR_SECONDS for rule in rules if rule.kind == kind)) * SECOND
 
 
 def _endpoint(row: queries.Failing) -> Endpoint:
     label = queries.label(row.origin, row.called)
-    return Endpoint(endpoint_id(row.id), label, row.since // MICROS, row.why or "", bool(row.off))
+    return Endpoint(endpoint_id(row.id), label, row.since // SECOND, row.why or "", bool(row.off))
 
 
 def _lag(waiting: queries.Waiting, now: int) -> Lag:
-    seconds = 0.0 if waiting.since is None else max(0.0, now - waiting.since / MICROS)
+    seconds = 0.0 if waiting.since is None else max(0.0, now - waiting.since / SECOND)
     if waiting.endpoint is None:
         return Lag(seconds)
     label = queries.label(waiting.origin, waiting.called)
@@ -133,7 +133,7 @@ def _failure(row: Row) -> Failure:
     metadata = said.get("metadata") or {}
     return Failure(
         event=row[0],
-        at=row[1] // MICROS,
+        at=row[1] // SECOND,
         message=said["message_id"],
         account=said["account"],
         country=said.get("country") or "",

@@ -7,9 +7,8 @@ what was open, as its quarters of an hour tell (`delivrd.insight.alerts.quarter`
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from delivrd.core.units import SECOND
+from delivrd.core.units import HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts.day_before import BLOCK, DayBefore
-from delivrd.insight.alerts.grid import HOUR, MINUTE, QUARTER
 from delivrd.insight.alerts.quarter import End, Quarter, end, lately
 from delivrd.insight.cohorts import has_old, past_of, silent_of
 from delivrd.insight.lifetimes import DELIVERED, NONE, observe
@@ -35,9 +34,9 @@ class Replay:
         ended by status and step, too), and number."""
         ends: dict[tuple[Key, int], dict[End, int]] = defaultdict(dict)
         for account_id, country, bucket, status, step, n in ended:
-            ends[(account_id, country), bucket * QUARTER][end(status, step)] = n
+            ends[(account_id, country), bucket * QUARTER_SECONDS][end(status, step)] = n
             self._told[account_id, country] += -n if step == UNTOLD else n
-        still_open = {((a, c), bucket * QUARTER): n for a, c, bucket, n in waiting}
+        still_open = {((a, c), bucket * QUARTER_SECONDS): n for a, c, bucket, n in waiting}
         for key, at in sorted(ends.keys() | still_open.keys()):
             found = Quarter(at, ends.get((key, at), {}), still_open.get((key, at), 0))
             if found.total:
@@ -69,7 +68,7 @@ class Replay:
         cohort = self._between(key, since, now)
         still_open = [each for one in cohort for each in one.open(now, since)]
         ended = [each for one in cohort for each in one.ended(now, since)]
-        seen = self._between(key, min(since, now - HOUR), now)
+        seen = self._between(key, min(since, now - HOUR_SECONDS), now)
         of = route(past.of(key), lately(seen, now) if still_open else NONE)
         delivered = sum(n for how, n in ended if how.kind == DELIVERED)
         return estimate(of, delivered, sum(n for _, n in ended), still_open)
@@ -77,7 +76,7 @@ class Replay:
     def _between(self, key: Key, since: int, now: int) -> list[Quarter]:
         """The quarters of a route of which something went out in that time."""
         of = self._routes.get(key, {})
-        ats = range(since // QUARTER * QUARTER, now, QUARTER)
+        ats = range(since // QUARTER_SECONDS * QUARTER_SECONDS, now, QUARTER_SECONDS)
         return [of[at] for at in ats if at in of]
 
     # --- how messages ended -----------------------------------------------------------------------
@@ -97,7 +96,9 @@ class Replay:
             known = day.at(now)
             ended += [Ended(*key, one.status, UNTOLD if one.untold else one.step * COARSE, old, n)
                       for (one, old), n in known.ended.items()]  # fmt: skip
-            waiting += [Waiting(*key, at // QUARTER, n) for at, n in known.open.items() if n]
+            waiting += [
+                Waiting(*key, at // QUARTER_SECONDS, n) for at, n in known.open.items() if n
+            ]
         moment = now * SECOND
         if not has_old(ended, waiting, moment):
             return None
@@ -106,10 +107,12 @@ class Replay:
 
     def _young(self, now: int) -> Past:
         """What a hub that had just begun knew: its first hour."""
-        some = {key: self._between(key, now - HOUR, now) for key in self._routes}
+        some = {key: self._between(key, now - HOUR_SECONDS, now) for key in self._routes}
         tables = {
             key: observe(group for one in quarters for group in one.so_far(now))
             for key, quarters in some.items()
         }
-        seen = max((now - one.begin - MINUTE for of in some.values() for one in of), default=0)
+        seen = max(
+            (now - one.begin - MINUTE_SECONDS for of in some.values() for one in of), default=0
+        )
         return usual(tables, self._providers, frozenset(), seen)

@@ -7,6 +7,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from delivrd.alert_settings import DIMENSIONS, Rule
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS
 from delivrd.insight.alerts.data import FLOOR, Data, Key, Normal, Place, Route
 from delivrd.insight.alerts.evidence import Found, Step, bar, more_than_usual, usual_again
 from delivrd.insight.alerts.places import Part, dimensions, explain, place_of, within
@@ -107,7 +108,7 @@ class Watched:
     def __init__(self, rule: Rule, data: Data, floors: Mapping[Place, int]) -> None:
         self.rule, self.now, self.track = rule, data.now, TRACKS[rule.kind]
         self._floors = floors
-        self._since = data.now - (rule.within or 86400)
+        self._since = data.now - (rule.within or DAY_SECONDS)
         routes = chosen(rule, data.routes)
         self._steps: dict[Key, list[Step]] = {r.key: self._of(r) for r in routes}
         self._normal = {r.key: r.normal for r in routes}
@@ -151,7 +152,7 @@ class Watched:
 
     def lately(self, steps: Iterable[Step]) -> int:
         """What went out in the last hour, by these steps."""
-        return sum(n for at, n, _, _ in steps if at >= self.now - 3600)
+        return sum(n for at, n, _, _ in steps if at >= self.now - HOUR_SECONDS)
 
     def sent(self, place: Place) -> int:
         """What a place sends in seven days."""

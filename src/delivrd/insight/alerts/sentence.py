@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from delivrd.insight.alerts.data import Place
 
 _TEMPLATES: Mapping[str, str] = {
@@ -105,7 +106,7 @@ def number(value: float | None) -> str:
 
 def about(seconds: int) -> str:
     """A span of time, about: what matters is its size."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, unit in ((DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (MINUTE_SECONDS, "min")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
@@ -115,7 +116,7 @@ def span(seconds: float | None) -> str:
     """A span of time in the unit that makes it whole: 90 s, 10 min, 1 h, 7 d."""
     if seconds is None:
         return ""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, unit in ((DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (MINUTE_SECONDS, "min")):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}"
     return f"{seconds:g} s"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from delivrd.insight.alerts.grid import MICROS
+from delivrd.core.units import SECOND
 from delivrd.insight.alerts.sentence import about
 from delivrd.store.queries.diagnosis import Calls
 
@@ -13,7 +13,7 @@ def silence(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
     told = calls.get(account or "", Calls())
     others = sorted(name for name, of in calls.items() if of.last_at is not None)
     if told.last_at is not None:
-        ago = about(max(0, now - told.last_at // MICROS))
+        ago = about(max(0, now - told.last_at // SECOND))
         return f"Calls of {account} come in (the last {ago} ago), but not about these messages"
     if told.refused:
         return f"{told.refused} calls of {account} were refused ({told.why}): check its secrets"

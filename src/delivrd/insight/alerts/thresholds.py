@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from delivrd.alert_settings import Rule
+from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.come_to import come_to
 from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Lag, Mark, Place, Route
-from delivrd.insight.alerts.grid import QUARTER
 from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
@@ -144,9 +144,9 @@ JUDGES: Mapping[str, Judge] = {
 
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """Where a rate, a latency or a silence is over its bound."""
-    since = data.now - (rule.within or 3600)
+    since = data.now - (rule.within or HOUR_SECONDS)
     if rule.kind == "latency":  # counted by the quarter: a shorter time would see nothing of it
-        since -= since % QUARTER
+        since -= since % QUARTER_SECONDS
     grouped: dict[Place, list[Route]] = defaultdict(list)
     by = dimensions(rule)
     for route in chosen(rule, data.routes):
@@ -186,7 +186,7 @@ def _alone(
 
 def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """Accounts with too many marks: refused signatures, unmapped words and codes."""
-    since = data.now - (rule.within or 3600)
+    since = data.now - (rule.within or HOUR_SECONDS)
     seen: dict[Place, list[Mark]] = defaultdict(list)
     for mark in data.marks.get(rule.kind, ()):
         if mark.at >= since and (not rule.accounts or mark.account in rule.accounts):

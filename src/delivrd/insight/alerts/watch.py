@@ -11,13 +11,13 @@ import msgspec
 import structlog
 
 from delivrd.config import Config
+from delivrd.core.units import HOUR_SECONDS, SECOND
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.calendar import hushed
 from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.foresee import Ahead, ahead, foresee
-from delivrd.insight.alerts.grid import MICROS
 from delivrd.insight.alerts.histories import Baseline, week
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
@@ -91,7 +91,7 @@ class Watch:
             NotOurs: another process is at it.
             StoreUnavailable: nothing was written.
         """
-        now = self._clock() // MICROS
+        now = self._clock() // SECOND
         await self._store.write(self._take, background=True)
         rules, memories = await self._store.read(self._rules)
         active = {name: one for name, one in rules.items() if one.rule.enabled}
@@ -122,7 +122,7 @@ class Watch:
             self._base = await asyncio.to_thread(rows.baseline, now)
         base = self._base
         ats = [m.evaluated_at for m in memories.values() if m.evaluated_at]
-        since = max(max(ats, default=now * MICROS) // MICROS, now - 3600)
+        since = max(max(ats, default=now * SECOND) // SECOND, now - HOUR_SECONDS)
 
         async def reading(tx: Tx) -> tuple[read.Known, Mapping[int, Ahead]]:
             known = await read.known(tx, accounts, rules, base, now, since)
@@ -141,7 +141,7 @@ class Watch:
         ]  # fmt: skip
 
     def _hushed(self, name: str, memory: Memory | None, now: int, place: Place) -> bool:
-        snoozed = memory is not None and (memory.snoozed_until or 0) > now * MICROS
+        snoozed = memory is not None and (memory.snoozed_until or 0) > now * SECOND
         return snoozed or hushed(self._config.alerts.maintenance, name, place, now)
 
     async def _explained(self, named: Named, verdict: Verdict) -> Outcome:
@@ -170,7 +170,7 @@ class Watch:
         }
         for one in await store_alerts.open_firings(tx) if gone else []:
             if one.rule in gone:
-                await store_alerts.change(tx, one.id, state="withdrawn", ended_at=now * MICROS)
+                await store_alerts.change(tx, one.id, state="withdrawn", ended_at=now * SECOND)
         await store_alerts.forget(tx, [name for name in gone if name not in active])
 
     async def _remember(
@@ -184,7 +184,7 @@ class Watch:
         for say, why in zip(verdict.says, whys, strict=True):
             await self._say(tx, named, say, why, active)
         data = msgspec.json.encode(state).decode()
-        await store_alerts.remember(tx, named.name, written(named.rule), data, now * MICROS)
+        await store_alerts.remember(tx, named.name, written(named.rule), data, now * SECOND)
 
     async def _say(
         self, tx: Tx, named: Named, say: Say, why: Why, active: Mapping[str, Named]
@@ -194,7 +194,7 @@ class Watch:
             await self._begin(tx, named, say, why, active)
             return
         await store_alerts.change(tx, known.id, **changed(known, named, say, why))
-        quiet = known.beside is not None or (known.snoozed_until or 0) > say.at * MICROS
+        quiet = known.beside is not None or (known.snoozed_until or 0) > say.at * SECOND
         heard = say.what == "recovered" or (say.what == "widened" and known.acked_at is None)
         if heard and not quiet:
             await self._post(tx, named, say, why, known.id)
@@ -211,8 +211,8 @@ class Watch:
         made = await store_alerts.begin(
             tx, self._store.ids, rule=named.name, number=say.firing, kind=named.rule.kind,
             sentence=sentence(named.rule), place=say.place, state="told" if single else "firing",
-            since=say.since * MICROS, fired_at=say.at * MICROS,
-            ended_at=say.at * MICROS if single else None, beside=beside,
+            since=say.since * SECOND, fired_at=say.at * SECOND,
+            ended_at=say.at * SECOND if single else None, beside=beside,
             facts=told_facts(say, named), causes=why._asdict(),
         )  # fmt: skip
         if beside is None:
@@ -264,9 +264,9 @@ def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object
             return {"place": say.place, "facts": facts, "causes": why._asdict()}
         case "recovered":
             facts = {**known.facts, "recovered": say.facts}
-            return {"state": "recovered", "ended_at": say.at * MICROS, "facts": facts}
+            return {"state": "recovered", "ended_at": say.at * SECOND, "facts": facts}
         case "merged":
-            return {"state": "merged", "ended_at": say.at * MICROS, "merged_into": say.into}
+            return {"state": "merged", "ended_at": say.at * SECOND, "merged_into": say.into}
         case _:
             return {"state": "firing", "ended_at": None}
 

@@ -12,15 +12,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.core.statement import moment
-from delivrd.core.units import SECOND
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, SECOND
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY, BUCKETS_AN_HOUR, HOURS
 from delivrd.store.queries.paging import Condition
 
 TIMES = ("day", "hour")
 
-HOUR_SECONDS = 3600
-DAY_SECONDS = 24 * HOUR_SECONDS
 BUCKET_SECONDS = BUCKET // SECOND
 
 
