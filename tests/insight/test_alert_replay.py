@@ -13,8 +13,9 @@ from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.hindsight import Hindsight, hindsight
-from delivrd.insight.alerts.quarter import MIDDLES, Quarter, end, lately
+from delivrd.insight.alerts.quarter import Quarter, end, lately
 from delivrd.insight.alerts.replay import Replay
+from delivrd.insight.lifetimes import MIDDLES
 from delivrd.insight.settled import Settling
 from delivrd.insight.settling import Estimate, settled
 from delivrd.store.adding import add

@@ -39,6 +39,10 @@ def lower(step: int) -> float:
     return float(2 ** (step / PER_DOUBLING) / 1000) if step > 0 else 0.0
 
 
+MIDDLES = [(lower(step) + lower(step + 1)) / 2 for step in range(SIZE)]
+"""By step: the age in its middle, in seconds."""
+
+
 def passed(seconds: float, step: int) -> float:
     """How much of a step has passed at an age, between 0 and 1."""
     begin, end = lower(step), lower(step + 1)
@@ -75,8 +79,8 @@ def observe(groups: Iterable[Group]) -> Lifetimes:
     ends = [[0.0] * SIZE for _ in KINDS]
     for age, n, kind, step, entry in groups:
         first, last, over = step_of(entry), step_of(age), True
-        if kind is not None and (step < last or _middle(step) < age):
-            if step < first or _middle(step) < entry:
+        if kind is not None and (step < last or MIDDLES[step] < age):
+            if step < first or MIDDLES[step] < entry:
                 continue
             ends[kind][step] += n
             over, last = step == last, step
@@ -90,10 +94,6 @@ def observe(groups: Iterable[Group]) -> Lifetimes:
         max(0.0, whole + less) for whole, less in zip(accumulate(change), part, strict=False)
     ]
     return Lifetimes(at_risk, ends)
-
-
-def _middle(step: int) -> float:
-    return (lower(step) + lower(step + 1)) / 2
 
 
 def together(tables: Iterable[Lifetimes]) -> Lifetimes:

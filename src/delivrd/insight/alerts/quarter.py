@@ -17,11 +17,11 @@ from delivrd.insight.cohorts import ASKED_AFTER
 from delivrd.insight.lifetimes import (
     DELIVERED,
     KINDS,
+    MIDDLES,
     SIZE,
     UNKNOWN,
     Group,
     Lifetimes,
-    lower,
     step_of,
 )
 from delivrd.insight.routes import WINDOW
@@ -30,9 +30,6 @@ from delivrd.store.counts import UNTOLD
 SEEN = range(MINUTE_SECONDS // 2, int(WINDOW) - MINUTE_SECONDS // 2)
 SEEN_SECONDS = len(SEEN)
 """The last minutes: seconds before a moment."""
-
-MIDDLES = [(lower(step) + lower(step + 1)) / 2 for step in range(SIZE)]
-"""Of the steps of life tables, in seconds."""
 
 YOUNG = range(0, QUARTER_SECONDS, MINUTE_SECONDS)
 OLDER = range(0, QUARTER_SECONDS, 5 * MINUTE_SECONDS)
