@@ -60,19 +60,8 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
     ``silent`` are those among them that stand on routes without receipts.
     """
     told = {status: n for status, n in sorted(counts.items()) if n}
-    if not silent:
-        total, failed = sum(told.values()), _failed(told)
-        ended = total - told.get("pending", 0)
-        return Delivery(
-            total,
-            told,
-            rate(told.get("delivered", 0), ended),
-            failed,
-            rate(failed, ended),
-            0,
-            ended,
-        )
-    heard = {status: n - silent.get(status, 0) for status, n in told.items()}
+    silent = silent or {}
+    heard = {status: n - silent.get(status, 0) for status, n in told.items()} if silent else told
     ended = sum(heard.values()) - heard.get("pending", 0)
     return Delivery(
         sum(told.values()), told, rate(heard.get("delivered", 0), ended),
