@@ -1,6 +1,6 @@
 """When nothing new is told: maintenance, and what was snoozed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -35,8 +35,6 @@ def concerns(window: Maintenance, rule: str, place: Place) -> bool:
     )
 
 
-def hushed(windows: Mapping[str, Maintenance] | Iterable[Maintenance], rule: str, place: Place,
-           now: int) -> bool:  # fmt: skip
-    """Whether nothing new is told of a place now."""
-    every = windows.values() if isinstance(windows, Mapping) else windows
-    return any(under_way(w, now) and concerns(w, rule, place) for w in every)
+def hushed(windows: Iterable[Maintenance], rule: str, place: Place, now: int) -> bool:
+    """Whether one of the windows keeps the rule from telling anything new of a place now."""
+    return any(under_way(w, now) and concerns(w, rule, place) for w in windows)

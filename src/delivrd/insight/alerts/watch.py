@@ -142,7 +142,7 @@ class Watch:
 
     def _hushed(self, name: str, memory: Memory | None, now: int, place: Place) -> bool:
         snoozed = memory is not None and (memory.snoozed_until or 0) > now * SECOND
-        return snoozed or hushed(self._config.alerts.maintenance, name, place, now)
+        return snoozed or hushed(self._config.alerts.maintenance.values(), name, place, now)
 
     async def _explained(self, named: Named, verdict: Verdict) -> Outcome:
         whys = [await causes(self._store, named.rule, say) for say in verdict.says]
