@@ -94,13 +94,11 @@ async def fan_out(tx: Tx, ids: Ids, now: int, limit: int) -> FannedOut:
     return FannedOut(len(events), len(made))
 
 
-def delivery(
-    ids: Ids, now: int, event: Untold, endpoint: Endpoint, url: str | None = None
-) -> tuple[object, ...]:
+def delivery(ids: Ids, now: int, event: Untold, endpoint: Endpoint) -> tuple[object, ...]:
     """The row of a new delivery; where events travel together, it waits for company."""
     due = now + endpoint.batch_ms * 1000 if endpoint.batch_size > 1 else now
     return (
-        ids.next(), event.id, endpoint.id, event.message_id, url, "waiting", event.said.final,
+        ids.next(), event.id, endpoint.id, event.message_id, None, "waiting", event.said.final,
         endpoint.ordered and event.message_id != HUB, due, now,
     )  # fmt: skip
 
