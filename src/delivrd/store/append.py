@@ -60,7 +60,7 @@ async def append(
         if e.reading.receipts
     ]
     await tx.insert(schema.to_fold, _TO_FOLD, waiting)
-    faults = [fault for entry in kept if entry.reading.faults for fault in fault_rows(ids, entry)]
+    faults = [row for e in kept if e.reading.faults for row in _fault_rows(ids, e.id, e.reading)]
     await tx.insert(schema.fault, _FAULT, faults)
     return judged
 
@@ -80,8 +80,13 @@ def _request(entry: Entry) -> Row:
     return (*entry[:11], reading.kind, reading.why, len(reading.receipts), len(reading.faults))
 
 
-def fault_rows(ids: Ids, entry: Entry, reading_no: int = 0) -> list[Row]:
+async def note_faults(tx: Tx, ids: Ids, request_id: int, reading: Reading, reading_no: int) -> None:
+    """Keeps what a reading of a request could not make out."""
+    await tx.insert(schema.fault, _FAULT, _fault_rows(ids, request_id, reading, reading_no))
+
+
+def _fault_rows(ids: Ids, request_id: int, reading: Reading, reading_no: int = 0) -> list[Row]:
     return [
-        (ids.next(), entry.id, reading_no, fault.position, fault.why, fault.raw)
-        for fault in entry.reading.faults
+        (ids.next(), request_id, reading_no, fault.position, fault.why, fault.raw)
+        for fault in reading.faults
     ]

@@ -8,6 +8,7 @@ import msgspec
 from delivrd.core.statement import Kind, Reading, identity
 from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
+from delivrd.store.append import note_faults
 from delivrd.store.fold import find_buried, match, name_of
 from delivrd.store.generations import as_before
 from delivrd.store.graph import Graph, Link, PartName
@@ -156,12 +157,7 @@ async def _note(tx: Tx, ids: Ids, request_id: int, reading_no: int, reading: Rea
     row = (request_id, reading_no, reading.kind, reading.why, len(reading.receipts),
            len(reading.faults))  # fmt: skip
     await tx.update(schema.request, "id", columns, [row])
-    faults = [
-        (ids.next(), request_id, reading_no, fault.position, fault.why, fault.raw)
-        for fault in reading.faults
-    ]
-    names = ("id", "request_id", "reading_no", "position", "why", "raw")
-    await tx.insert(schema.fault, names, faults)
+    await note_faults(tx, ids, request_id, reading, reading_no)
 
 
 def _changes(graph: Graph) -> tuple[MessageChange, ...]:
