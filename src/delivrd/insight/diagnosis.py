@@ -49,13 +49,10 @@ class Figures(NamedTuple):
 async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
     """Reads the last day, at the moment ``now`` (microseconds since 1970)."""
     since = now - DAY
-    refused = await queries.refused_calls(tx, since)
-    last = {accounts.name(i): at for i, at in (await queries.last_calls(tx, since)).items()}
-    names = {*refused, *last}
     return Figures(
         tuple(_named(accounts, await queries.traffic(tx, since, now - SETTLING))),
         tuple(_named(accounts, await queries.traffic(tx, now - SETTLING, now + DAY))),
-        {n: refused.get(n, Calls())._replace(last_at=last.get(n)) for n in names},
+        await queries.calls(tx, accounts, since),
         tuple(await queries.rejected(tx, since)),
         {accounts.name(i): n for i, n in (await queries.repeated(tx, since)).items()},
     )

@@ -12,7 +12,6 @@ from delivrd.insight.alerts.words import Why
 from delivrd.store.base import Store
 from delivrd.store.queries import alerts as queries
 from delivrd.store.queries import diagnosis
-from delivrd.store.queries.diagnosis import Calls
 from delivrd.store.tx import Tx
 
 
@@ -52,12 +51,7 @@ async def _failed(tx: Tx, at: _Place) -> Why:
 
 
 async def _silent(tx: Tx, at: _Place) -> Why:
-    refused = await diagnosis.refused_calls(tx, at.since)
-    last = await diagnosis.last_calls(tx, at.since)
-    calls = dict(refused)
-    for account_id, moment in last.items():
-        name = at.store.accounts.name(account_id)
-        calls[name] = calls.get(name, Calls())._replace(last_at=moment)
+    calls = await diagnosis.calls(tx, at.store.accounts, at.since)
     return Why(also=[f"{silence(at.account, calls, at.now)}."])
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor
 from delivrd.store.tx import Tx
@@ -40,7 +41,16 @@ async def traffic(tx: Tx, since: int, until: int) -> list[Traffic]:
     return [Traffic(*row) for row in rows]
 
 
-async def last_calls(tx: Tx, since: int) -> dict[int, int]:
+async def calls(tx: Tx, accounts: Accounts, since: int) -> dict[str, Calls]:
+    """By the account's name: what its gateway called since then, of those that called at all."""
+    found = await _refused_calls(tx, since)
+    for account_id, at in (await _last_calls(tx, since)).items():
+        name = accounts.name(account_id)
+        found[name] = found.get(name, Calls())._replace(last_at=at)
+    return found
+
+
+async def _last_calls(tx: Tx, since: int) -> dict[int, int]:
     """Account id -> when its last authentic call came, of the newest ones since then."""
     rows = await tx.fetch(
         "SELECT account_id, max(received_at) FROM (SELECT account_id, received_at FROM request "
@@ -50,7 +60,7 @@ async def last_calls(tx: Tx, since: int) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def refused_calls(tx: Tx, since: int) -> dict[str, Calls]:
+async def _refused_calls(tx: Tx, since: int) -> dict[str, Calls]:
     """By the account's name: refused calls since then, as far as the ring holds them."""
     rows = await tx.fetch(
         "SELECT account, count(*), max(received_at), max(why) FROM (SELECT account, received_at, "
