@@ -197,13 +197,12 @@ async def firings(
     tx: Tx, before: int, limit: int, *, state: str | None = None, rule: str | None = None
 ) -> list[Firing]:
     """The newest before an id."""
-    where, args = "id < $1", [before]
-    found: list[Any] = [*args]
+    where, args = "id < $1", list[Any]([before])
     for column, value in (("state", state), ("rule", rule)):
         if value is not None:
-            found.append(value)
-            where += f" AND {column} = ${len(found)}"
-    rows = await tx.fetch(f"{_SELECT} WHERE {where} ORDER BY id DESC LIMIT {limit:d}", *found)
+            args.append(value)
+            where += f" AND {column} = ${len(args)}"
+    rows = await tx.fetch(f"{_SELECT} WHERE {where} ORDER BY id DESC LIMIT {limit:d}", *args)
     return [_firing(row) for row in rows]
 
 

@@ -2,9 +2,9 @@
 
 Every writer works the same way, whatever it has to say:
 
-    graph = await Graph.load(tx, accounts, parts=..., attempts=..., messages=...)
+    graph = await Graph.load(tx, accounts, ids, now, parts=..., attempts=..., messages=...)
     ...change what is known: statements, hand-overs, links between part and attempt...
-    await graph.save(ids, now)
+    await graph.save()
 
 ``load`` takes the locks in the one order that all writers keep: the parts it names, then their
 messages by id; what stands under them is read after that. ``save`` folds every message it holds and
