@@ -3,8 +3,26 @@
 import asyncio
 from typing import Any
 
-from gateways import end, sending
-from support import run
+from gateways import Sender, end, sending
+from support import run, until
+
+
+class Looks:
+    """Counts what a hub has read from its store."""
+
+    def __init__(self, hub: Sender) -> None:
+        self.count, self._read = 0, hub.hub.store.read
+        hub.hub.store.read = self._counted
+
+    async def _counted(self, job: Any) -> Any:
+        found = await self._read(job)
+        self.count += 1
+        return found
+
+    async def one_more(self) -> None:
+        """Until something was read that was not read before."""
+        before = self.count
+        await until(lambda: self.count > before)
 
 
 def test_many_waiters_are_woken_by_few_queries(database_url: str) -> None:
@@ -12,24 +30,16 @@ def test_many_waiters_are_woken_by_few_queries(database_url: str) -> None:
         async with sending(database_url, "http://127.0.0.1:9") as hub:
             await hub.send()
             uuid = await hub.send()
-            looks = 0
-            read = hub.hub.store.read
-
-            async def counted(job: Any) -> Any:
-                nonlocal looks
-                looks += 1
-                return await read(job)
-
-            hub.hub.store.read = counted
+            looks = Looks(hub)
             waiting = [
                 asyncio.create_task(hub.hub.waiting.until_final(uuid, 20)) for _ in range(2000)
             ]
-            await asyncio.sleep(0.1)
+            await looks.one_more()
             assert not any(task.done() for task in waiting)
             await end(hub, uuid)
             async with asyncio.timeout(5):
                 await asyncio.gather(*waiting)
-            assert looks < 50
+            assert looks.count < 50
 
     run(test())
 
@@ -62,8 +72,9 @@ def test_a_waiter_hears_what_another_process_did(postgres_url: str) -> None:
             sending(postgres_url, "http://127.0.0.1:9") as other,
         ):
             uuid = await one.send()
+            looks = Looks(one)
             waiting = asyncio.create_task(one.hub.waiting.until_final(uuid, 20))
-            await asyncio.sleep(0.1)
+            await looks.one_more()
             await end(other, uuid)
             async with asyncio.timeout(3):
                 await waiting
@@ -81,8 +92,9 @@ def test_who_waits_for_a_merged_message_hears_of_the_one_it_became(
                 "UPDATE message SET merged_into = (SELECT id FROM message WHERE uuid = $1) "
                 "WHERE uuid = $2", stays, goes
             ))  # fmt: skip
+            looks = Looks(hub)
             waiting = asyncio.create_task(hub.hub.waiting.until_final(goes, 20))
-            await asyncio.sleep(0.1)
+            await looks.one_more()
             await end(hub, stays)
             async with asyncio.timeout(6):
                 await waiting
