@@ -59,10 +59,7 @@ class Caller:
         endpoint, url = taken.endpoint, taken.dues[0].url
         callback = endpoint.kind == "callback"
         secrets = self._callback_secrets if callback else endpoint.secrets_at(now)
-        options = dict(endpoint.options or {})
-        if endpoint.batch_size > 1:  # then each call is an array, also of one event
-            options["batch"] = "true"
-        return Target(url or endpoint.url, endpoint.format, secrets, options)
+        return Target(url or endpoint.url, endpoint.format, secrets, endpoint.options or {})
 
     def _is_signed(self, taken: Taken, target: Target) -> bool:
         """Whether the call is signed: all but callback_urls while `[relay] secret` is not set."""

@@ -8,11 +8,11 @@ from delivrd.core.addresses import BadUrl, check_url
 from delivrd.relay import formats
 from delivrd.relay.call import Target
 from delivrd.relay.formats import FORMATS, Unfit
+from delivrd.relay.formats.own import BATCH
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.fan_out import origin
 
-BATCH = "batch"
 FIELDS = (
     "description", "statuses", "accounts", "countries", "final_only", "ordered", "operational",
     "rate_limit", "batch_size", "batch_ms", "url", "format", "options",

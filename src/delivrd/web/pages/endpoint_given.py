@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from delivrd.relay.setting_up import BATCH, CannotBe
+from delivrd.relay.formats.own import BATCH
+from delivrd.relay.setting_up import CannotBe
 from delivrd.store.endpoints import Endpoint
 from delivrd.web.api.endpoint_bodies import NewEndpoint
 from delivrd.web.api.relay_views import HIDDEN, options_shown
