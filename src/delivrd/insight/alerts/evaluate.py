@@ -9,7 +9,7 @@ import msgspec
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import DAY_SECONDS
-from delivrd.insight.alerts import failures, routes, thresholds
+from delivrd.insight.alerts import failures, routes, thresholds, troubles
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.readings import GOOD, Findings, Reading
@@ -20,10 +20,10 @@ Finder = Callable[[Rule, Data, Mapping[Place, int]], Findings]
 FINDERS: Mapping[str, Finder] = {
     **dict.fromkeys(routes.TRACKS, routes.find),
     **dict.fromkeys(thresholds.JUDGES, thresholds.find),
-    "rejected_signatures": thresholds.find_marks,
-    "unmapped": thresholds.find_marks,
-    "endpoint_failing": thresholds.find_endpoints,
-    "backlog": thresholds.find_lags,
+    "rejected_signatures": troubles.find_marks,
+    "unmapped": troubles.find_marks,
+    "endpoint_failing": troubles.find_endpoints,
+    "backlog": troubles.find_lags,
 }
 
 FLOOR_SECONDS = 7 * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""Rules with a fixed bound: rates over X, latency over X, nothing sent, too many of something."""
+"""Rules with a fixed bound on messages: a rate, a latency, or that nothing was sent."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -7,7 +7,7 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.come_to import come_to
-from delivrd.insight.alerts.data import FLOOR, Data, Endpoint, Lag, Mark, Place, Route
+from delivrd.insight.alerts.data import FLOOR, Data, Place, Route
 from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
@@ -23,9 +23,6 @@ ABNORMAL = 1e-6
 SLACK = 0.8
 """It is good again under this part of the bound: what swings around the bound is told once."""
 
-
-QUEUES: Mapping[str, str] = {"fold": "Receipts in the hub", "relay": "Deliveries to endpoints"}
-"""What waits, in words."""
 
 Judge = Callable[[Rule, Data, Place, list[Route], int], Reading]
 """How it is at a place, by its routes since that moment."""
@@ -170,68 +167,10 @@ def _part(reading: Reading, bad: bool) -> Part:
     return Part(10.0 if bad or reading.chance <= SUSPECT else 0.0, n)
 
 
-def _alone(
-    bad: Reading, parts: Mapping[Place, Part], seen: Mapping[Place, Reading]
-) -> Reading:  # fmt: skip
+def _alone(bad: Reading, parts: Mapping[Place, Part], seen: Mapping[Place, Reading]) -> Reading:
     """What is bad; or the one part that is to blame for all of it, though it sends too little to be
     judged by itself: a wider place would accuse the others."""
     suspects = [p for p, part in parts.items() if part.score and within(p, bad.place)]
     if len(suspects) == 1 and seen[suspects[0]].chance <= bad.chance:
         return seen[suspects[0]]._replace(level=BAD)
     return bad
-
-
-# --- counts of other things -----------------------------------------------------------------------
-
-
-def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """Accounts with too many marks: refused signatures, unmapped words and codes."""
-    since = data.now - (rule.within or HOUR_SECONDS)
-    seen: dict[Place, list[Mark]] = defaultdict(list)
-    for mark in data.marks.get(rule.kind, ()):
-        if mark.at >= since and (not rule.accounts or mark.account in rule.accounts):
-            seen[(("account", mark.account),) if dimensions(rule) else ()].append(mark)
-    over = rule.over or 0.0
-
-    def look(place: Place, fired: int) -> Reading:
-        n, first = sum(m.n for m in seen[place]), min((m.at for m in seen[place]), default=since)
-        level = BAD if n > over else GOOD if n <= over * SLACK else UNSURE
-        return Reading(place, level, {"n": n, "since": first if level == BAD else since})
-
-    return _found(look, tuple(seen))
-
-
-def find_endpoints(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """Endpoints whose calls have failed for too long, or that are switched off for it."""
-    failing: dict[Place, Endpoint] = {(("endpoint", one.id),): one for one in data.endpoints}
-
-    def look(place: Place, fired: int) -> Reading:
-        one = failing.get(place)
-        if one is None:
-            return Reading(place, GOOD)
-        facts: Facts = {"since": one.failing_since, "label": one.label, "why": one.why,
-                        "off": int(one.off)}  # fmt: skip
-        over = data.now - one.failing_since >= (rule.over or 0.0)
-        return Reading(place, BAD if over else UNSURE, facts)
-
-    return _found(look, failing)
-
-
-def find_lags(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """What waits for too long in the hub itself."""
-
-    def look(place: Place, fired: int) -> Reading:
-        queue = dict(place)["queue"]
-        lag, over = data.lags.get(queue, Lag()), rule.over or 0.0
-        age = lag.seconds
-        level = BAD if age > over else GOOD if age <= over * SLACK else UNSURE
-        facts: Facts = {"seconds": round(age), "since": data.now - round(age)}
-        about = {"endpoint": lag.endpoint, "worst": lag.label} if lag.endpoint else {}
-        return Reading(place, level, {**facts, "label": QUEUES[queue], **about})
-
-    return _found(look, [(("queue", name),) for name in data.lags])
-
-
-def _found(look: Callable[[Place, int], Reading], places: Iterable[Place]) -> Findings:
-    readings = (look(place, 0) for place in places)
-    return Findings(tuple(one for one in readings if one.level == BAD), look)
