@@ -30,7 +30,7 @@ from delivrd.providers import provider
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 
 ACCOUNTS = ("north", "south", "west")
 AIM = 0.050

@@ -16,7 +16,7 @@ from delivrd.store import prune, tombstones
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor, now_micros
 from delivrd.store.leases import take_lease
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.stats import counts
 from delivrd.store.sqlite import connect
 from delivrd.store.tx import SqliteTx, ends

@@ -8,7 +8,7 @@ import pytest
 from delivrd.core.units import MINUTE
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import minutes
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from tests.store.query_support import add, opened
 from tests.support import run
 

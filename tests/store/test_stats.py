@@ -17,7 +17,7 @@ from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
 from delivrd.store.queries.stats import Silent, counts, unreported

@@ -11,7 +11,7 @@ from delivrd.store.days import TABLES as DAYS
 from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.verify import verify
 

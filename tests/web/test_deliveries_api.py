@@ -174,7 +174,7 @@ def test_many_are_taken_in_calls_of_bounded_size(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("delivrd.web.api.delivery_choice.STEPS", 1)
-    monkeypatch.setattr("delivrd.store.queries.told.STEP", 2)
+    monkeypatch.setattr("delivrd.store.queries.deliveries.STEP", 2)
 
     async def test() -> None:
         sink = Sink(says(410))

@@ -6,7 +6,7 @@ from typing import Any
 from delivrd.insight.rates import Rate
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 
 MIN_SAMPLE = 100

@@ -16,8 +16,8 @@ from delivrd.store.counts import UNTOLD, step
 from delivrd.store.feedback import OUTCOMES, conversions
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import stats
-from delivrd.store.queries.asked import Filters, Values
 from delivrd.store.queries.delays import newest_delays
+from delivrd.store.queries.filters import Filters, Values
 from delivrd.store.queries.latencies import steps
 from delivrd.store.tx import Tx
 

@@ -21,11 +21,11 @@ from delivrd.store.queries.recent import ByMinute, Ended, Reports, Waiting, minu
 from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
-WEEKS = 28
+DAYS_BEFORE = 28
 """Days before today that tell whether a route has ever reported."""
 
-HOUR = 60
-"""Minutes that a hub learns from which has just begun."""
+HOUR_MINUTES = 60
+"""The minutes that a hub learns from when it has just begun."""
 
 
 class Learnt:
@@ -90,7 +90,7 @@ async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
     stopped = await _stopped(tx, silent, now) if silent else {}
     hour = None
     if not has_old(ended, waiting, now):
-        hour = await queries.by_minute(tx, accounts, minute_of(now) - HOUR, minute_of(now))
+        hour = await queries.by_minute(tx, accounts, minute_of(now) - HOUR_MINUTES, minute_of(now))
     providers = {i: a.provider.name for i, a in accounts.by_id.items()}
     return Learnt(Told(ended, waiting, silent, stopped, providers), hour, now)
 
@@ -98,7 +98,7 @@ async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
 async def _stopped(tx: Tx, silent: set[Key], now: int) -> Mapping[Key, int]:
     """Of silent routes those that reported in the weeks before, with the last day of it."""
     today = now // DAY
-    before = await queries.reports(tx, silent, range(today - WEEKS, today))
+    before = await queries.reports(tx, silent, range(today - DAYS_BEFORE, today))
     return {key: told.last for key, told in before.items() if _reported(told)}
 
 

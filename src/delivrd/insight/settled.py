@@ -10,7 +10,7 @@ import structlog
 from delivrd.core.statement import moment
 from delivrd.core.units import DAY, MINUTE, SECOND
 from delivrd.insight.cohorts import ages, groups_of
-from delivrd.insight.learnt import Learnt, learn
+from delivrd.insight.learnt import HOUR_MINUTES, Learnt, learn
 from delivrd.insight.lifetimes import NONE, observe, step_of
 from delivrd.insight.routes import WINDOW, Key, Past, route
 from delivrd.insight.settling import Estimate, Settled, estimate, settled
@@ -26,8 +26,6 @@ from delivrd.store.tx import Tx
 log = structlog.get_logger(__name__)
 
 DIMENSIONS = ("account", "provider", "country")
-
-HOUR_MINUTES = 60
 
 PAST_KEPT = 300 * SECOND
 """Microseconds for which what was read of the past is good."""

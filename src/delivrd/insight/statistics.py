@@ -9,7 +9,7 @@ from delivrd.insight.rates import Delivery, Rate, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import MICRO_UNITS, PRICED
 from delivrd.store.queries import stats
-from delivrd.store.queries.asked import UNITS, Filters, Values
+from delivrd.store.queries.filters import UNITS, Filters, Values
 from delivrd.store.queries.latencies import took
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import Charges, Silent

@@ -128,7 +128,7 @@ async def _end(
     gone = {result.url for result in results if result.gone}
     if endpoint.kind == "callback":
         for url in gone:
-            await tries.is_gone(tx, now, endpoint.id, url or "")
+            await tries.note_gone(tx, now, endpoint.id, url or "")
     elif gone:
         await disable(tx, ids, now, endpoint, GONE_WHY)
         return

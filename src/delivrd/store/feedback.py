@@ -12,7 +12,7 @@ from typing import NamedTuple
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import spread
-from delivrd.store.queries.asked import Filters, Values, in_quarters, on_routes
+from delivrd.store.queries.filters import Filters, Values, in_quarters, on_routes
 from delivrd.store.queries.paging import rendered
 from delivrd.store.tx import Tx
 

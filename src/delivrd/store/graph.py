@@ -35,6 +35,7 @@ from delivrd.store.counts import (
     latency_step,
     spread,
 )
+from delivrd.store.event_data import Told, as_text, merge_told, told
 from delivrd.store.ids import Ids
 from delivrd.store.messages import MAX_PARTS, describe
 from delivrd.store.rows import (
@@ -51,7 +52,6 @@ from delivrd.store.rows import (
     read_statement,
     write_statement,
 )
-from delivrd.store.telling import Told, as_text, merge_told, told
 from delivrd.store.tx import Tx
 
 _PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE"

@@ -126,7 +126,7 @@ async def _release(tx: Tx, now: int, ended: Iterable[Result]) -> None:
         await release(tx, now, endpoint_id, messages)
 
 
-async def is_gone(tx: Tx, now: int, endpoint_id: int, url: str) -> None:
+async def note_gone(tx: Tx, now: int, endpoint_id: int, url: str) -> None:
     """A callback_url answered 410: it alone is not called any more."""
     await tx.insert(schema.gone, ("url", "at"), [(url, now)], "ignore")
     await tx.execute(

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from delivrd.store.accounts import Accounts
-from delivrd.store.queries.asked import (
+from delivrd.store.queries.filters import (
     MESSAGES,
     Filters,
     Value,

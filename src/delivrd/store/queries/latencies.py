@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from delivrd.store.accounts import Accounts
 from delivrd.store.histograms import Digits, digits
-from delivrd.store.queries.asked import (
+from delivrd.store.queries.filters import (
     ATTEMPTS,
     Filters,
     Values,

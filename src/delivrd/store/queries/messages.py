@@ -285,3 +285,11 @@ def _error(outcome: Outcome) -> Error | None:
     return error(
         outcome.status.value, outcome.error_code, reason, outcome.permanent, outcome.detail
     )
+
+
+async def messages_by_uuid(tx: Tx, accounts: Accounts, uuids: Sequence[str]) -> list[Message]:
+    """The messages of these UUIDs that exist, in no order."""
+    if not uuids:
+        return []
+    rows = await tx.fetch("SELECT id FROM message WHERE uuid = ANY($1::text[])", list(uuids))
+    return await shown(tx, accounts, await trees.messages(tx, [row[0] for row in rows]))

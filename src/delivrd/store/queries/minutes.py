@@ -8,7 +8,7 @@ from delivrd.core.units import MINUTE
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor
-from delivrd.store.queries.asked import Filters, on_routes
+from delivrd.store.queries.filters import Filters, on_routes
 from delivrd.store.queries.paging import Span, rendered
 from delivrd.store.tx import Tx
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from delivrd.store.accounts import Accounts
-from delivrd.store.queries.asked import Filters, in_quarters, on_routes
+from delivrd.store.queries.filters import Filters, in_quarters, on_routes
 from delivrd.store.queries.paging import rendered
 from delivrd.store.tx import Tx
 

@@ -12,7 +12,7 @@ from delivrd.core.units import MINUTE
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET, OPEN, SECONDS
 from delivrd.store.histograms import steps
-from delivrd.store.queries.asked import on_accounts
+from delivrd.store.queries.filters import on_accounts
 from delivrd.store.queries.latencies import BY_ROUTE, histograms
 from delivrd.store.queries.latency_spans import spans
 from delivrd.store.queries.paging import Condition, rendered

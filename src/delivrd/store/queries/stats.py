@@ -10,7 +10,7 @@ import msgspec
 from delivrd.core.statement import Status
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import MICRO_UNITS, PRICED
-from delivrd.store.queries.asked import (
+from delivrd.store.queries.filters import (
     ATTEMPTS,
     MESSAGES,
     SHARED,

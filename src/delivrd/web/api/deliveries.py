@@ -9,7 +9,7 @@ from delivrd.store import replays
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import row_of
-from delivrd.store.queries import told as queries
+from delivrd.store.queries import deliveries as queries
 from delivrd.store.queries.paging import Listed
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx

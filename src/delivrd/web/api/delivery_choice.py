@@ -14,7 +14,7 @@ from delivrd.store import replays
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
 from delivrd.store.names import row_of
-from delivrd.store.queries import told as queries
+from delivrd.store.queries import deliveries as queries
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import Moment, Word, before

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from delivrd.relay.testing import call_with_sample
+from delivrd.relay.sample_call import call_with_sample
 from delivrd.store.keys import Scope
-from delivrd.store.queries.told import find_delivery
+from delivrd.store.queries.deliveries import find_delivery
 from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_jobs, relay_views
 from delivrd.web.api.common import answer, ref, responses

@@ -9,7 +9,7 @@ from delivrd.insight.comparison import MIN_SAMPLE, compared
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.settled import DIMENSIONS, TooOld, settled_stats
 from delivrd.store.keys import Scope
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.recent import Narrowed
 from delivrd.web.api.common import Country, SpanParams, Word, answer, micros_or_none, responses
 from delivrd.web.api.stats import COST, NUMBER, answerable, dimensions_of, schema, wanted

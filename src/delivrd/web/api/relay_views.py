@@ -13,7 +13,7 @@ from delivrd.relay.calling import unpack
 from delivrd.relay.formats import FORMATS
 from delivrd.store import endpoints as stored
 from delivrd.store.names import delivery_id, endpoint_id, event_id
-from delivrd.store.queries import told as queries
+from delivrd.store.queries import deliveries as queries
 from delivrd.store.queries.endpoints import Figures
 from delivrd.store.queries.views import at
 

@@ -14,7 +14,7 @@ from delivrd.insight.rates import Thresholds
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
 from delivrd.store.keys import Scope
-from delivrd.store.queries.asked import DIMENSIONS, Filters, Unanswerable
+from delivrd.store.queries.filters import DIMENSIONS, Filters, Unanswerable
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
     Country,

@@ -12,7 +12,7 @@ from delivrd.insight.comparison import MIN_SAMPLE, compared
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 from delivrd.web.pages import ranges, rated
 from delivrd.web.pages.links import Links, address

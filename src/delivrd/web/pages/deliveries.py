@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from delivrd.store.keys import Scope
+from delivrd.store.queries.deliveries import STATES, Delivery, find_delivery, list_deliveries
 from delivrd.store.queries.paging import Listed
-from delivrd.store.queries.told import STATES, Delivery, find_delivery, list_deliveries
 from delivrd.store.queries.views import plain
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views

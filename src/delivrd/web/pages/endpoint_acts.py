@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from delivrd.relay.recovering import tell_since
-from delivrd.relay.testing import call_with_sample
+from delivrd.relay.sample_call import call_with_sample
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import delivery_id

@@ -12,8 +12,8 @@ from delivrd.store import endpoints
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import endpoint_id, row_of
+from delivrd.store.queries.deliveries import list_deliveries
 from delivrd.store.queries.endpoints import figures
-from delivrd.store.queries.told import list_deliveries
 from delivrd.store.queries.tries import Lately, lately, why_failing
 from delivrd.store.queries.views import at, plain
 from delivrd.store.tx import Tx

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from delivrd.core.text import clean
 from delivrd.store.keys import Scope
+from delivrd.store.queries.deliveries import Delivery, list_deliveries
 from delivrd.store.queries.messages import find_message
 from delivrd.store.queries.requests import find_request
-from delivrd.store.queries.told import Delivery, list_deliveries
 from delivrd.store.queries.views import plain
 from delivrd.store.tx import Tx
 from delivrd.web.pages import endpoints, timeline, words

@@ -16,10 +16,10 @@ from delivrd.store.queries.messages import (
     Filters,
     find_message,
     list_messages,
+    messages_by_uuid,
 )
 from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.views import Message, plain
-from delivrd.store.queries.watch import messages_by_uuid
 from delivrd.web.pages import chips, ranges
 from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, newest, page_of

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.requests import list_requests
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx

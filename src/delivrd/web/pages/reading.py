@@ -14,7 +14,7 @@ from delivrd.store.counts import BUCKET, KEPT_MINUTES
 from delivrd.store.names import endpoint_id
 from delivrd.store.queries import alerts as watched
 from delivrd.store.queries import endpoints, minutes
-from delivrd.store.queries.asked import Filters
+from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.quarters import by_quarter
 from delivrd.store.queries.recent import Narrowed
 from delivrd.store.queries.views import at
