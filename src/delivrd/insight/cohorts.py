@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from delivrd.core.units import DAY, MINUTE, SECOND
+from delivrd.core.units import DAY, MINUTE, QUARTER_SECONDS, SECOND
 from delivrd.insight.lifetimes import (
     DELIVERED,
     FAILED,
@@ -19,9 +19,10 @@ from delivrd.store.counts import BUCKET, COARSE, OPEN, UNTOLD
 from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
 
 PARTS = 4
+"""Ages that stand for those of all open messages of a minute."""
 
 ASKED_AFTER = 3600.0
-"""The age in seconds at which an end counts whose time is not known: it was asked for."""
+"""The age, in seconds, that stands for the unknown time of an end that a look-up found."""
 
 _KIND = {
     "delivered": DELIVERED, "unknown": UNKNOWN, **dict.fromkeys(FAILURES, FAILED),
@@ -33,7 +34,7 @@ def silent_of(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> s
     old: Counter[Key] = Counter()
     reported: Counter[Key] = Counter()
     for account_id, country, status, _, is_old, n in ended:
-        if is_old and status in _KIND and status != "rejected":  # that was nobody's to report
+        if is_old and status in _KIND and status != "rejected":  # no network had anything to report
             old[account_id, country] += n
             reported[account_id, country] += n if status in REPORTED else 0
     for account_id, country, bucket, n in waiting:
@@ -42,8 +43,8 @@ def silent_of(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> s
 
 
 def _age(bucket: int, now: int) -> float:
-    """Of what was handed over in a quarter of an hour, in seconds."""
-    return (now - bucket * BUCKET) / SECOND - 450
+    """The mean age, in seconds, of messages that were handed over in a quarter of an hour."""
+    return (now - bucket * BUCKET) / SECOND - QUARTER_SECONDS / 2
 
 
 def past_of(
@@ -55,7 +56,8 @@ def past_of(
     for (key, kind, le), n in _ends(ended).items():
         step = step_of(ASKED_AFTER) if le == UNTOLD else le
         (untold if le == UNTOLD else groups)[key].append(Group(DAY / SECOND, n, kind, step))
-    for key, some in untold.items():  # more than few were not asked for: nobody told of the send
+    for key, some in untold.items():
+        # where most ends have no time, nobody told of the sends: then they say nothing
         if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
             groups[key] += some
     for account_id, country, bucket, n in waiting:

@@ -51,7 +51,7 @@ class Delivery(NamedTuple):
     unreported: int = 0
     """Of all, those on routes that report nothing: they are in the counts, and in no rate."""
     ended: int = 0
-    """Of how many the rates are."""
+    """How many the rates are shares of."""
 
 
 def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None) -> Delivery:
@@ -121,7 +121,10 @@ class Cost(NamedTuple):
 def cost(
     currency: str, micro_units: int, priced: int, delivered: int, priced_at_all: int | None = None
 ) -> Cost:
-    """``priced_at_all`` are those with a price in any currency; by itself, in this one."""
+    """What one currency comes to.
+
+    ``priced_at_all`` is how many have a price in any currency; without it, only this one counts.
+    """
     amount, known = micro_units / 1e6, priced if priced_at_all is None else priced_at_all
     told = delivered and known >= PRICED_ENOUGH * delivered
     return Cost(currency, amount, priced, amount / delivered if told else None)

@@ -17,9 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 async def enrol(store: Store, config: Config) -> None:
-    """Brings the endpoints of the settings into the store; any number of processes may.
+    """Brings the endpoints of the settings into the store; several processes may do so at once.
 
-    One that was taken out is disabled, and what it was told stays; put back, it goes on.
+    An endpoint that was taken out of the settings is disabled and keeps its deliveries; once it is
+    put back, it is called again.
     """
     names = config.accounts
     wanted = {

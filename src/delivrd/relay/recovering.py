@@ -14,10 +14,10 @@ async def tell_since(
     store: Store, endpoint: Endpoint, since: int, *, missed_only: bool, dry_run: bool,
     after: int = 0,
 ) -> Step:  # fmt: skip
-    """Tells what the endpoint wants to hear of the events since then, told before or not.
+    """Sends the endpoint the events since then that pass its filters, also those it had before.
 
-    With ``missed_only`` it is what it never took; with ``dry_run`` it is only counted. The step's
-    ``last`` says where to go on, None: that was all.
+    With ``missed_only`` only those that it never took; with ``dry_run`` they are only counted.
+    The next call goes on ``after`` the ``last`` of what is returned; None: there are no more.
     """
     total, last = 0, after
     for _ in range(STEPS):

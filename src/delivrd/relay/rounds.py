@@ -24,7 +24,7 @@ from delivrd.store.tx import Tx
 GONE_WHY = "it answered 410 Gone"
 DEAD_WHY = "nothing but failures for five days"
 NOTE_SUCCESS = 5 * SECOND
-"""A success is written to the endpoint's row this seldom, while all goes well."""
+"""While all goes well, a success is written to the endpoint's row at most this often."""
 
 
 class Taken(NamedTuple):
@@ -75,7 +75,7 @@ async def _limit(tx: Tx, endpoint: Endpoint, now: int, room: int) -> int:
 
 
 async def _may_probe(tx: Tx, endpoint: Endpoint, health: Health, now: int) -> bool:
-    """Of all processes one probes: the row changes for one of them."""
+    """Whether this process is to probe: of all that try, one gets to change the row."""
     if not schedule.may_probe(health, now):
         return False
     then = schedule.probing(health, now)
@@ -96,8 +96,8 @@ async def store(tx: Tx, ids: Ids, now: int, results: Sequence[Result]) -> None:
     """Stores the results whose claims still hold, and what follows for their endpoints."""
     ours = await tries.store_results(tx, now, results)
     for called in sorted({result.endpoint_id for result in ours}):
-        of_it = [r for r in ours if r.endpoint_id == called and r.at is not None]
-        await _learn(tx, ids, now, called, of_it)
+        made = [r for r in ours if r.endpoint_id == called and r.at is not None]
+        await _learn(tx, ids, now, called, made)
 
 
 async def _learn(tx: Tx, ids: Ids, now: int, called: int, results: list[Result]) -> None:

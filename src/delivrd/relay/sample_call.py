@@ -20,9 +20,9 @@ ONCE = "a test is tried once"
 
 
 async def call_with_sample(store: Store, config: Config, endpoint: Endpoint) -> int:
-    """Calls the endpoint as its deliveries are called, also where it is disabled or left alone.
+    """Calls the endpoint as for a delivery, also where it is disabled or its breaker is open.
 
-    The delivery's id. Its breaker, its rate and its queue know nothing of it.
+    Returns the id of the delivery. The endpoint's breaker, rate and queue take no notice of it.
     """
     due = await store.write(lambda tx: _begun(tx, store, endpoint))
     relay = config.relay

@@ -1,4 +1,4 @@
-"""What an endpoint may be told to be: one set of checks for the API, the pages and the settings."""
+"""How an endpoint may be set up: one set of checks for the API, the pages and the settings."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -17,11 +17,11 @@ FIELDS = (
     "description", "statuses", "accounts", "countries", "final_only", "ordered", "operational",
     "rate_limit", "batch_size", "batch_ms", "url", "format", "options",
 )  # fmt: skip
-"""What somebody says of an endpoint."""
+"""The fields of an endpoint that people set."""
 
 
 class CannotBe(Exception):
-    """An endpoint cannot be so: the field, why, and what to do."""
+    """An endpoint cannot be set up like this: the field, why, and what to do instead."""
 
     def __init__(self, field: str, why: str, hint: str) -> None:
         super().__init__(field, why, hint)

@@ -55,7 +55,7 @@ def nothing(endpoint: Endpoint) -> int:
 
 
 class Relay:
-    """Fans out, delivers and sweeps until it is cancelled; each endpoint within limits of its own.
+    """Fans out events, delivers and sweeps, until cancelled. Each endpoint has its own limits.
 
     Any number of processes may do the same work on one store.
     """
@@ -104,8 +104,11 @@ class Relay:
                 await event_or_time(self._written, POLL_SECONDS)
 
     async def fan_out(self, *, eager: bool = False) -> int:
-        """Fans out the next events; how many. ``eager``: and, with no call under way, claims them
-        in the same transaction, so that in quiet times an event waits for one commit less."""
+        """Fans out the next events, and returns how many.
+
+        With ``eager`` and no call under way, the same transaction claims their deliveries: in quiet
+        times an event waits for one commit less.
+        """
         if not eager or self._calls or self._turn.locked():
             done, _ = await self._fan_out(nothing)
         else:
@@ -142,14 +145,14 @@ class Relay:
         return min(POLL_SECONDS, max(0.005, (self._wake_at - self._clock()) / SECOND))
 
     async def round(self, room: Room | None = None) -> int:
-        """Stores what came of the last calls and begins the next ones; how many."""
+        """Stores what came of the last calls and begins the next ones; returns how many began."""
         async with self._turn:
             _, claimed = await self._take_on(self._store_and_claim(room or self._room))
         return len(claimed.calls)
 
     async def _take_on(self, claiming: Coroutine[Any, Any, tuple[T, Claimed]]) -> tuple[T, Claimed]:
-        """Begins the calls that are claimed, also when we are cancelled meanwhile: they would wait
-        for their lease to end."""
+        """Begins the calls that are claimed, also when this task is cancelled meanwhile: otherwise
+        they would not be made before their lease ends."""
         claim = asyncio.ensure_future(claiming)
         try:
             done = await asyncio.shield(claim)
@@ -225,7 +228,7 @@ class Relay:
         )
 
     async def _patiently(self, what: str, work: Coroutine[Any, Any, int]) -> int:
-        """The work's count; 0 where the store is away or something is wrong, which is told."""
+        """What the work returns; 0, after a pause, where it fails, which is logged."""
         try:
             return await work
         except StoreUnavailable as error:

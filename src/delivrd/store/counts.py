@@ -30,7 +30,8 @@ OPEN = -2
 """The latency step, in the counts by the minute, of those that have not ended."""
 
 SECONDS = -3
-"""Under this step stand the seconds into their minute of those that have not ended, added up."""
+"""Rows of this step hold no number of attempts but a sum over those that have not ended: of the
+seconds into its minute at which each was handed over."""
 
 MICRO_UNITS, PRICED = 0, 1
 """What a row of `cost` adds up: millionths of the currency, and how many have a price."""

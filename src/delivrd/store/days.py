@@ -20,7 +20,8 @@ HOURS = tuple(f"h{hour:02}" for hour in range(24))
 """Columns; null where nothing was ever counted in that hour."""
 
 FEW = 3
-"""With more hours than this in one write all are named: each choice is a statement of its own."""
+"""A write that touches more hours than this names all 24 columns: each choice of columns makes a
+prepared statement of its own."""
 
 _ROUTE = ("account_id", "country")
 _NETWORK = (*_ROUTE, "network")
@@ -90,8 +91,8 @@ def _in_days(at: int, quarters: Mapping[Count, int]) -> Mapping[Count, int]:
 def rows(
     name: str, counted: Mapping[Count, int], slot: int, sign: int, *, once: bool
 ) -> list[Addend]:
-    """What is to be added. With ``once`` no row stands twice in it, else an hour of the day is
-    added to after the other: SQLite takes three times as long for a row that names all of them.
+    """The rows to add. With ``once`` a row of the table comes once, with all of its hours; without,
+    once for each hour: SQLite takes three times as long for a row that names all hours.
     """
     told: defaultdict[int, list[Told]] = defaultdict(list)
     for key, number in counted.items():

@@ -124,7 +124,7 @@ async def _with_members(tx: Tx, leaders: Sequence[Due]) -> list[tuple[Due, list[
 
 
 async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:
-    """Commits to the calls before they are made; the number of the try tells it from any other."""
+    """Marks the deliveries as called before the calls are made, each with the number of its try."""
     marks = []
     for call in calls:
         lead = call[0]
@@ -164,7 +164,7 @@ def _gives_way(row: Row) -> bool:
 
 
 async def _supersede(tx: Tx, now: int, ids: Iterable[int]) -> set[int]:
-    """Takes these off unless another worker has them just now; those taken off."""
+    """Supersedes these deliveries, unless another worker has them just now; returns which."""
     wanted = sorted(ids)
     if not wanted:
         return set()
@@ -180,7 +180,7 @@ async def _supersede(tx: Tx, now: int, ids: Iterable[int]) -> set[int]:
 
 
 async def _hold(tx: Tx, now: int, held: Iterable[Due], heads: dict[int, Row]) -> None:
-    """Lets those wait whose turn it is not; the end of the one before calls them sooner."""
+    """Lets deliveries wait whose turn it is not; `release` brings them forward when it is."""
     marks = []
     for row in held:
         _, _, state, _, next_at, _, _ = heads[row.message_id]

@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
-    """Keeps what is told of a message, the last word counting; None where there is none such."""
+    """Keeps what is told of a message; the last word counts. None: there is no such message."""
     found = await _message(tx, uuid)
     if found is None:
         return None

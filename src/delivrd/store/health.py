@@ -29,7 +29,8 @@ class Figures(NamedTuple):
     unmapped: int
     refused: int
     set_aside: int
-    """All but the last: of the last seven days, counted up to a thousand."""
+    """All of them, and of the last seven days those ``unreadable``, ``unmapped`` and ``refused``;
+    each is counted up to a thousand."""
     newest_id: int | None
     oldest_body: int | None
     """When the oldest call came whose body is kept."""

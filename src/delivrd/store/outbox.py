@@ -52,7 +52,7 @@ class Handover(NamedTuple):
 async def claim(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
 ) -> list[Handover]:
-    """Takes queued attempts that are due, and commits to it before any gateway is called."""
+    """Takes queued attempts that are due; the claim is committed before any gateway is called."""
     due = [row[0] for row in await tx.fetch(_DUE, now, account_ids, limit)]
     if not due:
         return []

@@ -17,8 +17,8 @@ State = Literal["waiting", "delivered", "parked", "skipped"]
 class Result(msgspec.Struct, kw_only=True):
     """The end of one try of a delivery, or of a batch under its leader.
 
-    ``number`` tells it from every other try: a claim that was given to another worker meanwhile is
-    stored by that one alone.
+    ``number`` tells it from every other try: where another worker has claimed the delivery in the
+    meantime, only that worker's result is stored.
     """
 
     delivery_id: int
@@ -59,7 +59,8 @@ _TRY = (
 
 
 async def store_results(tx: Tx, now: int, results: Sequence[Result]) -> list[Result]:
-    """Writes down those whose claim still holds, and releases what waited for their end; these."""
+    """Writes down the results whose claim still holds, releases what waited for their end, and
+    returns them."""
     rows = await tx.fetch(
         "SELECT id, tries FROM delivery WHERE id = ANY($1::bigint[]) AND state = 'in_flight' "
         "ORDER BY id FOR UPDATE",

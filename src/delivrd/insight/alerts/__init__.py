@@ -1,1 +1,1 @@
-"""Alerts: rules as data, judged by pure functions over counts; one process says what they say."""
+"""Alerts: rules as data, judged by pure functions over counts, in one process at a time."""

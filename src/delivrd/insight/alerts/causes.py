@@ -16,7 +16,7 @@ from delivrd.store.tx import Tx
 
 
 class _Place(NamedTuple):
-    """Where, and since when in microseconds."""
+    """Where it is bad, since when (microseconds since 1970), and the moment now (seconds)."""
 
     store: Store
     account: str | None

@@ -1,4 +1,4 @@
-"""One rule, what is known, what it remembers: what is to be said, and what it remembers then.
+"""Judges one rule by what is known and what it remembers; gives what to say, and its new memory.
 
 Nothing here reads a clock or a store: the same function runs live, over history and in the bench.
 """

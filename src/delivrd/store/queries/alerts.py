@@ -26,10 +26,10 @@ FAILURES = 5000
 """The most that is read of each at a time."""
 
 TOLD = 500
-"""So many deliveries are looked at for what came of them."""
+"""So many deliveries are looked at for why their calls failed."""
 
 TRYING = MINUTE
-"""What fails first was to be told at most so long before."""
+"""An endpoint's first failed delivery was made at most so long before it counted as failing."""
 
 FAILED = ("undelivered", "rejected", "expired")
 
@@ -206,8 +206,7 @@ async def failing_endpoints(tx: Tx) -> list[Failing]:
 
 
 async def _came_of_calls(tx: Tx, one: Failing) -> str | None:
-    """What a call for one of the first events ended in that could not be told: the one that was
-    tried most."""
+    """Why the calls of an endpoint fail: of its first deliveries since then, the one tried most."""
     rows = await tx.fetch(
         "SELECT why FROM (SELECT why, tries, next_at FROM delivery WHERE endpoint_id = $1 "
         f"AND id >= $2 ORDER BY id LIMIT {TOLD:d}) AS d WHERE why IS NOT NULL "
@@ -366,7 +365,7 @@ _FIRST = {
 
 
 async def begun(tx: Tx, kind: str) -> int | None:
-    """The moment from which it is kept what a kind of rule is about; None where nothing is yet."""
+    """The moment from which on the store has what rules of a kind judge; None where it has none."""
     counted = await tx.fetch("SELECT min(bucket) FROM rollup WHERE unit = 1")
     found = [row[0] * BUCKET for row in counted if row[0] is not None]
     if kind in _FIRST:
