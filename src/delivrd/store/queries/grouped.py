@@ -60,7 +60,7 @@ async def grouped(
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     common = [*units, *on_routes(accounts, filters), *narrowed(filters), *more]
     times = [name for name in by if name in TIMES]
-    known = await _known(tx, kept, unit) if filters.country or (zone and times) else range(0)
+    known = await known_days(tx, kept, unit) if filters.country or (zone and times) else range(0)
     ids = [0] if kept.units and unit == MESSAGES else accounts.ids
     named = filters.country is not None and len(known) * len(ids) <= MOST_NAMED
     if named and not {"account", "provider"} & filters.used():
@@ -105,7 +105,7 @@ def _kinds_of(kinds: Kinds, *, apart: bool) -> tuple[int, Kind]:
     return 1, lambda told: [(told[0], value) for value in kinds.values]
 
 
-async def _known(tx: Tx, kept: Source, unit: int) -> range:
+async def known_days(tx: Tx, kept: Source, unit: int) -> range:
     """The days of which there are counts."""
     where = f"WHERE unit = {unit}" if kept.units else ""
     ends = (f"(SELECT {end}(day) FROM {kept.days} {where})" for end in ("min", "max"))
@@ -178,9 +178,13 @@ def _key(
         if name in TIMES:
             readers.append((place(span.time), _time(name, span.width, zone)))
         else:
-            column = "account_id" if name in ("account", "provider") else name
-            readers.append((place(column), word(name, accounts)))
+            readers.append((place(column_of(name)), word(name, accounts)))
     return columns, readers
+
+
+def column_of(name: str) -> str:
+    """The column from which a dimension that is no time is read."""
+    return "account_id" if name in ("account", "provider") else name
 
 
 def _time(name: str, width: int, zone: ZoneInfo | None) -> Callable[[Any, int], Value]:

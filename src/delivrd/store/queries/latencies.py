@@ -15,13 +15,14 @@ from delivrd.store.queries.filters import (
     shown_time,
     word,
 )
-from delivrd.store.queries.grouped import Source
+from delivrd.store.queries.grouped import Source, column_of, known_days
 from delivrd.store.queries.latency_spans import Kept, Span, spans
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import (
     CODES,
     ROUTES,
+    WHOLE,
     source,
     with_code,
     without_code,
@@ -94,9 +95,9 @@ async def _grouped(
     of: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     of.append(("status = ?", (status,)))
     common = [*of, *on_routes(accounts, filters), *narrowed(filters)]
-    columns = list(dict.fromkeys(_column(name) for name in by if name not in TIMES))
+    columns = list(dict.fromkeys(column_of(name) for name in by if name not in TIMES))
     times = [name for name in by if name in TIMES]
-    known = await _known(tx, unit) if times else range(0)
+    known = await known_days(tx, WHOLE, unit) if times else range(0)
     shown = _Shown(accounts, by, columns, zone)
     found: dict[Values, int] = {}
     for span in spans(_tables(kept), times, filters.since, filters.until, zone, known):
@@ -118,7 +119,7 @@ class _Shown:
         self._times = [name for name in by if name in TIMES]
         others = [name for name in by if name not in TIMES]
         self._zone = zone
-        self._words = [(word(name, accounts), columns.index(_column(name))) for name in others]
+        self._words = [(word(name, accounts), columns.index(column_of(name))) for name in others]
         self._order = [[*self._times, *others].index(name) for name in by]
         if self._order == sorted(self._order):
             self._order = []  # as it comes
@@ -151,14 +152,3 @@ async def histograms(
     if not span.time:
         return [(0, values, one) for values, one in rows]
     return [(values[0], values[1:], one) for values, one in rows]
-
-
-def _column(name: str) -> str:
-    return "account_id" if name in ("account", "provider") else name
-
-
-async def _known(tx: Tx, unit: int) -> range:
-    """The days of which there are counts."""
-    ends = (f"(SELECT {end}(day) FROM status_day WHERE unit = {unit})" for end in ("min", "max"))
-    first, last = (await tx.fetch(f"SELECT {', '.join(ends)}"))[0]
-    return range(0) if first is None else range(first, last + 1)
