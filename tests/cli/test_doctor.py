@@ -7,10 +7,11 @@ from support import run
 
 from delivrd.cli.doctor import propose_format
 from delivrd.cli.init import block
+from delivrd.core.units import HOUR
 from delivrd.keeping import sweep
 from delivrd.store import alerts, endpoints, health
 
-LONG_AGO = 3600 * 1_000_000
+LONG_AGO = HOUR
 
 VONAGE = """
 provider = "vonage"

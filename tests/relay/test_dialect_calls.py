@@ -11,6 +11,7 @@ from twilio.request_validator import RequestValidator
 from vonage_http_client.auth import Auth
 
 from delivrd.core.statement import Status
+from delivrd.core.units import HOUR
 from delivrd.providers import vonage as adapter
 from delivrd.relay.formats import render, sign
 
@@ -179,6 +180,6 @@ def test_without_a_secret_of_its_own_a_dialect_signs_nothing(name):
 
 
 def test_times_are_those_of_the_status_not_of_the_try():
-    late = NOW + 72 * 3600 * 1_000_000
+    late = NOW + 72 * HOUR
     assert fields(called(FAILED, target("vonage-json"), late)) == VONAGE
     assert AT.strftime("%y%m%d%H%M") == VONAGE["scts"]

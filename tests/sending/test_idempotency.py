@@ -6,6 +6,7 @@ import pytest
 from gateways import TO, sending
 from support import account, open_hub, run, settings
 
+from delivrd.core.units import HOUR
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.sending.submit import Order, submit
 
@@ -111,7 +112,7 @@ def test_a_key_is_forgotten_after_its_time(database_url: str) -> None:
 
             assert [await once(), await once()] == [False, True]
             long_ago = "UPDATE idempotency SET created_at = created_at - $1"
-            hours = (hub.config.retention.idempotency_hours + 1) * 3600 * 1_000_000
+            hours = (hub.config.retention.idempotency_hours + 1) * HOUR
             await hub.store.write(lambda tx: tx.execute(long_ago, hours))
             assert await once() is False
 

@@ -3,9 +3,8 @@
 from filled import opened, receipt, receive, send
 from support import run
 
+from delivrd.core.units import HOUR
 from delivrd.store.ids import SLOT_BITS, Ids, now_micros
-
-HOUR = 3600 * 1_000_000
 
 
 def test_an_event_comes_after_the_last_one_though_its_hosts_clock_is_behind(

@@ -5,7 +5,7 @@ import asyncio
 from filled import execute, opened, receipt, receive, scalar, send
 from support import run
 
-from delivrd.store import prune
+from delivrd.store import alerts, prune
 from delivrd.store.counts import TIMED
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.ids import now_micros
@@ -195,3 +195,29 @@ def test_latencies_of_pruned_messages_stay_without_sender_or_code(database_url):
                 assert all(n <= expected[named] for named, n in counted.items() if any(named))
             else:
                 assert counted == expected
+
+
+def test_statements_without_segments_gain_them(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await receive(store, receipt("a"))
+            await execute(store, "ALTER TABLE statement DROP COLUMN segment")
+            await execute(store, "UPDATE alembic_version SET version_num = '0001'")
+        async with opened(database_url) as store:
+            await receive(store, receipt("b", segment="1/2"))
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_a_database_of_the_first_release_gets_the_tables_of_alerts(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            for table in ("alert_rule", "alert_state", "firing", "notice"):
+                await execute(store, f"DROP TABLE {table}")
+            await execute(store, "UPDATE alembic_version SET version_num = '0001'")
+        async with opened(database_url) as store:
+            assert await store.read(alerts.rules) == []
+            assert await store.read(alerts.open_firings) == []
+
+    run(test())
