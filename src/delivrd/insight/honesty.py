@@ -30,12 +30,13 @@ INSTANT = step(SECOND)
 """Steps before this one took under a second."""
 INSTANT_SHARE = 0.99
 IDENTICAL_SHARE = 0.8
-"""So many within one step of 9 %, or, of the newest, within a hundredth of a second."""
+"""Times are suspiciously alike when this share of them lies within one step (9 %), or, of the
+newest, within a hundredth of a second."""
 ROUND_SHARE = 0.5
 ROUND_WITHIN = 0.05
 """Seconds to the nearest whole one; by chance a tenth of all is so near."""
 NO_FAILURES = 1000
-"""Ends among which fewer than one in so many fails."""
+"""It is suspicious when less than one end in so many is a failure."""
 
 
 class Evidence(NamedTuple):

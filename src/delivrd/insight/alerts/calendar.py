@@ -1,4 +1,4 @@
-"""When nothing new is told: maintenance, and what was snoozed."""
+"""When nothing new is told: during maintenance."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

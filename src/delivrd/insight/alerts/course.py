@@ -21,7 +21,8 @@ PENDING = FIELDS["pending"]
 
 
 class End(NamedTuple):
-    """So many of a quarter of an hour ended so (by the number in a cell) after so many seconds."""
+    """``n`` messages of a quarter of an hour ended after so many ``seconds``; ``field`` says which
+    number of a cell (`FIELDS`) they count in."""
 
     seconds: float
     field: int
@@ -58,7 +59,7 @@ class Packed(Mapping[int, Sequence[End]]):
 
 
 def ended(end: End, at: int, now: int) -> float:
-    """How many of those who went out in the quarter from ``at`` on had ended so by ``now``."""
+    """How many messages of the quarter that begins ``at`` had ended like this by ``now``."""
     return end.n * min(1.0, max(0.0, (now - at - end.seconds) / QUARTER_SECONDS))
 
 

@@ -80,7 +80,7 @@ class Route(NamedTuple):
     cells: tuple[Cell, ...]
     normal: Normal
     took: tuple[tuple[int, float, int], ...] = ()
-    """When sent, seconds to delivery, how many."""
+    """Deliveries by quarter of an hour and latency: when the quarter began, seconds, how many."""
 
 
 class Outlook(NamedTuple):
@@ -92,7 +92,7 @@ class Outlook(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """So many of something happened at an account."""
+    """``n`` refused calls or unmapped receipts of an account in the minute that began at ``at``."""
 
     at: int
     account: str

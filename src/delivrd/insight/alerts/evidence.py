@@ -69,5 +69,5 @@ def _summed(score: float, steps: Sequence[Step]) -> Found:
 
 
 def bar(expected: float) -> float:
-    """The score that chance reaches about once where so many events are expected in all."""
+    """The score that chance alone reaches about once in so many expected events."""
     return min(MAX_SCORE, max(MIN_SCORE, log(max(1.0, expected))))

@@ -1,4 +1,4 @@
-"""Each single failure, told by itself up to a number an hour, and then as a digest."""
+"""Tells each failure by itself, up to a number an hour; what is more goes into a digest."""
 
 from collections import Counter
 

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = "notices"
 LEASE_SECONDS = 120.0
-"""Longer than a batch takes: each of it may take as long as a channel's patience."""
+"""Longer than a batch takes: every notice of it may take as long as its channel is waited for."""
 
 EVERY_SECONDS = 5.0
 AT_ONCE = 8
@@ -30,7 +30,7 @@ RETRIES = (15, 60, 300, 900, 3600)
 
 
 class Tell:
-    """Takes notices out of the store and to their channels."""
+    """Sends the notices that wait in the store to their channels."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._config, self._clock = store, config, clock

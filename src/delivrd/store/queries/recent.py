@@ -76,7 +76,10 @@ async def by_minute(
 
 
 class Ended(NamedTuple):
-    """So many attempts of a route that ended so; ``old`` before the moment that was asked for."""
+    """``n`` attempts of a route that ended in a status, in a latency step.
+
+    Those that are ``old`` were handed over before the moment that was asked for.
+    """
 
     account_id: int
     country: str
@@ -87,7 +90,7 @@ class Ended(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """So many attempts of a route and a quarter of an hour that have not ended."""
+    """``n`` attempts of a route and a quarter of an hour that have not ended."""
 
     account_id: int
     country: str
@@ -96,8 +99,10 @@ class Waiting(NamedTuple):
 
 
 class Reports(NamedTuple):
-    """Of ``total`` attempts so many have an end that the network told; the last was handed over on
-    the day ``last``, counted from 1970 (0: there was none)."""
+    """Of ``total`` attempts ``reported`` have an end that the network told.
+
+    The last of these was handed over on the day ``last``, counted from 1970 (0: there was none).
+    """
 
     total: int = 0
     reported: int = 0
