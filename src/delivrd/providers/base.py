@@ -354,7 +354,6 @@ class Provider:
         """Whether an id comes again for another message, some day."""
         self.calls_back: bool = getattr(module, "CALLS_BACK", False)
         """Whether a send can name the address for its receipts."""
-        self.max_validity: int | None = getattr(module, "MAX_VALIDITY", None)
         self.default_validity: int = getattr(module, "DEFAULT_VALIDITY", 72 * 3600)
         """Seconds after which the provider itself gives up, where we name no validity."""
         self.secret_fields: tuple[str, ...] = getattr(module, "SECRET_FIELDS", ())
