@@ -14,7 +14,7 @@ from delivrd.store.histograms import (
     decimal_digits,
     digits,
     number_of,
-    number_sent,
+    numbers_sent,
     of,
     one,
     steps,
@@ -58,7 +58,7 @@ def test_postgresql_sends_each_step_as_it_was_stored(postgres_url, some):
             texts = [to_text(of(one)) for one in some]
             sql = "SELECT numeric_send(t::numeric) FROM unnest($1::text[]) AS t"
             rows = await store.read(lambda tx: tx.fetch(sql, texts))
-            assert [number_sent(sent) for (sent,) in rows] == [of(one) for one in some]
+            assert numbers_sent([sent for (sent,) in rows]) == [of(one) for one in some]
 
     run(test())
 

@@ -185,26 +185,43 @@ def to_text(number: int) -> str:
     return f"{decimal}e{DIGITS * (first - FIRST)}"  # text of an int has a limit
 
 
-def number_sent(numeric: bytes) -> int:
-    """The histogram of a ``numeric`` as its ``numeric_send`` has it: four decimal digits at a time,
-    each in two bytes; three times four are a step."""
-    size, weight, sign, _ = _HEAD.unpack_from(numeric)
-    empty, rest = divmod(weight + 1 - size, 3)  # so many fours of nothing come last
-    fours = bytes(2 * (-(weight + 1) % 3)) + numeric[8:] + bytes(2 * rest)
-    if sign or _third(fours, 0):
-        return of(_exactly(fours, empty, sign).steps())
-    return _third(fours, 4) + 10_000 * _third(fours, 2) << BITS * empty if fours else 0
+def numbers_sent(numerics: Sequence[bytes]) -> list[int]:
+    """The histograms of many ``numeric`` as their ``numeric_send`` has them: four decimal digits at
+    a time, each in two bytes; three times four are a step.
+
+    All are taken apart at once, as if they were one: that takes two thirds of the time.
+    """
+    taken = [_fours(numeric) for numeric in numerics]
+    fours = b"".join([one for one, _, _ in taken])
+    none = bytes(len(fours) // 6)
+    if fours[::6] != none or fours[1::6] != none or any(sign for _, _, sign in taken):
+        return [of(_exactly(*one).steps()) for one in taken]
+    middle, low = _packed(fours, 2), _packed(fours, 4)
+    numbers, end = [], 0
+    for one, empty, _ in taken:
+        begin, end = end, end + len(one) // 6 * _BYTES
+        number = int.from_bytes(middle[begin:end]) * 10_000 + int.from_bytes(low[begin:end])
+        numbers.append(number << BITS * empty)
+    return numbers
 
 
 _HEAD = Struct(">hhHH")
+_BYTES = BITS // 8
 
 
-def _third(fours: bytes, at: int) -> int:
+def _fours(numeric: bytes) -> tuple[bytes, int, int]:
+    """The digits by whole steps, how many steps without any come after them, and the sign."""
+    size, weight, sign, _ = _HEAD.unpack_from(numeric)
+    empty, rest = divmod(weight + 1 - size, 3)
+    return bytes(2 * (-(weight + 1) % 3)) + numeric[8:] + bytes(2 * rest), empty, sign
+
+
+def _packed(fours: bytes, at: int) -> bytes:
     """Of each step the four digits that begin at that byte, in the digits of a histogram."""
-    packed = bytearray(len(fours) // 6 * BITS // 8)
+    packed = bytearray(len(fours) // 6 * _BYTES)
     packed[2::4] = fours[at::6]
     packed[3::4] = fours[at + 1 :: 6]
-    return int.from_bytes(packed, "big")
+    return bytes(packed)
 
 
 def _exactly(fours: bytes, empty: int, sign: int) -> Digits:

@@ -21,7 +21,11 @@ CONFLICT_TRIES = 20
 SLOT_SECONDS = 60
 """For so long a writer's slot stays its own after the last renewal (by the database's clock)."""
 
-_SETTINGS = {"synchronous_commit": "on", "application_name": "delivrd"}
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "application_name": "delivrd",
+    "random_page_cost": "1.1",  # the default of 4 is for disks that turn: whole tables were read
+}
 NOTIFY = "delivrd"
 
 _TAKE_SLOT = f"""

@@ -65,9 +65,12 @@ class Tx(Protocol):
         """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
         ...
 
-    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
+    async def histograms(
+        self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
+    ) -> list[tuple[Row, int]]:
         """What the histograms of each value of a key add up to, as `delivrd.store.histograms` has
-        them in memory; ``rows`` is SQL from FROM on, with a condition at its end."""
+        them in memory; ``rows`` is SQL from FROM on, with a condition at its end. With ``apart``
+        hardly any two rows have the same key."""
         ...
 
 
@@ -124,7 +127,9 @@ class SqliteTx:
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.steps(histograms.number_of(value))
 
-    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
+    async def histograms(
+        self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
+    ) -> list[tuple[Row, int]]:
         """They are added here: an aggregate of ours would be called as often, and sorted for."""
         sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
         found = self.connection.execute(sql, [_json(a) for a in args])
@@ -173,12 +178,19 @@ class PostgresTx:
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.decimal_digits(value).steps()
 
-    async def histograms(self, key: Sequence[str], rows: str, *args: Any) -> list[tuple[Row, int]]:
-        grouped = f" GROUP BY {', '.join(key)}" if key else ""
-        told = ", ".join([*key, "numeric_send(sum(steps))"])
+    async def histograms(
+        self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
+    ) -> list[tuple[Row, int]]:
+        """Rows of a key each are added here: a sum of one takes longer than to read it."""
+        grouped = f" GROUP BY {', '.join(key)}" if key and not apart else ""
+        told = ", ".join([*key, f"numeric_send({'steps' if apart else 'sum(steps)'})"])
         found = await self.fetch(f"SELECT {told} {rows} AND steps IS NOT NULL{grouped}", *args)
-        sent = ((tuple(row)[:-1], row[-1]) for row in found)
-        return [(values, histograms.number_sent(one)) for values, one in sent if one is not None]
+        some = [row for row in map(tuple, found) if row[-1] is not None]
+        numbers = histograms.numbers_sent([row[-1] for row in some])
+        whole: dict[Row, int] = {}
+        for row, number in zip(some, numbers, strict=True):
+            whole[row[:-1]] = whole.get(row[:-1], 0) + number
+        return list(whole.items())
 
 
 def _encoded(

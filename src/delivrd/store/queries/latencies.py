@@ -8,6 +8,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.histograms import Digits, digits
 from delivrd.store.queries.filters import (
     ATTEMPTS,
+    MESSAGES,
     Filters,
     Values,
     narrowed,
@@ -96,12 +97,14 @@ async def _grouped(
     of.append(("status = ?", (status,)))
     common = [*of, *on_routes(accounts, filters), *narrowed(filters)]
     columns = list(dict.fromkeys(column_of(name) for name in by if name not in TIMES))
+    routes = {"country"} if kept.units and unit == MESSAGES else {"country", "account_id"}
     times = [name for name in by if name in TIMES]
     known = await known_days(tx, WHOLE, unit) if times else range(0)
     shown = _Shown(accounts, by, columns, zone)
     found: dict[Values, int] = {}
     for span in spans(_tables(kept), times, filters.since, filters.until, zone, known):
-        rows = await histograms(tx, span, columns, common)
+        apart = span.single and kept is ROUTES and routes <= {*columns}
+        rows = await histograms(tx, span, columns, common, apart=apart)
         for part in span.parts:
             when = {time: shown.when(span.quarter(time, part)) for time in {row[0] for row in rows}}
             for time, key, one in rows:
@@ -143,12 +146,13 @@ def _tables(kept: Source) -> Kept:
 
 
 async def histograms(
-    tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition]
+    tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition], *, apart: bool = False
 ) -> list[tuple[int, Row, int]]:
-    """The time, the key and the histogram of each group of a span's rows."""
+    """The time, the key and the histogram of each group of a span's rows; ``apart`` where hardly
+    any group has several."""
     where, args = rendered([*common, *span.where])
     key = [*([span.time] if span.time else []), *columns]
-    rows = await tx.histograms(key, f"FROM {span.table} WHERE {where}", *args)
+    rows = await tx.histograms(key, f"FROM {span.table} WHERE {where}", *args, apart=apart)
     if not span.time:
         return [(0, values, one) for values, one in rows]
     return [(values[0], values[1:], one) for values, one in rows]

@@ -67,6 +67,8 @@ class Span(NamedTuple):
     width: int = 1
     parts: Sequence[Part] = (Part(),)
     within: range = range(0)
+    single: bool = False
+    """Whether each time of the groups is that of a single row of a route."""
 
     def quarter(self, time: int, part: Part) -> int:
         """One of the quarters of an hour that such a part of a row stands for."""
@@ -229,11 +231,12 @@ def _split(kept: Kept, days: range, midnight: int) -> Iterator[Span]:
     early = midnight > HALF or not midnight
     most, least = Part(1, 0 if early else midnight), Part(1, midnight if early else 0)
     where = within("day", days.start, days.stop)
-    yield Span(kept.days, where, "day", BUCKETS_A_DAY, [most], meant)
+    yield Span(kept.days, where, "day", BUCKETS_A_DAY, [most], meant, single=True)
     if not midnight:
         return
     moved = (midnight, BUCKETS_A_DAY) if early else (0, midnight)
     for rows in _cover(_levels(kept), *moved):
         time = f"{rows.column} / {BUCKETS_A_DAY // rows.width}"
         parts = [Part(rows.sign, least.after), Part(-rows.sign, most.after)]
-        yield Span(rows.table, rows.of_days(days), time, BUCKETS_A_DAY, parts, meant)
+        single = rows.until - rows.first == 1
+        yield Span(rows.table, rows.of_days(days), time, BUCKETS_A_DAY, parts, meant, single)
