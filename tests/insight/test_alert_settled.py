@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
-from delivrd.insight.alerts.come_to import come_to
 from delivrd.insight.alerts.data import Data, Outlook
 from delivrd.insight.alerts.foresee import ahead, begin_of
 from delivrd.insight.alerts.grid import spans
+from delivrd.insight.alerts.settled_rate import settled_rate
 from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.settling import Estimate, settled
 from delivrd.store.adding import add
@@ -77,19 +77,19 @@ def test_a_route_counts_once_however_many_networks_it_is_known_by() -> None:
     estimate = Estimate(1200, 900)
     known = foreseen(estimate)
     split = known._replace(routes=known.routes * 3)
-    assert come_to(RULE, split, split.routes, NOON - HOUR) == settled([estimate])
+    assert settled_rate(RULE, split, split.routes, NOON - HOUR) == settled([estimate])
 
 
 @pytest.mark.parametrize("network", [{"by": ("network",)}, {"networks": ("23410",)}])
 def test_of_networks_there_is_no_estimate(network: dict[str, Any]) -> None:
     rule = Rule(kind="settled_rate", **network)
     known = foreseen(Estimate(1200, 1200), key=(*GB, "23410"))
-    assert come_to(rule, known, known.routes, NOON - HOUR).rate == pytest.approx(0.7, abs=0.05)
+    assert settled_rate(rule, known, known.routes, NOON - HOUR).rate == pytest.approx(0.7, abs=0.05)
 
 
 def test_what_is_older_than_the_estimate_counts_as_it_is() -> None:
-    half = NOON - HOUR // 2
-    told = come_to(RULE, found := foreseen(Estimate(600, 570), half), found.routes, NOON - HOUR)
+    known = foreseen(Estimate(600, 570), NOON - HOUR // 2)
+    told = settled_rate(RULE, known, known.routes, NOON - HOUR)
     assert (told.total, told.delivered) == (600 + 30 * 20, 570 + 30 * 14)
 
 

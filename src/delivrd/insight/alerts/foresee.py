@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import MINUTE_SECONDS, QUARTER_SECONDS, SECOND
-from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Data, Outlook
+from delivrd.insight.alerts.settled_rate import is_estimated
 from delivrd.insight.settled import Seen, Settling
 from delivrd.store.counts import KEPT_MINUTES
 from delivrd.store.tx import Tx
@@ -30,7 +30,8 @@ async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> 
 
     Nothing is read where no rule asks for it, and never more than counts by the minute are kept.
     """
-    begins = {span: begin_of(span, now) for span in {r.within or 0 for r in rules if foreseen(r)}}
+    spans = {rule.within or 0 for rule in rules if is_estimated(rule)}
+    begins = {span: begin_of(span, now) for span in spans}
     return {
         span: Ahead(since, await settling.seen(tx, since * SECOND), settling.accounts.name)
         for span, since in sorted(begins.items())

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, SECOND
-from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
 from delivrd.insight.alerts.day_before import BLOCK
 from delivrd.insight.alerts.foresee import begin_of
 from delivrd.insight.alerts.places import dimensions, levels, place_of
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.alerts.routes import chosen
+from delivrd.insight.alerts.settled_rate import is_estimated
 from delivrd.insight.routes import Key
 from delivrd.insight.settling import Estimate
 from delivrd.store.base import Store
@@ -29,7 +29,7 @@ SoFar = Mapping[Key, tuple[float, float]]
 async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsight | None":
     """Reads what the rule's estimates were made of between two moments, in seconds, some hours at a
     time; None where the rule has none."""
-    if not foreseen(rule):
+    if not is_estimated(rule):
         return None
     accounts = store.accounts
     replay = Replay({i: a.provider.name for i, a in accounts.by_id.items()})

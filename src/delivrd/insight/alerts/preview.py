@@ -12,7 +12,6 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.cells import FIELDS, key_of
-from delivrd.insight.alerts.come_to import foreseen
 from delivrd.insight.alerts.course import Course, End, Packed, ended
 from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
@@ -22,6 +21,7 @@ from delivrd.insight.alerts.histories import past as read_histories
 from delivrd.insight.alerts.normal import DAYS, History, normals, times
 from delivrd.insight.alerts.read import wants_networks
 from delivrd.insight.alerts.routes import chosen
+from delivrd.insight.alerts.settled_rate import is_estimated
 from delivrd.insight.alerts.state import Say, State
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
@@ -139,7 +139,7 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
     if rule.kind in read.ROUTES:
         week = await read_histories(tx, accounts, since - (DAYS + 2) * DAY_SECONDS, until, networks)
         quarters = await queries.outcomes(tx, *days, networks=networks)
-        ends = [] if foreseen(rule) else await queries.ends(tx, *days, networks=networks)
+        ends = [] if is_estimated(rule) else await queries.ends(tx, *days, networks=networks)
     marks: tuple[Mark, ...] = ()
     if rule.kind in ("rejected_signatures", "unmapped"):
         marks = await read.marks(tx, accounts, rule.kind, days[0])

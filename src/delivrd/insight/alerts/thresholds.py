@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
-from delivrd.insight.alerts.come_to import come_to
 from delivrd.insight.alerts.data import FLOOR, Data, Place, Route
 from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
+from delivrd.insight.alerts.settled_rate import settled_rate
 from delivrd.insight.rates import rate
 
 PROVEN = 0.001
@@ -67,7 +67,7 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
 
 
 def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
-    told = come_to(rule, data, routes, since)
+    told = settled_rate(rule, data, routes, since)
     if told.rate is None or told.high is None:
         unsure = told.total or told.unreported  # who reports no more is not well again
         return Reading(place, UNSURE if unsure else GOOD, {"n": told.total, "since": since})
