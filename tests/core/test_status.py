@@ -11,9 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Kind, Receipt, Status, identity, micros
+from delivrd.core.statement import FAILURES, Kind, Receipt, Status, identity, micros
 from delivrd.core.status import (
-    FAILURES,
     PENDING,
     Handover,
     Outcome,

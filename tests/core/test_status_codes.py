@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status
-from delivrd.core.status import FAILURES
+from delivrd.core.statement import FAILURES, Status
 from delivrd.providers import names, provider
 from delivrd.providers.base import Code, Word, refine
 

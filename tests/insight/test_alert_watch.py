@@ -328,7 +328,7 @@ def test_failures_are_read_to_the_last_however_many_come_at_once(
     async def test() -> None:
         async with watched(database_url) as hub:
             await sent(hub.store, failed=7)
-            monkeypatch.setattr(queries, "FAILURES", 3)
+            monkeypatch.setattr(queries, "MAX_FAILURES", 3)
             for most, number in ((10, 7), (4, 4)):
                 found = await hub.store.read(lambda tx, most=most: read.failures(tx, 0, most))
                 assert len({one.message for one in found}) == len(found) == number

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from hypothesis import strategies as st
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status, micros
-from delivrd.providers.base import FAILURES, Request
+from delivrd.core.statement import FAILURES, Status, micros
+from delivrd.providers.base import Request
 from delivrd.relay.call import Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats import render, sign

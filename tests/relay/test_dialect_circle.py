@@ -5,9 +5,8 @@ from hypothesis import given
 from relay_events import AT, called, event, events, received, target
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status
+from delivrd.core.statement import FAILURES, Status
 from delivrd.providers import kannel, reading, ruach, smspm, twilio, vonage, vonage_sms
-from delivrd.providers.base import FAILURES
 from delivrd.relay.formats import FORMATS, Unfit
 
 SECRET = "a signature secret"

@@ -27,6 +27,10 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+FAILURES = (Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED)
+"""The statuses that count as failed: it is known that the message did not arrive."""
+
+
 class Kind(StrEnum):
     """Where a statement comes from."""
 

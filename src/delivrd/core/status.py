@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Kind, Receipt, Status, micros
+from delivrd.core.statement import FAILURES, Kind, Receipt, Status, micros
 
 RANK = {
     Status.PENDING: 0,
@@ -23,8 +23,6 @@ RANK = {
     Status.REJECTED: 4,
     Status.DELIVERED: 5,
 }
-
-FAILURES = frozenset({Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED})
 
 # Looked up once: in Python 3.11 each look at an enum's member or value is a call, and the fold
 # looks at them for every receipt.

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from delivrd.core.statement import FAILURES
 from delivrd.core.units import DAY, MINUTE, QUARTER_SECONDS, SECOND
 from delivrd.insight.lifetimes import (
     DELIVERED,
@@ -13,7 +14,6 @@ from delivrd.insight.lifetimes import (
     observe,
     step_of,
 )
-from delivrd.insight.rates import FAILURES
 from delivrd.insight.routes import REPORTS_AFTER, WINDOW, Key, reports_nothing
 from delivrd.store.counts import BUCKET, COARSE, OPEN, UNTOLD
 from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
@@ -24,8 +24,8 @@ PARTS = 4
 ASKED_AFTER = 3600.0
 """The age, in seconds, that stands for the unknown time of an end that a look-up found."""
 
-_KIND = {
-    "delivered": DELIVERED, "unknown": UNKNOWN, **dict.fromkeys(FAILURES, FAILED),
+_KIND: dict[str, int] = {
+    "delivered": DELIVERED, "unknown": UNKNOWN, **{str(status): FAILED for status in FAILURES},
 }  # fmt: skip
 
 

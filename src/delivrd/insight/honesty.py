@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from delivrd.core.statement import moment
+from delivrd.core.statement import FAILURES, moment
 from delivrd.core.units import DAY, SECOND
-from delivrd.insight.rates import FAILURES, Rate, rate
+from delivrd.insight.rates import Rate, rate
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import UNTOLD, step
 from delivrd.store.feedback import OUTCOMES, conversions

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import NamedTuple
 
+from delivrd.core.statement import FAILURES
+
 Z = 1.959963984540054
 """Of the normal distribution, for 95 %."""
 
 _SQUARE = Z * Z
 
-FAILURES = ("undelivered", "rejected", "expired")
+_FAILED = tuple(status.value for status in FAILURES)
 
 
 class Rate(NamedTuple):
@@ -70,7 +72,7 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
 
 
 def _failed(counts: Mapping[str, int]) -> int:
-    get, (first, second, third) = counts.get, FAILURES
+    get, (first, second, third) = counts.get, _FAILED
     return get(first, 0) + get(second, 0) + get(third, 0)
 
 

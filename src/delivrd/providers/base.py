@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from delivrd.core.reasons import Reason
+from delivrd.core.statement import FAILURES as FAILURES
 from delivrd.core.statement import Reading, Status
 
 
@@ -108,9 +109,6 @@ class Code(NamedTuple):
     reason: Reason | None = None
     status: Status | None = None
     permanent: bool | None = None
-
-
-FAILURES = frozenset({Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED})
 
 
 def refine(word: Word, code: Code | None) -> tuple[Word, Reason | None, bool | None]:

@@ -99,13 +99,13 @@ async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark
     return tuple(Mark(at * MINUTE_SECONDS, accounts.name(i), n) for i, at, n in rows)
 
 
-async def failures(tx: Tx, since: int, most: int = queries.FAILURES) -> tuple[Failure, ...]:
+async def failures(tx: Tx, since: int, most: int = queries.MAX_FAILURES) -> tuple[Failure, ...]:
     """Messages that failed since a moment (microseconds), the oldest first."""
     found: list[Failure] = []
     while len(found) < most:
         rows = await queries.failures(tx, since, found[-1].event if found else 0)
         found += map(_failure, rows)
-        if len(rows) < queries.FAILURES:
+        if len(rows) < queries.MAX_FAILURES:
             break
     return tuple(found[:most])
 

@@ -14,8 +14,7 @@ import msgspec
 
 from delivrd.core.reasons import Reason
 from delivrd.core.smpp_receipt import SmppReceipt, write
-from delivrd.core.statement import Status
-from delivrd.providers.base import FAILURES
+from delivrd.core.statement import FAILURES, Status
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats.base import (

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status
-from delivrd.providers.base import FAILURES
+from delivrd.core.statement import FAILURES, Status
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats.base import (

@@ -13,8 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from msgspec.structs import replace
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status
-from delivrd.providers.base import FAILURES
+from delivrd.core.statement import FAILURES, Status
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats.base import FORM, Option, Told, address, known, only, word

@@ -13,9 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status
+from delivrd.core.statement import FAILURES, Status
 from delivrd.core.units import SECOND
-from delivrd.providers.base import FAILURES
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats.base import (

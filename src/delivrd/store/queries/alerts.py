@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from delivrd.core.statement import FAILURES
 from delivrd.core.units import MINUTE
 from delivrd.store.alerts import tallies
 from delivrd.store.counts import BUCKET, OPEN, coarse
@@ -21,8 +22,8 @@ NEWEST = 50_000
 SLACK = 10 * MINUTE
 """A message's id may be so much older than its hand-over."""
 
-MARKS = 10_000
-FAILURES = 5000
+MAX_MARKS = 10_000
+MAX_FAILURES = 5000
 """The most that is read of each at a time."""
 
 TOLD = 500
@@ -31,7 +32,7 @@ TOLD = 500
 TRYING = MINUTE
 """An endpoint's first failed delivery was made at most so long before it counted as failing."""
 
-FAILED = ("undelivered", "rejected", "expired")
+FAILED = tuple(status.value for status in FAILURES)
 
 
 async def minutes(tx: Tx, since: int) -> list[Row]:
@@ -160,7 +161,7 @@ async def refused(tx: Tx, since: int) -> list[Row]:
     return await tx.fetch(
         f"SELECT account, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account, "
         "received_at FROM ring WHERE id >= $1 AND status = 401 AND account IS NOT NULL "
-        f"ORDER BY id DESC LIMIT {MARKS:d}) AS r GROUP BY account, minute",
+        f"ORDER BY id DESC LIMIT {MAX_MARKS:d}) AS r GROUP BY account, minute",
         floor(since),
     )
 
@@ -170,7 +171,7 @@ async def unmapped(tx: Tx, since: int) -> list[Row]:
     return await tx.fetch(
         f"SELECT account_id, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account_id, "
         "received_at FROM statement WHERE unmapped AND count > 0 AND id >= $1 "
-        f"ORDER BY id DESC LIMIT {MARKS:d}) AS s GROUP BY account_id, minute",
+        f"ORDER BY id DESC LIMIT {MAX_MARKS:d}) AS s GROUP BY account_id, minute",
         floor(since),
     )
 
@@ -248,7 +249,7 @@ async def failures(tx: Tx, since: int, after: int = 0) -> list[Row]:
     """Events of messages that failed: id, moment, data; those after an event alone."""
     return await tx.fetch(
         "SELECT id, created_at, data FROM event WHERE id >= $1 AND type = ANY($2::text[]) "
-        f"ORDER BY id LIMIT {FAILURES:d}",
+        f"ORDER BY id LIMIT {MAX_FAILURES:d}",
         max(floor(since), after + 1),
         [f"message.{status}" for status in FAILED],
     )

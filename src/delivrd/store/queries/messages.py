@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from delivrd.core.statement import Kind, moment
+from delivrd.core.statement import FAILURES, Kind, moment
 from delivrd.core.status import Outcome, fold_attempt
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
@@ -127,9 +127,10 @@ def _unindexed(filters: Filters) -> list[Condition]:
     return found
 
 
+_FAILED_LIST = ", ".join(f"'{status}'" for status in FAILURES)
 _BROAD = {
     "delivered": "status = 'delivered'",
-    FAILED: "final AND status IN ('undelivered', 'rejected', 'expired')",
+    FAILED: f"final AND status IN ({_FAILED_LIST})",
     ENDED: "final",
 }
 """What too many messages are for an index to be worth its while."""

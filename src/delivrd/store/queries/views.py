@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Status, moment
+from delivrd.core.statement import FAILURES, Status, moment
 from delivrd.store import keys
 from delivrd.store.accounts import Accounts
 from delivrd.store.rows import StatementRow
@@ -278,7 +278,7 @@ def price(amount: str | None, currency: str | None) -> Price | None:
     return None if amount is None else Price(amount, currency)
 
 
-_FAILED = frozenset({"undelivered", "rejected", "expired", "unknown"})
+_EXPLAINED = frozenset({*FAILURES, Status.UNKNOWN})
 _BARE = {
     "undelivered": "The network could not deliver the message and gave no reason.",
     "rejected": "The message was refused without a reason.",
@@ -295,7 +295,7 @@ def error(
     detail: str | None,
 ) -> Error | None:
     """Why it failed; None where it did not."""
-    if status not in _FAILED:
+    if status not in _EXPLAINED:
         return None
     explanation = Reason(reason).explanation if reason else _BARE[status]
     lasting = None if permanent is None else bool(permanent)

@@ -30,7 +30,6 @@ from delivrd.web.pages.over_time import step_of
 from delivrd.web.pages.reading import Found, Wanted, day_ago, in_flight, minutes_begin, read_all
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
-from delivrd.web.pages.show import FAILED
 
 DEFAULT = "24h"
 CHOICES = (("1h", "Hour"), ("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"),
@@ -167,7 +166,6 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
         "settled": "" if ended else figures.settled_words(found.hour["summary"]),
         "total": total,
         "over_time": steps,
-        "failed_statuses": FAILED,
         "by_country": rated.table(found.country["items"], _items(found.country_then), "country"),
         "by_account": rated.table(found.account["items"], _items(found.account_then), "account"),
         "by_day": rated.table(found.day["items"], [], "day", most=found.day_count, order=_newest),

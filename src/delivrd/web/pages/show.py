@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-FAILED = ("undelivered", "rejected", "expired")
 STATUSES = ("delivered", "pending", "undelivered", "rejected", "expired", "unknown")
 
 LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
