@@ -12,9 +12,10 @@ from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.histories import week
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
-from delivrd.store import endpoints, prune, schema
+from delivrd.store import endpoints, schema
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
+from delivrd.store.pruning import aged
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Tx
 from tests.insight.watch_support import RATE, Watched, sent, settings, watched
@@ -315,8 +316,8 @@ def test_old_notices_and_single_failures_go_and_other_firings_stay(database_url:
                     await stored.note_try(tx, notice.id, "sent", None, None, 2)
 
             await store.write(fill)
-            assert await store.write(lambda tx: prune.notices(tx, now_micros() - HOUR, 10)) == 0
-            assert await store.write(lambda tx: prune.notices(tx, now_micros() + HOUR, 10)) == 3
+            assert await store.write(lambda tx: aged.notices(tx, now_micros() - HOUR, 10)) == 0
+            assert await store.write(lambda tx: aged.notices(tx, now_micros() + HOUR, 10)) == 3
             assert [one.state for one in await firings(store)] == ["recovered"]
 
     run(test())

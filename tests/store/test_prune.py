@@ -12,10 +12,12 @@ from delivrd.config import Retention
 from delivrd.core.units import DAY, HOUR
 from delivrd.keeping import sweep as keeping
 from delivrd.keeping.sweep import NotOurs, Sweep
-from delivrd.store import prune, tombstones
+from delivrd.store import tombstones
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor, now_micros
 from delivrd.store.leases import take_lease
+from delivrd.store.pruning import bodies, messages
+from delivrd.store.pruning.vacuum import vacuum
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.stats import counts
 from delivrd.store.sqlite import connect
@@ -88,7 +90,7 @@ def test_the_oldest_body_is_found_however_many_are_gone(sqlite_url, gone):
             for request in made[:gone]:
                 await execute(store, "UPDATE request SET body = NULL WHERE id = $1", request)
             expected = made[gone] if gone < len(made) else None
-            assert await store.read(prune.oldest_body) == expected
+            assert await store.read(bodies.oldest) == expected
 
     run(test())
 
@@ -328,7 +330,7 @@ def test_what_was_pruned_and_what_stays_add_up(database_url):
             await receive(store, receipt("a"), receipt("b"))
             before = await totals(store)
             count = await store.write(
-                lambda tx: prune.messages(tx, store.accounts, store.ids, bound, bound, 10)
+                lambda tx: messages.prune(tx, store.accounts, store.ids, bound, bound, 10)
             )
             assert count == 1
             assert await scalar(store, "SELECT count(*) FROM message WHERE id = $1", old.id) == 0
@@ -422,9 +424,9 @@ def test_free_pages_go_back_to_the_disk_in_steps(sqlite_url):
     async def test():
         async with opened(sqlite_url) as store:
             free = await scalar(store, "PRAGMA freelist_count")
-            assert await store.write(lambda tx: prune.vacuum(tx, 100, keep=0)) == 100
+            assert await store.write(lambda tx: vacuum(tx, 100, keep=0)) == 100
             assert await scalar(store, "PRAGMA freelist_count") == free - 100
-            while await store.write(lambda tx: prune.vacuum(tx, 500, keep=10)):
+            while await store.write(lambda tx: vacuum(tx, 500, keep=10)):
                 pass
 
     run(test())

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from support import run
 
 from delivrd.insight.statistics import MAX_BARRED, latency_stats
-from delivrd.store import prune
 from delivrd.store.adding import add
 from delivrd.store.counts import BUCKET, NOWHERE, deltas
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, tell
 from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
+from delivrd.store.pruning.messages import prune
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
@@ -182,9 +182,7 @@ def test_feedback_goes_with_its_message_and_its_count_stays(database_url, outcom
             told = await store.write(lambda tx: tell(tx, now, message.uuid, outcome))
             assert told.previous is None
             later = now_micros() + 1000
-            await store.write(
-                lambda tx: prune.messages(tx, store.accounts, store.ids, later, later, 10)
-            )
+            await store.write(lambda tx: prune(tx, store.accounts, store.ids, later, later, 10))
             assert await scalar(store, "SELECT count(*) FROM feedback") == 0
             found = await store.read(lambda tx: conversions(tx, store.accounts, Filters()))
             assert found == {("vonage", "GB"): {outcome: 1}}

@@ -5,12 +5,13 @@ import asyncio
 from filled import execute, opened, receipt, receive, scalar, send
 from support import run
 
-from delivrd.store import alerts, prune
+from delivrd.store import alerts
 from delivrd.store.counts import TIMED
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
+from delivrd.store.pruning import messages
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.verify import verify
@@ -161,7 +162,7 @@ async def by_an_older_release(url, *, pruned=0):
         if pruned:
             later = now_micros() + 1000
             await store.write(
-                lambda tx: prune.messages(tx, store.accounts, store.ids, later, later, pruned)
+                lambda tx: messages.prune(tx, store.accounts, store.ids, later, later, pruned)
             )
         told = await latencies(store)
         await apart(store)

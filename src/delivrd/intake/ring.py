@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import structlog
 
-from delivrd.store import prune, schema
+from delivrd.store import schema
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
+from delivrd.store.pruning import aged
 from delivrd.store.tx import Tx
 
 log = structlog.get_logger(__name__)
@@ -90,4 +91,4 @@ class Ring:
 
     async def _write(self, tx: Tx, rows: list[tuple[object, ...]]) -> None:
         await tx.insert(schema.ring, _COLUMNS, rows)
-        await prune.ring(tx, self._rows, self._size)
+        await aged.ring(tx, self._rows, self._size)

@@ -11,11 +11,13 @@ import structlog
 
 from delivrd.config import Config, Retention
 from delivrd.core.units import DAY, HOUR
-from delivrd.store import prune, tombstones
+from delivrd.store import tombstones
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back, take_lease
 from delivrd.store.open import sqlite_path
+from delivrd.store.pruning import aged, bodies, messages
+from delivrd.store.pruning.vacuum import vacuum
 from delivrd.store.tx import Tx
 
 log = structlog.get_logger(__name__)
@@ -113,39 +115,39 @@ class Sweep:
         now, kept = self._clock(), self._config.retention
         steps = [
             Step("request_bodies", self._bodies),
-            Step("events", lambda tx: prune.events(tx, now - kept.events_days * DAY, 500)),
+            Step("events", lambda tx: aged.events(tx, now - kept.events_days * DAY, 500)),
             Step(
                 "deliveries",
-                lambda tx: prune.deliveries(tx, now - kept.deliveries_days * DAY, 500),
+                lambda tx: aged.deliveries(tx, now - kept.deliveries_days * DAY, 500),
             ),
             Step(
                 "tallies",
-                lambda tx: prune.tallies(tx, now - kept.deliveries_days * DAY, 500),
+                lambda tx: aged.tallies(tx, now - kept.deliveries_days * DAY, 500),
             ),
             Step(
                 "gone_urls",
-                lambda tx: prune.gone_urls(tx, now - kept.deliveries_days * DAY, 500),
+                lambda tx: aged.gone_urls(tx, now - kept.deliveries_days * DAY, 500),
             ),
             Step(
                 "idempotency_keys",
-                lambda tx: prune.idempotency_keys(tx, now - kept.idempotency_hours * HOUR, 500),
+                lambda tx: aged.idempotency_keys(tx, now - kept.idempotency_hours * HOUR, 500),
             ),
-            Step("nonces", lambda tx: prune.nonces(tx, now, 500)),
-            Step("notices", lambda tx: prune.notices(tx, now - kept.deliveries_days * DAY, 500)),
-            Step("sessions", lambda tx: prune.sessions(tx, now, 500)),
+            Step("nonces", lambda tx: aged.nonces(tx, now, 500)),
+            Step("notices", lambda tx: aged.notices(tx, now - kept.deliveries_days * DAY, 500)),
+            Step("sessions", lambda tx: aged.sessions(tx, now, 500)),
             Step("tombstones", lambda tx: tombstones.weather(tx, now, 500)),
-            Step("counts_by_minute", lambda tx: prune.minutes(tx, now, 10)),
-            Step("refused_calls", lambda tx: prune.ring(tx, kept.ring_rows, int(kept.ring_bytes))),
+            Step("counts_by_minute", lambda tx: aged.minutes(tx, now, 10)),
+            Step("refused_calls", lambda tx: aged.ring(tx, kept.ring_rows, int(kept.ring_bytes))),
             *self._messages(kept, now),
         ]
-        return [*steps, Step("free_pages", lambda tx: prune.vacuum(tx, PAGES))]
+        return [*steps, Step("free_pages", lambda tx: vacuum(tx, PAGES))]
 
     async def _bodies(self, tx: Tx) -> int:
         """Bodies past their time; under the low-disk mark also younger ones, the oldest first."""
         kept, low = self._config.retention.request_bodies_days * DAY, disk_is_low(self._config)
-        count = await prune.bodies(tx, self._clock() - (HOUR if low else kept), BODIES)
+        count = await bodies.erase(tx, self._clock() - (HOUR if low else kept), BODIES)
         if count and low:
-            await prune.vacuum(tx, PAGES, keep=0)
+            await vacuum(tx, PAGES, keep=0)
         return count
 
     def _messages(self, kept: Retention, now: int) -> list[Step]:
@@ -154,7 +156,7 @@ class Sweep:
         accounts, ids = self._store.accounts, self._store.ids
         before = now - kept.messages_days * DAY
         return [
-            Step("messages", lambda tx: prune.messages(tx, accounts, ids, now, before, 50)),
-            Step("unmatched", lambda tx: prune.unmatched(tx, now, before, 100)),
-            Step("requests", lambda tx: prune.requests(tx, before, 100)),
+            Step("messages", lambda tx: messages.prune(tx, accounts, ids, now, before, 50)),
+            Step("unmatched", lambda tx: messages.prune_unmatched(tx, now, before, 100)),
+            Step("requests", lambda tx: messages.prune_requests(tx, before, 100)),
         ]

@@ -26,6 +26,9 @@ COARSE = 2
 UNTOLD = -1
 """The latency step of those whose latency is negative or not known."""
 
+PRUNED = -1
+"""The slot that holds the counts of messages that were pruned (rule F5)."""
+
 OPEN = -2
 """The latency step, in the counts by the minute, of those that have not ended."""
 

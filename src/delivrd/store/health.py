@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from delivrd.core.statement import Kind
 from delivrd.core.units import DAY, MINUTE
 from delivrd.store.ids import born, floor, now_micros
-from delivrd.store.prune import oldest_body
+from delivrd.store.pruning import bodies
 from delivrd.store.tx import PostgresTx, Tx
 
 RECENT_REQUESTS = 100_000
@@ -50,7 +50,7 @@ async def figures(tx: Tx) -> Figures:
     since = floor(now_micros() - WEEK)
     waiting = (await tx.fetch("SELECT count(*), min(received_at) FROM to_fold"))[0]
     newest = (await tx.fetch("SELECT max(id) FROM request"))[0][0]
-    body = await oldest_body(tx)
+    body = await bodies.oldest(tx)
     return Figures(
         backlog=waiting[0],
         oldest_waiting=waiting[1],

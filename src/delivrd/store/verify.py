@@ -16,6 +16,7 @@ from delivrd.core.units import MINUTE
 from delivrd.store.counts import (
     BUCKET,
     NOWHERE,
+    PRUNED,
     TABLES,
     TIMED,
     Count,
@@ -30,7 +31,6 @@ from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
-from delivrd.store.prune import PRUNED
 from delivrd.store.reader import Reader, snapshot
 from delivrd.store.rows import (
     ATTEMPT_COLUMNS,

@@ -4,11 +4,10 @@ import sqlalchemy as sa
 from alembic import op
 
 from delivrd.store import histograms
-from delivrd.store.counts import TABLES, TIMED
+from delivrd.store.counts import PRUNED, TABLES, TIMED
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as ALONE
-from delivrd.store.prune import PRUNED
 from delivrd.store.schema import metadata
 
 revision: str = "0007_latency_dimensions"
