@@ -75,7 +75,7 @@ PERIODS = (
 
 @app.command("list")
 def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the rules, each as a sentence, with what they do now.
+    """List the alert rules, each as a sentence with its state.
 
     \b
     delivrd alerts list
@@ -90,7 +90,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one rule, or one firing with what was told of it to whom.
+    """Show one rule, or one firing with its notices.
 
     \b
     delivrd alerts show many-failures
@@ -132,12 +132,12 @@ def firings(
     state: Annotated[
         str | None, typer.Option(help="firing, recovered, merged, withdrawn or told.")
     ] = None,
-    rule: Annotated[str | None, typer.Option(help="Only of this rule.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    rule: Annotated[str | None, typer.Option(help="Only firings of this rule.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of firings.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List what fired, the newest first.
+    """List firings, the newest first.
 
     \b
     delivrd alerts firings --state firing
@@ -153,7 +153,7 @@ def ack(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say that you are at it: it is not told anew when it widens, only when it ends.
+    """Acknowledge a firing: from now on only its end is notified.
 
     \b
     delivrd alerts ack 4711
@@ -169,11 +169,13 @@ def ack(
 @app.command()
 def snooze(
     name: Annotated[str, typer.Argument(metavar="RULE|FIRING")],
-    time: Annotated[str, typer.Option("--for", help='As "30 min" or "2 h"; 0 ends it.')] = "1 h",
+    time: Annotated[
+        str, typer.Option("--for", help='For how long: "30 min", "2 h"; 0 ends the snooze.')
+    ] = "1 h",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Tell nothing new of a firing, or of a whole rule, for some time.
+    """Send no notices about a firing, or a whole rule, for some time.
 
     \b
     delivrd alerts snooze many-failures
@@ -200,7 +202,7 @@ def _seconds(text: str) -> int:
 
 @app.command()
 def channels(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List where notices go, and how that goes.
+    """List the channels for notices, with their last result.
 
     \b
     delivrd alerts channels
@@ -217,7 +219,7 @@ def try_out(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send a notice to a channel, once and now; 1 where it does not take it.
+    """Send a test notice to a channel now. Exits with 1 if that fails.
 
     \b
     delivrd alerts test ops
@@ -237,15 +239,15 @@ def try_out(
 @app.command()
 def preview(
     rule: Annotated[str, typer.Argument(metavar="RULE")],
-    days: Annotated[int, typer.Option(min=1, help="So many days, up to now.")] = 7,
+    days: Annotated[int, typer.Option(min=1, help="Number of days up to now.")] = 7,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE other than the rule has; may be repeated."),
+        typer.Option("--set", help="KEY=VALUE to change in the rule; may be repeated."),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Run a rule over the past, and say when it would have fired.
+    """Evaluate a rule on the past, and say when it would have fired.
 
     \b
     delivrd alerts preview many-failures --days 14 --set over="8 %"

@@ -22,7 +22,9 @@ def group() -> None:
 
 @app.command()
 def show(
-    source: Annotated[bool, typer.Option("--source", help="Also where each comes from.")] = False,
+    source: Annotated[
+        bool, typer.Option("--source", help="Show where each value comes from.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -26,11 +26,11 @@ SHOWN = 50
 
 @app.callback()
 def group() -> None:
-    """Keep the database: verify, back up, prune, upgrade."""
+    """Maintain the database: verify, back up, prune, upgrade."""
 
 
 def database_errors(job: Coroutine[Any, Any, T]) -> T:
-    """Runs a job on the database; what fails is told in words.
+    """Runs a job on the database, and turns its errors into messages for people.
 
     Raises:
         Failure: the database cannot be reached, is in use, or of another release.
@@ -55,7 +55,7 @@ def database_errors(job: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def shown_progress(what: str) -> Generator[Callable[[str, float], None]]:
-    """A bar on a terminal that is told what is done and how far (0 to 1); elsewhere nothing."""
+    """Yields a function to call with what is done and how far (0 to 1): a bar on a terminal."""
     if not sys.stderr.isatty():
         yield lambda words, done: None
         return
@@ -83,9 +83,9 @@ async def verify_all(
 
 @app.command("verify")
 def verify_command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Work out every status and every count anew, and print each that differs from the stored one.
+    """Recompute every status and every count, and print each difference from the stored ones.
 
-    Reads alone, also beside a running hub. Ends with 1 when something differs.
+    Only reads; a hub may be running. Exits with 1 if there is a difference.
 
     \b
     delivrd db verify --json
@@ -123,7 +123,7 @@ def _verdict(found: list[Difference]) -> None:
 
 @app.command()
 def prune(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Take away what is past its time by [retention], in small steps; a hub does so by itself.
+    """Delete what is older than [retention] says, in small steps. A running hub does so by itself.
 
     \b
     delivrd db prune
@@ -149,7 +149,11 @@ def prune(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _must_be_there(database: str) -> None:
-    """Before a job that would make the file, and then find nothing to do in it."""
+    """Refuses a SQLite file that does not exist; opening it would create it.
+
+    Raises:
+        Failure: there is no such file.
+    """
     from delivrd.store.open import sqlite_path
 
     path = sqlite_path(database)
@@ -168,7 +172,7 @@ def _no_database(path: Path) -> Failure:
 
 @app.command()
 def upgrade(config: ConfigOption = None) -> None:
-    """Bring the tables up to this release. `serve` does so by itself.
+    """Upgrade the tables to this release. `serve` also does so.
 
     \b
     delivrd db upgrade --config /etc/delivrd.toml
@@ -200,7 +204,7 @@ async def _upgrade(database: str) -> tuple[str | None, str]:
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="File to write; it must not be there yet.")],
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
     config: ConfigOption = None,
 ) -> None:
     """Copy a SQLite database, also while a hub runs, and check the copy.

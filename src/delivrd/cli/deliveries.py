@@ -69,7 +69,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one delivery: what is called, and every try with what was answered.
+    """Show one delivery, with every try and its answer.
 
     \b
     delivrd deliveries show dlv_005f0c2a9d1e5001
@@ -117,14 +117,14 @@ def replay(
     since: filters.Since = None,
     state: State = None,
     missed: Annotated[
-        bool, typer.Option("--missed", help="With --since: only what it never took.")
+        bool, typer.Option("--missed", help="With --since: only events it never accepted.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the deliveries.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Tell events again: these deliveries, those of a state, or all since a time.
+    """Replay deliveries: the given ones, those in a state, or all since a time.
 
     Many are counted first, and on a terminal you are asked.
 

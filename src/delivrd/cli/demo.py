@@ -80,23 +80,23 @@ class Demo(NamedTuple):
 
 
 def command(
-    port: Annotated[int, typer.Option(help="Port of the dashboard; a free one if taken.")] = 8025,
+    port: Annotated[int, typer.Option(help="Port of the dashboard; another if taken.")] = 8025,
     messages: Annotated[
-        int | None, typer.Option(min=1, help="End by itself after so many messages.")
+        int | None, typer.Option(min=1, help="Stop after this many messages.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--for", min=0, help="End by itself after so many seconds.")
+        float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, max=500, help="Messages a second.")] = 4.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=500, help="Messages per second.")] = 4.0,
     speed: Annotated[
-        float, typer.Option(min=0.1, help="How much faster than real the gateways are.")
+        float, typer.Option(min=0.1, help="Speed of the gateways; 1 is real time.")
     ] = 10.0,
     scenario: Annotated[str, typer.Option(help="See `delivrd simulate --list`.")] = "happy",
-    seed: Annotated[int, typer.Option(help="The same seed, the same fates.")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep everything in ./demo.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same outcomes.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep all files in ./demo.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch a hub at work: three simulated gateways and traffic. Nothing leaves this machine.
+    """Run a hub with three simulated gateways and traffic. Nothing leaves this machine.
 
     Example: delivrd demo --messages 200
     """

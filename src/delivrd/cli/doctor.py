@@ -48,9 +48,9 @@ def ok(name: str, what: str) -> Check:
 
 
 def command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Look for problems, each with the command that mends it. Ends with 1 when something is wrong.
+    """Look for problems, and say how to fix them. Exits with 1 if something is wrong.
 
-    Reads alone, also beside a running hub.
+    Only reads; a hub may be running.
 
     \b
     delivrd doctor --json

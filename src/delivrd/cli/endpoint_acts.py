@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command()
 def delete(endpoint_id: Id, config: ConfigOption = None) -> None:
-    """Take an endpoint away; what waits for it is cancelled.
+    """Delete an endpoint; its waiting deliveries are cancelled.
 
     \b
     delivrd endpoints delete ep_0c62e1495a525000
@@ -25,7 +25,7 @@ def delete(endpoint_id: Id, config: ConfigOption = None) -> None:
 
 @app.command()
 def enable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Let calls go out again; what was parked meanwhile waits for a replay.
+    """Enable an endpoint; deliveries parked meanwhile wait for a replay.
 
     \b
     delivrd endpoints enable ep_0c62e1495a525000
@@ -36,7 +36,7 @@ def enable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = 
 
 @app.command()
 def disable(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Let no call go out any more; what waits is parked.
+    """Disable an endpoint; its waiting deliveries are parked.
 
     \b
     delivrd endpoints disable ep_0c62e1495a525000
@@ -56,12 +56,12 @@ def _switch(endpoint_id: str, verb: str, as_json: bool, config: Path | None) -> 
 def rotate_secret(
     endpoint_id: Id,
     keep: Annotated[
-        int, typer.Option(min=0, help="Seconds for which the old one signs beside it.")
+        int, typer.Option(min=0, help="Seconds for which the old secret still signs too.")
     ] = 86400,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a new secret and print it, this once; the old one signs beside it for a day.
+    """Make a new secret and print it, only this once. The old one still signs too, for a day.
 
     \b
     delivrd endpoints rotate-secret ep_0c62e1495a525000
@@ -78,7 +78,7 @@ def rotate_secret(
 
 @app.command("test")
 def try_out(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Call an endpoint with a made-up event, once and now; 1 where it does not take it.
+    """Call an endpoint with a test event now. Exits with 1 if it does not accept it.
 
     \b
     delivrd endpoints test ep_0c62e1495a525000

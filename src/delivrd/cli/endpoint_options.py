@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 Id = Annotated[str, typer.Argument(metavar="ID")]
-Description = Annotated[str | None, typer.Option(help="For people.")]
+Description = Annotated[str | None, typer.Option(help="A note for people.")]
 Format = Annotated[
     str | None, typer.Option(help="delivrd, vonage-json, twilio, kannel, … [default: delivrd].")
 ]
@@ -26,14 +26,14 @@ FinalOnly = Annotated[
     bool | None, typer.Option("--final-only/--not-final-only", help="Only final statuses.")
 ]
 Ordered = Annotated[
-    bool | None, typer.Option("--ordered/--unordered", help="A message's events one by one.")
+    bool | None, typer.Option("--ordered/--unordered", help="Send a message's events in order.")
 ]
 Operational = Annotated[
-    bool | None, typer.Option("--operational/--not-operational", help="Also of the hub itself.")
+    bool | None, typer.Option("--operational/--not-operational", help="Also events of the hub.")
 ]
-RateLimit = Annotated[int | None, typer.Option(min=1, help="Calls a second.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Events a call, in an array.")]
-BatchMs = Annotated[int | None, typer.Option(min=10, help="For so long a batch is waited for.")]
+RateLimit = Annotated[int | None, typer.Option(min=1, help="Maximum calls per second.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Maximum events per call.")]
+BatchMs = Annotated[int | None, typer.Option(min=10, help="Milliseconds to collect a batch.")]
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -16,16 +16,19 @@ app = typer.Typer()
 @app.command()
 def verify(
     secrets: Annotated[
-        list[str], typer.Option("--secret", envvar="WEBHOOK_SECRET", help="May be repeated.")
+        list[str],
+        typer.Option(
+            "--secret", envvar="WEBHOOK_SECRET", help="The endpoint's secret; may be repeated."
+        ),
     ],
     headers: Annotated[
-        Path | None, typer.Option(help="File of lines NAME: VALUE [default: before the body].")
+        Path | None, typer.Option(help="File of NAME: VALUE lines [default: before the body].")
     ] = None,
     body: Annotated[
-        Path | None, typer.Option(help="File of the body's bytes [default: standard input].")
+        Path | None, typer.Option(help="File with the raw body [default: standard input].")
     ] = None,
     at: Annotated[
-        int | None, typer.Option(help="As at this time (seconds since 1970) [default: now].")
+        int | None, typer.Option(help="Check as of this time (seconds since 1970) [default: now].")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -68,7 +68,7 @@ def create(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make an endpoint and print its id and its secret, this once.
+    """Create an endpoint and print its id and, only this once, its secret.
 
     \b
     delivrd endpoints create https://app.example.org/sms --status delivered --final-only
@@ -105,12 +105,12 @@ def update(
     batch_ms: BatchMs = None,
     clear: Annotated[
         list[str] | None,
-        typer.Option(help="Take out statuses, accounts, countries, rate_limit or description."),
+        typer.Option(help="Remove statuses, accounts, countries, rate_limit or description."),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Change what is named; the rest stays as it is.
+    """Change the given fields of an endpoint.
 
     \b
     delivrd endpoints update ep_… --clear statuses --rate-limit 20
@@ -133,7 +133,7 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the endpoints, each with its last 24 hours and what waits for it.
+    """List the endpoints, with their last 24 hours and waiting deliveries.
 
     \b
     delivrd endpoints list --json
@@ -144,7 +144,7 @@ def list_(
 
 @app.command()
 def show(endpoint_id: Id, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one endpoint: what it is told, and how its calls go.
+    """Show one endpoint: its filters, and how its calls go.
 
     \b
     delivrd endpoints show ep_0c62e1495a525000

@@ -11,19 +11,24 @@ from delivrd.cli.output import USAGE, Failure, parse_time
 STATUSES = "pending, delivered, undelivered, rejected, expired, unknown"
 Status = Annotated[str | None, typer.Option(help=f"{STATUSES}.")]
 StatusOrFailed = Annotated[
-    str | None, typer.Option("--status", help=f"{STATUSES}; failed: three of them; ended: final.")
+    str | None,
+    typer.Option("--status", help=f"{STATUSES}; failed (the three ways to fail); ended (final)."),
 ]
 Account = Annotated[str | None, typer.Option(help="Account.")]
-Country = Annotated[str | None, typer.Option(help="Country's two letters, as GB.")]
+Country = Annotated[str | None, typer.Option(help="Country, two letters: GB.")]
 To = Annotated[str | None, typer.Option(help="Recipient.")]
 From = Annotated[str | None, typer.Option("--from", help="Sender.")]
-Reference = Annotated[str | None, typer.Option(help="Your own id.")]
-ProviderId = Annotated[str | None, typer.Option("--provider-message-id", help="Gateway's id.")]
-Reason = Annotated[str | None, typer.Option(help="Why it failed, as unreachable.")]
-Code = Annotated[str | None, typer.Option(help="Gateway's error code.")]
-Since = Annotated[str | None, typer.Option(help="Not before: a time, or a span back (90m, 7d).")]
-Until = Annotated[str | None, typer.Option(help="Before: a time, or a span back.")]
-Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+Reference = Annotated[str | None, typer.Option(help="Your own reference.")]
+ProviderId = Annotated[
+    str | None, typer.Option("--provider-message-id", help="The gateway's message id.")
+]
+Reason = Annotated[str | None, typer.Option(help="Reason of the failure: unreachable.")]
+Code = Annotated[str | None, typer.Option(help="The gateway's error code.")]
+Since = Annotated[
+    str | None, typer.Option(help="From this time on: a time, or a span ago (90m, 7d).")
+]
+Until = Annotated[str | None, typer.Option(help="Before this time: a time, or a span ago.")]
+Limit = Annotated[int, typer.Option(min=1, help="Maximum number of items.")]
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

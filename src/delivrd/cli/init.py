@@ -54,12 +54,12 @@ admin_key = "{admin_key}"
 def command(
     gateways: Annotated[
         list[str] | None,
-        typer.Argument(help="Dialects to write accounts for; default all, to choose from."),
+        typer.Argument(help="Dialects to write accounts for [default: all]."),
     ] = None,
     config: Annotated[Path, typer.Option("--config", help="File to write.")] = Path(Config.FILE),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Write a delivrd.toml to start from, with fresh secrets and each gateway's settings.
+    """Write a first delivrd.toml, with new secrets and the settings of each gateway.
 
     Example: delivrd init twilio kannel
     """

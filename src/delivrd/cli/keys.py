@@ -27,7 +27,7 @@ COLUMNS = (
 )
 
 UrlOption = Annotated[
-    str | None, typer.Option("--url", help="Ask the hub there [default: DELIVRD_URL, if set].")
+    str | None, typer.Option("--url", help="Address of the hub [default: DELIVRD_URL, if set].")
 ]
 
 
@@ -60,7 +60,7 @@ def create(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a key and print it, this once.
+    """Create a key and print it, only this once.
 
     \b
     delivrd keys create shop --scope send
@@ -77,7 +77,7 @@ def create(
 
 @app.command("list")
 def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the keys; the keys themselves are not kept.
+    """List the keys. Their secret values are not kept.
 
     \b
     delivrd keys list
@@ -108,7 +108,7 @@ def revoke(
     url: UrlOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Revoke a key: from now on it opens nothing.
+    """Revoke a key, with immediate effect.
 
     \b
     delivrd keys revoke 4711

@@ -45,18 +45,20 @@ class Heard(NamedTuple):
 
 def command(
     forward_to: Annotated[
-        str | None, typer.Option("--forward-to", metavar="URL", help="Where each event is sent.")
+        str | None,
+        typer.Option("--forward-to", metavar="URL", help="Forward each event to this address."),
     ] = None,
     secret: Annotated[
-        str | None, typer.Option(envvar="WEBHOOK_SECRET", help="Signs them [default: a new one].")
+        str | None,
+        typer.Option(envvar="WEBHOOK_SECRET", help="Secret to sign with [default: a new one]."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Print events as they happen, and forward each as an endpoint would get it, until Ctrl-C.
 
-    With --json: one JSON object a line. Nothing has to be set up in the hub.
+    With --json: one JSON object per line. The hub needs no endpoint for it.
 
     \b
     delivrd listen --forward-to http://localhost:3000/sms-events

@@ -27,23 +27,23 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("serve", "serve", "Run the hub: webhooks, API, dashboard, sending."),
-    Entry("demo", "demo", "Watch a hub at work: simulated gateways and traffic."),
-    Entry("init", "init", "Write a delivrd.toml to start from."),
+    Entry("demo", "demo", "Run a demo: a hub, simulated gateways and traffic."),
+    Entry("init", "init", "Write a first delivrd.toml."),
     Entry("send", "send", "Send a text message."),
     Entry("messages", "messages", "List, show and export messages."),
-    Entry("receipts", "receipts", "Watch receipts come in."),
-    Entry("requests", "requests", "Look at webhook calls as they came, and read them again."),
-    Entry("stats", "stats", "Show rates, latencies, and what is in flight will come to."),
-    Entry("endpoints", "endpoints", "Tell your systems: create, try, verify, switch."),
-    Entry("deliveries", "deliveries", "List, show and replay what was told."),
-    Entry("alerts", "alerts", "Rules, what fired, channels, and rules run over the past."),
+    Entry("receipts", "receipts", "Print receipts as they come in."),
+    Entry("requests", "requests", "Inspect stored webhook calls, and replay them."),
+    Entry("stats", "stats", "Show rates, latencies, settled rates and comparisons."),
+    Entry("endpoints", "endpoints", "Manage endpoints: the systems that get your events."),
+    Entry("deliveries", "deliveries", "List, show and replay deliveries of events."),
+    Entry("alerts", "alerts", "Show and preview alert rules; handle firings and channels."),
     Entry("listen", "listen", "Print events as they happen, and forward them to this machine."),
     Entry("parse", "parse", "Read captured receipts on standard input."),
     Entry("providers", "providers", "List the gateways' dialects, and show their tables."),
-    Entry("simulate", "simulate", "Play simulated gateways, and send traffic through them."),
-    Entry("doctor", "doctor", "Look for problems, each with what mends it."),
+    Entry("simulate", "simulate", "Simulate gateways, and send traffic through a running hub."),
+    Entry("doctor", "doctor", "Look for problems, and say how to fix them."),
     Entry("tunnel", "tunnel", "Let gateways reach this machine's webhooks, for development."),
-    Entry("db", "db", "Keep the database: verify, back up, prune, upgrade."),
+    Entry("db", "db", "Maintain the database: verify, back up, prune, upgrade."),
     Entry("keys", "keys", "Create, list and revoke API keys."),
     Entry("config", "config", "Show the settings in force."),
 )
@@ -90,7 +90,7 @@ def _print_anything() -> None:
 def build(args: Sequence[str]) -> typer.Typer:
     """The application with the called command in full, and of the others the names only."""
     app = typer.Typer(
-        help="Sends SMS through many gateways and tells the truth about what arrived.",
+        help="An SMS delivery-receipt hub: send through many gateways, know what arrived.",
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

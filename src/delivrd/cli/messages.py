@@ -124,9 +124,10 @@ def export(
     since: filters.Since = None,
     until: filters.Until = None,
     format: Annotated[Format, typer.Option(help="csv or ndjson.")] = Format.CSV,
-    as_json: Annotated[bool, typer.Option("--json", help="As --format ndjson.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format ndjson.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write, else standard output.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write [default: standard output]."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

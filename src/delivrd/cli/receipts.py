@@ -31,16 +31,18 @@ REMEMBERED = 10_000
 
 @app.callback()
 def group() -> None:
-    """Watch receipts come in."""
+    """Print receipts as they come in."""
 
 
 @app.command()
 def tail(
     account: filters.Account = None,
     status: filters.Status = None,
-    last: Annotated[int, typer.Option(min=0, max=200, help="Begin with so many old ones.")] = 10,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    last: Annotated[
+        int, typer.Option(min=0, max=200, help="Number of earlier receipts to show first.")
+    ] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many receipts.")] = None,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two polls.")] = 1.0,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

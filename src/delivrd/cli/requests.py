@@ -70,7 +70,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one call: its headers, its body, and what was read from it.
+    """Show one call: headers, body, and the receipts read from it.
 
     \b
     delivrd requests show 4711
@@ -106,13 +106,16 @@ def _body(request: Mapping[str, Any]) -> str:
 
 @app.command()
 def replay(
-    request_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="- reads them.")],
+    request_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Request ids; - reads them from standard input."),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also where less would be read than before.")
+        bool, typer.Option("--force", help="Apply even if fewer receipts are read than before.")
     ] = False,
     admit: Annotated[
-        bool, typer.Option("--admit", help="Take in a call that was refused for its signature.")
+        bool, typer.Option("--admit", help="Accept a call that was refused for its signature.")
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -27,12 +27,12 @@ PACKAGE = {
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Its name in settings: lower case, no spaces.")],
-    title: Annotated[str, typer.Option(help="The vendor's own name.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="The dialect's name in settings: lower case, no spaces.")
+    ],
+    title: Annotated[str, typer.Option(help="The vendor's name.")] = "",
     docs: Annotated[str, typer.Option(help="The vendor's page on delivery receipts.")] = "",
-    package: Annotated[
-        bool, typer.Option("--package", help="A package of its own, beside delivrd.")
-    ] = False,
+    package: Annotated[bool, typer.Option("--package", help="Write a separate package.")] = False,
 ) -> None:
     """Write the files of a new dialect: tables to fill in, cases to test it, its page.
 

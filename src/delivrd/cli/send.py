@@ -16,18 +16,18 @@ WAIT_STEP = 60
 
 
 def command(
-    to: Annotated[str, typer.Argument(help="Number with country code, as +447700900123.")],
+    to: Annotated[str, typer.Argument(help="Number with country code: +447700900123.")],
     text: Annotated[str, typer.Argument(help="The text; - reads it from standard input.")],
     sender: Annotated[
-        str | None, typer.Option("--from", help="Name or number to send as; needed.")
+        str | None, typer.Option("--from", help="Name or number to send as; required.")
     ] = None,
     via: Annotated[list[str] | None, typer.Option(help="Account to send through.")] = None,
     reference: Annotated[str | None, typer.Option(help="Your own id for the message.")] = None,
     wait: Annotated[
-        float | None, typer.Option(min=0, help="Wait so many seconds for the final status.")
+        float | None, typer.Option(min=0, help="Wait up to this many seconds for the final status.")
     ] = None,
     deadline: Annotated[
-        int | None, typer.Option(min=1, help="Do not send after so many seconds.")
+        int | None, typer.Option(min=1, help="Give up after this many seconds without sending.")
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,

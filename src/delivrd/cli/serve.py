@@ -10,13 +10,17 @@ from delivrd.cli.client import ConfigOption
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure, note
 from delivrd.config import Config, exposure, secrets
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on; default from the settings.")]
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on [default: from the settings].")
+]
 Port = Annotated[
     int | None,
-    typer.Option(min=0, max=65535, help="Port to listen on; default from the settings; 0: any."),
+    typer.Option(
+        min=0, max=65535, help="Port to listen on; 0: any free port [default: from the settings]."
+    ),
 ]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes on one port (PostgreSQL).")]
-Roles = Annotated[str, typer.Option("--role", help="What this process does: intake,web,work.")]
+Roles = Annotated[str, typer.Option("--role", help="Roles of this process: intake,web,work.")]
 
 
 def command(

@@ -26,22 +26,24 @@ signature_method = "sha256"
 
 def command(
     scenario: Annotated[str, typer.Option(help="How the gateways behave; see --list.")] = "happy",
-    rate: Annotated[float, typer.Option(min=0.1, max=2000, help="Messages a second.")] = 10.0,
-    messages: Annotated[int, typer.Option(min=1, help="How many in all.")] = 200,
-    seed: Annotated[int, typer.Option(help="The same seed, the same fates.")] = 1,
+    rate: Annotated[float, typer.Option(min=0.1, max=2000, help="Messages per second.")] = 10.0,
+    messages: Annotated[int, typer.Option(min=1, help="Number of messages.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same outcomes.")] = 1,
     speed: Annotated[
-        float, typer.Option(min=0.1, help="How much faster than real the gateways are.")
+        float, typer.Option(min=0.1, help="Speed of the gateways; 1 is real time.")
     ] = 10.0,
-    hub: Annotated[str | None, typer.Option(help="The hub; default from the settings.")] = None,
-    key: Annotated[str | None, typer.Option(help="An API key; default from the settings.")] = None,
+    hub: Annotated[
+        str | None, typer.Option(help="Address of the hub [default: from the settings].")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="API key [default: from the settings].")] = None,
     within: Annotated[
-        float, typer.Option(min=0, help="Longest wait for the last receipts, in seconds.")
+        float, typer.Option(min=0, help="Maximum wait for the last receipts, in seconds.")
     ] = 300.0,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Play the gateways of the accounts that say `simulated = true`, and send traffic through them.
+    """Simulate the gateways of accounts with `simulated = true`, and send traffic through them.
 
     The hub must be running with these settings.
 

@@ -19,10 +19,10 @@ from delivrd.cli.output import (
 
 app = typer.Typer(rich_markup_mode=None)
 
-By = Annotated[str, typer.Option(help="What to group by; commas between, as account,country.")]
+By = Annotated[str, typer.Option(help="Dimensions to group by: account,country.")]
 Provider = Annotated[str | None, typer.Option(help="Gateway.")]
-Network = Annotated[str | None, typer.Option(help="MCC and MNC, as 310090.")]
-Zone = Annotated[str | None, typer.Option("--tz", help="Zone of days, as Europe/Vienna.")]
+Network = Annotated[str | None, typer.Option(help="MCC and MNC: 310090.")]
+Zone = Annotated[str | None, typer.Option("--tz", help="Time zone of days: Europe/Vienna.")]
 
 
 @app.command()
@@ -70,7 +70,7 @@ def delivery(
 
 @app.command()
 def latency(
-    by: Annotated[str | None, typer.Option(help="What to group by; commas between.")] = None,
+    by: Annotated[str | None, typer.Option(help="Dimensions to group by: account,country.")] = None,
     status: filters.Status = None,
     account: filters.Account = None,
     provider: Provider = None,
@@ -82,7 +82,7 @@ def latency(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show how long deliveries take, or other ends, from our hand-over to the receipt.
+    """Show the time from hand-over to the receipt, of deliveries or of another end.
 
     \b
     delivrd stats latency --by account,country --since 7d
@@ -102,7 +102,9 @@ def latency(
 
 @app.command()
 def settled(
-    by: Annotated[str | None, typer.Option(help="account, provider, country.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Dimensions to group by: account, provider, country.")
+    ] = None,
     account: filters.Account = None,
     provider: Provider = None,
     country: filters.Country = None,
@@ -111,7 +113,7 @@ def settled(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the rate at which what was handed over in the last hour will settle.
+    """Show the delivery rate at which the last hour will settle.
 
     \b
     delivrd stats settled --by account,country --since 30m
@@ -140,15 +142,17 @@ def settled(
 
 @app.command()
 def compare(
-    country: Annotated[str, typer.Argument(help="Country's two letters, as GB.")],
+    country: Annotated[str, typer.Argument(help="Country, two letters: GB.")],
     network: Network = None,
-    minimum: Annotated[int, typer.Option(min=1, help="Ended attempts to be ranked.")] = 100,
+    minimum: Annotated[
+        int, typer.Option(min=1, help="Minimum of ended attempts to be ranked.")
+    ] = 100,
     since: filters.Since = None,
     until: filters.Until = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Compare accounts on one country: rate, speed, cost. Some may share a rank.
+    """Compare accounts for one country by rate, latency and cost. Some may share a rank.
 
     \b
     delivrd stats compare GB

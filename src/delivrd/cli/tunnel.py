@@ -34,7 +34,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 def command(
-    domain: Annotated[str | None, typer.Option(help="A domain that you have at ngrok.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Your ngrok domain.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Open a tunnel (ngrok) to the webhooks of the hub on this machine; Ctrl-C closes it.
