@@ -52,6 +52,16 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0, pause: floa
         await asyncio.sleep(pause)
 
 
+def soon(look: Callable[[], Any], seconds: float = 30.0, pause: float = 0.02) -> Any:
+    """The first truth that ``look`` tells, for tests that run no event loop."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not so after {seconds} s: {look}")
+        time.sleep(pause)
+    return found
+
+
 def account(kind: str, **settings: Any) -> Any:
     """The settings of an account that can send, of that provider."""
     return provider(kind).Settings(**{**SECRETS[kind], **settings})

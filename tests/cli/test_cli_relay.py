@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -20,7 +19,7 @@ from standardwebhooks import Webhook
 from delivrd.cli import listen
 from delivrd.cli.client import Hub
 from delivrd.web.app import create
-from tests.support import run, serving
+from tests.support import run, serving, soon
 from tests.web.test_endpoints_api import ALL, LOCAL
 from tests.web.web_support import ADMIN_KEY, web
 
@@ -113,14 +112,6 @@ class App:
 def app() -> Iterator[App]:
     with App().listening() as app:
         yield app
-
-
-def soon(look: Any) -> Any:
-    end = time.monotonic() + 15
-    while not (found := look()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
 
 
 def test_an_endpoint_is_made_changed_shown_and_taken_away(delivrd, served) -> None:

@@ -13,6 +13,8 @@ from served import serving
 
 from delivrd.cli import demo as demo_command
 from delivrd.cli.figures import PROOF
+from delivrd.config import load
+from tests.support import soon
 
 QUICK = ("--rate", "60", "--speed", "200", "--port", "0", "--json")
 
@@ -64,8 +66,14 @@ def test_a_taken_port_is_evaded(delivrd):
         assert delivrd("demo", "--messages", "2", *arguments).code == 0
 
 
+def kept_hub(folder):
+    """The client of a demo's hub that was started there with --keep."""
+    place = folder / "demo"
+    return demo_command.Demo(place, load(place / "delivrd.toml", {})).hub
+
+
 def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
-    arguments = [sys.executable, "-m", "delivrd", "demo", "--port", "0", "--rate", "40"]
+    arguments = [sys.executable, "-m", "delivrd", "demo", "--port", "0", "--rate", "40", "--keep"]
     process = subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )
@@ -73,7 +81,7 @@ def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
         for line in process.stderr:
             if "Ctrl-C ends it" in line:
                 break
-        time.sleep(1.0)  # some traffic
+        soon(lambda: kept_hub(tmp_path).get("/v1/messages?status=delivered")["items"])
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:

@@ -1,6 +1,5 @@
 """A canary in every secret setting, and nowhere else (rules B1, H1)."""
 
-import asyncio
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -126,28 +125,32 @@ async def exercise(process: Process, heard: list[str]) -> None:
         tried = "/v1/alerts/channels/ops/test"
         assert await call("POST", tried, headers=HEADERS) == 200
 
-        async def refused() -> bool:
-            url = f"{process.url}/v1/messages?status=rejected"
-            async with session.get(url, headers=HEADERS) as answer:
-                return len((await answer.json())["items"]) == 3
-
-        await until(refused, 20)
-        await asyncio.sleep(1.2)  # until the refused calls are written down
+        await until(lambda: all_stored(session, process), 20, pause=0.1)
         for path in (*SHOWN, *await relayed(session, process)):
             await call("GET", path, headers=HEADERS)
-        async with session.get(f"{process.url}/v1/requests", headers=HEADERS) as answer:
-            requests = [item["id"] for item in (await answer.json())["items"]]
+        requests = await items(session, process, "requests")
         assert requests
         for request in requests:
-            assert await call("GET", f"/v1/requests/{request}", headers=HEADERS) == 200
+            assert await call("GET", f"/v1/requests/{request['id']}", headers=HEADERS) == 200
+
+
+async def items(session: aiohttp.ClientSession, process: Process, path: str) -> list[Any]:
+    async with session.get(f"{process.url}/v1/{path}", headers=HEADERS) as answer:
+        return list((await answer.json())["items"])
+
+
+async def all_stored(session: aiohttp.ClientSession, process: Process) -> bool:
+    """Whether what follows in the background is there: refused sends, and refused calls."""
+    rejected = await items(session, process, "messages?status=rejected")
+    refused = await items(session, process, "requests?verdict=refused&account=smspm")
+    return len(rejected) == 3 and len(refused) == 1
 
 
 async def relayed(session: aiohttp.ClientSession, process: Process) -> list[str]:
     """Where each endpoint and each delivery is shown."""
     paths = []
     for kind in ("endpoints", "deliveries"):
-        async with session.get(f"{process.url}/v1/{kind}", headers=HEADERS) as answer:
-            found = [item["id"] for item in (await answer.json())["items"]]
+        found = [item["id"] for item in await items(session, process, kind)]
         assert found
         paths += [f"{place}/{kind}/{one}" for one in found for place in ("/v1", "")]
     return paths

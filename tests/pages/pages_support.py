@@ -18,7 +18,7 @@ from delivrd.config import load
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
 from tests.history import Route, fill, messages
-from tests.support import run
+from tests.support import run, soon
 
 KEY = "a-key-of-the-pages-tests"
 FILED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -131,14 +131,14 @@ class PagesHub:
 
     def delivery(self, endpoint: str, state: str) -> str:
         """The id of the newest delivery to an endpoint, once it is in that state."""
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
+
+        def tried() -> str | None:
             found = self.api("GET", f"/v1/deliveries?endpoint={endpoint}&limit=1")["items"]
-            tried = found and (found[0]["tries"] or found[0]["state"] != "waiting")
-            if tried and found[0]["state"] == state:
-                return str(found[0]["id"])
-            time.sleep(0.05)
-        raise AssertionError(f"no delivery to {endpoint} is {state}")
+            if not found or found[0]["state"] != state:
+                return None
+            return str(found[0]["id"]) if found[0]["tries"] or state != "waiting" else None
+
+        return str(soon(tried, 60))
 
     def settle(self, provider_message_id: str) -> None:
         """Returns when what was acknowledged shows: a read of one message waits for it, a while."""

@@ -1,6 +1,5 @@
 """The alerts page follows what fires while it is looked at, and nothing moves under the hand."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.pages.pages_support import RULE, PagesHub, rule, sign_in
 from tests.pages.test_pages_live import hide
+from tests.support import soon
 
 
 @pytest.fixture
@@ -93,12 +93,8 @@ def fired(hub: PagesHub, name: str) -> str:
     hub.api("POST", "/v1/alerts/rules", {"name": name, **RULE})
     for _ in range(12):
         hub.receipt("failed")
-    for _ in range(600):
-        found = hub.api("GET", f"/v1/alerts/firings?rule={name}")["items"]
-        if found:
-            return str(found[0]["id"])
-        time.sleep(0.2)
-    raise AssertionError(f"{name} does not fire")
+    found = soon(lambda: hub.api("GET", f"/v1/alerts/firings?rule={name}")["items"], 120, 0.2)
+    return str(found[0]["id"])
 
 
 def test_the_page_of_a_firing_follows_what_becomes_of_it(

@@ -47,6 +47,16 @@ def slow(seconds: float) -> Behaviour:
     return behave
 
 
+def after(event: asyncio.Event) -> Behaviour:
+    """Accepts the text, and answers once the event is set."""
+
+    async def behave(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> Any:
+        await event.wait()
+        return gateway.accepted(form)
+
+    return behave
+
+
 class Gateway:
     """Takes texts as Vonage does; ``then`` are its behaviours in turn, the last for ever."""
 

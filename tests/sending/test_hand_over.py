@@ -4,13 +4,15 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
+from typing import Any
 
 import pytest
-from gateways import Behaviour, Gateway, accepts, answers, at, drops, sending, slow
+from gateways import Behaviour, Gateway, accepts, after, answers, at, drops, sending, slow
+from structlog.testing import capture_logs
 from support import run, until
 
 from delivrd.config import Sending
-from delivrd.store import outbox
+from delivrd.store import outbox, sqlite
 from delivrd.store.ids import now_micros
 from delivrd.store.open import sqlite_path
 from tests.ports import free_port
@@ -184,19 +186,28 @@ def test_texts_that_are_under_way_when_the_hub_stops_are_answered_for(database_u
     run(test())
 
 
-def test_an_answer_is_written_down_when_the_store_is_back(sqlite_url: str) -> None:
+def test_an_answer_is_written_down_when_the_store_is_back(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It cannot be had a second time."""
+    monkeypatch.setattr(sqlite, "LOCKED_SECONDS", 0.05)
     path = sqlite_path(sqlite_url)
     assert path is not None
 
     async def test() -> None:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            async with Gateway(slow(0.2)).listening() as gateway:
+        lock_is_held = asyncio.Event()
+
+        def has_waited(logs: list[Any]) -> bool:
+            return any(line["event"] == "an answer waits for the store" for line in logs)
+
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, capture_logs() as logs:
+            async with Gateway(after(lock_is_held)).listening() as gateway:
                 async with sending(sqlite_url, at(gateway)) as hub:
                     await hub.send()
                     await until(lambda: gateway.calls)
                     other.execute("BEGIN IMMEDIATE")
-                    await asyncio.sleep(0.5)
+                    lock_is_held.set()
+                    await until(lambda: has_waited(logs))
                     other.execute("ROLLBACK")
                     await hub.reaches("accepted")
                 assert len(gateway.calls) == 1
