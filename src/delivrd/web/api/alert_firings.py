@@ -1,4 +1,4 @@
-"""``/v1/alerts/firings``: what was or is bad, and what people do about it."""
+"""``/v1/alerts/firings``: list, show, acknowledge and snooze firings of alert rules."""
 
 from typing import Annotated, Literal
 
@@ -48,7 +48,7 @@ def _firings(routes: APIRouter, context: Context) -> None:
 
     @routes.get("/firings", dependencies=[read], responses=responses(list_of(views.AlertFiring)))
     async def list_firings(params: Annotated[FiringParams, Query()]) -> Response:
-        """What fired, the newest first; `state=firing` is what is bad now."""
+        """Firings, the newest first; `state=firing` lists those that go on."""
         start = before("firings", params.cursor)
 
         async def job(tx: Tx) -> Listed[views.AlertFiring]:
@@ -66,7 +66,7 @@ def _firings(routes: APIRouter, context: Context) -> None:
         "/firings/{id}", dependencies=[read], responses=responses(ref(views.AlertFiring), 404)
     )
     async def show_firing(id: str) -> Response:
-        """One firing, with what was told of it to whom."""
+        """One firing, with its notices."""
         return answer(await store.read(lambda tx: shown_firing(tx, firing_row(id))))
 
 
@@ -76,20 +76,20 @@ def _acting(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/firings/{id}/acknowledge", responses=responses(one, 404))
     async def acknowledge(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Says that somebody is at it: it is not told anew when it widens. Its end is told."""
+        """Acknowledges a firing: there are no notices when it widens, only when it ends."""
         return answer(await acknowledged(context, caller, id))
 
     @routes.post("/firings/{id}/snooze", responses=responses(one, 400, 404, 413))
     async def snooze(id: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Tells nothing more of it for some time."""
+        """Sends no notices about the firing for some time."""
         return answer(await snoozed(context, caller, id, body))
 
 
 async def acknowledged(context: Context, caller: Caller, id: str) -> views.AlertFiring:
-    """Notes that somebody is at a firing.
+    """Notes who acknowledged a firing.
 
     Raises:
-        Problem: there is none of that id.
+        Problem: there is no firing with that id.
     """
     row_id = firing_row(id)
 
@@ -103,10 +103,10 @@ async def acknowledged(context: Context, caller: Caller, id: str) -> views.Alert
 
 
 async def snoozed(context: Context, caller: Caller, id: str, body: Snooze) -> views.AlertFiring:
-    """Keeps a firing from being told of for some time.
+    """Sends no notices about a firing for some time.
 
     Raises:
-        Problem: there is none of that id.
+        Problem: there is no firing with that id.
     """
     row_id = firing_row(id)
 
@@ -120,10 +120,10 @@ async def snoozed(context: Context, caller: Caller, id: str, body: Snooze) -> vi
 
 
 def firing_row(name: str) -> int:
-    """The row that a firing's id stands for.
+    """The row id of a firing's public id.
 
     Raises:
-        Problem: it can be none.
+        Problem: it is no id of a firing.
     """
     row_id = row_of(name, "fir")
     if row_id is None:

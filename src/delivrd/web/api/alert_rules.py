@@ -1,4 +1,4 @@
-"""``/v1/alerts/rules``: what is watched."""
+"""``/v1/alerts/rules``: list, create, replace, delete and snooze alert rules."""
 
 from collections import Counter
 from typing import Annotated
@@ -84,14 +84,14 @@ def _changing(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/rules", status_code=201, responses=responses(one, 400, 409, 413, status=201))
     async def create(body: NewRule, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Makes a rule. One of a name that comes with delivrd stands in its place."""
+        """Creates a rule. One with the name of a built-in rule replaces it."""
         rule = Rule.model_validate(body.model_dump(exclude={"name"}, exclude_none=True))
         made = await created(context, caller, body.name, rule)
         return answer(made, 201, {"Location": f"/v1/alerts/rules/{made.name}"})
 
     @routes.put("/rules/{name}", responses=responses(one, 400, 404, 409, 413))
     async def replace(name: str, body: Rule, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Puts a rule in the place of another. What that one told ends."""
+        """Replaces a rule. The firings of the old one end."""
         return answer(await replaced(context, caller, name, body))
 
 
@@ -103,7 +103,7 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
         "/rules/{name}", status_code=204, response_class=Response, responses=no_content(404, 409)
     )
     async def delete(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Takes a rule away. What it told stays on record."""
+        """Deletes a rule. Its firings stay on record."""
         await taken_away(context, caller, name)
         return Response(status_code=204)
 
@@ -111,7 +111,7 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
     async def snooze(
         name: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]
     ) -> Response:
-        """Keeps a rule from firing for some time; what is bad afterwards fires then."""
+        """Keeps a rule from firing for some time; what is still bad afterwards fires then."""
         return answer(await snoozed(context, caller, name, body))
 
 
@@ -127,10 +127,11 @@ async def every_rule(context: Context, tx: Tx) -> list[views.AlertRule]:
 
 
 async def created(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
-    """Makes a rule, also in the place of one that comes with delivrd.
+    """Creates a rule; it may replace a built-in one.
 
     Raises:
-        Problem: there is one of that name, or what it names is not there.
+        Problem: a rule has this name already, or the rule names an account, country or channel that
+            does not exist.
     """
 
     async def job(tx: Tx) -> views.AlertRule:
@@ -147,10 +148,11 @@ async def created(context: Context, caller: Caller, name: str, rule: Rule) -> vi
 
 
 async def replaced(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
-    """Puts a rule in the place of another.
+    """Replaces a rule.
 
     Raises:
-        Problem: there is none, it stands in the settings, or what it names is not there.
+        Problem: there is no such rule, it is defined in the settings, or the new one names an
+            account, country or channel that does not exist.
     """
 
     async def job(tx: Tx) -> views.AlertRule:
@@ -170,10 +172,10 @@ async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) 
 
 
 async def taken_away(context: Context, caller: Caller, name: str) -> None:
-    """Takes a rule away.
+    """Deletes a rule.
 
     Raises:
-        Problem: there is none, it stands in the settings, or comes with delivrd.
+        Problem: there is no such rule, it is defined in the settings, or it is built in.
     """
 
     async def job(tx: Tx) -> None:
@@ -221,7 +223,7 @@ async def known_rules(context: Context, tx: Tx) -> dict[str, Named]:
 
 
 async def named(context: Context, tx: Tx, name: str) -> Named:
-    """The rule of that name.
+    """The rule with that name.
 
     Raises:
         Problem: there is none.

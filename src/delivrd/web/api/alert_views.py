@@ -1,4 +1,4 @@
-"""What is shown of alerts: the API's JSON, field by field."""
+"""The JSON of rules, firings, notices, channels and previews."""
 
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,8 @@ from delivrd.store.queries.views import at
 
 class AlertRule(msgspec.Struct, kw_only=True):
     """A rule. ``source`` is ``file`` (the settings: read-only here), ``api`` or ``default``;
-    ``sentence`` marks what may be set by asterisks; ``firing`` counts what is bad now.
+    ``sentence`` marks values that can be set with asterisks; ``firing`` is the number of its
+    current firings.
     """
 
     name: str
@@ -35,7 +36,7 @@ class AlertRule(msgspec.Struct, kw_only=True):
 
 
 class AlertNotice(msgspec.Struct, kw_only=True):
-    """One firing's news for one channel; ``state`` is ``waiting``, ``sent`` or ``failed``."""
+    """A message to one channel; ``state`` is ``waiting``, ``sent`` or ``failed``."""
 
     channel: str
     what: str
@@ -49,10 +50,10 @@ class AlertNotice(msgspec.Struct, kw_only=True):
 
 
 class AlertFiring(msgspec.Struct, kw_only=True):
-    """Something that was or is bad. ``state`` is ``firing``, ``recovered``, ``merged`` (into a
-    wider one), ``withdrawn`` (its rule is gone) or ``told`` (a single failure); ``beside`` is the
-    firing of another rule that told the same already. ``messages`` filters GET /v1/messages to what
-    is behind it.
+    """A time in which a rule's condition held somewhere. ``state`` is ``firing``, ``recovered``,
+    ``merged`` (into a wider firing), ``withdrawn`` (its rule is gone) or ``told`` (a single
+    failure). ``beside`` is the firing of another rule that has already sent the notice.
+    ``messages`` are the filters with which GET /v1/messages lists the evidence.
     """
 
     id: str
@@ -78,8 +79,8 @@ class AlertFiring(msgspec.Struct, kw_only=True):
 
 
 class AlertChannel(msgspec.Struct, kw_only=True):
-    """Where notices go; of its address the service alone is shown. ``state`` is ``ok``, ``failing``
-    (the last try failed, and ``why``), ``unusable``, ``unused`` or ``disabled``.
+    """A channel for notices. Only the service of its address is shown. ``state`` is ``ok``,
+    ``failing`` (the last try failed; ``why``), ``unusable``, ``unused`` or ``disabled``.
     """
 
     name: str
@@ -94,7 +95,7 @@ class AlertChannel(msgspec.Struct, kw_only=True):
 
 
 class AlertPeriod(msgspec.Struct, kw_only=True):
-    """When a rule would have fired; ``until`` is null where it lasts to the end."""
+    """A time in which a rule would have fired; ``until`` is null if it lasts to the end."""
 
     place: dict[str, str]
     where: str
@@ -106,7 +107,7 @@ class AlertPeriod(msgspec.Struct, kw_only=True):
 
 
 class AlertPoint(msgspec.Struct, kw_only=True):
-    """A piece of the line: of ``n``, ``k`` were what the rule is about."""
+    """A point of the chart: ``k`` of ``n`` messages met the rule's condition."""
 
     at: datetime
     n: int
@@ -114,9 +115,8 @@ class AlertPoint(msgspec.Struct, kw_only=True):
 
 
 class AlertPreview(msgspec.Struct, kw_only=True):
-    """A rule run over the past, quarter by quarter, by what is known of it. ``known_since`` is
-    the moment from which there is history to judge: later than ``since`` on a young hub, null where
-    there is none at all.
+    """A rule evaluated on the past, by quarters of an hour. ``known_since`` is the time from which
+    there is history to judge: later than ``since`` on a young hub, null if there is none.
     """
 
     sentence: str
@@ -128,7 +128,7 @@ class AlertPreview(msgspec.Struct, kw_only=True):
 
 
 class AlertTest(msgspec.Struct, kw_only=True):
-    """What came of a test of a channel."""
+    """The result of a test of a channel."""
 
     channel: str
     sent: bool

@@ -1,4 +1,4 @@
-"""``/v1/alerts``: rules, what fired, channels, and rules run over the past."""
+"""``/v1/alerts``: rules, firings, channels and previews."""
 
 import asyncio
 from time import sleep
@@ -30,7 +30,7 @@ from delivrd.web.problems import invalid, not_found
 
 
 class Preview(BaseModel):
-    """A rule to run over the past: one in force, by its name, or any."""
+    """The rule to preview: an existing one by its name, or any other."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -59,27 +59,29 @@ def _channels(routes: APIRouter, context: Context) -> None:
 
     @routes.get("/channels", dependencies=[read], responses=responses(list_of(views.AlertChannel)))
     async def list_channels() -> Response:
-        """Where notices go, and how that goes. The addresses stand in the settings alone."""
+        """The channels for notices, with their last result. Their addresses are only in the
+        settings.
+        """
         found = await store.read(lambda tx: every_channel(context, tx))
         return page("channels", Listed(found, None))
 
     @routes.post("/channels/{name}/test", responses=responses(ref(views.AlertTest), 404))
     async def test(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Sends a notice to a channel, once and now, and tells what came of it."""
+        """Sends a test notice to a channel now, and returns the result."""
         return answer(await tested(context, caller, name))
 
 
 async def every_channel(context: Context, tx: Tx) -> list[views.AlertChannel]:
-    """All channels of the settings, and how each does."""
+    """All channels of the settings, each with its state."""
     channels = context.config.alerts.channels
     return [views.channel(n, c, await stored.doing(tx, n)) for n, c in channels.items()]
 
 
 async def tested(context: Context, caller: Caller, name: str) -> views.AlertTest:
-    """Sends a notice to a channel, and tells what came of it.
+    """Sends a test notice to a channel.
 
     Raises:
-        Problem: there is none of that name.
+        Problem: there is no channel with that name.
     """
     channels = context.config.alerts.channels
     if name not in channels:
@@ -103,7 +105,7 @@ def _trying(routes: APIRouter, context: Context) -> None:
         responses=responses(ref(views.AlertPreview), 400, 404, 413),
     )  # fmt: skip
     async def preview(body: Preview) -> Response:
-        """Runs a rule over the past and says when it would have fired."""
+        """Evaluates a rule on the past, and returns when it would have fired."""
         rule = body.rule
         if isinstance(rule, str):
             name = rule
@@ -114,10 +116,10 @@ def _trying(routes: APIRouter, context: Context) -> None:
 
 
 async def previewed(context: Context, found: Named, days: int) -> views.AlertPreview:
-    """A rule run over so many days, up to now; in a thread that lets others run in between.
+    """Evaluates a rule on the last ``days`` days, in a thread that lets others run in between.
 
     Raises:
-        Problem: of its kind no past is kept.
+        Problem: no history is kept for rules of this kind.
     """
     if found.rule.kind in previews.NO_PAST:
         raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
@@ -132,6 +134,6 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
 
 
 async def _past(store: Store, rule: Rule, since: int, until: int) -> previews.Past:
-    """What is known of that time; the rows that it is made of are let go of."""
+    """Reads the history of that time; the rows it is made from are freed."""
     rows = await store.read(lambda tx: previews.past(tx, store.accounts, rule, since, until))
     return await asyncio.to_thread(rows.past)

@@ -1,4 +1,4 @@
-"""What the modules of the API share: answers, cursors, parameters, documentation."""
+"""What the API modules share: answers, cursors, parameters, documentation."""
 
 import base64
 import re
@@ -32,7 +32,7 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
 
 
 def page(name: str, listed: Listed[Any]) -> Response:
-    """A page of the list of that name."""
+    """One page of the list with that name, with the cursor of the next one."""
     scanned = msgspec.UNSET if listed.scanned_to is None else moment(listed.scanned_to)
     cursor = None if listed.next_before is None else cursor_of(name, listed.next_before)
     return answer(views.Page(items=list(listed.items), next_cursor=cursor, scanned_to=scanned))
@@ -43,7 +43,7 @@ def cursor_of(name: str, row_id: int) -> str:
 
 
 def before(name: str, cursor: str | None) -> int | None:
-    """The id below which a page begins.
+    """The id that the items of a page must lie below; None for the first page.
 
     Raises:
         Problem: it is no cursor of this list.
@@ -89,17 +89,17 @@ def _iso(value: Any) -> Any:
 
 
 Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
-"""A text that can be looked for."""
+"""A text to search for."""
 
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
-"""A text that is kept."""
+"""A text to store."""
 
 Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_aware)]
 """A time; one without a zone is in UTC."""
 
 
 def two_letters(*others: str) -> AfterValidator:
-    """Takes a country's two letters, in whatever case, or one of the other words."""
+    """Accepts a country's two letters, in any case, or one of the other words."""
 
     def known(text: str) -> str:
         if text in others:
@@ -122,10 +122,10 @@ class Params(BaseModel):
 
 
 def once(request: Request) -> None:
-    """A parameter that is given twice means one of the two, or both: nobody can tell.
+    """Refuses parameters that are given twice: it is not clear which value is meant.
 
     Raises:
-        Problem: one is.
+        Problem: one is given twice.
     """
     given = set()
     for name, _ in request.query_params.multi_items():
@@ -135,7 +135,7 @@ def once(request: Request) -> None:
 
 
 class ListParams(Params):
-    """Those of every list."""
+    """The parameters of every list."""
 
     limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Items a page.")
     cursor: str | None = Field(None, max_length=100, description="next_cursor of the last page.")
@@ -151,10 +151,10 @@ def micros_or_none(when: datetime | None) -> int | None:
 
 
 def check_account(accounts: Accounts, name: str | None) -> str | None:
-    """The name, if there is or was such an account.
+    """Returns the name if there is or was such an account.
 
     Raises:
-        Problem: there never was.
+        Problem: there never was one.
     """
     if name is not None and accounts.id_of(name) is None:
         names = ", ".join(sorted(accounts.by_name)) or "none"
@@ -163,10 +163,10 @@ def check_account(accounts: Accounts, name: str | None) -> str | None:
 
 
 def row_id(text: str, what: str, hint: str) -> int:
-    """The id of a row as it stands in an address.
+    """The row id that a path names.
 
     Raises:
-        Problem: it cannot be one.
+        Problem: it cannot be an id.
     """
     if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= 1 << 63:
         raise not_found(what, hint)
@@ -174,9 +174,9 @@ def row_id(text: str, what: str, hint: str) -> int:
 
 
 def as_stored(number: str, region: str | None) -> str:
-    """A number as a caller writes it, in the form in which messages keep it.
+    """A number in the form in which messages store it.
 
-    The plus may be missing, or have become the space that it stands for in a query.
+    The caller may have left out the plus, or not escaped it: then it arrives as a space.
     """
     text = number.strip()
     if re.fullmatch(r"[0-9]+", text) and not text.startswith("00") and region is None:
@@ -197,7 +197,7 @@ def ref(view: type) -> dict[str, Any]:
 
 
 def list_of(view: type) -> dict[str, Any]:
-    """The schema of a page."""
+    """The schema of one page of a list."""
     return {
         "type": "object",
         "required": ["items", "next_cursor"],
@@ -216,13 +216,13 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def responses(schema: dict[str, Any], *problems: int, status: int = 200) -> Responses:
-    """What a call answers, for the documentation."""
+    """The answers of a call, for the OpenAPI document."""
     good = {"description": "Done", "content": {"application/json": {"schema": schema}}}
     return {status: good, **no_content(*problems)}
 
 
 def no_content(*problems: int) -> Responses:
-    """The problems of a call that else answers 204; every call may find no key or no store."""
+    """The same for a call that answers 204. Every call may lack a key or find the store away."""
     return dict.fromkeys(sorted({*problems, 401, 403, 422, 503}), PROBLEM)
 
 
@@ -242,5 +242,5 @@ VIEWS = (
 
 
 def schemas() -> dict[str, Any]:
-    """The schemas of everything that is shown, for the documentation."""
+    """The schemas of all answers, for the OpenAPI document."""
     return msgspec.json.schema_components(VIEWS, ref_template=_REF + "{name}")[1]

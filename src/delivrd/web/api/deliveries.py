@@ -1,4 +1,4 @@
-"""``/v1/deliveries``: what was told to whom, every try of it, and telling it again."""
+"""``/v1/deliveries``: list and show deliveries with their tries, replay and cancel them."""
 
 from typing import Annotated, Any
 
@@ -75,7 +75,9 @@ def _reading(routes: APIRouter, context: Context) -> None:
 
     @routes.get("", dependencies=[read], responses=responses(list_of(relay_views.Delivery)))
     async def list_deliveries(filters: Annotated[DeliveryFilters, Query()]) -> Response:
-        """Deliveries, the newest first. Some filters look at a bounded number at a time."""
+        """Deliveries, the newest first. With some filters a call examines a bounded number, and may
+        return a partial page.
+        """
         endpoint = None if filters.endpoint is None else named_endpoint(filters.endpoint)
         message = None if filters.message is None else named_message(filters.message)
         start = before("deliveries", filters.cursor)
@@ -98,7 +100,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
         "/{id}", dependencies=[read], responses=responses(ref(relay_views.DeliveryDetail), 404)
     )
     async def show(id: str) -> Response:
-        """One delivery: its event, what is called, and every try with what was answered."""
+        """One delivery: its event, its call, and every try with the answer."""
         return answer(await shown(context, id))
 
 
@@ -108,13 +110,13 @@ def _one(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/{id}/replay", responses=answers)
     async def replay(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Tells it again as soon as may be, whatever came of it before."""
+        """Replays a delivery as soon as possible, whatever its state."""
         await told_again(context, caller, id)
         return answer(await shown(context, id))
 
     @routes.post("/{id}/cancel", responses=answers)
     async def cancel(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Gives up what waits or was parked, with the rest of its batch."""
+        """Cancels a delivery that is waiting or parked, with the rest of its batch."""
         await given_up(context, caller, id)
         return answer(await shown(context, id))
 
@@ -125,9 +127,10 @@ def _many(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/replay", responses=answers)
     async def replay_many(body: Replay, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Tells many again: `ids`, those of a `state`, or all that an endpoint wants `since` then.
+        """Replays many deliveries: `ids`, those in a `state`, or all events that an endpoint
+        subscribes to `since` a time.
 
-        With `dry_run` they are only counted. Where `next_cursor` is not null there are more: call
+        With `dry_run` they are only counted. While `next_cursor` is not null there are more: call
         again with it as `cursor`.
         """
         if body.since is not None and body.state is None and body.ids is None:
@@ -138,7 +141,7 @@ def _many(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/cancel", responses=answers)
     async def cancel_many(body: Choice, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Gives up many: `ids`, or those of the `state` waiting or parked."""
+        """Cancels many deliveries: `ids`, or those in the `state` waiting or parked."""
         step = await listed(context, body, CANCEL)
         return await _counted(context, caller, "deliveries.cancel", body, step)
 
@@ -154,7 +157,7 @@ async def _counted(
 async def note_step(
     context: Context, caller: Caller, action: str, body: Choice, step: Step
 ) -> None:
-    """Writes down how many of which deliveries were told again or given up, if any were."""
+    """Audits how many deliveries of which choice were replayed or cancelled, if any were."""
     if step.told and not body.dry_run:
         detail = f"{step.told} of {body.endpoint or body.state or 'those named'}"
         await context.store.write(lambda tx: context.note(tx, caller, action, detail))
@@ -164,10 +167,10 @@ async def note_step(
 
 
 def named_endpoint(name: str) -> int:
-    """The row of an endpoint that a filter names.
+    """The row id of the endpoint that a filter names.
 
     Raises:
-        Problem: it is no endpoint's id.
+        Problem: it is no id of an endpoint.
     """
     row_id = row_of(name, "ep")
     if row_id is None:
@@ -177,10 +180,10 @@ def named_endpoint(name: str) -> int:
 
 
 def named_message(name: str) -> str:
-    """The id of a message that a filter names.
+    """The id of the message that a filter names.
 
     Raises:
-        Problem: it is no message's id.
+        Problem: it is no id of a message.
     """
     uuid = uuid_or_none(name)
     if uuid is None:
@@ -192,7 +195,7 @@ def named_message(name: str) -> str:
 
 
 async def shown(context: Context, name: str) -> relay_views.DeliveryDetail:
-    """The delivery of that id.
+    """The delivery with that id.
 
     Raises:
         Problem: there is none.
@@ -205,10 +208,10 @@ async def shown(context: Context, name: str) -> relay_views.DeliveryDetail:
 
 
 async def told_again(context: Context, caller: Caller, name: str) -> None:
-    """Lets a delivery be called as soon as may be, whatever came of it before.
+    """Makes a delivery due now, whatever its state.
 
     Raises:
-        Problem: there is none of that id, or it cannot be called now.
+        Problem: there is none with that id, or it cannot be called now.
     """
     await shown(context, name)
 
@@ -225,10 +228,10 @@ async def told_again(context: Context, caller: Caller, name: str) -> None:
 
 
 async def given_up(context: Context, caller: Caller, name: str) -> None:
-    """Gives up a delivery that waits or was parked.
+    """Cancels a delivery that is waiting or parked.
 
     Raises:
-        Problem: there is none of that id, or it neither waits nor is parked.
+        Problem: there is none with that id, or it is neither waiting nor parked.
     """
     await shown(context, name)
 

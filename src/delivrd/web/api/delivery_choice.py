@@ -1,4 +1,4 @@
-"""Which deliveries are told again or given up: named, chosen by state, or all since a time."""
+"""Which deliveries are replayed or cancelled: by id, by state, or all since a time."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -60,10 +60,10 @@ class Replay(Choice):
 
 
 def delivery_row(name: str) -> int:
-    """The row that a delivery's id stands for.
+    """The row id of a delivery's public id.
 
     Raises:
-        Problem: it can be none.
+        Problem: it is no id of a delivery.
     """
     row_id = row_of(name, "dlv")
     if row_id is None:
@@ -75,7 +75,9 @@ def delivery_row(name: str) -> int:
 
 
 class Act(NamedTuple):
-    """What is done to deliveries, how they are counted beforehand, and in which states it can."""
+    """An action on deliveries: how to do it, how to count them before, and the states that allow
+    it.
+    """
 
     do: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
     try_: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
@@ -91,7 +93,7 @@ CANCEL = Act(replays.cancel, _cancellable, ("waiting", "parked"))
 
 
 async def listed(context: Context, body: Choice, act: Act) -> Step:
-    """Of those that the choice lists, step by step."""
+    """Acts on the deliveries that the choice lists, step by step."""
     _check(body, act)
     if body.ids is not None:
         return Step(await _do(context, body, act, [_row(name) for name in body.ids]), None)
@@ -143,7 +145,7 @@ async def _do(context: Context, body: Choice, act: Act, ids: Sequence[int]) -> i
 
 
 async def since(context: Context, body: Replay) -> Step:
-    """Of all that the endpoint wants to hear since then, whether it was told already or not."""
+    """Acts on all events since then that the endpoint subscribes to, delivered before or not."""
     if body.endpoint is None:
         raise invalid("endpoint", "is missing", "Name the endpoint that is told again.")
     assert body.since is not None

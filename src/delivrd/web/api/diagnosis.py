@@ -1,4 +1,4 @@
-"""``/v1/diagnosis``: what is likely wrong, in words."""
+"""``/v1/diagnosis``: what is probably wrong, in words."""
 
 from typing import Any
 
@@ -41,10 +41,11 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/v1/diagnosis", dependencies=[read], responses=responses(_SCHEMA))
     async def diagnose() -> Response:
-        """What is likely wrong with the last day, in words, each with what to do next.
+        """What is probably wrong with the last day, in words, each with what to do next.
 
-        Everything pending: the carrier that never reports, or our webhook that is not reached?
-        Many rejected: which senders, which countries? Duplicates: how many, and from where?
+        Messages stay pending: does the carrier not report, or is our webhook not reached? Many are
+        rejected: which senders, which countries? Receipts come twice: how many, and from which
+        account?
         """
         told = await store.read(lambda tx: diagnosis(tx, store.accounts, now_micros()))
         found = [finding._asdict() for finding in told.findings]

@@ -1,4 +1,4 @@
-"""``/v1/endpoints/{id}/…``: letting calls go out or not, a new secret, a test call."""
+"""``/v1/endpoints/{id}/…``: enable, disable, rotate the secret, test."""
 
 from typing import Annotated, Any
 
@@ -27,7 +27,7 @@ _SECRET: dict[str, Any] = {
 
 
 def add(routes: APIRouter, context: Context) -> None:
-    """Adds these calls to those on endpoints."""
+    """Adds these routes to those of endpoints."""
     _switching(routes, context)
     _secrets(routes, context)
 
@@ -38,7 +38,7 @@ def _switching(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/{id}/enable", responses=answers)
     async def enable(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Lets calls go out again. What was parked meanwhile waits for a replay."""
+        """Enables an endpoint. Deliveries that were parked meanwhile wait for a replay."""
         row_id = endpoint_row(id)
 
         async def job(tx: Tx) -> relay_views.Endpoint:
@@ -49,7 +49,7 @@ def _switching(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/{id}/disable", responses=answers)
     async def disable(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Lets no call go out any more. What waits is parked, and can be replayed."""
+        """Disables an endpoint. Its waiting deliveries are parked, and can be replayed."""
         row_id = endpoint_row(id)
 
         async def job(tx: Tx) -> relay_views.Endpoint:
@@ -66,9 +66,10 @@ def _secrets(routes: APIRouter, context: Context) -> None:
     async def rotate(
         id: str, caller: Annotated[Caller, Depends(admin)], body: Rotation | None = None
     ) -> Response:
-        """Makes a new secret, shown this once; the old one signs beside it for a day.
+        """Makes a new secret, shown only this once. Calls are signed with the old one too for a
+        day.
 
-        `keep_seconds` changes how long; with 0 the old one signs no more.
+        `keep_seconds` changes how long; with 0 the old one is dropped at once.
         """
         row_id, keep = endpoint_row(id), (body or Rotation()).keep_seconds
 
@@ -81,7 +82,7 @@ def _secrets(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/{id}/test", responses=responses(ref(relay_views.DeliveryDetail), 404, 409))
     async def test(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Calls the endpoint with a made-up event, once and now, and tells what came of it.
+        """Calls the endpoint with a test event now, and returns the result.
 
         The event is a `message.delivered` of the real schema; its `metadata` is `{"test": true}`.
         """

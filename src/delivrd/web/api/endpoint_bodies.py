@@ -1,4 +1,4 @@
-"""What callers say of endpoints: the bodies of calls, and the parameters of the list."""
+"""The bodies of calls about endpoints, and the parameters of their list."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ class Body(BaseModel):
 
 
 class Fields(Body):
-    """What an endpoint may be told to be."""
+    """The fields of an endpoint that a caller may set."""
 
     description: Text | None = Field(None, description="For people.")
     statuses: list[_Status] | None = Filter
@@ -57,7 +57,7 @@ class NewEndpoint(Fields):
 
 
 class Changes(Fields):
-    """What is not named stays as it is; in ``options``, null takes one out."""
+    """Fields to change; the others stay as they are. In ``options``, null removes an option."""
 
     url: Text = ""
     format: Word = "delivrd"

@@ -1,4 +1,4 @@
-"""What is done to endpoints, for the API and the pages alike; each act is written down."""
+"""Actions on endpoints, for the API and the pages; each is audited."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from delivrd.web.problems import not_found
 
 
 async def create(context: Context, tx: Tx, caller: Caller, fields: Mapping[str, Any]) -> Endpoint:
-    """A new endpoint of these fields, which were checked."""
+    """Creates an endpoint with these fields, which must have been checked."""
     made = await endpoints.create(tx, context.store.ids, now_micros(), **fields)
     await context.note(tx, caller, "endpoints.create", endpoint_id(made.id))
     return made
@@ -24,7 +24,7 @@ async def create(context: Context, tx: Tx, caller: Caller, fields: Mapping[str, 
 async def change(
     context: Context, tx: Tx, caller: Caller, row_id: int, fields: Mapping[str, Any]
 ) -> None:
-    """Sets these fields, which were checked."""
+    """Sets these fields, which must have been checked."""
     if fields:
         await endpoints.update(tx, row_id, **fields)
         detail = f"{endpoint_id(row_id)}: {', '.join(sorted(fields))}"
@@ -32,10 +32,10 @@ async def change(
 
 
 async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
-    """Takes it away.
+    """Deletes an endpoint.
 
     Raises:
-        Problem: there is none, or it is set up elsewhere.
+        Problem: there is none with that id, or it is defined elsewhere (`editable`).
     """
     await editable(tx, row_id)
     await endpoints.delete(tx, row_id, now_micros())
@@ -43,7 +43,7 @@ async def delete(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
 
 
 async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
-    """Lets calls go out again.
+    """Enables an endpoint.
 
     Raises:
         Problem: there is no such endpoint.
@@ -54,7 +54,7 @@ async def enable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
 
 
 async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None:
-    """Lets no call go out any more.
+    """Disables an endpoint.
 
     Raises:
         Problem: there is no such endpoint.
@@ -65,10 +65,10 @@ async def disable(context: Context, tx: Tx, caller: Caller, row_id: int) -> None
 
 
 async def rotate(context: Context, tx: Tx, caller: Caller, row_id: int, keep: int) -> str:
-    """A new secret, to be shown this once; the one before signs beside it for ``keep`` seconds.
+    """Makes a new secret and returns it; the old one signs too for ``keep`` more seconds.
 
     Raises:
-        Problem: there is no such endpoint, or it is set up elsewhere.
+        Problem: there is no such endpoint, or it is defined elsewhere (`editable`).
     """
     await editable(tx, row_id)
     secret = await endpoints.rotate_secret(tx, row_id, now_micros(), keep_seconds=keep)

@@ -1,4 +1,4 @@
-"""Endpoints by the ids that callers name, and what every call on one shares."""
+"""Finding the endpoint that a call names, and checking what may be done to it."""
 
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
@@ -13,10 +13,10 @@ HINT = "GET /v1/endpoints lists what there is."
 
 
 def endpoint_row(name: str) -> int:
-    """The row that an endpoint's id stands for.
+    """The row id of an endpoint's public id.
 
     Raises:
-        Problem: it can be none.
+        Problem: it is no id of an endpoint.
     """
     row_id = row_of(name, "ep")
     if row_id is None:
@@ -37,10 +37,10 @@ async def found(tx: Tx, row_id: int) -> Endpoint:
 
 
 async def own(tx: Tx, row_id: int) -> Endpoint:
-    """The endpoint, for those who set it up.
+    """The endpoint, if it is one that somebody set up.
 
     Raises:
-        Problem: there is none, or it stands for messages' callback_urls.
+        Problem: there is none, or it stands for the callback_urls of messages.
     """
     one = await found(tx, row_id)
     if one.kind == "callback":
@@ -53,10 +53,11 @@ async def own(tx: Tx, row_id: int) -> Endpoint:
 
 
 async def editable(tx: Tx, row_id: int) -> Endpoint:
-    """The endpoint, for those who change what it is.
+    """The endpoint, if its fields may be changed here.
 
     Raises:
-        Problem: there is none, or it is set up elsewhere.
+        Problem: there is none, it stands for the callback_urls of messages, or it is defined in
+            `delivrd.toml`.
     """
     one = await own(tx, row_id)
     if one.name is not None:

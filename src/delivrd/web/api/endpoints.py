@@ -1,4 +1,4 @@
-"""``/v1/endpoints``: who is told of what, and how their calls go."""
+"""``/v1/endpoints``: list, show, create, update and delete endpoints."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -37,7 +37,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
 
     @routes.get("", dependencies=[read], responses=responses(list_of(relay_views.Endpoint)))
     async def list_endpoints(params: Annotated[EndpointParams, Query()]) -> Response:
-        """Endpoints, the newest first, each with its last 24 hours and what waits for it."""
+        """Endpoints, the newest first, each with its last 24 hours and its waiting deliveries."""
         start = before("endpoints", params.cursor)
 
         async def job(tx: Tx) -> Listed[relay_views.Endpoint]:
@@ -64,7 +64,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
 
     @routes.post("", status_code=201, responses=responses(one, 400, 413, status=201))
     async def create(body: NewEndpoint, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Makes an endpoint. The answer holds the secret that signs its calls, this once."""
+        """Creates an endpoint. The answer holds the secret that signs its calls, only this once."""
         fields = settled(context, body.model_dump())
 
         async def job(tx: Tx) -> relay_views.Endpoint:
@@ -79,7 +79,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
 
     @routes.patch("/{id}", responses=responses(one, 400, 404, 409, 413))
     async def update(id: str, body: Changes, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Changes what is named. Deliveries that wait are called as it says from now on."""
+        """Changes the given fields. They apply to waiting deliveries too."""
         row_id = endpoint_row(id)
         changes = body.model_dump(include=body.model_fields_set)
 
@@ -95,7 +95,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
         "/{id}", status_code=204, response_class=Response, responses=no_content(404, 409)
     )
     async def delete(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Takes an endpoint away. What it was told stays on record, what waits is cancelled."""
+        """Deletes an endpoint. Its deliveries stay on record; waiting ones are cancelled."""
         row_id = endpoint_row(id)
         await store.write(lambda tx: endpoint_jobs.delete(context, tx, caller, row_id))
         return Response(status_code=204)
@@ -105,10 +105,10 @@ def _writing(routes: APIRouter, context: Context) -> None:
 
 
 def settled(context: Context, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All of an endpoint's fields, checked.
+    """All fields of a new endpoint, checked.
 
     Raises:
-        Problem: the first one that cannot be taken.
+        Problem: about the first field that is not acceptable.
     """
     try:
         return setting_up.settled(context.config.relay, context.store.accounts.names, given)
@@ -117,7 +117,7 @@ def settled(context: Context, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed(context: Context, known: Endpoint, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that these changes set.
+    """The fields that these changes set, checked.
 
     Raises:
         Problem: with them the endpoint could not be called.

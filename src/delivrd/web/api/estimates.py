@@ -1,4 +1,4 @@
-"""``/v1/stats/settled``, ``/comparison``, ``/honesty``: what the figures will come to, and mean."""
+"""``/v1/stats/settled``, ``/comparison`` and ``/honesty``: estimates and judgements."""
 
 from typing import Annotated, Any
 
@@ -19,10 +19,10 @@ from delivrd.web.problems import invalid
 
 
 def _settles_by(text: str) -> str:
-    """Networks are refused with the reason: who is told that there is none looks for it elsewhere.
+    """Checks the dimensions of the settled rate, and explains why network is none of them.
 
-    Shares of networks in the past do not stand in: where one network goes dead, its open messages
-    would be taken for those of others, whose rates would fall by many points.
+    Shares of networks in the past are no substitute: if one network fails, its open messages would
+    be attributed to the others, whose rates would fall by many points.
     """
     if "network" in text.split(","):
         raise ValueError(
@@ -64,16 +64,16 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/settled", responses=responses(schema(_SETTLED, **_OF_SETTLED)))
     async def settled(params: Annotated[SettledParams, Query()]) -> Response:
-        """The delivery rate at which what was handed over in the last hour will settle.
+        """The delivery rate at which the messages handed over in the last hour will settle.
 
-        Open messages count by how likely they are to be delivered yet, given their age and how
-        messages of their route end; `low` and `high` hold what it comes to in 19 cases of 20.
-        `rate_so_far` is of those that have ended. `overdue` are open for longer than 99 % of their
-        route's messages; it is null while nobody knows how long that is: in a hub's first two
-        hours. Routes that report nothing are left out of every number but `unreported`:
-        those in `no_receipts` have not reported for four weeks, those in `stopped` did until the
-        day `reported_on`. `since` and `until` go back six hours. A network is known only once a
-        receipt names it, so that there is no filter by it.
+        An open message counts with its probability of being delivered, given its age and how
+        messages of its route end; the result lies between `low` and `high` in 19 cases of 20.
+        `rate_so_far` is the rate of those that have ended. `overdue` counts messages that are open
+        for longer than 99 % of their route's messages; it is null in a hub's first two hours, when
+        that age is not known. Routes that report nothing are counted only in `unreported`: those in
+        `no_receipts` have not reported for four weeks, those in `stopped` reported until the day
+        `reported_on`. `since` and `until` reach back six hours. There is no filter by network,
+        because a message has no network before its receipt names it.
         """
         wanted(accounts, params)
         which = Narrowed(params.account, params.provider, params.country)
@@ -88,11 +88,11 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/comparison", responses=responses(_COMPARISON))
     async def comparison(params: Annotated[ComparisonParams, Query()]) -> Response:
-        """How accounts do on the same country, or network.
+        """Compares accounts for one country, or one network of it.
 
-        `rank` is one more than the number of accounts that are better beyond chance (their `low`
-        lies over this one's `high`): several may share one. An account with fewer than `minimum`
-        ended attempts has none.
+        `rank` is one more than the number of accounts that are better by more than chance (whose
+        `low` is above this one's `high`), so that several may share a rank. An account with fewer
+        than `minimum` ended attempts has no rank.
         """
         span = (micros_or_none(params.since), micros_or_none(params.until))
         filters = Filters(
@@ -104,10 +104,10 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/honesty", responses=responses(_HONESTY))
     async def honesty(params: Annotated[RouteParams, Query()]) -> Response:
-        """Routes whose receipts look made up, with the evidence; nothing is corrected for it.
+        """Routes whose receipts look made up, with the evidence. No figure is corrected for it.
 
-        Looked at is the last day unless `since` says otherwise. Conversions are what
-        `POST /v1/messages/{id}/feedback` told.
+        The last day is examined, unless `since` is given. Conversions are those reported by `POST
+        /v1/messages/{id}/feedback`.
         """
         filters = wanted(accounts, params)
         told = await store.read(lambda tx: honesty_stats(tx, accounts, filters))

@@ -1,4 +1,4 @@
-"""``/v1/events/stream``: what happens, as it happens (server-sent events)."""
+"""``/v1/events/stream``: events as they happen (server-sent events)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -39,10 +39,10 @@ def router(context: Context) -> APIRouter:
         params: Annotated[Params, Query()],
         last_event_id: Annotated[str | None, Header(max_length=100)] = None,
     ) -> Response:
-        """Changes of messages, each an event named by its type, `message.delivered` and so on.
+        """Changes of messages; the event name is the type, such as `message.delivered`.
 
-        With `Last-Event-ID` it goes on after that event. When that event is not there any more,
-        the first event is `reset`: read anew what you show, then follow.
+        With `Last-Event-ID` the stream continues after that event. If that event is no longer
+        available, the first event is `reset`: reload what you show, then follow the stream.
         """
         return StreamingResponse(
             events(context.streams, last_event_id), media_type="text/event-stream"
@@ -52,7 +52,9 @@ def router(context: Context) -> APIRouter:
 
 
 async def events(streams: Streams, last_event_id: str | None) -> AsyncIterator[bytes]:
-    """The stream's bytes, until the listener goes or falls behind (it comes again and resumes)."""
+    """The stream's bytes, until the listener disconnects or falls behind (it reconnects and
+    resumes).
+    """
     after = None
     if last_event_id:
         after = position(last_event_id)
@@ -81,12 +83,12 @@ async def _from(streams: Streams, after: int | None) -> AsyncIterator[bytes]:
 
 
 def position(text: str) -> int | None:
-    """The position that a Last-Event-ID names; None where it can be none."""
+    """The position that a Last-Event-ID names; None if it names none."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def written(event: Event) -> bytes:
-    """One event as it goes over the wire."""
+    """One event in the wire format of server-sent events."""
     head = {"type": event.type, "at": moment(event.created_at)}
     data = msgspec.json.encode({**head, **msgspec.json.decode(event.data)})
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.position, event.type.encode(), data)

@@ -1,4 +1,4 @@
-"""``POST /v1/messages/{id}/feedback``: whether a message did what it was sent for."""
+"""``POST /v1/messages/{id}/feedback``: whether a message achieved its purpose."""
 
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from delivrd.web.problems import not_found
 
 
 class Feedback(Body):
-    """What became of the message at your end."""
+    """What your application knows about the message."""
 
     outcome: Literal["converted", "not_converted"]
 
@@ -30,10 +30,11 @@ def router(context: Context) -> APIRouter:
         responses=responses(_SCHEMA, 400, 404, 413),
     )
     async def feedback(id: str, body: Feedback) -> Response:
-        """Tells that the code in a message was used (`converted`), or never was.
+        """Reports that a message achieved its purpose, for example that its code was used
+        (`converted`), or did not.
 
-        It changes no status. Per route it is held against the deliveries that the gateway claims:
-        GET /v1/stats/honesty. The last word about a message counts.
+        It changes no status. Conversions are compared by route with the deliveries that the gateway
+        reports: GET /v1/stats/honesty. The last report for a message counts.
         """
         uuid = message_id(id)
         await context.settled()

@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: for those who watch over the process."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: for monitoring."""
 
 from collections.abc import Iterator
 
@@ -35,9 +35,9 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/readyz", dependencies=[read], responses=responses(_STATUS))
     async def readyz() -> Response:
-        """Whether the process, each of its parts, and its database can take work.
+        """Whether the process, each of its parts and its database can do their work.
 
-        `restarts` counts by part what failed and was started again, where anything did.
+        `restarts` counts restarts by part, for parts that failed.
         """
 
         async def ask(tx: Tx) -> None:
@@ -68,14 +68,14 @@ def router(context: Context) -> APIRouter:
         },
     )
     async def metrics() -> Response:
-        """Figures for Prometheus; those of one process, unless their help says otherwise."""
+        """Metrics for Prometheus, of this process unless their help says otherwise."""
         return Response(await context.metrics.page(context.store), media_type=CONTENT_TYPE)
 
     return routes
 
 
 def figures(context: Context) -> Iterator[Metric]:
-    """What the parts of this process count."""
+    """The counters of this process's parts."""
     commit, folder, ring = context.commit, context.folder, context.ring
     yield counter("delivrd_append_batches", "Shared commits of requests", commit.batches)
     yield counter("delivrd_appended_requests", "Requests kept and acknowledged", commit.appended)

@@ -1,4 +1,4 @@
-"""``/v1/keys`` and ``/v1/sign-in-links``: who may come in."""
+"""``/v1/keys`` and ``/v1/sign-in-links``: API keys and sign-in links."""
 
 from typing import Annotated
 
@@ -58,7 +58,7 @@ def router(context: Context) -> APIRouter:
         "/keys", status_code=201, responses=responses(ref(views.Key), 400, 413, status=201)
     )
     async def create(body: NewKey, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Makes a key. The answer holds it, this once."""
+        """Creates a key. The answer holds it, only this once."""
 
         async def job(tx: Tx) -> tuple[Key, str]:
             made = await create_key(tx, store.ids, body.name, set(body.scopes), now_micros())
@@ -70,7 +70,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/keys", dependencies=[Depends(admin)], responses=responses(list_of(views.Key)))
     async def list_all(params: Annotated[ListParams, Query()]) -> Response:
-        """The keys, the newest first; they themselves are not kept."""
+        """The keys, the newest first, without their secret values, which are not stored."""
         start = before("keys", params.cursor)
         keys = [k for k in await store.read(list_keys) if start is None or k.id < start]
         shown = keys[: params.limit]
@@ -81,7 +81,7 @@ def router(context: Context) -> APIRouter:
         "/keys/{id}", status_code=204, response_class=Response, responses=no_content(404)
     )
     async def revoke(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Revokes a key: from now on it opens nothing."""
+        """Revokes a key, with immediate effect."""
         key_id = row_id(id, "key", _HINT)
 
         async def job(tx: Tx) -> bool:
@@ -103,7 +103,7 @@ def _links(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/sign-in-links", status_code=201, responses=responses(_LINK, status=201))
     async def link(caller: Annotated[Caller, Depends(needs(Scope.ADMIN))]) -> Response:
-        """Makes a link that signs one person in to the pages, once, within 15 minutes."""
+        """Creates a link that signs one person in to the pages, once, within 15 minutes."""
 
         async def job(tx: Tx) -> tuple[str, int]:
             now = now_micros()

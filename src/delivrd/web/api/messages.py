@@ -82,7 +82,7 @@ class NewMessage(Body):
         )
 
     def digest(self) -> bytes:
-        """Equal for bodies that mean the same, however they are written (rule E2)."""
+        """A digest that is equal for bodies with the same meaning (rule E2)."""
         said = self.model_dump(exclude_unset=True)
         return sha256(msgspec.json.encode(said, order="sorted")).digest()
 
@@ -111,7 +111,7 @@ CAUSES = (*(reason.value for reason in Reason), queries.NONE)
 
 
 def one_of(words: Sequence[str]) -> AfterValidator:
-    """Takes a text that is one of these."""
+    """Accepts only these texts."""
 
     def known(text: str) -> str:
         if text not in words:
@@ -179,10 +179,10 @@ def _writing(routes: APIRouter, context: Context) -> None:
         caller: Annotated[Caller, Depends(needs(Scope.SEND))],
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
     ) -> Response:
-        """Takes a message in; it is handed over in the background.
+        """Accepts a message; it is handed over to its gateway in the background.
 
-        With an `Idempotency-Key`, the same body again within 48 hours answers with the same
-        message, and another body gets 409.
+        With an `Idempotency-Key`, the same body again within 48 hours is answered with the same
+        message, and another body with 409.
         """
         done = await submit(
             store,
@@ -201,7 +201,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
     async def register_sent(
         body: SentMessage, caller: Annotated[Caller, Depends(needs(Scope.SEND))]
     ) -> Response:
-        """Registers what another program sent, before or after its receipts came."""
+        """Registers a message that another program sent, before or after its receipts arrive."""
         sent = SentElsewhere(
             account=body.account,
             provider_message_ids=tuple(body.provider_message_ids),
@@ -224,8 +224,8 @@ def _reading(routes: APIRouter, context: Context) -> None:
     async def list_messages(filters: Annotated[MessageFilters, Query()]) -> Response:
         """Messages, the newest first.
 
-        One filter by itself is answered from an index. Other combinations look at a bounded number
-        of messages: `scanned_to` then says how far this page looked, and the next one goes on.
+        A single filter is answered from an index. Other combinations examine a bounded number of
+        messages: `scanned_to` says how far this page looked, and the next page continues there.
         """
         if filters.provider_message_id is not None:
             await context.settled()
@@ -254,7 +254,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
     async def show(id: str) -> Response:
         """One message with its attempts, parts and receipts.
 
-        The id of a message that was merged answers with the one it went into, and `merged_into`.
+        The id of a message that was merged into another returns that one, with `merged_into`.
         """
         uuid = message_id(id)
         await context.settled()
@@ -262,7 +262,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
 
     @routes.get("/{id}/wait", dependencies=[follow], responses=responses(ref(Message), 404))
     async def wait(id: str, params: Annotated[WaitParams, Query()]) -> Response:
-        """The message, once its status is final or the time is up."""
+        """The message, once its status is final or the timeout has passed."""
         uuid = message_id(id)
         await context.waiting.until_final(uuid, params.timeout)
         await context.settled()
@@ -270,10 +270,10 @@ def _reading(routes: APIRouter, context: Context) -> None:
 
 
 def message_id(text: str) -> str:
-    """A message's id, as it stands in an address, in the form in which it is kept.
+    """A message's id from a path, in the form in which it is stored.
 
     Raises:
-        Problem: it cannot be one.
+        Problem: it cannot be an id.
     """
     uuid = uuid_or_none(text)
     if uuid is None:

@@ -1,4 +1,4 @@
-"""``/v1/receipts``, and what could not be matched or is in no table."""
+"""``/v1/receipts``, ``/v1/unmatched`` and ``/v1/unmapped``."""
 
 from typing import Annotated
 
@@ -41,7 +41,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/receipts", responses=responses(list_of(Receipt)))
     async def list_receipts(filters: Annotated[ReceiptFilters, Query()]) -> Response:
-        """Receipts, the newest first. Filters but times and ids look at a bounded number."""
+        """Receipts, the newest first. Filters other than times and ids examine a bounded number."""
         if filters.provider_message_id is not None:
             await context.settled()
         account = check_account(accounts, filters.account)
@@ -63,7 +63,9 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/unmatched", responses=responses(list_of(Unmatched)))
     async def list_unmatched(filters: Annotated[UnmatchedFilters, Query()]) -> Response:
-        """Provider ids that receipts speak of and no message has; matched when it appears."""
+        """Provider message ids that receipts name and no message has. They are matched when it
+        appears.
+        """
         account = check_account(accounts, filters.account)
         start = before("unmatched", filters.cursor)
         found = await store.read(
@@ -75,7 +77,8 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/unmapped", responses=responses(list_of(Unmapped)))
     async def list_unmapped(params: Annotated[Params, Query()]) -> Response:
-        """Status words and error codes that stand in no table, with the receipts that used them.
+        """Status words and error codes that no table knows, with the number of receipts that used
+        them.
 
         The newest 10,000 such receipts are counted.
         """

@@ -1,4 +1,4 @@
-"""What is shown of endpoints, deliveries and tries: the API's JSON, field by field."""
+"""The JSON of endpoints, deliveries and tries."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ class Hour(msgspec.Struct):
 
 
 class Day(msgspec.Struct):
-    """Tries of the last 24 hours; ``hours`` where one endpoint is asked for."""
+    """Tries of the last 24 hours; by the hour in ``hours``, if a single endpoint is shown."""
 
     delivered: int
     failed: int
@@ -36,9 +36,9 @@ class Day(msgspec.Struct):
 
 
 class Endpoint(msgspec.Struct, kw_only=True):
-    """Who is told. ``state`` is ``ok``, ``failing``, ``open`` (left alone but for probes),
-    ``paused`` (it asked to wait) or ``disabled``; secret options are shown as ``***``. ``name`` is
-    that of an endpoint which stands in `delivrd.toml`, and is changed there.
+    """A subscriber. ``state`` is ``ok``, ``failing``, ``open`` (only probes are sent), ``paused``
+    (it asked to wait) or ``disabled``; secret options are shown as ``***``. ``name`` is set for an
+    endpoint from `delivrd.toml`, which can be changed only there.
     """
 
     id: str
@@ -76,7 +76,7 @@ class Endpoint(msgspec.Struct, kw_only=True):
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """One event for one endpoint. ``why`` says in words why it is not delivered."""
+    """One event for one endpoint. ``why`` says in words why it has not been delivered."""
 
     id: str
     event_id: str
@@ -96,7 +96,7 @@ class Delivery(msgspec.Struct, kw_only=True):
 
 
 class Try(msgspec.Struct, kw_only=True):
-    """One call. ``connect_ms`` is null where a connection was there already."""
+    """One call. ``connect_ms`` is null if an open connection was used."""
 
     number: int
     at: datetime
@@ -112,7 +112,7 @@ class Try(msgspec.Struct, kw_only=True):
 
 
 class Call(msgspec.Struct, kw_only=True):
-    """What is called, before it is signed: the same bytes at every try."""
+    """The call before it is signed: the same bytes in every try."""
 
     method: str
     url: str
@@ -133,7 +133,7 @@ def endpoint(
     one: stored.Endpoint, figures: Figures, now: int, *, hours: bool = False,
     secret: str | UnsetType = UNSET,
 ) -> Endpoint:  # fmt: skip
-    """An endpoint and how its calls went; its secrets are not shown, but for one just made."""
+    """The JSON of an endpoint and its calls, without secrets, except one that was just made."""
     old = [until for _, until in one.secrets if until is not None and until > now]
     return Endpoint(
         id=endpoint_id(one.id),
@@ -182,14 +182,14 @@ def _day(figures: Figures, *, hours: bool) -> Day:
 
 
 def options_shown(form: str, options: Mapping[str, str]) -> dict[str, str]:
-    """A format's options, those that are secrets covered."""
+    """A format's options; secret values are masked."""
     known = FORMATS[form].OPTIONS if form in FORMATS else {}
     plain = {name for name, option in known.items() if not option.secret}
     return {name: value if name in plain else HIDDEN for name, value in options.items()}
 
 
 def state_of(one: stored.Endpoint, now: int) -> str:
-    """In a word, how it is."""
+    """The state of an endpoint, in a word."""
     if not one.enabled:
         return "disabled"
     if one.opened_at is not None:
@@ -200,7 +200,7 @@ def state_of(one: stored.Endpoint, now: int) -> str:
 
 
 def delivery(one: queries.Delivery) -> Delivery:
-    """A delivery as it is listed."""
+    """The JSON of a delivery in a list."""
     waits = one.state == "waiting"
     return Delivery(
         id=delivery_id(one.id),
@@ -222,7 +222,7 @@ def delivery(one: queries.Delivery) -> Delivery:
 
 
 def detail(found: queries.Detail) -> DeliveryDetail:
-    """A delivery with all that was seen."""
+    """The JSON of one delivery, with its event, call and tries."""
     one = found.delivery
     event = None
     if found.data is not None:
@@ -272,7 +272,7 @@ def _headers(kept: bytes | None) -> list[tuple[str, str]]:
 
 
 def _text(body: bytes | None) -> tuple[str | None, str | None]:
-    """As text where it is UTF-8, else in base64."""
+    """The bytes as text if they are UTF-8, else in base64."""
     if body is None:
         return None, None
     try:

@@ -1,4 +1,4 @@
-"""``/v1/requests``: the calls on the webhooks as they came, and reading them again."""
+"""``/v1/requests``: stored webhook calls, and replaying them."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -73,7 +73,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("", dependencies=[read], responses=responses(list_of(Request)))
     async def list_requests(filters: Annotated[RequestFilters, Query()]) -> Response:
-        """Calls on the webhooks, kept and refused, the newest first."""
+        """Webhook calls, accepted and refused, the newest first."""
         account = check_account(accounts, filters.account)
         start = before("requests", filters.cursor)
         found = await store.read(
@@ -93,7 +93,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/{id}", dependencies=[read], responses=responses(ref(RequestDetail), 404))
     async def show(id: str) -> Response:
-        """One call as it came, secrets replaced, and what was read from it."""
+        """One call as it came, with secrets replaced, and what was read from it."""
         request_id = row_id(id, "request", _HINT)
         found = await store.read(lambda tx: queries.find_request(tx, accounts, request_id))
         if found is None:
@@ -106,7 +106,7 @@ def router(context: Context) -> APIRouter:
         caller: Annotated[Caller, Depends(needs(Scope.ADMIN))],
         body: Replay | None = None,
     ) -> Response:
-        """Reads a stored call again with today's adapters; or takes in one that was refused."""
+        """Reads a stored call again with today's adapters, or accepts one that was refused."""
         how = body or Replay()
         return answer(await replayed(context, row_id(id, "request", _HINT), how, caller))
 

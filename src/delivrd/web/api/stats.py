@@ -1,4 +1,4 @@
-"""``/v1/stats``: how many arrive, and how fast."""
+"""``/v1/stats/delivery`` and ``/v1/stats/latency``: how many messages arrive, and how fast."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ NAMES = "|".join(DIMENSIONS)
 
 
 def dimensions_of(known: Sequence[str]) -> Callable[[str], str]:
-    """The check of a text of names of dimensions, commas between them, each once."""
+    """A validator of comma-separated names of dimensions, each given once."""
 
     def check(text: str) -> str:
         names = text.split(",")
@@ -86,17 +86,17 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/delivery", responses=responses(schema(_DELIVERY)))
     async def delivery(params: Annotated[DeliveryParams, Query()]) -> Response:
-        """Counts by status, the delivery rate and the failure rate: of all that ended.
+        """Counts by status, and the delivery and failure rates: shares of the messages that ended.
 
-        `low` and `high` bound the true rate in 19 cases of 20; without data they are null. Grouped
-        or filtered by account, provider, sender or code, attempts are counted, else messages:
-        `unit`. `health` is `too_few` under ten that have ended, and where the interval holds both
-        thresholds. A message is counted at the quarter of an hour in which it was sent. `cost` is
-        what was charged, by currency, and `per_delivered` that amount by the number delivered, null
-        while fewer than nine in ten of those have a price. `cost` is null where prices are not kept
-        by these dimensions. `unreported` are on routes that never report: they are counted, and
-        left out of the rates. Network and reason, sender, and code cannot be combined with each
-        other: the 422 names in `possible` what can.
+        The true rate lies between `low` and `high` in 19 cases of 20; without data they are null.
+        Grouped or filtered by account, provider, sender or code, attempts are counted, otherwise
+        messages: see `unit`. `health` is `too_few` if fewer than ten have ended, or if the interval
+        contains both thresholds. A message counts in the quarter of an hour in which it was sent.
+        `cost` is what was charged, by currency; `per_delivered` is that amount divided by the
+        number delivered, and null while fewer than nine in ten of those have a price. `cost` is
+        null for dimensions by which prices are not kept. `unreported` counts messages on routes
+        that never report; they are left out of the rates. Network and reason, sender, and code
+        cannot be combined with each other: the 422 lists in `possible` what can.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",")
@@ -113,11 +113,11 @@ def router(context: Context) -> APIRouter:
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
         """Seconds from our hand-over to the deciding receipt, by our clock.
 
-        A percentile is off by the share `error` at most; `le` is the upper end of a bar. `untold`
-        counts those whose time is unknown. They are of those that ended in `status`: what was
-        delivered has no reason and mostly no code, so that by these `status=undelivered` tells
-        more. What goes together in `by` and the filters is as it is for delivery: the 422 names
-        it in `possible`. With more than 500 items each has its percentiles, and its `histogram` is
+        A percentile is off by at most the share `error`; `le` is the upper end of a bar of the
+        histogram. `untold` counts messages whose latency is not known. All are messages that ended
+        in `status`: delivered ones have no reason and seldom a code, so that for these use
+        `status=undelivered`. The same dimensions can be combined as for delivery: the 422 lists
+        them in `possible`. With more than 500 items an item has percentiles, but its `histogram` is
         null; the summary has one.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
@@ -135,7 +135,7 @@ def wanted(accounts: Accounts, params: Any) -> Filters:
     """The filters of a call.
 
     Raises:
-        Problem: it names an account or provider that is not there.
+        Problem: it names an account or provider that does not exist.
     """
     known = {account.provider.name for account in accounts.by_id.values()}
     if params.provider is not None and params.provider not in known:
@@ -151,7 +151,7 @@ def wanted(accounts: Accounts, params: Any) -> Filters:
 
 @contextmanager
 def answerable() -> Iterator[None]:
-    """Makes a combination of dimensions that no counts are kept by a problem of the call."""
+    """Answers a combination of dimensions by which no counts are kept with a 422."""
     try:
         yield
     except Unanswerable as error:
@@ -161,7 +161,7 @@ def answerable() -> Iterator[None]:
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """The zone of that name; None is UTC.
+    """The time zone with that name; None stands for UTC.
 
     Raises:
         Problem: there is none.
@@ -224,7 +224,7 @@ _LATENCY: dict[str, Any] = {
 
 
 def schema(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Items carry the dimensions' own names and values beside the fields."""
+    """The schema of an answer; items have a member for each dimension beside these fields."""
     item = {"type": "object", "required": list(fields), "properties": fields}
     return {
         "type": "object",
