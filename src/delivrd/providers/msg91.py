@@ -35,7 +35,16 @@ STATUSES = {
     "NDNC": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
     "REJECTED": Word(Status.REJECTED, True),
     "BLOCKED NUMBER": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
+    "QUEUED": Word(Status.PENDING, False),
+    "SUBMITTED": Word(Status.PENDING, False),
+    "SENDING": Word(Status.PENDING, False),
+    "SENT": Word(Status.PENDING, False),
+    "READ": Word(Status.DELIVERED, True),
+    "UNDELIVERED": Word(Status.UNDELIVERED, True),
+    "EXPIRED": Word(Status.EXPIRED, True),
 }
+"""The vendor's numbers and words; those after BLOCKED NUMBER are in no list of it, but in what
+handlers of templates expect."""
 
 WORDS = ("status", "desc", "description", "event")
 """Where the status stands, the most exact first."""
