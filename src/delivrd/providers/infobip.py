@@ -170,7 +170,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         status, error, price = (f.inner(told, name) for name in ("status", "error", "price"))
         price = price or {"pricePerMessage": told.get("price"), "currency": told.get("currency")}
         word, meaning = _status(status or {"name": told.get("status")})
-        code = _code(error)
+        code, why = _error(error)
         receipt = reading.receipt(
             STATUSES,
             ERRORS,
@@ -178,7 +178,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             provider_message_id=f.message_id(told, "messageId"),
             provider_status=word,
             error_code=code,
-            detail=f.text(error, "description") if code != "0" else None,
+            detail=why,
             to=f.number(told, "to", "destination"),
             sender=f.text(told, "from", "sender", limit=64),
             network=_network(told),
@@ -204,10 +204,10 @@ def _status(status: f.Fields) -> tuple[str | None, Word | None]:
     return name or by_id[0] or group or by_group, meaning
 
 
-def _code(error: f.Fields) -> str | None:
-    """The error's id; some pass on its name alone."""
-    code = f.text(error, "id", "name", limit=64)
-    return None if code == "NO_ERROR" else code
+def _error(error: f.Fields) -> tuple[str | None, str | None]:
+    """The error's id, and its words where it is one; some pass on its name alone."""
+    code, why = f.text(error, "id", "name", limit=64), f.text(error, "description")
+    return None if code == "NO_ERROR" else code, None if code in ("0", "NO_ERROR") else why
 
 
 def _network(told: f.Fields) -> str | None:
