@@ -72,6 +72,7 @@ SEND_ERRORS = {
     "12": Code("Message too long", Reason.CONTENT_INVALID),
     "14": Code("Invalid signature", Reason.ACCOUNT_PROBLEM),
     "15": Code("Invalid sender address", Reason.SENDER_NOT_ALLOWED),
+    "17": Code("Blocked by the provider", Reason.BLOCKED_BY_CARRIER),
     "22": Code("Invalid network code", Reason.CONTENT_INVALID),
     "23": Code("Invalid callback URL", Reason.CONTENT_INVALID),
     "29": Code("Destination not on the trial account's list", Reason.ACCOUNT_PROBLEM),

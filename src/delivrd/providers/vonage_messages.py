@@ -55,10 +55,13 @@ ERRORS = {
     "1230": Code("Network error", Reason.NETWORK_ERROR, U),
     "1240": Code("Illegal number: the recipient opted out", Reason.BLOCKED_BY_RECIPIENT, R),
     "1241": Code("Too many send requests", Reason.THROTTLED, R),
+    "1242": Code("No such pool of numbers", Reason.SENDER_NOT_ALLOWED, R),
     "1250": Code("Unroutable", Reason.NETWORK_ERROR, U),
+    "1251": Code("No route is set up to this destination", Reason.NETWORK_ERROR, U),
     "1260": Code("Destination unreachable", Reason.UNREACHABLE, U),
     "1270": Code("Subscriber age restriction", Reason.BLOCKED_BY_CARRIER, R),
     "1280": Code("Number blocked by carrier", Reason.BLOCKED_BY_CARRIER, R),
+    "1282": Code("Blocked by the provider", Reason.BLOCKED_BY_CARRIER, R),
     "1290": Code("Prepaid phone with insufficient funds", Reason.OTHER, U),
     "1300": Code("Not part of the provider network", Reason.UNKNOWN_NUMBER, U),
     "1310": Code("Not a suitable device", Reason.HANDSET_ERROR, U),
@@ -76,6 +79,7 @@ ERRORS = {
     "1410": Code("Invalid parameters for the channel", Reason.CONTENT_INVALID, R),
     "1420": Code("Invalid sender for the channel", Reason.SENDER_NOT_ALLOWED, R),
     "1430": Code("Invalid recipient for the channel", Reason.UNKNOWN_NUMBER, R),
+    "1431": Code("Several recipients are not supported", Reason.CONTENT_INVALID, R),
     "1440": Code("Message type not supported", Reason.CONTENT_INVALID, R),
     "1450": Code("The client reference is too long", Reason.CONTENT_INVALID, R),
     "1451": Code("The message replied to is not to be found", Reason.CONTENT_INVALID, R),
@@ -84,15 +88,26 @@ ERRORS = {
     "1470": Code("Stopped by the fraud defender", Reason.BLOCKED_BY_CARRIER, R),
     "1472": Code("Stopped by the fraud defender", Reason.BLOCKED_BY_CARRIER, R),
     "1473": Code("Stopped by the fraud defender", Reason.BLOCKED_BY_CARRIER, R),
+    "1474": Code("Stopped by the fraud defender: the country", Reason.BLOCKED_BY_CARRIER, R),
+    "1475": Code("Stopped by the fraud defender: the network", Reason.BLOCKED_BY_CARRIER, R),
+    "1476": Code("The sender must not originate messages", Reason.SENDER_NOT_ALLOWED, R),
     "1480": Code("Entity filter (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
     "1481": Code("Header filter (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
     "1482": Code("Content filter (India DLT)", Reason.BLOCKED_BY_CARRIER, R),
     "1483": Code("Consent filter (India DLT)", Reason.BLOCKED_BY_RECIPIENT, R),
     "1484": Code("Regulation error (India DLT)", Reason.SENDER_NOT_ALLOWED, R),
+    "1490": Code("Receipts of some parts never came", Reason.NO_HANDSET_PROOF),
+    "2001": Code("Stopped by the provider's protection from fraud", Reason.BLOCKED_BY_CARRIER, R),
 }
 
-PAIRS = {("rejected", "1330"): Word(Status.UNKNOWN, False)}
-"""Words that a code turns into another status: a carrier's "unknown" is called rejected."""
+UNPROVEN = Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
+PAIRS = {
+    ("rejected", "1330"): Word(Status.UNKNOWN, False),
+    ("rejected", "1490"): UNPROVEN,
+    ("undeliverable", "1490"): UNPROVEN,
+}
+"""Words that a code turns into another status: a carrier's "unknown" is called rejected, and so is
+a text of which some parts may have arrived."""
 
 FIELDS = {
     "message_uuid": "The id of the message; one for all its parts.",
