@@ -3,8 +3,8 @@
 The three are told by their shape: XML whose root says what happened; a form (or SOAP, its twin)
 with a type of event or error; a postback around an SMPP receipt. Sources:
 developers.esendex.com/APIs/Push-Notifications; esendex.com's AccountEventHandler pages;
-esendex.us/docs/sms-api (delivery receipt postbacks and their codes; also, by its former name, in
-wiki.cdyne.com).
+esendex.us/docs/sms-api (postbacks of what was sent, received and delivered, and their codes; also,
+by its former name, in wiki.cdyne.com).
 """
 
 import re
@@ -50,6 +50,8 @@ STATUSES = {
     "Failed": Word(Status.UNDELIVERED, True),
     "UnrecognisedRecipient": Word(Status.REJECTED, True, Reason.UNKNOWN_NUMBER),
     "ValidityPeriodExpired": Word(Status.EXPIRED, True, Reason.EXPIRED),
+    "SMSSent": Word(Status.PENDING, False),
+    "MMSSent": Word(Status.PENDING, False),
     "DELIVRD": Word(Status.DELIVERED, True),
     "ACCEPTD": Word(Status.PENDING, False),
     "ENROUTE": Word(Status.PENDING, False),
@@ -117,6 +119,8 @@ FIELDS = {
     "ToPhoneNumber": "United States: the recipient's number, without country code.",
     "FromPhoneNumber": "United States: the sender.",
     "ReferenceID": "United States: the reference that was sent along.",
+    "SMSSent, MMSSent": "United States: 1 where the message went on to the carriers; "
+    "`SentTime` says when (UTC).",
 }
 
 SETUP = (
@@ -228,15 +232,17 @@ def _flat(told: f.Fields) -> dict[str, Any]:
 
 
 def _other(told: f.Fields) -> str | None:
-    return _KINDS.get((f.text(_flat(told), _EVENT) or "").lower())
+    flat = _flat(told)
+    answered = "smsresponse" in flat or "mmsresponse" in flat
+    return "inbound" if answered else _KINDS.get((f.text(flat, _EVENT) or "").lower())
 
 
 def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
-    event, carrier = f.text(told, _EVENT, limit=64), _carrier(told)
+    event, carrier = f.text(told, _EVENT, limit=64), _carrier(told) or _sent(told)
     # in a push, "Id" is the notification's own
     ids = ("messageid",) if (event or "").lower() in _PUSHED else ("messageid", "id")
     word = carrier.get("stat") or f.text(told, "eventtype", "errortype", limit=64) or event
-    happened = f.text(told, "occurredat")
+    happened = f.text(told, "occurredat") or carrier.get("sent")
     found = reading.receipt(
         STATUSES,
         ERRORS if _AMERICAN & told.keys() else {},
@@ -273,3 +279,24 @@ def _carrier(told: f.Fields) -> dict[str, str]:
     head = re.split(r"\btext\s*:", said, maxsplit=1, flags=re.IGNORECASE)[0]
     pairs = {name.lower(): value[:64] for name, value in _PAIR.findall(" ".join(head.split()))}
     return pairs or ({"stat": said[:64]} if said else {})
+
+
+def _sent(told: f.Fields) -> dict[str, str]:
+    """The postback about what went on to the carriers, in the words of a carrier's receipt.
+
+    A 0 says that it did not, and what comes of that is not told.
+    """
+    for name in ("SMSSent", "MMSSent"):
+        said = f.text(told, name.lower(), limit=8)
+        if said is not None:
+            word = name if said == "1" else f"{name}={said}"
+            return {"stat": word, "sent": _american(f.text(told, "senttime", limit=64) or "")}
+    return {}
+
+
+def _american(when: str) -> str:
+    """A time as ``5/8/2023 2:42:36 AM``, in ISO 8601; what is written otherwise stays."""
+    try:
+        return datetime.strptime(when, "%m/%d/%Y %I:%M:%S %p").isoformat()
+    except ValueError:
+        return when
