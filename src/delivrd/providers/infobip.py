@@ -225,9 +225,13 @@ def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
 
 
 def _other(told: f.Fields) -> str | None:
-    """Texts from handsets come in ``results`` too, and have no status."""
+    """Texts from handsets come in ``results`` too, and have no status; nor has a link's click."""
+    if "status" in told:
+        return None
+    if "notificationType" in told:
+        return "other"
     named = any(told.get(name) is not None for name in ("receivedAt", "text", "message"))
-    return "inbound" if named and "status" not in told else None
+    return "inbound" if named else None
 
 
 def _alone(told: f.Fields | list[Any] | None) -> f.Fields | list[Any] | None:

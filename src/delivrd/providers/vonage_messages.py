@@ -109,6 +109,8 @@ PAIRS = {
 """Words that a code turns into another status: a carrier's "unknown" is called rejected, and so is
 a text of which some parts may have arrived."""
 
+_OF_A_TEXT = {"message_type", "text", "message", "direction"}
+
 FIELDS = {
     "message_uuid": "The id of the message; one for all its parts.",
     "from": "The sender.",
@@ -155,8 +157,11 @@ def _party(told: f.Fields, name: str) -> f.Fields:
 
 
 def is_inbound(told: f.Fields) -> bool:
-    """Whether this is a text from a handset, which comes with most of the same names."""
-    return ID in told and "status" not in told and ("message_type" in told or "text" in told)
+    """Whether this is a text from a handset, which comes with most of the same names.
+
+    Version 1 says the ``message_type``; version 0.1 has a ``message`` and a ``direction``.
+    """
+    return ID in told and "status" not in told and bool(_OF_A_TEXT & told.keys())
 
 
 def authenticate(request: Request, secrets: Secrets, behind: int | None) -> Authentic:
