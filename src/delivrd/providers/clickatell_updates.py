@@ -168,8 +168,10 @@ def _classic(word: str | None, code: str | None) -> Told:
 
 
 def other(told: f.Fields) -> str | None:
-    """Inbound texts have a text and no status."""
+    """Inbound texts have a text and no status; the One API lists them: moText, moMedia and more."""
     held = (told, *(value for value in told.values() if isinstance(value, dict)))
     names = {name.lower() for around in held for name in around}
     texts = names & {"text", "momsgid"} and not names & {*WORDS, CODE}
-    return "inbound" if texts or "motext" in names else None
+    event = f.inner(told, "event")
+    listed = any(name[:2] == "mo" and isinstance(value, list) for name, value in event.items())
+    return "inbound" if texts or listed or "motext" in names else None
