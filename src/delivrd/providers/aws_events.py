@@ -1,7 +1,7 @@
 """What AWS's events say of a message: of End User Messaging, Pinpoint and SNS's own log.
 
-Sources: docs.aws.amazon.com/sms-voice (event types and format), …/sns (SMS delivery logs),
-…/pinpoint (SMS events).
+Sources: docs.aws.amazon.com/sms-voice (event types and format, RCS events), …/sns (SMS
+delivery logs), …/pinpoint (SMS events).
 """
 
 from collections.abc import Mapping
@@ -35,10 +35,12 @@ STATUSES = {
     "PENDING": _PENDING,
     "SENT": _PENDING,
     "FALLEN_BACK_TO_SMS": _PENDING,
+    "TTL_EXPIRATION_REVOKE_FAILED": _PENDING,  # too late, but it may arrive yet
     "DELIVERED": _DELIVERED,
     "READ": _DELIVERED,
     "SUCCESSFUL": _DELIVERED,
     "FAILED": Word(Status.UNDELIVERED, True),
+    "UNDELIVERABLE": Word(Status.UNDELIVERED, True),
     "UNREACHABLE": _PHONE_AWAY,
     "CARRIER_UNREACHABLE": _CARRIER_AWAY,
     "BLOCKED": _OPTED_OUT,
@@ -47,12 +49,14 @@ STATUSES = {
     "SPAM": _FILTERED,
     "INVALID": _NO_NUMBER,
     "INVALID_MESSAGE": _CONTENT,
+    "REJECTED": _CONTENT,
     "FILE_INACCESSIBLE": _CONTENT,
     "FILE_TYPE_UNSUPPORTED": _CONTENT,
     "FILE_SIZE_EXCEEDED": _CONTENT,
     "MAX_PRICE_EXCEEDED": _NOT_OURS,
     "PROTECT_BLOCKED": _NOT_OURS,
     "TTL_EXPIRED": _EXPIRED,
+    "TTL_EXPIRATION_REVOKED": _EXPIRED,
     "UNKNOWN": Word(Status.UNKNOWN, True),
     "SUCCESS": _DELIVERED,
     "FAILURE": Word(Status.UNDELIVERED, True),
@@ -98,6 +102,7 @@ def _message(event: f.Fields) -> dict[str, Any]:
     """End User Messaging's event."""
     word = f.text(event, "messageStatus", "eventType", limit=64)
     word = word and word.removeprefix("TEXT_")
+    price = None if word == "READ" else f.amount(event, "totalMessagePrice")
     return {
         "provider_message_id": f.message_id(event, "messageId"),
         "provider_status": word,
@@ -106,7 +111,7 @@ def _message(event: f.Fields) -> dict[str, Any]:
         "to": f.number(event, "destinationPhoneNumber"),
         "sender": f.text(event, "originationPhoneNumber", limit=64),
         "network": _network(event),
-        "price": f.amount(event, "totalMessagePrice"),
+        "price": price,  # the news that it was read costs nothing: its 0 is not the message's
         "stamp": event.get("eventTimestamp"),
     }
 
