@@ -162,12 +162,15 @@ def _items(told: f.Fields) -> list[Any] | None:
 
 
 def _other(told: f.Fields) -> str | None:
-    """An inbound text has a message (in XML a body) where a report has its status."""
+    """An inbound text has a message (in XML a body) where a report has its status, RCS an event."""
     message = _message(told)
     first = message[0] if isinstance(message, list) and message else message
     fields = _lower(first if isinstance(first, dict) else told)
-    inbound = "status" not in fields and ("body" in fields or "message" in fields)
-    return "inbound" if inbound else None
+    if "status" in fields:
+        return None
+    if isinstance(fields.get("event"), dict):  # a tap on a suggestion, or the handset's typing
+        return "other"
+    return "inbound" if "body" in fields or "message" in fields else None
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
