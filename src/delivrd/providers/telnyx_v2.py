@@ -28,19 +28,21 @@ STATUSES = {
     "cancelled": Word(Status.UNDELIVERED, True, Reason.DELETED),
     # What the event alone tells, where its recipient has no status:
     "message.sent": Word(Status.PENDING, False),
+    "message.read": Word(Status.DELIVERED, True),
     "message.finalized": Word(Status.UNKNOWN, True),
 }
 FAILED = Word(Status.UNDELIVERED, True)
 """A finalized message without a status, but with errors."""
 
 FIELDS = {
-    "data.event_type": "message.sent or message.finalized; others are no receipts.",
+    "data.event_type": "message.sent, message.finalized or (RCS) message.read; others are no "
+    "receipts.",
     "data.occurred_at": "When it happened (ISO 8601).",
     "data.payload.id": "The id of the message. (`data.id` is that of the event.)",
     "data.payload.to": "The recipients; of a group several, each read as one receipt.",
     "data.payload.to[].phone_number": "The recipient's number.",
     "data.payload.to[].status": "The status word of this recipient.",
-    "data.payload.from.phone_number": "The sender.",
+    "data.payload.from.phone_number": "The sender; of RCS `agent_id`.",
     "data.payload.errors": "What went wrong: code, title and detail; the first is taken.",
     "data.payload.cost": "Amount and currency.",
     "data.payload.text": "The text; cut before the request is kept.",
@@ -95,7 +97,8 @@ def receipt(
     if recipient.get("status") is None:
         word = event_type
         pair = FAILED if error and event_type == "message.finalized" else None
-    cost, sender = f.inner(message, "cost"), message.get("from")
+    cost = f.inner(message, "cost")
+    sender = f.inner(message, "from") or {"from": message.get("from")}
     return reading.receipt(
         STATUSES,
         errors,
@@ -105,7 +108,7 @@ def receipt(
         error_code=f.text(error, "code", limit=64),
         detail=f.text(error, "detail", "title"),
         to=f.number(recipient, "phone_number"),
-        sender=f.text(f.inner(message, "from") or {"from": sender}, "phone_number", "from"),
+        sender=f.text(sender, "phone_number", "agent_id", "from"),
         price=f.amount(cost, "amount", "cost"),
         currency=f.text(cost, "currency", limit=8),
         occurred_at=times.parse(happened, zone, now=now),
