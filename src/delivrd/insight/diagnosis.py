@@ -1,4 +1,4 @@
-"""What is likely wrong, in words: who does not report, what is refused, what comes twice."""
+"""What is probably wrong, in words: missing receipts, rejections, repeats."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,18 +13,18 @@ from delivrd.store.queries.diagnosis import Calls, Traffic
 from delivrd.store.tx import Tx
 
 SETTLING = QUARTER
-"""What went out since then may well be open still."""
+"""Microseconds within which a message may well be open still."""
 
 ENOUGH = 10
 OPEN = 0.8
-"""So much of what went out is open: something does not report."""
+"""The share of messages without an end from which an account counts as silent."""
 
 MANY_REJECTED = 0.1
 MANY_REPEATS = 0.05
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; ``state`` is ``ok``, ``warning`` or ``bad``."""
+    """The result of one check; ``state`` is ``ok``, ``warning`` or ``bad``."""
 
     name: str
     state: str
@@ -34,12 +34,12 @@ class Finding(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What a diagnosis is made from; accounts by name."""
+    """The input of a diagnosis; accounts are named."""
 
     traffic: tuple[tuple[str, str, str, int], ...] = ()
-    """Account, country, status, number, of what went out in a day up to some time ago."""
+    """Account, country, status and number of the messages of a day up to `SETTLING` ago."""
     newest: tuple[tuple[str, str, str, int], ...] = ()
-    """And of what went out since."""
+    """The same of the messages sent since."""
     calls: Mapping[str, Calls] = {}
     rejected: tuple[tuple[str, str, str, int], ...] = ()
     """Sender, country, reason, number."""
@@ -63,7 +63,7 @@ def _named(accounts: Accounts, rows: Iterable[Traffic]) -> Iterator[tuple[str, s
 
 
 def diagnose(known: Figures, now: int) -> list[Finding]:
-    """What is wrong, or that nothing is."""
+    """The findings of every check, at the moment ``now`` (microseconds since 1970)."""
     return [*_open(known, now), *_rejected(known), *_repeats(known)]
 
 
@@ -94,8 +94,7 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
 
 
 def _without_end(counts: Counter[str]) -> tuple[int, int]:
-    """How many nobody knows the end of (it was given up waiting for some), out of all that the
-    gateway took."""
+    """How many have no known end (open or given up), out of all that the gateway accepted."""
     return counts["pending"] + counts["unknown"], counts.total() - counts["rejected"]
 
 
@@ -105,47 +104,44 @@ def _is_silent(counts: Counter[str]) -> bool:
 
 
 def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], now: int) -> Finding:
-    """Is it the carrier that never reports, or our webhook that is not reached?"""
+    """The account's messages stay open; ``heard`` are the accounts that were called."""
     n, total = _without_end(counts)
-    begin = f"{account}: {n} of {total} messages of the last day have no known end"
+    cause, advice = _silence(account, calls, sorted(heard - {account}), now)
+    what = f"{account}: {n} of {total} messages of the last day have no known end{cause}"
+    return Finding("reporting", "bad", what, advice, account)
+
+
+def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[str, str]:
+    """Whether the carrier does not report or our webhook is not reached, and what to do."""
     if calls.last_at is not None:
-        return Finding(
-            "reporting", "bad",
-            f"{begin}, though its calls come in (the last {_ago(calls.last_at, now)}): they are "
-            "about other messages, or say nothing final",
+        return (
+            f", though its calls come in (the last {_ago(calls.last_at, now)}): they are about "
+            "other messages, or say nothing final",
             "delivrd requests list shows what they say; delivrd doctor tells of unmatched ids",
-            account,
-        )  # fmt: skip
+        )
     if calls.refused and calls.refused_at is not None:
-        return Finding(
-            "reporting", "bad",
-            f"{begin}: {calls.refused} of its calls were refused, the last "
+        return (
+            f": {calls.refused} of its calls were refused, the last "
             f"{_ago(calls.refused_at, now)} ({calls.why})",
             f"check the secrets in [accounts.{account}]; delivrd requests replay --admit takes "
             "refused calls in",
-            account,
-        )  # fmt: skip
-    others = sorted(heard - {account})
+        )
     if others:
-        return Finding(
-            "reporting", "bad",
-            f"{begin}, and nobody called its webhook, while receipts of {', '.join(others[:3])} "
+        return (
+            f", and nobody called its webhook, while receipts of {', '.join(others[:3])} "
             "come in: our address is reached, but this gateway does not call it",
             f"set the address …/webhooks/{account} at the gateway; if it is set, the gateway or "
             "its carriers report nothing: ask them",
-            account,
-        )  # fmt: skip
-    return Finding(
-        "reporting", "bad",
-        f"{begin}, and no gateway called any webhook in that time: it is likely that this hub is "
+        )
+    return (
+        ", and no gateway called any webhook in that time: it is likely that this hub is "
         "not reached from outside",
         "check public_url, the proxy in front and the firewall; delivrd tunnel helps to try it",
-        account,
-    )  # fmt: skip
+    )
 
 
 def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
-    """Countries without receipts of an account that gets them for others."""
+    """A finding for countries from which an account gets no receipts, while it does from others."""
     by_country: dict[str, Counter[str]] = defaultdict(Counter)
     for name, country, status, n in known.traffic:
         if name == account:
@@ -221,12 +217,12 @@ def _ago(at: int, now: int) -> str:
 
 
 class Diagnosis(NamedTuple):
-    """All findings, as of a moment."""
+    """All findings at a moment."""
 
     at: datetime
     findings: list[Finding]
 
 
 async def diagnosis(tx: Tx, accounts: Accounts, now: int) -> Diagnosis:
-    """What is likely wrong at the moment ``now`` (microseconds since 1970)."""
+    """Reads the last day and judges it, at the moment ``now`` (microseconds since 1970)."""
     return Diagnosis(moment(now), diagnose(await figures(tx, accounts, now), now))
