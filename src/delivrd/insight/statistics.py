@@ -1,4 +1,4 @@
-"""Answers to "how many arrive, and how fast": rollups read, then rates and percentiles told."""
+"""Delivery and latency statistics: reads rollups and makes rates and percentiles of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,10 @@ from delivrd.store.tx import Tx
 MAX_ITEMS = 10_000
 
 MAX_BARRED = 500
-"""With more items than this each has its percentiles, and no bars: they would be most of it."""
+"""With more items than this none has a histogram: they would be most of the answer."""
+
+_KINDS_OF_ENDS = {"reason", "code", "status"}
+"""Dimensions by which an item holds ends of one kind."""
 
 By = Sequence[str]
 """The dimensions to group by; without any, there is only a summary."""
@@ -35,46 +38,40 @@ async def delivery_stats(
 ) -> dict[str, Any]:
     """``{"by", "unit", "items", "summary"}``: counts by status, rates, health and cost.
 
-    Times come in order; other values with the greatest number first. The summary is of all that
-    the filters leave; without any, its rates are None. ``cost`` is None where prices are not kept
-    by these dimensions. What stands on ``silent`` routes is counted, and left out of the rates.
-
-    Grouped by reason, code or status an item holds ends of one kind: its rate tells nothing of
-    health, which is then None.
+    Items are in the order of their times, else the largest first; there are at most `MAX_ITEMS`.
+    The summary covers everything that the filters leave; without any messages its rates are None.
+    ``cost`` is None for dimensions by which prices are not kept. Messages on ``silent`` routes are
+    counted, and left out of the rates. Items by reason, code or status hold ends of one kind, of
+    which a rate says nothing: their health is None.
 
     Raises:
         Unanswerable: no counts are kept by all these dimensions.
     """
-    found = await stats.counts(tx, accounts, by, filters, zone)
-    unheard = await stats.unreported(tx, accounts, by, filters, silent, zone)
+    counted = await stats.counts(tx, accounts, by, filters, zone)
+    unreported = await stats.unreported(tx, accounts, by, filters, silent, zone)
     charged = await stats.charges(tx, accounts, by, filters, zone)
     unit = UNITS[filters.unit(by)]
-    of_one_kind = bool({*by, *filters.used()} & {"reason", "code", "status"})
+    one_kind = {*by, *filters.used()} & _KINDS_OF_ENDS
 
-    def shown(values: Values, told: Delivery) -> dict[str, Any]:
+    def item(values: Values) -> dict[str, Any]:
+        told = delivery(counted[values], unreported.get(values))
         charges = None if charged is None else charged.get(values, {})
-        found = _named(by, values)
-        found.update(_delivery(unit, told, charges, thresholds))
-        if of_one_kind:
-            found["health"] = None
-        return found
+        judged_by = None if one_kind else thresholds
+        return {**_named(by, values), **_delivery(unit, told, charges, judged_by)}
 
-    whole = delivery(_added(found.values()), _added(unheard.values()))
-    items = [(v, delivery(counted, unheard.get(v))) for v, counted in found.items()] if by else []
+    sizes = [(values, values, sum(some.values())) for values, some in counted.items()]
+    whole = delivery(_added(counted.values()), _added(unreported.values()))
+    charges = None if charged is None else _added(charged.values())
     return {
         "by": ",".join(by) or None,
         "unit": unit,
-        "items": [
-            shown(values, told) for values, told in ordered(by, [(v, d, d.total) for v, d in items])
-        ],
-        "summary": _delivery(
-            unit, whole, None if charged is None else _added(charged.values()), thresholds
-        ),
+        "items": [item(values) for values, _ in ordered(by, sizes)] if by else [],
+        "summary": _delivery(unit, whole, charges, thresholds),
     }
 
 
 def _delivery(
-    unit: str, told: Delivery, charges: Charges | None, thresholds: Thresholds
+    unit: str, told: Delivery, charges: Charges | None, thresholds: Thresholds | None
 ) -> dict[str, Any]:
     rate, low, high = _shares(told.rate)
     failure, failure_low, failure_high = _shares(told.failure)
@@ -89,7 +86,7 @@ def _delivery(
         "failure_rate": failure,
         "failure_low": failure_low,
         "failure_high": failure_high,
-        "health": thresholds.word(told.rate, told.ended),
+        "health": None if thresholds is None else thresholds.word(told.rate, told.ended),
         "unreported": told.unreported,
         "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
     }
@@ -177,7 +174,11 @@ def _named(by: By, values: Values) -> dict[str, Any]:
 
 
 def ordered(by: By, items: list[tuple[Values, Any, int]]) -> list[tuple[Values, Any]]:
-    """The items in the order of their times; within one time, and without any, by their number."""
+    """At most `MAX_ITEMS` items in the order of their times; within one time the largest first.
+
+    An item is its values, anything that belongs to it, and its size. With times, the last ones are
+    kept.
+    """
     at = [place for place, name in enumerate(by) if name in TIMES]
 
     def key(item: tuple[Values, Any, int]) -> tuple[Any, ...]:
