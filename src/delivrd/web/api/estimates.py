@@ -1,6 +1,6 @@
 """``/v1/stats/settled``, ``/comparison`` and ``/honesty``: estimates and judgements."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, Field
@@ -12,7 +12,8 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.recent import Narrowed
 from delivrd.web.api.common import Country, SpanParams, Word, answer, micros_or_none, responses
-from delivrd.web.api.stats import COST, NUMBER, answerable, dimensions_of, schema, wanted
+from delivrd.web.api.stats import answerable, dimensions_of, wanted
+from delivrd.web.api.stats_schemas import COMPARISON, HONESTY, SETTLED
 from delivrd.web.auth import needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid
@@ -62,7 +63,7 @@ def router(context: Context) -> APIRouter:
     store, accounts = context.store, context.store.accounts
     settling = context.settling
 
-    @routes.get("/settled", responses=responses(schema(_SETTLED, **_OF_SETTLED)))
+    @routes.get("/settled", responses=responses(SETTLED))
     async def settled(params: Annotated[SettledParams, Query()]) -> Response:
         """The delivery rate at which the messages handed over in the last hour will settle.
 
@@ -86,7 +87,7 @@ def router(context: Context) -> APIRouter:
             raise invalid("since", str(error), hint) from None
         return answer({**told, "next_cursor": None})
 
-    @routes.get("/comparison", responses=responses(_COMPARISON))
+    @routes.get("/comparison", responses=responses(COMPARISON))
     async def comparison(params: Annotated[ComparisonParams, Query()]) -> Response:
         """Compares accounts for one country, or one network of it.
 
@@ -102,7 +103,7 @@ def router(context: Context) -> APIRouter:
             told = await store.read(lambda tx: compared(tx, accounts, filters, params.minimum))
         return answer({**told, "next_cursor": None})
 
-    @routes.get("/honesty", responses=responses(_HONESTY))
+    @routes.get("/honesty", responses=responses(HONESTY))
     async def honesty(params: Annotated[RouteParams, Query()]) -> Response:
         """Routes whose receipts look made up, with the evidence. No figure is corrected for it.
 
@@ -114,99 +115,3 @@ def router(context: Context) -> APIRouter:
         return answer({**told, "next_cursor": None})
 
     return routes
-
-
-_TEXT: dict[str, Any] = {"type": ["string", "null"]}
-_COUNT: dict[str, Any] = {"type": "integer"}
-
-_SETTLED: dict[str, Any] = {
-    "unit": {"enum": ["attempts"]},
-    "total": _COUNT,
-    "delivered": _COUNT,
-    "pending": _COUNT,
-    "overdue": {"type": ["integer", "null"]},
-    "unreported": _COUNT,
-    "settled_rate": NUMBER,
-    "low": NUMBER,
-    "high": NUMBER,
-    "rate_so_far": NUMBER,
-}
-_OF_SETTLED: dict[str, Any] = {
-    "no_receipts": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["account", "country", "messages"],
-            "properties": {"account": _TEXT, "country": _TEXT, "messages": _COUNT},
-        },
-    },
-    "stopped": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["account", "country", "messages", "reported_on"],
-            "properties": {
-                "account": _TEXT,
-                "country": _TEXT,
-                "messages": _COUNT,
-                "reported_on": {"type": "string", "format": "date"},
-            },
-        },
-    },
-}
-
-
-def _list(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
-    item = {"type": "object", "required": list(fields), "properties": fields}
-    return {
-        "type": "object",
-        "required": ["items", *more],
-        "properties": {**more, "items": {"type": "array", "items": item}},
-    }
-
-
-_COMPARISON = _list(
-    {
-        "account": _TEXT,
-        "rank": {"type": ["integer", "null"]},
-        "total": _COUNT,
-        "ended": _COUNT,
-        "delivery_rate": NUMBER,
-        "low": NUMBER,
-        "high": NUMBER,
-        "p50": NUMBER,
-        "p95": NUMBER,
-        "cost": COST,
-    },
-    country=_TEXT,
-    network=_TEXT,
-    minimum=_COUNT,
-    ranked={"type": "boolean"},
-    why=_TEXT,
-)
-_EVIDENCE: dict[str, Any] = {
-    "type": "object",
-    "required": ["kind", "words", "share", "sample"],
-    "properties": {
-        "kind": {"enum": ["instant", "identical", "round_seconds", "no_failures", "conversion"]},
-        "words": {"type": "string"},
-        "share": {"type": "number"},
-        "sample": _COUNT,
-    },
-}
-_HONESTY = _list(
-    {
-        "account": _TEXT,
-        "country": _TEXT,
-        "flagged": {"type": "boolean"},
-        "evidence": {"type": "array", "items": _EVIDENCE},
-        "total": _COUNT,
-        "delivered": _COUNT,
-        "converted": _COUNT,
-        "not_converted": _COUNT,
-        "conversion_rate": NUMBER,
-        "conversion_low": NUMBER,
-        "conversion_high": NUMBER,
-    },
-    since=_TEXT,
-)

@@ -25,6 +25,7 @@ from delivrd.web.api.common import (
     micros_or_none,
     responses,
 )
+from delivrd.web.api.stats_schemas import DELIVERY, LATENCY
 from delivrd.web.auth import needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid
@@ -84,7 +85,7 @@ def router(context: Context) -> APIRouter:
     store, accounts, insight = context.store, context.store.accounts, context.config.insight
     thresholds = Thresholds(insight.healthy / 100, insight.investigate / 100)
 
-    @routes.get("/delivery", responses=responses(schema(_DELIVERY)))
+    @routes.get("/delivery", responses=responses(DELIVERY))
     async def delivery(params: Annotated[DeliveryParams, Query()]) -> Response:
         """Counts by status, and the delivery and failure rates: shares of the messages that ended.
 
@@ -109,7 +110,7 @@ def router(context: Context) -> APIRouter:
             told = await store.read(read)
         return answer({**told, "next_cursor": None})
 
-    @routes.get("/latency", responses=responses(schema(_LATENCY, **_OF_LATENCY)))
+    @routes.get("/latency", responses=responses(LATENCY))
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
         """Seconds from our hand-over to the deciding receipt, by our clock.
 
@@ -172,68 +173,3 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         raise invalid("tz", "is no time zone", "Write an IANA name like Europe/Vienna.") from None
-
-
-NUMBER: dict[str, Any] = {"type": ["number", "null"]}
-COST: dict[str, Any] = {
-    "type": ["array", "null"],
-    "items": {
-        "type": "object",
-        "required": ["currency", "amount", "priced", "per_delivered"],
-        "properties": {
-            "currency": {"type": ["string", "null"]},
-            "amount": {"type": "string"},
-            "priced": {"type": "integer"},
-            "per_delivered": {"type": ["string", "null"]},
-        },
-    },
-}
-_UNIT: dict[str, Any] = {"enum": ["messages", "attempts"]}
-_DELIVERY: dict[str, Any] = {
-    "unit": _UNIT,
-    "total": {"type": "integer"},
-    "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
-    "delivery_rate": NUMBER,
-    "low": NUMBER,
-    "high": NUMBER,
-    "failed": {"type": "integer"},
-    "failure_rate": NUMBER,
-    "failure_low": NUMBER,
-    "failure_high": NUMBER,
-    "unreported": {"type": "integer"},
-    "health": {"enum": ["healthy", "watch", "investigate", "too_few", None]},
-    "cost": COST,
-}
-_OF_LATENCY: dict[str, Any] = {"status": {"type": "string"}, "error": {"type": "number"}}
-_LATENCY: dict[str, Any] = {
-    "unit": _UNIT,
-    "total": {"type": "integer"},
-    "untold": {"type": "integer"},
-    "p50": NUMBER,
-    "p90": NUMBER,
-    "p95": NUMBER,
-    "p99": NUMBER,
-    "histogram": {
-        "type": ["array", "null"],
-        "items": {
-            "type": "object",
-            "properties": {"le": {"type": "number"}, "count": {"type": "integer"}},
-        },
-    },
-}
-
-
-def schema(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """The schema of an answer; items have a member for each dimension beside these fields."""
-    item = {"type": "object", "required": list(fields), "properties": fields}
-    return {
-        "type": "object",
-        "required": ["by", "unit", "items", "summary", *more],
-        "properties": {
-            **more,
-            "by": {"type": ["string", "null"]},
-            "unit": _UNIT,
-            "items": {"type": "array", "items": item},
-            "summary": item,
-        },
-    }
