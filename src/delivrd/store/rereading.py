@@ -1,4 +1,4 @@
-"""A stored request, read again, supersedes its earlier reading (rule B4)."""
+"""Replaces the stored reading of a request by a new one (rule B4)."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -27,7 +27,7 @@ class MessageChange(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What a re-reading changes: statuses by provider message id, then and now."""
+    """What a re-reading changes: statuses by provider message id, before and after."""
 
     request_id: int
     before: tuple[tuple[str | None, str], ...]
@@ -57,10 +57,14 @@ async def supersede(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, request_id: int, account: Account,
     received_at: int, reading: Reading, *, dry_run: bool, force: bool,
 ) -> Difference:  # fmt: skip
-    """Puts a new reading in the place of the request's earlier one, with all that follows.
+    """Replaces the request's earlier reading, with all that follows, and returns the difference.
+
+    Nothing is changed where the readings are equal, nor, unless ``force`` is given, where the new
+    one is unreadable or names fewer receipts: then ``why_not`` says so. ``received_at`` is in
+    microseconds since 1970.
 
     Raises:
-        DryRun: with ``dry_run``, after everything was tried.
+        DryRun: with ``dry_run``, once everything is done, so that the transaction is rolled back.
     """
     rows = await tx.fetch(_EARLIER, request_id)
     reading_no = rows[0][0] + 1
@@ -85,12 +89,7 @@ async def supersede(
     )
     await find_buried(graph, names)
     await _unlink(tx, graph, request_id, [row[1] for row in old])
-    for position, (receipt, name) in enumerate(zip(reading.receipts, names, strict=True)):
-        part = graph.parts[name.key]
-        link = Link(request_id, reading_no, position, received_at)
-        graph.state(part, account.id, Kind.RECEIPT, receipt, link)
-        if part.attempt_id is None:
-            match(graph, part, account, receipt, received_at)
+    _link(graph, account, names, reading, Link(request_id, reading_no, 0, received_at))
     await graph.save()
     await _note(tx, ids, request_id, reading_no, reading)
     told = msgspec.structs.replace(
@@ -99,6 +98,18 @@ async def supersede(
     if dry_run:
         raise DryRun(told)
     return told
+
+
+def _link(
+    graph: Graph, account: Account, names: Sequence[PartName], reading: Reading, first: Link
+) -> None:
+    """States the receipts on their parts, and matches parts that have no attempt."""
+    for position, (receipt, name) in enumerate(zip(reading.receipts, names, strict=True)):
+        part = graph.parts[name.key]
+        link = first._replace(position=position)
+        graph.state(part, account.id, Kind.RECEIPT, receipt, link)
+        if part.attempt_id is None:
+            match(graph, part, account, receipt, first.received_at)
 
 
 def _names(account: Account, old: Sequence[Row], reading: Reading) -> list[PartName]:
@@ -116,7 +127,7 @@ def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
 
 
 def _as_empty(earlier: Row, reading: Reading) -> bool:
-    """Whether there was nothing in it before, and there is nothing now, for the same reason."""
+    """Whether both readings hold no receipts and no faults, for the same reason."""
     now = (reading.kind, reading.why, len(reading.receipts) + len(reading.faults))
     return now[2] == 0 and tuple(earlier[1:4]) == now
 
