@@ -1,4 +1,4 @@
-"""From the counts that are kept to groups of one age, and to life tables."""
+"""Makes groups of messages of one age, and life tables, from the stored counts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -19,10 +19,10 @@ from delivrd.store.counts import BUCKET, COARSE, OPEN, UNTOLD
 from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
 
 PARTS = 4
-"""Ages that stand for those of all open messages of a minute."""
+"""How many ages represent the open messages of a minute."""
 
 ASKED_AFTER = 3600.0
-"""The age, in seconds, that stands for the unknown time of an end that a look-up found."""
+"""The age, in seconds, given to ends of unknown time, which a look-up found."""
 
 _KIND: dict[str, int] = {
     "delivered": DELIVERED, "unknown": UNKNOWN, **{str(status): FAILED for status in FAILURES},
@@ -30,7 +30,7 @@ _KIND: dict[str, int] = {
 
 
 def silent_of(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> set[Key]:
-    """The routes that report nothing: of their old enough messages the network told no end."""
+    """The routes that report nothing: the network reported no end of their older messages."""
     old: Counter[Key] = Counter()
     reported: Counter[Key] = Counter()
     for account_id, country, status, _, is_old, n in ended:
@@ -67,7 +67,7 @@ def past_of(
 
 
 def _ends(ended: Iterable[Ended]) -> Counter[tuple[Key, int, int]]:
-    """By route, kind of end and step of the life tables."""
+    """Numbers of ends by route, kind of end and step of the life tables."""
     found: Counter[tuple[Key, int, int]] = Counter()
     for account_id, country, status, le, _, n in ended:
         kind = _KIND.get(status)
@@ -77,10 +77,11 @@ def _ends(ended: Iterable[Ended]) -> Counter[tuple[Key, int, int]]:
 
 
 def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
-    """Counts by the minute as groups that are looked at for the last minutes.
+    """Makes groups, observed over the last minutes, from the counts by the minute.
 
-    When within its minute a message was handed over is not known: it is looked at from the age that
-    all of its minute had reached within the window, to the age that all have reached by now.
+    When within its minute a message was handed over is not known. It is observed from the age that
+    all of its minute had reached at the start of the window, to the age that all have reached by
+    now.
     """
     found = []
     for row in rows:
@@ -94,7 +95,7 @@ def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
 
 
 def has_old(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> bool:
-    """Whether anything is so old that it can tell how messages end."""
+    """Whether there are messages old enough to show how they end."""
     before = now // BUCKET - int(REPORTS_AFTER) * SECOND // BUCKET
     return any(one.old for one in ended) or any(one.bucket < before for one in waiting)
 
@@ -102,7 +103,7 @@ def has_old(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> boo
 def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetimes], float]:
     """The life table of each route from the counts by the minute, and the greatest age in it.
 
-    Each minute is looked at from its beginning to the age that all of it have reached.
+    Each minute is observed from its beginning to the age that all of its messages have reached.
     """
     groups: dict[Key, list[Group]] = {}
     seen = 0.0
@@ -119,10 +120,10 @@ def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetim
 
 
 def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:
-    """The open messages of a minute by age in seconds: evenly about the middle of their seconds.
+    """Open messages of a minute as (age in seconds, number), spread evenly about their mean.
 
-    Of how they lie in their minute only the sum is kept: those of a burst lie near its time, those
-    of steady traffic all over the minute.
+    Only the sum of the seconds into their minute is stored: the messages of a burst lie near its
+    time, those of steady traffic all over the minute.
     """
     begun = (now - row.minute * MINUTE) / SECOND
     length = min(60.0, max(begun, 0.0))

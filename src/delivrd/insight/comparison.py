@@ -1,4 +1,4 @@
-"""Accounts beside each other on the same country or network."""
+"""Compares accounts for the same country or network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 
 MIN_SAMPLE = 100
-"""Ended attempts under which an account is not ranked."""
+"""The number of ended attempts from which an account is ranked."""
 
 
 async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -
 
 
 def ranks(rates: Sequence[Rate]) -> list[int]:
-    """The place of each: one more than the number of those that are better beyond chance."""
+    """The rank of each: one more than the number of those that are better by more than chance."""
     return [1 + sum(other.low > one.high for other in rates) for one in rates]
 
 

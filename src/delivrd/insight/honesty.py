@@ -1,7 +1,7 @@
-"""Routes whose receipts look made up: the evidence, told and never acted upon.
+"""Evidence that the receipts of a route are made up; it is reported and changes no figure.
 
-A handset is paged, may be off, and answers when it can: delivery takes seconds that differ, and
-some fail. Receipts that a gateway writes itself ("fake DLRs") lack that.
+A handset is paged, may be off, and answers when it can: real delivery times differ, and some
+deliveries fail. Receipts that a gateway writes itself ("fake DLRs") lack that.
 """
 
 from collections import Counter
@@ -24,23 +24,24 @@ from delivrd.store.tx import Tx
 BY = ("account", "country")
 
 SAMPLE = 100
-"""Deliveries under which nothing is said."""
+"""The number of deliveries from which a route is judged."""
 
 INSTANT = step(SECOND)
-"""Steps before this one took under a second."""
+"""The latency step from which a delivery took a second or more."""
 INSTANT_SHARE = 0.99
 IDENTICAL_SHARE = 0.8
-"""Times are suspiciously alike when this share of them lies within one step (9 %), or, of the
-newest, within a hundredth of a second."""
+"""Times are suspicious if this share of them lies within one step (9 %), or, of the newest ones,
+within a hundredth of a second.
+"""
 ROUND_SHARE = 0.5
 ROUND_WITHIN = 0.05
-"""Seconds to the nearest whole one; by chance a tenth of all is so near."""
+"""Distance in seconds to a whole second; by chance a tenth of all times are that close."""
 NO_FAILURES = 1000
-"""It is suspicious when less than one end in so many is a failure."""
+"""Fewer than one failure in so many ends is suspicious."""
 
 
 class Evidence(NamedTuple):
-    """One thing that is odd: ``share`` of ``sample`` messages, in words."""
+    """One suspicious pattern: ``share`` of ``sample`` messages show it."""
 
     kind: str
     words: str
@@ -58,18 +59,18 @@ class Seen(NamedTuple):
     delays: Sequence[float] = ()
     conversion: Rate | None = None
     elsewhere: Rate | None = None
-    """How often messages to the same country convert on other accounts."""
+    """The conversion rate of messages to the same country through other accounts."""
     told: int = 0
 
 
 def evidence(seen: Seen) -> list[Evidence]:
-    """All that is odd about a route's receipts."""
+    """All suspicious patterns of a route's receipts."""
     found = [_instant(seen), _identical(seen), _round(seen), _no_failures(seen), _conversion(seen)]
     return [one for one in found if one is not None]
 
 
 def flagged(found: Sequence[Evidence]) -> bool:
-    """Whether the evidence makes a route suspect; that nothing fails does not by itself."""
+    """Whether the evidence flags a route; a lack of failures alone does not."""
     return any(one.kind != "no_failures" for one in found)
 
 
@@ -84,7 +85,7 @@ def _instant(seen: Seen) -> Evidence | None:
 
 
 def _identical(seen: Seen) -> Evidence | None:
-    """Instant ones lie close together by nature, and are told of already."""
+    """Identical delays; instant deliveries are left out, which are always alike."""
     sample = len(seen.delays)
     if sample < SAMPLE or _instant(seen):
         return None
@@ -147,7 +148,7 @@ async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[st
 
 
 Told = Mapping[Values, Mapping[str, int]]
-"""By account and country: how often each outcome was told."""
+"""By account and country: how often each outcome was reported."""
 
 
 def _seen(

@@ -14,18 +14,22 @@ from delivrd.store.histograms import Digits
 PERCENTILES = (50, 90, 95, 99)
 
 STATED_ERROR = round(2 ** (1 / (2 * STEPS)) - 1, 4)
-"""A percentile is off by this share at most: it is told as the middle of a step."""
+"""The greatest relative error of a percentile, which is the middle of its step."""
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
-    """``count`` took at most ``le`` seconds, and longer than the bar before."""
+    """A bar of a histogram: ``count`` messages took at most ``le`` seconds, and longer than the bar
+    before.
+    """
 
     le: float
     count: int
 
 
 class Latency(NamedTuple):
-    """``total`` with a known time, and ``untold`` without one; times are in seconds."""
+    """Latencies of ``total`` messages, in seconds, and the number ``untold`` whose latency is
+    unknown.
+    """
 
     total: int
     untold: int
@@ -34,8 +38,9 @@ class Latency(NamedTuple):
 
 
 def latency(digits: Digits, *, barred: bool = True) -> Latency:
-    """What the numbers by step add up to, with bars or without; without any, each percentile is
-    None."""
+    """Percentiles of numbers by step, and a histogram if ``barred``; without any, percentiles are
+    None.
+    """
     first, numbers, untold = digits.first, digits.numbers, 0
     if first == UNTOLD and numbers:
         (untold, *numbers), first = numbers, first + 1
@@ -71,7 +76,7 @@ def bound(step: int) -> float:
 
 @cache
 def rounded(seconds: float) -> float:
-    """As times are shown: to a tenth of a millisecond. There are as many as steps."""
+    """Seconds rounded to a tenth of a millisecond. There are only as many values as steps."""
     return round(seconds, 4)
 
 

@@ -1,4 +1,4 @@
-"""What is known of how messages end: read in a transaction, worked out outside of it."""
+"""The model of how messages end: read in a transaction, computed outside of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -22,17 +22,16 @@ from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
 DAYS_BEFORE = 28
-"""Days before today that tell whether a route has ever reported."""
+"""The days before today in which a route that ever reports has reported."""
 
 HOUR_MINUTES = 60
-"""The minutes that a hub learns from when it has just begun."""
+"""The minutes that a new hub learns from."""
 
 
 class Learnt:
-    """What became of the messages of the last day, by route.
+    """What became of the messages of the last day, by route; made by `learn`.
 
-    Made by `learn`. ``past`` takes a tenth of a second with a hundred routes when it is first asked
-    for: ask in a thread.
+    The first use of ``past`` takes a tenth of a second with a hundred routes: use it in a thread.
     """
 
     def __init__(self, told: "Told", hour: Sequence[ByMinute] | None, now: int) -> None:
@@ -40,12 +39,12 @@ class Learnt:
 
     @property
     def young(self) -> bool:
-        """Whether the hub has just begun: nothing is old enough to tell how messages end."""
+        """Whether the hub is new: no message is old enough to show how messages end."""
         return self._hour is not None
 
     @property
     def stopped(self) -> Mapping[Key, int]:
-        """Routes that report nothing and did before; the day of the last, counted from 1970."""
+        """Routes that stopped reporting, with the day of the last receipt, counted from 1970."""
         return self._told.stopped
 
     @cached_property
@@ -57,7 +56,7 @@ class Learnt:
         return usual(tables, told.providers, told.silent, seen)
 
     def work_out(self) -> None:
-        """Works out how the messages of every route end, which is done once."""
+        """Computes how the messages of every route end, once."""
         for key in self.past.tables:
             self.past.of(key)
 
@@ -73,7 +72,7 @@ class Learnt:
 
 
 class Told(NamedTuple):
-    """The counts of the last day, the routes of which nothing came, and those that used to."""
+    """The counts of the last day, the routes that reported nothing, and those that used to."""
 
     ended: Sequence[Ended]
     waiting: Sequence[Waiting]
@@ -83,7 +82,7 @@ class Told(NamedTuple):
 
 
 async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
-    """Reads what is known at a moment (microseconds since 1970)."""
+    """Reads the last day up to a moment (microseconds since 1970)."""
     old = now - int(REPORTS_AFTER) * SECOND
     ended, waiting = await queries.past(tx, now - DAY, now - BUCKET, old)
     silent = silent_of(ended, waiting, now)
@@ -96,12 +95,12 @@ async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
 
 
 async def _stopped(tx: Tx, silent: set[Key], now: int) -> Mapping[Key, int]:
-    """Of silent routes those that reported in the weeks before, with the last day of it."""
+    """The silent routes that reported in the weeks before, with the last day on which they did."""
     today = now // DAY
     before = await queries.reports(tx, silent, range(today - DAYS_BEFORE, today))
     return {key: told.last for key, told in before.items() if _reported(told)}
 
 
 def _reported(told: Reports) -> bool:
-    """Whether more than a stray report came; of few messages too."""
+    """Whether more than a stray receipt came, also if there were few messages."""
     return told.reported > REPORTS_SHARE * told.total

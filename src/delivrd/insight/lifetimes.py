@@ -20,7 +20,7 @@ from typing import NamedTuple
 from delivrd.store.counts import COARSE, STEPS
 
 KINDS = ("delivered", "failed", "unknown")
-"""The ways to end, as they compete."""
+"""The competing ways to end."""
 
 DELIVERED, FAILED, UNKNOWN = range(3)
 
@@ -50,10 +50,10 @@ def passed(seconds: float, step: int) -> float:
 
 
 class Group(NamedTuple):
-    """So many messages that are looked at from the age ``entry`` to ``age``, in seconds.
+    """A number of messages observed from the age ``entry`` to ``age``, in seconds.
 
-    They ended in ``kind`` (see `KINDS`) in that step of their age, or are open: None. An end before
-    or after what is looked at is not seen.
+    They ended in ``kind`` (see `KINDS`) in that step of their age, or are open: None. An end
+    outside of the observed ages is not seen.
     """
 
     age: float
@@ -64,7 +64,7 @@ class Group(NamedTuple):
 
 
 class Lifetimes(NamedTuple):
-    """By step: how many were at risk to end in it, and how many did, by kind."""
+    """By step: how many messages were at risk of ending in it, and how many did, by kind."""
 
     at_risk: Sequence[float]
     ends: Sequence[Sequence[float]]
@@ -74,7 +74,7 @@ NONE = Lifetimes([0.0] * SIZE, [[0.0] * SIZE for _ in KINDS])
 
 
 def observe(groups: Iterable[Group]) -> Lifetimes:
-    """The life table of groups: of what happened while they were looked at, and of nothing else."""
+    """The life table of groups, from what happened while they were observed, and nothing else."""
     change, part = [0.0] * (SIZE + 1), [0.0] * SIZE
     ends = [[0.0] * SIZE for _ in KINDS]
     for age, n, kind, step, entry in groups:
@@ -97,7 +97,7 @@ def observe(groups: Iterable[Group]) -> Lifetimes:
 
 
 def together(tables: Iterable[Lifetimes]) -> Lifetimes:
-    """The table of all their messages."""
+    """The sum of several life tables."""
     at_risk, ends = [0.0] * SIZE, [[0.0] * SIZE for _ in KINDS]
     for table in tables:
         for step, n in enumerate(table.at_risk):
@@ -120,10 +120,10 @@ NO_WEIGHT: Sequence[float] = [0.0] * SIZE
 def hazards(
     table: Lifetimes, prior: Hazards = NO_HAZARDS, weight: Sequence[float] = NO_WEIGHT
 ) -> Hazards:
-    """The hazards of a table that leans on others' hazards as if on so many messages at risk.
+    """The hazards of a table, with prior hazards that weigh as much as ``weight`` messages at risk.
 
-    In each step the ways to end and to stay open share a Dirichlet distribution: this is its mean,
-    with the prior's shares times the weight of the step as what was known before.
+    In each step, the ways to end and staying open have a Dirichlet distribution. The result is its
+    mean, with the prior's shares times the weight of the step as pseudo-counts.
     """
     told = [
         [n + by * share for n, by, share in zip(ends, weight, shares, strict=True)]
@@ -135,7 +135,7 @@ def hazards(
 
 
 def mean(some: Sequence[Hazards]) -> Hazards:
-    """The hazards in the middle of several."""
+    """The mean of several hazards."""
     return [
         [sum(values) / len(some) for values in zip(*(one[kind] for one in some), strict=True)]
         for kind in range(len(KINDS))
@@ -155,7 +155,7 @@ def incidence(of: Hazards) -> list[list[float]]:
 
 
 def time_of(share: float, of: Hazards) -> float | None:
-    """The age by which this share of all ends has come, in seconds; None where nothing ends."""
+    """The age in seconds by which this share of all ends has come; None if nothing ends."""
     ended = [sum(values) for values in zip(*incidence(of), strict=True)]
     if ended[-1] <= 0:
         return None
@@ -164,16 +164,16 @@ def time_of(share: float, of: Hazards) -> float | None:
 
 
 def at_most(limit: float, numbers: Sequence[float]) -> list[float]:
-    """Each number, or the limit where it is more."""
+    """Each number, capped at the limit."""
     return [min(limit, n) for n in numbers]
 
 
 def chances(
     of: Hazards, until: int = SIZE, then: float = 0.0, kind: int = DELIVERED
 ) -> list[float]:
-    """By step: how likely a message that is open when the step begins ends in this kind.
+    """By step: the probability that a message that is open at its beginning ends in this kind.
 
-    From the step ``until`` on, where nothing is known, the chance is what ``then`` says.
+    From the step ``until`` on, where nothing is known, the probability is ``then``.
     """
     found = [then if step >= until else 0.0 for step in range(SIZE + 1)]
     any_end, ends, later = [min(1.0, sum(one)) for one in zip(*of, strict=True)], of[kind], then
@@ -183,7 +183,7 @@ def chances(
 
 
 def staying(of: Hazards, until: int) -> list[float]:
-    """By step: how likely a message that is open when it begins is still so at step ``until``."""
+    """By step: the probability that a message open at its beginning is still open at ``until``."""
     found = [1.0] * (SIZE + 1)
     for step in reversed(range(until)):
         found[step] = found[step + 1] * max(0.0, 1 - sum(one[step] for one in of))
@@ -193,7 +193,9 @@ def staying(of: Hazards, until: int) -> list[float]:
 def chance(
     of: Hazards, ahead: Sequence[float], age: float, until: int = SIZE, kind: int = DELIVERED
 ) -> float:
-    """How likely a message that is open at this age ends in the kind; ``ahead`` by `chances`."""
+    """The probability that a message that is open at this age ends in the kind of ``ahead``, which
+    `chances` gives.
+    """
     step = step_of(age)
     if step >= until:
         return ahead[step]

@@ -1,4 +1,4 @@
-"""Delivery rates and how far they can be trusted: pure functions over counts."""
+"""Delivery rates with their confidence intervals: pure functions over counts."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from delivrd.core.statement import FAILURES
 
 Z = 1.959963984540054
-"""Of the normal distribution, for 95 %."""
+"""The quantile of the normal distribution for 95 %."""
 
 _SQUARE = Z * Z
 
@@ -15,7 +15,7 @@ _FAILED = tuple(status.value for status in FAILURES)
 
 
 class Rate(NamedTuple):
-    """A share between 0 and 1, and the interval in which the true one lies, 19 times in 20."""
+    """A share between 0 and 1, with the interval that holds the true one in 19 cases of 20."""
 
     rate: float
     low: float
@@ -23,9 +23,9 @@ class Rate(NamedTuple):
 
 
 def rate(part: int, whole: int) -> Rate | None:
-    """One number out of another; None where there is nothing yet (no data is not 0 %).
+    """The share of ``part`` in ``whole``; None if that is 0 (no data is not 0 %).
 
-    The interval is Wilson's, which holds for small numbers and near 0 and 1 too.
+    The interval is Wilson's, which also holds for small numbers and near 0 and 1.
     """
     if whole <= 0:
         return None
@@ -41,8 +41,8 @@ def rate(part: int, whole: int) -> Rate | None:
 class Delivery(NamedTuple):
     """What became of a number of messages or attempts.
 
-    ``rate`` is delivered, ``failure`` failed, each out of all that ended; what ended without
-    anybody knowing how (``unknown``) is in neither.
+    ``rate`` is the share delivered and ``failure`` the share failed of all that ended. Messages
+    that ended without a known result (``unknown``) are in neither.
     """
 
     total: int
@@ -51,15 +51,15 @@ class Delivery(NamedTuple):
     failed: int
     failure: Rate | None
     unreported: int = 0
-    """Of all, those on routes that report nothing: they are in the counts, and in no rate."""
+    """Those on routes that report nothing: they are counted, but left out of the rates."""
     ended: int = 0
-    """How many the rates are shares of."""
+    """The number that the rates are shares of."""
 
 
 def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None) -> Delivery:
-    """The totals of counts by status; whatever is not pending has ended.
+    """The totals of counts by status; all but pending have ended.
 
-    ``silent`` are those among them that stand on routes without receipts.
+    ``silent`` are those among them on routes that report nothing.
     """
     told = {status: n for status, n in sorted(counts.items()) if n}
     silent = silent or {}
@@ -77,20 +77,20 @@ def _failed(counts: Mapping[str, int]) -> int:
 
 
 LEAST = 10
-"""Of fewer that have ended nothing is said."""
+"""The number of ended messages from which a rate is judged."""
 
 
 class Thresholds(NamedTuple):
-    """From which delivery rate on a route is healthy, and under which it is to be looked into."""
+    """Delivery rates: from ``healthy`` up a route is fine, under ``investigate`` it is not."""
 
     healthy: float = 0.95
     investigate: float = 0.85
 
     def word(self, found: Rate | None, ended: int) -> str | None:
-        """`healthy`, `watch` or `investigate`, of so many that have ended; None without data.
+        """`healthy`, `watch`, `investigate` or `too_few`; None without data.
 
-        It is `too_few` under `LEAST`, and where the interval holds both thresholds: of twenty
-        messages that all arrived it is not known whether they stand for 99 % or for 84.
+        It is `too_few` if fewer than `LEAST` have ended, and if the interval contains both
+        thresholds: twenty messages that all arrived may stand for 99 % as well as for 84 %.
         """
         if found is None:
             return None
@@ -103,8 +103,9 @@ class Thresholds(NamedTuple):
 
 
 PRICED_ENOUGH = 0.9
-"""Where fewer than this share of the delivered have a price, what one costs is not told: it would
-look cheap for want of prices."""
+"""If a smaller share of the delivered have a price, the cost per delivered is not given: it would
+be too low.
+"""
 
 
 class Cost(NamedTuple):
@@ -123,9 +124,9 @@ class Cost(NamedTuple):
 def cost(
     currency: str, micro_units: int, priced: int, delivered: int, priced_at_all: int | None = None
 ) -> Cost:
-    """What one currency comes to.
+    """The cost in one currency.
 
-    ``priced_at_all`` is how many have a price in any currency; without it, only this one counts.
+    ``priced_at_all`` is how many have a price in any currency; the default is those in this one.
     """
     amount, known = micro_units / 1e6, priced if priced_at_all is None else priced_at_all
     told = delivered and known >= PRICED_ENOUGH * delivered

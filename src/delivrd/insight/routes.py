@@ -30,42 +30,44 @@ from delivrd.insight.lifetimes import (
 )
 
 PRIOR = 30.0
-"""Messages at risk that the level above counts for."""
+"""The weight of the level above, in messages at risk."""
 
 NOW = 30.0
-"""Messages at risk that a route's past counts for beside its last minutes."""
+"""The weight of a route's past beside its last minutes, in messages at risk."""
 
 WINDOW = 300.0
-"""Seconds: what is meant by the last minutes."""
+"""The length of "the last minutes", in seconds."""
 
 STEADY = 500.0
-"""Messages at most that the past counts for in the interval: no two days are alike."""
+"""The greatest weight of the past in the interval, in messages: no two days are alike."""
 
 SETTLED_AFTER = 2 * 3600.0
-"""Seconds for which messages must have been in sight to tell how they end. On a younger hub those
-older than what was seen count as delivered as those do that have ended."""
+"""Seconds for which messages must have been observed to show how they end. On a younger hub older
+messages are taken to be delivered at the rate of those that have ended.
+"""
 
 OVERDUE = 0.99
-"""A message is overdue when it is open at an age by which this share of all ends has come."""
+"""A message is overdue if it is open at an age by which this share of all messages has ended."""
 
 REPORTS_AFTER = 2 * 3600.0
-"""Seconds after which a carrier that reports has reported some."""
+"""Seconds after which a carrier that reports has reported some messages."""
 
 REPORTS_SAMPLE = 50
-"""Messages of that age without which nothing is said of whether a carrier reports."""
+"""The number of messages of that age from which it is judged whether a carrier reports."""
 
 REPORTS_SHARE = 0.01
-"""A route reports nothing when at most this share of them has an end by the network."""
+"""A route reports nothing if at most this share of them got an end from the network."""
 
 Key = tuple[int, str]
 """A route: the account's id and the country."""
 
 
 class Usual(NamedTuple):
-    """How messages of a route end as a rule.
+    """How messages of a route usually end.
 
-    ``known`` is by step of age how many messages stand behind it. Nobody could yet be seen in step
-    ``until`` and later ones. ``late`` is the age in seconds at which an open message is overdue.
+    ``known`` is, by step of age, the number of messages behind it. No message could yet be observed
+    in step ``until`` and later ones. ``late`` is the age in seconds from which an open message is
+    overdue.
     """
 
     hazards: Hazards
@@ -76,10 +78,10 @@ class Usual(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How messages of a route end now; ``ahead`` is the chance of delivery by step of age.
+    """How messages of a route end now; ``ahead`` is the probability of delivery by step of age.
 
-    Nothing is known of the step ``until`` and later ones; ``beyond`` is by step the chance to get
-    there, 0 where all is known that matters.
+    Nothing is known of step ``until`` and later ones; ``beyond`` is, by step, the probability of
+    getting there, 0 if everything relevant is known.
     """
 
     hazards: Hazards
@@ -97,10 +99,10 @@ def usual(
     silent: Set[Key] = frozenset(),
     seen: float = SETTLED_AFTER,
 ) -> "Past":
-    """How messages of each route end, from its past and from what it leans on.
+    """How messages of each route end, from its own past and the levels above.
 
-    ``providers`` names each account's; ``silent`` routes report nothing. ``seen`` is up to which
-    age, in seconds, messages could be seen by now: little on a hub that has just begun.
+    ``providers`` names each account's provider; ``silent`` routes report nothing. ``seen`` is the
+    age, in seconds, up to which messages could be observed by now, which is small on a new hub.
     """
     tables = {key: table for key, table in past.items() if key not in silent and table.at_risk[0]}
     countries: dict[str, list[Lifetimes]] = {}
@@ -124,10 +126,10 @@ def usual(
 
 
 class Past(NamedTuple):
-    """What is known of all routes; each is worked out when it is asked for.
+    """The past of all routes; each route is computed when it is asked for.
 
-    Messages could be ``seen`` up to that age, in seconds. ``weight`` is by step of age what the
-    whole counts for where a route leans on it.
+    Messages could be observed up to the age ``seen``, in seconds. ``weight`` is, by step of age,
+    the weight of all traffic where a route borrows from it.
     """
 
     seen: float
@@ -141,7 +143,7 @@ class Past(NamedTuple):
     routes: dict[Key, Usual]
 
     def of(self, key: Key) -> Usual:
-        """How messages of the route end as a rule; also of one that nothing is known of."""
+        """How messages of the route usually end, even if nothing is known of it."""
         if key not in self.routes:
             account_id, country = key
             provider = self.provider_of.get(account_id, "")
@@ -158,7 +160,7 @@ class Past(NamedTuple):
 
 
 def route(as_a_rule: Usual, recent: Lifetimes) -> Route:
-    """How a route's messages end now: its last minutes, which lean on what is the rule."""
+    """How a route's messages end now: its last minutes, combined with its past."""
     found = hazards(recent, pace(recent, as_a_rule.hazards), at_most(NOW, as_a_rule.known))
     known = [now + past for now, past in zip(recent.at_risk, as_a_rule.known, strict=True)]
     until, then, beyond = as_a_rule.until, 0.0, NOWHERE
@@ -172,22 +174,23 @@ NOWHERE: Sequence[float] = [0.0] * (SIZE + 1)
 
 
 def _share_so_far(of: Hazards, until: int) -> float:
-    """The delivered among those that end before that step; a half where none does."""
+    """The share delivered of those that end before that step; a half if none does."""
     ended = [one[until - 1] if until else 0.0 for one in incidence(of)]
     return (ended[DELIVERED] + 1e-6) / (sum(ended) + 2e-6)
 
 
 CALM = log(3)
-"""A pace within a third and three times the usual is mostly chance or a slow hour."""
+"""A pace between a third and three times the usual one is mostly chance or a slow hour."""
 
 PACE_PRIOR = 5.0
 
 
 def pace(recent: Lifetimes, usual: Hazards) -> Hazards:
-    """The usual hazards times how much oftener than usual messages have just ended, by kind.
+    """The usual hazards, scaled by how much more often than usual messages have just ended, by
+    kind.
 
-    The factor is observed over expected ends, each with `PACE_PRIOR` more. One near 1 is hardly
-    believed, one far from it wholly.
+    The factor is the ratio of observed to expected ends, each with `PACE_PRIOR` added. A factor
+    near 1 is mostly discounted, one far from it applied in full.
     """
     found = []
     for ways in ((DELIVERED,), tuple(range(DELIVERED + 1, len(KINDS)))):
@@ -204,7 +207,7 @@ def pace(recent: Lifetimes, usual: Hazards) -> Hazards:
 
 
 def _within_one(of: Hazards) -> Hazards:
-    """Hazards of which those of one step add up to no more than 1."""
+    """Hazards scaled so that those of one step add up to at most 1."""
     scale = [max(1.0, sum(values)) for values in zip(*of, strict=True)]
     return [[share / by for share, by in zip(one, scale, strict=True)] for one in of]
 

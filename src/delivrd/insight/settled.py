@@ -1,4 +1,4 @@
-"""Reads what is in flight, and tells what it will settle at: see `delivrd.insight.settling`."""
+"""Reads the messages in flight and estimates where they settle: see `delivrd.insight.settling`."""
 
 import asyncio
 from collections import Counter
@@ -28,23 +28,23 @@ log = structlog.get_logger(__name__)
 DIMENSIONS = ("account", "provider", "country")
 
 PAST_KEPT = 300 * SECOND
-"""Microseconds for which what was read of the past is good."""
+"""Microseconds for which the model of the past is used."""
 
 COLD_KEPT = 20 * SECOND
-"""On a hub that has just begun the past is read again and again."""
+"""The same on a new hub, in microseconds."""
 
 YOUNG = 2 * WINDOW
-"""Up to this age, in seconds, any end of a message may have been in the last minutes."""
+"""Messages up to this age, in seconds, may have ended in the last minutes."""
 
 
 class TooOld(ValueError):
-    """Counts by the minute are not kept for so long; str() says for how long they are."""
+    """The span begins before the kept counts by the minute; str() says how far those reach back."""
 
 
 class Settling:
-    """Estimates what is in flight; what it read of the past is used for five minutes.
+    """Estimates messages in flight; its model of the past is used for five minutes.
 
-    While `run` runs, it is read anew before they are over, and no call waits for it.
+    While `run` runs, the model is renewed in time, and no call waits for it.
     """
 
     def __init__(self, accounts: Accounts, clock: Callable[[], int] = now_micros) -> None:
@@ -52,7 +52,7 @@ class Settling:
         self._learnt: Learnt | None = None
 
     async def run(self, store: Store) -> None:
-        """Learns in time, until cancelled."""
+        """Renews the model in time, until cancelled."""
         while True:
             try:
                 await self.learn(store)
@@ -61,10 +61,10 @@ class Settling:
             await asyncio.sleep(self._kept / SECOND / 2)
 
     async def learn(self, store: Store) -> None:
-        """Reads the past and works it out, in a thread.
+        """Reads the past and computes the model, in a thread.
 
         Raises:
-            StoreUnavailable: what was known before is still used.
+            StoreUnavailable: the model before stays in use.
         """
         now = self._clock()
         learnt = await store.read(lambda tx: learn(tx, self.accounts, now))
@@ -134,7 +134,7 @@ class Seen(NamedTuple):
     cohort: range
 
     def estimates(self) -> dict[Key, Estimate]:
-        """What the messages of each route come to; with hundreds of routes it takes a while."""
+        """The estimate of each route. With hundreds of routes this takes a while."""
         return estimates_of(self.learnt.past, self.ended, self.moving, self.now, self.cohort)
 
 
@@ -225,14 +225,14 @@ def _date(day: int) -> str:
 
 
 class Answer(NamedTuple):
-    """Settled rates by the values of the dimensions, and of all together."""
+    """Settled rates by the values of the dimensions, and of all messages."""
 
     items: Sequence[tuple[tuple[str | None, ...], Settled]]
     summary: Settled
 
 
 def grouped(accounts: Accounts, by: Sequence[str], found: Mapping[Key, Estimate]) -> Answer:
-    """The estimates by dimension, the greatest number first."""
+    """The estimates by dimension, the largest first."""
     some: dict[tuple[str | None, ...], list[Estimate]] = {}
     for (account_id, country), told in found.items():
         account = accounts.by_id.get(account_id)
@@ -248,7 +248,7 @@ def grouped(accounts: Accounts, by: Sequence[str], found: Mapping[Key, Estimate]
 
 
 def shown(told: Settled) -> dict[str, Any]:
-    """A settled rate as the API tells it."""
+    """The JSON of a settled rate."""
 
     def share(value: float | None) -> float | None:
         return None if value is None else round(value, 6)

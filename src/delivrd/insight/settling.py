@@ -17,11 +17,11 @@ from delivrd.insight.routes import Route
 
 
 class Estimate(NamedTuple):
-    """What some messages of one route will come to.
+    """The estimate for some messages of one route.
 
-    Of ``pending`` messages ``expected`` will be delivered, with that variance; ``doubt`` is the
-    variance that what is not known of the route could give if half of them were. ``overdue`` of
-    them are open for longer than 99 % of their route's messages are.
+    Of ``pending`` messages ``expected`` will be delivered, with that variance. ``doubt`` is the
+    variance due to what is not known of the route, if half of them were. ``overdue`` of them are
+    open for longer than 99 % of their route's messages.
     """
 
     total: float = 0.0
@@ -32,17 +32,17 @@ class Estimate(NamedTuple):
     doubt: float = 0.0
     overdue: float = 0.0
     unreported: float = 0.0
-    """Messages on routes that report nothing; they stand in no other number."""
+    """Messages on routes that report nothing; no other number includes them."""
     ageless: float = 0.0
-    """Pending ones of which nobody knows yet at which age they are overdue."""
+    """Pending messages for which the age of overdue ones is not known yet."""
 
 
 class Settled(NamedTuple):
-    """The rate at which messages will settle, with the interval that holds it 19 times in 20.
+    """The rate at which messages will settle, with the interval that holds it in 19 cases of 20.
 
     ``rate``, ``low`` and ``high`` are shares of ``total``, None without messages. ``so_far`` is the
-    rate of those that have ended. ``unreported`` messages, of routes without receipts, are left out
-    of all of these. ``overdue`` is None where messages are pending and of none is it known.
+    rate of those that have ended. ``unreported`` messages, on routes without receipts, are left out
+    of all of these. ``overdue`` is None if messages are pending and it is known of none.
     """
 
     total: int
@@ -59,7 +59,7 @@ class Settled(NamedTuple):
 def estimate(
     of: Route, delivered: float, ended: float, still_open: Iterable[tuple[float, float]]
 ) -> Estimate:
-    """What messages of a route will come to; open ones as (age in seconds, number)."""
+    """The estimate for messages of a route; open ones are given as (age in seconds, number)."""
     still_open = list(still_open)
     pending = sum(n for _, n in still_open)
     if of.no_receipts:
@@ -102,10 +102,10 @@ def settled(estimates: Iterable[Estimate]) -> Settled:
 
 
 def _spread(pending: float, expected: float, variance: float, doubt: float) -> tuple[float, float]:
-    """The interval of how many of the pending are delivered, in whole messages: Wilson's, of as
-    many messages as would give that variance.
+    """The interval of how many pending messages are delivered, in whole messages.
 
-    Where hardly any or nearly all are delivered the variance says little; there the doubt counts.
+    It is Wilson's, for as many messages as would give that variance. If hardly any or nearly all
+    are delivered, the variance says little, and the doubt is used.
     """
     if pending <= 0:
         return 0.0, 0.0

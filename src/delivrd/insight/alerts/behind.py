@@ -1,4 +1,4 @@
-"""Where to look: the page of the dashboard that shows what is behind a firing."""
+"""The page of the dashboard that shows the evidence of a firing."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ STATUS: Mapping[str, str] = {
     **dict.fromkeys(("overdue", "no_receipts"), "pending"),
     "latency": "delivered",
 }
-"""By kind of rule, the status of the messages that are behind it."""
+"""By kind of rule, the status of the messages that are its evidence."""
 
 
 _NO_MESSAGES = frozenset({"endpoint_failing", "backlog", "rejected_signatures"})
@@ -25,7 +25,7 @@ _SHOWN: Mapping[str, str] = {
 
 
 def shown(kind: str) -> str:
-    """What the page behind a firing of that kind shows, in words."""
+    """What that page shows for a firing of this kind, in words."""
     return _SHOWN.get(kind, "Messages")
 
 
@@ -33,7 +33,7 @@ def behind(
     kind: str, place: Mapping[str, str], facts: Mapping[str, Any], since: datetime,
     until: datetime | None = None,
 ) -> str:  # fmt: skip
-    """The path of that page; it shows the same whenever it is opened. Empty where there is none."""
+    """The path of that page, which shows the same whenever it is opened; empty if there is none."""
     match kind:
         case "failure" if facts.get("message"):
             return f"/messages/{facts['message']}"

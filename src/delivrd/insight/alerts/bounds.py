@@ -3,13 +3,13 @@
 from math import exp, inf, lgamma, log, log1p
 
 TINY = 1e-17
-"""Terms below this share of the sum change nothing."""
+"""Terms below this share of the sum are left out."""
 
 
 def binomial_tail(k: int, n: int, p: float) -> float:
-    """The probability of ``k`` or more out of ``n`` where each happens with probability ``p``.
+    """The probability of ``k`` or more out of ``n``, each with probability ``p``.
 
-    Below the expected number 1.0 is told, which is no less than the truth: nobody is surprised.
+    Below the expected number it is 1.0, which is no less than the true value.
     """
     if k <= n * p:
         return 1.0
@@ -27,7 +27,7 @@ def binomial_tail(k: int, n: int, p: float) -> float:
 
 
 def poisson_tail(k: int, mean: float) -> float:
-    """The probability of ``k`` or more where ``mean`` are expected; 1.0 below the mean."""
+    """The probability of ``k`` or more if ``mean`` are expected; 1.0 below the mean."""
     if k <= mean:
         return 1.0
     if mean <= 0.0:

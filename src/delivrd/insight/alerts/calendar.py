@@ -1,4 +1,4 @@
-"""When nothing new is told: during maintenance."""
+"""Maintenance windows, during which nothing new fires."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from delivrd.insight.alerts.data import Place
 
 
 def under_way(window: Maintenance, now: int) -> bool:
-    """Whether a maintenance is on at that moment (seconds since 1970)."""
+    """Whether a maintenance is under way at that moment (seconds since 1970)."""
     zone = ZoneInfo(window.zone)
     moment = datetime.fromtimestamp(now, UTC).astimezone(zone)
     if window.daily is not None:
@@ -26,7 +26,7 @@ def _aware(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def concerns(window: Maintenance, rule: str, place: Place) -> bool:
-    """Whether a maintenance is about this rule at this place."""
+    """Whether a maintenance applies to this rule at this place."""
     values = dict(place)
     return (
         (not window.rules or rule in window.rules)
@@ -36,5 +36,5 @@ def concerns(window: Maintenance, rule: str, place: Place) -> bool:
 
 
 def hushed(windows: Iterable[Maintenance], rule: str, place: Place, now: int) -> bool:
-    """Whether one of the windows keeps the rule from telling anything new of a place now."""
+    """Whether a maintenance keeps the rule from firing at a place now."""
     return any(under_way(w, now) and concerns(w, rule, place) for w in windows)

@@ -1,5 +1,4 @@
-"""What is likely behind a firing: reasons and codes of what failed there since, or what the
-gateways' calls tell."""
+"""Likely causes of a firing: reasons and codes of failures, or what gateways' calls show."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from delivrd.store.tx import Tx
 
 
 class _Place(NamedTuple):
-    """Where it is bad, since when (microseconds since 1970), and the moment now (seconds)."""
+    """The place of a firing, since when (microseconds since 1970), and now (seconds)."""
 
     store: Store
     account: str | None
@@ -30,7 +29,7 @@ class _Place(NamedTuple):
 
 
 async def causes(store: Store, rule: Rule, say: Say) -> Why:
-    """What there is to say of why; nothing for what has ended.
+    """The likely causes; empty for a firing that has ended.
 
     Raises:
         StoreUnavailable: the store did not answer.

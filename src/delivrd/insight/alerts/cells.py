@@ -1,4 +1,4 @@
-"""The cells of every route: what became of what went out, by minutes, quarters and hours."""
+"""The cells of every route: outcomes of sent messages by minutes, quarters and hours."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
 
 
 class CellRows(NamedTuple):
-    """What cells are made of."""
+    """The rows that cells are made from."""
 
     accounts: Accounts
     networks: bool
@@ -37,8 +37,8 @@ class CellRows(NamedTuple):
     def cells(self) -> dict[Key, list[Cell]]:
         """The cells of every route, the oldest first.
 
-        What is counted by the minute is in no longer cell. A message that nobody told the sending
-        of is not, and stays in its quarter of an hour.
+        What is counted by the minute is in no longer cell. Messages whose sending delivrd does not
+        know of are not counted by the minute, and stay in their quarter of an hour.
         """
         counts: Counter[Where] = Counter()
 
@@ -57,7 +57,7 @@ class CellRows(NamedTuple):
 
 
 async def read_cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> CellRows:
-    """Reads the last day; where networks are told apart, quarters end where minutes begin."""
+    """Reads the last day. With networks, quarters of an hour end where the minutes begin."""
     (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
     end = now + QUARTER_SECONDS
     if networks:

@@ -1,4 +1,4 @@
-"""Where notices go: apprise's many services. Their addresses are secrets, and are never shown."""
+"""Sends notices through apprise. Addresses of channels are secrets, and are never shown."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ _log.addHandler(logging.NullHandler())
 
 
 class Sent(NamedTuple):
-    """What came of a try: ``why`` it failed, None where it did not."""
+    """The result of a try: ``why`` it failed, None if it did not."""
 
     why: str | None
 
@@ -76,19 +76,19 @@ def _unknown(url: str) -> str:
 
 
 def _scheme(url: str) -> str:
-    """The kind of service; nothing where what stands there may be a secret gone astray."""
+    """The URL scheme, which names the service; empty if the text may be a misplaced secret."""
     scheme = url.partition("://")[0] if "://" in url else ""
     return scheme if re.fullmatch(r"[a-z0-9]{2,20}", scheme) else ""
 
 
 def trouble(channel: Channel) -> str | None:
-    """Why its address cannot be used; None where it can."""
+    """Why the address cannot be used; None if it can."""
     url = channel.url.get_secret_value()
     return None if _service(url) is not None else _unknown(url)
 
 
 def shown(channel: Channel) -> str:
-    """All that may be shown of an address: what service it is."""
+    """What may be shown of an address: the name of its service."""
     return f"{_scheme(channel.url.get_secret_value()) or MASK}://{MASK}"
 
 

@@ -1,8 +1,7 @@
 """What was known of a route's messages at moments of the past, one after the other.
 
-The counts say by the quarter of an hour when a message went out, and how long it took to its end.
-Of those of one quarter that took as long, as many had ended at a moment as if they had gone out
-evenly over it.
+The counts say by the quarter of an hour when messages were sent, and how long each took to end.
+Messages of one quarter with the same duration are taken as sent evenly over the quarter.
 """
 
 from bisect import bisect_left
@@ -64,10 +63,10 @@ def ended(end: End, at: int, now: int) -> float:
 
 
 class Course:
-    """The cells of a route, as moments pass; each a quarter of an hour that begins at a full one.
+    """The cells of a route at successive moments; each is a whole quarter of an hour.
 
-    ``counts`` are what has become of each quarter in the end, ``ends`` tells how long that took.
-    What has no such time is taken to have ended at once.
+    ``counts`` are the final outcomes of each quarter, ``ends`` tells how long they took. Outcomes
+    without a duration are taken as immediate.
     """
 
     def __init__(
@@ -80,10 +79,10 @@ class Course:
         self._now = 0
 
     def at(self, now: int) -> tuple[Cell, ...]:
-        """What was known of the day before; of what is older than six hours, by the hour.
+        """The cells of the last day as known at that moment; by the hour if older than six hours.
 
         Raises:
-            ValueError: that moment lies before the one that was asked for last.
+            ValueError: the moment is before the one asked for last.
         """
         if now < self._now:
             raise ValueError("moments pass forwards only")
@@ -100,7 +99,7 @@ class Course:
         return (*self._hours.between(begin, cut), *self._quarters.between(cut, now))
 
     def _open(self, at: int, now: int) -> None:
-        """A quarter has passed: what has not ended by now is open, and due when it ends."""
+        """Adds a quarter that has passed: what has not ended is open, and due when it ends."""
         counts = list(map(float, self._counts[at]))
         for moment, ending in _still_to_end(at, self._ends.get(at, ()), now).items():
             counts = [all_ - n for all_, n in zip(counts, ending, strict=True)]

@@ -1,4 +1,4 @@
-"""What rules are judged by. All times are whole seconds since 1970, all spans are seconds."""
+"""The data that rules are evaluated on. Times are whole seconds since 1970, spans are seconds."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -10,15 +10,16 @@ Key = tuple[str, str, str]
 """A route: account, country, network; empty text where it is not known."""
 
 Place = tuple[tuple[str, str], ...]
-"""What a finding is about: pairs of dimension and value, like ``(("account", "main"),)``; empty:
-everything."""
+"""The subject of a finding: pairs of dimension and value, like ``(("account", "main"),)``; empty
+for everything.
+"""
 
 FLOOR = 0.005
-"""A share of failures under this is as good as none."""
+"""A smaller share of failures counts as none."""
 
 
 class Cell(NamedTuple):
-    """What became so far of the attempts that went out in one span of time."""
+    """The outcomes so far of the attempts sent in one span of time."""
 
     at: int
     seconds: int
@@ -38,9 +39,9 @@ class Cell(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """What is usual on a route, by its last seven days before the time that is judged.
+    """What is normal on a route, from the seven days before the time that is judged.
 
-    Shares are at the upper edge of what the days prove, so that little history accuses nobody.
+    Shares are the upper edge of what the days show, so that a short history raises no false alarm.
     """
 
     sent: int = 0
@@ -49,16 +50,16 @@ class Normal(NamedTuple):
     failing: float = 0.1
     """The same at its upper edge."""
     slow: float = 60.0
-    """Nine of ten that end have ended by then."""
+    """The age in seconds by which 90 % of those that end have ended."""
     late: float = 600.0
-    """So have ninety-nine of a hundred."""
+    """The age in seconds by which 99 % have."""
     open_slow: float = 0.2
     """The share that has not ended by ``slow``, at its upper edge."""
     open_late: float = 0.1
     known: tuple[tuple[float, float], ...] = ()
-    """Steps of time to a failure: seconds, and the share of failures known by then."""
+    """Times to a failure: seconds, and the share of failures known by then."""
     same_hours: tuple[int, ...] = ()
-    """How many went out in the same hour of each of the days, the last first."""
+    """The number sent in the same hour of each of the days, the last day first."""
 
     @property
     def known_end(self) -> float:
@@ -66,7 +67,7 @@ class Normal(NamedTuple):
         return self.known[-1][0] if self.known else 0.0
 
     def known_by(self, age: float) -> float:
-        """The share of failures that is known after so long; 1 where history does not tell."""
+        """The share of failures that is known at that age; 1 without history."""
         if not self.known:
             return 1.0
         at = bisect_right(self.known, (age, 2.0))
@@ -84,11 +85,11 @@ class Route(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What messages will come to that were handed over since a moment."""
+    """The estimate for messages handed over since a moment."""
 
     since: int
     routes: Mapping[tuple[str, str], Estimate]
-    """By account and country; none where nothing was handed over."""
+    """By account and country; routes without messages are missing."""
 
 
 class Mark(NamedTuple):
@@ -100,7 +101,7 @@ class Mark(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """An endpoint whose calls fail, or that is switched off for it."""
+    """An endpoint whose calls fail, or that was disabled for it."""
 
     id: str
     label: str
@@ -110,7 +111,7 @@ class Endpoint(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """The age of the oldest that waits, and the endpoint that it is to be told to."""
+    """The age of the oldest item in a queue, and the endpoint that it waits for."""
 
     seconds: float = 0.0
     endpoint: str = ""
@@ -145,4 +146,4 @@ class Data(NamedTuple):
     endpoints: tuple[Endpoint, ...] = ()
     failures: tuple[Failure, ...] = ()
     outlooks: Mapping[int, Outlook] = {}
-    """By the time that rules about settled rates look at, in seconds up to now."""
+    """Estimates by the time span of rules about settled rates, in seconds up to now."""

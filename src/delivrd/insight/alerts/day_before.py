@@ -1,4 +1,4 @@
-"""What had become of a route's messages of a day, as it was known at the end of it."""
+"""The outcomes of a route's messages of a day, as known at the end of that day."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from delivrd.insight.alerts.quarter import End, Quarter
 from delivrd.insight.routes import REPORTS_AFTER
 
 BLOCK = int(REPORTS_AFTER)
-"""Seconds of which the counts are added up once for all days that they are in."""
+"""Seconds whose counts are added up once, for all the days that contain them."""
 
 
 class Known(NamedTuple):
@@ -57,7 +57,7 @@ class DayBefore:
         return [self._quarters[at] for at in begins if at in self._quarters]
 
     def _forget(self, before: int) -> None:
-        """Lets go of blocks that no later moment asks for."""
+        """Drops blocks that no later moment needs."""
         for begin in [at for at in self._blocks if at < before]:
             del self._blocks[begin]
 

@@ -1,4 +1,4 @@
-"""The rules that come with delivrd: quiet on a hub that does nothing, told once when it matters."""
+"""The built-in rules. They stay quiet on an idle hub."""
 
 from collections.abc import Mapping
 
@@ -22,4 +22,4 @@ DEFAULTS: Mapping[str, Rule] = {
         "backlog": {"kind": "backlog"},
     }.items()
 }
-"""By name; a rule of the same name in the settings or the API stands in its place."""
+"""By name; a rule of the same name in the settings or the API replaces it."""

@@ -1,4 +1,4 @@
-"""Judges one rule by what is known and what it remembers; gives what to say, and its new memory.
+"""Evaluates one rule on the data and its state; returns what to say, and the new state.
 
 Nothing here reads a clock or a store: the same function runs live, over history and in the bench.
 """
@@ -31,9 +31,10 @@ Hushed = Callable[[Place], bool]
 
 
 def evaluate(rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False) -> Verdict:
-    """Judges a rule at the moment ``data.now``.
+    """Evaluates a rule at the moment ``data.now``.
 
-    ``hushed`` places (maintenance, snoozed) begin no firing; what is bad after that does.
+    No firing begins at ``hushed`` places (maintenance, snoozed); what is still bad afterwards fires
+    then.
     """
     if rule.kind == "failure":
         return failures.judge(rule, data, state)
@@ -85,7 +86,7 @@ class _Round:
         return True
 
     def _begin(self, reading: Reading) -> None:
-        """Remembers a finding; says it once it has held for long enough."""
+        """Remembers a finding, and fires once it has held for long enough."""
         spot = next((s for s in self.spots if s.place == reading.place), None)
         if spot is None:
             spot = Spot(place=reading.place, bad_since=self.now)
@@ -108,7 +109,7 @@ class _Round:
     # --- what was bad before ----------------------------------------------------------------------
 
     def _next(self, spot: Spot) -> Spot | None:
-        """What is remembered of a place after this look; None: nothing."""
+        """The state of a place after this evaluation; None if there is nothing to remember."""
         if spot.ended_at is not None:
             return spot if self.now - spot.ended_at < self.rule.quiet else None
         if spot.firing is None:

@@ -15,15 +15,15 @@ from typing import NamedTuple
 
 MIN_SCORE = 7.0
 MAX_SCORE = 16.0
-"""A thousand to one is always asked for; nine million to one is always enough."""
+"""The least and the greatest score asked for: a thousand to one, and nine million to one."""
 
 
 Step = tuple[int, int, int, float]
-"""One span of time: when it began, out of how many, how many events, and how many are usual."""
+"""A span of time: when it began, the number of messages, of events, and of events expected."""
 
 
 class Found(NamedTuple):
-    """The best beginning: its score in nats, since when, and what was seen since."""
+    """The best starting point: its score in nats, its time, and the totals since."""
 
     score: float = 0.0
     since: int = 0
@@ -37,9 +37,9 @@ class Found(NamedTuple):
 
 
 def more_than_usual(steps: Sequence[Step], ratios: Mapping[float, float]) -> Found:
-    """The strongest evidence that there are so many times as many as usual, up to now.
+    """The strongest evidence, up to now, for one of the ``ratios`` of the normal rate.
 
-    ``ratios`` are the multiples looked for, each with the nats taken off its score.
+    Each ratio comes with the nats to subtract from its score.
     """
     best, begin = 0.0, 0
     for ratio, handicap in ratios.items():
@@ -50,14 +50,13 @@ def more_than_usual(steps: Sequence[Step], ratios: Mapping[float, float]) -> Fou
 
 
 def usual_again(steps: Sequence[Step], ratio: float) -> Found:
-    """The strongest evidence, up to now, for as many as usual against ``ratio`` times as many."""
+    """The strongest evidence, up to now, for the normal rate against ``ratio`` times it."""
     score, begin = _scan(steps, -log(ratio), ratio - 1)
     return _summed(score, steps[begin:]) if score > 0.0 else Found()
 
 
 def _scan(steps: Sequence[Step], event: float, usual: float) -> tuple[float, int]:
-    """The greatest sum over an end of the steps, and where it begins: after the least of the sums
-    from the first step on."""
+    """The greatest sum over the last steps, for any number of them, and where it begins."""
     sums = list(accumulate([k * event + mean * usual for _, _, k, mean in steps], initial=0.0))
     least = min(sums)
     return sums[-1] - least, sums.index(least)

@@ -1,4 +1,4 @@
-"""Tells each failure by itself, up to a number an hour; what is more goes into a digest."""
+"""Reports single failures, up to a number per hour; the rest goes into a digest."""
 
 from collections import Counter
 
@@ -8,11 +8,11 @@ from delivrd.insight.alerts.data import Data, Failure
 from delivrd.insight.alerts.state import Say, State, Told, Verdict
 
 REMEMBERED = 5000
-"""Failures kept in mind, so that overlapping reads tell none twice."""
+"""Failures remembered, so that overlapping reads report none twice."""
 
 
 def judge(rule: Rule, data: Data, state: State) -> Verdict:
-    """What to say of the failures that came since the last look."""
+    """What to say about the failures since the last evaluation."""
     told, says, firings = state.told, list[Say](), state.firings
     if told.hour != data.now // HOUR_SECONDS:
         if told.held:
@@ -35,7 +35,7 @@ def judge(rule: Rule, data: Data, state: State) -> Verdict:
 
 
 def matches(rule: Rule, failure: Failure) -> bool:
-    """Whether the rule is about this message."""
+    """Whether the message matches the rule's filter."""
     for wanted, value in (
         (rule.accounts, failure.account),
         (rule.countries, failure.country),

@@ -1,4 +1,4 @@
-"""The estimates that rules about settled rates are judged by: what they are made of is read."""
+"""Reads the input of the estimates that rules about settled rates are evaluated on."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -13,22 +13,22 @@ from delivrd.store.tx import Tx
 
 
 class Ahead(NamedTuple):
-    """What an estimate is made of, and since when; ``names`` are those of accounts."""
+    """The input of an estimate, and since when; ``names`` gives the names of accounts."""
 
     since: int
     seen: Seen
     names: Callable[[int], str]
 
     def outlook(self) -> Outlook:
-        """The estimate for each route; with hundreds of routes it takes a while."""
+        """The estimate of each route. With hundreds of routes this takes a while."""
         found = self.seen.estimates().items()
         return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
 
 
 async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> Mapping[int, Ahead]:
-    """By the time that rules look at, what their estimates are made of.
+    """The input of the estimates, by the time span of the rules that need one.
 
-    Nothing is read where no rule asks for it, and never more than counts by the minute are kept.
+    Nothing is read that no rule needs, and nothing that is older than the counts by the minute.
     """
     spans = {rule.within or 0 for rule in rules if is_estimated(rule)}
     begins = {span: begin_of(span, now) for span in spans}
@@ -39,15 +39,15 @@ async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> 
 
 
 def foresee(data: Data, seen: Mapping[int, Ahead]) -> Data:
-    """The same with the estimates that were read for it."""
+    """The data with the estimates made from what was read."""
     return data._replace(outlooks={span: one.outlook() for span, one in seen.items()})
 
 
 def begin_of(span: int, now: int) -> int:
     """Where an estimate of the last ``span`` seconds begins.
 
-    A longer one than is kept begins with a quarter of an hour, as older cells do, and leaves one
-    for the clock to go on.
+    A span that is longer than the counts by the minute are kept begins with a quarter of an hour,
+    as older cells do, and leaves one quarter for the clock to go on.
     """
     kept = (
         now - KEPT_MINUTES * MINUTE_SECONDS

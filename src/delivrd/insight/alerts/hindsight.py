@@ -1,4 +1,4 @@
-"""What was foreseen at moments of the past, for a rule about settled rates that is tried on it."""
+"""Estimates as they would have been at moments of the past, for previews of settled rates."""
 
 import asyncio
 from collections import defaultdict
@@ -20,15 +20,18 @@ from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
 PIECE = 6 * HOUR_SECONDS
-"""Seconds that are read at a time: their rows take more room than what is made of them."""
+"""Seconds to read at a time: the rows take more memory than what is made of them."""
 
 SoFar = Mapping[Key, tuple[float, float]]
-"""How many messages of a route, and how many of them had arrived."""
+"""The number of messages of a route, and how many of them had been delivered."""
 
 
 async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsight | None":
-    """Reads what the rule's estimates were made of between two moments, in seconds, some hours at a
-    time; None where the rule has none."""
+    """Reads the input of the rule's estimates between two moments, in seconds, some hours at a
+    time.
+
+    None if the rule is not estimated.
+    """
     if not is_estimated(rule):
         return None
     accounts = store.accounts
@@ -45,17 +48,18 @@ async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsi
 
 
 class Hindsight:
-    """What a rule would have been judged by; ``names`` are those of accounts."""
+    """The estimates that a rule would have been evaluated on; ``names`` gives names of accounts."""
 
     def __init__(self, rule: Rule, replay: Replay, names: Callable[[int], str]) -> None:
         self._rule, self.replay, self._names = rule, replay, names
         self._places: dict[Key, list[Place]] = {}
 
     def outlooks(self, now: int, firing: Collection[Place]) -> Mapping[int, Outlook]:
-        """As `delivrd.insight.alerts.data.Data` has them.
+        """The outlooks of a moment, as `delivrd.insight.alerts.data.Data` has them.
 
-        Only of places that fire, or that might, routes are estimated. In others so many have
-        arrived already that no estimate would be under the bound: there all is taken as to arrive.
+        Routes are estimated only in places that fire, or that might. In other places so many
+        messages have been delivered already that no estimate could be under the bound: there all
+        are taken as delivered.
         """
         span = self._rule.within or 0
         since = begin_of(span, now)

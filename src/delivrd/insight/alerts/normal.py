@@ -1,4 +1,4 @@
-"""What is usual on a route, from its counts of the last seven days."""
+"""What is normal on a route, from its counts of the last seven days."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,19 +11,19 @@ from delivrd.store.counts import UNTOLD, upper
 
 DAYS = 7
 LEAN = 2000
-"""The rest of the week counts for so many messages at least beside the same hours of its days."""
+"""The least weight, in messages, of the rest of the week beside the same hours of its days."""
 
 NEAR = 2
 """Hours on either side that count as the same hour."""
 
 EDGE = 2.0
-"""The upper edge of what the days prove, in standard deviations: one time in forty it is more."""
+"""The upper edge of what the days show, in standard deviations; exceeded one time in forty."""
 
 LEAN_WHOLE = 50
-"""And the week of a route against all routes together."""
+"""The weight, in messages, of all routes together beside the week of one."""
 
 ENOUGH_FAILURES = 20
-"""With fewer failures nobody can say how fast they come."""
+"""The number of failures from which their times are known."""
 
 SLOW = (20.0, 3600.0)
 LATE = (60.0, 86400.0)
@@ -67,7 +67,7 @@ class Times(NamedTuple):
 
 
 def times(history: History) -> Times:
-    """How fast messages end, by all of a history."""
+    """How fast messages end, from a whole history."""
     ended = [(upper(step), k) for step, k in sorted(history.ended.items()) if step != UNTOLD]
     slow, late = _within(ended, 0.9, SLOW), _within(ended, 0.99, LATE)
     by = (_by(ended, slow, 0.9), _by(ended, late, 0.99))
@@ -75,7 +75,7 @@ def times(history: History) -> Times:
 
 
 def normal(history: History, now: int, whole: float, took: Times | None = None) -> Normal:
-    """What is usual at this time of the day, leaning on the week, and on ``whole`` behind it."""
+    """What is normal at this time of day, combined with the week, and that with ``whole``."""
     today, took = now // HOUR_SECONDS, took or times(history)
     clock = _by_clock(history.hours, today - 24 * DAYS, today - 24)
     if sum(hour.sent for hour in clock) < LEAN_WHOLE:
@@ -134,7 +134,7 @@ def alike(clock: Iterable[Hour]) -> float:
 
 
 def _edge(share: float, n: float) -> float:
-    """The highest true share that ``n`` messages with this share leave plausible."""
+    """The highest true share that is plausible if ``n`` messages have this share."""
     share = min(1.0, max(0.0, share))
     return min(1.0, share + EDGE * sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
 
@@ -170,9 +170,9 @@ def _known(failed: Mapping[int, int]) -> tuple[tuple[float, float], ...]:
 def normals(
     histories: Mapping[Key, History], now: int, took: Mapping[Key, Times] | None = None
 ) -> dict[Key, Normal]:
-    """What is usual on each route; a route leans on its account, and that on everything.
+    """What is normal on each route, combined with its account, and that with all routes.
 
-    ``took`` are the times of the histories, where they are known already.
+    ``took`` are the times of the histories, if they are known already.
     """
     end = now // HOUR_SECONDS
     sums = {

@@ -9,10 +9,10 @@ from delivrd.alert_settings import DIMENSIONS, Dimension, Rule
 from delivrd.insight.alerts.data import Key, Place
 
 EXPLAINS = 0.6
-"""A wider place explains its parts when this share of what it sends goes bad."""
+"""A wider place explains its parts if this share of its traffic is bad."""
 
 MANY = 5
-"""So many bad parts of one place are one finding in any case."""
+"""This many bad parts of one place are one finding in any case."""
 
 SUSPECT = 2.0
 """Evidence (nats) that counts beside stronger evidence next to it."""
@@ -24,7 +24,7 @@ def place_of(key: Key, by: Iterable[Dimension]) -> Place:
 
 
 def dimensions(rule: Rule) -> tuple[Dimension, ...]:
-    """What the places of a rule name: what it tells apart, and what it is about alone."""
+    """The dimensions of a rule's places: those it groups by, and those it filters by one value."""
     about = zip(DIMENSIONS, (rule.accounts, rule.countries, rule.networks), strict=True)
     return tuple(d for d, only in about if d in rule.by or len(only) == 1)
 
@@ -35,12 +35,12 @@ def levels(by: Sequence[Dimension]) -> list[tuple[Dimension, ...]]:
 
 
 def within(inner: Place, outer: Place) -> bool:
-    """Whether the one place lies in the other, or is it."""
+    """Whether the first place lies in the second, or equals it."""
     return set(outer) <= set(inner)
 
 
 class Part(NamedTuple):
-    """A finest place: how strong the evidence is, and how much it sends."""
+    """A finest place, with its evidence and the number of messages it sends."""
 
     score: float
     weight: int
@@ -90,7 +90,7 @@ def _explains(place: Place, bad: Mapping[Place, float], parts: Mapping[Place, Pa
 
 
 def _one_alone(place: Place, inside: Mapping[Place, Part]) -> bool:
-    """Whether one of its accounts, countries, … is to blame: without that one it would be well."""
+    """Whether one of its accounts, countries, … alone is the cause: without it the rest is good."""
     for dimension in {pair[0] for p in inside for pair in p} - {pair[0] for pair in place}:
         weights: Counter[str] = Counter()
         for p, part in inside.items():

@@ -1,6 +1,6 @@
-"""A rule run over the past: when it would have fired.
+"""Evaluates a rule on the past: when it would have fired.
 
-The same function judges as does live, every quarter of an hour, by what was known then.
+The function that runs live runs for every quarter of an hour, on what was known then.
 """
 
 from bisect import bisect_left
@@ -29,13 +29,13 @@ from delivrd.store.tx import Row, Tx
 
 MAX_DAYS = 31
 POINTS = 96
-"""The line of a preview has about so many points."""
+"""The approximate number of points of a preview's chart."""
 
 NO_PAST = frozenset({"endpoint_failing", "backlog"})
-"""Nothing is kept of how these were."""
+"""Kinds of rules for which no history is kept."""
 
 MOST_FAILURES = 50_000
-"""A preview of single failures goes through so many."""
+"""The most failures that a preview of single failures reads."""
 
 ARRIVED = FIELDS["delivered"]
 
@@ -48,7 +48,7 @@ class Past(NamedTuple):
     since: int
     until: int
     cells: dict[Key, dict[int, list[int]]]
-    """By quarter of an hour, as it is known today: delivered, failed, unknown, pending."""
+    """By quarter of an hour, as known today: delivered, failed, unknown, pending."""
     ends: Mapping[Key, Mapping[int, Sequence[End]]]
     """By quarter of an hour: how long that took."""
     histories: dict[Key, History]
@@ -57,11 +57,11 @@ class Past(NamedTuple):
     begun: int | None = 0
     """Since when what the rule is about is kept; None where nothing is yet."""
     ahead: Hindsight | None = None
-    """What was foreseen, where the rule is judged by that."""
+    """The estimates, for a rule about settled rates."""
 
 
 class Period(NamedTuple):
-    """One firing that there would have been; ``until`` is None where it lasts to the end."""
+    """A firing that would have been; ``until`` is None if it lasts to the end."""
 
     place: Place
     since: int
@@ -71,7 +71,7 @@ class Period(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Some time of the line: how many, and how many of them were bad."""
+    """A point of the chart: the number of messages, and how many of them were bad."""
 
     at: int
     n: int
@@ -90,7 +90,7 @@ class Preview(NamedTuple):
 
 
 class PastRead(NamedTuple):
-    """What was read of the past; to put it in order takes a while."""
+    """The rows of the past; ordering them takes a while."""
 
     rule: Rule
     span: tuple[int, int]
@@ -154,14 +154,14 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
 
 
 def by_quarters(rule: Rule) -> Rule:
-    """The rule with its time in whole quarters of an hour, by which the past is known."""
+    """The rule with its time span rounded up to whole quarters of an hour, as history has it."""
     if rule.within is None:
         return rule
     return rule.model_copy(update={"within": -(-rule.within // QUARTER_SECONDS) * QUARTER_SECONDS})
 
 
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
-    """Judges every quarter of an hour, one after the other; ``each`` is called in between."""
+    """Evaluates every quarter of an hour, one after the other; ``each`` is called in between."""
     rule = by_quarters(rule)
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
@@ -247,7 +247,7 @@ def periods(says: Iterable[Say]) -> list[Period]:
 
 
 def _line(rule: Rule, known: Past) -> tuple[Point, ...]:
-    """What the rule is about, in about a hundred points."""
+    """The chart of what the rule is about, in about a hundred points."""
     width = max(1, (known.until - known.since) // QUARTER_SECONDS // POINTS) * QUARTER_SECONDS
     points: dict[int, list[int]] = {at: [0, 0] for at in range(known.since, known.until, width)}
 

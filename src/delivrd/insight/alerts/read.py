@@ -1,4 +1,4 @@
-"""What is known at a moment, read from the store for the rules that want it."""
+"""Reads from the store what the rules are evaluated on."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
 OVERLAP = 120
-"""Failures are read again for so long: a transaction may commit after a later one."""
+"""How long failures are read again, in seconds: transactions may commit out of order."""
 
 ROUTES = frozenset(
     {"failure_rate", "settled_rate", "change", "latency", "no_receipts", "no_messages", "overdue"}
@@ -28,12 +28,12 @@ MARKS = frozenset({"rejected_signatures", "unmapped"})
 
 
 def wants_networks(rules: Iterable[Rule]) -> bool:
-    """Whether a rule tells networks apart; where none does, routes are account and country."""
+    """Whether a rule groups or filters by network; else routes are account and country."""
     return any("network" in rule.by or rule.networks for rule in rules)
 
 
 class Known(NamedTuple):
-    """What was read at a moment; to make routes of it takes a while where there are thousands."""
+    """What was read at a moment. Making routes of it takes a while if there are thousands."""
 
     base: Baseline
     bare: Data
@@ -42,7 +42,7 @@ class Known(NamedTuple):
     took: Sequence[Row]
 
     def data(self) -> Data:
-        """What rules are judged by."""
+        """The data that rules are evaluated on."""
         return self.bare if self.cells is None else self.bare._replace(routes=self._routes())
 
     def _routes(self) -> tuple[Route, ...]:
@@ -62,7 +62,7 @@ class Known(NamedTuple):
 async def known(
     tx: Tx, accounts: Accounts, rules: Iterable[Rule], base: Baseline, now: int, since: int
 ) -> Known:
-    """What these rules are judged by; failures are those since that moment."""
+    """Reads what these rules need; failures since that moment."""
     rules = tuple(rules)
     kinds = {rule.kind for rule in rules}
     cells = await read_cells(tx, accounts, base.networks, now) if kinds & ROUTES else None

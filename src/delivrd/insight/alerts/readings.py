@@ -1,4 +1,4 @@
-"""What a rule finds of each place at one moment: the word that all kinds of rules come to."""
+"""The result of a rule at a place and moment, in the form that all kinds of rules share."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,7 +14,7 @@ Facts = Mapping[str, Fact]
 
 
 class Reading(NamedTuple):
-    """How it is at a place; ``chance`` is how rarely chance alone shows as much."""
+    """The state of a place; ``chance`` is the probability of such evidence by chance alone."""
 
     place: Place
     level: str

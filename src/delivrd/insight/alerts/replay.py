@@ -20,7 +20,7 @@ from delivrd.store.tx import Row
 
 
 class Replay:
-    """What is kept of every route; ``providers`` names each account's."""
+    """The history of every route; ``providers`` names each account's provider."""
 
     def __init__(self, providers: Mapping[int, str]) -> None:
         self._providers = providers

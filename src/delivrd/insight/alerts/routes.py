@@ -1,4 +1,4 @@
-"""Rules that hold routes against their own normal: failures, overdue ones, silence."""
+"""Rules that compare routes with their own normal: failures, overdue messages, silence."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from delivrd.insight.alerts.places import Part, dimensions, explain, place_of, w
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 
 ENOUGH = 200
-"""A route that sent fewer in seven days has no normal; its messages count in wider places."""
+"""A route that sent fewer in seven days has no normal of its own; it counts in wider places."""
 
 PATIENCE_WEEKS = 0.13
 """The bar is what chance reaches about once in what a fleet expects in so many weeks. With the
@@ -22,24 +22,24 @@ margins of :class:`Normal` and of ``_matters`` that is a false alarm in some wee
 bench-alerts`` counts them."""
 
 WIDER = 3.0
-"""Nats on top for wider places, so that few of the false alarms are spent on what adds up there."""
+"""Nats added to the bar of wider places, so that they cause few of the false alarms."""
 
 BIG, BIGGER = 8.0, 3.5
 """Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; its bar
 is higher by so many nats, so that few of the false alarms are spent on it."""
 
 SURE_GOOD = 4.6
-"""Nats, a hundred to one, that it is usual again."""
+"""The evidence, in nats, that ends a firing: a hundred to one that the rate is normal again."""
 
 SILENT_SECONDS = 7200
 NEVER_REPORTS = 0.7
-"""A route that leaves more than this open is no route that has fallen silent."""
+"""A route that usually leaves more than this share open never reports."""
 NOTHING = 0.8
-"""Nothing comes back: so much is open of what should have ended."""
+"""The share of due messages still open at which a route counts as silent."""
 
 
 class Track(NamedTuple):
-    """What a kind of rule sees in the cells of a route, and the share that it expects."""
+    """What a kind of rule counts in the cells of a route, and the share that it expects."""
 
     steps: Callable[[Route, int, int], list[Step]]
     """Of a route, as it is known now, since a moment."""
@@ -170,7 +170,7 @@ class Watched:
 
 
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """Where the rule finds it bad; ``floors`` are moments before which places are not judged."""
+    """The places that the rule finds bad; what is before a place's ``floor`` is not judged."""
     watched = Watched(rule, data, floors)
     height = bar(watched.expected * PATIENCE_WEEKS)
     scores = {p: more_than_usual(watched.steps(p), ratios(rule)) for p in watched.finest}
@@ -195,12 +195,12 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
 
 
 def ratios(rule: Rule) -> dict[float, float]:
-    """The ratios that evidence is weighed for, each with the nats that it is handicapped by."""
+    """The ratios to look for, each with the nats to subtract from its score."""
     return {rule.times or 3.0: 0.0, BIG: BIGGER}
 
 
 def _matters(rule: Rule, found: Found) -> bool:
-    """Whether it is bad enough to tell anybody, proven as it is."""
+    """Whether a proven deviation is large enough to fire."""
     usual = found.mean / found.n if found.n else 0.0
     if found.k < 5 or found.n < (rule.at_least or 1):
         return False
@@ -230,7 +230,7 @@ def _reading(
 
 
 def _look(rule: Rule, watched: Watched, place: Place, since: int) -> Reading:
-    """How it is now at a place that fires since that moment."""
+    """The state of a place that has been firing since that moment."""
     steps: Sequence[Step] = watched.steps(place, since)
     if not any(n for at, n, _, _ in steps if at >= watched.now - SILENT_SECONDS):
         silent = watched.now - since >= SILENT_SECONDS

@@ -1,4 +1,4 @@
-"""The rules in force: those of the settings, of the API, and those that come with delivrd."""
+"""The rules in force: from the settings, from the API, and built in."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,8 +19,9 @@ class Named(NamedTuple):
 
 
 def in_force(alerts: Alerts, stored: Iterable[StoredRule]) -> dict[str, Named]:
-    """All rules by name. One of the settings stands before one of the API of the same name, and
-    both before one that comes with delivrd."""
+    """All rules by name. A rule from the settings replaces one of the same name from the API, and
+    both replace a built-in one.
+    """
     defaults: Mapping[str, Rule] = DEFAULTS if alerts.defaults else {}
     found = {name: Named(name, rule, DEFAULT) for name, rule in defaults.items()}
     for one in stored:

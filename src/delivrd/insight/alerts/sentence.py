@@ -1,4 +1,4 @@
-"""Rules, places and numbers in words, as people say them."""
+"""Rules, places and numbers in words."""
 
 from collections.abc import Mapping, Sequence
 from string import Template
@@ -30,7 +30,7 @@ _MANY = {"account": "accounts", "country": "countries", "network": "networks"}
 
 
 def sentence(rule: Rule) -> str:
-    """The rule as one says it: "failure rate of *vonage* → *GB* over *5 %* in *1 h*…"."""
+    """The rule as a sentence: "failure rate of *vonage* → *GB* over *5 %* in *1 h*…"."""
     words = {
         "where": _where(rule),
         "over": _amount(rule, rule.over),

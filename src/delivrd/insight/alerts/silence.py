@@ -1,4 +1,4 @@
-"""Why no receipts come, as far as the calls of the gateways tell: in one sentence."""
+"""Why no receipts come, as far as the gateways' calls show, in one sentence."""
 
 from collections.abc import Mapping
 

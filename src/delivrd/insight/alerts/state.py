@@ -1,4 +1,4 @@
-"""What a rule remembers from one evaluation to the next, and what it says."""
+"""The state of a rule between evaluations, and what an evaluation says."""
 
 from typing import Any
 
@@ -8,29 +8,29 @@ from delivrd.insight.alerts.data import Place
 
 
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that is or was bad lately."""
+    """A place that is bad, or was recently."""
 
     place: Place
     bad_since: int
     firing: int | None = None
-    """The number of its firing, once it was told."""
+    """The number of its firing, once it has fired."""
     fired_at: int | None = None
     since: int | None = None
-    """Since when it was bad, as was told."""
+    """Since when it was bad, as the notice said."""
     good_since: int | None = None
     ended_at: int | None = None
-    """When it was good again; it stays in mind for the quiet period."""
+    """When it was good again; it is remembered for the quiet period."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule about single failures said lately."""
+    """The recent notices of a rule about single failures."""
 
     hour: int = 0
     n: int = 0
     held: dict[str, int] = {}
     """Failures held back for the digest, by account and reason."""
     seen: tuple[int, ...] = ()
-    """The latest failures, so that none is told twice."""
+    """The latest failures, so that none is reported twice."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Sends waiting notices to their channels, in one process at a time; tries again, and gives up."""
+"""Sends waiting notices to their channels, with retries, in one process at a time."""
 
 import asyncio
 from collections.abc import Callable

@@ -14,14 +14,14 @@ from delivrd.insight.alerts.settled_rate import settled_rate
 from delivrd.insight.rates import rate
 
 PROVEN = 0.001
-"""A share is over its bound when chance would show as much as rarely as this."""
+"""A share is over its bound if chance alone has at most this probability of showing it."""
 
 SUSPECT = 0.02
 """What chance shows as rarely as this counts as bad beside what is proven, however small it is."""
 
 ABNORMAL = 1e-6
 SLACK = 0.8
-"""It is good again under this part of the bound: what swings around the bound is told once."""
+"""A firing ends under this part of the bound, so that values around the bound fire once."""
 
 
 Judge = Callable[[Rule, Data, Place, list[Route], int], Reading]

@@ -1,7 +1,7 @@
-"""Rules with a fixed bound on the hub's own troubles.
+"""Rules with a fixed bound on problems of the hub itself.
 
 These are refused calls, unmapped words and codes, endpoints whose calls fail, and queues in which
-something waits for too long.
+items wait for too long.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, 
 from delivrd.insight.alerts.thresholds import SLACK
 
 QUEUES: Mapping[str, str] = {"fold": "Receipts in the hub", "relay": "Deliveries to endpoints"}
-"""What waits, in words."""
+"""The queues, in words."""
 
 
 def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
@@ -52,7 +52,7 @@ def find_endpoints(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findi
 
 
 def find_lags(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """What waits for too long in the hub itself."""
+    """Queues of the hub in which items wait for too long."""
 
     def look(place: Place, fired: int) -> Reading:
         queue = dict(place)["queue"]

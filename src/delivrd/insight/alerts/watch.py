@@ -1,4 +1,4 @@
-"""Evaluates all rules, in one process at a time, and writes down what they say."""
+"""Evaluates all rules, in one process at a time, and stores firings and notices."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,16 +41,17 @@ EVERY_SECONDS = 30.0
 
 FAMILIES = (frozenset({"change", "failure_rate", "settled_rate"}),
             frozenset({"no_receipts", "overdue"}))  # fmt: skip
-"""Kinds that tell of the same thing, beside two rules of one kind: what one has told, the others do
-not tell again."""
+"""Kinds of rules that see the same incident, apart from two rules of one kind: what one has
+reported, the others do not report again.
+"""
 
 
 class NotOurs(Exception):
-    """Another process evaluates."""
+    """Another process is evaluating the rules."""
 
 
 class Outcome(NamedTuple):
-    """One rule's verdict, with what is likely behind each thing it says."""
+    """One rule's verdict, with the likely cause of each thing it says."""
 
     named: Named
     verdict: Verdict
@@ -58,7 +59,7 @@ class Outcome(NamedTuple):
 
 
 class Watch:
-    """Judges what is known, every half minute; notices wait in the store for their channels."""
+    """Evaluates the rules every half minute; notices wait in the store for their channels."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._config, self._clock = store, config, clock
@@ -85,10 +86,10 @@ class Watch:
             await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
 
     async def once(self) -> list[Say]:
-        """Judges every rule as of now; what was said.
+        """Evaluates every rule now, and returns what they said.
 
         Raises:
-            NotOurs: another process is at it.
+            NotOurs: another process is evaluating them.
             StoreUnavailable: nothing was written.
         """
         now = self._clock() // SECOND
@@ -162,7 +163,7 @@ class Watch:
     async def _withdraw(
         self, tx: Tx, active: Mapping[str, Named], memories: Mapping[str, Memory], now: int
     ) -> None:
-        """Ends what rules told that are no more, or are others now."""
+        """Withdraws firings of rules that were deleted or replaced."""
         gone = {
             name
             for name, memory in memories.items()
@@ -219,7 +220,7 @@ class Watch:
             await self._post(tx, named, say, why, made.id)
 
     def _hears(self, named: Named, other: Named | None) -> bool:
-        """Whether all who hear of one rule hear of another, too."""
+        """Whether all channels of one rule are also channels of another."""
         told = set() if other is None else set(channels_for(self._config, other))
         return set(channels_for(self._config, named)) <= told
 
@@ -233,7 +234,7 @@ class Watch:
 
 
 def state_of(memory: Memory | None, named: Named) -> State:
-    """What the rule remembers; nothing where it was another rule then."""
+    """The state of the rule; empty if the name belonged to another rule then."""
     if memory is None or not memory.data or memory.rule != written(named.rule):
         return State()
     return msgspec.json.decode(memory.data, type=State)
@@ -252,7 +253,7 @@ def renumbered(state: State, verdict: Verdict, before: int) -> tuple[State, Verd
 
 
 def told_facts(say: Say, named: Named) -> dict[str, object]:
-    """What was seen, and the one line that says it."""
+    """The evidence, and the line that describes it."""
     return {**say.facts, "what": say.what, "headline": headline(say, named.rule)}
 
 
@@ -272,7 +273,7 @@ def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object
 
 
 def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
-    """The firing of another rule that told the same already, of this place or one around it."""
+    """The firing of another rule that has reported the same, for this place or one around it."""
     family = next((f for f in FAMILIES if kind in f), frozenset({kind}))
     for other in others:
         if other.kind in family and other.beside is None and within(place, other.place):
@@ -281,7 +282,7 @@ def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
 
 
 def channels_for(config: Config, named: Named) -> list[str]:
-    """The channels that hear of a rule."""
+    """The channels that get the notices of a rule."""
     return [
         name
         for name, channel in config.alerts.channels.items()

@@ -1,4 +1,4 @@
-"""What a notice says: what, where, since when, how bad against normal, why, and where to look."""
+"""The text of notices: what, where, since when, how bad compared with normal, why, and links."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -108,7 +108,7 @@ def where(at: Place, facts: Facts, rule: Rule) -> str:
 
 
 def news(say: Say, name: str, rule: Rule, why: Why, base: str, firing: str) -> News:
-    """What is said of a firing; ``base`` is the hub's address, ``firing`` the firing's id."""
+    """The notice about a firing; ``base`` is the hub's address, ``firing`` the firing's id."""
     line = headline(say, rule)
     if say.what == "recovered":
         now = _recovered(say, rule)
@@ -159,7 +159,7 @@ def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
 
 
 def _hint(say: Say, rule: Rule) -> str:
-    """What to do next; empty where there is nothing to say."""
+    """What to do next; may be empty."""
     if say.facts.get("off"):
         return f"Once it is well: `delivrd endpoints enable {dict(say.place)['endpoint']}`."
     return _HINTS.get(rule.kind, "")
