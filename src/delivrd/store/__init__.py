@@ -1,1 +1,1 @@
-"""The only room that knows SQL: schema, migrations, transactions, the fold, queries."""
+"""The only package that knows SQL: schema, migrations, transactions, the fold, queries."""

@@ -1,4 +1,4 @@
-"""The configured accounts as the store knows them: small integers, and whose ids they share."""
+"""The configured accounts as the store knows them: their row ids and id namespaces."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class Account(NamedTuple):
 
     @property
     def reuse_after(self) -> int | None:
-        """Microseconds after the end of a part when its id stands for a new one; None: never."""
+        """Microseconds after its end from which a part's id may name a new one; None: never."""
         seconds = self.settings.id_reuse_after
         if seconds is None:
             seconds = REUSE_AFTER_SECONDS if self.provider.reuses_ids else None
@@ -48,7 +48,7 @@ class Accounts:
         self._names = {**retired, **{a.id: a.name for a in self.by_id.values()}}
 
     def name(self, account_id: int) -> str:
-        """The account's name, also of one that is no longer configured."""
+        """The account's name, even if it is no longer configured."""
         return self._names.get(account_id, "?")
 
     @property
@@ -66,7 +66,7 @@ class Accounts:
 
 
 async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:
-    """Gives every configured account its row and its id; ids are given once and stay."""
+    """Gives every configured account its row and its id. An id is given once and never changes."""
     rows = await tx.fetch("SELECT id, name, provider, ns FROM account")
     known = {name: (row_id, provider, ns) for row_id, name, provider, ns in rows}
     next_id = max((row[0] for row in rows), default=0) + 1

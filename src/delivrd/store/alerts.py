@@ -1,6 +1,6 @@
-"""Rules, what they remember, firings and notices, as the store keeps them.
+"""Rules, their state, firings and notices, as the store keeps them.
 
-Rules and memory are JSON here: what they mean is known to :mod:`delivrd.insight.alerts`. Times are
+Rules and state are JSON here: what they mean is known to :mod:`delivrd.insight.alerts`. Times are
 microseconds since 1970.
 """
 
@@ -17,7 +17,7 @@ Place = tuple[tuple[str, str], ...]
 
 
 class StoredRule(NamedTuple):
-    """A rule that the API made."""
+    """A rule created by the API."""
 
     name: str
     rule: str
@@ -26,7 +26,7 @@ class StoredRule(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What a rule remembers; ``rule`` is the one that was judged."""
+    """The state of a rule; ``rule`` is the rule that it belongs to."""
 
     rule: str
     data: str
@@ -35,7 +35,7 @@ class Memory(NamedTuple):
 
 
 class Firing(msgspec.Struct, frozen=True):
-    """Something that was bad, or still is."""
+    """A firing of a rule, over or not."""
 
     id: int
     rule: str
@@ -57,7 +57,7 @@ class Firing(msgspec.Struct, frozen=True):
 
 
 class Notice(NamedTuple):
-    """One firing's news for one channel."""
+    """A message about one firing to one channel."""
 
     id: int
     firing_id: int
@@ -100,7 +100,7 @@ async def rules(tx: Tx) -> list[StoredRule]:
 
 
 async def put_rule(tx: Tx, name: str, rule: str, now: int) -> bool:
-    """Makes a rule, or puts another in its place; whether it is new."""
+    """Creates or replaces a rule; returns whether it is new."""
     changed = await tx.execute(
         "UPDATE alert_rule SET rule = $2, updated_at = $3 WHERE name = $1", name, rule, now
     )
@@ -111,7 +111,7 @@ async def put_rule(tx: Tx, name: str, rule: str, now: int) -> bool:
 
 
 async def delete_rule(tx: Tx, name: str) -> bool:
-    """Takes a rule away; whether there was one. Its firings stay on record."""
+    """Deletes a rule; returns whether there was one. Its firings stay on record."""
     return await tx.execute("DELETE FROM alert_rule WHERE name = $1", name) > 0
 
 
@@ -137,12 +137,14 @@ async def remember(tx: Tx, name: str, rule: str, data: str, now: int) -> None:
 
 
 async def forget(tx: Tx, names: Sequence[str]) -> None:
-    """Drops what rules remember that are no more; what they told stays on record, and is over."""
+    """Deletes the state of rules that no longer exist, and ends their firings, which stay on
+    record.
+    """
     await tx.execute("DELETE FROM alert_state WHERE name = ANY($1::text[])", list(names))
 
 
 async def snooze_rule(tx: Tx, name: str, until: int | None) -> None:
-    """Keeps a rule from firing until then; None: no longer."""
+    """Keeps a rule from firing until then; None ends that."""
     changed = await tx.execute(
         "UPDATE alert_state SET snoozed_until = $2 WHERE name = $1", name, until
     )
@@ -152,7 +154,7 @@ async def snooze_rule(tx: Tx, name: str, until: int | None) -> None:
 
 
 async def last_number(tx: Tx, rule: str) -> int:
-    """How often a rule of that name has fired, ever."""
+    """How often a rule of that name has ever fired."""
     rows = await tx.fetch("SELECT max(number) FROM firing WHERE rule = $1", rule)
     return int(rows[0][0] or 0)
 
@@ -161,7 +163,7 @@ async def last_number(tx: Tx, rule: str) -> int:
 
 
 async def begin(tx: Tx, ids: Ids, **fields: Any) -> Firing:
-    """A new firing of these fields."""
+    """Stores a new firing with these fields."""
     given = {"id": ids.next(), "facts": {}, **fields}
     row = [_json(v) if n in _JSON and v is not None else v for n, v in given.items()]
     await tx.insert(schema.firing, tuple(given), [row])
@@ -171,7 +173,7 @@ async def begin(tx: Tx, ids: Ids, **fields: Any) -> Firing:
 
 
 async def change(tx: Tx, firing_id: int, **fields: Any) -> bool:
-    """Sets these fields; whether there is such a firing."""
+    """Sets these fields; returns whether there is such a firing."""
     sets = ", ".join(f"{name} = ${i}" for i, name in enumerate(fields, 2))
     values = [_json(v) if n in _JSON and v is not None else v for n, v in fields.items()]
     return await tx.execute(f"UPDATE firing SET {sets} WHERE id = $1", firing_id, *values) > 0
@@ -188,7 +190,7 @@ async def numbered(tx: Tx, rule: str, number: int) -> Firing | None:
 
 
 async def open_firings(tx: Tx) -> list[Firing]:
-    """What is bad now, the newest first."""
+    """The firings that go on, the newest first."""
     rows = await tx.fetch(f"{_SELECT} WHERE state = 'firing' ORDER BY id DESC")
     return [_firing(row) for row in rows]
 
@@ -196,7 +198,7 @@ async def open_firings(tx: Tx) -> list[Firing]:
 async def firings(
     tx: Tx, before: int, limit: int, *, state: str | None = None, rule: str | None = None
 ) -> list[Firing]:
-    """The newest before an id."""
+    """Firings before an id, the newest first."""
     where, args = "id < $1", list[Any]([before])
     for column, value in (("state", state), ("rule", rule)):
         if value is not None:
@@ -213,7 +215,7 @@ async def post(
     tx: Tx, ids: Ids, firing_id: int, channels: Sequence[str], what: str, title: str, body: str,
     now: int,
 ) -> None:  # fmt: skip
-    """News for some channels, to be sent at once."""
+    """Queues a notice for each of these channels."""
     columns = ("id", "firing_id", "channel", "what", "title", "body", "state", "next_at",
                "created_at")  # fmt: skip
     rows = [(ids.next(), firing_id, c, what, title, body, "waiting", now, now) for c in channels]
@@ -221,8 +223,9 @@ async def post(
 
 
 async def due_notices(tx: Tx, now: int, limit: int) -> list[Notice]:
-    """What is to be tried; of one firing, a channel hears in order: a recovery waits for what it
-    recovers from."""
+    """Notices that are due. A channel gets those of one firing in order: a recovery waits for the
+    notice before it.
+    """
     rows = await tx.fetch(
         f"{_NOTICE} WHERE state = 'waiting' AND next_at <= $1 AND NOT EXISTS (SELECT 1 FROM notice "
         "AS before WHERE before.firing_id = notice.firing_id AND before.channel = notice.channel "
@@ -241,7 +244,7 @@ async def notices_of(tx: Tx, firing_id: int) -> list[Notice]:
 async def note_try(
     tx: Tx, notice_id: int, state: str, why: str | None, next_at: int | None, now: int
 ) -> None:
-    """What came of a try: ``sent``, ``failed`` for good, or ``waiting`` for the next."""
+    """Stores the result of a try: ``sent``, ``failed`` for good, or ``waiting`` for the next."""
     await tx.execute(
         "UPDATE notice SET state = $2, why = $3, next_at = $4, ended_at = $5, tries = tries + 1 "
         "WHERE id = $1",
@@ -254,7 +257,7 @@ async def note_try(
 
 
 class Doing(NamedTuple):
-    """How a channel does: its last news that went out, and the last trouble since."""
+    """The state of a channel: the last notice sent, and the last failure since."""
 
     sent_at: int | None
     failed_at: int | None
@@ -263,12 +266,12 @@ class Doing(NamedTuple):
 
     @property
     def failing(self) -> bool:
-        """Whether the last try came to nothing."""
+        """Whether the last try failed."""
         return self.failed_at is not None and self.failed_at > (self.sent_at or 0)
 
 
 async def doing(tx: Tx, channel: str) -> Doing:
-    """How a channel does, by its last fifty notices."""
+    """The state of a channel, from its last fifty notices."""
     rows = await tx.fetch(
         "SELECT state, why, created_at, ended_at, tries FROM notice WHERE channel = $1 "
         "ORDER BY id DESC LIMIT 50",
@@ -282,11 +285,11 @@ async def doing(tx: Tx, channel: str) -> Doing:
 
 
 async def channels_doing(tx: Tx, channels: Iterable[str]) -> dict[str, Doing]:
-    """How each of these does."""
+    """The state of each of these channels."""
     return {name: await doing(tx, name) for name in channels}
 
 
 async def tallies(tx: Tx) -> Mapping[tuple[str, str], int]:
-    """Notices by channel and state, ever."""
+    """Numbers of notices ever, by channel and state."""
     rows = await tx.fetch("SELECT channel, state, count(*) FROM notice GROUP BY channel, state")
     return {(row[0], row[1]): row[2] for row in rows}

@@ -1,4 +1,4 @@
-"""The append: what came in, made durable before it is answered (rules A2, A3, B3)."""
+"""The append: requests are made durable before they are answered (rules A2, A3, B3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from delivrd.store.nonces import Judged, Nonce, Nonces
 from delivrd.store.tx import Row, Tx
 
 OWNED_MICROS = 5 * SECOND
-"""For so long a row of `to_fold` is its owner's; after that, the owner is taken for dead."""
+"""How long a row of `to_fold` belongs to its owner; after that, the owner is taken for dead."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -45,10 +45,10 @@ _FAULT = ("id", "request_id", "reading_no", "position", "why", "raw")
 async def append(
     tx: Tx, ids: Ids, entries: Sequence[Entry], *, own: bool, nonces: Nonces | None = None
 ) -> Judged:
-    """Writes the entries, but for those that are refused because of their nonces.
+    """Writes the entries, except those that are refused because of their nonces.
 
     With ``own``, this process's folder has them in memory and folds them next; otherwise they wait
-    for whoever claims them.
+    for any process that claims them.
     """
     judged = await _judged(tx, entries, nonces or Nonces())
     kept = [entry for entry in entries if entry.id not in judged.refused]
@@ -71,7 +71,7 @@ async def _judged(tx: Tx, entries: Sequence[Entry], nonces: Nonces) -> Judged:
 
 
 async def is_appended(tx: Tx, entry_id: int) -> bool:
-    """Whether an entry stands in the store already."""
+    """Whether an entry is in the store already."""
     return bool(await tx.fetch("SELECT 1 FROM request WHERE id = $1", entry_id))
 
 
@@ -81,7 +81,7 @@ def _request(entry: Entry) -> Row:
 
 
 async def note_faults(tx: Tx, ids: Ids, request_id: int, reading: Reading, reading_no: int) -> None:
-    """Keeps what a reading of a request could not make out."""
+    """Stores the faults of a reading."""
     await tx.insert(schema.fault, _FAULT, _fault_rows(ids, request_id, reading, reading_no))
 
 

@@ -1,4 +1,4 @@
-"""Who did what: the acts of people and programs that change the hub."""
+"""The audit log: what people and programs changed in the hub."""
 
 from delivrd.store import schema
 from delivrd.store.ids import Ids, now_micros
@@ -8,5 +8,5 @@ _COLUMNS = ("id", "at", "actor", "action", "detail")
 
 
 async def note(tx: Tx, ids: Ids, actor: str, action: str, detail: str) -> None:
-    """Writes down an act, in the transaction in which it is done."""
+    """Records an action, in the transaction that performs it."""
     await tx.insert(schema.audit, _COLUMNS, [(ids.next(), now_micros(), actor, action, detail)])

@@ -1,4 +1,4 @@
-"""What both stores are to the rest of the house."""
+"""The interface of both stores."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ class Bell:
         self.queued = asyncio.Event()
 
     def listen(self, listener: Callable[[set[int]], None]) -> Callable[[], None]:
-        """Registers a listener; what is returned takes it off again."""
+        """Registers a listener; call the returned function to remove it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -67,7 +67,7 @@ class Store(Protocol):
     ids: Ids
     bell: Bell
     parts: Parts
-    """What works in the background for the store itself."""
+    """Background work of the store itself."""
 
     dialect: str
     holds_loop: bool

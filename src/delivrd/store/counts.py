@@ -12,10 +12,10 @@ from delivrd.core.units import MINUTE, QUARTER
 from delivrd.store import days, histograms, latencies
 
 BUCKET = QUARTER
-"""What counts are kept by: days come out right in every time zone."""
+"""The span of a count, in microseconds: with it, days are right in every time zone."""
 
 KEPT_MINUTES = 6 * 60
-"""For so long after the hand-over what becomes of an attempt is counted by the minute too."""
+"""How long after its hand-over an attempt is also counted by the minute, in minutes."""
 
 STEPS = 8
 """Latency steps per doubling: a percentile read from them is within 4.5 % of the truth."""
@@ -24,17 +24,18 @@ COARSE = 2
 """Latency steps that are one step of the counts by the minute: four per doubling."""
 
 UNTOLD = -1
-"""The latency step of those whose latency is negative or not known."""
+"""The latency step of attempts whose latency is negative or not known."""
 
 PRUNED = -1
 """The slot that holds the counts of messages that were pruned (rule F5)."""
 
 OPEN = -2
-"""The latency step, in the counts by the minute, of those that have not ended."""
+"""The latency step, in the counts by the minute, of attempts that have not ended."""
 
 SECONDS = -3
-"""Rows of this step hold no number of attempts but a sum over those that have not ended: of the
-seconds into its minute at which each was handed over."""
+"""Rows of this step hold, instead of a number of attempts, a sum over those that have not ended: of
+the seconds into its minute at which each was handed over.
+"""
 
 MICRO_UNITS, PRICED = 0, 1
 """What a row of `cost` adds up: millionths of the currency, and how many have a price."""
@@ -90,14 +91,14 @@ def spread(moment: int | None) -> int | None:
 
 
 def first_minute(now: int) -> int:
-    """The first minute whose counts are still kept."""
+    """The first minute, counted from 1970, whose counts are still kept."""
     return now // MINUTE - KEPT_MINUTES
 
 
 def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, int]]:
-    """What moves add to each table: the old place less, the new one more.
+    """What moves add to each table: one less at the old place, one more at the new one.
 
-    Minutes before the ``first`` are counted no more. Moves differ by the moment mostly: what does
+    Minutes before ``first`` are no longer counted. Most moves differ only in their time: what does
     not depend on it is added up before it is spread over the tables.
     """
     kinds: defaultdict[Count, int] = defaultdict(int)
@@ -124,7 +125,7 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
 def addends(
     name: str, counted: Mapping[Count, int], slot: int, sign: int = 1, *, once: bool = True
 ) -> list[days.Addend]:
-    """What is to be added to that table; ``once`` is as in :func:`delivrd.store.days.rows`."""
+    """The rows to add to that table; for ``once``, see :func:`delivrd.store.days.rows`."""
     if name in latencies.TABLES:
         return [latencies.rows(name, counted, slot, sign)]
     if name in days.TABLES:
@@ -199,7 +200,7 @@ def micro_units(price: str) -> int | None:
 
 
 def coarse(step: int | None) -> int:
-    """A latency step as the counts by the minute have it."""
+    """The coarser latency step of the counts by the minute."""
     return OPEN if step is None else step // COARSE
 
 

@@ -1,4 +1,4 @@
-"""What is due at an endpoint is claimed, by whoever delivers; a dead worker's claims come back."""
+"""Claiming the deliveries that are due at an endpoint; a dead worker's claims come back."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from delivrd.store.endpoints import Endpoint
 from delivrd.store.tx import Row, Tx
 
 LEASE_MICROS = 60 * SECOND
-"""For so long a claim holds: several times as long as a call may take."""
+"""How long a claim holds: several times as long as a call may take."""
 
 
 class Due(msgspec.Struct):
-    """A delivery that is ours to call now, and the event it tells."""
+    """A claimed delivery, with its event."""
 
     id: int
     event_id: int
@@ -34,7 +34,7 @@ class Due(msgspec.Struct):
 
     @property
     def failed(self) -> int:
-        """Tries since it was last replayed, this one counted."""
+        """Tries since the last replay, including this one."""
         return self.tries - self.base
 
 
@@ -66,7 +66,7 @@ _LINE = (
 
 
 async def due_endpoints(tx: Tx, now: int) -> list[Endpoint]:
-    """The endpoints at which something is due that may be called, apart from their breakers."""
+    """Endpoints with due deliveries that may be called, not considering their breakers."""
     rows = await tx.fetch(
         f"{_WAITING} {endpoints.SELECT} JOIN waiting w ON w.id = e.id "
         "WHERE e.enabled AND e.deleted_at IS NULL "
@@ -83,11 +83,11 @@ class Claim(NamedTuple):
 
     calls: list[list[Due]]
     wake_at: int | None = None
-    """When a batch that is not full yet goes out all the same."""
+    """When a batch that is not full yet is sent."""
 
 
 async def claim(tx: Tx, endpoint: Endpoint, now: int, limit: int) -> Claim:
-    """Takes up to ``limit`` calls' worth of what is due at one endpoint."""
+    """Claims what is due at one endpoint, for at most ``limit`` calls."""
     size = endpoint.batch_size
     wait = endpoint.batch_ms * 1000 if size > 1 else 0
     rows = [Due(*row) for row in await tx.fetch(_DUE, endpoint.id, now + wait, limit * size)]
@@ -102,7 +102,7 @@ async def claim(tx: Tx, endpoint: Endpoint, now: int, limit: int) -> Claim:
 
 
 async def _batches(tx: Tx, endpoint: Endpoint, now: int, rows: Sequence[Due], limit: int) -> Claim:
-    """Batches that are tried again, full new ones, and one that has waited long enough."""
+    """Batches to retry, full new ones, and one that has waited long enough."""
     again = [row for row in rows if row.batch is not None and row.next_at <= now]
     calls = [[row, *more] for row, more in await _with_members(tx, again)]
     fresh = [row for row in rows if row.batch is None]
@@ -124,7 +124,9 @@ async def _with_members(tx: Tx, leaders: Sequence[Due]) -> list[tuple[Due, list[
 
 
 async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:
-    """Marks the deliveries as called before the calls are made, each with the number of its try."""
+    """Marks the deliveries as in flight, before the calls are made, each with the number of its
+    try.
+    """
     marks = []
     for call in calls:
         lead = call[0]
@@ -138,7 +140,7 @@ async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:
 
 
 async def _first_in_line(tx: Tx, endpoint: Endpoint, now: int, rows: list[Due]) -> list[Due]:
-    """Of each message only its next event; an intermediate one gives way to a later one."""
+    """Only the next event of each message; an intermediate status gives way to a later one."""
     messages = sorted({row.message_id for row in rows if row.ordered})
     if not messages:
         return rows
@@ -164,7 +166,7 @@ def _gives_way(row: Row) -> bool:
 
 
 async def _supersede(tx: Tx, now: int, ids: Iterable[int]) -> set[int]:
-    """Supersedes these deliveries, unless another worker has them just now; returns which."""
+    """Supersedes these deliveries, except those that another worker holds; returns which."""
     wanted = sorted(ids)
     if not wanted:
         return set()
@@ -180,7 +182,7 @@ async def _supersede(tx: Tx, now: int, ids: Iterable[int]) -> set[int]:
 
 
 async def _hold(tx: Tx, now: int, held: Iterable[Due], heads: dict[int, Row]) -> None:
-    """Lets deliveries wait whose turn it is not; `release` brings them forward when it is."""
+    """Defers deliveries whose turn it is not; `release` makes them due when it is."""
     marks = []
     for row in held:
         _, _, state, _, next_at, _, _ = heads[row.message_id]
@@ -190,7 +192,7 @@ async def _hold(tx: Tx, now: int, held: Iterable[Due], heads: dict[int, Row]) ->
 
 
 async def release(tx: Tx, now: int, endpoint_id: int, messages: Iterable[int]) -> None:
-    """Lets the next event of these messages go: the one before it has ended."""
+    """Makes the next event of these messages due: the one before it has ended."""
     await tx.execute(
         "UPDATE delivery SET next_at = $3 WHERE endpoint_id = $1 "
         "AND message_id = ANY($2::bigint[]) AND ordered AND state IN ('waiting', 'in_flight') "
@@ -205,9 +207,9 @@ async def release(tx: Tx, now: int, endpoint_id: int, messages: Iterable[int]) -
 
 
 async def give_back(tx: Tx, now: int, *, all_leases: bool = False, limit: int = 500) -> int:
-    """Deliveries whose worker died come back at once, outside of the schedule; how many.
+    """Makes deliveries whose worker died due at once, outside of the schedule; returns how many.
 
-    Nobody knows whether the call was made: at worst the endpoint hears of the event twice.
+    Nobody knows whether the call was made: at worst the endpoint gets the event twice.
     """
     horizon = (1 << 62) if all_leases else now
     rows = await tx.fetch(
@@ -228,7 +230,7 @@ async def give_back(tx: Tx, now: int, *, all_leases: bool = False, limit: int = 
 
 
 async def end_for_disabled(tx: Tx, now: int, limit: int = 500) -> int:
-    """What waits at an endpoint that was disabled is parked, at a deleted one cancelled."""
+    """Parks what waits at a disabled endpoint, and cancels what waits at a deleted one."""
     disabled = await tx.fetch(
         f"{_WAITING} SELECT e.id, e.disabled_why, e.deleted_at FROM endpoint e "
         "JOIN waiting w ON w.id = e.id WHERE NOT e.enabled LIMIT 1"

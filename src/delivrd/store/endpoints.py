@@ -1,4 +1,4 @@
-"""Who is told: endpoints as the store knows them, and how their calls go."""
+"""Endpoints as the store keeps them, and the state of their calls."""
 
 import base64
 import secrets as random
@@ -19,18 +19,18 @@ HUB = 0
 """In place of a message's id: the event is about the hub itself."""
 
 BY_HAND, TAKEN_OUT = "by hand", "it was taken out of the settings"
-"""Why an endpoint is off that somebody wanted to be off."""
+"""Reasons of endpoints that were disabled on purpose."""
 
 
 class Endpoint(msgspec.Struct):
-    """One subscriber's URL; filters that are None let everything through."""
+    """A subscriber's URL, with its filters; None lets everything through."""
 
     id: int
     kind: Literal["endpoint", "callback"]
     url: str
     origin: str
     name: str | None
-    """In the settings, where it stands there: they alone say what it is."""
+    """Its name in the settings, if it is defined there; then only they change it."""
     description: str | None
     format: str
     options: Mapping[str, str]
@@ -44,7 +44,7 @@ class Endpoint(msgspec.Struct):
     batch_size: int
     batch_ms: int
     secrets: Sequence[tuple[str, int | None]]
-    """The newest first, each with the moment at which it ends."""
+    """The newest first, each with the time at which it expires."""
     revision: int
     created_at: int
     enabled: bool
@@ -67,7 +67,7 @@ class Endpoint(msgspec.Struct):
         return [("id", self.id), ("origin", self.origin)]
 
     def secrets_at(self, now: int) -> tuple[str, ...]:
-        """Those that sign now."""
+        """The secrets that sign now."""
         return tuple(secret for secret, until in self.secrets if until is None or now < until)
 
 
@@ -95,7 +95,7 @@ def read(row: Row) -> Endpoint:
 
 
 def written(name: str, value: Any) -> Any:
-    """One column's value as the store keeps it."""
+    """The value of a column as the store keeps it."""
     if name not in _AS_JSON or value is None:
         return value
     value = sorted(value) if isinstance(value, (set, frozenset)) else value
@@ -110,7 +110,7 @@ def new_secret() -> str:
 
 
 async def create(tx: Tx, ids: Ids, now: int, **fields: Any) -> Endpoint:
-    """A new endpoint of these fields, which were checked; its first secret is made here."""
+    """Creates an endpoint with these fields, which must have been checked, and its first secret."""
     given = {
         "kind": "endpoint", "format": "delivrd", "options": {}, "failures": (),
         "secrets": [(new_secret(), None)], **fields, "id": ids.next(), "created_at": now,
@@ -123,7 +123,7 @@ async def create(tx: Tx, ids: Ids, now: int, **fields: Any) -> Endpoint:
 
 
 async def get(tx: Tx, endpoint_id: int) -> Endpoint | None:
-    """The endpoint; None where there is none, or it was deleted."""
+    """The endpoint; None if there is none, or it was deleted."""
     rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 AND e.deleted_at IS NULL", endpoint_id)
     return read(rows[0]) if rows else None
 
@@ -138,7 +138,7 @@ async def every(tx: Tx, *, callbacks: bool = False) -> list[Endpoint]:
 
 
 async def name_all(tx: Tx, ids: Ids, now: int, wanted: Mapping[str, Mapping[str, Any]]) -> None:
-    """Makes those of these names that are missing; processes that start together make one."""
+    """Creates the missing ones of these names; processes that start together create one."""
     for name, fields in wanted.items():
         given = {
             "kind": "endpoint", "failures": (), "secrets": [(new_secret(), None)], **fields,
@@ -149,7 +149,7 @@ async def name_all(tx: Tx, ids: Ids, now: int, wanted: Mapping[str, Mapping[str,
 
 
 async def named(tx: Tx) -> dict[str, Endpoint]:
-    """Those that stand in the settings, or did, by their names there."""
+    """Endpoints that are or were defined in the settings, by their names there."""
     rows = await tx.fetch(
         f"{SELECT} WHERE e.name IS NOT NULL AND e.deleted_at IS NULL ORDER BY e.id FOR UPDATE"
     )
@@ -160,9 +160,9 @@ CHANGES_CALLS = frozenset({"url", "format", "options"})
 
 
 async def update(tx: Tx, endpoint_id: int, **fields: Any) -> bool:
-    """Sets these fields, which were checked; whether the endpoint is there.
+    """Sets these fields, which must have been checked; returns whether the endpoint exists.
 
-    Deliveries that wait are called as it says now: their bytes are made anew.
+    Waiting deliveries are called as the endpoint now says: their calls are rendered again.
     """
     if CHANGES_CALLS & set(fields):
         await tx.execute("UPDATE endpoint SET revision = revision + 1 WHERE id = $1", endpoint_id)
@@ -175,7 +175,7 @@ async def update(tx: Tx, endpoint_id: int, **fields: Any) -> bool:
 
 
 async def enable(tx: Tx, endpoint_id: int) -> bool:
-    """Lets calls go out again, with a clean slate; whether the endpoint is there."""
+    """Enables an endpoint and resets its breaker; returns whether it exists."""
     tx.queued = True
     count = await tx.execute(
         "UPDATE endpoint SET enabled = true, disabled_at = NULL, disabled_why = NULL, "
@@ -187,7 +187,7 @@ async def enable(tx: Tx, endpoint_id: int) -> bool:
 
 
 async def disable(tx: Tx, endpoint_id: int, now: int, why: str) -> bool:
-    """No call goes out any more; whether it was enabled. What waits is parked by the sweep."""
+    """Disables an endpoint; returns whether it was enabled. The sweep parks what waits."""
     count = await tx.execute(
         "UPDATE endpoint SET enabled = false, disabled_at = $2, disabled_why = $3 "
         "WHERE id = $1 AND enabled",
@@ -199,7 +199,7 @@ async def disable(tx: Tx, endpoint_id: int, now: int, why: str) -> bool:
 
 
 async def delete(tx: Tx, endpoint_id: int, now: int) -> bool:
-    """Ends an endpoint; what was told stays on record, what waits is cancelled by the sweep."""
+    """Deletes an endpoint; its deliveries stay on record. The sweep cancels what waits."""
     count = await tx.execute(
         "UPDATE endpoint SET deleted_at = $2, enabled = false, secrets = '[]' "
         "WHERE id = $1 AND deleted_at IS NULL",
@@ -212,7 +212,10 @@ async def delete(tx: Tx, endpoint_id: int, now: int) -> bool:
 async def rotate_secret(
     tx: Tx, endpoint_id: int, now: int, *, keep_seconds: int = 86400
 ) -> str | None:
-    """A new secret, shown this once; the one before signs beside it for so long. None: no such."""
+    """Makes and returns a new secret; the old one signs too for ``keep_seconds``.
+
+    None: there is no such endpoint.
+    """
     await tx.fetch("SELECT 1 FROM endpoint WHERE id = $1 FOR UPDATE", endpoint_id)
     endpoint = await get(tx, endpoint_id)
     if endpoint is None:
@@ -227,7 +230,7 @@ async def rotate_secret(
 
 
 async def lock(tx: Tx, endpoint_id: int) -> Endpoint | None:
-    """The endpoint, for whoever is about to change it."""
+    """The endpoint, locked for a change."""
     rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 FOR UPDATE", endpoint_id)
     return read(rows[0]) if rows else None
 
@@ -240,7 +243,7 @@ async def set_fields(tx: Tx, endpoint_id: int, **fields: Any) -> None:
 
 
 async def note_success(tx: Tx, endpoint_id: int, at: int, *, unless_since: int) -> None:
-    """Closes the breaker and forgets failures; while all goes well, the row is left alone."""
+    """Closes the breaker and clears failures; while all goes well, the row is not written."""
     await tx.execute(
         "UPDATE endpoint SET succeeded_at = $2, failures = '[]', failing_since = NULL, "
         "opened_at = NULL, probe_at = NULL, probes = 0 WHERE id = $1 "
@@ -252,7 +255,7 @@ async def note_success(tx: Tx, endpoint_id: int, at: int, *, unless_since: int) 
 
 
 async def lock_rate(tx: Tx, endpoint_id: int) -> int | None:
-    """When the next call may go out; nobody else lets one go out meanwhile."""
+    """When the next call may be made; locks the row, so that nobody else makes one meanwhile."""
     rows = await tx.fetch("SELECT next_call_at FROM endpoint WHERE id = $1 FOR UPDATE", endpoint_id)
     return rows[0][0] if rows else None
 
@@ -260,7 +263,7 @@ async def lock_rate(tx: Tx, endpoint_id: int) -> int | None:
 async def take_probe(
     tx: Tx, endpoint_id: int, seen: int | None, probe_at: int | None, probes: int
 ) -> bool:
-    """Whether the probe that was seen due is ours: one process gets it."""
+    """Claims a due probe; returns whether this process got it."""
     count = await tx.execute(
         "UPDATE endpoint SET probe_at = $3, probes = $4 WHERE id = $1 AND probe_at = $2",
         endpoint_id,
@@ -277,7 +280,7 @@ async def take_probe(
 async def callbacks(
     tx: Tx, ids: Ids, now: int, origins: Iterable[str]
 ) -> dict[str, tuple[int, bool]]:
-    """The endpoint that stands for each origin, and whether it may be called; made where needed."""
+    """The endpoint that stands for each origin, created if needed, and whether it may be called."""
     wanted = sorted(set(origins))
     if not wanted:
         return {}

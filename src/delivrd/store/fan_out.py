@@ -53,7 +53,7 @@ class Untold(NamedTuple):
 
 
 def wants(endpoint: Endpoint, event: Untold) -> bool:
-    """Whether the endpoint's filters let the event through."""
+    """Whether the event passes the endpoint's filters."""
     if event.message_id == HUB:
         return endpoint.operational
     said = event.said
@@ -67,7 +67,7 @@ def wants(endpoint: Endpoint, event: Untold) -> bool:
 
 
 class FannedOut(NamedTuple):
-    """How many events were claimed, and how many deliveries came of them."""
+    """Numbers of claimed events and of deliveries made for them."""
 
     events: int
     deliveries: int
@@ -95,7 +95,7 @@ async def fan_out(tx: Tx, ids: Ids, now: int, limit: int) -> FannedOut:
 
 
 def delivery(ids: Ids, now: int, event: Untold, endpoint: Endpoint) -> tuple[object, ...]:
-    """The row of a new delivery; where events travel together, it waits for company."""
+    """The row of a new delivery; at an endpoint with batches it waits for others."""
     due = now + endpoint.batch_ms * 1000 if endpoint.batch_size > 1 else now
     return (
         ids.next(), event.id, endpoint.id, event.message_id, None, "waiting", event.said.final,
@@ -123,7 +123,7 @@ async def _to_callbacks(
 
 
 async def _gone(tx: Tx, urls: Iterable[str]) -> set[str]:
-    """Those that answered 410 once."""
+    """The URLs that answered 410."""
     wanted = sorted(set(urls))
     if not wanted:
         return set()
@@ -132,7 +132,7 @@ async def _gone(tx: Tx, urls: Iterable[str]) -> set[str]:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port: what limits and the breaker go by."""
+    """Scheme, host and port, to which limits and the breaker apply."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     host = parts.hostname or ""

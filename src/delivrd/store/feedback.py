@@ -23,7 +23,7 @@ _COUNTED = ("bucket", "account_id", "country", "outcome", "slot", "n")
 
 
 class Told(NamedTuple):
-    """What is told now, and what was told before, if anything."""
+    """The outcome reported now, and the one before, if any."""
 
     uuid: str
     outcome: str
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
-    """Keeps what is told of a message; the last word counts. None: there is no such message."""
+    """Stores the outcome reported for a message; the last one counts. None: no such message."""
     found = await _message(tx, uuid)
     if found is None:
         return None
@@ -81,7 +81,7 @@ async def _message(tx: Tx, uuid: str) -> tuple[int, str, int, int, str] | None:
 
 
 async def forget(tx: Tx, message_ids: Sequence[int], pruned: int) -> None:
-    """Takes away what was told of messages that go; their counts move to that slot (rule F5)."""
+    """Deletes the outcomes of pruned messages; their counts move to that slot (rule F5)."""
     rows = await tx.fetch(
         "SELECT bucket, account_id, country, outcome, count(*) FROM feedback "
         "WHERE message_id = ANY($1::bigint[]) GROUP BY 1, 2, 3, 4",
@@ -94,7 +94,7 @@ async def forget(tx: Tx, message_ids: Sequence[int], pruned: int) -> None:
 
 
 async def conversions(tx: Tx, accounts: Accounts, filters: Filters) -> dict[Values, dict[str, int]]:
-    """How often each outcome was told, by account and country."""
+    """Numbers of reported outcomes, by account and country."""
     where, args = rendered([*in_quarters(filters), *on_routes(accounts, filters)])
     rows = await tx.fetch(
         "SELECT account_id, country, outcome, CAST(sum(n) AS BIGINT) FROM conversion "

@@ -79,7 +79,7 @@ class Moved(Exception):
 
 
 class PartName(NamedTuple):
-    """What a part is called by whoever speaks of it."""
+    """The key of a part, and the namespace and provider id that it is made of."""
 
     key: str
     ns: int
@@ -87,7 +87,7 @@ class PartName(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Where a statement stands: a position in a reading of a request."""
+    """The place of a statement: a position in a reading of a request."""
 
     request_id: int
     reading_no: int
@@ -107,7 +107,7 @@ class Graph:
         self.attempts: dict[int, AttemptRow] = {}
         self.messages: dict[int, MessageRow] = {}
         self.buried: Set[str] = frozenset()
-        """Keys of parts whose message was pruned: nothing is made of a receipt for one."""
+        """Keys of parts whose message was pruned: a receipt for one creates no message."""
         self._links: list[tuple[int, ...]] = []
         self._moves: Counter[Move] = Counter()
         self.events: list[tuple[int, int, str, str, int]] = []
@@ -219,7 +219,7 @@ class Graph:
         return row
 
     async def begin_again(self, key: str) -> None:
-        """Gives an id that comes again a part of its own; the old one keeps what it has (D3)."""
+        """Gives a reused id a new part; the old part keeps what it has (D3)."""
         old = self.parts[key]
         old.key = f"{key}~{old.id}"
         await self.tx.update(schema.part, "id", ("key",), [(old.id, old.key)])
@@ -320,7 +320,7 @@ class Graph:
         since: int | None, cohort: int | None, country: str | None, country_before: str | None,
         before: Sent = NOT_SENT, after: Sent = NOT_SENT,
     ) -> None:  # fmt: skip
-        """Moves a row from where it was counted to where it belongs now (rule F1)."""
+        """Moves the counts of a row from its old place to its new one (rule F1)."""
         bucket = spread(cohort)
         step = None if bucket is None else latency_step(outcome, since)
         reason = outcome.reason and outcome.reason._value_

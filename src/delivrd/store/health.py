@@ -1,4 +1,4 @@
-"""What `doctor` asks of a store: cheap questions, whatever its size."""
+"""Queries for `doctor`; they are cheap, whatever the size of the store."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from delivrd.store.tx import PostgresTx, Tx
 
 RECENT_REQUESTS = 100_000
 UNMATCHED = 500
-"""So many of the newest receipts without a message are looked at."""
+"""How many of the newest receipts without a message are examined."""
 WEEK = 7 * DAY
 SETTLING = MINUTE
-"""A receipt may come so long before the answer to its send."""
+"""How long before the answer to its send a receipt may come, in microseconds."""
 
 
 class Figures(NamedTuple):
-    """How a store is; times are microseconds since 1970."""
+    """The state of a store; times are microseconds since 1970."""
 
     backlog: int
     oldest_waiting: int | None
@@ -33,9 +33,9 @@ class Figures(NamedTuple):
     each is counted up to a thousand."""
     newest_id: int | None
     oldest_body: int | None
-    """When the oldest call came whose body is kept."""
+    """When the oldest call was received whose body is kept."""
     settings: Mapping[str, str]
-    """How durable a commit is, as the database says."""
+    """The database's settings for the durability of commits."""
     database_clock: int | None
 
 
@@ -93,7 +93,7 @@ async def _settings(tx: Tx) -> dict[str, str]:
 
 
 async def durability(tx: Tx) -> dict[str, str]:
-    """How durable a commit of this transaction is, as the live connection says."""
+    """The durability settings of this transaction's connection."""
     if isinstance(tx, PostgresTx):
         names = ("synchronous_commit", "fsync", "full_page_writes")
         return {name: str((await tx.fetch(f"SHOW {name}"))[0][0]) for name in names}
@@ -113,7 +113,7 @@ async def _clock(tx: Tx) -> int | None:
 
 
 async def unmatched(tx: Tx) -> list[Loose]:
-    """The newest receipts without a message, but for those of the last minute."""
+    """The newest receipts without a message, except those of the last minute."""
     rows = await tx.fetch(
         "SELECT ns, provider_message_id FROM part WHERE attempt_id IS NULL AND id < $1 "
         "ORDER BY id DESC LIMIT $2",

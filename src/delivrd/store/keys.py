@@ -16,7 +16,7 @@ _PREFIX_BYTES = 6
 
 
 class Scope(StrEnum):
-    """What a key may do: look at everything; send and follow what it sent; everything."""
+    """What a key may do: read everything; send and follow what it sent; everything."""
 
     READ = "read"
     SEND = "send"
@@ -46,9 +46,9 @@ def _key(row: tuple[int, str, str, str, int, int | None, int | None]) -> Key:
 async def create_key(
     tx: Tx, ids: Ids, name: str, scopes: Iterable[Scope], now: int
 ) -> tuple[Key, str]:
-    """Makes a key; the second is what its owner must keep, for it cannot be had again.
+    """Creates a key; returns it, and the text for its owner, which is not stored.
 
-    256 random bits follow the prefix, so that one round of SHA-256 guards them well enough.
+    256 random bits follow the prefix, so that one round of SHA-256 protects them well enough.
     """
     prefix = secrets.token_hex(_PREFIX_BYTES)
     secret = f"{MARK}_{prefix}_{secrets.token_hex(32)}"
@@ -64,7 +64,7 @@ def digest(secret: str) -> bytes:
 
 
 async def find_key(tx: Tx, given: str) -> Key | None:
-    """The key that was given, unless it is unknown or revoked."""
+    """The key with that text; None if it is unknown or revoked."""
     parts = given.split("_")
     if len(parts) != 3 or parts[0] != MARK or not parts[1].isalnum() or not parts[1].isascii():
         return None
@@ -82,7 +82,7 @@ async def list_keys(tx: Tx) -> list[Key]:
 
 
 async def revoke_key(tx: Tx, key_id: int, now: int) -> bool:
-    """Makes a key useless from now on; False where there is none."""
+    """Revokes a key, with immediate effect; False if there is none."""
     return bool(
         await tx.execute(
             "UPDATE api_key SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1", key_id, now
@@ -91,5 +91,5 @@ async def revoke_key(tx: Tx, key_id: int, now: int) -> bool:
 
 
 async def touch_key(tx: Tx, key_id: int, now: int) -> None:
-    """Notes that a key was used."""
+    """Stores when a key was last used."""
     await tx.execute("UPDATE api_key SET last_used_at = $2 WHERE id = $1", key_id, now)

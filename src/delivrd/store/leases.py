@@ -15,10 +15,10 @@ RETURNING holder
 
 
 async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
-    """Takes or renews a lease; whether it is ``holder``'s now, for so many seconds.
+    """Takes or renews a lease for so many seconds; returns whether ``holder`` has it now.
 
-    Its row stays locked to the end of the transaction: what else is done in there is done by the
-    holder alone. A lease that is never renewed falls to whoever asks first after its time.
+    Its row stays locked to the end of the transaction: what else happens in there is done by the
+    holder alone. A lease that is not renewed goes, after its time, to the first who asks.
     """
     now = _POSTGRES_NOW if isinstance(tx, PostgresTx) else str(now_micros())
     rows = await tx.fetch(_TAKE.format(now=now), name, holder, int(seconds * SECOND))
@@ -26,5 +26,5 @@ async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
 
 
 async def give_lease_back(tx: Tx, name: str, holder: str) -> None:
-    """Lets the next one have it at once."""
+    """Releases a lease before its time."""
     await tx.execute("DELETE FROM lease WHERE name = $1 AND holder = $2", name, holder)

@@ -1,4 +1,4 @@
-"""Whose receipts never came: which parts to ask their gateway about, and what it said."""
+"""Parts whose receipts never came: which to ask the gateway about, and storing its answers."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ from delivrd.store.rows import AttemptRow
 from delivrd.store.tx import Tx
 
 ASK_AFTER = (3600, 6 * 3600, 24 * 3600)
-"""Seconds after the hand-over when a gateway is asked, as long as no final receipt came."""
+"""Seconds after the hand-over at which a gateway is asked, while there is no final receipt."""
 LAST_CALL = 600
-"""Seconds before the time-out when it is asked for the last time."""
+"""Seconds before the time-out at which it is asked for the last time."""
 
 _DUE = (
     "SELECT a.id FROM attempt a JOIN message m ON m.id = a.message_id "
@@ -34,7 +34,7 @@ class Asking(NamedTuple):
 
 
 def next_look_up(attempt: AttemptRow, now: int) -> int | None:
-    """When to ask about an accepted attempt next; None where that is not worth it any more."""
+    """When to ask about an accepted attempt next; None if it is too late."""
     handed_at, expires_at = attempt.handed_at, attempt.expires_at
     if handed_at is None:
         return None
@@ -76,7 +76,7 @@ async def claim(
 async def store_look_up(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, asking: Asking, receipt: Receipt
 ) -> None:
-    """Adds what the gateway said to what is known of the part (rule C2)."""
+    """Adds the gateway's answer to the statements of the part (rule C2)."""
     graph = await Graph.load(tx, accounts, ids, now, parts=[asking.part])
     part = graph.parts[asking.part.key]
     graph.state(part, asking.account_id, Kind.LOOK_UP, receipt, None)

@@ -1,4 +1,4 @@
-"""What goes out: attempts are claimed, answered, given up (rules C8, E1 and E3)."""
+"""Attempts to hand over: claimed, answered, timed out (rules C8, E1 and E3)."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
 
 LEASE_MICROS = 120 * SECOND
-"""For so long a hand-over may take; then its process is taken for dead."""
+"""How long a hand-over may take; then its process is taken for dead."""
 
 RETRY_SECONDS = (5, 10, 30, 60, 120, 300)
 """Pauses before a message that was surely not taken is handed over again."""
@@ -37,7 +37,7 @@ _ABANDONED = (
 
 
 class Handover(NamedTuple):
-    """An attempt that is ours to hand over now; ``validity`` in seconds, None for the default."""
+    """A claimed attempt to hand over now; ``validity`` in seconds, None for the default."""
 
     attempt_id: int
     account_id: int
@@ -52,7 +52,7 @@ class Handover(NamedTuple):
 async def claim(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
 ) -> list[Handover]:
-    """Takes queued attempts that are due; the claim is committed before any gateway is called."""
+    """Claims queued attempts that are due; commit the claim before calling a gateway."""
     due = [row[0] for row in await tx.fetch(_DUE, now, account_ids, limit)]
     if not due:
         return []
@@ -98,7 +98,7 @@ class Said(NamedTuple):
 
 
 async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Said) -> None:
-    """Writes an answer down; receipts that came before it meet it here (rule D2)."""
+    """Stores an answer; receipts that came before it are matched here (rule D2)."""
     answer = said.answer
     account_id, to = await _whose(tx, said.attempt_id)
     account = accounts.by_id[account_id]
@@ -161,7 +161,7 @@ def _part_name(account: Account, attempt_id: int, i: int, part: SentPart, to: st
 
 
 def _stated(part: SentPart) -> Receipt:
-    """What an element of an answer says of its part."""
+    """The statement that an element of an answer makes about its part."""
     return Receipt(
         provider_message_id=part.provider_message_id,
         status=part.status,
@@ -177,7 +177,7 @@ def _stated(part: SentPart) -> Receipt:
 
 
 def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) -> None:
-    """Surely not taken: back to the queue, as if it had never gone out."""
+    """Surely not accepted: puts the attempt back into the queue, as if it had never been sent."""
     pause = answer.after
     if pause is None:
         pause = RETRY_SECONDS[min(attempt.tries - 1, len(RETRY_SECONDS) - 1)]
@@ -188,7 +188,7 @@ def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) ->
 
 
 async def time_out(tx: Tx, accounts: Accounts, ids: Ids, now: int, limit: int = 200) -> int:
-    """Gives up what is past its time; how many. A receipt that came just now stays (rule C8)."""
+    """Times out attempts past their time; returns how many. A receipt that just came wins (C8)."""
     due = [row[0] for row in await tx.fetch(_EXPIRED, now, limit)]
     if not due:
         return 0
@@ -209,9 +209,10 @@ async def abandon(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, *, grace_seconds: int,
     all_leases: bool = False, limit: int = 500,
 ) -> int:  # fmt: skip
-    """Hand-overs whose process died become `unsure`: nobody knows whether they went out (E1).
+    """Marks hand-overs whose process died as `unsure`: it is not known whether they were sent (E1).
 
-    Their receipts are waited for until the validity and ``grace_seconds`` are over.
+    Their receipts are waited for until the validity and ``grace_seconds`` are over. Returns how
+    many.
     """
     horizon = (1 << 62) if all_leases else now
     due = [row[0] for row in await tx.fetch(_ABANDONED, horizon, limit)]

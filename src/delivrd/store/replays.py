@@ -1,7 +1,8 @@
-"""Events told again: by hand, one or many, whatever was told before.
+"""Replays of deliveries: one or many, by hand, whatever their state.
 
-A replay takes a delivery back to the queue with a fresh schedule; its tries stay on record and are
-counted on, and the receiver sees the same event id. Many are taken in steps of bounded size.
+A replay puts a delivery back into the queue with a fresh schedule. Its tries stay on record and
+continue to be counted, and the receiver sees the same event id. Many are replayed in steps of
+bounded size.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,9 +27,9 @@ _AGAIN = (
 
 
 async def replay(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
-    """Tells these again as soon as may be, or at once what waits for its next try; how many.
+    """Replays these as soon as possible, also those that wait for their next try; returns how many.
 
-    What is under way just now is left alone, and so is what an endpoint waits for that is disabled.
+    Deliveries in flight are left alone, and so are those waiting for a disabled endpoint.
     """
     wanted = sorted(set(delivery_ids))
     rows = await tx.fetch(
@@ -49,7 +50,7 @@ async def replay(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
 
 
 async def cancel(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
-    """Gives up what waits or was parked, with the rest of its batch; how many."""
+    """Cancels what is waiting or parked, with the rest of its batch; returns how many."""
     wanted = sorted(set(delivery_ids))
     lines = await tx.fetch(
         "SELECT DISTINCT endpoint_id, message_id FROM delivery "
@@ -72,7 +73,7 @@ async def cancel(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
 
 
 class Step(NamedTuple):
-    """So many were told again, or would be; go on after ``last``, None: that was all."""
+    """How many were replayed, or would be; continue after ``last``, None: that was all."""
 
     told: int
     last: int | None
@@ -81,7 +82,7 @@ class Step(NamedTuple):
 async def count_since(
     tx: Tx, endpoint: Endpoint, since: int, *, missed_only: bool, after: int = 0
 ) -> Step:
-    """How many of the next events of since then a replay would tell; for showing beforehand."""
+    """How many of the next events since then a replay would send."""
     events, last = await _events(tx, since, after)
     wanted = [event for event in events if wants(endpoint, event)]
     states = await _states(tx, endpoint, wanted)
@@ -93,9 +94,9 @@ async def replay_since(
     tx: Tx, ids: Ids, now: int, endpoint: Endpoint, since: int, *, missed_only: bool,
     after: int = 0,
 ) -> Step:  # fmt: skip
-    """Tells the next events of since then again; with ``missed_only``, those it never took.
+    """Replays the next events since then; with ``missed_only``, those it never accepted.
 
-    Events of a time when the endpoint was disabled, or did not exist, are told for the first time.
+    Events of a time when the endpoint was disabled, or did not exist, are sent for the first time.
     """
     events, last = await _events(tx, since, after)
     wanted = [event for event in events if wants(endpoint, event)]

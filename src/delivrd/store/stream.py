@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
 
 async def number_if_ours(tx: Tx, holder: str) -> list[str]:
-    """Numbers events if this process holds the lease, or nobody does."""
+    """Numbers events if this process holds the lease, or can take it."""
     if not await any_unnumbered(tx):
         return []
     if not await take_lease(tx, LEASE, holder, LEASE_SECONDS):

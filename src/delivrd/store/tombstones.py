@@ -30,7 +30,7 @@ async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
 
 
 async def weather(tx: Tx, now: int, limit: int) -> int:
-    """Takes away tombstones that are older than 13 months; how many."""
+    """Deletes tombstones that are older than 13 months; returns how many."""
     return await tx.execute(
         "DELETE FROM tombstone WHERE hash IN "
         "(SELECT hash FROM tombstone WHERE month < $1 LIMIT $2)",

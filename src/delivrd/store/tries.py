@@ -1,4 +1,4 @@
-"""What became of calls: each try with all that was seen, and what follows for its delivery."""
+"""Storing the results of calls: the tries, and what follows for their deliveries."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -118,7 +118,7 @@ async def _count(tx: Tx, ours: Iterable[Result]) -> None:
 
 
 async def _release(tx: Tx, now: int, ended: Iterable[Result]) -> None:
-    """On an ordered endpoint the message's next event has its turn."""
+    """Makes the message's next event due on an ordered endpoint."""
     waiting: dict[int, set[int]] = {}
     for result in ended:
         if result.ordered:
@@ -128,7 +128,7 @@ async def _release(tx: Tx, now: int, ended: Iterable[Result]) -> None:
 
 
 async def note_gone(tx: Tx, now: int, endpoint_id: int, url: str) -> None:
-    """A callback_url answered 410: it alone is not called any more."""
+    """Stores that a callback_url answered 410: from now on it alone is not called."""
     await tx.insert(schema.gone, ("url", "at"), [(url, now)], "ignore")
     await tx.execute(
         "UPDATE delivery SET state = 'parked', ended_at = $3, why = 'it answered 410 Gone' "

@@ -1,9 +1,9 @@
-"""A transaction on either store: the same few verbs, the same SQL.
+"""A transaction on either store, with the same methods and the same SQL.
 
 SQL is written once, as PostgreSQL reads it (``$1``, ``= ANY($1)``, ``FOR UPDATE``);
-:func:`for_sqlite` says it for SQLite, where arrays travel as JSON and the one writer needs no row
-locks. Writing many rows goes through :meth:`Tx.insert` and :meth:`Tx.update`: ``unnest`` arrays on
-PostgreSQL, ``executemany`` on SQLite.
+:func:`for_sqlite` translates it for SQLite, where arrays are passed as JSON and the one writer
+needs no row locks. Many rows are written by :meth:`Tx.insert` and :meth:`Tx.update`: ``unnest``
+arrays on PostgreSQL, ``executemany`` on SQLite.
 """
 
 import re
@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 Row = Sequence[Any]
 Conflict = Literal["error", "ignore", "add"]
-"""What an insert does with a row that is there: fail, leave it, or add to it what is not its key;
-null adds nothing."""
+"""What an insert does if the row exists: fail, leave it, or add to its columns that are not the
+key; null adds nothing.
+"""
 
 
 class Tx(Protocol):
@@ -33,7 +34,7 @@ class Tx(Protocol):
     changed: set[int]
     """Ids of the messages whose status this transaction changed."""
     queued: bool
-    """Whether it queued something to send."""
+    """Whether this transaction queued a message to send."""
     locks_rows: bool
     """Whether rows that are written are locked one by one: two transactions that touch the same
     ones in another order may wait for each other."""
@@ -41,7 +42,7 @@ class Tx(Protocol):
     async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
 
     async def execute(self, sql: str, *args: Any) -> int:
-        """Runs one statement; the number of rows it touched."""
+        """Runs one statement; returns the number of rows it touched."""
         ...
 
     async def insert(

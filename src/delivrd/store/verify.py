@@ -46,14 +46,14 @@ from delivrd.store.tally import Tally
 from delivrd.store.tx import Row, Tx, ends
 
 SLICE = 500
-"""Rows a read: some ten milliseconds."""
+"""Rows per read: some ten milliseconds."""
 
 Progress = Callable[[str, float], None]
-"""Is told what is looked at, and how much of it is done (0 to 1)."""
+"""Called with what is being checked, and how much of it is done (0 to 1)."""
 
 
 class Difference(NamedTuple):
-    """One thing that does not follow: what stands in the store, and what should."""
+    """A difference: the stored value, and the derived one."""
 
     what: str
     id: str
