@@ -1,4 +1,4 @@
-"""What goes over the wire, and what a format needs to know of whom it is for."""
+"""The HTTP call of an event, and what a format needs to know about its endpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Target(msgspec.Struct, frozen=True):
-    """An endpoint, as a format sees it."""
+    """An endpoint, as formats see it."""
 
     url: str
     format: str

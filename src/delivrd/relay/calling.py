@@ -1,4 +1,4 @@
-"""One try, from the claimed delivery to its result: rendered, signed, called, judged."""
+"""One try of a claimed delivery: render, sign, call, judge the answer."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ unpack = msgspec.msgpack.Decoder(Call).decode
 _headers = msgspec.json.Encoder().encode
 _data = msgspec.json.Decoder(dict).decode
 LONG_ENOUGH = 8
-"""Shorter values of options are no secrets, and would blot out half a header."""
+"""Shorter values of options are not treated as secrets: masking them would hide half a header."""
 
 
 class Caller:
-    """Makes the calls that were claimed; it never raises, whatever an endpoint does."""
+    """Makes the claimed calls; never raises, whatever an endpoint does."""
 
     def __init__(
         self, client: RelayClient, clock: Callable[[], int], callback_secret: str | None = None,
@@ -38,7 +38,7 @@ class Caller:
         self._callback_secrets = (callback_secret,) if callback_secret else ()
 
     async def make(self, taken: Taken) -> Result:
-        """Makes one call, and tells what follows for its delivery."""
+        """Makes one call; returns the result for its delivery."""
         lead, at = taken.dues[0], self._clock()
         target = self._target(taken, at)
         try:
@@ -116,7 +116,7 @@ def _event(due: Due) -> Event:
 
 
 def shown(headers: Sequence[tuple[str, str]], target: Target) -> list[tuple[str, str]]:
-    """Headers as they may be kept: without the secrets that stand in them."""
+    """Headers as they may be stored: with secrets masked."""
     hidden = [*target.secrets, *(v for v in target.options.values() if len(v) >= LONG_ENOUGH)]
 
     def plain(name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""One HTTP call of an endpoint: guarded, bounded in time and size, told in words."""
+"""The HTTP client for endpoints: checked addresses, limits on time and size, errors in words."""
 
 import asyncio
 import time
@@ -21,14 +21,14 @@ from delivrd.relay.safety import Forbidden, guarded
 
 TIMEOUT_SECONDS = 10.0
 BODY_SECONDS = 2.0
-"""For so long the body of an answer is waited for; what counts is its status."""
+"""How long the body of an answer is waited for; only its status matters."""
 
 MAX_RESPONSE = 16 * 1024
 _OURS = {"user-agent": f"delivrd/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What became of a call: a status, or why there is none. Times are in microseconds."""
+    """The result of a call: a status, or why there is none. Times are in microseconds."""
 
     total_us: int
     status: int | None = None
@@ -36,7 +36,7 @@ class Answered(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     connect_us: int | None = None
-    """None where a connection was there already."""
+    """None if an open connection was used."""
     first_byte_us: int | None = None
 
 
@@ -84,7 +84,7 @@ class RelayClient:
         self._session._retry_connection = False
 
     async def call(self, call: Call) -> Answered:
-        """Makes the call; whatever goes wrong is part of the answer."""
+        """Makes the call; errors are part of the result."""
         began, timing = time.perf_counter(), _Timing()
         _timing.set(timing)
         try:
@@ -123,7 +123,7 @@ def _check(url: str, allow_http: bool, networks: tuple[Network, ...]) -> None:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The body as far as it is kept and comes in time; one that breaks off is no failure."""
+    """As much of the body as is kept and arrives in time; one that breaks off is no failure."""
     if answer.content.at_eof():
         answer.release()
         return b""
@@ -169,7 +169,7 @@ _WORDS: Mapping[type[BaseException], str] = {
 
 
 def in_words(error: BaseException, timeout: float) -> str:
-    """Why there was no answer, for whoever looks at the try."""
+    """Why there was no answer, in words for people."""
     forbidden = _forbidden(error)
     if forbidden is not None:
         return f"it may not be called: {forbidden}"

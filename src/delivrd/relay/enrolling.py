@@ -1,4 +1,4 @@
-"""Endpoints that stand in the settings: made, changed and ended as these say, at every start."""
+"""Creates, updates and disables the endpoints of the settings, at every start."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 
 
 async def enrol(store: Store, config: Config) -> None:
-    """Brings the endpoints of the settings into the store; several processes may do so at once.
+    """Stores the endpoints of the settings; several processes may do so at once.
 
-    An endpoint that was taken out of the settings is disabled and keeps its deliveries; once it is
+    An endpoint that was removed from the settings is disabled and keeps its deliveries; if it is
     put back, it is called again.
     """
     names = config.accounts

@@ -1,4 +1,4 @@
-"""What subscribers are told."""
+"""Events, as subscribers get them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,10 @@ import msgspec
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something happened to a message, or to the hub.
+    """A change of a message, or of the hub.
 
-    ``id`` is the same over all tries, endpoints and replays; ``created_at`` is in microseconds
-    since 1970. ``text`` is the data as JSON where it is at hand: it need not be written again.
+    ``id`` is the same in all tries, endpoints and replays; ``created_at`` is in microseconds since
+    1970. ``text`` is the data as JSON if it has been written already.
     """
 
     id: str

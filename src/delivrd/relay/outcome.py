@@ -1,4 +1,4 @@
-"""What an answer means for its delivery: taken, again later, no more."""
+"""What an answer means for its delivery: delivered, retry, or give up."""
 
 import random
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def judge(
     answered: Answered, failed: int, now: int, luck: Callable[[], float] = random.random
 ) -> Outcome:
-    """The outcome of a try; where it failed, it is the ``failed``-th failure in a row."""
+    """The outcome of a try; if it failed, it is the ``failed``-th failure in a row."""
     status = answered.status
     if status is not None and 200 <= status < 300:
         return Outcome("delivered")
@@ -53,7 +53,7 @@ def judge(
 
 
 def failure(status: int, location: str | None) -> str:
-    """A status that is no success, in words."""
+    """An HTTP status that means failure, in words."""
     if 300 <= status < 400:
         to = f" to {location[:200]}" if location else ""
         return f"it answered {status}, a redirect{to}, which is not followed"
@@ -68,7 +68,7 @@ def _header(answered: Answered, wanted: str) -> str | None:
 
 
 def retry_after(answered: Answered, now: int) -> int | None:
-    """What Retry-After asks for, in microseconds; in seconds or as a date."""
+    """The pause that a Retry-After header asks for, in microseconds; it holds seconds or a date."""
     text = (_header(answered, "retry-after") or "").strip()
     if text.isascii() and text.isdigit() and len(text) < 12:
         return int(text) * SECOND

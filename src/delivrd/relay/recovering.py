@@ -1,4 +1,4 @@
-"""Telling an endpoint everything since a time, in steps of bounded size, or counting it first."""
+"""Replays everything since a time to an endpoint, in steps of bounded size, or counts it."""
 
 from delivrd.store import replays
 from delivrd.store.base import Store
@@ -7,17 +7,17 @@ from delivrd.store.ids import now_micros
 from delivrd.store.replays import Step
 
 STEPS = 20
-"""In one call; each looks at up to 500 events in a transaction of its own."""
+"""Steps in one call; each reads up to 500 events in its own transaction."""
 
 
 async def tell_since(
     store: Store, endpoint: Endpoint, since: int, *, missed_only: bool, dry_run: bool,
     after: int = 0,
 ) -> Step:  # fmt: skip
-    """Sends the endpoint the events since then that pass its filters, also those it had before.
+    """Sends the endpoint all events since then that pass its filters, also those delivered before.
 
-    With ``missed_only`` only those that it never took; with ``dry_run`` they are only counted.
-    The next call goes on ``after`` the ``last`` of what is returned; None: there are no more.
+    With ``missed_only`` only those that it never accepted; with ``dry_run`` they are only counted.
+    Continue with ``after`` set to the returned ``last``; None: there are no more.
     """
     total, last = 0, after
     for _ in range(STEPS):

@@ -24,25 +24,25 @@ from delivrd.store.tx import Tx
 GONE_WHY = "it answered 410 Gone"
 DEAD_WHY = "nothing but failures for five days"
 NOTE_SUCCESS = 5 * SECOND
-"""While all goes well, a success is written to the endpoint's row at most this often."""
+"""While all goes well, how often a success is written to the endpoint's row, in microseconds."""
 
 
 class Taken(NamedTuple):
-    """One call to make: the endpoint, and the event or the batch of events that it tells."""
+    """One call to make: the endpoint, and its event or batch of events."""
 
     endpoint: Endpoint
     dues: Sequence[Due]
 
 
 class Claimed(NamedTuple):
-    """The calls to make, and when to look again for one that waits for company."""
+    """The calls to make, and when to look again for a batch that is not full."""
 
     calls: list[Taken]
     wake_at: int | None = None
 
 
 def health_of(endpoint: Endpoint) -> Health:
-    """How its last calls went, as far as the store knows."""
+    """The health of an endpoint, from its row."""
     return msgspec.convert(endpoint, Health, from_attributes=True)
 
 
@@ -75,7 +75,7 @@ async def _limit(tx: Tx, endpoint: Endpoint, now: int, room: int) -> int:
 
 
 async def _may_probe(tx: Tx, endpoint: Endpoint, health: Health, now: int) -> bool:
-    """Whether this process is to probe: of all that try, one gets to change the row."""
+    """Whether this process may probe: one of those that try gets to change the row."""
     if not schedule.may_probe(health, now):
         return False
     then = schedule.probing(health, now)
@@ -124,7 +124,7 @@ async def _learn(tx: Tx, ids: Ids, now: int, called: int, results: list[Result])
 async def _end(
     tx: Tx, ids: Ids, now: int, endpoint: Endpoint, health: Health, results: Iterable[Result]
 ) -> None:
-    """An endpoint that says that it is gone, or has been dead for days, is called no more."""
+    """Disables an endpoint that answered 410, or has failed for days."""
     gone = {result.url for result in results if result.gone}
     if endpoint.kind == "callback":
         for url in gone:
@@ -137,7 +137,7 @@ async def _end(
 
 
 async def disable(tx: Tx, ids: Ids, now: int, endpoint: Endpoint, why: str) -> None:
-    """Disables an endpoint, and tells those that ask for events about the hub."""
+    """Disables an endpoint, and makes the event for endpoints with ``operational``."""
     if not await endpoints.disable(tx, endpoint.id, now, why):
         return
     data = {

@@ -20,7 +20,7 @@ class Forbidden(OSError):
 
 
 def guarded(allowed: Iterable[Network] = ()) -> Callable[[AddressInfo], socket.socket]:
-    """Makes sockets, and refuses to for an address that is neither public nor allowed."""
+    """Creates sockets, except to addresses that are neither public nor allowed."""
     networks = tuple(allowed)
 
     def make(info: AddressInfo) -> socket.socket:

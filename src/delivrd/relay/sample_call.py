@@ -1,4 +1,4 @@
-"""A test call: one made-up event for one endpoint, called at once and kept as any other try."""
+"""A test call: one made-up event for one endpoint, sent at once and stored like any other try."""
 
 import msgspec
 from msgspec.structs import replace
@@ -20,9 +20,9 @@ ONCE = "a test is tried once"
 
 
 async def call_with_sample(store: Store, config: Config, endpoint: Endpoint) -> int:
-    """Calls the endpoint as for a delivery, also where it is disabled or its breaker is open.
+    """Calls the endpoint as for a delivery, even if it is disabled or its breaker is open.
 
-    Returns the id of the delivery. The endpoint's breaker, rate and queue take no notice of it.
+    Returns the id of the delivery. The endpoint's breaker, rate and queue are not affected.
     """
     due = await store.write(lambda tx: _begun(tx, store, endpoint))
     relay = config.relay
@@ -36,14 +36,14 @@ async def call_with_sample(store: Store, config: Config, endpoint: Endpoint) -> 
 
 
 def _ended(result: Result) -> Result:
-    """A test that failed is over: whoever pressed the button is looking at it."""
+    """Ends a failed test without retries: whoever started it sees the result."""
     if result.state != "waiting":
         return result
     return replace(result, state="parked", next_at=None, why=f"{ONCE}: {result.why}")
 
 
 async def _begun(tx: Tx, store: Store, endpoint: Endpoint) -> Due:
-    """The event and its delivery, claimed for us; nobody else is told of them."""
+    """Stores the event and its delivery, claimed by us; no other endpoint gets it."""
     now = now_micros()
     event = sample(now)
     data = msgspec.json.encode(event.data).decode()

@@ -11,14 +11,17 @@ from delivrd.core.units import DAY, HOUR, MINUTE, SECOND
 RETRIES = (
     5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, DAY,
 )  # fmt: skip
-"""Pauses after the first, second, … failed try; after one more, the delivery is parked."""
+"""Pauses after the first, second, … failed try, in microseconds; after one more, the delivery is
+parked.
+"""
 
 JITTER = 0.1
-"""A pause grows by up to this share of it, so that what failed together does not come together."""
+"""A pause grows by up to this share, so that tries that failed together are not repeated together.
+"""
 
 LONGEST_RETRY_AFTER = DAY
 LONGEST_PAUSE = 5 * MINUTE
-"""For so long at most a Retry-After holds back an endpoint's other deliveries too."""
+"""The longest time for which a Retry-After also holds back an endpoint's other deliveries."""
 
 
 def next_try(failed: int, now: int, luck: float, retry_after: int | None = None) -> int | None:
@@ -35,7 +38,7 @@ def next_try(failed: int, now: int, luck: float, retry_after: int | None = None)
 
 
 def pause_after(now: int, retry_after: int | None) -> int | None:
-    """Until when an endpoint that says "later" gets no call at all."""
+    """Until when an endpoint that asked to wait gets no call."""
     return None if not retry_after else now + min(retry_after, LONGEST_PAUSE)
 
 
@@ -44,7 +47,7 @@ def pause_after(now: int, retry_after: int | None) -> int | None:
 FAILURES = 10
 WITHIN = 30 * SECOND
 PROBES = (10 * SECOND, 20 * SECOND, 40 * SECOND, 80 * SECOND, 160 * SECOND, 300 * SECOND)
-"""Pauses between the probes of an endpoint that is left alone; the last one goes on."""
+"""Pauses between the probes of an endpoint with an open breaker; the last one repeats."""
 
 GIVE_UP = 5 * DAY
 
@@ -53,7 +56,7 @@ class Health(msgspec.Struct, frozen=True):
     """How an endpoint's last calls went."""
 
     failures: tuple[int, ...] = ()
-    """The moments of the last failed tries since the last success."""
+    """Times of the last failed tries since the last success."""
     failing_since: int | None = None
     succeeded_at: int | None = None
     opened_at: int | None = None
@@ -71,7 +74,7 @@ def after_success(health: Health, at: int) -> Health:
 
 
 def after_failure(health: Health, at: int) -> Health:
-    """Opens when every try of the last 30 seconds failed, and these were 10 at least."""
+    """Opens the breaker if all tries of the last 30 seconds failed, and there were at least 10."""
     if health.succeeded_at is not None and at < health.succeeded_at:
         return health  # it was under way when a later one succeeded
     failures = (*health.failures, at)[-FAILURES:]
@@ -87,7 +90,7 @@ def after_failure(health: Health, at: int) -> Health:
 
 
 def may_probe(health: Health, now: int) -> bool:
-    """Whether one call may look if it is well again."""
+    """Whether a probe may be sent."""
     return health.is_open and (health.probe_at or 0) <= now
 
 
@@ -98,7 +101,7 @@ def probing(health: Health, now: int) -> Health:
 
 
 def should_give_up(health: Health, now: int) -> bool:
-    """Whether there was nothing but failures for five days."""
+    """Whether there have been only failures for five days."""
     return health.failing_since is not None and now - health.failing_since >= GIVE_UP
 
 

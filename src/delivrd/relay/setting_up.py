@@ -1,4 +1,4 @@
-"""How an endpoint may be set up: one set of checks for the API, the pages and the settings."""
+"""Checks of an endpoint's fields, for the API, the pages and the settings."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -17,11 +17,11 @@ FIELDS = (
     "description", "statuses", "accounts", "countries", "final_only", "ordered", "operational",
     "rate_limit", "batch_size", "batch_ms", "url", "format", "options",
 )  # fmt: skip
-"""The fields of an endpoint that people set."""
+"""The fields of an endpoint that can be set."""
 
 
 class CannotBe(Exception):
-    """An endpoint cannot be set up like this: the field, why, and what to do instead."""
+    """A field of an endpoint is not acceptable: which, why, and what to do instead."""
 
     def __init__(self, field: str, why: str, hint: str) -> None:
         super().__init__(field, why, hint)
@@ -31,7 +31,7 @@ class CannotBe(Exception):
 def changed(
     relay: Relay, accounts: Collection[str], known: Endpoint, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The fields that these changes set.
+    """The fields that these changes set, checked.
 
     Raises:
         CannotBe: with them the endpoint could not be called.
@@ -47,10 +47,10 @@ def changed(
 
 
 def settled(relay: Relay, accounts: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """All of an endpoint's fields, checked.
+    """All fields of a new endpoint, checked.
 
     Raises:
-        CannotBe: the first one that cannot be taken.
+        CannotBe: about the first field that is not acceptable.
     """
     fields = dict(given)
     _check_accounts(accounts, sorted(fields["accounts"] or ()))
@@ -86,7 +86,7 @@ def _check_format(name: str) -> None:
 
 
 def _options(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The options; whoever asks for batches gets an array every time."""
+    """The options of the format; an endpoint with batches always gets an array."""
     form, options = FORMATS[fields["format"]], dict(fields["options"])
     for name in options:
         if name not in form.OPTIONS:

@@ -1,4 +1,4 @@
-"""The relay at work: events are fanned out, deliveries claimed and called, results stored."""
+"""The relay worker: fans out events, claims and calls deliveries, stores the results."""
 
 import asyncio
 from collections import Counter
@@ -29,17 +29,20 @@ SLICE = {"sqlite": 200, "postgresql": 1000}
 """Events fanned out at once: on SQLite the writer is shared with intake."""
 
 AHEAD = 4
-"""Times as many calls as may be under way are claimed at an endpoint that is well, so that it need
-not wait for a commit; a lease lasts for longer than they take."""
+"""How many times the concurrent calls are claimed at a healthy endpoint, so that it need not wait
+for a commit; a lease lasts longer than they take.
+"""
 
 AT_ONCE = 1024
-"""Claims of this process, over all endpoints; from half of that on, none are claimed ahead."""
+"""The most claims of this process, over all endpoints; from half of that on, none are claimed
+ahead.
+"""
 
 FAILING_AT_ONCE = 4
-"""Calls under way at an endpoint whose last call failed: it may hang, and each would hang on."""
+"""Concurrent calls to an endpoint whose last call failed: it may hang, and so would each call."""
 
 MOST_RESULTS = 2000
-"""With more that could not be stored, no further calls are made."""
+"""With more unstored results than this, no further calls are made."""
 
 DRAIN_SECONDS = 15.0
 
@@ -145,7 +148,7 @@ class Relay:
         return min(POLL_SECONDS, max(0.005, (self._wake_at - self._clock()) / SECOND))
 
     async def round(self, room: Room | None = None) -> int:
-        """Stores what came of the last calls and begins the next ones; returns how many began."""
+        """Stores the results of the last calls and begins the next; returns how many it began."""
         async with self._turn:
             _, claimed = await self._take_on(self._store_and_claim(room or self._room))
         return len(claimed.calls)
@@ -216,7 +219,7 @@ class Relay:
             await asyncio.sleep(0.05 if swept else SWEEP_SECONDS)
 
     async def sweep(self) -> int:
-        """Takes back what dead workers held, and ends what waits at disabled endpoints."""
+        """Releases claims of dead workers, and ends what waits at disabled endpoints."""
         store = self._store
         back = await store.write(
             lambda tx: deliveries.give_back(tx, self._clock()), background=True
@@ -228,7 +231,7 @@ class Relay:
         )
 
     async def _patiently(self, what: str, work: Coroutine[Any, Any, int]) -> int:
-        """What the work returns; 0, after a pause, where it fails, which is logged."""
+        """Returns what the work returns; if it fails, logs that, pauses and returns 0."""
         try:
             return await work
         except StoreUnavailable as error:

@@ -20,9 +20,9 @@ FORMATS: Mapping[str, Format] = {name: module for module in _MODULES for name in
 
 
 def render(events: Sequence[Event], target: Target, now: int) -> Call:
-    """The call that tells of these events, unsigned; it is the same at any ``now``.
+    """The unsigned call for these events; it is the same at any ``now``.
 
-    Several events only where the format has ``BATCHES``.
+    Several events only if the format has ``BATCHES``.
 
     Raises:
         Unfit: the format has no word for this event, and never will: skip it.
@@ -31,19 +31,19 @@ def render(events: Sequence[Event], target: Target, now: int) -> Call:
 
 
 def sign(call: Call, target: Target, now: int) -> Call:
-    """The call as it goes out now (microseconds since 1970), signed where the format is.
+    """The call signed as of ``now`` (microseconds since 1970), if the format signs.
 
     Raises:
-        ValueError: a secret is none; :func:`check` says so beforehand.
+        ValueError: a secret is malformed; :func:`check` says so beforehand.
     """
     return FORMATS[target.format].sign(call, target, now)
 
 
 def check(target: Target) -> None:
-    """Whether events could be told in this way, for whoever sets an endpoint up.
+    """Checks the format, options, URL and secrets of a new endpoint.
 
     Raises:
-        Unfit: no such format or option, or the URL or a secret does not fit the format.
+        Unfit: there is no such format or option, or the URL or a secret does not fit the format.
     """
     form = FORMATS.get(target.format)
     if form is None:

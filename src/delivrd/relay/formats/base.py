@@ -1,4 +1,4 @@
-"""What all formats are made of: what an event says, in the words that dialects share."""
+"""What formats share: the content of an event, options, and URLs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ _STATUSES = {f"message.{status}": status for status in Status}
 
 
 class Unfit(Exception):
-    """The format cannot say this event, or not with these options; str() says why."""
+    """The format cannot express this event, or not with these options; str() says why."""
 
 
 class Option(NamedTuple):
@@ -52,8 +52,11 @@ class Format(Protocol):
 
 
 class Told(NamedTuple):
-    """What an event says of a message. ``at`` is when it came to this status, by our clock where
-    no gateway said it; ``code`` is the gateway's own, of the dialect ``provider``."""
+    """The content of an event about a message.
+
+    ``at`` is when its status changed, by our clock if no gateway gave a time; ``code`` is the
+    gateway's own, of the dialect ``provider``.
+    """
 
     id: str
     status: Status
@@ -122,7 +125,7 @@ def digits(number: str) -> str:
 
 
 def known(fields: Mapping[str, str | None]) -> dict[str, str]:
-    """The fields of which something is known."""
+    """The fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -134,12 +137,12 @@ def address(url: str) -> str:
 
 
 def with_query(url: str, fields: Mapping[str, str]) -> str:
-    """The URL with these fields behind what its query holds already."""
+    """The URL with these fields appended to its query."""
     parts = urlsplit(address(url))
     added = urlencode(fields, quote_via=quote)
     return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
 
 
 def unsigned(call: Call, target: Target, now: int) -> Call:
-    """The ``sign`` of dialects that know no signature: their address is the secret."""
+    """The ``sign`` of dialects without signatures: there the URL is the secret."""
     return call

@@ -1,4 +1,4 @@
-"""Whether a received call is one of ours: for whoever checks a signature by hand."""
+"""Verifies the signature of a received call, for `delivrd endpoints verify`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +10,11 @@ from delivrd.relay.formats import standard
 
 
 class Unverified(Exception):
-    """The call cannot prove where it comes from; str() says why, in words."""
+    """The signature does not verify; str() says why."""
 
 
 class Verified(NamedTuple):
-    """Which call it is, when it was signed (seconds since 1970), and by which of the secrets."""
+    """A verified call: its id, when it was signed (seconds since 1970), and by which secret."""
 
     id: str
     signed_at: int
@@ -80,7 +80,7 @@ def _signed_by(
 def _why(
     keys: Sequence[bytes], call_id: str, seconds: str, body: bytes, signatures: Sequence[str]
 ) -> str:
-    """What most often goes wrong is that something read the body and wrote it again."""
+    """Guesses why: most often something parsed the body and wrote it again."""
     for what, other in _otherwise(body):
         if _signed_by(keys, call_id, seconds, other, signatures) is not None:
             return f"the signature fits the body {what}: check the bytes as they came"
