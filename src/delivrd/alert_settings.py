@@ -1,4 +1,4 @@
-"""What there is to set about alerts: rules, channels, maintenance windows.
+"""The settings of alerts: rules, channels, maintenance windows.
 
 The same models read ``delivrd.toml`` (``[alerts.rules.NAME]``) and the bodies of the API. Spans of
 time are written ``"10 min"`` or as seconds, shares as ``"5 %"`` or as the number of per cent.
@@ -93,7 +93,7 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_one_or_many), Field(max_len
 
 
 class Spec(NamedTuple):
-    """What a kind of rule takes beside what all take, and what it takes where nothing is said."""
+    """The fields of a kind of rule, beside those that all have, and their defaults."""
 
     defaults: Mapping[str, Any]
     takes: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ SPECS: Mapping[Kind, Spec] = {
     "endpoint_failing": _spec("s", over=600),
     "backlog": _spec("s", over=60, hold=60),
 }
-"""Each kind of rule, its defaults, and what else may be said."""
+"""Each kind of rule, with its defaults and further fields."""
 
 ANYWHERE = frozenset({"kind", "enabled", "hold", "recover", "quiet", "channels", "description"})
 
@@ -139,7 +139,7 @@ class Table(BaseModel):
 
 
 class Rule(Table):
-    """When to say something; :func:`delivrd.insight.alerts.sentence.sentence` tells it in words."""
+    """An alert rule; :func:`delivrd.insight.alerts.sentence.sentence` writes it in words."""
 
     kind: Kind = Field(description="What is watched.")
     description: Word | None = Field(None, description="For people.")
@@ -173,7 +173,7 @@ class Rule(Table):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: Any) -> Any:
-        """Fills in what the kind takes where nothing is said, and refuses what it does not take."""
+        """Fills in the defaults of the kind, and refuses fields that it does not have."""
         if not isinstance(given, dict) or given.get("kind") not in SPECS:
             return given
         spec = SPECS[given["kind"]]
@@ -204,7 +204,7 @@ class Rule(Table):
 
 
 class Channel(Table):
-    """Where notices go: an address as apprise writes it; it holds secrets, and is one."""
+    """A channel for notices: an apprise URL, which is a secret as a whole."""
 
     url: SecretStr = Field(description="An address of apprise, like slack://… or mailto://…")
     enabled: bool = Field(True, description="Whether it is told anything.")
@@ -219,7 +219,7 @@ def _clock_span(value: Any) -> Any:
 
 
 class Maintenance(Table):
-    """A time in which nothing new is told of some places: once, or every day."""
+    """A time, once or every day, in which nothing new fires at some places."""
 
     begin: datetime | None = Field(None, description="From this moment …")
     end: datetime | None = Field(None, description="… until this.")
@@ -249,7 +249,7 @@ class Maintenance(Table):
 
 
 class Alerts(Table):
-    """Who is told when deliverability goes bad."""
+    """The section ``[alerts]``."""
 
     enabled: bool = Field(default=True, description="Whether rules are evaluated at all.")
     defaults: bool = Field(

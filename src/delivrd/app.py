@@ -1,4 +1,4 @@
-"""The hub, wired together: which parts run in a process, and how they start and end."""
+"""Wires the hub together: which parts run in a process, and how they start and stop."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -51,7 +51,7 @@ class Hub(NamedTuple):
 
 @asynccontextmanager
 async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenerator[Hub]:
-    """Opens the store and starts the parts that these roles need; ends them in order.
+    """Opens the store and starts the parts that these roles need; stops them in order at the end.
 
     Raises:
         StoreUnavailable, delivrd.store.sqlite.Busy: the store cannot be opened.
@@ -76,7 +76,7 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
 
 
 async def _take_over(store: Store, config: Config) -> None:
-    """The only process of its store knows that whoever held anything before is dead."""
+    """Releases all claims: in the only process of a store, whoever held them before is dead."""
     await store.write(fold.disown_all)
     while await store.write(lambda tx: deliveries.give_back(tx, now_micros(), all_leases=True)):
         pass
@@ -131,7 +131,7 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
 
 
 def front(webhook: Asgi, rest: Asgi) -> Asgi:
-    """The application of one process: webhooks in front, all else behind."""
+    """The ASGI application of one process: webhooks first, everything else behind."""
 
     def app(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         hooked = scope["type"] == "http" and scope["path"].startswith(PREFIX)

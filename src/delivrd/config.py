@@ -1,9 +1,9 @@
-"""The settings of a hub: what there is to set, what it may be, and where each value came from.
+"""The settings of a hub: their names, their types, and where each value came from.
 
-Settings stand in ``delivrd.toml``; variables of the environment override them
-(``DELIVRD_DATABASE``, ``DELIVRD_ACCOUNTS__MAIN__API_SECRET``), and a variable that ends in
-``_FILE`` names a file that holds the value. :func:`load` reads them all and refuses what is wrong,
-telling the key, where it stands and what to do.
+Settings are in ``delivrd.toml``; environment variables override them (``DELIVRD_DATABASE``,
+``DELIVRD_ACCOUNTS__MAIN__API_SECRET``), and a variable that ends in ``_FILE`` names a file that
+holds the value. :func:`load` reads them all, and for each error names the key, its place and what
+to do.
 """
 
 import difflib
@@ -36,7 +36,7 @@ from delivrd.providers.base import AccountSettings, Provider
 from delivrd.providers.overrides import Overrides, overridden
 
 MIN_SECRET = 12
-"""Shorter secrets cannot be told from ordinary words, and so not be kept out of what is stored."""
+"""Shorter secrets cannot be told from ordinary words, and so could not be kept out of the store."""
 MIN_ADMIN_KEY = 24
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 OPTION = re.compile(r"endpoints\.[^.]+\.options\..+")
@@ -44,7 +44,7 @@ ID_FORMATS = ("hex", "decimal", "lower", "strip-zeros")
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: which setting, where it stands, what is wrong, what to do."""
+    """One error: which setting, its place, what is wrong, what to do."""
 
     key: str
     where: str
@@ -77,7 +77,7 @@ DEFAULT = Source("default")
 
 
 def web_address(value: str) -> bool:
-    """Whether it is one: http or https, and a host."""
+    """Whether the text is a web address: http or https, and a host."""
     try:
         url = urlsplit(value)
     except ValueError:  # a bracket that is not closed
@@ -243,7 +243,7 @@ class Config(Section):
 
     @property
     def configured(self) -> dict[str, tuple[Provider, AccountSettings]]:
-        """Each account's dialect, with the operator's own meanings, and its settings."""
+        """Each account's dialect, with the operator's overrides, and its settings."""
         return {
             name: (overridden(provider(a.provider), self.overrides.get(a.provider)), a)
             for name, a in self.accounts.items()
@@ -257,12 +257,12 @@ class Config(Section):
 
     @property
     def url(self) -> str:
-        """Where everybody else finds the hub: people, applications, gateways."""
+        """The hub's address for everybody else: people, applications, gateways."""
         return self.public_url or self.local_url
 
     @property
     def local(self) -> bool:
-        """Whether nobody but this machine can reach the hub."""
+        """Whether only this machine can reach the hub."""
         return is_loopback(self.host) and self.public_url is None
 
 
@@ -286,7 +286,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 
 def settings(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Each setting's dotted path and value, tables walked through."""
+    """Each setting's dotted path and value, including those in tables."""
     for name in type(model).model_fields:
         value, path = getattr(model, name), f"{prefix}{name}"
         if isinstance(value, BaseModel):
@@ -325,7 +325,7 @@ def secrets(config: Config) -> dict[str, str]:
 
 
 def hide_password(url: str) -> str:
-    """A database's address that can be shown."""
+    """A database's address without its password."""
     return re.sub(r"(?<=://)([^:/@]*):[^/]*@", r"\1:***@", url)
 
 
@@ -340,15 +340,15 @@ def is_loopback(host: str) -> bool:
 
 
 def proofs(account: AccountSettings) -> list[str]:
-    """The settings by which a call on this account's webhook proves where it comes from."""
+    """The settings that authenticate calls of this account's webhook."""
     names = ("webhook_secret", "basic_auth", "allow_from", *account.SIGNED_BY)
     return [name for name in names if getattr(account, name, None)]
 
 
 def exposure(config: Config) -> list[Problem]:
-    """The accounts that would believe anybody who can reach this hub (rule H2).
+    """The accounts that would accept calls from anybody who can reach this hub (rule H2).
 
-    On loopback without a public address there are none; `open = true` is the operator's own word.
+    On loopback without a public address there are none; `open = true` is the operator's decision.
     """
     if config.local:
         return []

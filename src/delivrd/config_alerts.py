@@ -1,4 +1,4 @@
-"""What rules and maintenance windows name that is not there: they would never fire or hush."""
+"""Finds names in alert rules and maintenance windows that do not exist: they would never match."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from delivrd.core.phone import is_country
 
 
 class Missing(NamedTuple):
-    """A field that names something that is not there."""
+    """A field that names something that does not exist."""
 
     field: str
     what: str
@@ -19,7 +19,7 @@ class Missing(NamedTuple):
 def missing(
     of: Rule | Maintenance, accounts: Collection[str], channels: Collection[str]
 ) -> Iterator[Missing]:
-    """Each account, country and channel that is named and not there."""
+    """Each account, country and channel that is named and does not exist."""
     for account in of.accounts:
         if account not in accounts:
             hint = nearest(account, accounts) or f"Accounts: {_listed(accounts)}."

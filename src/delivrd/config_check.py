@@ -1,4 +1,4 @@
-"""What one setting alone cannot tell: whether they fit each other, and the world."""
+"""Checks across settings: whether they fit each other and the environment."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ from delivrd.providers.base import AccountSettings
 
 
 def check(config: Config) -> Iterator[Problem]:
-    """Each problem of settings that can be read."""
+    """Each problem of settings that are valid one by one."""
     for path, value in secrets(config).items():
         if len(value) < MIN_SECRET:
             yield Problem(

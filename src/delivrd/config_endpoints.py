@@ -1,4 +1,4 @@
-"""Endpoints that stand in `delivrd.toml`: what `[endpoints.NAME]` may say."""
+"""Endpoints in `delivrd.toml`: the tables `[endpoints.NAME]`."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ _MAKE_ONE = "Write whsec_ followed by what `openssl rand -base64 32` prints."
 
 
 class EndpointSettings(BaseModel):
-    """One of your systems that is told; as in the API, but that its secret is yours to make."""
+    """An endpoint; the fields are those of the API, and the secret."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
@@ -45,7 +45,7 @@ class EndpointSettings(BaseModel):
     )
 
     def given(self) -> dict[str, Any]:
-        """Its fields as the relay checks and keeps them, without its secrets."""
+        """Its fields as the relay checks and stores them, without secrets."""
         fields = self.model_dump(exclude={"secret", "options"})
         fields["options"] = {name: value.get_secret_value() for name, value in self.options.items()}
         countries = [country.upper() for country in self.countries]
@@ -58,14 +58,14 @@ class EndpointSettings(BaseModel):
 
     @property
     def secrets(self) -> list[str]:
-        """Those that sign, the newest first."""
+        """The secrets that sign, the newest first."""
         return [secret.get_secret_value() for secret in self.secret]
 
 
 def wrong(
     endpoints: Mapping[str, EndpointSettings], accounts: Iterable[str], relay: Any
 ) -> Iterator[tuple[str, str, str]]:
-    """What cannot be, of all endpoints: the setting's path, why, and what to do."""
+    """The errors of all endpoints: the setting's path, why, and what to do."""
     from delivrd.relay.setting_up import CannotBe, settled
 
     known = sorted(accounts)

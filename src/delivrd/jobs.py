@@ -37,10 +37,10 @@ ACTOR = "command line"
 LINE = 1024 * 1024
 LONGEST_NAME = 255
 TAKE_OVER_SECONDS = 10.0
-"""For so long a command asks again while a hub is starting or ending."""
+"""How long a command retries while a hub is starting or stopping."""
 
 OTHERS_SWEEP_SECONDS = 120.0
-"""A lease of a process that died is over by then."""
+"""By then the lease of a process that died has expired."""
 
 Tell = Callable[[Any], None]
 Job = Callable[[Store, Config, Mapping[str, Any], Tell], Awaitable[Any]]
@@ -54,7 +54,7 @@ class JobFailed(Exception):
 
 
 async def _prune(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
-    """All that is past its time now; a sweep that is at it already is waited for."""
+    """Prunes everything that is past its time now; waits for a sweep that is under way."""
     end = asyncio.get_running_loop().time() + OTHERS_SWEEP_SECONDS
     while True:
         try:
@@ -94,7 +94,7 @@ async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tel
 
 
 async def _durability(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
-    """How durable a commit is, as the connection that writes says."""
+    """The durability settings of the writing connection."""
     return await store.write(health.durability)
 
 
@@ -125,8 +125,11 @@ def socket_path(database: Path) -> Path:
 
 @asynccontextmanager
 async def taking_jobs(store: Store, config: Config) -> AsyncGenerator[None]:
-    """Takes jobs while it lasts. Only for the process that holds the database's :class:`FileGuard`:
-    a socket that lies there already is a dead one's."""
+    """Accepts jobs while the context lasts.
+
+    Only for the process that holds the database's :class:`FileGuard`: an existing socket belongs to
+    a dead process.
+    """
     database = sqlite_path(config.database)
     if database is None:
         yield
@@ -194,12 +197,12 @@ async def _serve(
 async def hand_over(
     config: Config, name: str, args: Mapping[str, Any], tell: Tell = lambda progress: None
 ) -> Any:
-    """Has a job done by the hub that runs on this database, else does it here; its result.
+    """Runs a job in the hub that runs on this database, or here if none does; returns its result.
 
     Raises:
-        JobFailed: it was not done.
+        JobFailed: the job was not done.
         StoreUnavailable: the database cannot be reached.
-        Busy: another process holds the database and takes no jobs.
+        Busy: another process holds the database and accepts no jobs.
     """
     database = sqlite_path(config.database)
     if database is None:
@@ -222,11 +225,11 @@ async def hand_over(
 
 
 async def ask_hub(config: Config, name: str, args: Mapping[str, Any]) -> Any:
-    """The result of a job that only the hub on this SQLite database can do.
+    """Runs a job that only the hub on this SQLite database can do; returns its result.
 
     Raises:
-        OSError: no hub takes jobs there.
-        JobFailed: it was not done.
+        OSError: no hub accepts jobs there.
+        JobFailed: the job was not done.
     """
     database = sqlite_path(config.database)
     if database is None:

@@ -26,7 +26,7 @@ GRACE_SECONDS = 15
 
 
 class Plan(NamedTuple):
-    """What one serving process is told; made to be passed to another process."""
+    """The arguments of one serving process; can be passed to another process."""
 
     config_path: Path | None
     environ: dict[str, str]
@@ -140,7 +140,7 @@ async def _first_link(hub: app.Hub, roles: tuple[str, ...]) -> str | None:
 async def _rest(
     hub: app.Hub, roles: tuple[str, ...]
 ) -> AsyncGenerator[tuple[app.Asgi, Callable[[], None]]]:
-    """The API and the pages, and what to call before the server ends."""
+    """The API and the pages, and what to call before the server stops."""
     if "web" not in roles:
         yield _health_alone(hub), lambda: None
         return
@@ -163,7 +163,7 @@ async def _rest(
 
 
 def _health_alone(hub: app.Hub) -> app.Asgi:
-    """A process without the web role tells its health, and no more: 503 while a part is down."""
+    """A process without the web role only answers health checks: 503 while a part is down."""
 
     async def tell(scope: Any, receive: Any, send: Any) -> None:
         well = 503 if hub.parts.down or hub.store.parts.down else 200

@@ -1,4 +1,4 @@
-"""Keeps the parts of a hub going: one that fails is started again, after a pause."""
+"""Restarts the parts of a hub that fail, after a pause."""
 
 import asyncio
 import time
@@ -9,10 +9,10 @@ import structlog
 log = structlog.get_logger(__name__)
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before a part is started again: longer with each failure, the last for ever."""
+"""Seconds before a part is restarted: longer with each failure in a row; the last repeats."""
 
 STEADY_SECONDS = 60.0
-"""A part that had run for so long fails anew, not again: its pauses begin with the first."""
+"""A part that has run for this long starts again with the first pause."""
 
 Run = Callable[[], Awaitable[None]]
 
@@ -31,7 +31,7 @@ class Parts:
         self.restarts: dict[str, int] = {}
         """How often each part was started again; every part is named."""
         self.down: dict[str, str] = {}
-        """The parts that do not run now, and why."""
+        """The parts that are not running now, and why."""
 
     def start(self, name: str, run: Run, end: Run | None = None) -> None:
         """Runs a part, which must be safe to run again; ``end`` is awaited when it is stopped."""
@@ -76,7 +76,7 @@ class Parts:
 
 
 class Ended(Exception):
-    """A part returned, which none does."""
+    """A part returned, which no part should."""
 
 
 async def _failure(run: Run) -> BaseException:

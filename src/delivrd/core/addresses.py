@@ -1,4 +1,4 @@
-"""Which addresses a hub may be told to call: not the inside of its own network (rule H6)."""
+"""Which addresses a hub may call: none inside its own network (rule H6)."""
 
 import re
 import socket
@@ -12,7 +12,7 @@ Address = IPv4Address | IPv6Address
 
 
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
-"""Characters that one reader of a URL skips and the next one does not."""
+"""Characters that some URL parsers skip and others do not."""
 
 _SPECIAL = IPv4Network("192.0.0.0/24")
 
@@ -26,7 +26,7 @@ class BadUrl(ValueError):
 
 
 def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] = ()) -> None:
-    """Refuses what could reach the inside, as far as the URL itself shows it.
+    """Refuses URLs that could reach the internal network, as far as the URL itself shows it.
 
     Names are checked again when they have been resolved for the call.
 

@@ -1,11 +1,11 @@
-"""A token bucket: how much may be done now, where no more than a rate may be done for long."""
+"""A token bucket: bounds a long-term rate, and allows a short burst."""
 
 import time
 from collections.abc import Callable
 
 
 class Bucket:
-    """Allows ``rate`` a second, and after a rest one second's worth (at least one) at once."""
+    """Allows ``rate`` per second, and after a pause one second's worth (at least one) at once."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._clock = rate, clock
@@ -23,6 +23,6 @@ class Bucket:
         self._level -= count
 
     def seconds_to_next(self) -> float:
-        """How long it is until one may be taken; 0 where one may be taken now."""
+        """Seconds until a token may be taken; 0 if one may be taken now."""
         self.tokens()
         return max(0.0, (1 - self._level) / self._rate)

@@ -1,1 +1,1 @@
-"""Keeping the store: what goes after its time, in small steps, while intake runs."""
+"""Retention: deletes what is past its time, in small steps, while intake runs."""

@@ -26,17 +26,17 @@ LEASE = "keeping"
 LEASE_SECONDS = 60.0
 EVERY_SECONDS = 300.0
 BODIES = 200
-"""Bodies a step."""
+"""Bodies per step."""
 
 PAGES = 50
-"""Free pages a step: each is a page moved, and written, to its place."""
+"""Free pages per step: for each, another page is moved and written."""
 
 PAUSE_SECONDS = 0.02
 """Between two steps: intake goes first."""
 
 
 Tell = Callable[[str, int], None]
-"""Is told what was taken away, and how many rows of it so far."""
+"""Called with what was deleted, and how many rows of it so far."""
 
 
 class NotOurs(Exception):
@@ -44,14 +44,14 @@ class NotOurs(Exception):
 
 
 class Step(NamedTuple):
-    """One kind of row that goes after its time; ``take`` says how many it took, 0 at the end."""
+    """One kind of row that is pruned; ``take`` returns how many it deleted, 0 at the end."""
 
     what: str
     take: Callable[[Tx], Awaitable[int]]
 
 
 def free_disk(config: Config) -> int | None:
-    """Bytes that are free where the database's file lies; None where that is not this machine."""
+    """Free bytes on the disk of the database's file; None if it is not a file of this machine."""
     path = sqlite_path(config.database)
     return None if path is None else shutil.disk_usage(path.absolute().parent).free
 
@@ -62,7 +62,7 @@ def disk_is_low(config: Config) -> bool:
 
 
 class Sweep:
-    """Takes away what is past its time, one step after another."""
+    """Prunes what is past its time, one step after another."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._config, self._clock = store, config, clock
@@ -86,11 +86,11 @@ class Sweep:
     async def once(
         self, tell: Tell = lambda what, count: None, pause: float = PAUSE_SECONDS
     ) -> dict[str, int]:
-        """Takes away all that is past its time now; how many rows of what.
+        """Prunes everything that is past its time now; returns how many rows of what.
 
         Raises:
-            NotOurs: another process is at it.
-            StoreUnavailable: the store failed; what went so far is gone for good.
+            NotOurs: another process is pruning.
+            StoreUnavailable: the store failed; what was deleted so far stays deleted.
         """
         taken: Counter[str] = Counter()
         try:
@@ -143,7 +143,7 @@ class Sweep:
         return [*steps, Step("free_pages", lambda tx: vacuum(tx, PAGES))]
 
     async def _bodies(self, tx: Tx) -> int:
-        """Bodies past their time; under the low-disk mark also younger ones, the oldest first."""
+        """Erases bodies past their time; on a low disk also younger ones, the oldest first."""
         kept, low = self._config.retention.request_bodies_days * DAY, disk_is_low(self._config)
         count = await bodies.erase(tx, self._clock() - (HOUR if low else kept), BODIES)
         if count and low:

@@ -10,8 +10,9 @@ from delivrd import __version__
 from delivrd.providers.base import HttpAnswer, NotSent
 
 KEPT_SECONDS = 4.0
-"""An idle connection is used again for so long: Node's and Apache's HTTP servers close theirs after
-five seconds, and a text that is sent into a closing connection is ``unsure``."""
+"""How long an idle connection is used again: Node's and Apache's HTTP servers close theirs after
+five seconds, and a text that is sent into a closing connection is ``unsure``.
+"""
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 MAX_ANSWER = 1024 * 1024
@@ -82,7 +83,9 @@ class GatewayClient:
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:
-    """The whole body, cut where it is too long; one ``read()`` gives only what has come so far."""
+    """The whole body, cut if it is too long; a single ``read()`` returns only what has arrived so
+    far.
+    """
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk

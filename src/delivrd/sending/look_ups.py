@@ -1,4 +1,4 @@
-"""Asks gateways for the receipts that never came, where they can be asked."""
+"""Looks up receipts that never came, at gateways that can be asked."""
 
 import asyncio
 import time
@@ -19,11 +19,11 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 5.0
 AT_ONCE = 4
 PAUSE_SECONDS = 60.0
-"""For so long an account is left alone that answered "too many" without saying how long."""
+"""The pause of an account that answered "too many" without saying how long to wait."""
 
 
 class LookUps:
-    """Claims parts without an end, asks, and stores what was said."""
+    """Claims parts without an end, asks, and stores the answers."""
 
     def __init__(self, store: Store, http: Http, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._http, self._clock = store, http, clock
@@ -48,7 +48,7 @@ class LookUps:
         await asyncio.Event().wait()  # a part of the hub does not end by itself
 
     async def once(self) -> int:
-        """Asks about what is due now; about how many parts."""
+        """Asks about the parts that are due now; returns how many."""
         now = time.monotonic()
         account_ids = [i for i in self._asked if self._paused.get(i, 0) <= now]
         store, limit = self._store, 5 * AT_ONCE

@@ -1,4 +1,4 @@
-"""Taking a message: checked, stored and queued in one transaction, before anybody is told so."""
+"""Accepting a message: checked, stored and queued in one transaction before the answer."""
 
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ MAX_DEADLINE = 7 * 24 * 3600
 
 
 class Order(NamedTuple):
-    """A message as its caller asks for it."""
+    """A message as its caller orders it."""
 
     to: str
     sender: str
@@ -174,7 +174,7 @@ def _json(metadata: dict[str, Any]) -> str:
 
 
 def preview_of(text: str | None, config: Config) -> str | None:
-    """What stays of a text to recognise it by."""
+    """The part of a text that is kept to recognise it."""
     return None if text is None or config.privacy.text == "none" else text[:PREVIEW]
 
 

@@ -14,7 +14,8 @@ log = structlog.get_logger(__name__)
 GATHER_SECONDS = 0.02
 POLL_SECONDS = 5.0
 REST = 4
-"""After a look there is a rest of so many times its length: looking takes a fifth of the time."""
+"""After a query there is a pause of this many times its length: queries take a fifth of the time.
+"""
 
 _FINAL = (
     "SELECT asked.uuid, m.id, m.final FROM message asked "
@@ -24,7 +25,7 @@ _FINAL = (
 
 
 class Waiting:
-    """Those who wait, by message. Woken by the store's bell; looks at what changed in one query."""
+    """The waiting callers, by message; the store's bell wakes them, one query serves all."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -60,7 +61,7 @@ class Waiting:
                 self._forget(uuid)
 
     async def run(self) -> None:
-        """Looks whenever something happened, until cancelled."""
+        """Queries whenever something happened, until cancelled."""
         loop = asyncio.get_running_loop()
         all_at = 0.0
         self._look.set()  # what happened while it did not run
@@ -76,7 +77,7 @@ class Waiting:
                 await asyncio.sleep(max(GATHER_SECONDS, REST * (loop.time() - began)))
 
     def close(self) -> None:
-        """Lets all go on who wait: the hub is about to end."""
+        """Wakes everybody who waits: the hub is about to stop."""
         if not self._closed:
             self._closed = True
             self._silence()

@@ -1,4 +1,4 @@
-"""The send worker: hands queued messages to their gateways, and gives up what is past its time."""
+"""The send worker: hands queued messages to their gateways, and times out overdue ones."""
 
 import asyncio
 import time
@@ -87,7 +87,7 @@ class Worker:
         return max(0.005, min([POLL_SECONDS, *ends]))
 
     async def _claim(self) -> list[Handover]:
-        """Takes what is due, for the accounts that may be called now; as far as the store goes."""
+        """Claims what is due, for the accounts that may be called now, until the store fails."""
         now = time.monotonic()
         taken: list[Handover] = []
         for account_id in list(self._store.accounts.by_id):
@@ -150,7 +150,7 @@ class Worker:
         return answer
 
     async def _store_answer(self, said: Said) -> None:
-        """Writes the answer down, however long the store is away: it cannot be had again."""
+        """Stores the answer, however long the store is away: it cannot be asked for again."""
         store, pause = self._store, 0.1
         while True:
             try:
@@ -176,7 +176,7 @@ class Worker:
             await asyncio.sleep(POLL_SECONDS)
 
     async def sweep(self) -> int:
-        """Gives up what is past its time, and hand-overs whose process died; how many."""
+        """Times out attempts, and marks hand-overs whose process died; returns how many."""
         store, now = self._store, self._clock()
         grace = self._config.sending.grace_seconds
         abandoned = await store.write(
