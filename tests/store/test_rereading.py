@@ -112,6 +112,31 @@ def test_a_worse_re_reading_needs_force(database_url: str, worse: str, force: bo
     run(test())
 
 
+@pytest.mark.parametrize("state", ["waiting", "set aside"])
+@pytest.mark.parametrize("worse", ["unreadable", "fewer"])
+def test_what_is_not_folded_yet_counts_too_where_a_re_reading_needs_force(
+    database_url: str, worse: str, state: str
+) -> None:
+    """What waits for the fold, or could not be folded, may not get lost without force either."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            waits = state == "waiting"
+            bring = story.receive if waits else story.hear
+            request = await bring("main", receipt("A" if waits else None), receipt("B"))
+            if worse == "fewer":
+                told = await story.reread(request, receipt("B"))
+            else:
+                told = await story.reread(request, kind="unreadable", why="no id")
+            assert (told.changed, told.applied) == (True, False)
+            assert await story.faults() == (not waits)
+            await story.fold()
+            assert await story.one("SELECT count(*) FROM link") == 1 + waits
+            await story.check()
+
+    run(test())
+
+
 def test_a_received_message_that_loses_its_last_statement_stays_withdrawn_and_uncounted(
     database_url: str,
 ) -> None:

@@ -45,7 +45,7 @@ class DryRun(Exception):
         self.difference = difference
 
 
-_EARLIER = "SELECT reading_no, kind, why, receipts + faults FROM request WHERE id = $1 FOR UPDATE"
+_EARLIER = "SELECT reading_no, kind, why, receipts, faults FROM request WHERE id = $1 FOR UPDATE"
 _OLD = (
     "SELECT l.position, l.statement_id, s.hash, s.status, p.key, p.ns, p.provider_message_id "
     "FROM link l JOIN statement s ON s.id = l.statement_id JOIN part p ON p.id = s.part_id "
@@ -78,7 +78,7 @@ async def supersede(
     )
     if _same(account, old, reading) or _as_empty(rows[0], reading):
         return told
-    refusal = _refusal(old, reading)
+    refusal = _refusal(rows[0][3], reading)
     if refusal and not force:
         return msgspec.structs.replace(told, changed=True, why_not=refusal)
     names = _names(account, old, reading)
@@ -128,16 +128,15 @@ def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
 
 def _as_empty(earlier: Row, reading: Reading) -> bool:
     """Whether both readings hold no receipts and no faults, for the same reason."""
-    now = (reading.kind, reading.why, len(reading.receipts) + len(reading.faults))
-    return now[2] == 0 and tuple(earlier[1:4]) == now
+    return tuple(earlier[1:]) == (reading.kind, reading.why, 0, 0) == _told(reading)
 
 
-def _refusal(old: Sequence[Row], reading: Reading) -> str | None:
-    if reading.kind == "unreadable" and old:
+def _refusal(before: int, reading: Reading) -> str | None:
+    """Why it needs force. Receipts that wait for the fold, or were set aside, count as well."""
+    now = len(reading.receipts)
+    if reading.kind == "unreadable" and before:
         return f"today's adapter cannot read it: {reading.why}"
-    if len(reading.receipts) < len(old):
-        return f"it names {len(reading.receipts)} receipts now, and named {len(old)} before"
-    return None
+    return f"it names {now} receipts now, and named {before} before" if now < before else None
 
 
 async def _unlink(tx: Tx, graph: Graph, request_id: int, statement_ids: list[int]) -> None:
@@ -165,10 +164,13 @@ def _recount(row: StatementRow, counts: Mapping[int, tuple[int, int]]) -> None:
 
 async def _note(tx: Tx, ids: Ids, request_id: int, reading_no: int, reading: Reading) -> None:
     columns = ("reading_no", "kind", "why", "receipts", "faults")
-    row = (request_id, reading_no, reading.kind, reading.why, len(reading.receipts),
-           len(reading.faults))  # fmt: skip
-    await tx.update(schema.request, "id", columns, [row])
+    await tx.update(schema.request, "id", columns, [(request_id, reading_no, *_told(reading))])
     await note_faults(tx, ids, request_id, reading, reading_no)
+
+
+def _told(reading: Reading) -> Row:
+    """A reading as it stands with its request: kind, why, and how many receipts and faults."""
+    return (reading.kind, reading.why, len(reading.receipts), len(reading.faults))
 
 
 def _changes(graph: Graph) -> tuple[MessageChange, ...]:
