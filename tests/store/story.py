@@ -284,7 +284,7 @@ class Story:
         rollup, whole, cost, charged, senders, codes = (Counter[Any]() for _ in range(6))
         for message in graph.messages.values():
             outcomes = [
-                fold_attempt(a.handover(), [part.outcome() for part in a.parts])
+                fold_attempt(a.handover(), [p.outcome() for p in a.parts if not p.withdrawn])
                 for a in message.attempts
             ]
             outcome = fold_message(outcomes)

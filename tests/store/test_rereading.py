@@ -4,6 +4,8 @@ import pytest
 from story import receipt, reference, telling
 from support import run
 
+from delivrd.store.verify import verify
+
 
 def test_a_re_reading_takes_the_place_of_the_earlier_one(database_url: str) -> None:
     async def test() -> None:
@@ -132,6 +134,42 @@ def test_what_is_not_folded_yet_counts_too_where_a_re_reading_needs_force(
             assert await story.faults() == (not waits)
             await story.fold()
             assert await story.one("SELECT count(*) FROM link") == 1 + waits
+            await story.check()
+
+    run(test())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_part_of_which_nothing_is_said_any_more_holds_its_message_open_no_longer(
+    database_url: str, when: str
+) -> None:
+    """An id misread, matched by its reference: read again, the true part alone tells the end."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.handing_over()
+            if when == "after":
+                await story.answer(attempt, "A")
+            request = await story.hear("main", receipt("0A", reference=reference(attempt)))
+            await story.reread(request, receipt("A", reference=reference(attempt)))
+            if when == "before":
+                await story.answer(attempt, "A")
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+            assert await verify(story.store) == []
+
+    run(test())
+
+
+def test_a_registered_part_whose_receipts_were_withdrawn_is_waited_for(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            request = await story.hear("elsewhere", receipt("A"), receipt("B"))
+            uuid = await story.register("elsewhere", "A", "B")
+            await story.reread(request, receipt("A"), receipt("C"))
+            assert await story.status(uuid) == "pending"
+            await story.hear("elsewhere", receipt("B", "undelivered"))
+            assert await story.status(uuid) == "undelivered"
             await story.check()
 
     run(test())

@@ -20,7 +20,7 @@ from msgspec.structs import astuple
 from sqlalchemy import Table
 
 from delivrd.core.statement import Kind, Receipt, Status, identity
-from delivrd.core.status import Outcome, State, Statement, fold_attempt, fold_message
+from delivrd.core.status import Outcome, State, Statement, fold_message
 from delivrd.core.units import SECOND
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
@@ -294,7 +294,7 @@ class Graph:
             told = [s.receipt.parts_total for p in attempt.parts for s in p.live]
             if any(told):  # a receipt that states the number of parts knows it best (rule C4)
                 attempt.parts_expected = min(MAX_PARTS, max(filter(None, told)))
-            outcome = fold_attempt(attempt.handover(), [part.outcome() for part in attempt.parts])
+            outcome = attempt.outcome()
             outcomes.append(outcome)
             since = attempt.handed_at or message.sent_at
             counted_at = cohort and (since or cohort)

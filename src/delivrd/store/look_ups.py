@@ -66,7 +66,7 @@ async def claim(
                 to,
                 reference_of(attempt_id),
             )
-            for part in attempt.parts
+            for part in attempt.standing
             if part.provider_message_id and not part.outcome().final
         ]
     await graph.save()

@@ -133,7 +133,7 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
             attempt.state, attempt.answered_at = State.REFUSED.value, said.answered_at
             attempt.answer_reason = answer.reason.value
             attempt.answer_code, attempt.answer_detail = answer.error_code, answer.detail
-        case Later() if attempt.parts:  # a receipt says that it went out after all
+        case Later() if attempt.standing:  # a receipt says that it went out after all
             attempt.state, attempt.answer_detail = State.UNSURE.value, answer.detail
         case Later():
             _again(attempt, message, answer, now)

@@ -4,7 +4,7 @@ import msgspec
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Kind, Receipt, Status, micros, moment
-from delivrd.core.status import Handover, Outcome, State, Statement, fold_part
+from delivrd.core.status import Handover, Outcome, State, Statement, fold_attempt, fold_part
 from delivrd.store.tx import Row
 
 _STATES = {state.value: state for state in State}
@@ -86,6 +86,11 @@ class PartRow(msgspec.Struct):
         """Its statements that stand in a reading that was not superseded."""
         return [s.statement for s in self.statements if s.statement.count]
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether all that was ever said of it was superseded, and it bears on nothing (B4)."""
+        return bool(self.statements) and not self.live
+
     def outcome(self) -> Outcome:
         return fold_part(self.live)
 
@@ -126,6 +131,11 @@ class AttemptRow(msgspec.Struct):
     stored: Row | None = None
     """The columns as they stand in the store; None for a new row."""
 
+    @property
+    def standing(self) -> list[PartRow]:
+        """Its parts, but for those that were withdrawn."""
+        return [part for part in self.parts if not part.withdrawn]
+
     def handover(self) -> Handover:
         return Handover(
             _STATES[self.state],
@@ -136,6 +146,9 @@ class AttemptRow(msgspec.Struct):
             self.answer_detail,
             self.timeout_at,
         )
+
+    def outcome(self) -> Outcome:
+        return fold_attempt(self.handover(), [part.outcome() for part in self.standing])
 
 
 ATTEMPT_COLUMNS = AttemptRow.__struct_fields__[:-2]

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from delivrd.core.statement import FAILURES, Kind, moment
-from delivrd.core.status import Outcome, fold_attempt
+from delivrd.core.status import Outcome
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
@@ -234,7 +234,7 @@ def _message(accounts: Accounts, row: MessageRow, requests: dict[int, list[str]]
 
 def _attempt(accounts: Accounts, row: AttemptRow, uuid: str) -> Attempt:
     outcomes = [part.outcome() for part in row.parts]
-    folded = fold_attempt(row.handover(), outcomes)
+    folded = row.outcome()
     return Attempt(
         account=accounts.name(row.account_id),
         provider=provider_name(accounts, row.account_id),
