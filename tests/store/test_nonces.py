@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import run
 
+from delivrd.store import nonces
 from delivrd.store.base import Store
 from delivrd.store.nonces import Nonce, Nonces, settle_all
 from delivrd.store.tx import Tx
@@ -75,11 +76,16 @@ def refused(seen: dict[tuple[int, str], bytes], batch: Sequence[Told]) -> list[i
     ]
 
 
-@given(steps)
+@given(steps, st.sampled_from([0, 1, 3, 100]))
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_the_log_and_the_index_refuse_together_what_came_with_other_content(sqlite_url, steps):
+def test_the_log_and_the_index_refuse_together_what_came_with_other_content(
+    sqlite_url, monkeypatch, steps, room
+):
+    """Also where so many are remembered that there is no room for more."""
+    monkeypatch.setattr(nonces, "ROOM", room)
+
     async def test():
         async with opened(sqlite_url) as store:
             await store.write(lambda tx: tx.execute("DELETE FROM nonce"))

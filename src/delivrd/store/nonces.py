@@ -56,7 +56,7 @@ class Nonces:
 
     async def judge(self, tx: Tx, signed: Sequence[Signed]) -> Judged:
         """Writes the new ones, and tells whose nonce was seen before with other content."""
-        if self._log and len(self._logged) < ROOM:
+        if self._log:
             return await self._judge_by_log(tx, signed)
         return await self._judge_by_index(tx, signed)
 
@@ -92,8 +92,11 @@ class Nonces:
             elif content != nonce.content:
                 refused.add(entry_id)
         rows = [(logged.id, account, *logged.nonce) for (account, _), logged in new.items()]
-        await tx.insert(schema.nonce_log, ("id", *_COLUMNS), rows)
-        return Judged(refused, new)
+        if len(self._logged) < ROOM:
+            await tx.insert(schema.nonce_log, ("id", *_COLUMNS), rows)
+            return Judged(refused, new)
+        await tx.insert(schema.nonce, _COLUMNS, [row[1:] for row in rows])
+        return Judged(refused, {})
 
     async def _judge_by_index(self, tx: Tx, signed: Sequence[Signed]) -> Judged:
         rows = [(account, *nonce) for _, account, nonce in signed]
