@@ -1,6 +1,9 @@
 """Ids that come again for another message (rule D3)."""
 
-from story import HOUR, Story, receipt, telling
+from typing import Any
+
+import pytest
+from story import HOUR, START, TO, Story, receipt, reference, telling
 from support import run
 
 LATER = 2 * HOUR // 1_000_000
@@ -80,6 +83,56 @@ def test_ids_that_never_come_again_stay_for_ever(database_url: str) -> None:
             story.now += 10_000 * HOUR
             await story.hear("main", receipt("A", "undelivered"), at=LATER)
             assert len(await keys(story)) == 1
+
+    run(test())
+
+
+def test_a_late_receipt_with_the_reference_of_the_old_send_speaks_of_the_old_part(
+    database_url: str,
+) -> None:
+    """As a part of its own it would turn a delivered message into a failed one."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.sent("A", name="again")
+            mine = reference(attempt)
+            await story.hear("again", receipt("A", reference=mine), at=1)
+            story.now += 2 * HOUR
+            await story.hear("again", receipt("A", "undelivered", reference=mine), at=LATER)
+            assert len(await keys(story)) == 1
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("told", "messages"),
+    [
+        ({}, 1),
+        ({"sent_at": START}, 1),
+        ({"sent_at": START + 2 * HOUR}, 2),
+        ({"to": "447700900999"}, 2),
+    ],
+    ids=["the same again", "sent at the same time", "sent after its end", "to another number"],
+)
+def test_what_is_registered_under_an_old_id_is_the_old_message_only_where_it_can_be(
+    database_url: str, told: dict[str, Any], messages: int
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            first = await story.register("again", "A")
+            await story.hear("again", receipt("A"), at=1)
+            story.now += 2 * HOUR
+            second = await story.register("again", "A", **{"sent_at": None, **told})
+            assert (first == second) == (messages == 1)
+            assert len(await keys(story)) == messages
+            to = told.get("to", TO)
+            await story.hear("again", receipt("A", "undelivered", to=to), at=LATER)
+            assert await story.status(first) == "delivered"
+            if messages == 2:
+                assert await story.status(second) == "undelivered"
+            await story.check()
 
     run(test())
 

@@ -9,6 +9,7 @@ from support import run
 
 from delivrd.sending.register import SentElsewhere, register
 from delivrd.store.ids import now_micros
+from delivrd.store.registration import AnotherRecipient
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "main"], ids=["receive-only", "sends too"])
@@ -78,6 +79,45 @@ def test_the_same_registration_again_changes_nothing(database_url: str) -> None:
             assert await story.register("elsewhere", "B", "A") == uuid
             assert await story.snapshot() == before
             assert await story.rows("SELECT id FROM event") == events
+
+    run(test())
+
+
+@pytest.mark.parametrize("known", ["registered", "sent", "registered, one of two"])
+def test_ids_of_a_message_to_another_number_are_refused_and_nothing_changes(
+    database_url: str, known: str
+) -> None:
+    """Silently taken, one of two messages would bear the other's recipient and status."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            if known == "sent":
+                uuid, _ = await story.sent("A")
+            else:
+                uuid = await story.register("main", "A", reference="order-7")
+            before = await story.snapshot()
+            ids = ("B", "A") if "two" in known else ("A",)
+            with pytest.raises(AnotherRecipient) as refused:
+                await story.register("main", *ids, to="447700900999", reference="order-8")
+            assert refused.value.uuid == uuid
+            assert await story.snapshot() == before
+            await story.check()
+
+    run(test())
+
+
+def test_a_registration_knows_the_number_better_than_the_receipts(database_url: str) -> None:
+    """Gateways mask it, or write it as it is dialled at home."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A", to="07700900123"))
+            await story.register("elsewhere", "A")
+            await story.hear("elsewhere", receipt("A", "pending", to="07700900123"))
+            assert await story.rows("SELECT to_number, status FROM message") == [
+                (f"+{TO}", "delivered")
+            ]
+            await story.check()
 
     run(test())
 

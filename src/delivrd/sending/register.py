@@ -38,6 +38,7 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
 
     Raises:
         Invalid: a field cannot be taken.
+        AnotherRecipient: one of the ids is that of a message to another number.
         StoreUnavailable: nothing is stored.
     """
     account, phone = _check(store, config, sent)

@@ -9,22 +9,31 @@ from collections.abc import Sequence
 from delivrd.core.statement import Kind, Receipt, identity
 from delivrd.store.accounts import Account
 from delivrd.store.graph import Graph, PartName
+from delivrd.store.messages import attempt_of
+from delivrd.store.rows import PartRow
 
 
 async def renew(graph: Graph, account: Account, key: str, receipt: Receipt | None = None) -> None:
     """Begins a new part where the one of this key ended long ago.
 
-    A ``receipt`` that the old one has already is a late copy, and begins nothing.
+    A ``receipt`` that the old one has already is a late copy, and begins nothing; neither does one
+    that bears the reference of the old one's attempt.
     """
     after, part = account.reuse_after, graph.parts[key]
     if after is None:
         return
     ended = part.outcome().finished_at
-    if ended is None or graph.now - ended < after:
-        return
-    digest = receipt and identity(Kind.RECEIPT, receipt)
-    if not any(row.statement.hash == digest for row in part.statements):
+    if ended is not None and graph.now - ended >= after and not _is_of(part, receipt):
         await graph.begin_again(key)
+
+
+def _is_of(part: PartRow, receipt: Receipt | None) -> bool:
+    if receipt is None:
+        return False
+    if part.attempt_id is not None and part.attempt_id == attempt_of(receipt.reference):
+        return True
+    digest = identity(Kind.RECEIPT, receipt)
+    return any(row.statement.hash == digest for row in part.statements)
 
 
 def as_before(account: Account, name: PartName, keys: Sequence[str]) -> PartName:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from delivrd.store.accounts import Account, Accounts
+from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.merging import homes, load_with_siblings, merge
@@ -29,10 +30,21 @@ class Registration(NamedTuple):
     """SMS that its text takes."""
 
 
+class AnotherRecipient(Exception):
+    """One of the ids is that of a message to somebody else, whose uuid is ``uuid``."""
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(f"message {uuid} goes to another number")
+        self.uuid = uuid
+
+
 async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
     """Gives the parts one message, merging what they had; the uuid of that message.
 
     Messages that we sent ourselves are never merged with each other: each keeps its own parts.
+
+    Raises:
+        AnotherRecipient: what was sent or registered under one of the ids went elsewhere.
     """
     account = told.account
     names = [
@@ -40,8 +52,14 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
         for i in told.provider_message_ids
     ]
     graph = await load_with_siblings(tx, accounts, ids, now, parts=names)
+    for name in names:
+        if _is_later(graph, graph.parts[name.key], told):
+            await renew(graph, account, name.key)
     parts = [graph.parts[name.key] for name in names]
     found = homes(graph, parts)
+    for known in found:
+        if known.origin != "received" and known.to_number != told.to:
+            raise AnotherRecipient(known.uuid)
     new = sent_elsewhere(
         ids, account, "registered", now, parts_expected=len(names), sent_at=told.sent_at
     )
@@ -58,6 +76,14 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
         graph.attach(part, attempt)
     await merge(graph, message, others)
     return message.uuid
+
+
+def _is_later(graph: Graph, part: PartRow, told: Registration) -> bool:
+    """Whether this cannot be the message of an id that may come again, told of once more."""
+    ended, home = part.outcome().finished_at, _home(graph, part)
+    if ended is not None and told.sent_at is not None and told.sent_at > ended:
+        return True
+    return home is not None and graph.messages[home].to_number != told.to
 
 
 def _home(graph: Graph, part: PartRow) -> int | None:

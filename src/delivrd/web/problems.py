@@ -15,6 +15,7 @@ from starlette.routing import Match
 from delivrd.core.text import clean
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.store.base import StoreUnavailable
+from delivrd.store.registration import AnotherRecipient
 
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger(__name__)
@@ -100,6 +101,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(KeyReused, _key_reused)
+    app.add_exception_handler(AnotherRecipient, _another_recipient)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, http)
@@ -121,6 +123,16 @@ async def _key_reused(request: Request, error: Exception) -> Response:
         409,
         "This Idempotency-Key came before with another body.",
         "Use a new key for another message; repeat a call with the very same body.",
+    ).response()
+
+
+async def _another_recipient(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AnotherRecipient)
+    return Problem(
+        409,
+        f"to: message {error.uuid} to another number has one of these provider_message_ids.",
+        f"See GET /v1/messages/{error.uuid}; name the ids that the gateway gave this very message.",
+        field="to",
     ).response()
 
 

@@ -197,11 +197,17 @@ def _writing(routes: APIRouter, context: Context) -> None:
             headers["Idempotency-Replayed"] = "true"
         return answer(await _message(context, done.uuid), 202, headers)
 
-    @routes.post("/sent", status_code=201, responses=responses(ref(Message), 400, 413, status=201))
+    @routes.post(
+        "/sent", status_code=201, responses=responses(ref(Message), 400, 409, 413, status=201)
+    )
     async def register_sent(
         body: SentMessage, caller: Annotated[Caller, Depends(needs(Scope.SEND))]
     ) -> Response:
-        """Registers a message that another program sent, before or after its receipts arrive."""
+        """Registers a message that another program sent, before or after its receipts arrive.
+
+        The same registration again returns the same message, and may add details. Ids that are
+        known of a message to another number are answered with 409.
+        """
         sent = SentElsewhere(
             account=body.account,
             provider_message_ids=tuple(body.provider_message_ids),
