@@ -165,7 +165,7 @@ class Folder:
 
     async def _fold_slice(self) -> None:
         """Folds what is marked, marks what comes next, settles nonces, in one transaction."""
-        works, store = self._marked, self._store
+        works, store = self._marked.copy(), self._store  # more may be offered meanwhile
         if works[0].deaths >= 2:
             why = "the process died twice while folding it"
             await store.write(
