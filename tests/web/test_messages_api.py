@@ -175,6 +175,20 @@ def test_an_idempotency_key_with_the_same_body_gives_the_same_message(database_u
     run(test())
 
 
+def test_a_field_that_is_null_is_one_left_out_for_the_idempotency_key(sqlite_url: str) -> None:
+    """Clients differ in whether they write it, and one client's retry may come by another's."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            key = {"Idempotency-Key": "once"}
+            made = await hub.post("/v1/messages", NEW, 202, **key)
+            again = await hub.post("/v1/messages", {**NEW, "reference": None}, 202, **key)
+            assert again["id"] == made["id"]
+            await hub.post("/v1/messages", {**NEW, "metadata": {"a": None}}, 409, **key)
+
+    run(test())
+
+
 def test_an_idempotency_key_with_another_body_is_409(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:

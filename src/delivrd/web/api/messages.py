@@ -83,7 +83,7 @@ class NewMessage(Body):
 
     def digest(self) -> bytes:
         """A digest that is equal for bodies with the same meaning (rule E2)."""
-        said = self.model_dump(exclude_unset=True)
+        said = self.model_dump(exclude_defaults=True)
         return sha256(msgspec.json.encode(said, order="sorted")).digest()
 
 
