@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from calls import RECEIPT, body, calling
-from support import account, run, until
+from calls import RECEIPT, Caller, body, calling
+from support import account, open_hub, run, serving, settings, until
 
 from delivrd.config import Limits
 from delivrd.intake import protocol
@@ -347,6 +347,46 @@ def test_the_secret_in_the_path_is_asked_for_and_never_kept(
             if status == 200:
                 auth = "path-secret" if SECRET in path else "path-secret#1"
                 assert await hub.one("SELECT auth FROM request") == auth
+
+    run(test())
+
+
+@pytest.mark.parametrize("where", ["address", "reference", "id"])
+def test_a_message_without_an_id_of_its_gateway_is_known_by_the_reference_wherever_it_stands(
+    sqlite_url: str, where: str
+) -> None:
+    """D1: whether or not the receipts bear an id of their own beside it."""
+    from delivrd.core.units import SECOND
+    from delivrd.providers import generic
+    from delivrd.providers.base import Accepted
+    from delivrd.sending.submit import Order, submit
+    from delivrd.store.ids import now_micros
+    from delivrd.store.messages import reference_of
+    from delivrd.store.outbox import Said, claim, store_answer
+
+    async def test() -> None:
+        send = {"url": "http://127.0.0.1:9", "accepted": "ok", "accepted_values": ["1"]}
+        any_other = generic.Settings(webhook_secret=SECRET, send=send)
+        config = settings(sqlite_url, accounts={"any": any_other})
+        async with (
+            open_hub(config, roles=("intake",)) as opened,
+            serving(opened) as base,
+            aiohttp.ClientSession() as client,
+        ):
+            hub, store, now = Caller(opened, base, client), opened.store, now_micros() + SECOND
+            parts = store.accounts, store.ids, now
+            order = Order("+447700900123", "Acme", "Hello", ("any",))
+            uuid = (await submit(store, config, order)).uuid
+            (taken,) = await store.write(lambda tx: claim(tx, *parts, [1], 1))
+            said = Said(taken.attempt_id, Accepted(()), now, None)
+            await store.write(lambda tx: store_answer(tx, *parts, said))
+            mine = reference_of(taken.attempt_id)
+            told = {"id": "9", "status": "delivered"}
+            told |= {} if where == "address" else {where: mine}
+            path = f"/webhooks/any/{SECRET}" + (f"/{mine}" if where == "address" else "")
+            assert await hub.post(path, told) == 200
+            arrived = "SELECT 1 FROM message WHERE uuid = $1 AND status = 'delivered'"
+            await until(lambda: hub.rows(arrived, uuid))
 
     run(test())
 

@@ -3,7 +3,7 @@
 import msgspec
 import structlog
 
-from delivrd.core.statement import Reading
+from delivrd.core.statement import Reading, Receipt
 from delivrd.core.text import short
 from delivrd.providers.base import Request, Unreadable
 from delivrd.store.accounts import Account
@@ -24,8 +24,21 @@ def read(account: Account, request: Request) -> Reading:
 
 
 def with_reference(reading: Reading, reference: str | None) -> Reading:
-    """The reading with the reference that stood in the callback's address (rule D1)."""
-    if attempt_of(reference) is None or len(reading.receipts) != 1:
+    """The reading with the references that stood in the callback's address, or as ids (rule D1).
+
+    A gateway that gives no id of its own repeats the reference as the id.
+    """
+    alone = attempt_of(reference) is not None and len(reading.receipts) == 1
+    known = [reference if alone else _as_id(receipt) for receipt in reading.receipts]
+    if not any(known):
         return reading
-    receipt = msgspec.structs.replace(reading.receipts[0], reference=reference)
-    return msgspec.structs.replace(reading, receipts=(receipt,))
+    receipts = tuple(
+        receipt if found is None else msgspec.structs.replace(receipt, reference=found)
+        for receipt, found in zip(reading.receipts, known, strict=True)
+    )
+    return msgspec.structs.replace(reading, receipts=receipts)
+
+
+def _as_id(receipt: Receipt) -> str | None:
+    given = receipt.provider_message_id if receipt.reference is None else None
+    return None if attempt_of(given) is None else given

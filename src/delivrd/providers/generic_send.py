@@ -43,7 +43,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         sent["auth"] = (_plain(values["username"]), _plain(values["password"]))
     address = handover.address(settings, f"{url.scheme}://{url.netloc}", path)
     answer = await handover.call(http, settings, how.method, address, **sent)
-    return _answer(answer, settings, how, message) if isinstance(answer, HttpAnswer) else answer
+    return _answer(answer, settings, how) if isinstance(answer, HttpAnswer) else answer
 
 
 def _values(message: Outgoing, settings: Settings) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _answer(answer: HttpAnswer, settings: Settings, how: Sending, message: Outgoing) -> Answer:
+def _answer(answer: HttpAnswer, settings: Settings, how: Sending) -> Answer:
     told = _told(answer)
     said = _plain(at(told, how.accepted)) if how.accepted else ""
     refused = answer.status >= 400 or (said and said not in how.accepted_values)
@@ -97,7 +97,7 @@ def _answer(answer: HttpAnswer, settings: Settings, how: Sending, message: Outgo
     if how.accepted and not said:
         return Unsure(f"the answer names no {how.accepted}")
     if not (how.id or how.id_pattern):
-        return Accepted((SentPart(message.reference),))
+        return Accepted(())
     found = _message_id(answer, told, how)
     return Accepted((SentPart(found),)) if found else Unsure("the answer names no id")
 
