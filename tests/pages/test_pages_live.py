@@ -73,7 +73,7 @@ def test_the_chosen_time_stays(hub: PagesHub, page: Any) -> None:
     before = total(page)
     hub.receipt()
     more_than(page, before)
-    expect(page.locator(".when [aria-current]")).to_have_text("Hour")
+    expect(page.locator(".ranges [aria-current]")).to_have_text("Hour")
     expect(page.locator(".marks")).to_contain_text("account main")
 
 

@@ -166,3 +166,15 @@ def test_the_copy_button_copies(hub: PagesHub, new_page: Any, page: Any) -> None
     page.get_by_role("button", name="Copy the message’s id").click()
     expect(page.locator("#said")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.url.rpartition("/")[2]
+
+
+def test_a_time_stands_beside_what_happened_then(
+    hub: PagesHub, new_page: Any, signed_in: Any
+) -> None:
+    theirs = hub.receipt("failed")
+    page = new_page(hub.url, viewport={"width": 360, "height": 740}, storage_state=signed_in)
+    page.goto(f"/search?q={theirs}")
+    for event in page.locator(".event").all():
+        top = event.locator(".what").bounding_box()["y"]
+        assert abs(event.locator(".when").bounding_box()["y"] - top) <= 2
+        assert event.locator(".gap").bounding_box()["y"] - top <= 22  # the line under the clock
