@@ -1,12 +1,11 @@
 """The list of messages: filters in the address, cursor pages, and what is new since."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.core.text import clean
 from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import (
@@ -14,7 +13,6 @@ from delivrd.store.queries.messages import (
     FAILED,
     NONE,
     Filters,
-    find_message,
     list_messages,
     messages_by_uuid,
 )
@@ -25,6 +23,7 @@ from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, newest, page_of
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
+from delivrd.web.pages.search import dialled, number_of, numbers_like, where
 from delivrd.web.pages.show import STATUSES, moment
 
 LIMIT = 50
@@ -67,7 +66,13 @@ class _Messages:
     async def table(self, request: Request) -> Response:
         return await self._list(request, asked(request.query_params))
 
-    async def _list(self, request: Request, given: dict[str, str], searched: str = "") -> Response:
+    async def _list(
+        self,
+        request: Request,
+        given: dict[str, str],
+        searched: str = "",
+        numbers: Sequence[str] = (),
+    ) -> Response:
         found = await self._find(given)
         items = plain(found.items)
         return self._pages.page(
@@ -85,6 +90,9 @@ class _Messages:
             accounts=[(name, name) for name in self._config.accounts],
             ranges=times(given),
             searched=searched,
+            numbers=numbers,
+            dialled=dialled(searched),
+            to_alone=set(given) == {"to"},
             q=searched,
         )
 
@@ -110,25 +118,20 @@ class _Messages:
     async def search(self, request: Request) -> Response:
         """From whatever somebody has in the clipboard to the message.
 
-        It may be our id, the gateway's, a reference or a number.
+        A number without its country code is looked for in the countries that are sent to.
         """
         q = clean(request.query_params.get("q", "").strip())[:200]
         if not q:
             return RedirectResponse("/messages", 303)
         await self._settled()
-        one = await self._store.read(lambda tx: find_message(tx, self._store.accounts, q.lower()))
-        if one is not None:
-            return RedirectResponse(f"/messages/{one.id}", 303)
-        for field in ("provider_message_id", "reference"):
-            found = await self._find({field: q})
-            if len(found.items) == 1:
-                return RedirectResponse(f"/messages/{plain(found.items)[0]['id']}", 303)
-            if found.items:
-                return RedirectResponse(address("/messages", {field: q}), 303)
-        number = number_of(q, self._config.default_region)
-        if number:
-            return RedirectResponse(address("/messages", {"to": number}), 303)
-        return await self._list(request, {"reference": q}, q)
+        accounts, region = self._store.accounts, self._config.default_region
+        found = await self._store.read(lambda tx: where(tx, accounts, q, region))
+        if found is not None:
+            return RedirectResponse(found, 303)
+        numbers = await self._store.read(lambda tx: numbers_like(tx, accounts, q))
+        if len(numbers) == 1:
+            return RedirectResponse(address("/messages", {"to": numbers[0]}), 303)
+        return await self._list(request, {"reference": q}, q, numbers)
 
     async def _find(self, given: Mapping[str, str]) -> Listed[Message]:
         filters = filters_of(given, self._config.default_region)
@@ -195,16 +198,6 @@ def country_of(text: str) -> str | None:
     if text.lower() == NONE:
         return NONE
     return text.upper() if len(text) == 2 and text.isascii() and text.isalpha() else None
-
-
-def number_of(text: str, region: str | None) -> str | None:
-    """The number in E.164 that somebody wrote; bare digits are taken with their country code."""
-    for written in (text, f"+{text}"):
-        try:
-            return normalize(written, region).e164
-        except InvalidNumber:
-            continue
-    return None
 
 
 def shown_of(text: str) -> dict[str, str]:

@@ -1,0 +1,44 @@
+"""The search box: whatever somebody has in the clipboard leads to what became of it."""
+
+import re
+
+from tests.pages.pages_support import PagesHub
+
+
+def rows(markup: str) -> list[str]:
+    return re.findall(r'<tr id="m-[^"]*".*?title="(\+\d+)"', markup, re.DOTALL)
+
+
+def test_a_number_as_it_is_written_at_home_is_found(hub: PagesHub) -> None:
+    hub.receipt(msisdn="447400910001")
+    assert rows(hub.page("/search?q=07400%20910001")) == ["+447400910001"]
+    assert rows(hub.page("/search?q=(07400)%20910-001")) == ["+447400910001"]
+
+
+def test_a_number_of_two_countries_is_asked_about_and_not_guessed(hub: PagesHub) -> None:
+    hub.receipt(msisdn="447400910002")
+    hub.receipt(msisdn="497400910002")
+    asked = hub.page("/search?q=07400910002")
+    assert rows(asked) == []
+    assert "Which number is it?" in asked
+    for number in ("%2B447400910002", "%2B497400910002"):
+        assert f"/messages?to={number}" in asked
+
+
+def test_a_number_that_nothing_was_sent_to_is_named(hub: PagesHub) -> None:
+    assert "No message to +44 7400 910003" in hub.page("/search?q=%2B447400910003")
+
+
+def test_a_number_that_nobody_knows_without_its_country_is_asked_for_with_it(hub: PagesHub) -> None:
+    assert "try it with its country code" in hub.page("/search?q=07400910004")
+    assert "try it with its country code" not in hub.page("/search?q=an-order")
+
+
+def test_a_receipt_without_a_message_leads_to_its_request(hub: PagesHub) -> None:
+    hub.call(
+        "/webhooks/away",
+        {"msisdn": "447400910005", "messageId": "NOBODYS1", "status": "delivered"},
+    )
+    found = hub.page("/search?q=NOBODYS1")
+    assert "Read: one receipt that says delivered" in found
+    assert "NOBODYS1" in found
