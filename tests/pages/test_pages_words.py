@@ -109,6 +109,20 @@ def test_a_pending_message_says_how_far_it_has_come(state: str) -> None:
     assert "main" in told.what
 
 
+def test_a_delivered_message_says_when_it_was() -> None:
+    told = words.of_message(message("delivered", receipt("delivered", 5, 4), delivered_at=at(4)))
+    assert told.more == "On 21 November 2026 at 20:00:04 UTC."
+
+
+def test_the_words_of_a_code_are_said_once() -> None:
+    error = {"code": "1", "reason": "other", "permanent": False, "detail": None}
+    told = words.of_message(
+        message("undelivered", receipt("undelivered", 5), error=error, attempts=[attempt()])
+    )
+    assert told.what == "Not delivered: main says “Unknown”."
+    assert told.more.startswith("Code 1 of main; temporary.")
+
+
 def test_every_refusal_of_the_webhook_has_a_fix() -> None:
     for why in (
         "there is no such webhook",

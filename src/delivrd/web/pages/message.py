@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from delivrd.core.text import clean
+from delivrd.core.text import PREVIEW, clean
 from delivrd.store.keys import Scope
 from delivrd.store.queries.deliveries import Delivery, list_deliveries
 from delivrd.store.queries.messages import find_message
@@ -45,6 +45,7 @@ def routes(pages: Pages) -> APIRouter:
             request,
             "_message.html" if partial(request) else "message.html",
             message=view,
+            preview_length=PREVIEW,
             verdict=words.of_message(view),
             events=events,
             deciding=deciding,

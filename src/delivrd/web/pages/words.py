@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from delivrd.web.pages import tables
-from delivrd.web.pages.show import took
+from delivrd.web.pages.show import clock_short, date, took
 
 ADVICE = {
     "unreachable": "Sending it again later may work.",
@@ -67,7 +67,11 @@ def _delivered(message: Mapping[str, Any]) -> Verdict:
     whole = f" all {parts} parts" if isinstance(parts, int) and parts > 1 else ""
     time = took(message.get("sent_at"), message.get("finished_at"))
     after = f", {time} after it was handed over" if time else ""
-    return Verdict(f"Delivered: the handset confirmed{whole or ' it'}{after}.")
+    at = message.get("delivered_at")
+    return Verdict(
+        f"Delivered: the handset confirmed{whole or ' it'}{after}.",
+        f"On {date(at)} at {clock_short(at)} UTC." if at else "",
+    )
 
 
 def _pending(message: Mapping[str, Any]) -> Verdict:
@@ -106,7 +110,7 @@ def _failed(message: Mapping[str, Any]) -> Verdict:
     sentence += f": {why}" if why else _bare(message)
     return Verdict(
         sentence + ".",
-        " ".join(filter(None, (_code(message, error), _ended(message), _advice(error)))),
+        " ".join(filter(None, (_code(message, error, why), _ended(message), _advice(error)))),
     )
 
 
@@ -122,12 +126,13 @@ def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     return why[:1].lower() + why[1:]
 
 
-def _code(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    """The gateway's code, its words for it, and whether the same would happen again."""
+def _code(message: Mapping[str, Any], error: Mapping[str, Any], why: str) -> str:
+    """The gateway's code, its words unless ``why`` has them, and whether it would happen again."""
     if not error.get("code"):
         return ""
     said = _meaning(message, error)
-    code = f"Code {error['code']} of {gateway(message)}" + (f", “{said}”" if said else "")
+    told = not said or said.rstrip(".") in why
+    code = f"Code {error['code']} of {gateway(message)}" + ("" if told else f", “{said}”")
     permanent = error.get("permanent")
     lasting = "" if permanent is None else "; permanent" if permanent else "; temporary"
     return f"{code}{lasting}."
