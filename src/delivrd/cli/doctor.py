@@ -159,7 +159,8 @@ def _hub_works(config: Config, url: str) -> Check:
 def accounts(config: Config) -> Iterator[Check]:
     """Accounts whose webhook anybody could call."""
     if not config.accounts:
-        yield Check("accounts", "warning", "there is none", "delivrd init, or look: delivrd demo")
+        hint = "fill one in, in delivrd.toml (delivrd init writes it), or look: delivrd demo"
+        yield Check("accounts", "warning", "there is none", hint)
     for problem in exposure(config):
         yield Check("accounts", "bad", f"{problem.key}: {problem.what}", problem.hint)
     for name, account in config.accounts.items():

@@ -77,7 +77,9 @@ def command(
         raise Failure(f"{config} exists", why, "overwrite it by --force") from None
     except OSError as error:
         raise Failure(f"{config} cannot be written", error.strerror or "") from None
-    note(f"{config} is written. Fill in an account, then: delivrd serve")
+    note(
+        f"{config} is written. Take the # away from an account and fill it in, then: delivrd serve"
+    )
 
 
 def _write_new(path: Path, content: str) -> None:

@@ -138,7 +138,7 @@ def _banner(config: Config, workers: int) -> None:
         secret = "/SECRET" if account.webhook_secret else ""
         note(f"  webhook    {config.url}/webhooks/{name}{secret}  ({account.provider})")
     if not config.accounts:
-        note("  no account yet: run `delivrd init`, or look at `delivrd demo`")
+        note("  no account yet: fill one in, in delivrd.toml, which `delivrd init` writes")
 
 
 def _say_link(link: str | None) -> None:
