@@ -156,3 +156,26 @@ def test_accounts_with_few_messages_are_not_ranked(old_page: Any) -> None:
     old_page.goto("/compare?country=DE&range=7d")
     expect(old_page.get_by_text("Not ranked")).to_be_visible()
     expect(old_page.locator(".rank")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_axis_of_rates_is_named_at_both_ends(
+    old_hub: PagesHub, new_page: Any, old_session: Any, width: int
+) -> None:
+    size = {"width": width, "height": 740}
+    page = new_page(old_hub.url, viewport=size, storage_state=old_session)
+    for path in ("/?range=24h", "/compare?country=GB"):
+        page.goto(path)
+        scales = page.locator(".scale").all()
+        assert scales
+        for scale in scales:
+            low, high = scale.locator("> span").all()
+            expect(low).to_be_visible()
+            assert low.bounding_box()["x"] + low.bounding_box()["width"] < high.bounding_box()["x"]
+            assert high.inner_text() == "100 %"
+
+
+def test_the_chart_of_times_says_what_its_bars_and_its_line_are(old_page: Any) -> None:
+    old_page.goto("/?range=24h")
+    legend = panel_of(old_page, "Time to delivery").locator(".legend")
+    assert legend.locator("li").all_inner_texts() == ["deliveries", "share arrived, 0 to 100 %"]
