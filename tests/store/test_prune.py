@@ -361,6 +361,20 @@ def test_a_receipt_for_a_pruned_message_is_unmatched_and_creates_nothing(databas
     run(test())
 
 
+def test_an_id_that_comes_again_after_its_message_was_pruned_makes_a_new_one(database_url):
+    async def test():
+        again = {"receive_only": True, "id_reuse_after": 3600}
+        async with opened(database_url, vonage=again) as store:
+            await receive(store, receipt("a", to="447400000001"))
+            await sweep(store, database_url, later=40 * DAY, messages_days=30).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM message") == 0
+            await receive(store, receipt("a", "undelivered", to="447400000002"))
+            assert await scalar(store, "SELECT status FROM message") == "undelivered"
+            assert await verify(store) == []
+
+    run(test())
+
+
 def test_tombstones_go_after_thirteen_months(database_url):
     async def test():
         async with opened(database_url) as store:

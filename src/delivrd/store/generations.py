@@ -19,12 +19,18 @@ async def renew(graph: Graph, account: Account, key: str, receipt: Receipt | Non
     A ``receipt`` that the old one has already is a late copy, and begins nothing; neither does one
     that bears the reference of the old one's attempt.
     """
-    after, part = account.reuse_after, graph.parts[key]
-    if after is None:
-        return
-    ended = part.outcome().finished_at
-    if ended is not None and graph.now - ended >= after and not _is_of(part, receipt):
+    part = graph.parts[key]
+    if is_free(account, part, graph.now) and not _is_of(part, receipt):
         await graph.begin_again(key)
+
+
+def is_free(account: Account | None, part: PartRow, now: int) -> bool:
+    """Whether the part's id may stand for another message by now."""
+    after = None if account is None else account.reuse_after
+    if after is None:
+        return False
+    ended = part.outcome().finished_at
+    return ended is not None and now - ended >= after
 
 
 def _is_of(part: PartRow, receipt: Receipt | None) -> bool:

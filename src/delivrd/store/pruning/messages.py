@@ -6,6 +6,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.adding import add
 from delivrd.store.counts import PRUNED, first_minute
 from delivrd.store.feedback import forget
+from delivrd.store.generations import is_free
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
 from delivrd.store.tally import Tally
@@ -29,8 +30,9 @@ _UNMATCHED = (
 async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, limit: int) -> int:
     """Deletes messages older than ``before``, with their attempts, parts and statements.
 
-    Their counts move to the slot `PRUNED`, and each part leaves a tombstone. A message whose end is
-    still waited for stays. One process at a time may do this (rule F4).
+    Their counts move to the slot `PRUNED`, and each part leaves a tombstone, unless its id may
+    stand for another message by now. A message whose end is still waited for stays. One process at
+    a time may do this (rule F4).
     """
     old = [row[0] for row in await tx.fetch(_OLD_MESSAGES, floor(before), limit)]
     if not old:
@@ -43,7 +45,8 @@ async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, lim
     await _move_counts(tx, tally, first_minute(now))
     attempts = [attempt for message in doomed for attempt in message.attempts]
     parts = [part for attempt in attempts for part in attempt.parts]
-    await bury(tx, now, [part.key for part in parts])
+    taken = [p for p in parts if not is_free(accounts.by_id.get(p.ns), p, now)]
+    await bury(tx, now, [part.key for part in taken])
     await _forget_parts(tx, [part.id for part in parts])
     await _delete(tx, "attempt", [attempt.id for attempt in attempts])
     await _delete(tx, "message", [message.id for message in doomed])
