@@ -132,7 +132,7 @@ def test_every_refusal_of_the_webhook_has_a_fix() -> None:
         "the signature does not fit",
         "it was signed 99999 seconds ago, more than 300",
         "the body is larger than 4194304 bytes",
-        "the request did not come in whole in time",
+        "the request was not received in time",
     ):
         call = {"verdict": "refused", "why": why, "status": 401, "admissible": False}
         assert words.of_request(call).more, why

@@ -1,1 +1,1 @@
-"""The words and rules of delivery receipts: pure, without I/O and without a framework."""
+"""The vocabulary and rules of delivery receipts: pure, without I/O or a framework."""

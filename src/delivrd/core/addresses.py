@@ -1,4 +1,4 @@
-"""Which addresses a hub may call: none inside its own network (rule H6)."""
+"""Which URLs users may have the hub call: none inside its own network (rule H6)."""
 
 import re
 import socket
@@ -12,13 +12,13 @@ Address = IPv4Address | IPv6Address
 
 
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
-"""Characters that some URL parsers skip and others do not."""
+"""Characters that URL parsers treat differently: some skip them."""
 
 _SPECIAL = IPv4Network("192.0.0.0/24")
 
 
 class BadUrl(ValueError):
-    """The URL may not be called; str() says why, ``hint`` what to do."""
+    """The URL may not be called; str() says why, ``hint`` says what to do."""
 
     def __init__(self, why: str, hint: str) -> None:
         super().__init__(why)
@@ -26,9 +26,9 @@ class BadUrl(ValueError):
 
 
 def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] = ()) -> None:
-    """Refuses URLs that could reach the internal network, as far as the URL itself shows it.
+    """Refuses a URL that could reach a private network, as far as the URL itself shows.
 
-    Names are checked again when they have been resolved for the call.
+    Host names are checked again once they are resolved for the call.
 
     Raises:
         BadUrl: another scheme, a user name in it, or an address that is not public.
@@ -58,12 +58,12 @@ def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] =
 
 
 def plain_host(host: str) -> str:
-    """The host as a resolver takes it: ①②⑦。0.0.1. is 127.0.0.1."""
+    """The host as a resolver reads it: ①②⑦。0.0.1. is 127.0.0.1."""
     return unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host's text is, also in the old notations (0x7f.1, 2130706433)."""
+    """The address that a host denotes, also in old notations (0x7f.1, 2130706433), if it is one."""
     try:
         return ip_address(host.partition("%")[0])
     except ValueError:
@@ -75,7 +75,7 @@ def literal(host: str) -> Address | None:
 
 
 def callable_address(address: Address, allowed: Iterable[Network] = ()) -> bool:
-    """Whether an address is public, or in a network that the settings allow."""
+    """Whether an address is public or in an allowed network."""
     plain = _unwrapped(address)
     if any(plain.version == net.version and plain in net for net in allowed):
         return True
@@ -85,7 +85,7 @@ def callable_address(address: Address, allowed: Iterable[Network] = ()) -> bool:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one (mapped, 6to4, NAT64), which is what is reached."""
+    """The IPv4 address embedded in an IPv6 one (mapped, 6to4, NAT64), which is the real target."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:

@@ -1,11 +1,11 @@
-"""A token bucket: bounds a long-term rate, and allows a short burst."""
+"""A token bucket: bounds the rate of something, and allows short bursts."""
 
 import time
 from collections.abc import Callable
 
 
 class Bucket:
-    """Allows ``rate`` per second, and after a pause one second's worth (at least one) at once."""
+    """Allows ``rate`` a second, in bursts of up to one second's worth (at least one)."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._clock = rate, clock
@@ -13,7 +13,7 @@ class Bucket:
         self._level, self._at = self._size, clock()
 
     def tokens(self) -> int:
-        """How many may be taken now."""
+        """The number of tokens that may be taken now."""
         now = self._clock()
         self._level = min(self._size, self._level + (now - self._at) * self._rate)
         self._at = now

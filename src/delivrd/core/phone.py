@@ -1,4 +1,4 @@
-"""Telephone numbers: as people write them, as gateways send them, and their country."""
+"""Telephone numbers, as people write them and as gateways send them, and their countries."""
 
 import re
 from functools import lru_cache
@@ -9,19 +9,19 @@ from phonenumbers import NumberParseException, ValidationResult
 
 _SEPARATORS = str.maketrans("", "", " +-.()/\t\u00a0")
 _LEAD = re.compile(r"^[\s+]+")
-_WORLD = "001"  # libphonenumber's word for codes of no country, such as +800
-_MAX = 64  # characters of what is not a number that are kept
+_WORLD = "001"  # libphonenumber's region for codes of no country, such as +800
+_MAX = 64  # characters kept of a text that is not a number
 
 
 class Phone(NamedTuple):
-    """A number in E.164 with its plus, and its country (ISO 3166, two letters) where it has one."""
+    """A number in E.164 with its plus, and its country (two letters, ISO 3166) if it has one."""
 
     e164: str
     country: str | None
 
 
 class InvalidNumber(ValueError):
-    """Not a number that can be called: ``why``, and a ``hint`` at what would be right."""
+    """Not a valid number: ``why``, and a ``hint`` at what would be right."""
 
     def __init__(self, why: str, hint: str) -> None:
         super().__init__(why)
@@ -41,19 +41,19 @@ _WHY = {
 
 
 def is_country(code: str) -> bool:
-    """Whether numbers of such a country can be told: two letters of ISO 3166."""
+    """Whether the code (two letters, ISO 3166) is a country whose numbers are known."""
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
 def normalize(number: str, default_region: str | None = None) -> Phone:
-    """A number as a person or a program wrote it, in E.164.
+    """Converts a number as a person or a program wrote it to E.164.
 
-    ``default_region`` (two letters) lends its country code to numbers that have none; without it
-    they are refused, since a guess would reach a stranger. Lengths are checked, not numbering plans
-    in detail: countries open new ranges faster than tables follow.
+    ``default_region`` (two letters) supplies the country code of numbers that have none; without it
+    they are refused, as a wrong guess would reach a stranger. Only lengths are checked, not whole
+    numbering plans: countries open new ranges faster than tables follow.
 
     Raises:
-        InvalidNumber: it cannot be called.
+        InvalidNumber: it is not a number that could exist.
     """
     written = number.strip()
     if written.startswith("00") and default_region is None:
@@ -85,10 +85,10 @@ def _shown(number: str) -> str:
 
 
 def digits(text: str) -> str | None:
-    """A gateway's number as digits only: without plus, separators and a leading 00.
+    """A gateway's number as digits only: without plus, separators and leading 00.
 
-    What holds anything else (``4477***000``, ``SHORT``) stays as it is but for its plus, cut to 64
-    characters; of an empty text, None.
+    A text with other characters (``4477***000``, ``SHORT``) loses only its plus, and is cut to 64
+    characters; an empty text gives None.
     """
     if not (text.isascii() and text.isdigit()):
         stripped = text.translate(_SEPARATORS)
@@ -99,10 +99,10 @@ def digits(text: str) -> str | None:
 
 
 def country_of(number: str) -> str | None:
-    """The country (two letters) of a number in digits; None where its code names no country.
+    """The country (two letters) of a number in digits; None if its code belongs to no country.
 
-    A number of a calling code that several countries share belongs to the first of them (the United
-    States for +1) where no numbering plan claims it.
+    If several countries share the calling code and no numbering plan claims the number, it counts
+    as the main country's (the United States for +1).
     """
     if not (number.isascii() and number.isdigit()):
         return None
@@ -118,15 +118,15 @@ def country_of(number: str) -> str | None:
 
 
 _TELLING = {1: 4}
-"""How many leading digits tell the country: the area code after +1; else enough for all plans."""
+"""How many leading digits decide the country: up to the area code for +1."""
 
 
 @lru_cache(maxsize=32768)
 def _shared(prefix: str, length: int) -> str | None:
-    """The country that a prefix of a shared calling code belongs to.
+    """The country of a prefix of a shared calling code.
 
-    The rest of the number is filled up, so that the answer hangs on the key alone: plans go by the
-    leading digits, and asking libphonenumber for each number takes 50 µs and more.
+    The rest of the number is padded, so that the cached result depends on the arguments alone.
+    Plans go by leading digits, and asking libphonenumber for each number takes 50 µs and more.
     """
     filled = prefix + "2345678901"[: max(0, min(length, 15) - len(prefix))]
     try:

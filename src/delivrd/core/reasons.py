@@ -1,4 +1,4 @@
-"""Why a message failed, in our own closed vocabulary beside the provider's code."""
+"""Why a message failed: our closed vocabulary, kept beside the provider's code."""
 
 from enum import StrEnum
 
@@ -24,12 +24,12 @@ class Reason(StrEnum):
 
     @property
     def permanent(self) -> bool:
-        """Whether the same text to the same number would most likely fail again later."""
+        """Whether the same text to the same number would probably fail again later."""
         return self in _PERMANENT
 
     @property
     def explanation(self) -> str:
-        """One sentence for a person who asks why."""
+        """One sentence that explains the reason to a person."""
         return _EXPLANATIONS[self]
 
 

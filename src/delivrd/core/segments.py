@@ -1,8 +1,8 @@
-"""How many SMS a text becomes on the air (3GPP 23.038 and 23.040).
+"""How many SMS a text takes (3GPP 23.038 and 23.040).
 
-A text in the GSM 7-bit alphabet has 160 units in one SMS, 153 in each of several; any other text is
-UCS-2, 70 and 67. A character of two units (escaped in GSM 7-bit, or outside UCS-2's basic plane) is
-never split between two SMS.
+In the GSM 7-bit alphabet, one SMS holds 160 units, and each of several holds 153; any other text is
+UCS-2, with 70 and 67. A character of two units (escaped in GSM 7-bit, or outside the basic plane)
+is never split between two SMS.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ ESCAPED = frozenset(map(lookup, BASIC_CHARACTER_SET_EXTENSION.values()))
 """The characters of the extension table: two units each."""
 
 ALPHABET = frozenset(map(lookup, BASIC_CHARACTER_SET.values())) - {"\x1b"} | ESCAPED
-"""The characters that GSM 7-bit can say."""
+"""The characters that GSM 7-bit can encode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Segments:
 
 
 def count(text: str) -> Segments:
-    """What a text takes on the air; an empty one takes one SMS."""
+    """The segments of a text; an empty one takes one SMS."""
     if ALPHABET.issuperset(text):
         widths = [2 if char in ESCAPED else 1 for char in text]
         return Segments("gsm7", sum(widths), _parts(widths, single=160, multi=153))

@@ -1,4 +1,4 @@
-"""The keys of Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64.
+"""The keys of Standard Webhooks: ``whsec_``, then 24 to 64 bytes in base64.
 
 Source: github.com/standard-webhooks/standard-webhooks, spec.
 """
@@ -12,10 +12,10 @@ _SHORTEST, _LONGEST = 24, 64
 
 @lru_cache(maxsize=256)
 def key(secret: str) -> bytes:
-    """The key that a secret holds.
+    """The key in a secret.
 
     Raises:
-        ValueError: it is no secret of this kind; the words do not repeat it.
+        ValueError: it is not such a secret; the message does not repeat it.
     """
     try:
         found = base64.b64decode(secret.removeprefix(PREFIX), validate=True)

@@ -1,8 +1,8 @@
-"""The text of an SMPP delivery receipt, read and written; SMPP v3.4 appendix B, and what is sent.
+"""Reads and writes the text of SMPP delivery receipts: SMPP v3.4 appendix B, and real variants.
 
-The specification describes the text as what is "typically" used, and every message centre writes
-its own: fields in any order, missing, empty or doubled, keys in any case, garbage before them, a
-text that looks like more fields. What can be told is told; nothing raises.
+The specification only describes what is "typically" used, and message centres differ: fields in any
+order, missing, empty or doubled, keys in any case, garbage before them, a text that looks like more
+fields. The reader extracts what it can and never raises.
 """
 
 import re
@@ -15,7 +15,7 @@ from delivrd.core import times
 
 
 class SmppReceipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The fields as they were written; None for what is missing or holds a placeholder."""
+    """The fields as written; None if a field is missing or holds a placeholder."""
 
     id: str | None = None
     sub: str | None = None
@@ -25,7 +25,7 @@ class SmppReceipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stat: str | None = None
     err: str | None = None
     text: str | None = None
-    """What follows the last field too, where the text is not named as such."""
+    """Also what follows the last field, if no field is named text."""
 
 
 _LABELS = {
@@ -49,7 +49,7 @@ _BLANKS = " \t\r\n"
 INTERMEDIATE = 0x20
 _KIND = 0x3C
 _RECEIPTS = frozenset({0x04, 0x08, 0x10, INTERMEDIATE})
-"""Receipt of the centre, acknowledgements by handset and person, notification on the way."""
+"""The centre's receipt, delivery and manual acknowledgements, intermediate notification."""
 
 MESSAGE_STATES = {
     0: "SCHEDULED",
@@ -63,14 +63,14 @@ MESSAGE_STATES = {
     8: "REJECTD",
     9: "SKIPPED",
 }
-"""The values of message_state (tag 0x0427), each with the word that says the same in a text."""
+"""The values of message_state (tag 0x0427), with the equivalent word of a receipt's text."""
 
 
 def parse(text: str) -> SmppReceipt:
-    """The fields of a receipt's text; all None where it is something else.
+    """The fields of a receipt's text; all None if it is not a receipt.
 
-    Of a field that stands twice the first counts, and nothing after ``text:`` is a field, but for a
-    ``stat:`` that has not come yet and follows at once: some centre writes an empty text before it.
+    The first of repeated fields counts. Nothing after ``text:`` is a field, except a first
+    ``stat:`` that follows at once: some message centre writes an empty text before it.
     """
     text = text.replace("\0", "")
     keys = list(_KEY.finditer(text))
@@ -94,7 +94,7 @@ def parse(text: str) -> SmppReceipt:
 def _is_early(
     key: re.Match[str], after: re.Match[str] | None, found: dict[str, str | None]
 ) -> bool:
-    """Whether the text is empty, and the status comes after it."""
+    """Whether the text is empty and followed by the status."""
     if after is None or after.lastgroup != "stat" or "stat" in found:
         return False
     return key.string[key.end() : after.start()].isspace()
@@ -106,15 +106,15 @@ def _value(written: str) -> str | None:
 
 
 def write(receipt: SmppReceipt) -> str:
-    """The text of a receipt, without the fields that it does not state."""
+    """The text of a receipt, without the fields that are None."""
     said = ((label, getattr(receipt, name)) for name, label in _LABELS.items())
     return " ".join(f"{label}:{value}" for label, value in said if value is not None)
 
 
 def decode(raw: bytes) -> str:
-    """The characters of a short message whose coding nobody states rightly.
+    """Decodes a receipt's short message without its data coding, which is often wrong.
 
-    A receipt's keys are ASCII, so that in UCS-2 every other byte of them is zero.
+    A receipt's keys are ASCII, so in UCS-2 every other byte of them is zero.
     """
     high, low = raw[::2].count(0), raw[1::2].count(0)
     if 4 * max(high, low) > len(raw):
@@ -126,22 +126,22 @@ def decode(raw: bytes) -> str:
 
 
 def date(value: str | None, zone: tzinfo = UTC, *, now: datetime | None = None) -> datetime | None:
-    """The moment of ``submit date`` or ``done date``: 10, 12, 14 or 16 characters, else None."""
+    """The time in a ``submit date`` or ``done date`` of 10, 12, 14 or 16 characters, else None."""
     if value is None or len(value) not in (10, 12, 14, 16) or not value[:-1].isdigit():
         return None
     return times.parse(value, zone, now=now, smpp=True)
 
 
 def is_receipt(esm_class: int) -> bool:
-    """Whether the PDU says of itself that it is a receipt, of whatever kind."""
+    """Whether esm_class marks the PDU as a receipt of any kind."""
     return esm_class & _KIND in _RECEIPTS
 
 
 def is_intermediate(esm_class: int) -> bool:
-    """Whether the receipt is one on the way, never the last word."""
+    """Whether the receipt is an intermediate notification, which is never final."""
     return esm_class & _KIND == INTERMEDIATE
 
 
 def network_error(raw: bytes) -> str | None:
-    """The code in network_error_code (tag 0x0423): two bytes after that of the network's type."""
+    """The code in network_error_code (tag 0x0423): the two bytes after the network type."""
     return str(int.from_bytes(raw[1:3], "big")) if len(raw) == 3 else None

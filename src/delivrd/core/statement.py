@@ -1,10 +1,10 @@
 """A statement: anything that bears on the status of one part of a message.
 
-A provider's receipt, the provider's answer to our send and a look-up's answer all have this one
-shape. Statements are append-only; what they add up to is told by :mod:`delivrd.core.status`.
+Provider receipts, answers to our sends and answers to look-ups all have this shape. Statements are
+append-only; :mod:`delivrd.core.status` derives statuses from them.
 
-The types are msgspec structs: they stand on the hot path, where a frozen dataclass of this size
-takes 2.6 µs to make and a struct 0.35 µs; holding no containers, they need no garbage collector.
+The types are msgspec structs because they are on the hot path: a frozen dataclass of this size
+takes 2.6 µs to make, a struct 0.35 µs. They hold no containers and need no garbage collection.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from delivrd.core.reasons import Reason
 
 
 class Status(StrEnum):
-    """What became of a message; a closed vocabulary."""
+    """The status of a message; a closed vocabulary."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 FAILURES = (Status.UNDELIVERED, Status.REJECTED, Status.EXPIRED)
-"""The statuses that count as failed: it is known that the message did not arrive."""
+"""The statuses that count as failed: the message is known not to have arrived."""
 
 
 class Kind(StrEnum):
@@ -40,12 +40,11 @@ class Kind(StrEnum):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One statement by a provider about one part, in our words and in the provider's.
+    """One statement by a provider about one part, in our vocabulary and in the provider's.
 
-    Strings are as the provider sent them, except numbers: ``to`` is digits only, as far as the
-    provider says (masked numbers stay as they are), and ``sender`` is the name or number as sent.
-    ``price`` is the decimal text as sent; ``occurred_at`` is aware and in UTC, or None when the
-    provider gave no time that can be read.
+    Strings are as the provider sent them, except that ``to`` is reduced to digits (masked numbers
+    stay as they are). ``sender`` is the name or number, ``price`` the decimal text. ``occurred_at``
+    is aware and in UTC, or None if the provider gave no readable time.
     """
 
     provider_message_id: str | None
@@ -56,7 +55,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     reason: Reason | None = None
     permanent: bool | None = None
     detail: str | None = None
-    """The provider's own words for the error, where the payload carries them."""
+    """The provider's description of the error, if the payload has one."""
     to: str | None = None
     sender: str | None = None
     network: str | None = None
@@ -65,16 +64,16 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     currency: str | None = None
     occurred_at: datetime | None = None
     reference: str | None = None
-    """What we sent along with the message, and came back: an attempt's reference."""
+    """The attempt's reference that we sent with the message, as returned by the provider."""
     parts_total: int | None = None
     segment: str | None = None
-    """Which of a long text's segments this is about (``2/3``), where all go by one id."""
+    """Which segment of a long text this is about (``2/3``), if all segments share one id."""
     unmapped: bool = False
-    """Whether the status word or the error code stands in no table of the provider."""
+    """Whether the provider's tables lack the status word or the error code."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An item of a request that could not be read: where it stands, why, and its raw form."""
+    """An item of a request that could not be read: its position, why, and its raw form."""
 
     position: int
     why: str
@@ -82,11 +81,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an adapter makes of one request.
+    """The result of an adapter's reading of one request.
 
-    ``kind`` is ``receipts``, or says that the request is something else that this provider sends
-    to the same address: ``handshake`` (answer it), ``inbound`` (a text from a handset), ``probe``
-    (an empty check that somebody listens) or ``unreadable``, with ``why``.
+    ``kind`` is ``receipts``, or another kind of request that this provider sends to the same
+    address: ``handshake`` (to be answered), ``inbound`` (a text from a handset), ``probe`` (an
+    empty check that the address works) or ``unreadable``, with ``why``.
     """
 
     receipts: tuple[Receipt, ...] = ()
@@ -96,9 +95,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def identity(kind: Kind, receipt: Receipt) -> bytes:
-    """The 16 bytes that tell this statement from every other of its part (rule C1).
+    """A hash of 16 bytes that distinguishes this statement from others of its part (rule C1).
 
-    All normalised fields and raw words count; when and how often it was pushed does not.
+    It covers all normalised fields and raw words, but not when and how often it was pushed.
     """
     return blake2b(kind.encode() + _ENCODER.encode(receipt), digest_size=16).digest()
 
@@ -110,12 +109,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def micros(moment: datetime) -> int:
-    """Microseconds since 1970 of an aware datetime; how the store keeps time."""
+    """Microseconds since 1970 of an aware datetime, as the store keeps times."""
     return round(moment.timestamp() * 1_000_000)
 
 
 def moment(micros: int) -> datetime:
-    """The aware UTC datetime of microseconds since 1970; the nearest one where there is none."""
+    """The aware UTC datetime of microseconds since 1970; out of range, the nearest there is."""
     try:
         return _EPOCH + timedelta(0, 0, micros)
     except OverflowError:

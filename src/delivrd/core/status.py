@@ -1,7 +1,7 @@
-"""What a set of statements adds up to: part, attempt, message (rules C2 to C7).
+"""Derives the status of parts, attempts and messages from statements (rules C2 to C7).
 
-Everything here is a pure function of a set: the order in which statements came, and how many
-copies of each, change nothing.
+Every function here is pure, and depends on the set of statements only: their order and the number
+of copies change nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,8 +24,8 @@ RANK = {
     Status.DELIVERED: 5,
 }
 
-# Looked up once: in Python 3.11 each look at an enum's member or value is a call, and the fold
-# looks at them for every receipt.
+# Looked up once: in Python 3.11 each access to an enum's member or value is a call, and the fold
+# makes some for every receipt.
 _PENDING, _UNKNOWN, _DELIVERED = Status.PENDING, Status.UNKNOWN, Status.DELIVERED
 _LOOK_UP = Kind.LOOK_UP
 
@@ -41,7 +41,7 @@ class State(StrEnum):
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
-    """A receipt (or answer, or look-up) with our clock: when it first came, in microseconds."""
+    """A receipt (or answer, or look-up) and its earliest arrival, in microseconds by our clock."""
 
     kind: Kind
     receipt: Receipt
@@ -51,11 +51,11 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """The status of a part, an attempt or a message, and what stands behind it.
+    """The status of a part, an attempt or a message, with its details.
 
     Times are microseconds since 1970: ``finished_at`` by our clock, ``delivered_at`` by the
-    provider's where it gave one. A field that nobody stated is None. ``asked`` says that we know
-    the end because we asked for it: when it came is then no measure of anything.
+    provider's if it gave one. A field that no statement has is None. ``asked`` means that the
+    status comes from our own look-up, so that its arrival time says nothing about latency.
     """
 
     status: Status
@@ -74,7 +74,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 
 class Handover(msgspec.Struct, frozen=True, gc=False):
-    """What we know ourselves of an attempt: how the hand-over went, and whether its time is up."""
+    """What we know of an attempt ourselves: how its hand-over went, and whether it timed out."""
 
     state: State
     parts_expected: int = 1
@@ -83,7 +83,7 @@ class Handover(msgspec.Struct, frozen=True, gc=False):
     error_code: str | None = None
     detail: str | None = None
     timeout_at: int | None = None
-    """When our own time-out spoke: a ``timeout`` statement on the attempt."""
+    """When our own time-out passed: a ``timeout`` statement on the attempt."""
 
 
 PENDING = Outcome(Status.PENDING, False)
@@ -92,7 +92,7 @@ _NOT_OUT = (State.QUEUED, State.HANDING_OVER, State.REFUSED)
 
 
 def strength(statement: Statement) -> tuple[int, bool, bool, int, int, bytes]:
-    """The order of statements about one part; the greatest counts (rule C2)."""
+    """The sort key of statements about one part; the greatest decides (rule C2)."""
     receipt = statement.receipt
     rank = RANK[receipt.status]
     if receipt.status is Status.UNKNOWN and not receipt.final:
@@ -100,13 +100,13 @@ def strength(statement: Statement) -> tuple[int, bool, bool, int, int, bytes]:
     occurred = receipt.occurred_at
     told = 0 if occurred is None else micros(occurred)
     received = statement.received_at
-    if rank:  # of two ends that say the same, the earlier; of two beginnings, the later
+    if rank:  # the earlier of two equal results wins, but the later of two pending statements
         told, received = -told, -received
     return (rank, receipt.final, occurred is not None, told, received, statement.hash)
 
 
 def fold_part(statements: Iterable[Statement]) -> Outcome:
-    """The outcome of one part; of no statement at all, pending."""
+    """The outcome of one part; pending if there are no statements."""
     told = list(statements)
     for statement in told:
         if statement.receipt.segment is not None:
@@ -115,9 +115,9 @@ def fold_part(statements: Iterable[Statement]) -> Outcome:
 
 
 def _fold_segments(told: list[Statement]) -> Outcome:
-    """The outcome of an id that stands for several segments: as of so many parts (rule C4).
+    """The outcome of an id that covers several segments, each folded like a part (rule C4).
 
-    What is said of the whole is said of each of them; an end of the whole ends them all.
+    A statement without a segment applies to each of them; a final one decides alone.
     """
     whole = [s for s in told if s.receipt.segment is None]
     if any(s.receipt.final for s in whole):
@@ -142,7 +142,7 @@ def _fold_whole(ranked: list[Statement]) -> Outcome:
     asked = ranked[0].kind is _LOOK_UP
     status, final, delivered_at = receipt.status, receipt.final, None
     if status is not _UNKNOWN:
-        final = status is not _PENDING  # only `unknown` may be either, an end or not (rule C5)
+        final = status is not _PENDING  # only `unknown` may be final or not (rule C5)
     elif not final:
         status = _PENDING
     finished_at = received_at if final else None
@@ -170,10 +170,10 @@ def _fold_whole(ranked: list[Statement]) -> Outcome:
 
 
 def _explained(ranked: Sequence[Statement]) -> Receipt:
-    """The strongest statement, and what it does not say of its failure, from the next strongest.
+    """The strongest statement, its missing details of the failure filled in from the next ones.
 
-    Where it gives no cause at all, the cause (code, reason) is that of one other failure: taken
-    from several, they would tell of a failure that nobody stated.
+    If it gives no cause at all, one other failure supplies code and reason together: combined from
+    several, they would describe a failure that nobody stated.
     """
     told = ranked[0].receipt
     if told.error_code is None and told.reason in (None, Reason.OTHER):
@@ -194,13 +194,13 @@ def _first(ranked: Sequence[Statement], name: str) -> Any:
 def fold_attempt(handover: Handover, parts: Sequence[Outcome]) -> Outcome:
     """The outcome of one attempt from its hand-over and its parts (rule C4).
 
-    A message in parts has arrived when every part has; it has failed as soon as one part has.
+    It is delivered when every part is, and has failed as soon as one part has.
     """
     alone = len(parts) == 1 and handover.parts_expected <= 1
     if alone and parts[0].final and handover.state not in _NOT_OUT:
         return parts[0]
     if len(parts) > 1:
-        parts = sorted(parts, key=msgspec.json.encode)  # in which order they came decides nothing
+        parts = sorted(parts, key=msgspec.json.encode)  # the result must not depend on their order
     if handover.state in (State.QUEUED, State.HANDING_OVER):
         return _not_handed_over(handover)
     if handover.state is State.REFUSED:
@@ -257,14 +257,14 @@ def _waiting(handover: Handover, parts: Sequence[Outcome], still_open: list[Outc
 
 
 def _with_totals(outcome: Outcome, parts: Sequence[Outcome]) -> Outcome:
-    """The outcome with the price of all parts, and a network where it names none itself."""
+    """The outcome with the total price, and with a network from any part if it has none itself."""
     price, currency = add_prices(parts)
     network = outcome.network or next((p.network for p in parts if p.network), None)
     return replace(outcome, network=network, price=price, currency=currency)
 
 
 def add_prices(outcomes: Iterable[Outcome]) -> tuple[str | None, str | None]:
-    """The sum of what was charged, as decimal text; of mixed currencies, nothing."""
+    """The sum of the prices as decimal text, and its currency; None for mixed currencies."""
     priced = [o for o in outcomes if o.price is not None]
     if len(priced) == 1:
         return priced[0].price, priced[0].currency
@@ -278,7 +278,7 @@ def add_prices(outcomes: Iterable[Outcome]) -> tuple[str | None, str | None]:
 
 
 def fold_message(attempts: Sequence[Outcome], *, planned: bool = False) -> Outcome:
-    """The outcome of a message from its attempts in the order of their making (rule C5)."""
+    """The outcome of a message from its attempts, oldest first (rule C5)."""
     if not attempts:
         return PENDING
     if len(attempts) == 1 and not planned:

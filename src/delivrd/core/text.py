@@ -1,11 +1,11 @@
-"""Text that every store takes: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates."""
+"""Text that both stores accept: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates."""
 
 PREVIEW = 50
-"""Characters of a message's text that are kept by default (rule H5)."""
+"""Characters of a message's text kept by default (rule H5)."""
 
 
 def clean(text: str) -> str:
-    """The text without NUL and without lone surrogates; all else stays as it is."""
+    """The text without NUL and lone surrogates, otherwise unchanged."""
     if text.isascii():
         return text if "\0" not in text else text.replace("\0", "")
     try:
@@ -16,6 +16,6 @@ def clean(text: str) -> str:
 
 
 def short(text: str, limit: int) -> str:
-    """The clean text, cut to at most ``limit`` characters, the last an ellipsis if it was cut."""
+    """The cleaned text, cut to ``limit`` characters; if it was cut, the last one is an ellipsis."""
     text = clean(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,7 +1,7 @@
-"""Times as gateways write them: leniently read, never trusted.
+"""Times as gateways write them: read leniently, never trusted.
 
-A time that cannot be true (before 2000, more than two days ahead) or cannot be read is None; there
-is no exception. Times without a zone are in the zone that the caller names.
+A time that is implausible (before 2000, more than two days ahead) or unreadable gives None, never
+an exception. Times without a zone are in the zone that the caller passes.
 """
 
 import re
@@ -13,7 +13,7 @@ _AHEAD = timedelta(days=2)
 _LONGEST = 40
 _UTC = re.compile(r" ?(UTC|GMT|Z)$")
 _OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) ([+-]?)(\d{2}(?::?\d{2})?)$")
-"""An offset after a space; in a query the space may have been its plus."""
+"""An offset after a space, which in a query string may have been a plus."""
 
 
 def parse(
@@ -23,11 +23,11 @@ def parse(
     now: datetime | None = None,
     smpp: bool = False,
 ) -> datetime | None:
-    """The moment that a provider names, aware and in UTC, or None.
+    """Parses a provider's time; returns it aware and in UTC, or None.
 
-    Understood are ISO 8601 (with ``T`` or a space, with or without an offset), digits as SMPP
-    writes them (12, 14 or 16 characters) and seconds or milliseconds since 1970. Ten digits are
-    seconds, unless ``smpp`` says that they are YYMMDDhhmm.
+    Formats: ISO 8601 (with ``T`` or a space, with or without an offset), SMPP's digits (12, 14 or
+    16 characters), and seconds or milliseconds since 1970. Ten digits are seconds, or YYMMDDhhmm
+    with ``smpp``.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
@@ -42,7 +42,7 @@ def parse(
 
 
 def zone(name: str | None) -> tzinfo:
-    """The zone of an IANA name; UTC where there is none or nobody knows it."""
+    """The zone of an IANA name; UTC if the name is missing or unknown."""
     return UTC if not name else _zone(name)
 
 
@@ -55,7 +55,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def can_be_true(when: datetime) -> bool:
-    """Whether something may have happened at that moment, for which no zone stands for UTC."""
+    """Whether the time is plausible; a naive one is taken as UTC."""
     return _plausible(when, UTC, None) is not None
 
 
@@ -77,7 +77,7 @@ def _iso(text: str) -> datetime:
 
 
 def _tidy(text: str) -> str:
-    """With dashes in its date, and its zone in the form that Python reads."""
+    """The text with dashes in its date, and its zone in a form that Python parses."""
     text = _UTC.sub("+00:00", text.replace("/", "-"))
     return _OFFSET.sub(lambda found: found[1] + (found[2] or "+") + found[3], text)
 
@@ -99,7 +99,7 @@ def _digits(text: str, smpp: bool) -> datetime | None:
 
 
 def _twelve(text: str) -> datetime:
-    """YYMMDDhhmmss, unless that is no date: then YYYYMMDDhhmm."""
+    """Parses YYMMDDhhmmss or, if that is not a date, YYYYMMDDhhmm."""
     try:
         return datetime.strptime(text, "%y%m%d%H%M%S")
     except ValueError:
@@ -107,7 +107,7 @@ def _twelve(text: str) -> datetime:
 
 
 def _absolute(text: str) -> datetime:
-    """SMPP's 16 characters: YYMMDDhhmmss, tenths, quarters of an hour off UTC, and its sign."""
+    """Parses SMPP's 16 characters: YYMMDDhhmmss, tenths, quarter hours from UTC, and the sign."""
     local = datetime.strptime(text[:12], "%y%m%d%H%M%S")
     quarters = int(text[13:15]) * (1 if text[15] == "+" else -1)
     return (local - timedelta(minutes=15 * quarters)).replace(

@@ -1,4 +1,4 @@
-"""Lengths of time: in microseconds, the unit in which the hub keeps moments, and in seconds."""
+"""Durations in microseconds, the unit of stored times, and in seconds."""
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -1,1 +1,1 @@
-"""Receiving: webhooks are authenticated, read, appended and answered; then the fold follows."""
+"""Intake: webhook calls are authenticated, read, appended, answered and then folded."""

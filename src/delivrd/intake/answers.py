@@ -1,4 +1,4 @@
-"""Answers on their way out: as ASGI's messages, and as they go over the wire."""
+"""Sends answers, as ASGI messages or as bytes on the wire."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -26,7 +26,7 @@ async def respond(send: Send, answer: Response, headers: Mapping[str, str]) -> N
 
 
 class Wire:
-    """Answers as they go over the wire; the plain one, which nearly all get, is kept."""
+    """Renders answers as bytes; caches the plain one, which nearly all calls get."""
 
     def __init__(self) -> None:
         self._standing: Headers = ()

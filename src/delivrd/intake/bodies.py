@@ -1,4 +1,4 @@
-"""Receiving the bodies of calls, within the limits of a server on the open network (rule H3)."""
+"""Receives the bodies of calls, within the limits of a public server (rule H3)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ from delivrd.intake.call import Call, Receive, Stop
 from delivrd.store.base import StoreUnavailable
 
 SHOWN = 2048
-"""Bytes that the ring shows of a body that did not come in whole."""
+"""Bytes of an incomplete body that the ring keeps."""
 
 
 class Bodies:
-    """Bodies in memory: each within its size and its time, and all of them within a budget."""
+    """Bodies in memory: limits the size and time of each, and the total size."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.in_flight = 0
-        """Bytes of bodies that have come, whole or in part, and are not released yet."""
+        """Bytes of bodies received, whole or in part, and not released yet."""
 
     async def receive(self, call: Call, receive: Receive) -> bytes:
-        """The whole body, which counts as in flight until it is released.
+        """Receives the whole body, which counts as in flight until it is released.
 
         Raises:
-            Stop: it is too large, came too slowly, or the caller went away.
+            Stop: it is too large or too slow, or the client disconnected.
             StoreUnavailable: too many bodies are in flight.
         """
         if (call.head.length or 0) > self._limits.max_body:
@@ -50,12 +50,12 @@ class Bodies:
         except BaseException as error:
             self.release(body)
             if isinstance(error, TimeoutError):
-                raise Stop(408, "the request did not come in whole in time") from None
+                raise Stop(408, "the request was not received in time") from None
             raise
         return bytes(body)
 
     def take_in(self, chunk: bytes, size: int) -> None:
-        """Counts a chunk as in flight, with which its body has this size.
+        """Counts a chunk as in flight; ``size`` is the body's size including it.
 
         Raises:
             Stop: the body is too large.
@@ -64,7 +64,7 @@ class Bodies:
         if size > self._limits.max_body:
             raise self._too_large()
         if self.in_flight + len(chunk) > self._limits.body_budget:
-            raise StoreUnavailable("too many bodies in flight")
+            raise StoreUnavailable("too many request bodies are in flight")
         self.in_flight += len(chunk)
 
     def _too_large(self) -> Stop:
@@ -73,5 +73,5 @@ class Bodies:
 
 def _come(message: Mapping[str, Any]) -> Mapping[str, Any]:
     if message["type"] == "http.disconnect":
-        raise Stop(400, "the caller went away")
+        raise Stop(400, "the client disconnected")
     return message

@@ -1,4 +1,4 @@
-"""One call on a webhook, on its way through, and how it may end early."""
+"""One webhook call while it is processed, and how it may end early."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +22,7 @@ LONGEST_PATH = 500
 
 
 class Stop(Exception):
-    """The call ends here, with this answer; ``why`` goes to the ring of refused calls."""
+    """Ends the call with this answer; ``why`` goes to the ring of refused calls."""
 
     def __init__(self, status: int, why: str, **headers: str) -> None:
         super().__init__(why)
@@ -30,7 +30,7 @@ class Stop(Exception):
 
 
 class Door:
-    """All that is known of one account before a call comes; of no account, for other calls."""
+    """What can be prepared for the calls of one account, or for calls to unknown accounts."""
 
     def __init__(self, account: Account | None, proof: Proof | None, redactor: Redactor) -> None:
         self.account, self.proof, self.redactor = account, proof, redactor
@@ -39,11 +39,11 @@ class Door:
         self.plain = account is not None and not (
             account.settings.open or account.provider.confirm is not None
         )
-        """Whether a call needs nothing but a proof and the store."""
+        """Whether calls need only authentication and the store: no rate limit, no confirmation."""
 
 
 class Call:
-    """What is known of one call so far."""
+    """The state of one call; the steps of its processing fill in the attributes."""
 
     __slots__ = ("account", "address", "admissible", "answer", "began", "body", "door", "entry",
                  "head", "method", "path", "proof", "proven", "query", "reading", "request",
@@ -69,18 +69,18 @@ class Call:
 
     @property
     def segments(self) -> str | None:
-        """What follows the account's name in the path; None where nothing does, not even a /."""
+        """The path after the account's name; None if it ends there, without a slash."""
         _, slash, rest = self.path.removeprefix(PREFIX).partition("/")
         return rest if slash else None
 
     def refused(self, why: Unauthentic) -> Stop:
-        """The end of a call that cannot prove itself; it may be admitted later (rule B2)."""
+        """The end of a call that is not authentic; it may be admitted later (rule B2)."""
         self.admissible = True
         return Stop(401, str(why), **self.proof.challenge)
 
     @property
     def kept_path(self) -> str:
-        """The path as it may be kept: without the secret in it, or a wrong guess at one."""
+        """The path as it may be stored: without the secret in it, or a wrong guess at one."""
         if not self.door.has_secret:
             return clean(self.path)[:LONGEST_PATH]
         name, *rest = [part for part in self.path.removeprefix(PREFIX).split("/") if part] or [""]

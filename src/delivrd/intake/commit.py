@@ -1,8 +1,7 @@
 """The group commit: concurrent requests share one sync to disk (rules A2 and A7).
 
-While one batch is written, the next one forms; in quiet times nothing waits for company. When the
-store fails, the batch stays and is tried again; whoever waits gives up after as long as its gateway
-allows.
+While one batch is written, the next one forms; a single request is written at once. When the store
+fails, the batch is retried; each request gives up after as long as its gateway allows.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ class Refused(Exception):
 
 
 class Written(Protocol):
-    """Whoever waits for an entry to be written: a future, or an object told as one is."""
+    """Is resolved when an entry was written: a future, or an object with these methods of one."""
 
     def done(self) -> bool: ...
     def set_result(self, result: None, /) -> None: ...
@@ -32,7 +31,7 @@ class Written(Protocol):
 
 
 class _Waiting(NamedTuple):
-    """An entry, who waits for it, and until when (by the loop's clock)."""
+    """An entry, who waits for it, and until when, by the loop's clock."""
 
     entry: Entry
     written: Written
@@ -46,32 +45,32 @@ class GroupCommit:
         self._store, self._folder, self._nonces = store, folder, folder.nonces
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
-        self._written: list[_Waiting] = []  # the batch that is being written
+        self._written: list[_Waiting] = []  # the batch being written
         self._wake = asyncio.Event()
         self.batches = 0
         self.appended = 0
 
     def append(self, entry: Entry, patience: float, written: Written) -> None:
-        """Tells ``written`` once the entry is on disk, or with an exception why it is not.
+        """Queues an entry; resolves ``written`` once it is on disk, or sets an exception.
 
-        It is told ``Refused`` where its nonce was seen before with other content, and
-        ``StoreUnavailable`` where it could not be written within ``patience`` seconds.
+        The exception is ``Refused`` if its nonce was seen before with other content, and
+        ``StoreUnavailable`` if it could not be written within ``patience`` seconds.
         """
         if len(self._waiting) >= MAX_WAITING:
-            written.set_exception(StoreUnavailable("too many requests wait for the store"))
+            written.set_exception(StoreUnavailable("too many requests are waiting for the store"))
             return
         self._waiting.append(_Waiting(entry, written, self._loop.time() + patience))
         self._wake.set()
 
     async def run(self) -> None:
         """Writes batch after batch, until cancelled."""
-        self._waiting[:0] = self._written  # a batch that was being written when a run ended
+        self._waiting[:0] = self._written  # the batch that an earlier, ended run was writing
         self._written = []
         self._wake.set()
         await self._write_forever()
 
     async def watch(self) -> None:
-        """Lets those give up who waited as long as their gateway allows, until cancelled."""
+        """Fails requests that have waited as long as their gateway allows, until cancelled."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = self._loop.time()
@@ -99,10 +98,10 @@ class GroupCommit:
                     failures += 1
 
     async def _gather(self) -> None:
-        """Lets those come along who are arriving now; while nobody is, it waits for nothing.
+        """Lets requests that are arriving right now join the batch; returns once none is.
 
-        Callers who wait for each answer send again just after it: without this they would fall into
-        two groups that take turns, and pay for twice the commits.
+        Clients that wait for each answer send their next request just after it. Without this they
+        would split into two groups that alternate, at twice the number of commits.
         """
         came = 0
         while came < len(self._waiting) < MAX_BATCH:
@@ -136,14 +135,14 @@ class GroupCommit:
         self._folder.offer([_work(e) for e in entries if e.id not in refused], own=own)
 
     async def _alone(self, batch: "list[_Waiting]", error: Exception) -> None:
-        """A batch that the store refuses for its data is written one by one: one fails alone."""
+        """Writes a batch that failed for its data one by one, so that only the bad entry fails."""
         if len(batch) > 1:
             for one in batch:
                 await self._write([one])
             return
         entry, written, _ = batch[0]
         stands = await self._store.read(lambda tx: is_appended(tx, entry.id))
-        if not written.done():  # where it stands, its commit was confirmed to nobody
+        if not written.done():  # if it is in the store, an earlier commit succeeded unconfirmed
             written.set_result(None) if stands else written.set_exception(error)
 
 

@@ -1,4 +1,4 @@
-"""A caller's connection: its ordinary calls take the lane, all others uvicorn's long way."""
+"""A client's connection: ordinary calls take the lane, all others uvicorn's parser."""
 
 from collections import Counter
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from delivrd.intake.protocol import LimitedProtocol
 
 
 def connection_class(limits: Limits, lane: Lane) -> type[LimitedProtocol]:
-    """A protocol class for uvicorn, whose connections share a lane and keep to these limits."""
+    """A protocol class for uvicorn, whose connections share a lane and these limits."""
     shared = {"limits": limits, "sources": Counter(), "lane": lane}
     return type("Connections", (Connection,), shared)
 
@@ -20,9 +20,9 @@ class Connection(LimitedProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._in_lane = False  # a call of ours is there, and not answered yet
-        self._behind: list[bytes] = []  # what came after it
-        self._rests_since: float | None = None  # the lane's last answer
+        self._in_lane = False  # the lane has a call of ours that is not answered yet
+        self._behind: list[bytes] = []  # data that arrived after it
+        self._rests_since: float | None = None  # time of the lane's last answer
         self._ends = False
 
     def data_received(self, data: bytes) -> None:
@@ -41,7 +41,7 @@ class Connection(LimitedProtocol):
         return answered and self._whole is self.scope and not self.flow.write_paused
 
     def go_long_way(self, data: bytes) -> Headers | None:
-        """Gives the data to the parser; the headers, where it was one whole request."""
+        """Gives the data to the parser; returns the headers if it was one complete request."""
         if self.transport.is_closing():
             return None
         try:
@@ -56,12 +56,12 @@ class Connection(LimitedProtocol):
         return headers
 
     def standing_headers(self) -> Headers:
-        """The headers of every answer of this moment."""
+        """The headers that every answer has at the moment."""
         headers = self.server_state.default_headers
         return [*headers, (b"connection", b"close")] if self._ends else headers
 
     def answer(self, content: bytes) -> None:
-        """Sends the answer to the call that the lane took."""
+        """Sends the answer to a call that the lane took."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return

@@ -1,4 +1,4 @@
-"""What dialects must know before they can authenticate, fetched: certificates and keys."""
+"""Fetches the documents that dialects need to authenticate calls: certificates and keys."""
 
 import asyncio
 import time
@@ -7,17 +7,17 @@ from delivrd.providers.base import Http, NotSent, Provider, Unauthentic
 
 MAX_BYTES = 64 * 1024
 AT_ONCE = 4
-"""Fetches under way; what comes beside them is told to come again."""
+"""Concurrent fetches; a call that needs a further one is answered 503."""
 PAUSE_SECONDS = 30.0
-"""For so long a document that could not be had is not asked for again."""
+"""How long a document is not fetched again after a failure."""
 
 
 class Unavailable(Exception):
-    """The document cannot be had now; str() says why."""
+    """The document is not available at the moment; str() says why."""
 
 
 class Documents:
-    """Fetches a document once for all who wait for it, and gives it to its dialect."""
+    """Fetches a document once for all calls that wait for it, and passes it to its dialect."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -28,7 +28,7 @@ class Documents:
         """Returns when the dialect has learned the document.
 
         Raises:
-            Unavailable: it could not be fetched, or is none.
+            Unavailable: it could not be fetched, or the dialect rejects it.
         """
         now = time.monotonic()
         self._failed = {u: at for u, at in self._failed.items() if at > now - PAUSE_SECONDS}

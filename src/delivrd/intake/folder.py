@@ -1,4 +1,4 @@
-"""The folder: takes what was appended and folds it, slice by slice (rules A4, A5, A8)."""
+"""The folder: folds appended readings, slice by slice (rules A4, A5, A8)."""
 
 import asyncio
 import time
@@ -20,47 +20,47 @@ from delivrd.store.tx import Tx
 log = structlog.get_logger(__name__)
 
 ROOM = 10_000
-"""Receipts that wait in memory; what comes on top waits in the store alone."""
+"""Receipts that may wait in memory; further ones wait in the store only."""
 
 MAX_SLICE = 1000
 POLL_SECONDS = 1.0
 BRAKE_SECONDS = 60.0
-"""A backlog of this age slows intake to the fold's rate."""
+"""From this age of the backlog on, intake is slowed to the fold's rate."""
 
 LEAST_SHARE = 0.05
-"""The share of the time that the fold takes while intake is overrun and the backlog young."""
+"""The share of time left to the fold while intake is overloaded and the backlog is young."""
 
 HOUR = 3600.0
 
 
 class Folder:
-    """Folds the appended readings of this process, and those that nobody else folds.
+    """Folds the readings appended by this process, and those that no other process folds.
 
-    What it folds next is marked as its own in the store before, so that what a process died over
-    is known afterwards.
+    Before it folds requests, it marks them in the store as its own, so that the requests over which
+    a process died are known afterwards.
     """
 
     def __init__(self, store: Store, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._clock = store, clock
         self.nonces = Nonces(log=store.holds_loop)
-        self._queue: deque[Work] = deque()  # in memory, and not marked yet
+        self._queue: deque[Work] = deque()  # in memory, not marked yet
         self._queued = 0  # receipts in it
-        self._marked: list[Work] = []  # ours, to be folded next
+        self._marked: list[Work] = []  # marked as ours, to be folded next
         self._more = True  # the store may hold rows that are not in memory
         self._wake = asyncio.Event()
         self._slice_done = asyncio.Event()
-        self._limit = 50  # receipts a slice; adapts to the time they take
+        self._limit = 50  # receipts a slice; adapted to the time they take
         self._load = Load()
         self.folded = 0
         self.slices = 0
 
     @property
     def idle(self) -> bool:
-        """Whether what is appended now is folded next, and may be marked at once."""
+        """Whether requests appended now would be folded next, and may be marked at once."""
         return not (self._queue or self._marked or self._more)
 
     def offer(self, works: Sequence[Work], *, own: bool) -> None:
-        """Takes over what was just appended; ``own`` says that it was marked for this process."""
+        """Queues requests just appended; ``own`` says that they are marked for this process."""
         self._load.taken_in(len(works))
         works = [work for work in works if work.receipts]
         if own:
@@ -74,13 +74,13 @@ class Folder:
 
     @property
     def lag(self) -> float:
-        """Seconds for which the oldest receipt that this process knows of has been waiting."""
+        """The age in seconds of the oldest receipt waiting in this process's memory."""
         oldest = self._marked[0] if self._marked else self._queue[0] if self._queue else None
         return (self._clock() - oldest.received_at) / 1e6 if oldest else 0.0
 
     @property
     def waiting(self) -> int:
-        """Receipts that wait in this process's memory."""
+        """The number of receipts waiting in this process's memory."""
         return self._queued + sum(len(work.receipts) - work.done for work in self._marked)
 
     async def breathe(self) -> None:
@@ -90,7 +90,7 @@ class Folder:
             await self._slice_done.wait()
 
     async def drain(self, seconds: float) -> None:
-        """Lets the fold catch up; what is left after ``seconds`` is folded after the next start."""
+        """Waits at most ``seconds`` for the fold to catch up; the next start folds the rest."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._queue or self._marked:
@@ -98,7 +98,7 @@ class Folder:
                     await self._slice_done.wait()
 
     async def run(self) -> None:
-        """Folds until cancelled; what is left is durable and folded by whoever comes next."""
+        """Folds until cancelled; what is left is durable, and folded by the next process."""
         retry_at = 0.0
         while True:
             if time.monotonic() > retry_at:
@@ -115,15 +115,16 @@ class Folder:
         if not (self._queue or self._more):
             self._wake.clear()
             if not await event_or_time(self._wake, POLL_SECONDS):
-                self._more = True  # another process may have died, or left its rows to us
+                self._more = True  # another process may have died, or left rows unowned
         if (self._queue or self._more) and not self._marked:
             await self._persist(self._make_ours)
 
     async def _give_way(self, spent: float) -> None:
-        """Leaves the time to intake while that is overrun, the less the older the backlog is.
+        """Pauses in favour of intake while that is overloaded; less, the older the backlog is.
 
-        Where jobs do not hold the event loop, intake need not wait for a slice, and it is overrun
-        only where more than one waits: few receipts are dear to fold there, many are not.
+        If jobs do not block the event loop, intake does not wait for slices. Then the fold pauses
+        only if more than one slice is waiting: a few receipts at a time are costly to fold there,
+        many are not.
         """
         share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
         until = time.monotonic() + spent * (1 / share - 1)
@@ -140,9 +141,9 @@ class Folder:
         self._take(following, ours)
 
     async def _own(self, tx: Tx, following: Sequence[Work]) -> list[Work]:
-        """Marks as ours what is folded next: those works, or without any what waits in the store.
+        """Marks as ours what to fold next: the works given or, if none, rows waiting in the store.
 
-        Works that are another's by now are left out.
+        Works that another process has claimed meanwhile are left out.
         """
         if not following:
             return await fold.claim(tx, self._clock(), self._limit)
@@ -150,7 +151,7 @@ class Folder:
         return [work for work in following if work.request_id in ours]
 
     async def _persist(self, step: Callable[[], Any]) -> None:
-        """Runs a step; while the store fails, again, with growing pauses. Nothing is set aside."""
+        """Runs a step until it succeeds, with growing pauses; sets nothing aside."""
         pause = 0.05
         while True:
             try:
@@ -159,12 +160,12 @@ class Folder:
             except StoreUnavailable as error:
                 log.warning("the fold waits for the store", error=str(error))
             except Exception:
-                log.exception("the fold failed; it tries again")
+                log.exception("the fold failed and will be retried")
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
     async def _fold_slice(self) -> None:
-        """Folds what is marked, marks what comes next, settles nonces, in one transaction."""
+        """Folds marked works, marks the next ones and settles nonces, in one transaction."""
         works, store = self._marked.copy(), self._store  # more may be offered meanwhile
         if works[0].deaths >= 2:
             why = "the process died twice while folding it"
@@ -196,7 +197,7 @@ class Folder:
             self._take(following, ours)
 
     def _next_slice(self) -> list[Work]:
-        """The first works in memory that fit a slice together, or one that does not fit."""
+        """The first works in memory that together fit a slice; at least one, if there is any."""
         works: list[Work] = []
         total = 0
         for work in self._queue:
@@ -207,7 +208,7 @@ class Folder:
         return works
 
     def _take(self, following: Sequence[Work], ours: Sequence[Work]) -> None:
-        """Puts what is ours next; ``following`` stood in the queue, or else the store was asked."""
+        """Moves works to the marked ones: from the queue (``following``), or from the store."""
         for work in following:
             self._queue.popleft()
             self._queued -= len(work.receipts)
@@ -216,7 +217,7 @@ class Folder:
         self._marked += ours
 
     def _finish(self, works: list[Work], limit: int) -> int:
-        """Takes off what was folded; of a long work, what is left comes first."""
+        """Removes folded receipts, and returns their number; the rest of a long work is next."""
         left = [w._replace(done=w.done + limit) for w in works if len(w.receipts) - w.done > limit]
         folded = sum(min(len(work.receipts) - work.done, limit) for work in works)
         self._marked = left + self._marked[len(works) :]
@@ -226,7 +227,7 @@ class Folder:
         return folded
 
     def _adapt(self, folded: int, spent: float) -> None:
-        """Moves the slice's size towards what fits its time."""
+        """Adapts the size of a slice to the time it may take."""
         if spent > 0 and folded:
             fits = int(self._store.slice_seconds / (spent / folded))
             self._limit = max(1, min(MAX_SLICE, (self._limit + fits) // 2))
@@ -241,4 +242,4 @@ class Folder:
         while (retried := await store.write(job, background=True)).last is not None:
             landed, after = landed + retried.landed, retried.last
         if landed:
-            log.info("receipts that had been set aside landed", count=landed)
+            log.info("folded receipts that had been set aside", count=landed)

@@ -1,7 +1,7 @@
-"""The head of a request: as adapters read it, and as it is kept.
+"""The head of a request: as adapters read it, and as it is stored.
 
-A gateway's calls have the same head again and again, so the last ones are remembered; taking one
-apart, and looking for secrets in it, costs as much as reading a receipt.
+The calls of a gateway repeat the same head, so recent heads are cached: parsing one and searching
+it for secrets costs as much as reading a receipt.
 """
 
 from collections.abc import Sequence
@@ -14,43 +14,43 @@ Headers = Sequence[tuple[bytes, bytes]]
 REMEMBERED = 256
 LONGEST_REMEMBERED = 2048
 KEPT = 65536
-"""Bytes of a head that are kept at most."""
+"""The most bytes of a head that are stored."""
 
 
 class Head(NamedTuple):
-    """Header names are lower case; ``kept`` is the head without secrets, a line a header."""
+    """Header names are in lower case; ``kept`` has no secrets, and one header a line."""
 
     headers: Sequence[tuple[str, str]]
     first: dict[str, str]
     """The first header of each name."""
     kept: bytes
     length: int | None
-    """Bytes of the body, as the head tells: 0 where it tells nothing, None where it tells oddly."""
+    """Length of the body by the head: 0 if it states none, None if the head is unusual."""
 
     def get(self, name: str) -> str:
-        """The first header of that name (lower case), or the empty string."""
+        """The first header of that name (in lower case), or the empty string."""
         return self.first.get(name, "")
 
     def joined(self, name: str) -> str:
-        """All headers of that name (lower case), with commas between."""
+        """All headers of that name (in lower case), joined by commas."""
         return ",".join([value for each, value in self.headers if each == name])
 
 
 class Heads:
-    """Takes heads apart for one account, or for callers whose account nobody knows."""
+    """Parses heads for one account, or for calls to unknown accounts."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._known: dict[bytes, Head] = {}
         self.plain: dict[bytes, Head] = {}
-        """Heads by their bytes as they came, of calls whose body ends where the head says."""
+        """Heads by their raw bytes, of calls whose body has the length that the head states."""
 
     def of(self, headers: Headers) -> Head:
         raw = b"\n".join([name + b": " + value for name, value in headers])
         return self._known.get(raw) or self._take_apart(raw, headers)
 
     def learn(self, block: bytes, headers: Headers) -> None:
-        """Remembers how the HTTP parser took the bytes of a head apart."""
+        """Remembers how the HTTP parser split the bytes of a head."""
         head = self.of(headers)
         odd = _ODD & head.first.keys() or head.get("connection").lower() not in _STAYS
         if head.length is not None and not odd:
@@ -65,7 +65,7 @@ class Heads:
 
 
 _ODD = {"transfer-encoding", "expect", "upgrade", "te", "trailer"}
-"""Headers after which more, or something else, is to be done than to read so many bytes."""
+"""Headers with which a request is more than a head and a body of a stated length."""
 _STAYS = ("", "keep-alive")
 
 

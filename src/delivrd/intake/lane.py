@@ -1,10 +1,10 @@
-"""The lane: calls that come whole, with a head that is known, are taken many at a time.
+"""The lane: a fast path that processes complete calls with a known head in batches.
 
-A gateway's calls differ in their target and body, hardly in their head. Through the HTTP parser, a
-task of its own and ASGI's messages, a call costs more than all that is done with it, and most of
-that because the processor, between two system calls, has forgotten the code. So what arrives at
-about the same time is gathered and taken in one go. Only the ordinary is taken here; all else goes
-the long way, through the parser and :class:`Webhook` as an ASGI app, which alone refuses.
+A gateway's calls differ in target and body, hardly in their head. The HTTP parser, a task per call
+and ASGI's messages cost more than processing the call itself, mostly because between two system
+calls the code drops out of the processor's caches. So calls that arrive at about the same time are
+collected and processed together. The lane takes ordinary calls only; all others go the long way,
+through the parser and :class:`Webhook` as an ASGI app. Only the long way refuses calls.
 """
 
 import asyncio
@@ -24,28 +24,28 @@ log = structlog.get_logger(__name__)
 
 _BEGINS = (b"POST /webhooks/", b"GET /webhooks/")
 _LINE = re.compile(rb"(GET|POST) (/webhooks/[\w.~/-]+)(?:\?([!-\"$-~]*))? HTTP/1\.1")
-"""A request's line without escapes in its path, which need to be decoded."""
+"""A request line whose path has no escapes, which would have to be decoded."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Caller(Protocol):
-    """A connection on which a call came."""
+    """The connection on which a call arrived."""
 
     host: str
 
     def answer(self, content: bytes) -> None:
-        """Sends the answer to the call that the lane took."""
+        """Sends the answer to a call that the lane took."""
 
     def go_long_way(self, data: bytes) -> Headers | None:
-        """Gives the data to the parser; the headers, where it was one whole request."""
+        """Gives the data to the parser; returns the headers if it was one complete request."""
 
     def standing_headers(self) -> Headers:
-        """The headers of every answer of this moment."""
+        """The headers that every answer has at the moment."""
 
 
 class Lane:
-    """Takes the calls of all connections of a process."""
+    """Processes the ordinary calls of all connections of a process."""
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook, self.wire = webhook, Wire()
@@ -53,7 +53,7 @@ class Lane:
         self.taken = 0
 
     def offer(self, caller: Caller, data: bytes) -> bool:
-        """Whether this looks like a call; then the caller hears of it by one of its methods."""
+        """Whether the data looks like a call; if so, a method of ``caller`` is called for it."""
         if not data.startswith(_BEGINS):
             return False
         if not self._arrived:
@@ -68,11 +68,11 @@ class Lane:
         self.webhook.take_plainly([turn for turn in turns if hasattr(turn, "call")])
         left = [turn for turn in turns if not turn.taken]
         self.taken += len(turns) - len(left)
-        for turn in left:  # one by one, so that what fails harms no other
+        for turn in left:  # one by one, so that a failure affects no other
             asyncio.get_running_loop().call_soon(turn.go_long_way)
 
     def _look_at(self, turn: "_Turn") -> None:
-        """Takes the bytes apart; makes them a call where the head is known and its body whole."""
+        """Splits the bytes, and makes a call of them if the head is known and the body complete."""
         line, _, rest = turn.data.partition(b"\r\n")
         block, end, body = rest.partition(b"\r\n\r\n")
         found = _LINE.fullmatch(line)
@@ -92,20 +92,20 @@ class Lane:
 
 
 class _Lesson(NamedTuple):
-    """A head that is not known, of a call with a body of so many bytes."""
+    """An unknown head, and the length in bytes of the body that came with it."""
 
     heads: Heads
     block: bytes
     length: int
 
     def learn(self, headers: Headers) -> None:
-        """Remembers how the parser took the head apart, where both saw the same body."""
+        """Remembers how the parser split the head, if both found the same length of the body."""
         if self.heads.of(headers).length == self.length:
             self.heads.learn(self.block, headers)
 
 
 class _Turn:
-    """What came on a connection; as a call that waits for the disk it is told as a future is."""
+    """Data that arrived on a connection; a call made of it is resolved like a future."""
 
     __slots__ = ("_done", "_lane", "call", "caller", "data", "lesson", "taken")
     call: Call

@@ -1,20 +1,20 @@
-"""Whether more comes in than one thread can take in and fold at the same time."""
+"""Whether more requests arrive than one thread can take in and fold."""
 
 import time
 from collections.abc import Callable
 
 WINDOW_SECONDS = 0.1
 CROWDED = 0.9
-"""From this share of the thread's time on, the fold gives way to intake."""
+"""Above this share of the thread's time, the fold yields to intake."""
 
 
 class Load:
     """Measures what requests cost to take in and to fold, and whether there is time for both.
 
-    A server that is busy all the time cannot tell by that alone whether it is overrun: callers that
-    wait for their answers slow down with it. So what came in is counted, and priced: taking it in
-    by this thread's processor time, folding it by the wall clock, sync to disk and answers of the
-    database included, since one slice is folded after the other.
+    Being busy all the time does not mean being overloaded: clients that wait for answers slow down
+    with the server. So the cost of what arrived is computed: taking it in by this thread's
+    processor time; folding it by the wall clock, including syncs and waiting for the database,
+    because slices are folded one after the other.
     """
 
     def __init__(
@@ -27,21 +27,21 @@ class Load:
         self._taken_in = self._folded = 0
         self._fold_wall = self._fold_cpu = 0.0
         self._price = 0.0
-        """Seconds that a receipt takes to fold."""
+        """Seconds to fold what one request brings, by the last window."""
         self.crowded = False
 
     def taken_in(self, requests: int) -> None:
         self._taken_in += requests
 
     def folded(self, receipts: int, wall: float, cpu: float) -> None:
-        """A slice is on disk: so many receipts, in seconds by the clock and of the processor."""
+        """Records a slice on disk: its receipts, its seconds by the clock and of processor time."""
         self._folded += receipts
         self._fold_wall += wall
         self._fold_cpu += cpu
         self.judge()
 
     def judge(self) -> None:
-        """Looks at the time since the last look, unless that was just now."""
+        """Evaluates the time since the last evaluation, if that is at least a window ago."""
         wall, cpu = self._clock() - self._began, self._cpu() - self._cpu_began
         if wall < WINDOW_SECONDS:
             return

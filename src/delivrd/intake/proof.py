@@ -1,4 +1,4 @@
-"""Whether a webhook call comes from the gateway: the common proofs, then the provider's own."""
+"""Authenticates webhook calls: by the proofs common to all accounts, then by the provider's own."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ _UNPROVEN = Authentic("none")
 
 
 class Address(NamedTuple):
-    """What stands behind the account's name in the address that was called."""
+    """What follows the account's name in the path of a call."""
 
     secret: int | None = None
     reference: str | None = None
 
 
 class UnknownAddress(Exception):
-    """The path holds no secret of the account, or more than a secret and a reference."""
+    """The path has no secret of the account, or more than a secret and a reference."""
 
 
 class Proof:
-    """The proofs that one account asks for; all that are configured must hold.
+    """The proofs that one account requires; every configured one must hold.
 
-    An account that asks for none is served on loopback only, unless its settings say ``open``
+    An account that requires none is served on loopback only, unless its settings say ``open``
     (rule H2).
     """
 
@@ -41,16 +41,16 @@ class Proof:
 
     @property
     def challenge(self) -> Mapping[str, str]:
-        """What a 401 asks for. Many HTTP clients send user and password only once asked."""
+        """The headers of a 401. Many HTTP clients send user and password only when challenged."""
         return {} if self._basic is None else {"www-authenticate": 'Basic realm="webhooks"'}
 
     @property
     def needs_address(self) -> bool:
-        """Whether the account's name alone is no address of its webhook."""
+        """Whether the webhook's path needs more than the account's name."""
         return bool(self._secrets)
 
     def address(self, segments: Sequence[str]) -> Address:
-        """Reads what follows the account's name in the path: secret, then reference.
+        """Parses what follows the account's name in the path: secret, then reference.
 
         Raises:
             UnknownAddress: it is not an address of this account.
@@ -68,10 +68,10 @@ class Proof:
         return Address(secret, segments[0] if segments else None)
 
     def check(self, request: Request, address: Address, source: str) -> Authentic:
-        """How the request proves itself.
+        """Authenticates the request; returns by which schemes.
 
         Raises:
-            Unauthentic: it does not.
+            Unauthentic: a proof is missing or wrong.
         """
         schemes = [] if address.secret is None else [("path-secret", address.secret)]
         if self._networks:
@@ -117,7 +117,7 @@ class Proof:
 
 @lru_cache(maxsize=256)
 def _is_local(host: str) -> bool:
-    """Whether a Host header names this machine."""
+    """Whether a Host header names the loopback."""
     host = host.rpartition("@")[2]
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return name == "localhost" or is_loopback(name)

@@ -1,7 +1,7 @@
-"""The HTTP protocol with limits that a server on the open network needs (rule H3).
+"""The HTTP protocol with the limits that a public server needs (rule H3).
 
-uvicorn bounds neither the time in which a request's head must have come, nor its size, nor the
-connections of one source; a client that sends a byte a second could hold a connection for ever.
+uvicorn limits neither the time to receive a request's head, nor its size, nor the connections of
+one source; a client that sends a byte a second could hold a connection for ever.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ MAX_HEAD = 64 * 1024
 
 SWEEP_SECONDS = 1.0
 GRACE_SECONDS = 2.0
-"""Over the deadline of the application, which gives the better answer where it can."""
+"""Added to the application's deadline, whose answer is better where it can give one."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """To be derived from, with the limits and a counter that all its connections share."""
+    """A base class; subclasses set the limits and the counter that their connections share."""
 
     limits: ClassVar[Limits]
     sources: ClassVar[Counter[str]]
@@ -31,10 +31,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.host = ""
-        """The address of the other side."""
+        """The peer's address."""
         self._head = 0
-        self._whole: object = None  # the scope of the last request that came in whole
-        self._since: float | None = None  # when the request under way began to come in
+        self._whole: object = None  # the scope of the last complete request
+        self._since: float | None = None  # when the current request began to arrive
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -69,7 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._whole = self.scope
 
     def check_deadline(self, now: float) -> None:
-        """Ends the connection when a request has been coming in for too long."""
+        """Ends the connection if its request has been arriving for too long."""
         if self._since is not None and now - self._since > self.limits.receive_seconds:
             self._refuse(b"408 Request Timeout")
 
@@ -84,7 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 async def keep_deadlines(connections: Collection[object]) -> None:
-    """Looks after the deadlines of a server's connections once a second, until cancelled.
+    """Checks the deadlines of a server's connections once a second, until cancelled.
 
     (A timer for each request would cost as much as parsing it.)
     """

@@ -1,4 +1,4 @@
-"""What an account's adapter makes of a request, whatever happens."""
+"""Reads requests with an account's adapter, without ever failing."""
 
 import msgspec
 import structlog
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 
 def read(account: Account, request: Request) -> Reading:
-    """The adapter's reading; what it cannot read, and any error of it, is a reading too (A9)."""
+    """The adapter's reading; if it raises, a reading of the kind ``unreadable`` (rule A9)."""
     try:
         return account.provider.read(request, account.settings)
     except Unreadable as error:
@@ -24,9 +24,9 @@ def read(account: Account, request: Request) -> Reading:
 
 
 def with_reference(reading: Reading, reference: str | None) -> Reading:
-    """The reading with the references that stood in the callback's address, or as ids (rule D1).
+    """The reading with the references from the callback's path or from message ids (rule D1).
 
-    A gateway that gives no id of its own repeats the reference as the id.
+    A gateway without ids of its own returns the reference as the id.
     """
     alone = attempt_of(reference) is not None and len(reading.receipts) == 1
     known = [reference if alone else _as_id(receipt) for receipt in reading.receipts]

@@ -1,4 +1,4 @@
-"""What may not be kept: secrets become ``{secret:SETTING}``, the echo of a text is cut (B1, H5)."""
+"""Redacts requests: secrets become ``{secret:SETTING}``, echoed texts are cut (rules B1, H5)."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _LIMIT = {"preview": PREVIEW, "none": 0}
 
 
 class Redactor:
-    """Cleans the requests of an account, or of nobody knows which, before they are kept."""
+    """Redacts the requests of some accounts before they are stored."""
 
     def __init__(self, accounts: Iterable[Account], privacy: str) -> None:
         accounts = tuple(accounts)
@@ -35,7 +35,7 @@ class Redactor:
         ]  # fmt: skip
 
     def value(self, raw: bytes) -> bytes:
-        """The bytes of a query, a header block or a body, fit to be kept."""
+        """The bytes of a query, a header block or a body, redacted."""
         for needle, pattern, name in self._needles:
             if needle in raw:
                 raw = pattern.sub(name, raw)
@@ -48,7 +48,7 @@ class Redactor:
         return raw
 
     def headers(self, raw: bytes) -> bytes:
-        """A header block; what Authorization and cookies hold is a secret, whoever sent it."""
+        """A header block, redacted; the values of Authorization and cookies are always secret."""
         if b"authorization:" in raw:
             raw = _BASIC.sub(rb"\1{secret:basic_auth}", raw)
             raw = _BEARER.sub(rb"\1{hidden}", raw)
@@ -58,10 +58,10 @@ class Redactor:
 
 
 _AS_VALUE = rb'(?<![^=&"?:\s,/])%s(?![^&"\s,;}\]])'
-"""A secret as a whole value: of a query, a form, a JSON member or a header."""
+"""A secret as a whole value of a query, a form, a JSON member or a header."""
 
 _AS_FIELD = rb'((?<![^?&\s])%s=|"%s"\s*:\s*")[^&"\s]+'
-"""What a field holds that is a secret by its name, in a query, a form or a JSON member."""
+"""The value of a field that is secret by its name, in a query, a form or a JSON member."""
 
 _BASIC = re.compile(rb"(?mi)^(authorization: *basic +)\S+")
 _BEARER = re.compile(rb"(?mi)^((?:proxy-)?authorization:(?! *basic ) *(?:\w+ +)?).+")

@@ -1,4 +1,4 @@
-"""Reading stored requests again with today's adapters and tables (rules B2 and B4)."""
+"""Reads stored requests again with the current adapters and tables (rules B2 and B4)."""
 
 from delivrd.core.statement import moment
 from delivrd.intake.call import PREFIX
@@ -28,9 +28,9 @@ class CannotReread(Exception):
 async def reread(
     store: Store, request_id: int, actor: str, *, dry_run: bool = False, force: bool = False
 ) -> Difference:
-    """Reads a stored request again; what that changed, or with ``dry_run`` would change.
+    """Reads a stored request again; returns what that changed or, with ``dry_run``, would change.
 
-    Who asked for what was applied is written down.
+    An applied re-reading is audited, with its actor.
 
     Raises:
         LookupError: there is no such request.
@@ -73,7 +73,7 @@ def _account(accounts: Accounts, account_id: int) -> Account:
 
 
 def _request(row: Row) -> Request:
-    """The request as it was kept: secrets replaced, in the form that adapters read."""
+    """The stored request, with its secrets replaced, in the form that adapters read."""
     headers = []
     for line in bytes(row[3] or b"").split(b"\n"):
         name, colon, value = line.partition(b": ")
@@ -90,9 +90,9 @@ def _request(row: Row) -> Request:
 
 
 async def admit(store: Store, ring_id: int, actor: str) -> int:
-    """Takes in a call that was refused only for its signature; the id of its request (rule B2).
+    """Admits a call that was refused only for its signature; returns its request's id (rule B2).
 
-    Its time is when it came. Who admitted it is written down.
+    ``received_at`` is when the call arrived. The admission is audited, with its actor.
 
     Raises:
         LookupError: there is no such call.
@@ -108,7 +108,7 @@ async def admit(store: Store, ring_id: int, actor: str) -> int:
     row = rows[0]
     account = store.accounts.by_name.get(row[6] or "")
     if account is None or not row[8]:
-        raise CannotReread("only a call that was refused for its proof can be admitted")
+        raise CannotReread("only a call that was refused for its signature can be admitted")
     request = _request(row)
     reading = with_reference(read(account, request), row[1].split("/")[-1])
     entry = Entry(

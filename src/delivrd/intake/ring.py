@@ -1,4 +1,4 @@
-"""What is not authentic: kept for a while, bounded, beside the append (rule B2)."""
+"""The ring of refused calls: bounded, best effort, outside the append (rule B2)."""
 
 import asyncio
 from collections import Counter
@@ -17,15 +17,15 @@ log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 1.0
 PER_SOURCE = 20
-"""Calls of one account and source kept between two flushes; the rest are counted as dropped."""
+"""Calls kept of one account and source between two flushes; the rest are counted as dropped."""
 
 MAX_WAITING = 1000
 BODY = 2048
-"""Bytes kept of a body, unless the call may be admitted later (a wrong signature only)."""
+"""Bytes kept of a body, unless the call may be admitted later (only its signature was wrong)."""
 
 
 class Refusal(NamedTuple):
-    """A call that was answered, and touches no message."""
+    """A call that was refused or is a probe; it touches no message."""
 
     account: str | None
     source: str
@@ -43,7 +43,7 @@ _COLUMNS = ("id", "received_at", *Refusal._fields)
 
 
 class Ring:
-    """Collects refusals and writes them down now and then; the oldest make room."""
+    """Collects refusals and writes them periodically; new ones displace the oldest."""
 
     def __init__(
         self, store: Store, *, rows: int, size: int, clock: Callable[[], int] = now_micros
@@ -56,7 +56,7 @@ class Ring:
         self.noted: Counter[tuple[str, int]] = Counter()
 
     def note(self, refusal: Refusal) -> None:
-        """Takes one in, or counts it as dropped."""
+        """Queues a refusal, or counts it as dropped."""
         self.noted[refusal.account or "", refusal.status] += 1
         self._seen[refusal.account, refusal.source] += 1
         crowded = self._seen[refusal.account, refusal.source] > PER_SOURCE
@@ -74,12 +74,12 @@ class Ring:
             try:
                 await self.flush()
             except StoreUnavailable as error:
-                log.warning("refused calls could not be written down", error=str(error))
+                log.warning("refused calls could not be stored", error=str(error))
             except Exception:
-                log.exception("refused calls could not be written down")
+                log.exception("refused calls could not be stored")
 
     async def flush(self) -> None:
-        """Writes what came, and takes the oldest away over the bounds."""
+        """Writes the queued refusals, and deletes the oldest beyond the bounds."""
         rows, self._waiting = self._waiting, []
         self._seen.clear()
         if rows:

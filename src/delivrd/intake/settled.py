@@ -1,4 +1,4 @@
-"""Read your writes: what was acknowledged before a read began shows in it (rule A6)."""
+"""Read your writes: a read shows everything acknowledged before it began (rule A6)."""
 
 import asyncio
 from typing import NamedTuple
@@ -11,20 +11,20 @@ PAUSE = 0.01
 
 
 class _Span(NamedTuple):
-    """The oldest and the newest request that wait for the fold."""
+    """The oldest and the newest request waiting for the fold; None if none is."""
 
     oldest: int | None
     newest: int | None
 
 
 class Settled:
-    """Waits for the fold; callers that wait at the same time share one query."""
+    """Waits for the fold; concurrent callers share one query."""
 
     def __init__(self, store: Store) -> None:
         self._spans: Gathered[None, _Span] = Gathered(store, _span)
 
     async def __call__(self, seconds: float = 1.0) -> bool:
-        """Waits until all requests kept before this call are folded; False after ``seconds``."""
+        """Waits until all requests appended before this call are folded; False on time-out."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         newest = (await self._span()).newest

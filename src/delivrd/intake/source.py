@@ -1,4 +1,4 @@
-"""Where a request really comes from (rule H3)."""
+"""The source address of a request behind proxies (rule H3)."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -6,20 +6,20 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Network = IPv4Network | IPv6Network
 LONGEST = 64
-"""Characters of a source; an address has fewer."""
+"""Most characters of a source; addresses are shorter."""
 
 FORWARDING = frozenset(
     {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
      "x-forwarded-proto", "x-real-ip"}
 )  # fmt: skip
-"""Headers that a proxy adds: what bears one was sent from elsewhere."""
+"""Headers that proxies add: a request with one was sent from elsewhere."""
 
 
 def source_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
-    """The right-most address that is not one of our own proxies.
+    """The right-most address that is not a trusted proxy.
 
-    ``forwarded`` is the X-Forwarded-For header, its lines in their order; it is believed only as
-    far as trusted proxies wrote it, so that nobody else can say that they are somebody else.
+    ``forwarded`` holds the X-Forwarded-For headers, joined in order. Only what trusted proxies
+    wrote is believed, so that clients cannot forge their address.
     """
     source = peer
     hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
@@ -40,7 +40,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 
 
 def within(address: str, networks: Iterable[Network]) -> bool:
-    """Whether an address lies in one of the networks; text that is no address lies in none."""
+    """Whether an address is in one of the networks; text that is not an address never is."""
     found = _parsed(address)
     return found is not None and any(
         found.version == network.version and found in network for network in networks

@@ -1,4 +1,4 @@
-"""The steps of a call that need nothing but the call."""
+"""Those steps of processing a call that need nothing but the call."""
 
 from hashlib import blake2b
 
@@ -9,10 +9,10 @@ from delivrd.store.nonces import Nonce
 
 
 def enter(call: Call) -> None:
-    """Finds whose webhook is called.
+    """Finds the account whose webhook is called.
 
     Raises:
-        Stop: nobody's, or it is no call that could hold a receipt.
+        Stop: there is none, or the call cannot carry a receipt.
     """
     account, proof = call.door.account, call.door.proof
     if account is None or proof is None:
@@ -29,24 +29,24 @@ def enter(call: Call) -> None:
     if call.method in ("GET", "HEAD"):
         raise Stop(200, "probe")
     if call.method == "OPTIONS" and (origin := call.head.get("webhook-request-origin")):
-        # CloudEvents' HTTP webhooks ask whether they may come (its section 4.1)
+        # senders of CloudEvents ask whether they may deliver (HTTP webhooks, section 4.1)
         allowed = {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"}
         raise Stop(200, "handshake", **allowed)
     raise Stop(405, "use GET or POST", allow="GET, POST, HEAD")
 
 
 def read_call(call: Call) -> None:
-    """What the account's adapter makes of it."""
+    """Reads the call with the account's adapter."""
     call.reading = with_reference(read(call.account, call.request), call.address.reference)
 
 
 def answer_call(call: Call) -> None:
-    """What the gateway wants to hear."""
+    """Makes the answer that the gateway expects."""
     call.answer = call.account.provider.answer(call.request, call.reading, call.account.settings)
 
 
 def nonce_of(call: Call, received_at: int, value: str) -> Nonce:
-    """What must not be seen again with other content, while replays are believed (rule B3)."""
+    """The call's nonce, which must not recur with other content within the replay window (B3)."""
     request, account = call.request, call.account
     content = blake2b(b"%b%b\n%b" % (request.method.encode(), request.query, request.body))
     window = account.settings.replay_window

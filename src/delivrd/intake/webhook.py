@@ -39,11 +39,11 @@ log = structlog.get_logger(__name__)
 
 LATER = {"retry-after": "5"}
 OPEN_PER_SECOND = 100
-"""Calls a second that an account without any proof takes (rule H2)."""
+"""Calls a second accepted on an account without any proof of origin (rule H2)."""
 
 
 class Turn(Written, Protocol):
-    """A call that may be taken together with others."""
+    """A call that may be processed together with others."""
 
     call: Call
     taken: bool
@@ -98,23 +98,24 @@ class Webhook:
         await respond(send, answer, headers)
 
     def door(self, path: str) -> Door:
-        """The door of the account whose webhook this is; of nobody's, the wall."""
+        """The door of the account with this webhook path; the wall if there is none."""
         return self._doors.get(path.removeprefix(PREFIX).partition("/")[0], self._wall)
 
     def call(
         self, door: Door, method: str, path: str, query: bytes, head: Head, source: str
     ) -> Call:
-        """A call, and where it really came from."""
+        """Makes a call, with its source address by the trusted proxies."""
         if self._proxies and (forwarded := head.joined("x-forwarded-for")):
             source = source_of(source, forwarded, self._proxies)
         return Call(door, method, path, query, head, source)
 
     def take_plainly(self, turns: Sequence[Turn]) -> None:
-        """Takes calls that came whole, through plain doors.
+        """Processes calls that arrived complete, on accounts whose door is plain.
 
-        Each is told when it is on disk, or why not; until then its body is in flight. What would be
-        refused is not taken, but left as it came. One step is made for all before the next: the
-        processor that runs the same code again and again takes two thirds of the time.
+        Each turn is resolved once its call is on disk, or with the error; until then its body
+        counts as in flight. A call that would be refused is left untaken and unchanged. Each step
+        runs for all calls before the next one: repeating the same code keeps the processor's caches
+        warm, and takes two thirds of the time.
         """
         going: Sequence[Turn] = turns
         for step in (enter, self._prove, read_call, self._keep, answer_call, self._take_in):
@@ -124,7 +125,7 @@ class Webhook:
             self._commit.append(turn.call.entry, turn.call.account.provider.patience, turn)
 
     async def _take(self, call: Call) -> Response:
-        """Authenticates, reads, appends; what the gateway wants to hear."""
+        """Authenticates, reads and appends a call; returns the answer that its gateway expects."""
         try:
             self._prove(call)
         except NeedsDocument as needed:
@@ -146,11 +147,11 @@ class Webhook:
         self.bodies.take_in(call.body, len(call.body))
 
     def _prove(self, call: Call) -> None:
-        """Holds that the call comes from the gateway.
+        """Authenticates the call.
 
         Raises:
-            Stop: it does not prove it.
-            NeedsDocument: that cannot be told without it.
+            Stop: it is not authentic.
+            NeedsDocument: a document must be fetched first.
         """
         call.request = request = Request(
             method=call.method,
@@ -169,7 +170,7 @@ class Webhook:
         """The answer to a call that ended early, and its headers.
 
         Raises:
-            Exception: the error itself, where it is no such end.
+            Exception: the error itself, if it is not one by which a call ends.
         """
         if isinstance(error, StoreUnavailable):
             return Response(503, b"the store is not available; please try again\n"), LATER
@@ -182,7 +183,7 @@ class Webhook:
         return Response(error.status, said), error.headers
 
     async def _learn(self, call: Call, url: str) -> None:
-        """Fetches the document without which the call cannot prove itself."""
+        """Fetches the document that is needed to authenticate the call."""
         try:
             await self._documents.learn(call.account.provider, url)
         except Unavailable as error:
@@ -199,7 +200,7 @@ class Webhook:
             raise Stop(503, "the handshake could not be confirmed now", **LATER) from None
 
     def _keep(self, call: Call) -> None:
-        """Makes what is kept of an authentic call: itself without its secrets, and its reading."""
+        """Makes the entry to be stored: the authentic call without secrets, and its reading."""
         assert call.request.received_at is not None
         received_at, redactor = micros(call.request.received_at), call.door.redactor
         nonce = call.proven.nonce
@@ -220,7 +221,7 @@ class Webhook:
         )
 
     def _limit(self, account: Account) -> None:
-        """Refuses a call on an account that anybody may call, where there were many just now."""
+        """Refuses a call on an open account over its rate limit."""
         bucket = self._buckets.setdefault(account.id, Bucket(OPEN_PER_SECOND))
         if not bucket.tokens():
             raise Stop(429, "too many calls on an open account", **{"retry-after": "1"})
@@ -247,6 +248,6 @@ class Webhook:
 def _succeeds(step: Callable[[Call], None], call: Call) -> bool:
     try:
         step(call)
-    except Exception:  # the long way meets it again, and tells of it
+    except Exception:  # the full path meets and reports it again
         return False
     return True

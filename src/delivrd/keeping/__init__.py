@@ -1,1 +1,1 @@
-"""Retention: deletes what is past its time, in small steps, while intake runs."""
+"""Retention: deletes rows past their time, in small steps while intake runs."""

@@ -26,17 +26,17 @@ LEASE = "keeping"
 LEASE_SECONDS = 60.0
 EVERY_SECONDS = 300.0
 BODIES = 200
-"""Bodies per step."""
+"""Bodies deleted in a step."""
 
 PAGES = 50
-"""Free pages per step: for each, another page is moved and written."""
+"""Free pages released in a step; for each, another page is moved and written."""
 
 PAUSE_SECONDS = 0.02
-"""Between two steps: intake goes first."""
+"""The pause between two steps, for intake."""
 
 
 Tell = Callable[[str, int], None]
-"""Called with what was deleted, and how many rows of it so far."""
+"""Is called with the kind of rows, and the number of them deleted so far."""
 
 
 class NotOurs(Exception):
@@ -44,14 +44,14 @@ class NotOurs(Exception):
 
 
 class Step(NamedTuple):
-    """One kind of row that is pruned; ``take`` returns how many it deleted, 0 at the end."""
+    """Deletes one kind of rows; ``take`` returns how many it deleted, 0 when it is done."""
 
     what: str
     take: Callable[[Tx], Awaitable[int]]
 
 
 def free_disk(config: Config) -> int | None:
-    """Free bytes on the disk of the database's file; None if it is not a file of this machine."""
+    """Free bytes on the disk of the database file; None if the database is on a server."""
     path = sqlite_path(config.database)
     return None if path is None else shutil.disk_usage(path.absolute().parent).free
 
@@ -62,7 +62,7 @@ def disk_is_low(config: Config) -> bool:
 
 
 class Sweep:
-    """Prunes what is past its time, one step after another."""
+    """Deletes what is past its retention, step by step."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._config, self._clock = store, config, clock
@@ -74,7 +74,7 @@ class Sweep:
             try:
                 taken = await self.once()
                 if taken:
-                    log.info("took away what is past its time", **taken)
+                    log.info("deleted rows past their retention", **taken)
             except NotOurs:
                 pass
             except StoreUnavailable as error:
@@ -86,11 +86,11 @@ class Sweep:
     async def once(
         self, tell: Tell = lambda what, count: None, pause: float = PAUSE_SECONDS
     ) -> dict[str, int]:
-        """Prunes everything that is past its time now; returns how many rows of what.
+        """Deletes everything past its retention now; returns the number of rows by kind.
 
         Raises:
             NotOurs: another process is pruning.
-            StoreUnavailable: the store failed; what was deleted so far stays deleted.
+            StoreUnavailable: the store failed; earlier steps are committed.
         """
         taken: Counter[str] = Counter()
         try:
@@ -143,7 +143,7 @@ class Sweep:
         return [*steps, Step("free_pages", lambda tx: vacuum(tx, PAGES))]
 
     async def _bodies(self, tx: Tx) -> int:
-        """Erases bodies past their time; on a low disk also younger ones, the oldest first."""
+        """Deletes bodies past their retention; if disk space is low, younger ones too."""
         kept, low = self._config.retention.request_bodies_days * DAY, disk_is_low(self._config)
         count = await bodies.erase(tx, self._clock() - (HOUR if low else kept), BODIES)
         if count and low:
