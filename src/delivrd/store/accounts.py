@@ -1,4 +1,4 @@
-"""The configured accounts as the store knows them: their row ids and id namespaces."""
+"""The configured accounts as the store knows them: their integer ids and their id namespaces."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from delivrd.store import schema
 from delivrd.store.tx import Tx
 
 REUSE_AFTER_SECONDS = 7 * DAY_SECONDS
-"""Twice the validity that SMS centres usually keep a text for, and a day."""
+"""Twice the usual validity of a text at SMS centres, plus a day."""
 
 
 class Account(NamedTuple):
-    """One account; ``ns`` is the account (itself, or that of ``ids_with``) whose ids these are."""
+    """One account; ``ns`` is its id namespace: its own id, or that of the one in ``ids_with``."""
 
     id: int
     name: str
@@ -23,14 +23,14 @@ class Account(NamedTuple):
 
     @property
     def reuse_after(self) -> int | None:
-        """Microseconds after its end from which a part's id may name a new one; None: never."""
+        """Microseconds after a part's final status when its id means a new part; None: never."""
         seconds = self.settings.id_reuse_after
         if seconds is None:
             seconds = REUSE_AFTER_SECONDS if self.provider.reuses_ids else None
         return None if seconds is None else seconds * SECOND
 
     def part_key(self, provider_message_id: str, to: str | None) -> str:
-        """The key under which a part of this account is found (rule D3)."""
+        """The key of a part of this account (rule D3)."""
         key = f"{self.ns}/{self.provider.id_key(provider_message_id, self.settings)}"
         return f"{key}|{to or ''}" if self.provider.number_in_key else key
 
@@ -42,7 +42,7 @@ class Accounts:
         self, accounts: Iterable[Account], retired: Mapping[int, str], *, keep_texts: bool = False
     ) -> None:
         self.keep_texts = keep_texts
-        """Whether full texts stay when no attempt can need them any more (rule H5)."""
+        """Whether full texts are kept once no attempt needs them any more (rule H5)."""
         self.by_id = {account.id: account for account in accounts}
         self.by_name = {account.name: account for account in self.by_id.values()}
         self._names = {**retired, **{a.id: a.name for a in self.by_id.values()}}
@@ -53,12 +53,12 @@ class Accounts:
 
     @property
     def names(self) -> frozenset[str]:
-        """Of all accounts, also of those that are no longer configured."""
+        """The names of all accounts, including those no longer configured."""
         return frozenset(self._names.values())
 
     @property
     def ids(self) -> list[int]:
-        """Of all accounts, also of those that are no longer configured."""
+        """The ids of all accounts, including those no longer configured."""
         return list(self._names)
 
     def id_of(self, name: str) -> int | None:
@@ -66,7 +66,7 @@ class Accounts:
 
 
 async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:
-    """Gives every configured account its row and its id. An id is given once and never changes."""
+    """Ensures a row for every configured account; an account keeps its id for good."""
     rows = await tx.fetch("SELECT id, name, provider, ns FROM account")
     known = {name: (row_id, provider, ns) for row_id, name, provider, ns in rows}
     next_id = max((row[0] for row in rows), default=0) + 1

@@ -11,10 +11,10 @@ from delivrd.store.tx import Tx
 async def add(
     tx: Tx, counted: Mapping[str, Mapping[Count, int]], slot: int | None = None, sign: int = 1
 ) -> None:
-    """Adds what is counted, by table, to the rows of a slot, the transaction's own by default.
+    """Adds counts, given by table, to the rows of a slot, by default the transaction's own.
 
-    Each row is touched once, and in one order for all transactions of this process, which share the
-    rows of its slot: by hash, which takes a tenth of the time that comparing keys does.
+    Transactions of one process share the rows of its slot, so all touch rows in the same order, to
+    avoid deadlocks: by hash, which takes a tenth of the time of comparing keys.
     """
     slot = tx.slot if slot is None else slot
     for name, some in counted.items():

@@ -1,6 +1,6 @@
-"""Rules, their state, firings and notices, as the store keeps them.
+"""Alert rules, their memory, firings and notices, as stored.
 
-Rules and state are JSON here: what they mean is known to :mod:`delivrd.insight.alerts`. Times are
+Rules and memory are opaque JSON here; :mod:`delivrd.insight.alerts` interprets them. Times are
 microseconds since 1970.
 """
 
@@ -17,7 +17,7 @@ Place = tuple[tuple[str, str], ...]
 
 
 class StoredRule(NamedTuple):
-    """A rule created by the API."""
+    """A rule made over the API."""
 
     name: str
     rule: str
@@ -26,7 +26,7 @@ class StoredRule(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The state of a rule; ``rule`` is the rule that it belongs to."""
+    """What a rule keeps between evaluations; ``rule`` is the rule as evaluated."""
 
     rule: str
     data: str
@@ -35,7 +35,7 @@ class Memory(NamedTuple):
 
 
 class Firing(msgspec.Struct, frozen=True):
-    """A firing of a rule, over or not."""
+    """One incident that a rule found, over or still open."""
 
     id: int
     rule: str
@@ -111,7 +111,7 @@ async def put_rule(tx: Tx, name: str, rule: str, now: int) -> bool:
 
 
 async def delete_rule(tx: Tx, name: str) -> bool:
-    """Deletes a rule; returns whether there was one. Its firings stay on record."""
+    """Deletes a rule; returns whether it existed. Its firings stay on record."""
     return await tx.execute("DELETE FROM alert_rule WHERE name = $1", name) > 0
 
 
@@ -137,14 +137,12 @@ async def remember(tx: Tx, name: str, rule: str, data: str, now: int) -> None:
 
 
 async def forget(tx: Tx, names: Sequence[str]) -> None:
-    """Deletes the state of rules that no longer exist, and ends their firings, which stay on
-    record.
-    """
+    """Drops the memory of deleted rules; their firings stay on record, and are closed."""
     await tx.execute("DELETE FROM alert_state WHERE name = ANY($1::text[])", list(names))
 
 
 async def snooze_rule(tx: Tx, name: str, until: int | None) -> None:
-    """Keeps a rule from firing until then; None ends that."""
+    """Keeps a rule from firing until a time; None ends the snooze."""
     changed = await tx.execute(
         "UPDATE alert_state SET snoozed_until = $2 WHERE name = $1", name, until
     )
@@ -154,7 +152,7 @@ async def snooze_rule(tx: Tx, name: str, until: int | None) -> None:
 
 
 async def last_number(tx: Tx, rule: str) -> int:
-    """How often a rule of that name has ever fired."""
+    """The number of the latest firing of a rule of that name."""
     rows = await tx.fetch("SELECT max(number) FROM firing WHERE rule = $1", rule)
     return int(rows[0][0] or 0)
 
@@ -163,7 +161,7 @@ async def last_number(tx: Tx, rule: str) -> int:
 
 
 async def begin(tx: Tx, ids: Ids, **fields: Any) -> Firing:
-    """Stores a new firing with these fields."""
+    """Creates a firing with these fields."""
     given = {"id": ids.next(), "facts": {}, **fields}
     row = [_json(v) if n in _JSON and v is not None else v for n, v in given.items()]
     await tx.insert(schema.firing, tuple(given), [row])
@@ -173,7 +171,7 @@ async def begin(tx: Tx, ids: Ids, **fields: Any) -> Firing:
 
 
 async def change(tx: Tx, firing_id: int, **fields: Any) -> bool:
-    """Sets these fields; returns whether there is such a firing."""
+    """Sets fields of a firing; returns whether it exists."""
     sets = ", ".join(f"{name} = ${i}" for i, name in enumerate(fields, 2))
     values = [_json(v) if n in _JSON and v is not None else v for n, v in fields.items()]
     return await tx.execute(f"UPDATE firing SET {sets} WHERE id = $1", firing_id, *values) > 0
@@ -190,7 +188,7 @@ async def numbered(tx: Tx, rule: str, number: int) -> Firing | None:
 
 
 async def open_firings(tx: Tx) -> list[Firing]:
-    """The firings that go on, the newest first."""
+    """The open firings, newest first."""
     rows = await tx.fetch(f"{_SELECT} WHERE state = 'firing' ORDER BY id DESC")
     return [_firing(row) for row in rows]
 
@@ -198,7 +196,7 @@ async def open_firings(tx: Tx) -> list[Firing]:
 async def firings(
     tx: Tx, before: int, limit: int, *, state: str | None = None, rule: str | None = None
 ) -> list[Firing]:
-    """Firings before an id, the newest first."""
+    """The newest firings with an id below ``before``."""
     where, args = "id < $1", list[Any]([before])
     for column, value in (("state", state), ("rule", rule)):
         if value is not None:
@@ -215,7 +213,7 @@ async def post(
     tx: Tx, ids: Ids, firing_id: int, channels: Sequence[str], what: str, title: str, body: str,
     now: int,
 ) -> None:  # fmt: skip
-    """Queues a notice for each of these channels."""
+    """Queues a notice for each of the channels, to be sent at once."""
     columns = ("id", "firing_id", "channel", "what", "title", "body", "state", "next_at",
                "created_at")  # fmt: skip
     rows = [(ids.next(), firing_id, c, what, title, body, "waiting", now, now) for c in channels]
@@ -223,9 +221,8 @@ async def post(
 
 
 async def due_notices(tx: Tx, now: int, limit: int) -> list[Notice]:
-    """Notices that are due. A channel gets those of one firing in order: a recovery waits for the
-    notice before it.
-    """
+    """The notices to try now. A channel gets the notices of one firing in order: a recovery waits
+    for the notice of the firing."""
     rows = await tx.fetch(
         f"{_NOTICE} WHERE state = 'waiting' AND next_at <= $1 AND NOT EXISTS (SELECT 1 FROM notice "
         "AS before WHERE before.firing_id = notice.firing_id AND before.channel = notice.channel "
@@ -257,7 +254,7 @@ async def note_try(
 
 
 class Doing(NamedTuple):
-    """The state of a channel: the last notice sent, and the last failure since."""
+    """The health of a channel: its last notice sent, and the last failure since."""
 
     sent_at: int | None
     failed_at: int | None
@@ -271,7 +268,7 @@ class Doing(NamedTuple):
 
 
 async def doing(tx: Tx, channel: str) -> Doing:
-    """The state of a channel, from its last fifty notices."""
+    """The health of a channel, by its last fifty notices."""
     rows = await tx.fetch(
         "SELECT state, why, created_at, ended_at, tries FROM notice WHERE channel = $1 "
         "ORDER BY id DESC LIMIT 50",
@@ -285,11 +282,11 @@ async def doing(tx: Tx, channel: str) -> Doing:
 
 
 async def channels_doing(tx: Tx, channels: Iterable[str]) -> dict[str, Doing]:
-    """The state of each of these channels."""
+    """The health of each of these channels."""
     return {name: await doing(tx, name) for name in channels}
 
 
 async def tallies(tx: Tx) -> Mapping[tuple[str, str], int]:
-    """Numbers of notices ever, by channel and state."""
+    """The number of stored notices by channel and state."""
     rows = await tx.fetch("SELECT channel, state, count(*) FROM notice GROUP BY channel, state")
     return {(row[0], row[1]): row[2] for row in rows}

@@ -1,4 +1,4 @@
-"""The append: requests are made durable before they are answered (rules A2, A3, B3)."""
+"""The append: makes requests durable before they are answered (rules A2, A3, B3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from delivrd.store.nonces import Judged, Nonce, Nonces
 from delivrd.store.tx import Row, Tx
 
 OWNED_MICROS = 5 * SECOND
-"""How long a row of `to_fold` belongs to its owner; after that, the owner is taken for dead."""
+"""How long a row of `to_fold` belongs to its owner; after that, the owner is presumed dead."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
 
 class Entry(NamedTuple):
-    """An authentic request as it is kept: secrets replaced, with its verdict and its reading."""
+    """An authentic request as stored: secrets replaced, with its verdict and its reading."""
 
     id: int
     account_id: int
@@ -45,10 +45,10 @@ _FAULT = ("id", "request_id", "reading_no", "position", "why", "raw")
 async def append(
     tx: Tx, ids: Ids, entries: Sequence[Entry], *, own: bool, nonces: Nonces | None = None
 ) -> Judged:
-    """Writes the entries, except those that are refused because of their nonces.
+    """Writes the entries, except those refused because of their nonces.
 
-    With ``own``, this process's folder has them in memory and folds them next; otherwise they wait
-    for any process that claims them.
+    With ``own``, they are marked for this process's folder, which has them in memory and folds them
+    next; otherwise any folder may claim them.
     """
     judged = await _judged(tx, entries, nonces or Nonces())
     kept = [entry for entry in entries if entry.id not in judged.refused]
@@ -81,7 +81,7 @@ def _request(entry: Entry) -> Row:
 
 
 async def note_faults(tx: Tx, ids: Ids, request_id: int, reading: Reading, reading_no: int) -> None:
-    """Stores the faults of a reading."""
+    """Stores the faults of a reading of a request."""
     await tx.insert(schema.fault, _FAULT, _fault_rows(ids, request_id, reading, reading_no))
 
 

@@ -1,4 +1,4 @@
-"""The audit log: what people and programs changed in the hub."""
+"""The audit log: actions of people and programs that change the hub."""
 
 from delivrd.store import schema
 from delivrd.store.ids import Ids, now_micros

@@ -1,4 +1,4 @@
-"""A copy of a SQLite database, taken in short slices while a hub writes."""
+"""Copies a SQLite database in short slices while a hub writes to it."""
 
 import os
 import sqlite3
@@ -9,22 +9,22 @@ from pathlib import Path
 from delivrd.store.sqlite import connect
 
 PAGES = 256
-"""A slice: one megabyte, a few milliseconds."""
+"""Pages copied in a slice: one megabyte, a few milliseconds."""
 
 
 class BackupFailed(Exception):
-    """There is no good copy; str() says why."""
+    """The backup could not be made; str() says why."""
 
 
 def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int:
-    """Copies the database and checks the copy; its size in bytes.
+    """Copies the database and checks the copy; returns its size in bytes.
 
-    The copy is of one moment. It is written beside ``target`` and takes its name at the end, so
-    that nothing half done ever bears it.
+    The copy is a consistent snapshot. It is written beside ``target`` and renamed at the end, so
+    that ``target`` is never incomplete.
 
     Raises:
-        BackupFailed: the copy is not whole, or cannot be written.
-        FileExistsError: there is a file of that name.
+        BackupFailed: the copy is damaged or cannot be written.
+        FileExistsError: ``target`` exists.
     """
     if target.exists():
         raise FileExistsError(str(target))
@@ -32,7 +32,7 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
     try:
         with closing(connect(source)) as live, closing(sqlite3.connect(draft)) as copy:
             draft.chmod(0o600)
-            live.execute("BEGIN")  # one moment: what is written meanwhile starts no copy anew
+            live.execute("BEGIN")  # one snapshot: concurrent writes do not restart the copy
             live.execute("SELECT 1 FROM sqlite_master").fetchall()
             live.backup(copy, pages=PAGES, progress=_told(progress))
             live.execute("ROLLBACK")
@@ -41,7 +41,7 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
         if found != "ok":
             raise BackupFailed(f"the copy is damaged: {found}")
         _sync(draft)
-        os.link(draft, target)  # fails where somebody made a file of that name meanwhile
+        os.link(draft, target)  # fails if a file of that name was made meanwhile
     except sqlite3.Error as error:
         raise BackupFailed(str(error)) from error
     finally:

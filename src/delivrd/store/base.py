@@ -1,4 +1,4 @@
-"""The interface of both stores."""
+"""The interface of both stores, and what they share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,10 +19,10 @@ Job = Callable[[Tx], Awaitable[T]]
 
 
 async def event_or_time(event: asyncio.Event, seconds: float) -> bool:
-    """Waits for an event, at most so long; whether it came.
+    """Waits for an event for at most ``seconds``; returns whether it is set.
 
-    (``asyncio.wait_for`` of Python 3.11 swallows a cancellation that comes at the same time as the
-    event: whoever waits for ever would then never end.)
+    (``asyncio.wait_for`` of Python 3.11 swallows a cancellation that arrives together with the
+    event, so that a loop around it could not be cancelled.)
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -31,14 +31,14 @@ async def event_or_time(event: asyncio.Event, seconds: float) -> bool:
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached or written to right now; str() says why."""
+    """The store cannot be reached or written to at the moment; str() says why."""
 
 
 class Bell:
-    """Wakes those who wait for something to happen in the store, in this process.
+    """Notifies listeners in this process of changes to the store.
 
-    Listeners are called with the ids of the messages that changed (empty: something else did, or
-    another process says that something changed).
+    Listeners get the ids of the messages that changed; an empty set means that something else
+    changed, or that another process reported a change.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Bell:
         self.queued = asyncio.Event()
 
     def listen(self, listener: Callable[[set[int]], None]) -> Callable[[], None]:
-        """Registers a listener; call the returned function to remove it."""
+        """Registers a listener; returns a function that removes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -56,33 +56,33 @@ class Bell:
         for listener in list(self._listeners):
             try:
                 listener(changed)
-            except Exception:  # it would end whoever wrote
+            except Exception:  # must not reach the writer
                 log.exception("a listener of the store failed")
 
 
 class Store(Protocol):
-    """A store that is open. SQLite and PostgreSQL pass the same conformance suite."""
+    """An open store. SQLite and PostgreSQL pass the same conformance suite."""
 
     accounts: Accounts
     ids: Ids
     bell: Bell
     parts: Parts
-    """Background work of the store itself."""
+    """The store's own background tasks."""
 
     dialect: str
     holds_loop: bool
-    """Whether jobs run on the event loop's thread without a pause."""
+    """Whether jobs run on the event loop's thread and block it until they return."""
 
     @property
     def slice_seconds(self) -> float:
-        """How long one slice of the fold may hold the writer (rule A5)."""
+        """The longest that one slice of the fold may occupy the writer (rule A5)."""
         ...
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
-        """Runs a job in a write transaction; returns once it is durable.
+        """Runs a job in a write transaction; returns its result once that is durable.
 
-        The job may run more than once (a deadlock, a merge in between): it changes nothing but the
-        transaction. Background jobs give way to others.
+        The job may run more than once (after a deadlock or a concurrent merge), so it must change
+        nothing outside the transaction. Background jobs have lower priority.
 
         Raises:
             StoreUnavailable: nothing was written.
@@ -90,7 +90,7 @@ class Store(Protocol):
         ...
 
     async def read(self, job: Job[T]) -> T:
-        """Runs a job that only reads.
+        """Runs a job that only reads; returns its result.
 
         Raises:
             StoreUnavailable: the store did not answer.

@@ -1,4 +1,4 @@
-"""Where a message or an attempt is counted (rules F1 and F3), and in which tables."""
+"""Under which keys, and in which tables, messages and attempts are counted (rules F1 and F3)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from delivrd.core.units import MINUTE, QUARTER
 from delivrd.store import days, histograms, latencies
 
 BUCKET = QUARTER
-"""The span of a count, in microseconds: with it, days are right in every time zone."""
+"""The granularity of counts: a quarter of an hour, so that days are exact in every time zone."""
 
 KEPT_MINUTES = 6 * 60
-"""How long after its hand-over an attempt is also counted by the minute, in minutes."""
+"""How many minutes after its hand-over an attempt is also counted by the minute."""
 
 STEPS = 8
-"""Latency steps per doubling: a percentile read from them is within 4.5 % of the truth."""
+"""Latency steps per doubling: a percentile read from them is within 4.5 % of the true value."""
 
 COARSE = 2
-"""Latency steps that are one step of the counts by the minute: four per doubling."""
+"""How many latency steps make one step of the counts by the minute, which has four per doubling."""
 
 UNTOLD = -1
-"""The latency step of attempts whose latency is negative or not known."""
+"""The latency step of attempts and messages whose latency is negative or not known."""
 
 PRUNED = -1
 """The slot that holds the counts of messages that were pruned (rule F5)."""
@@ -33,12 +33,11 @@ OPEN = -2
 """The latency step, in the counts by the minute, of attempts that have not ended."""
 
 SECONDS = -3
-"""Rows of this step hold, instead of a number of attempts, a sum over those that have not ended: of
-the seconds into its minute at which each was handed over.
-"""
+"""Rows of this step do not count attempts: they sum, over those that have not ended, the second
+within its minute at which each was handed over."""
 
 MICRO_UNITS, PRICED = 0, 1
-"""What a row of `cost` adds up: millionths of the currency, and how many have a price."""
+"""What a row of `cost` sums: millionths of the currency, or the number of rows with a price."""
 
 _KEY = ("unit", "bucket", "account_id", "country", "network")
 
@@ -57,49 +56,49 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     **{name: table.key for name, table in days.TABLES.items()},
     **latencies.TABLES,
 }
-"""Each table of counts and its key, without the slot. Those by sender, by code and by the minute
-count attempts only; those by the day hold the same as those by the quarter of an hour."""
+"""Each table of counts and its key, without the slot. The tables by sender, by code and by the
+minute count attempts only; the tables by day repeat those by quarter of an hour."""
 
 TIMED = frozenset(name for name, key in TABLES.items() if "status" in key and name != "recent")
-"""Those with histograms: a number that is added to them holds both (`latencies.parts`)."""
+"""The tables with histograms; a number added to one packs both values (`latencies.parts`)."""
 
 Count = tuple[Any, ...]
-"""A key of one of the tables; by the day with the hour as its last."""
+"""A key of one of the tables; for tables by day, the hour follows."""
 
 Place = tuple[
     int | None, str | None, str | None, str, str | None, int | None, str | None, str | None,
     str | None, str | None, int | None,
 ]  # fmt: skip
 """Where a row is counted: quarter of an hour (None: nowhere), country, network, status, reason,
-latency step, price, currency; and of an attempt its sender, raw error code and the second in which
-it was handed over (None: it was not)."""
+latency step, price, currency; for attempts also the sender, the raw error code and the second of
+the hand-over (None: not handed over)."""
 
 Sent = tuple[str | None, str | None, int | None]
-"""The last three of a place."""
+"""The last three fields of a place."""
 
 NOT_SENT: Sent = (None, None, None)
 
 NOWHERE: Place = (None, None, None, "", None, None, None, None, *NOT_SENT)
 
 Move = tuple[int, int, Place, Place]
-"""Unit, account, from where, to where."""
+"""Unit, account, old place, new place."""
 
 
 def spread(moment: int | None) -> int | None:
-    """The quarter of an hour, counted from 1970, in which that moment lies."""
+    """The quarter of an hour, counted from 1970, that contains the moment."""
     return None if moment is None else moment // BUCKET
 
 
 def first_minute(now: int) -> int:
-    """The first minute, counted from 1970, whose counts are still kept."""
+    """The earliest minute that is still counted."""
     return now // MINUTE - KEPT_MINUTES
 
 
 def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, int]]:
-    """What moves add to each table: one less at the old place, one more at the new one.
+    """What moves add to each table: minus one at the old place, plus one at the new.
 
-    Minutes before ``first`` are no longer counted. Most moves differ only in their time: what does
-    not depend on it is added up before it is spread over the tables.
+    Minutes before ``first`` are left out. Most moves differ only in their moment, so everything
+    else is summed before it is spread over the tables.
     """
     kinds: defaultdict[Count, int] = defaultdict(int)
     recent: defaultdict[Count, int] = defaultdict(int)
@@ -125,7 +124,7 @@ def deltas(moves: Mapping[Move, int], first: int) -> dict[str, Mapping[Count, in
 def addends(
     name: str, counted: Mapping[Count, int], slot: int, sign: int = 1, *, once: bool = True
 ) -> list[days.Addend]:
-    """The rows to add to that table; for ``once``, see :func:`delivrd.store.days.rows`."""
+    """The rows to add to a table; for ``once`` see :func:`delivrd.store.days.rows`."""
     if name in latencies.TABLES:
         return [latencies.rows(name, counted, slot, sign)]
     if name in days.TABLES:
@@ -139,8 +138,8 @@ def addends(
 
 
 def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
-    """What is counted in a table, number by number: those of a histogram under the row's key,
-    `latencies.STEPS` and the step."""
+    """The content of a table as single counts; those of a histogram have the row's key,
+    `latencies.STEPS` and the step as their key."""
     if name not in TIMED:
         return Counter(counted)
     found: Counter[Count] = Counter()
@@ -155,7 +154,7 @@ def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
 
 
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
-    """What is counted without regard to the moment, by table."""
+    """The deltas of the tables by quarter of an hour."""
     rollup: defaultdict[Count, int] = defaultdict(int)
     whole: defaultdict[Count, int] = defaultdict(int)
     cost: defaultdict[Count, int] = defaultdict(int)
@@ -188,9 +187,9 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
 
 @lru_cache(4096)
 def micro_units(price: str) -> int | None:
-    """A price in millionths of its currency, as it adds up; None where the text is no amount.
+    """A price in millionths of its currency; None if it is no amount, or a million or more.
 
-    Some gateways write what they took as a negative number.
+    The sign is dropped: some gateways report charges as negative numbers.
     """
     try:
         amount = abs(Decimal(price))
@@ -200,12 +199,12 @@ def micro_units(price: str) -> int | None:
 
 
 def coarse(step: int | None) -> int:
-    """The coarser latency step of the counts by the minute."""
+    """The latency step in the counts by the minute."""
     return OPEN if step is None else step // COARSE
 
 
 def latency_step(outcome: Outcome, since: int | None) -> int | None:
-    """The logarithmic step of the time from hand-over to the end; None before the end."""
+    """The logarithmic step of the time from hand-over to the final status; None before that."""
     if not outcome.final:
         return None
     if outcome.asked or since is None or outcome.finished_at is None or outcome.finished_at < since:
@@ -214,7 +213,7 @@ def latency_step(outcome: Outcome, since: int | None) -> int | None:
 
 
 def step(micros: int) -> int:
-    """The logarithmic step of a duration; everything under a millisecond is step 0."""
+    """The logarithmic step of a duration in microseconds; up to a millisecond it is 0."""
     return int(STEPS * log2(max(1.0, micros / 1000)))
 
 

@@ -1,9 +1,8 @@
-"""Counts by the day of UTC, each hour of the day in a column of its own beside the whole.
+"""Counts by UTC day: each row holds the day's total and a column for each of its hours.
 
-A question about a quarter of a year reads one row of a day where it would read one of every quarter
-of an hour; and the days of any zone whose clock is whole hours from UTC are put together from them.
-Each table holds what its table by the quarter of an hour holds, by all of its columns or by fewer:
-what is asked for most reads the fewest rows.
+Queries over long times read one row a day instead of 96; the hours are also enough to compose the
+days of any zone at a whole number of hours from UTC. Each table sums its table by quarter of an
+hour, under the same columns or fewer, so that the most frequent queries read the fewest rows.
 """
 
 from collections import defaultdict
@@ -17,18 +16,18 @@ BUCKETS_A_DAY = 96
 BUCKETS_AN_HOUR = 4
 
 HOURS = tuple(f"h{hour:02}" for hour in range(24))
-"""Columns; null where nothing was ever counted in that hour."""
+"""The columns of the hours; null if nothing was ever counted in that hour."""
 
 FEW = 3
-"""A write that touches more hours than this names all 24 columns: each choice of columns makes a
-prepared statement of its own."""
+"""A write that touches more hours than this names all 24 columns, as each set of columns needs its
+own prepared statement."""
 
 _ROUTE = ("account_id", "country")
 _NETWORK = (*_ROUTE, "network")
 
 
 class Days(NamedTuple):
-    """A table by the day: the table it adds up, and its key without the slot."""
+    """A table by day: the table that it sums, and its key without the slot."""
 
     of: str
     key: tuple[str, ...]
@@ -45,13 +44,13 @@ TABLES: Mapping[str, Days] = {
 }
 
 Count = tuple[Any, ...]
-"""A key of a table, and the hour of the day as its last."""
+"""A key of a table, followed by the hour of the day."""
 
 Told = tuple[Count, tuple[int, int]]
-"""A key, and how many and how long they took."""
+"""A key, and the count and the histogram that it adds (see `latencies.parts`)."""
 
 Addend = tuple[tuple[str, ...], list[tuple[Any, ...]]]
-"""Columns that are to be added to (those beside the key), and rows of them."""
+"""The columns of rows to add (key, slot and numbers), and the rows."""
 
 
 _SAME = {name: of for name, (of, _) in TABLES.items() if name.removesuffix("_day") == of}
@@ -60,11 +59,11 @@ _FEWER = {
     for name, (of, key) in TABLES.items()
     if name not in _SAME
 }
-"""Tables of fewer columns are added up from those that have them all."""
+"""Tables with fewer columns are summed from those with all columns."""
 
 
 def by_day(quarters: Mapping[str, Mapping[Count, int]]) -> dict[str, Mapping[Count, int]]:
-    """What counts by the quarter of an hour add to each of `TABLES`."""
+    """What changes of the counts by quarter of an hour add to each of `TABLES`."""
     found: dict[str, Mapping[Count, int]] = {}
     for name, of in _SAME.items():
         found[name] = _in_days(TABLES[name].key.index("day"), quarters[of])
@@ -77,7 +76,7 @@ def by_day(quarters: Mapping[str, Mapping[Count, int]]) -> dict[str, Mapping[Cou
 
 
 def _in_days(at: int, quarters: Mapping[Count, int]) -> Mapping[Count, int]:
-    """The same keys with the day where the quarter of an hour stands, and the hour at the end."""
+    """The counts under keys in which the day replaces the quarter, with the hour appended."""
     days: defaultdict[Count, int] = defaultdict(int)
     for key, n in quarters.items():
         if n:
@@ -91,8 +90,8 @@ def _in_days(at: int, quarters: Mapping[Count, int]) -> Mapping[Count, int]:
 def rows(
     name: str, counted: Mapping[Count, int], slot: int, sign: int, *, once: bool
 ) -> list[Addend]:
-    """The rows to add. With ``once`` a row of the table comes once, with all of its hours; without,
-    once for each hour: SQLite takes three times as long for a row that names all hours.
+    """The rows to add. With ``once`` each row of the table is written once, with all its hours;
+    otherwise once for each hour, as SQLite takes three times as long for a row that names them all.
     """
     told: defaultdict[int, list[Told]] = defaultdict(list)
     for key, number in counted.items():

@@ -1,4 +1,4 @@
-"""Claiming the deliveries that are due at an endpoint; a dead worker's claims come back."""
+"""Workers claim the deliveries that are due; the claims of dead workers are released."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ LEASE_MICROS = 60 * SECOND
 
 
 class Due(msgspec.Struct):
-    """A claimed delivery, with its event."""
+    """A delivery that we claimed, and the event that it carries."""
 
     id: int
     event_id: int
@@ -34,7 +34,7 @@ class Due(msgspec.Struct):
 
     @property
     def failed(self) -> int:
-        """Tries since the last replay, including this one."""
+        """Tries since it was last replayed, including this one."""
         return self.tries - self.base
 
 
@@ -51,7 +51,7 @@ _MEMBERS = (
     f"{_COLUMNS} WHERE d.batch = ANY($1::bigint[]) AND d.id <> d.batch AND d.state = 'waiting' "
     "ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
 )
-# from one endpoint with something waiting to the next, past all that is waiting there
+# hops from one endpoint with waiting deliveries to the next, without reading those between
 _WAITING = (
     "WITH RECURSIVE waiting (id) AS ("
     "SELECT min(endpoint_id) FROM delivery WHERE state = 'waiting' UNION ALL "
@@ -66,7 +66,7 @@ _LINE = (
 
 
 async def due_endpoints(tx: Tx, now: int) -> list[Endpoint]:
-    """Endpoints with due deliveries that may be called, not considering their breakers."""
+    """The endpoints with due deliveries that may be called, regardless of their breakers."""
     rows = await tx.fetch(
         f"{_WAITING} {endpoints.SELECT} JOIN waiting w ON w.id = e.id "
         "WHERE e.enabled AND e.deleted_at IS NULL "
@@ -83,11 +83,11 @@ class Claim(NamedTuple):
 
     calls: list[list[Due]]
     wake_at: int | None = None
-    """When a batch that is not full yet is sent."""
+    """When a batch is due even if it is not full."""
 
 
 async def claim(tx: Tx, endpoint: Endpoint, now: int, limit: int) -> Claim:
-    """Claims what is due at one endpoint, for at most ``limit`` calls."""
+    """Claims due deliveries of one endpoint, for up to ``limit`` calls."""
     size = endpoint.batch_size
     wait = endpoint.batch_ms * 1000 if size > 1 else 0
     rows = [Due(*row) for row in await tx.fetch(_DUE, endpoint.id, now + wait, limit * size)]
@@ -95,14 +95,14 @@ async def claim(tx: Tx, endpoint: Endpoint, now: int, limit: int) -> Claim:
         rows = await _first_in_line(tx, endpoint, now, rows)
     if size > 1:
         taken = await _batches(tx, endpoint, now, rows, limit)
-    else:  # batches of before keep together
+    else:  # batches of earlier tries stay together
         taken = Claim([[row, *more] for row, more in await _with_members(tx, rows)])
     await _mark(tx, now, taken.calls)
     return taken
 
 
 async def _batches(tx: Tx, endpoint: Endpoint, now: int, rows: Sequence[Due], limit: int) -> Claim:
-    """Batches to retry, full new ones, and one that has waited long enough."""
+    """Batches to be tried again, full new ones, and one that has waited long enough."""
     again = [row for row in rows if row.batch is not None and row.next_at <= now]
     calls = [[row, *more] for row, more in await _with_members(tx, again)]
     fresh = [row for row in rows if row.batch is None]
@@ -117,16 +117,14 @@ async def _batches(tx: Tx, endpoint: Endpoint, now: int, rows: Sequence[Due], li
 
 
 async def _with_members(tx: Tx, leaders: Sequence[Due]) -> list[tuple[Due, list[Due]]]:
-    """Each delivery with the others of its batch."""
+    """Each delivery with the other members of its batch."""
     batches = [row.id for row in leaders if row.batch is not None]
     rows = [Due(*row) for row in await tx.fetch(_MEMBERS, batches)] if batches else []
     return [(lead, [row for row in rows if row.batch == lead.id]) for lead in leaders]
 
 
 async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:
-    """Marks the deliveries as in flight, before the calls are made, each with the number of its
-    try.
-    """
+    """Marks deliveries as in flight before they are called, each with the number of its try."""
     marks = []
     for call in calls:
         lead = call[0]
@@ -140,7 +138,7 @@ async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:
 
 
 async def _first_in_line(tx: Tx, endpoint: Endpoint, now: int, rows: list[Due]) -> list[Due]:
-    """Only the next event of each message; an intermediate status gives way to a later one."""
+    """Keeps only the next event of each message; a later one supersedes an intermediate one."""
     messages = sorted({row.message_id for row in rows if row.ordered})
     if not messages:
         return rows
@@ -166,7 +164,7 @@ def _gives_way(row: Row) -> bool:
 
 
 async def _supersede(tx: Tx, now: int, ids: Iterable[int]) -> set[int]:
-    """Supersedes these deliveries, except those that another worker holds; returns which."""
+    """Supersedes these deliveries, except those locked by another worker; returns which."""
     wanted = sorted(ids)
     if not wanted:
         return set()
@@ -182,7 +180,7 @@ async def _supersede(tx: Tx, now: int, ids: Iterable[int]) -> set[int]:
 
 
 async def _hold(tx: Tx, now: int, held: Iterable[Due], heads: dict[int, Row]) -> None:
-    """Defers deliveries whose turn it is not; `release` makes them due when it is."""
+    """Postpones deliveries whose turn has not come; `release` brings them forward when it has."""
     marks = []
     for row in held:
         _, _, state, _, next_at, _, _ = heads[row.message_id]
@@ -192,7 +190,7 @@ async def _hold(tx: Tx, now: int, held: Iterable[Due], heads: dict[int, Row]) ->
 
 
 async def release(tx: Tx, now: int, endpoint_id: int, messages: Iterable[int]) -> None:
-    """Makes the next event of these messages due: the one before it has ended."""
+    """Makes the next event of these messages due, as the one before it has ended."""
     await tx.execute(
         "UPDATE delivery SET next_at = $3 WHERE endpoint_id = $1 "
         "AND message_id = ANY($2::bigint[]) AND ordered AND state IN ('waiting', 'in_flight') "
@@ -203,13 +201,13 @@ async def release(tx: Tx, now: int, endpoint_id: int, messages: Iterable[int]) -
     )
 
 
-# --- claims that nobody holds any more ------------------------------------------------------------
+# --- abandoned claims -----------------------------------------------------------------------------
 
 
 async def give_back(tx: Tx, now: int, *, all_leases: bool = False, limit: int = 500) -> int:
-    """Makes deliveries whose worker died due at once, outside of the schedule; returns how many.
+    """Makes deliveries of dead workers due at once, outside the schedule; returns how many.
 
-    Nobody knows whether the call was made: at worst the endpoint gets the event twice.
+    Whether the call was made is unknown: at worst the endpoint gets the event twice.
     """
     horizon = (1 << 62) if all_leases else now
     rows = await tx.fetch(
@@ -230,7 +228,7 @@ async def give_back(tx: Tx, now: int, *, all_leases: bool = False, limit: int = 
 
 
 async def end_for_disabled(tx: Tx, now: int, limit: int = 500) -> int:
-    """Parks what waits at a disabled endpoint, and cancels what waits at a deleted one."""
+    """Parks what waits at a disabled endpoint, cancels what waits at a deleted one."""
     disabled = await tx.fetch(
         f"{_WAITING} SELECT e.id, e.disabled_why, e.deleted_at FROM endpoint e "
         "JOIN waiting w ON w.id = e.id WHERE NOT e.enabled LIMIT 1"

@@ -1,4 +1,4 @@
-"""Endpoints as the store keeps them, and the state of their calls."""
+"""Endpoints as stored, and the state of their calls."""
 
 import base64
 import secrets as random
@@ -13,24 +13,24 @@ from delivrd.store.ids import Ids
 from delivrd.store.tx import Row, Tx
 
 SECRET_BYTES = 24
-"""As Standard Webhooks has it: 24 to 64 random bytes."""
+"""Standard Webhooks asks for 24 to 64 random bytes."""
 
 HUB = 0
-"""In place of a message's id: the event is about the hub itself."""
+"""The message id of events about the hub itself."""
 
 BY_HAND, TAKEN_OUT = "by hand", "it was taken out of the settings"
-"""Reasons of endpoints that were disabled on purpose."""
+"""The reasons of endpoints that were disabled on purpose."""
 
 
 class Endpoint(msgspec.Struct):
-    """A subscriber's URL, with its filters; None lets everything through."""
+    """One subscriber's URL; a filter that is None matches everything."""
 
     id: int
     kind: Literal["endpoint", "callback"]
     url: str
     origin: str
     name: str | None
-    """Its name in the settings, if it is defined there; then only they change it."""
+    """Its name in the settings, if it is defined there; then only they can change it."""
     description: str | None
     format: str
     options: Mapping[str, str]
@@ -44,7 +44,7 @@ class Endpoint(msgspec.Struct):
     batch_size: int
     batch_ms: int
     secrets: Sequence[tuple[str, int | None]]
-    """The newest first, each with the time at which it expires."""
+    """Newest first, each with the time of its end, or None."""
     revision: int
     created_at: int
     enabled: bool
@@ -60,14 +60,14 @@ class Endpoint(msgspec.Struct):
     paused_until: int | None
     next_call_at: int | None
 
-    def __repr__(self) -> str:  # it may stand in a log; its secrets and its path may not
+    def __repr__(self) -> str:  # for logs: without secrets and path
         return f"Endpoint({self.id}, {self.origin!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("id", self.id), ("origin", self.origin)]
 
     def secrets_at(self, now: int) -> tuple[str, ...]:
-        """The secrets that sign now."""
+        """The secrets that sign at that time."""
         return tuple(secret for secret, until in self.secrets if until is None or now < until)
 
 
@@ -85,7 +85,7 @@ SELECT = f"SELECT {', '.join(f'e.{column}' for column in COLUMNS)} FROM endpoint
 
 
 def read(row: Row) -> Endpoint:
-    """An endpoint from the columns above."""
+    """Makes an endpoint of the columns above."""
     values = list(row)
     for i, decode in _DECODERS.items():
         values[i] = None if values[i] is None else decode(values[i])
@@ -95,7 +95,7 @@ def read(row: Row) -> Endpoint:
 
 
 def written(name: str, value: Any) -> Any:
-    """The value of a column as the store keeps it."""
+    """The value of a column as stored."""
     if name not in _AS_JSON or value is None:
         return value
     value = sorted(value) if isinstance(value, (set, frozenset)) else value
@@ -106,11 +106,11 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(random.token_bytes(SECRET_BYTES)).decode()
 
 
-# --- what an operator does ------------------------------------------------------------------------
+# --- operators' actions ---------------------------------------------------------------------------
 
 
 async def create(tx: Tx, ids: Ids, now: int, **fields: Any) -> Endpoint:
-    """Creates an endpoint with these fields, which must have been checked, and its first secret."""
+    """Creates an endpoint with these validated fields and a new secret."""
     given = {
         "kind": "endpoint", "format": "delivrd", "options": {}, "failures": (),
         "secrets": [(new_secret(), None)], **fields, "id": ids.next(), "created_at": now,
@@ -123,7 +123,7 @@ async def create(tx: Tx, ids: Ids, now: int, **fields: Any) -> Endpoint:
 
 
 async def get(tx: Tx, endpoint_id: int) -> Endpoint | None:
-    """The endpoint; None if there is none, or it was deleted."""
+    """The endpoint; None if it does not exist or was deleted."""
     rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 AND e.deleted_at IS NULL", endpoint_id)
     return read(rows[0]) if rows else None
 
@@ -138,7 +138,7 @@ async def every(tx: Tx, *, callbacks: bool = False) -> list[Endpoint]:
 
 
 async def name_all(tx: Tx, ids: Ids, now: int, wanted: Mapping[str, Mapping[str, Any]]) -> None:
-    """Creates the missing ones of these names; processes that start together create one."""
+    """Creates the missing ones of the named endpoints; safe for processes that start together."""
     for name, fields in wanted.items():
         given = {
             "kind": "endpoint", "failures": (), "secrets": [(new_secret(), None)], **fields,
@@ -149,7 +149,7 @@ async def name_all(tx: Tx, ids: Ids, now: int, wanted: Mapping[str, Mapping[str,
 
 
 async def named(tx: Tx) -> dict[str, Endpoint]:
-    """Endpoints that are or were defined in the settings, by their names there."""
+    """The endpoints that are or were defined in the settings, by name; locked."""
     rows = await tx.fetch(
         f"{SELECT} WHERE e.name IS NOT NULL AND e.deleted_at IS NULL ORDER BY e.id FOR UPDATE"
     )
@@ -160,9 +160,9 @@ CHANGES_CALLS = frozenset({"url", "format", "options"})
 
 
 async def update(tx: Tx, endpoint_id: int, **fields: Any) -> bool:
-    """Sets these fields, which must have been checked; returns whether the endpoint exists.
+    """Sets these validated fields; returns whether the endpoint exists.
 
-    Waiting deliveries are called as the endpoint now says: their calls are rendered again.
+    Waiting deliveries use the new settings: their calls are built again.
     """
     if CHANGES_CALLS & set(fields):
         await tx.execute("UPDATE endpoint SET revision = revision + 1 WHERE id = $1", endpoint_id)
@@ -175,7 +175,7 @@ async def update(tx: Tx, endpoint_id: int, **fields: Any) -> bool:
 
 
 async def enable(tx: Tx, endpoint_id: int) -> bool:
-    """Enables an endpoint and resets its breaker; returns whether it exists."""
+    """Enables calls again and clears all failures; returns whether the endpoint exists."""
     tx.queued = True
     count = await tx.execute(
         "UPDATE endpoint SET enabled = true, disabled_at = NULL, disabled_why = NULL, "
@@ -187,7 +187,7 @@ async def enable(tx: Tx, endpoint_id: int) -> bool:
 
 
 async def disable(tx: Tx, endpoint_id: int, now: int, why: str) -> bool:
-    """Disables an endpoint; returns whether it was enabled. The sweep parks what waits."""
+    """Stops calls; returns whether it was enabled. The sweep parks what waits."""
     count = await tx.execute(
         "UPDATE endpoint SET enabled = false, disabled_at = $2, disabled_why = $3 "
         "WHERE id = $1 AND enabled",
@@ -199,7 +199,7 @@ async def disable(tx: Tx, endpoint_id: int, now: int, why: str) -> bool:
 
 
 async def delete(tx: Tx, endpoint_id: int, now: int) -> bool:
-    """Deletes an endpoint; its deliveries stay on record. The sweep cancels what waits."""
+    """Deletes an endpoint; its deliveries stay on record, the sweep cancels what waits."""
     count = await tx.execute(
         "UPDATE endpoint SET deleted_at = $2, enabled = false, secrets = '[]' "
         "WHERE id = $1 AND deleted_at IS NULL",
@@ -212,10 +212,8 @@ async def delete(tx: Tx, endpoint_id: int, now: int) -> bool:
 async def rotate_secret(
     tx: Tx, endpoint_id: int, now: int, *, keep_seconds: int = 86400
 ) -> str | None:
-    """Makes and returns a new secret; the old one signs too for ``keep_seconds``.
-
-    None: there is no such endpoint.
-    """
+    """Makes a new secret and returns it; the previous one also signs for ``keep_seconds``. None:
+    there is no such endpoint."""
     await tx.fetch("SELECT 1 FROM endpoint WHERE id = $1 FOR UPDATE", endpoint_id)
     endpoint = await get(tx, endpoint_id)
     if endpoint is None:
@@ -226,24 +224,25 @@ async def rotate_secret(
     return made
 
 
-# --- how its calls go -----------------------------------------------------------------------------
+# --- the state of its calls -----------------------------------------------------------------------
 
 
 async def lock(tx: Tx, endpoint_id: int) -> Endpoint | None:
-    """The endpoint, locked for a change."""
+    """The endpoint, its row locked."""
     rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 FOR UPDATE", endpoint_id)
     return read(rows[0]) if rows else None
 
 
 async def set_fields(tx: Tx, endpoint_id: int, **fields: Any) -> None:
-    """Sets these fields of an endpoint that is locked."""
+    """Sets fields of a locked endpoint."""
     names = tuple(fields)
     values = [written(name, value) for name, value in fields.items()]
     await tx.update(schema.endpoint, "id", names, [(endpoint_id, *values)])
 
 
 async def note_success(tx: Tx, endpoint_id: int, at: int, *, unless_since: int) -> None:
-    """Closes the breaker and clears failures; while all goes well, the row is not written."""
+    """Closes the breaker and clears failures; without failures, writes the row only if its last
+    success is older than ``unless_since``."""
     await tx.execute(
         "UPDATE endpoint SET succeeded_at = $2, failures = '[]', failing_since = NULL, "
         "opened_at = NULL, probe_at = NULL, probes = 0 WHERE id = $1 "
@@ -255,7 +254,7 @@ async def note_success(tx: Tx, endpoint_id: int, at: int, *, unless_since: int) 
 
 
 async def lock_rate(tx: Tx, endpoint_id: int) -> int | None:
-    """When the next call may be made; locks the row, so that nobody else makes one meanwhile."""
+    """When the next call may be made; the row is locked, so that no other worker makes one."""
     rows = await tx.fetch("SELECT next_call_at FROM endpoint WHERE id = $1 FOR UPDATE", endpoint_id)
     return rows[0][0] if rows else None
 
@@ -263,7 +262,7 @@ async def lock_rate(tx: Tx, endpoint_id: int) -> int | None:
 async def take_probe(
     tx: Tx, endpoint_id: int, seen: int | None, probe_at: int | None, probes: int
 ) -> bool:
-    """Claims a due probe; returns whether this process got it."""
+    """Takes the probe that was seen to be due; returns whether we got it: one process does."""
     count = await tx.execute(
         "UPDATE endpoint SET probe_at = $3, probes = $4 WHERE id = $1 AND probe_at = $2",
         endpoint_id,
@@ -280,7 +279,7 @@ async def take_probe(
 async def callbacks(
     tx: Tx, ids: Ids, now: int, origins: Iterable[str]
 ) -> dict[str, tuple[int, bool]]:
-    """The endpoint that stands for each origin, created if needed, and whether it may be called."""
+    """The endpoint of each origin, made if missing, and whether it may be called."""
     wanted = sorted(set(origins))
     if not wanted:
         return {}

@@ -1,4 +1,4 @@
-"""What an event says: the message as it is after the change, for whoever is told of it."""
+"""The data of events: the message as it is after the change."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from delivrd.store.rows import MessageRow
 
 
 class Told(msgspec.Struct, gc=False):
-    """The data of an event about a message; every field is there, null where nothing is known."""
+    """The data of an event about a message; unknown fields are present as null."""
 
     message_id: str
     to: str | None
@@ -35,7 +35,7 @@ class Told(msgspec.Struct, gc=False):
     finished_at: datetime | None = None
     delivered_at: datetime | None = None
     merged_into: str | msgspec.UnsetType = msgspec.UNSET
-    """Only where the message went into another; ``status`` and ``final`` are that one's."""
+    """Only if the message was merged into another, whose ``status`` and ``final`` these are."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -46,7 +46,7 @@ def as_text(data: Told) -> str:
 
 
 def told(message: MessageRow, account: tuple[str, str | None], outcome: Outcome) -> Told:
-    """A change of status: from what the message still says to its outcome now."""
+    """The data of a change of status, from the one on the message to the new outcome."""
     return Told(
         message.uuid,
         message.to_number,
@@ -73,7 +73,7 @@ def told(message: MessageRow, account: tuple[str, str | None], outcome: Outcome)
 
 
 def merge_told(gone: MessageRow, account: tuple[str, str | None], into: MessageRow) -> Told:
-    """A message that went into another, whose status is known already."""
+    """The data of a merge into a message whose status is already folded."""
     return Told(
         gone.uuid, gone.to_number, gone.sender, gone.country, *account, gone.reference,
         _raw(gone.metadata), into.status, into.final, gone.status, False, into.reason,

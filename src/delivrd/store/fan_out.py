@@ -1,8 +1,8 @@
-"""From events to deliveries: one for each endpoint that wants to hear of it (rule G2).
+"""The fan-out: makes a delivery of each event for every endpoint that wants it (rule G2).
 
-No cursor: an event is claimed while its flag says that nobody was told, and flagged in the
-transaction that makes its deliveries, which are unique on (event, endpoint). Of one message's
-events only the first is claimed, so that deliveries come to be in their order, whichever process
+There is no cursor: events without the flag ``fanned_out`` are claimed, and flagged in the
+transaction that makes their deliveries, which are unique on (event, endpoint). Only the first
+unflagged event of a message is claimed, so that its deliveries are made in order, whichever process
 makes them.
 """
 
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 class Said(msgspec.Struct):
-    """What filters look at."""
+    """The fields that filters test."""
 
     status: str | None = None
     final: bool = False
@@ -43,7 +43,7 @@ said_in = msgspec.json.Decoder(Said).decode
 
 
 class Untold(NamedTuple):
-    """An event of which nobody was told yet."""
+    """An event that is not fanned out yet."""
 
     id: int
     message_id: int
@@ -67,7 +67,7 @@ def wants(endpoint: Endpoint, event: Untold) -> bool:
 
 
 class FannedOut(NamedTuple):
-    """Numbers of claimed events and of deliveries made for them."""
+    """How many events were claimed, and how many deliveries were made."""
 
     events: int
     deliveries: int
@@ -95,7 +95,7 @@ async def fan_out(tx: Tx, ids: Ids, now: int, limit: int) -> FannedOut:
 
 
 def delivery(ids: Ids, now: int, event: Untold, endpoint: Endpoint) -> tuple[object, ...]:
-    """The row of a new delivery; at an endpoint with batches it waits for others."""
+    """The row of a new delivery; if the endpoint takes batches, it is due after ``batch_ms``."""
     due = now + endpoint.batch_ms * 1000 if endpoint.batch_size > 1 else now
     return (
         ids.next(), event.id, endpoint.id, event.message_id, None, "waiting", event.said.final,
@@ -123,7 +123,7 @@ async def _to_callbacks(
 
 
 async def _gone(tx: Tx, urls: Iterable[str]) -> set[str]:
-    """The URLs that answered 410."""
+    """Those of the URLs that have answered 410."""
     wanted = sorted(set(urls))
     if not wanted:
         return set()
@@ -132,7 +132,7 @@ async def _gone(tx: Tx, urls: Iterable[str]) -> set[str]:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port, to which limits and the breaker apply."""
+    """Scheme, host and port: the unit of rate limits and the breaker."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     host = parts.hostname or ""

@@ -1,8 +1,8 @@
-"""What applications tell of a message: whether its code was used, its link opened.
+"""Feedback of applications on messages: whether a code was used or a link opened.
 
-It stands beside what the gateway claims and changes no status. Counts are by the quarter of an hour
-in which the message was counted when it was told, its account and country; they follow from the
-rows of `feedback` alone (rule F1).
+It is kept beside the gateway's claims and changes no status. It is counted by account, country and
+the quarter of an hour in which the message was counted at the time of the feedback; the counts
+follow from the rows of `feedback` alone (rule F1).
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ _COUNTED = ("bucket", "account_id", "country", "outcome", "slot", "n")
 
 
 class Told(NamedTuple):
-    """The outcome reported now, and the one before, if any."""
+    """The feedback given now, and the earlier one, if any."""
 
     uuid: str
     outcome: str
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
-    """Stores the outcome reported for a message; the last one counts. None: no such message."""
+    """Stores feedback on a message; the latest counts. None: there is no such message."""
     found = await _message(tx, uuid)
     if found is None:
         return None
@@ -56,8 +56,8 @@ async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
 
 
 async def _message(tx: Tx, uuid: str) -> tuple[int, str, int, int, str] | None:
-    """The message of that UUID, locked, and where it is counted: by the attempt that arrived, else
-    by the last. Of one that was merged, the message that it went into."""
+    """The message of that UUID, locked, and where it is counted: by its delivered attempt, else by
+    the last one. A merged message gives the one that it was merged into."""
     rows = await tx.fetch("SELECT id, merged_into FROM message WHERE uuid = $1", uuid)
     if not rows:
         return None
@@ -81,7 +81,7 @@ async def _message(tx: Tx, uuid: str) -> tuple[int, str, int, int, str] | None:
 
 
 async def forget(tx: Tx, message_ids: Sequence[int], pruned: int) -> None:
-    """Deletes the outcomes of pruned messages; their counts move to that slot (rule F5)."""
+    """Deletes the feedback on messages to be pruned, and moves its counts to a slot (rule F5)."""
     rows = await tx.fetch(
         "SELECT bucket, account_id, country, outcome, count(*) FROM feedback "
         "WHERE message_id = ANY($1::bigint[]) GROUP BY 1, 2, 3, 4",
@@ -94,7 +94,7 @@ async def forget(tx: Tx, message_ids: Sequence[int], pruned: int) -> None:
 
 
 async def conversions(tx: Tx, accounts: Accounts, filters: Filters) -> dict[Values, dict[str, int]]:
-    """Numbers of reported outcomes, by account and country."""
+    """The count of each outcome, by account and country."""
     where, args = rendered([*in_quarters(filters), *on_routes(accounts, filters)])
     rows = await tx.fetch(
         "SELECT account_id, country, outcome, CAST(sum(n) AS BIGINT) FROM conversion "

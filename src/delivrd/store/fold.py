@@ -1,4 +1,4 @@
-"""The fold of receipts: readings that were appended become statements of parts (rules A4 to A8)."""
+"""The fold of receipts: turns appended readings into statements on parts (rules A4 to A8)."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ _unpack_receipt = msgspec.msgpack.Decoder(Receipt).decode
 
 
 class Item(NamedTuple):
-    """One receipt and where it stands."""
+    """One receipt and its position in a request."""
 
     account_id: int
     receipt: Receipt
@@ -33,7 +33,7 @@ class Item(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A request's reading that waits for the fold; ``done`` receipts of it are folded already."""
+    """A request's reading that is to be folded; its first ``done`` receipts are folded already."""
 
     request_id: int
     reading_no: int
@@ -44,7 +44,7 @@ class Work(NamedTuple):
     deaths: int = 0
 
     def items(self, limit: int) -> list[Item]:
-        """Its next receipts."""
+        """The next receipts to fold, at most ``limit``."""
         span = range(self.done, min(len(self.receipts), self.done + limit))
         return [
             Item(
@@ -57,9 +57,9 @@ class Work(NamedTuple):
 
 
 async def claim(tx: Tx, now: int, limit: int) -> list[Work]:
-    """Takes what nobody holds, at most ``limit`` requests, or one whose holder died (rule A4).
+    """Claims at most ``limit`` requests without an owner, or a single one whose owner died (A4).
 
-    What a process died over is taken alone, so that only the guilty one is there at a second death
+    A request over which a process died is taken alone, so that a second death can only be its fault
     (rule A8).
     """
     rows = await tx.fetch(
@@ -85,9 +85,9 @@ async def claim(tx: Tx, now: int, limit: int) -> list[Work]:
 
 
 async def mark(tx: Tx, now: int, works: Sequence[Work]) -> set[int]:
-    """Makes works ours that wait unowned, before they are folded; the requests that are ours now.
+    """Claims those of the works that have no owner; returns the ids of the requests claimed.
 
-    The mark is durable before the fold begins, so that a process that dies over them is noticed.
+    The mark is durable before the fold begins, so that a death during the fold is noticed.
     """
     rows = await tx.fetch(
         "UPDATE to_fold SET owner = $2, owned_until = $3 "
@@ -100,16 +100,16 @@ async def mark(tx: Tx, now: int, works: Sequence[Work]) -> set[int]:
 
 
 async def disown_all(tx: Tx) -> None:
-    """At the start of the only process: whoever held rows before is dead."""
+    """Expires every claim: at the start of the only process, all earlier owners are dead."""
     await tx.execute("UPDATE to_fold SET owned_until = 0 WHERE owner IS NOT NULL")
 
 
 async def fold_slice(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, works: Sequence[Work], limit: int
 ) -> None:
-    """Folds up to ``limit`` receipts of works that this process holds, and takes them off.
+    """Folds up to ``limit`` receipts of each work that this process owns, and dequeues them.
 
-    A work whose row is no longer ours (its holder was taken for dead) is passed over.
+    A work that this process no longer owns (it was presumed dead) is skipped.
     """
     ours = await _take_off(tx, now, works, limit)
     items = [item for work in works if work.request_id in ours for item in work.items(limit)]
@@ -117,7 +117,7 @@ async def fold_slice(
 
 
 async def _take_off(tx: Tx, now: int, works: Sequence[Work], limit: int) -> set[int]:
-    """Takes the works off the list, as far as they are folded now; the requests that are ours."""
+    """Dequeues what is about to be folded; returns the ids of the requests that we still own."""
     whole = [w.request_id for w in works if len(w.receipts) - w.done <= limit]
     rows = await tx.fetch(
         "DELETE FROM to_fold WHERE id = ANY($1::bigint[]) AND owner = $2 RETURNING id",
@@ -141,7 +141,7 @@ async def _take_off(tx: Tx, now: int, works: Sequence[Work], limit: int) -> set[
 
 
 async def fold_items(tx: Tx, accounts: Accounts, ids: Ids, now: int, items: Sequence[Item]) -> None:
-    """Folds the receipts; one that cannot be folded is set aside and harms no other (rule A8)."""
+    """Folds the receipts; one that cannot be folded is set aside and the others land (rule A8)."""
     if not items:
         return
     try:
@@ -158,7 +158,7 @@ async def fold_items(tx: Tx, accounts: Accounts, ids: Ids, now: int, items: Sequ
 
 
 async def set_aside(tx: Tx, ids: Ids, item: Item, why: str) -> None:
-    """Keeps a receipt that could not be folded, visibly, to be tried again."""
+    """Stores a receipt that could not be folded as a fault, to be retried later."""
     link, raw = item.link, repr(item.receipt)
     columns = ("id", "request_id", "reading_no", "position", "why", "raw", "data", "set_aside")
     row = (ids.next(), *link[:3], short(why, 500), raw[:4000], _pack_receipt(item.receipt), True)
@@ -166,14 +166,14 @@ async def set_aside(tx: Tx, ids: Ids, item: Item, why: str) -> None:
 
 
 async def set_aside_work(tx: Tx, ids: Ids, now: int, work: Work, why: str) -> None:
-    """Keeps all that is left of a request over which the process died twice."""
+    """Sets aside the remaining receipts of a request over which a process died twice."""
     if await _take_off(tx, now, [work], len(work.receipts)):
         for item in work.items(len(work.receipts)):
             await set_aside(tx, ids, item, why)
 
 
 class Retried(NamedTuple):
-    """How many landed, and the last that was looked at; None where there was none."""
+    """How many receipts landed, and the id of the last fault tried (None: there was none)."""
 
     landed: int
     last: int | None
@@ -182,7 +182,7 @@ class Retried(NamedTuple):
 async def retry_set_aside(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, *, after: int = 0, limit: int = 100
 ) -> Retried:
-    """Tries again what was set aside, from one fault on."""
+    """Tries to fold again what was set aside, in order of fault ids greater than ``after``."""
     rows = await tx.fetch(
         "SELECT f.id, r.account_id, f.data, f.request_id, f.reading_no, f.position, r.received_at "
         "FROM fault f JOIN request r ON r.id = f.request_id "
@@ -224,17 +224,17 @@ async def _fold(tx: Tx, accounts: Accounts, ids: Ids, now: int, items: Sequence[
 
 
 async def find_buried(graph: Graph, names: Iterable[PartName]) -> None:
-    """Looks which parts without an attempt are those of messages that were pruned (rule F5)."""
+    """Notes which parts without an attempt belong to pruned messages (rule F5)."""
     if any(account.settings.receive_only for account in graph.accounts.by_id.values()):
         loose = [name.key for name in names if graph.parts[name.key].attempt_id is None]
         graph.buried = await buried(graph.tx, loose)
 
 
 def name_of(account: Account, receipt: Receipt) -> PartName:
-    """The part that a receipt speaks of; without an id, that of its reference.
+    """The name of the part that a receipt is about: by its message id, else by its reference.
 
     Raises:
-        ValueError: it names neither.
+        ValueError: it has neither.
     """
     if not receipt.provider_message_id:
         if attempt_of(receipt.reference) is None:
@@ -247,7 +247,7 @@ def name_of(account: Account, receipt: Receipt) -> PartName:
 def match(
     graph: Graph, part: PartRow, account: Account, receipt: Receipt, received_at: int
 ) -> None:
-    """Gives a part that has no attempt the one it belongs to, where that can be told (D1, D5)."""
+    """Attaches a part without an attempt to the one it belongs to, if that is known (D1, D5)."""
     attempt_id = attempt_of(receipt.reference)
     attempt = graph.attempts.get(attempt_id) if attempt_id is not None else None
     if attempt is not None:
@@ -255,7 +255,7 @@ def match(
         sender = graph.accounts.by_id.get(attempt.account_id)
         same_ids = sender is not None and sender.ns == account.ns
         if same_ids and receipt.to in (None, (message.to_number or "").lstrip("+")):
-            if attempt.state == State.QUEUED:  # it went out after all: never send it again
+            if attempt.state == State.QUEUED:  # it was sent after all: never send it again
                 attempt.state = State.UNSURE.value
             graph.attach(part, attempt)
             return

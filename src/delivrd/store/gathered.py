@@ -1,4 +1,4 @@
-"""Many who ask the same kind of question at once share one read."""
+"""Concurrent queries of the same kind share one read."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,13 +11,13 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 AT_ONCE = 500
-"""Questions a read."""
+"""The most keys in one read."""
 
 
 class Gathered(Generic[K, V]):
-    """While one read is under way the questions of the next gather; in quiet times none waits.
+    """Collects keys for the next read while one is running; if none is, reads at once.
 
-    ``read`` is given keys, each once, and gives what it found by key.
+    ``read`` gets distinct keys and returns what it found by key.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Gathered(Generic[K, V]):
         self._reading: asyncio.Task[None] | None = None
 
     async def ask(self, key: K) -> V | None:
-        """What is found for the key by a read that begins after this call; None for nothing.
+        """The result for the key from a read that begins after this call; None if there is none.
 
         Raises:
             StoreUnavailable: the store did not answer.
@@ -56,7 +56,7 @@ class Gathered(Generic[K, V]):
             found = await self._store.read(lambda tx: self._read(tx, keys))
         except Exception as error:
             if len(keys) > 1 and not isinstance(error, StoreUnavailable):
-                for one in keys:  # a question that cannot be answered harms no other
+                for one in keys:  # one by one, so that a failing key affects no other
                     await self._answer([asked for asked in batch if asked[0] == one])
                 return
             for _, answer in batch:

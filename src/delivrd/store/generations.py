@@ -1,7 +1,7 @@
-"""Ids that come again: when a part's id stands for another message (rule D3).
+"""Reused ids: when a provider's id means a new message (rule D3).
 
-SMS centres count their ids in few digits, and begin again. The current part of an id bears the id's
-own key; an earlier one's key ends in ``~`` and the number of its row.
+SMS centres count their ids with few digits and start over. The current part of an id has the id's
+plain key; the keys of earlier parts end in ``~`` and the row's id.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from delivrd.store.rows import PartRow
 
 
 async def renew(graph: Graph, account: Account, key: str, receipt: Receipt | None = None) -> None:
-    """Begins a new part where the one of this key ended long ago.
+    """Starts a new part if the one with this key has been final for long enough.
 
-    A ``receipt`` that the old one has already is a late copy, and begins nothing; neither does one
-    that bears the reference of the old one's attempt.
+    A ``receipt`` that the old part already has is a late copy, and starts none; neither does one
+    with the reference of the old part's attempt.
     """
     part = graph.parts[key]
     if is_free(account, part, graph.now) and not _is_of(part, receipt):
@@ -43,7 +43,7 @@ def _is_of(part: PartRow, receipt: Receipt | None) -> bool:
 
 
 def as_before(account: Account, name: PartName, keys: Sequence[str]) -> PartName:
-    """The name under which an earlier reading spoke of this part, where its id has come again."""
+    """The name of the part to which an earlier reading referred, if its id was reused since."""
     if account.reuse_after is None:
         return name
     key = next((key for key in keys if key.rpartition("~")[0] == name.key), name.key)

@@ -1,14 +1,14 @@
-"""Everything that bears on some messages: locked, in memory, folded, written back (rule G1).
+"""The rows that determine some messages: locked, loaded, folded and written back (rule G1).
 
-Every writer works the same way, whatever it has to say:
+Every writer follows the same pattern:
 
     graph = await Graph.load(tx, accounts, ids, now, parts=..., attempts=..., messages=...)
-    ...change what is known: statements, hand-overs, links between part and attempt...
+    ...change the facts: statements, hand-overs, links between part and attempt...
     await graph.save()
 
-``load`` takes the locks in the one order that all writers keep: the parts it names, then their
-messages by id; what stands under them is read after that. ``save`` folds every message it holds and
-writes the rows that differ, the counts that moved and the events that follow.
+``load`` takes locks in the order that all writers share: first the parts it names, then their
+messages by id. Statements and attempts are read only under these locks. ``save`` folds every loaded
+message and writes the rows that differ, the changes of counts and the resulting events.
 """
 
 from collections import Counter
@@ -75,11 +75,11 @@ _COUNTRY, _SENDER = MESSAGE_COLUMNS.index("country"), MESSAGE_COLUMNS.index("sen
 
 
 class Moved(Exception):
-    """Between two locks another writer moved an attempt to another message: begin again."""
+    """Another writer moved an attempt to another message between our two locks: begin again."""
 
 
 class PartName(NamedTuple):
-    """The key of a part, and the namespace and provider id that it is made of."""
+    """How receipts and answers refer to a part."""
 
     key: str
     ns: int
@@ -87,7 +87,7 @@ class PartName(NamedTuple):
 
 
 class Link(NamedTuple):
-    """The place of a statement: a position in a reading of a request."""
+    """The origin of a statement: a position in a reading of a request."""
 
     request_id: int
     reading_no: int
@@ -126,7 +126,7 @@ class Graph:
         attempts: Iterable[int] = (),
         messages: Iterable[int] = (),
     ) -> "Graph":
-        """Locks and reads; named parts that nobody stored are inserted without an attempt.
+        """Locks and reads; named parts that do not exist are inserted without an attempt.
 
         Raises:
             Moved: another writer merged messages in between; the transaction must begin again.
@@ -192,12 +192,12 @@ class Graph:
             part_id, statement = read_statement(row)
             by_id[part_id].statements.append(statement)
 
-    # --- changing what is known -----------------------------------------------------------------
+    # --- changing facts -------------------------------------------------------------------------
 
     def state(
         self, part: PartRow, account_id: int, kind: Kind, receipt: Receipt, link: Link | None
     ) -> StatementRow:
-        """Adds a statement, or one more link to it (rule C1)."""
+        """Adds a statement, or one more link to it if it exists (rule C1)."""
         digest = identity(kind, receipt)
         received_at = link.received_at if link else self.now
         for row in part.statements:
@@ -219,7 +219,7 @@ class Graph:
         return row
 
     async def begin_again(self, key: str) -> None:
-        """Gives a reused id a new part; the old part keeps what it has (D3)."""
+        """Starts a new part for a reused id; the old part keeps its statements (rule D3)."""
         old = self.parts[key]
         old.key = f"{key}~{old.id}"
         await self.tx.update(schema.part, "id", ("key",), [(old.id, old.key)])
@@ -229,7 +229,7 @@ class Graph:
         self.parts[old.key], self.parts[key] = old, new
 
     def attach(self, part: PartRow, attempt: AttemptRow) -> None:
-        """Gives a part its attempt: the meeting of a receipt and its send (rule D2)."""
+        """Assigns a part to an attempt, which matches its receipts with the send (rule D2)."""
         if part.attempt_id == attempt.id:
             return
         if part.attempt_id is not None and part.attempt_id in self.attempts:
@@ -237,16 +237,16 @@ class Graph:
         part.attempt_id = attempt.id
         part.moved = True
         attempt.parts.append(part)
-        attempt.parts.sort(key=lambda part: part.id)  # as they are read: order decides nothing
+        attempt.parts.sort(key=lambda part: part.id)  # the order in which a load reads them
 
     def add(self, message: MessageRow) -> MessageRow:
-        """Adds a new message, with the attempts it already has."""
+        """Adds a new message with its attempts."""
         self.messages[message.id] = message
         self.attempts.update((attempt.id, attempt) for attempt in message.attempts)
         return message
 
     def status_before(self, message: MessageRow) -> str | None:
-        """The status that the store holds; None for a message that is new."""
+        """The status in the store; None for a new message."""
         return None if message.stored is None else message.stored[MESSAGE_FACTS]
 
     # --- folding and writing back ---------------------------------------------------------------
@@ -254,9 +254,10 @@ class Graph:
     async def save(
         self, *, merged: Sequence[MessageRow] = (), into: MessageRow | None = None
     ) -> None:
-        """Folds every message held here and writes what differs.
+        """Folds every loaded message and writes what differs.
 
-        Of messages that were ``merged``, it tells ``into`` which they went and its status now.
+        For each message in ``merged``, also writes an event that names the message ``into`` which
+        it was merged, and its status.
         """
         self.fold()
         if into is not None:
@@ -273,7 +274,7 @@ class Graph:
         await self._write_events()
 
     def fold(self) -> None:
-        """Derives every message held here from what is known of it; writes nothing."""
+        """Derives every loaded message from its facts; writes nothing."""
         for message in self.messages.values():
             self._fold(message)
 
@@ -282,7 +283,7 @@ class Graph:
         keep = message.text is None or self.accounts.keep_texts
         if not (keep or any(map(_needs_text, attempts))):
             message.text = None
-        if message.origin == "received":  # nothing but its receipts says that it exists (B4)
+        if message.origin == "received":  # it exists only by its receipts (rule B4)
             message.withdrawn = not describe(message)
         if message.sent_at is None:
             message.sent_at = min((a.handed_at for a in attempts if a.handed_at), default=None)
@@ -292,7 +293,7 @@ class Graph:
         outcomes = []
         for attempt in attempts:
             told = [s.receipt.parts_total for p in attempt.parts for s in p.live]
-            if any(told):  # a receipt that states the number of parts knows it best (rule C4)
+            if any(told):  # a receipt's number of parts overrides all others (rule C4)
                 attempt.parts_expected = min(MAX_PARTS, max(filter(None, told)))
             outcome = attempt.outcome()
             outcomes.append(outcome)
@@ -320,7 +321,7 @@ class Graph:
         since: int | None, cohort: int | None, country: str | None, country_before: str | None,
         before: Sent = NOT_SENT, after: Sent = NOT_SENT,
     ) -> None:  # fmt: skip
-        """Moves the counts of a row from its old place to its new one (rule F1)."""
+        """Notes that a row is counted in another place than before (rule F1)."""
         bucket = spread(cohort)
         step = None if bucket is None else latency_step(outcome, since)
         reason = outcome.reason and outcome.reason._value_
@@ -341,21 +342,22 @@ class Graph:
         self.event(message, f"message.{status}", told(message, self._account_of(message), outcome))
 
     def _tell_of_merge(self, gone: MessageRow, into: MessageRow) -> None:
-        """A message that went into another: the name it has now, and that one's status."""
+        """Writes the event of a merge: the id that the message now has, and the status there."""
         data = merge_told(gone, self._account_of(gone), into)
         self.event(gone, "message.merged", data)
 
     def _account_of(self, message: MessageRow) -> tuple[str, str | None]:
-        """The account's name and, where it is still configured, its provider."""
+        """The account's name and, if it is still configured, its provider."""
         account = self.accounts.by_id.get(message.account_id)
         name = self.accounts.name(message.account_id)
         return name, account and account.provider.name
 
     def event(self, message: MessageRow, kind: str, data: Told) -> None:
-        """Writes down that something happened to a message, for whoever listens.
+        """Queues an event about a message, to be written by :meth:`save`.
 
-        A message's events are told in the order of their ids: it is under lock, and its next event
-        gets a greater id than the last, also where another host's clock was ahead of ours.
+        A message's events are delivered in the order of their ids. The message is locked, and its
+        next event gets a greater id than the last one, even if that was made by a host whose clock
+        is ahead of ours.
         """
         self.tx.changed.add(message.id)
         message.last_event = self.ids.next(message.last_event or 0)
@@ -384,7 +386,7 @@ async def _write(
     tx: Tx, table: Table, columns: tuple[str, ...], facts: int,
     rows: Iterable[AttemptRow | MessageRow],
 ) -> None:  # fmt: skip
-    """Writes new rows, and of the others what differs: rarely a fact, mostly what is derived."""
+    """Inserts new rows; updates the facts and the derived columns of others where they differ."""
     new, corrected, derived = [], [], []
     for row in rows:
         values, stored = astuple(row)[: len(columns)], row.stored
@@ -401,7 +403,7 @@ async def _write(
 
 
 def _cohort(message: MessageRow) -> int | None:
-    """The moment by which a message is counted (rule F1); None where it is not."""
+    """The time at which a message is counted (rule F1); None if it is not counted."""
     if message.merged_into is not None or message.withdrawn:
         return None
     if message.sent_at is not None:

@@ -1,4 +1,4 @@
-"""Queries for `doctor`; they are cheap, whatever the size of the store."""
+"""The queries of `doctor`, cheap at every size of the store."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from delivrd.store.tx import PostgresTx, Tx
 
 RECENT_REQUESTS = 100_000
 UNMATCHED = 500
-"""How many of the newest receipts without a message are examined."""
+"""The number of newest receipts without a message that are examined."""
 WEEK = 7 * DAY
 SETTLING = MINUTE
-"""How long before the answer to its send a receipt may come, in microseconds."""
+"""Microseconds by which a receipt may precede the answer to its send."""
 
 
 class Figures(NamedTuple):
@@ -29,18 +29,18 @@ class Figures(NamedTuple):
     unmapped: int
     refused: int
     set_aside: int
-    """All of them, and of the last seven days those ``unreadable``, ``unmapped`` and ``refused``;
-    each is counted up to a thousand."""
+    """``set_aside`` counts all; the other three count the last seven days; each up to a thousand.
+    """
     newest_id: int | None
     oldest_body: int | None
-    """When the oldest call was received whose body is kept."""
+    """When the oldest call arrived whose body is kept."""
     settings: Mapping[str, str]
-    """The database's settings for the durability of commits."""
+    """The database's own settings of durability."""
     database_clock: int | None
 
 
 class Loose(NamedTuple):
-    """A receipt whose message nobody knows: its part, whose ids these are, and the newest such."""
+    """A receipt without a message: its part, its id namespace, and the newest such receipt."""
 
     ns: int
     provider_message_id: str
@@ -93,7 +93,7 @@ async def _settings(tx: Tx) -> dict[str, str]:
 
 
 async def durability(tx: Tx) -> dict[str, str]:
-    """The durability settings of this transaction's connection."""
+    """The settings of durability of this transaction's connection."""
     if isinstance(tx, PostgresTx):
         names = ("synchronous_commit", "fsync", "full_page_writes")
         return {name: str((await tx.fetch(f"SHOW {name}"))[0][0]) for name in names}
@@ -124,7 +124,7 @@ async def unmatched(tx: Tx) -> list[Loose]:
 
 
 async def silent(tx: Tx) -> dict[int, list[str]]:
-    """By whose ids they are: ids of parts that were sent and have no receipt yet, the newest."""
+    """By namespace, the newest provider ids of parts that were sent and have no receipt yet."""
     rows = await tx.fetch(
         "SELECT p.ns, p.provider_message_id FROM message m "
         "JOIN attempt a ON a.message_id = m.id JOIN part p ON p.attempt_id = a.id "
@@ -142,7 +142,7 @@ async def silent(tx: Tx) -> dict[int, list[str]]:
 
 
 async def sent_under(tx: Tx, keys: list[str]) -> set[str]:
-    """Those of the keys that are parts of a message."""
+    """Those of the keys whose part belongs to a message."""
     rows = await tx.fetch(
         "SELECT key FROM part WHERE key = ANY($1::text[]) AND attempt_id IS NOT NULL", keys
     )
@@ -150,5 +150,5 @@ async def sent_under(tx: Tx, keys: list[str]) -> set[str]:
 
 
 async def account_rows(tx: Tx) -> list[Any]:
-    """Id, name, provider and namespace of every account that ever was configured."""
+    """Id, name, provider and namespace of every account ever configured."""
     return await tx.fetch("SELECT id, name, provider, ns FROM account ORDER BY id")

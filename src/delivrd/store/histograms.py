@@ -1,13 +1,13 @@
-"""A histogram as one value of a row: adding two such values adds all their steps at once.
+"""A histogram as a single value: adding two values adds all their steps at once.
 
-The numbers by step (of `delivrd.store.counts`) stand in one great number, each in digits of its
-own: in memory an integer of 32 bits a step. On PostgreSQL it is a ``numeric`` with twelve decimal
-digits a step, which ``+`` and ``sum()`` add. SQLite has no such numbers: there it is a blob, of the
-number of empty steps that come first (two bytes) and the integer, signed and little-endian, added
-by the functions that `teach` gives a connection.
+The counts by latency step (see `delivrd.store.counts`) are the digits of one large number. In
+memory it is an integer with 32 bits a step. On PostgreSQL it is a ``numeric`` with twelve decimal
+digits a step, which ``+`` and ``sum()`` add. SQLite has no such type: there it is a blob, made of
+the number of leading empty steps (two bytes) and the integer, signed and little-endian, and added
+by functions that `teach` registers with a connection.
 
-A step may be negative, as what one writer adds another may take away: its digits are read as the
-number nearest to nothing that they can stand for.
+A step may be negative, since one writer may subtract what another added: digits are read as the
+number closest to zero that they can represent.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ from sys import byteorder
 from typing import Any, NamedTuple
 
 FIRST = -1
-"""The least step there is: of those whose time is not known."""
+"""The lowest step, that of unknown latencies."""
 
 BITS = 32
 DIGITS = 12
@@ -33,7 +33,7 @@ _ONE = [1 << BITS * at for at in range(512)]
 
 
 def one(step: int) -> int:
-    """The histogram of a single one that took so long; ``+``, ``-`` and ``*`` make all others."""
+    """The histogram with a count of one in ``step``; ``+``, ``-`` and ``*`` make all others."""
     return _ONE[step - FIRST]
 
 
@@ -42,21 +42,21 @@ def of(counted: Mapping[int, int]) -> int:
 
 
 class Digits(NamedTuple):
-    """The numbers of all steps from the first on."""
+    """The counts of consecutive steps, from ``first`` on."""
 
     first: int
     numbers: Sequence[int]
     negative: bool = False
-    """Whether there may be less than nothing of a step."""
+    """Whether a count may be negative."""
 
     def some(self) -> "Digits":
-        """The same, with nothing where there is less."""
+        """The same with zero for negative counts."""
         if not self.negative:
             return self
         return Digits(self.first, [max(0, n) for n in self.numbers])
 
     def steps(self) -> dict[int, int]:
-        """The number of each step of which there is any."""
+        """The counts by step, without zeros."""
         return {step: n for step, n in enumerate(self.numbers, self.first) if n}
 
 
@@ -66,19 +66,19 @@ def digits(number: int) -> Digits:
 
 
 def steps(number: int) -> dict[int, int]:
-    """The number of each step of which there is any."""
+    """The counts by step of a histogram, without zeros."""
     return digits(number).steps()
 
 
 def _empty(number: int) -> int:
-    """How many steps come before the first that holds anything."""
+    """The number of empty steps before the first with a count."""
     return ((number & -number).bit_length() - 1) // BITS if number else 0
 
 
 def _digits(first: int, number: int) -> Digits:
     size = number.bit_length() // BITS + 1
     halves = _halves(size)
-    if number >= 0 and not number & halves:  # what is borrowed from the next digit is over half
+    if number >= 0 and not number & halves:  # a borrow from the next digit would set a top bit
         return Digits(first, _positive(number, size))
     raised = _positive(number + halves, size + 1)
     return Digits(first, [n - _HALF for n in raised[:size]], negative=True)
@@ -107,7 +107,7 @@ def number_of(blob: bytes) -> int:
 
 
 def by_key(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
-    """What the blobs at the end of rows of one key add up to; written out, as rows are many."""
+    """Sums the blobs that end the rows, by the rest of the row; inlined, as rows are many."""
     from_bytes = int.from_bytes
     found: dict[tuple[Any, ...], int] = {}
     told = found.get
@@ -119,7 +119,7 @@ def by_key(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
 
 
 def _blobs_added(one: bytes, other: bytes) -> bytes:
-    """Steps that come first and are empty now stay: to look for them takes as long as the rest."""
+    """Does not strip leading steps that became empty: finding them would double the time."""
     empty, more = one[0] | one[1] << 8, other[0] | other[1] << 8
     number = int.from_bytes(one[2:], "little", signed=True)
     added = int.from_bytes(other[2:], "little", signed=True)
@@ -135,8 +135,8 @@ def _blobs_added(one: bytes, other: bytes) -> bytes:
 
 
 def teach(connection: sqlite3.Connection) -> None:
-    """Lets a connection add histograms: ``steps_added(a, b)`` and the aggregate ``steps_sum(a)``,
-    and make them of rows of a step and a number each: ``steps_of(step, n)``."""
+    """Registers functions for histograms: ``steps_added(a, b)``, the aggregate ``steps_sum(a)``,
+    and the aggregate ``steps_of(step, n)``, which makes one of rows with a step and a count."""
     connection.create_function("steps_added", 2, _blobs_added, deterministic=True)
     connection.create_aggregate("steps_sum", 1, _Sum)  # type: ignore[arg-type]
     connection.create_aggregate("steps_of", 2, _Of)  # type: ignore[arg-type]
@@ -148,7 +148,7 @@ def _halves(size: int) -> int:
 
 
 class _Sum:
-    """As sums are in SQL: null adds nothing, and without anything else it is null."""
+    """Like SQL's sum(): ignores nulls, and is null if there is nothing else."""
 
     def __init__(self) -> None:
         self._number: int | None = None
@@ -178,7 +178,7 @@ class _Of:
 
 
 def to_text(number: int) -> str:
-    """As a ``numeric`` is written: short, since what is sent is mostly a step or two."""
+    """The literal of a ``numeric``, in short form, as most have only a step or two."""
     counted = steps(number)
     first = min(counted, default=FIRST)
     decimal = Decimal(sum(n * _power(step - first) for step, n in counted.items()))
@@ -186,10 +186,10 @@ def to_text(number: int) -> str:
 
 
 def numbers_sent(numerics: Sequence[bytes]) -> list[int]:
-    """The histograms of many ``numeric`` as their ``numeric_send`` has them: four decimal digits at
-    a time, each in two bytes; three times four are a step.
+    """Decodes many ``numeric`` in the format of ``numeric_send``: groups of four decimal digits, in
+    two bytes each; three groups make a step.
 
-    All are taken apart at once, as if they were one: that takes two thirds of the time.
+    All are decoded together as if they were one, which takes two thirds of the time.
     """
     taken = [_fours(numeric) for numeric in numerics]
     fours = b"".join([one for one, _, _ in taken])
@@ -210,14 +210,14 @@ _BYTES = BITS // 8
 
 
 def _fours(numeric: bytes) -> tuple[bytes, int, int]:
-    """The digits by whole steps, how many steps without any come after them, and the sign."""
+    """The digit groups by whole steps, the number of steps omitted after them, and the sign."""
     size, weight, sign, _ = _HEAD.unpack_from(numeric)
     empty, rest = divmod(weight + 1 - size, 3)
     return bytes(2 * (-(weight + 1) % 3)) + numeric[8:] + bytes(2 * rest), empty, sign
 
 
 def _packed(fours: bytes, at: int) -> bytes:
-    """Of each step the four digits that begin at that byte, in the digits of a histogram."""
+    """Extracts the digit group at byte ``at`` of each step, spread to a histogram's digits."""
     packed = bytearray(len(fours) // 6 * _BYTES)
     packed[2::4] = fours[at::6]
     packed[3::4] = fours[at + 1 :: 6]

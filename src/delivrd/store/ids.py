@@ -1,9 +1,9 @@
-"""Ids that grow with time and need no round trip: microseconds, then the writer's slot."""
+"""Ids that grow with time and need no round trip: microseconds followed by the writer's slot."""
 
 import time
 from collections.abc import Callable
 
-EPOCH = 1_577_836_800_000_000  # 2020-01-01, in microseconds; 51 bits last until 2091
+EPOCH = 1_577_836_800_000_000  # 2020-01-01 in microseconds; 51 bits last until 2091
 SLOT_BITS = 12
 SLOTS = 1 << SLOT_BITS
 
@@ -14,10 +14,10 @@ def now_micros() -> int:
 
 
 class Ids:
-    """Hands out ids that no other slot hands out, each greater than the one before.
+    """Makes increasing ids that are unique to a slot.
 
-    ``after`` is the highest id that this slot may have given before; a clock that was set back
-    since then gives no id twice.
+    ``after`` is the highest id that this slot may have made before, so that no id is repeated even
+    if the clock was set back since.
     """
 
     def __init__(self, slot: int, after: int = 0, clock: Callable[[], int] = now_micros) -> None:
@@ -26,7 +26,7 @@ class Ids:
         self._clock = clock
 
     def next(self, above: int = 0) -> int:
-        """The next id; it is greater than ``above`` too, which another slot may have given."""
+        """The next id, also greater than ``above``, which may come from another slot."""
         now = self._clock() - EPOCH
         self._last = now if now > self._last else self._last + 1
         if above >> SLOT_BITS >= self._last:
@@ -35,10 +35,10 @@ class Ids:
 
 
 def floor(micros: int) -> int:
-    """The smallest id of that moment: ids of rows made since then are at least this."""
+    """The smallest id of a moment: ids made since then are not smaller."""
     return max(0, micros - EPOCH) << SLOT_BITS
 
 
 def born(row_id: int) -> int:
-    """The moment, in microseconds since 1970, at which an id was given."""
+    """When an id was made, in microseconds since 1970."""
     return (row_id >> SLOT_BITS) + EPOCH

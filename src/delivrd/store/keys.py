@@ -1,4 +1,4 @@
-"""API keys: found by a public prefix, kept as a hash (rule H4)."""
+"""API keys: found by a public prefix, stored as a hash (rule H4)."""
 
 import hmac
 import secrets
@@ -16,7 +16,7 @@ _PREFIX_BYTES = 6
 
 
 class Scope(StrEnum):
-    """What a key may do: read everything; send and follow what it sent; everything."""
+    """What a key may do: read everything; send and follow its own messages; everything."""
 
     READ = "read"
     SEND = "send"
@@ -24,7 +24,7 @@ class Scope(StrEnum):
 
 
 class Key(NamedTuple):
-    """An API key as it is kept; times are microseconds since 1970."""
+    """An API key as stored; times are microseconds since 1970."""
 
     id: int
     name: str
@@ -46,9 +46,9 @@ def _key(row: tuple[int, str, str, str, int, int | None, int | None]) -> Key:
 async def create_key(
     tx: Tx, ids: Ids, name: str, scopes: Iterable[Scope], now: int
 ) -> tuple[Key, str]:
-    """Creates a key; returns it, and the text for its owner, which is not stored.
+    """Makes a key; returns it and its secret text, which is not stored and cannot be shown again.
 
-    256 random bits follow the prefix, so that one round of SHA-256 protects them well enough.
+    256 random bits follow the prefix, so one round of SHA-256 protects them well enough.
     """
     prefix = secrets.token_hex(_PREFIX_BYTES)
     secret = f"{MARK}_{prefix}_{secrets.token_hex(32)}"
@@ -76,13 +76,13 @@ async def find_key(tx: Tx, given: str) -> Key | None:
 
 
 async def list_keys(tx: Tx) -> list[Key]:
-    """All keys, the newest first, also the revoked ones."""
+    """All keys, newest first, including revoked ones."""
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM api_key ORDER BY id DESC")
     return [_key(tuple(row)) for row in rows]
 
 
 async def revoke_key(tx: Tx, key_id: int, now: int) -> bool:
-    """Revokes a key, with immediate effect; False if there is none."""
+    """Revokes a key; returns whether it exists."""
     return bool(
         await tx.execute(
             "UPDATE api_key SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1", key_id, now
@@ -91,5 +91,5 @@ async def revoke_key(tx: Tx, key_id: int, now: int) -> bool:
 
 
 async def touch_key(tx: Tx, key_id: int, now: int) -> None:
-    """Stores when a key was last used."""
+    """Records the use of a key."""
     await tx.execute("UPDATE api_key SET last_used_at = $2 WHERE id = $1", key_id, now)

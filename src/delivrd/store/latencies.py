@@ -1,12 +1,12 @@
 """How long messages took: histograms beside the counts by status, and in tables of their own.
 
-A row of counts by status holds all latency steps of those that ended so in one column
-(`delivrd.store.histograms`): whatever is counted together has its latencies, and a month of a route
-is read from thirty rows. Of a route they stand by half an hour and by six hours too: the days of
-every zone are put together from few rows.
+Each row of counts by status has one column with the histogram of its latency steps
+(`delivrd.store.histograms`), so latencies are known for every key that is counted, and a month of a
+route is read from thirty rows. Routes also have histograms by half an hour and by six hours, from
+which the days of every zone are composed with few rows.
 
-Until they are written, how many there are and how long they took is one number, so that adding two
-adds both: a signed count in the lowest 64 bits, and the histogram above.
+In memory a count and its histogram are packed into one number, so that one addition adds both: a
+signed count in the lowest 64 bits, the histogram above.
 """
 
 from collections import defaultdict
@@ -16,16 +16,16 @@ from typing import Any
 from delivrd.store import histograms
 
 STEPS = "steps"
-"""The column that holds a histogram; null where nothing ended, or nothing ever did."""
+"""The column of histograms; null if nothing has ended."""
 
 BUCKETS_A_HALF, BUCKETS_A_PART = 2, 24
-"""Quarters of an hour in half an hour, and in a part: six hours, a fourth of a day of UTC."""
+"""Quarters of an hour in a half (an hour), and in a part (six hours, a fourth of a UTC day)."""
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "latency_part": ("unit", "status", "part", "account_id", "country"),
     "latency_half": ("unit", "status", "half", "account_id", "country"),
 }
-"""The tables that hold nothing else, and their keys without the slot."""
+"""The tables that hold only histograms, and their keys without the slot."""
 
 Count = tuple[Any, ...]
 """A key of a table."""
@@ -38,12 +38,12 @@ _ENDED = [1 + (histograms.one(step) << _BITS) for step in range(histograms.FIRST
 
 
 def one(step: int | None) -> int:
-    """A single one that took so long; None of one that has not ended."""
+    """The packed number of one message or attempt with this latency step; None: not ended."""
     return 1 if step is None else _ENDED[step - histograms.FIRST]
 
 
 def parts(number: int) -> tuple[int, int]:
-    """How many there are, and the histogram of those that ended."""
+    """Unpacks a number into the count and the histogram."""
     if -_HALF <= number < _HALF:
         return number, 0
     raised = number + _HALF
@@ -51,7 +51,7 @@ def parts(number: int) -> tuple[int, int]:
 
 
 def forms(rollup: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
-    """What counts by the quarter of an hour add to each of `TABLES`."""
+    """What changes of the rollup add to each of `TABLES`."""
     found: dict[str, defaultdict[Count, int]] = {name: defaultdict(int) for name in TABLES}
     sixes, halves = found.values()
     for (unit, bucket, account_id, country, _, status, _), number in rollup.items():
@@ -63,6 +63,6 @@ def forms(rollup: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
 def rows(
     name: str, counted: Mapping[Count, int], slot: int, sign: int = 1
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The columns of that table to be added to, and the rows."""
+    """The columns of the rows to add to a table, and the rows."""
     told = ((key, parts(sign * number)[1]) for key, number in counted.items())
     return (*TABLES[name], "slot", STEPS), [(*key, slot, ended) for key, ended in told if ended]

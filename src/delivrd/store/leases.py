@@ -1,4 +1,4 @@
-"""Leases: singleton work among processes, by the database's clock (rule G3)."""
+"""Leases for work that one process at a time may do, by the database's clock (rule G3)."""
 
 from delivrd.core.units import SECOND
 from delivrd.store.ids import now_micros
@@ -15,10 +15,10 @@ RETURNING holder
 
 
 async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
-    """Takes or renews a lease for so many seconds; returns whether ``holder`` has it now.
+    """Takes or renews a lease for ``seconds``; returns whether ``holder`` has it now.
 
-    Its row stays locked to the end of the transaction: what else happens in there is done by the
-    holder alone. A lease that is not renewed goes, after its time, to the first who asks.
+    Its row stays locked until the transaction ends, so only the holder does what else is in it.
+    An expired lease goes to the first who asks.
     """
     now = _POSTGRES_NOW if isinstance(tx, PostgresTx) else str(now_micros())
     rows = await tx.fetch(_TAKE.format(now=now), name, holder, int(seconds * SECOND))
@@ -26,5 +26,5 @@ async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
 
 
 async def give_lease_back(tx: Tx, name: str, holder: str) -> None:
-    """Releases a lease before its time."""
+    """Releases a lease, so that others can take it at once."""
     await tx.execute("DELETE FROM lease WHERE name = $1 AND holder = $2", name, holder)

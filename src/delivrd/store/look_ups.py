@@ -1,4 +1,4 @@
-"""Parts whose receipts never came: which to ask the gateway about, and storing its answers."""
+"""Look-ups: which parts without a final receipt to ask their gateway about, and its answers."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from delivrd.store.rows import AttemptRow
 from delivrd.store.tx import Tx
 
 ASK_AFTER = (3600, 6 * 3600, 24 * 3600)
-"""Seconds after the hand-over at which a gateway is asked, while there is no final receipt."""
+"""Seconds after the hand-over at which the gateway is asked, until a final receipt comes."""
 LAST_CALL = 600
 """Seconds before the time-out at which it is asked for the last time."""
 
@@ -34,7 +34,7 @@ class Asking(NamedTuple):
 
 
 def next_look_up(attempt: AttemptRow, now: int) -> int | None:
-    """When to ask about an accepted attempt next; None if it is too late."""
+    """When to ask about an accepted attempt next; None if never again."""
     handed_at, expires_at = attempt.handed_at, attempt.expires_at
     if handed_at is None:
         return None
@@ -48,7 +48,7 @@ def next_look_up(attempt: AttemptRow, now: int) -> int | None:
 async def claim(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
 ) -> list[Asking]:
-    """The parts to ask about now; each attempt's next time is set in the same transaction."""
+    """The parts to ask about now; also schedules the next look-up of their attempts."""
     due = [row[0] for row in await tx.fetch(_DUE, now, account_ids, limit)]
     if not due:
         return []
@@ -76,7 +76,7 @@ async def claim(
 async def store_look_up(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, asking: Asking, receipt: Receipt
 ) -> None:
-    """Adds the gateway's answer to the statements of the part (rule C2)."""
+    """Adds the gateway's answer to the part's statements (rule C2)."""
     graph = await Graph.load(tx, accounts, ids, now, parts=[asking.part])
     part = graph.parts[asking.part.key]
     graph.state(part, asking.account_id, Kind.LOOK_UP, receipt, None)

@@ -1,4 +1,4 @@
-"""Several messages that turn out to be one: the parts of one move to another (rule D5)."""
+"""Merges messages that turn out to be one, by moving their parts to one of them (rule D5)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,13 +17,13 @@ _SIBLINGS = (
 async def load_with_siblings(
     tx: Tx, *parts_of: Any, parts: Sequence[PartName], attempts: Iterable[int] = ()
 ) -> Graph:
-    """What :meth:`Graph.load` loads, with every part of the parts' messages locked too.
+    """Like :meth:`Graph.load`, but also locks all other parts of the parts' messages.
 
-    A part may move to another message only under its own lock, or a fold that read it before would
-    write to the message that it left.
+    A part may move to another message only under its own lock; otherwise a fold that read it before
+    would write to the message that it left.
 
     Raises:
-        Moved: one of those messages got a part in between; the transaction must begin again.
+        Moved: one of those messages got a part meanwhile; the transaction must begin again.
     """
     siblings = await tx.fetch(_SIBLINGS, [part.key for part in parts])
     graph = await Graph.load(
@@ -37,7 +37,7 @@ async def load_with_siblings(
 
 
 def homes(graph: Graph, parts: Iterable[PartRow]) -> list[MessageRow]:
-    """The messages that the parts have now: one that we sent ourselves first, then the oldest."""
+    """The messages of the parts: those that we sent first, then by age, oldest first."""
     found = {
         graph.attempts[part.attempt_id].message_id for part in parts if part.attempt_id is not None
     }
@@ -45,7 +45,7 @@ def homes(graph: Graph, parts: Iterable[PartRow]) -> list[MessageRow]:
 
 
 async def merge(graph: Graph, message: MessageRow, others: Sequence[MessageRow]) -> None:
-    """Moves all that others have to one message, and saves."""
+    """Moves all parts of the others to one message, and saves."""
     attempt = message.attempts[-1]
     for other in others:
         for part in [part for gone in other.attempts for part in gone.parts]:

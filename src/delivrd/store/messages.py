@@ -1,4 +1,4 @@
-"""Messages that come to be: accepted for sending, registered, or known from a receipt alone."""
+"""Creates messages: accepted for sending, registered, or known from a receipt alone."""
 
 from uuid import UUID
 
@@ -15,12 +15,12 @@ _PREFIX = "a"
 
 
 def reference_of(attempt_id: int) -> str:
-    """What travels to the provider and comes back with its receipts (rule D1): 17 characters."""
+    """The reference of 17 characters that is sent with an attempt and returns in receipts (D1)."""
     return f"{_PREFIX}{attempt_id:016x}"
 
 
 def attempt_of(reference: str | None) -> int | None:
-    """The attempt's id in a reference of ours; None for anything else."""
+    """The attempt's id in one of our references; None for any other text."""
     if reference is None or len(reference) != 17 or reference[0] != _PREFIX:
         return None
     try:
@@ -35,9 +35,9 @@ def new_uuid() -> str:
 
 
 def describe(message: MessageRow) -> bool:
-    """Fills in what is known of a received message from its receipts alone; whether there are any.
+    """Fills in a received message from its receipts; returns whether there are any.
 
-    The earliest receipt that says something counts, in whatever order they were folded.
+    The earliest receipt with a value decides each field, whatever the order of folding.
     """
     live = [s for a in message.attempts for p in a.parts for s in p.live]
     live.sort(key=lambda s: (s.received_at, s.hash))
@@ -61,7 +61,7 @@ def sent_elsewhere(
 ) -> MessageRow:
     """A message that another program sent (rule D5), with its one attempt.
 
-    ``origin`` is ``registered``, or ``received`` where nothing but its receipts tells of it.
+    ``origin`` is ``registered``, or ``received`` if it is known only from its receipts.
     """
     message = MessageRow(
         id=ids.next(), uuid=new_uuid(), origin=origin, account_id=account.id, created_at=now

@@ -1,4 +1,4 @@
-"""What rows are called outside: the kind, and the row's id in hex."""
+"""The public ids of rows: the kind, and the row's id in hex."""
 
 
 def event_id(row_id: int) -> str:
@@ -18,7 +18,7 @@ def firing_id(row_id: int) -> str:
 
 
 def row_of(name: str, kind: str) -> int | None:
-    """The row that such a name stands for; None where it is none of that kind."""
+    """The row id in a public id; None if it is not one of that kind."""
     prefix, _, digits = name.partition("_")
     if prefix != kind or len(digits) != 16:
         return None

@@ -1,9 +1,9 @@
-"""The nonces that were seen: none comes again with other content (rule B3).
+"""Nonces that were seen: none may recur with other content (rule B3).
 
-Their index is read, and written, at random places: 64 signed calls touch 64 of its pages, and a
-commit that writes them takes three times as long. Where one process alone writes, the nonces of a
-commit go to the end of a log instead. That process remembers what only the log holds, and moves it
-into the index with the fold; the next start moves the rest.
+Their index is accessed at random: 64 signed calls touch 64 of its pages, and a commit that writes
+them takes three times as long. So if only one process writes, nonces are first appended to a log.
+That process keeps the logged ones in memory, and moves them to the index during the fold; the next
+start moves the rest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ from delivrd.store import schema
 from delivrd.store.tx import Tx
 
 ROOM = 50_000
-"""Nonces remembered; what comes on top goes into the index at once."""
+"""Nonces kept in memory; further ones go to the index at once."""
 
 _COLUMNS = ("account_id", "nonce", "content", "expires_at")
 
 
 class Nonce(NamedTuple):
-    """A value that may not be seen again, until ``expires_at``, with other content."""
+    """A value that may not recur with other content until ``expires_at``."""
 
     value: str
     content: bytes
@@ -40,14 +40,14 @@ class _Logged(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The entries that are refused, and what is to be remembered of the others."""
+    """The ids of refused entries, and the nonces of the others that were logged."""
 
     refused: set[int]
     logged: Mapping[Key, _Logged]
 
 
 class Nonces:
-    """Judges nonces, and writes down those that are new."""
+    """Checks nonces, and stores new ones."""
 
     def __init__(self, *, log: bool = False) -> None:
         """With ``log``, no other process judges nonces of this store."""
@@ -55,17 +55,17 @@ class Nonces:
         self._logged: dict[Key, _Logged] = {}
 
     async def judge(self, tx: Tx, signed: Sequence[Signed]) -> Judged:
-        """Writes the new ones, and tells whose nonce was seen before with other content."""
+        """Stores new nonces; refuses entries whose nonce was seen before with other content."""
         if self._log:
             return await self._judge_by_log(tx, signed)
         return await self._judge_by_index(tx, signed)
 
     def remember(self, judged: Judged) -> None:
-        """Takes over what :meth:`judge` logged, once that is on disk."""
+        """Keeps what :meth:`judge` logged in memory; to be called once that is committed."""
         self._logged.update(judged.logged)
 
     async def settle(self, tx: Tx, limit: int) -> list[Key]:
-        """Moves the oldest nonces that are remembered from the log into the index."""
+        """Moves the oldest nonces in memory from the log to the index; returns their keys."""
         moved = list(islice(self._logged.items(), limit))
         if moved:
             rows = [(account, *logged.nonce) for (account, _), logged in moved]
@@ -75,7 +75,7 @@ class Nonces:
         return [key for key, _ in moved]
 
     def forget(self, settled: Iterable[Key]) -> None:
-        """Leaves to the index what :meth:`settle` moved, once that is on disk."""
+        """Drops what :meth:`settle` moved from memory; to be called once that is committed."""
         for key in settled:
             del self._logged[key]
 
@@ -112,7 +112,7 @@ class Nonces:
 
 
 async def settle_all(tx: Tx) -> None:
-    """Moves into the index what an earlier process has left in the log."""
+    """Moves what an earlier process left in the log to the index."""
     columns = ", ".join(_COLUMNS)
     await tx.execute(
         f"INSERT INTO nonce ({columns}) SELECT {columns} FROM nonce_log WHERE true "
@@ -122,7 +122,7 @@ async def settle_all(tx: Tx) -> None:
 
 
 async def _indexed(tx: Tx, signed: Sequence[Signed]) -> dict[Key, bytes]:
-    """The contents of those nonces that stand in the index."""
+    """The contents of those nonces that are in the index."""
     values: dict[int, list[str]] = {}
     for _, account, nonce in signed:
         values.setdefault(account, []).append(nonce.value)

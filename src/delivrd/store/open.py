@@ -1,4 +1,4 @@
-"""Opening a store by its address: migrate, enrol the accounts, start."""
+"""Opens a store by its URL: migrates it, enrols the accounts, starts it."""
 
 import os
 from collections.abc import Generator, Mapping
@@ -23,16 +23,16 @@ Configured = Mapping[str, tuple[Provider, AccountSettings]]
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of a ``sqlite:///`` address; None for any other address."""
+    """The file of a ``sqlite:///`` URL; None for any other URL."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 async def open_store(url: str, configured: Configured) -> Store:
-    """Opens the store at ``sqlite:///path`` or ``postgresql://…``, made and migrated where needed.
+    """Opens the store at ``sqlite:///path`` or ``postgresql://…``; creates and migrates tables.
 
     Raises:
         StoreUnavailable: it cannot be reached or opened.
-        ValueError: the address is of neither form.
+        ValueError: the URL has neither form.
     """
     path = sqlite_path(url)
     if path is not None:
@@ -65,14 +65,16 @@ _LAST_ID = "SELECT max(m) FROM (" + " UNION ALL ".join(
 
 
 def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
-    """Makes the file where there is none, and brings its tables up to this release.
+    """Creates the file if it is missing, and upgrades its tables to this release.
+
+    Returns the revisions before and after.
 
     Raises:
-        StoreUnavailable: it cannot be opened, or is no database.
+        StoreUnavailable: it cannot be opened, or is not a database.
     """
     with _unavailable():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # numbers and texts of people
-        sqlite.connect(path, write=True).close()  # auto_vacuum must stand before the first table
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds people's numbers, texts
+        sqlite.connect(path, write=True).close()  # auto_vacuum must be set before the first table
         engine = create_engine(f"sqlite:///{path}")
         try:
             with engine.begin() as connection:
@@ -82,7 +84,7 @@ def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
 
 
 async def upgrade_postgres(url: str) -> tuple[str | None, str]:
-    """Brings the tables up to this release; processes that start together take turns."""
+    """Upgrades the tables to this release; processes that start together take turns."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     try:
         with _unavailable():
@@ -95,7 +97,7 @@ async def upgrade_postgres(url: str) -> tuple[str | None, str]:
 
 @contextmanager
 def _unavailable() -> Generator[None]:
-    """Says of the driver's errors, bare or wrapped by SQLAlchemy, that the store is away."""
+    """Turns the driver's errors, bare or wrapped by SQLAlchemy, into StoreUnavailable."""
     try:
         yield
     except Exception as error:
@@ -122,7 +124,7 @@ async def _open_postgres(url: str, configured: Configured) -> Store:
 
 
 async def _revision(connection: "asyncpg.Connection[Any]") -> str | None:
-    """The revision of the tables, asked without SQLAlchemy and Alembic, which start slowly."""
+    """The revision of the tables, read without SQLAlchemy and Alembic, which are slow to import."""
     try:
         return cast("str | None", await connection.fetchval(_REVISION))
     except asyncpg.UndefinedTableError:

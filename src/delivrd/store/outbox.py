@@ -1,4 +1,4 @@
-"""Attempts to hand over: claimed, answered, timed out (rules C8, E1 and E3)."""
+"""The outbox: attempts are claimed, answered and timed out (rules C8, E1 and E3)."""
 
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
 
 LEASE_MICROS = 120 * SECOND
-"""How long a hand-over may take; then its process is taken for dead."""
+"""How long a hand-over may take; after that, its process is presumed dead."""
 
 RETRY_SECONDS = (5, 10, 30, 60, 120, 300)
-"""Pauses before a message that was surely not taken is handed over again."""
+"""Pauses before another hand-over of a message that was surely not sent."""
 
 _DUE = (
     "SELECT a.id FROM attempt a JOIN message m ON m.id = a.message_id "
@@ -37,7 +37,7 @@ _ABANDONED = (
 
 
 class Handover(NamedTuple):
-    """A claimed attempt to hand over now; ``validity`` in seconds, None for the default."""
+    """An attempt that we claimed to hand over; ``validity`` in seconds, None for the default."""
 
     attempt_id: int
     account_id: int
@@ -52,7 +52,7 @@ class Handover(NamedTuple):
 async def claim(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
 ) -> list[Handover]:
-    """Claims queued attempts that are due; commit the claim before calling a gateway."""
+    """Claims queued attempts that are due; to be committed before any gateway is called."""
     due = [row[0] for row in await tx.fetch(_DUE, now, account_ids, limit)]
     if not due:
         return []
@@ -89,7 +89,7 @@ def _handover(attempt: AttemptRow, message: MessageRow, now: int) -> Handover:
 
 
 class Said(NamedTuple):
-    """A gateway's answer to a hand-over, when it came, and when the attempt's time will be up."""
+    """A gateway's answer to a hand-over, when it arrived, and when the attempt will time out."""
 
     attempt_id: int
     answer: Answer
@@ -98,7 +98,7 @@ class Said(NamedTuple):
 
 
 async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Said) -> None:
-    """Stores an answer; receipts that came before it are matched here (rule D2)."""
+    """Stores an answer, and matches receipts that arrived before it (rule D2)."""
     answer = said.answer
     account_id, to = await _whose(tx, said.attempt_id)
     account = accounts.by_id[account_id]
@@ -109,7 +109,7 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
     )
     attempt = graph.attempts[said.attempt_id]
     if attempt.state not in (State.HANDING_OVER, State.UNSURE):
-        return  # answered before: an answer is stored once
+        return  # already answered: an answer is stored once
     message = graph.messages[attempt.message_id]
     attempt.lease_until = None
     attempt.expires_at = said.expires_at or attempt.expires_at
@@ -123,7 +123,7 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
             for name in names:
                 await renew(graph, account, name.key)
             rows = [graph.parts[name.key] for name in names]
-            # what came before for an account that only receives has become messages of their own
+            # earlier receipts on a receive-only account have created messages of their own
             others = [m for m in homes(graph, rows) if m.id != message.id and m.origin != "api"]
             for row, part in zip(rows, sent, strict=True):
                 if row.attempt_id is None:
@@ -133,7 +133,7 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
             attempt.state, attempt.answered_at = State.REFUSED.value, said.answered_at
             attempt.answer_reason = answer.reason.value
             attempt.answer_code, attempt.answer_detail = answer.error_code, answer.detail
-        case Later() if attempt.standing:  # a receipt says that it went out after all
+        case Later() if attempt.standing:  # receipts show that it was sent after all
             attempt.state, attempt.answer_detail = State.UNSURE.value, answer.detail
         case Later():
             _again(attempt, message, answer, now)
@@ -177,7 +177,7 @@ def _stated(part: SentPart) -> Receipt:
 
 
 def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) -> None:
-    """Surely not accepted: puts the attempt back into the queue, as if it had never been sent."""
+    """Returns an attempt that was surely not sent to the queue, as if never handed over."""
     pause = answer.after
     if pause is None:
         pause = RETRY_SECONDS[min(attempt.tries - 1, len(RETRY_SECONDS) - 1)]
@@ -188,7 +188,7 @@ def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) ->
 
 
 async def time_out(tx: Tx, accounts: Accounts, ids: Ids, now: int, limit: int = 200) -> int:
-    """Times out attempts past their time; returns how many. A receipt that just came wins (C8)."""
+    """Times out attempts; returns how many. Receipts that have just arrived prevail (rule C8)."""
     due = [row[0] for row in await tx.fetch(_EXPIRED, now, limit)]
     if not due:
         return 0
@@ -197,7 +197,7 @@ async def time_out(tx: Tx, accounts: Accounts, ids: Ids, now: int, limit: int = 
     for attempt_id in due:
         attempt = graph.attempts[attempt_id]
         late = attempt.expires_at is not None and attempt.expires_at <= now
-        under_way = attempt.state == State.HANDING_OVER  # ends by its answer, or by its lease
+        under_way = attempt.state == State.HANDING_OVER  # ends with its answer or its lease
         if late and not (under_way or attempt.final) and attempt.timeout_at is None:
             attempt.timeout_at = now
             given_up += 1
@@ -209,9 +209,9 @@ async def abandon(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, *, grace_seconds: int,
     all_leases: bool = False, limit: int = 500,
 ) -> int:  # fmt: skip
-    """Marks hand-overs whose process died as `unsure`: it is not known whether they were sent (E1).
+    """Makes hand-overs of dead processes `unsure`: whether they were sent is unknown (rule E1).
 
-    Their receipts are waited for until the validity and ``grace_seconds`` are over. Returns how
+    Their receipts are awaited until the validity and ``grace_seconds`` have passed. Returns how
     many.
     """
     horizon = (1 << 62) if all_leases else now

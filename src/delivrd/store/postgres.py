@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 CONFLICT_TRIES = 20
 SLOT_SECONDS = 60
-"""For so long a writer's slot stays its own after the last renewal (by the database's clock)."""
+"""How long a writer keeps its slot after the last renewal, by the database's clock."""
 
 _SETTINGS = {
     "synchronous_commit": "on",
     "application_name": "delivrd",
-    "random_page_cost": "1.1",  # the default of 4 is for disks that turn: whole tables were read
+    "random_page_cost": "1.1",  # the default, 4, is for spinning disks: it led to sequential scans
 }
 NOTIFY = "delivrd"
 
@@ -52,10 +52,10 @@ class PostgresStore:
         self.holder = str(uuid4())
         self.ids: Ids
         self.parts = Parts()
-        self._renewed = 0.0  # when the slot was, by the loop's clock
+        self._renewed = 0.0  # when the slot was last renewed, by the loop's clock
 
     async def start(self) -> None:
-        """Takes a slot of its own among the writers, and listens to the other processes."""
+        """Takes a writer slot, and starts to listen to the other processes."""
         await self._take_slot()
         self._renewed = asyncio.get_running_loop().time()
         self.parts.start("writer slot", self._keep_slot)
@@ -71,7 +71,7 @@ class PostgresStore:
                         raise StoreUnavailable(str(error) or type(error).__name__) from error
                     raise
             await asyncio.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 6)))
-        raise StoreUnavailable("the transaction met others again and again")
+        raise StoreUnavailable(f"the transaction conflicted with others {CONFLICT_TRIES} times")
 
     async def _write_once(self, job: Job[T]) -> T:
         async with self.pool.acquire(timeout=5) as connection:
@@ -118,7 +118,10 @@ class PostgresStore:
                 before = row[0] or 0
                 self.ids = Ids(slot, after=max(0, before - EPOCH) << SLOT_BITS)
                 return
-        raise StoreUnavailable(f"all {SLOTS - 1} writer slots are taken")
+        raise StoreUnavailable(
+            f"all {SLOTS - 1} writer slots are taken: stop a process, or wait {SLOT_SECONDS} s for "
+            "the slot of one that died"
+        )
 
     async def _keep_slot(self) -> None:
         loop = asyncio.get_running_loop()
@@ -143,7 +146,7 @@ class PostgresStore:
     # --- other processes ------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Rings our bell when another process says that something changed."""
+        """Rings our bell when another process notifies us of a change."""
         while True:
             try:
                 async with self.pool.acquire(timeout=5) as connection:

@@ -1,4 +1,4 @@
-"""Reading a store from beside it: for `db verify`, `db backup` and `doctor`, while a hub runs."""
+"""Reads a store that a hub may be using: for `db verify`, `db backup` and `doctor`."""
 
 import asyncio
 import sqlite3
@@ -20,17 +20,17 @@ T = TypeVar("T")
 
 
 class NotUpgraded(Exception):
-    """The tables are not those of this release; str() says which they are."""
+    """The tables are of another release; str() says of which."""
 
 
 class Reader(Protocol):
-    """What can be read; every open store is one."""
+    """A store that can be read; every open store is one."""
 
     accounts: Accounts
     dialect: str
 
     async def read(self, job: Job[T]) -> T:
-        """Runs a job that only reads.
+        """Runs a job that only reads; returns its result.
 
         Raises:
             StoreUnavailable: the store did not answer.
@@ -39,18 +39,18 @@ class Reader(Protocol):
 
 
 async def snapshot(tx: Tx) -> None:
-    """First in a job: all that it reads is of one moment, also on PostgreSQL."""
+    """Makes a job read one consistent snapshot, also on PostgreSQL; to be called first in it."""
     if isinstance(tx, PostgresTx):
         await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 @asynccontextmanager
 async def open_reader(url: str) -> AsyncGenerator[Reader]:
-    """Opens a database for reading alone; nothing is made, migrated or locked.
+    """Opens a database to read only; nothing is created, migrated or locked.
 
     Raises:
         StoreUnavailable: it cannot be reached, or there is no such file.
-        NotUpgraded: its tables are those of another release.
+        NotUpgraded: its tables are of another release.
     """
     path = sqlite_path(url)
     async with _open_sqlite(path) if path else _open_postgres(url) as reader:

@@ -1,4 +1,4 @@
-"""A message that another program sent meets the receipts that came for it (rule D5)."""
+"""Registers messages that another program sent, and matches their receipts (rule D5)."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from delivrd.store.tx import Tx
 
 
 class Registration(NamedTuple):
-    """What is told of a message that was sent elsewhere."""
+    """What a caller states about a message that was sent elsewhere."""
 
     account: Account
     provider_message_ids: tuple[str, ...]
@@ -24,14 +24,14 @@ class Registration(NamedTuple):
     sent_at: int | None
     reference: str | None
     expires_at: int | None = None
-    """When it is `unknown` that still has no end (rule C8)."""
+    """When it becomes `unknown` if it has no final status by then (rule C8)."""
 
     segments: int = 1
-    """SMS that its text takes."""
+    """The number of SMS that its text takes."""
 
 
 class AnotherRecipient(Exception):
-    """One of the ids is that of a message to somebody else, whose uuid is ``uuid``."""
+    """One of the ids belongs to a message to another recipient; ``uuid`` is that message's."""
 
     def __init__(self, uuid: str) -> None:
         super().__init__(f"message {uuid} goes to another number")
@@ -39,12 +39,12 @@ class AnotherRecipient(Exception):
 
 
 async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
-    """Gives the parts one message, merging what they had; the uuid of that message.
+    """Gives the parts one message, merging the messages they had; returns its UUID.
 
-    Messages that we sent ourselves are never merged with each other: each keeps its own parts.
+    Messages that we sent ourselves are never merged with each other: each keeps its parts.
 
     Raises:
-        AnotherRecipient: what was sent or registered under one of the ids went elsewhere.
+        AnotherRecipient: a message sent or registered under one of the ids has another recipient.
     """
     account = told.account
     names = [
@@ -79,7 +79,7 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
 
 
 def _is_later(graph: Graph, part: PartRow, told: Registration) -> bool:
-    """Whether this cannot be the message of an id that may come again, told of once more."""
+    """Whether this registers a later message than the one that a reusable id has now."""
     ended, home = part.outcome().finished_at, _home(graph, part)
     if ended is not None and told.sent_at is not None and told.sent_at > ended:
         return True
@@ -91,7 +91,7 @@ def _home(graph: Graph, part: PartRow) -> int | None:
 
 
 def _fill_in(message: MessageRow, told: Registration) -> None:
-    """What the message lacked; what it has is not wiped."""
+    """Fills in fields that the message lacks; overwrites none."""
     if message.origin == "api":
         return
     message.origin, message.withdrawn = "registered", False

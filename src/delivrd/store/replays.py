@@ -1,8 +1,7 @@
-"""Replays of deliveries: one or many, by hand, whatever their state.
+"""Replays deliveries by hand, one or many, whatever their state.
 
-A replay puts a delivery back into the queue with a fresh schedule. Its tries stay on record and
-continue to be counted, and the receiver sees the same event id. Many are replayed in steps of
-bounded size.
+A replay returns a delivery to the queue with a fresh schedule. Its tries stay on record and their
+numbers go on; the receiver sees the same event id. Many are replayed in steps of bounded size.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,9 +26,9 @@ _AGAIN = (
 
 
 async def replay(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
-    """Replays these as soon as possible, also those that wait for their next try; returns how many.
+    """Queues ended deliveries again, and makes waiting ones due now; returns how many.
 
-    Deliveries in flight are left alone, and so are those waiting for a disabled endpoint.
+    Deliveries in flight are left alone, and so are those of disabled or deleted endpoints.
     """
     wanted = sorted(set(delivery_ids))
     rows = await tx.fetch(
@@ -50,7 +49,7 @@ async def replay(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
 
 
 async def cancel(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
-    """Cancels what is waiting or parked, with the rest of its batch; returns how many."""
+    """Cancels waiting and parked deliveries, with the rest of their batches; returns how many."""
     wanted = sorted(set(delivery_ids))
     lines = await tx.fetch(
         "SELECT DISTINCT endpoint_id, message_id FROM delivery "
@@ -73,7 +72,7 @@ async def cancel(tx: Tx, now: int, delivery_ids: Iterable[int]) -> int:
 
 
 class Step(NamedTuple):
-    """How many were replayed, or would be; continue after ``last``, None: that was all."""
+    """How many were (or would be) replayed; continue after ``last``, None at the end."""
 
     told: int
     last: int | None
@@ -82,7 +81,7 @@ class Step(NamedTuple):
 async def count_since(
     tx: Tx, endpoint: Endpoint, since: int, *, missed_only: bool, after: int = 0
 ) -> Step:
-    """How many of the next events since then a replay would send."""
+    """How many of the next events since a time a replay would deliver; for a preview."""
     events, last = await _events(tx, since, after)
     wanted = [event for event in events if wants(endpoint, event)]
     states = await _states(tx, endpoint, wanted)
@@ -94,9 +93,10 @@ async def replay_since(
     tx: Tx, ids: Ids, now: int, endpoint: Endpoint, since: int, *, missed_only: bool,
     after: int = 0,
 ) -> Step:  # fmt: skip
-    """Replays the next events since then; with ``missed_only``, those it never accepted.
+    """Replays the next events since a time; with ``missed_only``, those never delivered.
 
-    Events of a time when the endpoint was disabled, or did not exist, are sent for the first time.
+    Events of a time when the endpoint was disabled or did not exist are delivered for the first
+    time.
     """
     events, last = await _events(tx, since, after)
     wanted = [event for event in events if wants(endpoint, event)]
@@ -114,7 +114,7 @@ def _counts(known: tuple[int, str] | None, missed_only: bool) -> bool:
 
 
 async def _events(tx: Tx, since: int, after: int) -> tuple[list[Untold], int | None]:
-    """The next events about messages that were fanned out; those that were not will be."""
+    """The next fanned-out events about messages; the others will be fanned out anyway."""
     rows = await tx.fetch(
         "SELECT id, message_id, type, data FROM event WHERE id > $1 AND fanned_out "
         "AND type <> 'message.test' ORDER BY id LIMIT $2",

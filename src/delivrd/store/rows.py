@@ -1,4 +1,4 @@
-"""Rows of parts, attempts and messages in memory, column for column."""
+"""Rows of parts, attempts and messages in memory, field by column."""
 
 import msgspec
 
@@ -13,7 +13,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 class StatementRow(msgspec.Struct, gc=False):
-    """A statement of a part, with the row that holds it."""
+    """A statement of a part, with its row."""
 
     id: int
     account_id: int
@@ -31,7 +31,7 @@ STATEMENT_COLUMNS = (
 
 
 def read_statement(row: Row) -> tuple[int, StatementRow]:
-    """The part's id and its statement, from the columns above."""
+    """The part's id and the statement in a row of the columns above."""
     reason, permanent, occurred = row[9], row[10], row[17]
     receipt = Receipt(
         provider_message_id=None,
@@ -58,7 +58,7 @@ def read_statement(row: Row) -> tuple[int, StatementRow]:
 
 
 def write_statement(part_id: int, row: StatementRow) -> Row:
-    """The columns above of a statement."""
+    """The row of a statement, in the columns above."""
     s, r = row.statement, row.statement.receipt
     return (
         row.id, part_id, s.hash, s.kind._value_, row.account_id, r.status._value_, r.final,
@@ -83,7 +83,7 @@ class PartRow(msgspec.Struct):
 
     @property
     def live(self) -> list[Statement]:
-        """Its statements that stand in a reading that was not superseded."""
+        """Its statements in readings that are not superseded."""
         return [s.statement for s in self.statements if s.statement.count]
 
     @property
@@ -129,7 +129,7 @@ class AttemptRow(msgspec.Struct):
     second: int | None = None
     parts: list[PartRow] = []
     stored: Row | None = None
-    """The columns as they stand in the store; None for a new row."""
+    """The columns as stored; None for a new row."""
 
     @property
     def standing(self) -> list[PartRow]:
@@ -153,7 +153,7 @@ class AttemptRow(msgspec.Struct):
 
 ATTEMPT_COLUMNS = AttemptRow.__struct_fields__[:-2]
 ATTEMPT_FACTS = ATTEMPT_COLUMNS.index("status")
-"""So many columns are facts; those behind them are derived, and change with every receipt."""
+"""The number of leading columns that are facts; the rest are derived and change with receipts."""
 
 
 class MessageRow(msgspec.Struct):

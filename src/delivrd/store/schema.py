@@ -1,9 +1,9 @@
-"""The tables, for SQLite and PostgreSQL alike.
+"""The tables, the same for SQLite and PostgreSQL.
 
-Times are microseconds since 1970 (UTC) in integers, words are text, ids are 63-bit integers that
-grow with time (:mod:`delivrd.store.ids`). There are no foreign keys: every row is written by the
-few functions of this package, under the locks of rule G1, and each constraint would cost the hot
-path a look-up. Each index beside the keys names the query that pays for it.
+Times are integers, microseconds since 1970 (UTC); vocabularies are text; ids are 63-bit integers
+that grow with time (:mod:`delivrd.store.ids`). There are no foreign keys: all rows are written by
+this package, under the locks of rule G1, and each constraint would cost the hot path a look-up.
+Every secondary index names the query that needs it.
 """
 
 from typing import Any
@@ -88,7 +88,7 @@ account = _table(
     _int("ns", null=False),  # the account whose ids these are: its own id, or that of ids_with
 )
 
-# --- what came in -------------------------------------------------------------------------------
+# --- requests -----------------------------------------------------------------------------------
 
 request = _table(
     "request",
@@ -108,7 +108,7 @@ request = _table(
     _int("receipts", null=False, default="0"),
     _int("faults", null=False, default="0"),
     _small("reading_no"),
-    # what an operator looks at: requests that were not simply read
+    # for operators: requests that are not receipts, or have faults
     Index("ix_request_odd", "id", **_where("kind <> 'receipts' OR faults > 0")),
 )
 
@@ -119,10 +119,10 @@ to_fold = _table(
     _int("account_id", null=False),
     _int("received_at", null=False),
     _bytes("data", null=False),
-    _int("done", null=False, default="0"),  # receipts of a long request already folded
-    _small("owner", null=True, default=None),  # the writer slot whose folder holds it
+    _int("done", null=False, default="0"),  # receipts already folded, of a long request
+    _small("owner", null=True, default=None),  # the writer slot of the folder that claimed it
     _int("owned_until"),
-    _small("deaths"),  # processes that died while they held it
+    _small("deaths"),  # processes that died while they owned it
 )
 
 fault = _table(
@@ -133,7 +133,7 @@ fault = _table(
     _int("position", null=False),
     _text("why", null=False),
     _text("raw"),
-    _bytes("data"),  # the receipt, where reading succeeded and folding did not (rule A8)
+    _bytes("data"),  # the receipt, if it was read but could not be folded (rule A8)
     _flag("set_aside"),
     Index("ix_fault_request_id", "request_id"),
     Index("ix_fault_set_aside", "id", **_where("set_aside")),
@@ -149,7 +149,7 @@ nonce = _table(
     clustered=True,
 )
 
-nonce_log = _table(  # nonces that are not in `nonce` yet, in the order they came
+nonce_log = _table(  # nonces not yet moved to `nonce`, in order of arrival
     "nonce_log",
     _id(),  # of the request
     _int("account_id", null=False),
@@ -158,7 +158,7 @@ nonce_log = _table(  # nonces that are not in `nonce` yet, in the order they cam
     _int("expires_at", null=False),
 )
 
-ring = _table(  # not authentic: bounded, best effort (rule B2)
+ring = _table(  # requests that are not authentic: bounded, best effort (rule B2)
     "ring",
     _id(),
     _text("account"),
@@ -174,7 +174,7 @@ ring = _table(  # not authentic: bounded, best effort (rule B2)
     _flag("admissible"),
 )
 
-# --- what it says -------------------------------------------------------------------------------
+# --- messages and their statements --------------------------------------------------------------
 
 statement = _table(
     "statement",
@@ -214,7 +214,7 @@ link = _table(
     _int("statement_id", null=False),
     _int("received_at", null=False),
     Column("live", Boolean, nullable=False, server_default=text("true")),
-    Index("ix_link_statement_id", "statement_id"),  # re-reading: what else says this
+    Index("ix_link_statement_id", "statement_id"),  # re-reading: other links to the statement
     clustered=True,
 )
 
@@ -237,15 +237,15 @@ attempt = _table(
     _small("seq"),
     _int("account_id", null=False),
     _text("state", null=False),
-    _int("due_at"),  # when it is handed over or, once accepted, looked up
+    _int("due_at"),  # when to hand it over or, once accepted, to look it up
     _int("lease_until"),
     _int("handed_at"),
     _int("answered_at"),
     _int("timeout_at"),
-    _int("expires_at"),  # when the time-out sweep may speak
+    _int("expires_at"),  # when the time-out sweep may add its statement
     _small("tries"),
     _int("parts_expected", null=False, default="1"),
-    # why it was refused, or why it waits
+    # why it was refused or is waiting
     _text("answer_reason"),
     _text("answer_code"),
     _text("answer_detail"),
@@ -257,9 +257,9 @@ attempt = _table(
     _text("error_code"),
     _text("price"),
     _text("currency"),
-    _int("bucket"),  # where it is counted; null: nowhere
+    _int("bucket"),  # the quarter of an hour in which it is counted; null: not counted
     _small("latency", null=True, default=None),
-    _int("second"),  # of its hand-over, counted from 1970; null: there was none
+    _int("second"),  # of its hand-over, counted from 1970; null: not handed over
     Index("ix_attempt_message_id", "message_id"),
     Index("ix_attempt_queued", "due_at", **_where("state = 'queued' AND NOT final")),
     Index(
@@ -307,8 +307,8 @@ message = _table(
     _int("delivered_at"),
     _int("bucket"),
     _small("latency", null=True, default=None),
-    _int("last_event"),  # its id: the next one is greater, whatever the clock of its writer says
-    # GET /v1/messages, by each filter, newest first
+    _int("last_event"),  # its id: the next one must be greater, whatever its writer's clock says
+    # GET /v1/messages by each filter, newest first
     Index("ix_message_to_number_id", "to_number", "id"),
     Index("ix_message_reference_id", "reference", "id", **_where("reference IS NOT NULL")),
     Index("ix_message_account_id_id", "account_id", "id"),
@@ -318,7 +318,7 @@ message = _table(
     Index("ix_message_merged", "merged_into", **_where("merged_into IS NOT NULL")),
 )
 
-# --- what is counted and told -------------------------------------------------------------------
+# --- counts and events --------------------------------------------------------------------------
 
 
 _KINDS = dict.fromkeys(("unit", "slot", "le", "what"), SmallInteger) | dict.fromkeys(
@@ -327,8 +327,8 @@ _KINDS = dict.fromkeys(("unit", "slot", "le", "what"), SmallInteger) | dict.from
 
 
 def _counts(name: str) -> Table:
-    """Unit: 0 messages, 1 attempts. Bucket: 15 minutes, counted from 1970, as are minute, half
-    (an hour), part (six hours) and day. Account: 0 where messages are counted."""
+    """A table of counts. Unit: 0 messages, 1 attempts. Bucket (15 minutes), minute, half (an hour),
+    part (six hours) and day are counted from 1970. Account: 0 where messages are counted."""
     keys = (_key(column, _KINDS.get(column, Text)) for column in (*TABLES[name], "slot"))
     if name in LATENCIES:
         return _table(name, *keys, Column(STEPS, Steps, nullable=False), clustered=True)
@@ -340,7 +340,7 @@ def _counts(name: str) -> Table:
 for _name in TABLES:
     _counts(_name)
 
-feedback = _table(  # what applications tell of their messages
+feedback = _table(  # what applications report about their messages
     "feedback",
     _id("message_id"),
     _text("outcome", null=False),  # converted, not_converted
@@ -374,7 +374,7 @@ event = _table(
     _flag("fanned_out"),
     Index("ix_event_unnumbered", "id", **_where("position IS NULL")),
     Index("ix_event_position", "position", unique=True),  # the stream
-    # fan-out: what is still to be told, a message's events in their order
+    # fan-out: events without deliveries yet, in order within a message
     Index("ix_event_untold", "message_id", "id", **_where("NOT fanned_out")),
 )
 
@@ -385,39 +385,39 @@ tombstone = _table(
     clustered=True,
 )
 
-# --- who is told ---------------------------------------------------------------------------------
+# --- endpoints and deliveries --------------------------------------------------------------------
 
 endpoint = _table(
     "endpoint",
     _id(),
-    _text("kind", null=False),  # endpoint, or callback: the callback_urls of one origin
+    _text("kind", null=False),  # endpoint, or callback: all callback_urls of one origin
     _text("url", null=False),
     _text("origin", null=False),
-    _text("name"),  # of one that stands in the settings
+    _text("name"),  # if it is defined in the settings
     _text("description"),
     _text("format", null=False),
-    _text("options"),  # these four as JSON; a filter that is null lets everything through
+    _text("options"),  # these four are JSON; a null filter matches everything
     _text("statuses"),
     _text("accounts"),
     _text("countries"),
     _flag("final_only"),
-    _flag("operational"),  # asks for events about the hub itself: endpoint.disabled
+    _flag("operational"),  # also gets events about the hub itself: endpoint.disabled
     _flag("ordered"),
     _int("rate_limit"),  # calls a second
     _small("batch_size", default="1"),
     _int("batch_ms", null=False, default="1000"),
-    _text("secrets", null=False),  # JSON: [[secret, until | null], …], the newest first
-    _int("revision", null=False, default="0"),  # counts changes of what is called, and how
+    _text("secrets", null=False),  # JSON: [[secret, until | null], …], newest first
+    _int("revision", null=False, default="0"),  # number of changes to the URL or the call
     _int("created_at", null=False),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
     _int("disabled_at"),
     _text("disabled_why"),
     _int("deleted_at"),
     # how its calls went, and when the next may be made
-    _text("failures", null=False),  # JSON: the moments of the last failed tries in a row
+    _text("failures", null=False),  # JSON: times of the latest consecutive failed tries
     _int("failing_since"),
-    _int("succeeded_at"),  # the last success, to some seconds
-    _int("opened_at"),  # the breaker
+    _int("succeeded_at"),  # the last success, accurate to some seconds
+    _int("opened_at"),  # when the circuit breaker opened
     _int("probe_at"),
     _int("probes", null=False, default="0"),
     _int("paused_until"),  # by Retry-After
@@ -441,22 +441,22 @@ delivery = _table(
     _text("url"),  # a message's callback_url; else the endpoint's
     # waiting, in_flight, delivered, parked, superseded, skipped, cancelled
     _text("state", null=False),
-    _flag("final"),  # the event tells an end: it is never superseded
+    _flag("final"),  # the event reports a final status: it is never superseded
     _flag("ordered"),
     _int("tries", null=False, default="0"),
     _int("base", null=False, default="0"),  # tries before it was last replayed
     _int("next_at"),
     _int("lease_until"),
-    _int("batch"),  # the delivery that is called for all of its batch
-    _bytes("call"),  # what is called, packed; the same bytes at every try
-    _int("revision", null=False, default="0"),  # of the endpoint, when the call was made up
+    _int("batch"),  # the delivery whose call carries the whole batch
+    _bytes("call"),  # the packed call: the same bytes at every try
+    _int("revision", null=False, default="0"),  # of the endpoint when the call was built
     _text("why"),
     _int("created_at", null=False),
     _int("ended_at"),
     UniqueConstraint("event_id", "endpoint_id"),
     Index("ix_delivery_due", "endpoint_id", "next_at", **_where("state = 'waiting'")),
     Index("ix_delivery_leased", "lease_until", **_where("state = 'in_flight'")),
-    # claiming on an ordered endpoint: what of the same message comes first
+    # claiming on an ordered endpoint: earlier deliveries of the same message
     Index(
         "ix_delivery_queue",
         "endpoint_id",
@@ -467,7 +467,7 @@ delivery = _table(
     Index("ix_delivery_batch", "batch", **_where("batch IS NOT NULL")),
     Index("ix_delivery_message_id", "message_id"),  # GET /v1/deliveries by message
     Index("ix_delivery_endpoint_id_id", "endpoint_id", "id"),  # GET /v1/deliveries by endpoint
-    Index("ix_delivery_parked", "id", **_where("state = 'parked'")),  # what waits for somebody
+    Index("ix_delivery_parked", "id", **_where("state = 'parked'")),  # GET /v1/deliveries, parked
 )
 
 try_ = _table(
@@ -475,7 +475,7 @@ try_ = _table(
     _key("delivery_id", BigInteger),
     _key("number", BigInteger),
     _int("at", null=False),
-    _int("connect_us"),  # null where a connection was there already
+    _int("connect_us"),  # null if a connection was reused
     _int("first_byte_us"),
     _int("total_us"),
     _int("status"),
@@ -486,7 +486,7 @@ try_ = _table(
     clustered=True,
 )
 
-told = _table(  # tries by outcome and quarter of an hour, for bars and rates
+told = _table(  # tries by outcome and quarter of an hour, for charts and rates
     "told",
     _key("endpoint_id", BigInteger),
     _key("bucket", BigInteger),
@@ -503,7 +503,7 @@ gone = _table(  # callback_urls that answered 410
     clustered=True,
 )
 
-# --- who may do what, and who does it -----------------------------------------------------------
+# --- access, leases, audit ----------------------------------------------------------------------
 
 idempotency = _table(
     "idempotency",
@@ -557,7 +557,7 @@ audit = _table(
 
 # --- alerts ---------------------------------------------------------------------------------------
 
-alert_rule = _table(  # made by the API; those of the settings stand there
+alert_rule = _table(  # made over the API; those in the settings are not stored
     "alert_rule",
     _key("name"),
     _text("rule", null=False),  # JSON
@@ -566,10 +566,10 @@ alert_rule = _table(  # made by the API; those of the settings stand there
     clustered=True,
 )
 
-alert_state = _table(  # what a rule remembers from one evaluation to the next
+alert_state = _table(  # what a rule keeps from one evaluation to the next
     "alert_state",
     _key("name"),
-    _text("rule", null=False),  # as it was judged: another rule of the name begins anew
+    _text("rule", null=False),  # as it was evaluated: a changed rule starts afresh
     _text("data", null=False),  # JSON
     _int("evaluated_at"),
     _int("snoozed_until"),
@@ -580,16 +580,16 @@ firing = _table(
     "firing",
     _id(),
     _text("rule", null=False),
-    _int("number", null=False),  # the rule's n-th
+    _int("number", null=False),  # counts the firings of the rule
     _text("kind", null=False),
     _text("sentence", null=False),
     _text("place", null=False),  # JSON: [[dimension, value], …]
-    _text("state", null=False),  # firing, recovered, merged; told: of a single failure
-    _int("since", null=False),  # since when it has been bad
+    _text("state", null=False),  # firing, recovered, merged; told: a notice of a single failure
+    _int("since", null=False),  # when the condition began
     _int("fired_at", null=False),
     _int("ended_at"),
     _int("merged_into"),  # the number of the firing that it was merged into
-    _int("beside"),  # another rule's firing that told the same already
+    _int("beside"),  # another rule's firing that sent a notice of the same already
     _text("facts", null=False),  # JSON
     _text("causes"),  # JSON
     _int("acked_at"),
@@ -599,7 +599,7 @@ firing = _table(
     Index("ix_firing_open", "id", **_where("state = 'firing'")),
 )
 
-notice = _table(  # one firing's news for one channel
+notice = _table(  # one notice of a firing, for one channel
     "notice",
     _id(),
     _int("firing_id", null=False),
@@ -615,5 +615,5 @@ notice = _table(  # one firing's news for one channel
     _int("ended_at"),
     Index("ix_notice_due", "next_at", **_where("state = 'waiting'")),
     Index("ix_notice_firing_id", "firing_id"),
-    Index("ix_notice_channel_id", "channel", "id"),  # how a channel does
+    Index("ix_notice_channel_id", "channel", "id"),  # the health of a channel
 )

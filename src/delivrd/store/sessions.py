@@ -1,6 +1,6 @@
-"""Sessions of people: a link that works once, and the cookie it is exchanged for (rule H4).
+"""People's sessions: a single-use sign-in link, and the cookie that it gives (rule H4).
 
-Both are 256 random bits, kept as their SHA-256.
+Both are 256 random bits, stored as their SHA-256.
 """
 
 import secrets
@@ -23,18 +23,18 @@ class Session(NamedTuple):
     scopes: frozenset[Scope]
     expires_at: int
     mark: str | None = None
-    """Of the admin key that it was made by."""
+    """Identifies the admin key that it was made with."""
 
 
 async def create_link(tx: Tx, now: int) -> str:
-    """A token that signs one person in, once, within 15 minutes."""
+    """Makes a token that signs one person in, once, within 15 minutes."""
     return await _create(tx, "link", Scope.ADMIN.value, now, LINK_MICROS)
 
 
 async def create_session(
     tx: Tx, now: int, key: Key | None = None, *, mark: str | None = None
 ) -> str:
-    """A cookie's value, good for 30 days; one made by a key, or the admin key, ends with it."""
+    """Makes a cookie value, valid for 30 days but not longer than the key it is made with."""
     await tx.execute("DELETE FROM session WHERE expires_at <= $1", now)
     scope = Scope.ADMIN.value if mark is None else f"{Scope.ADMIN.value} {_MARK}{mark}"
     if key is not None:
@@ -49,7 +49,7 @@ async def _create(tx: Tx, kind: str, scope: str, now: int, micros: int) -> str:
 
 
 async def redeem_link(tx: Tx, token: str, now: int) -> str | None:
-    """The cookie that a link is exchanged for; None where it was used, is too old or unknown."""
+    """Exchanges a link's token for a cookie; None if it was used, has expired or is unknown."""
     rows = await tx.fetch(
         "DELETE FROM session WHERE hash = $1 AND kind = 'link' RETURNING expires_at",
         digest(token),
@@ -60,7 +60,7 @@ async def redeem_link(tx: Tx, token: str, now: int) -> str | None:
 
 
 async def find_session(tx: Tx, cookie: str, now: int) -> Session | None:
-    """The session of a cookie, unless it ended."""
+    """The session of a cookie; None if it has ended or is unknown."""
     rows = await tx.fetch(
         "SELECT scope, expires_at FROM session WHERE hash = $1 AND kind = 'cookie'", digest(cookie)
     )
@@ -82,7 +82,7 @@ async def end_session(tx: Tx, cookie: str) -> None:
 
 
 async def nobody_came_yet(tx: Tx) -> bool:
-    """Whether this is a first start: nobody ever signed in, and no key was made."""
+    """Whether this is a first start: nobody has signed in and no key was made."""
     rows = await tx.fetch(
         "SELECT 1 FROM session WHERE kind = 'cookie' UNION ALL SELECT 1 FROM api_key LIMIT 1"
     )

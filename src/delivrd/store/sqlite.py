@@ -1,8 +1,8 @@
 """The embedded store: one process, one writer, many readers (rule G4).
 
-All writes run on the event loop's thread, in short jobs that never suspend; only COMMIT, with its
-sync to disk, runs in another thread, and the jobs of the next transaction gather meanwhile. (A
-writer thread of its own would fight the event loop for the interpreter's lock row by row.)
+All writes run on the event loop's thread, in short jobs that never suspend. Only COMMIT, with its
+sync to disk, runs in another thread, while jobs for the next transaction queue up. (A separate
+writer thread would contend with the event loop for the GIL at every row.)
 """
 
 import asyncio
@@ -29,27 +29,28 @@ T = TypeVar("T")
 
 JOBS_A_COMMIT = 2000
 QUICK_COMMIT = 0.0005
-"""Seconds of a commit that may block the event loop; handing it to a thread costs about as much."""
+"""Seconds: a faster commit runs on the event loop, as handing it to a thread costs about as much.
+"""
 
 COMMITS_REMEMBERED = 20
 LEAST_SLICE, MOST_SLICE = 0.010, 0.025
-"""Seconds of a slice of the fold."""
+"""Bounds of a slice of the fold, in seconds."""
 
 LOCKED_SECONDS = 5.0
-"""For so long a transaction waits for another process (a backup, a shell) that writes."""
+"""How long a transaction waits for another process (a backup, a shell) that holds the lock."""
 WAL_LIMIT = 64 * 1024**2
-"""Bytes of write-ahead log from which on it is copied back."""
+"""Bytes of write-ahead log above which a checkpoint starts."""
 
 WAL_KEPT = WAL_LIMIT - 2 * 1024**2
-"""What is kept of the file then: to write over it syncs in half the time that growing it takes."""
+"""Bytes of the log file kept afterwards: overwriting syncs in half the time that growing takes."""
 
 
 class Busy(Exception):
-    """Another process holds the database; str() says which file and what to do."""
+    """Another process uses the database; str() says which file and what to do."""
 
 
 def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
-    """A connection with this store's settings; only one may write."""
+    """Opens a connection with this store's settings; only one may be opened to write."""
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
     )
@@ -68,7 +69,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
 
 
 class FileGuard:
-    """Holds the database's lock file by a kernel lock, which dies with the process."""
+    """Holds a kernel lock on the database's lock file, which ends with the process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(path.name + ".lock")
@@ -81,7 +82,7 @@ class FileGuard:
         except OSError:
             os.close(self._fd)
             raise Busy(
-                f"{path} is in use by another delivrd process. One process serves a SQLite "
+                f"{path} is in use by another delivrd process. Only one process can serve a SQLite "
                 "database: stop the other one, or move to PostgreSQL."
             ) from None
 
@@ -120,8 +121,8 @@ class SqliteStore:
 
     @property
     def slice_seconds(self) -> float:
-        """As long as this disk takes for a sync, where that is long: a fold that waits for the disk
-        most of the time never catches up."""
+        """The mean time of a sync, within bounds: if syncs took longer than slices, the fold would
+        mostly wait for the disk and never catch up."""
         return min(max(LEAST_SLICE, self._commit_seconds), MOST_SLICE)
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
@@ -176,7 +177,7 @@ class SqliteStore:
         while True:
             while self._front or self._back:
                 await self._commit_once(self._take())
-                await asyncio.sleep(0)  # let those who were answered bring their next work
+                await asyncio.sleep(0)  # lets callers queue their next job
             self._wake.clear()
             await self._wake.wait()
 
@@ -186,7 +187,7 @@ class SqliteStore:
         return [work for work in front + back if not work.done.done()]
 
     async def _commit_once(self, works: list[_Work]) -> None:
-        """Runs the jobs in one transaction; none is told of success before the disk has it."""
+        """Runs the jobs in one transaction; their results are set only after the commit."""
         if not works:
             return
         tx = SqliteTx(self._connection)
@@ -213,7 +214,7 @@ class SqliteStore:
         await self._checkpoint_if_due()
 
     async def _begin(self) -> None:
-        """Takes the write lock, and waits for it without holding up the event loop."""
+        """Takes the write lock, waiting for it without blocking the event loop."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LOCKED_SECONDS
         while True:
@@ -231,7 +232,7 @@ class SqliteStore:
         return connection
 
     async def _commit(self) -> None:
-        """Commits in another thread, unless this disk syncs faster than threads change places."""
+        """Commits in another thread, unless this disk syncs faster than a thread switch."""
         if self._commit_seconds < QUICK_COMMIT:
             self._timed_commit()
         else:
@@ -252,7 +253,7 @@ class SqliteStore:
             work.done.set_exception(error)
 
     def _take_back(self) -> None:
-        """After a failed transaction: roll back, or, where even that fails, connect anew."""
+        """Rolls back a failed transaction; if even that fails, reconnects."""
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -261,7 +262,7 @@ class SqliteStore:
             self._connection = self._connect()
 
     async def _in_thread(self, pool: ThreadPoolExecutor, call: Any) -> Any:
-        """Awaits a call in a thread to its end, also when we are cancelled meanwhile."""
+        """Runs a call in a thread and waits for its end, even if cancelled meanwhile."""
         future = asyncio.get_running_loop().run_in_executor(pool, call)
         try:
             return await asyncio.shield(future)
@@ -272,10 +273,10 @@ class SqliteStore:
     # --- the write-ahead log --------------------------------------------------------------------
 
     async def _checkpoint_if_due(self) -> None:
-        """Keeps the log short, beside the commits: most of it is copied back in another thread.
+        """Bounds the log without slowing commits: another thread checkpoints most of it.
 
-        Copying catches up with a busy writer only when the writer stands still, so the few pages
-        that came meanwhile are copied between two transactions; then the log begins anew.
+        A checkpoint cannot catch up with a busy writer, so the few pages written meanwhile are
+        copied here, between two transactions; then the log starts over.
         """
         if self._checkpointing is None:
             if _size(self._wal) > WAL_LIMIT:
@@ -306,7 +307,7 @@ def _copy_back(connection: sqlite3.Connection) -> None:
 
 
 def run_now(job: Coroutine[Any, Any, T] | Any) -> T:
-    """The result of a coroutine that never suspends, as every job on SQLite must be."""
+    """Runs a coroutine that never suspends, as every job on SQLite must be; returns its result."""
     try:
         job.send(None)
     except StopIteration as stop:

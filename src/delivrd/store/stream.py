@@ -1,8 +1,8 @@
-"""The stream: committed events in one order, numbered by whoever holds its lease (rule G2).
+"""The stream: committed events in one order, numbered by the holder of its lease (rule G2).
 
-Ids cannot order a stream: a transaction with a lower id may commit later. A position is given only
-to what is committed, and by one process at a time, so nobody who read up to a position misses
-anything. Positions grow with time and are never given twice, also after old events were pruned.
+Ids cannot order a stream: a transaction with a lower id may commit later. Only committed events get
+a position, from one process at a time, so a reader of all events up to a position has missed none.
+Positions grow with time and are never reused, even after old events were pruned.
 """
 
 from typing import NamedTuple
@@ -40,10 +40,9 @@ async def any_unnumbered(tx: Tx) -> bool:
 
 
 async def number_events(tx: Tx, limit: int = BATCH) -> list[str]:
-    """Gives positions to committed events that have none, in the order of their ids.
+    """Gives positions to committed events that have none, in order of ids; returns their types.
 
-    Only the lease's holder may call it, in the transaction in which it took the lease. Returned are
-    the types of those numbered.
+    Only the lease's holder may call it, in the transaction in which it took the lease.
     """
     rows = await tx.fetch(
         "SELECT id, type FROM event WHERE position IS NULL ORDER BY id LIMIT $1", limit
@@ -57,13 +56,13 @@ async def number_events(tx: Tx, limit: int = BATCH) -> list[str]:
 
 
 async def newest(tx: Tx) -> int:
-    """The highest position there is; 0 before the first event. Test events lie below."""
+    """The highest position; 0 before the first event. Test events have lower ones."""
     rows = await tx.fetch("SELECT max(position) FROM event WHERE position > 0")
     return rows[0][0] or 0
 
 
 async def is_known(tx: Tx, position: int) -> bool:
-    """Whether a stream can be resumed after this position: the event is still there."""
+    """Whether a stream can be resumed after this position: its event still exists."""
     return bool(await tx.fetch("SELECT 1 FROM event WHERE position = $1", position))
 
 

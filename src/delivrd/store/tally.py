@@ -1,4 +1,4 @@
-"""What the rows of messages and attempts say that the tables of counts must hold."""
+"""Derives the tables of counts from the rows of messages and attempts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from delivrd.store.rows import MessageRow
 
 
 class Tally:
-    """Counts messages and attempts where their rows say that they are counted."""
+    """Counts messages and attempts at the places that their rows state."""
 
     def __init__(self) -> None:
         self.places: Counter[Move] = Counter()
@@ -26,5 +26,5 @@ class Tally:
                     self.places[1, a.account_id, NOWHERE, place] += 1
 
     def tables(self, first: int) -> dict[str, Mapping[Count, int]]:
-        """What each table must hold, by its keys; by minutes from the ``first`` on."""
+        """The expected content of each table; of counts by the minute, from ``first`` on."""
         return deltas(self.places, first)

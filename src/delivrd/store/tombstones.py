@@ -1,6 +1,6 @@
-"""What is left of the parts of messages that were pruned: a hash, for 13 months (rule F5).
+"""Tombstones of the parts of pruned messages: a hash, kept for 13 months (rule F5).
 
-A receipt that comes for one of them is kept as unmatched and creates no message.
+A receipt for such a part is kept as unmatched and creates no message.
 """
 
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ MONTHS = 13
 
 
 async def bury(tx: Tx, now: int, keys: Iterable[str]) -> None:
-    """Leaves a tombstone of each of these parts."""
+    """Adds a tombstone for each of these parts."""
     rows = [(_grave(key), _month(now)) for key in sorted(keys)]
     await tx.insert(schema.tombstone, ("hash", "month"), rows, "ignore")
 
 
 async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
-    """Those of the parts' keys that have a tombstone."""
+    """Those of the keys that have a tombstone."""
     graves = {_grave(key): key for key in keys}
     if not graves:
         return set()
@@ -30,7 +30,7 @@ async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
 
 
 async def weather(tx: Tx, now: int, limit: int) -> int:
-    """Deletes tombstones that are older than 13 months; returns how many."""
+    """Deletes tombstones older than 13 months; returns how many."""
     return await tx.execute(
         "DELETE FROM tombstone WHERE hash IN "
         "(SELECT hash FROM tombstone WHERE month < $1 LIMIT $2)",
@@ -44,6 +44,6 @@ def _grave(key: str) -> bytes:
 
 
 def _month(micros: int) -> int:
-    """Months since the year 0."""
+    """The month, counted from the year 0."""
     at = moment(micros)
     return at.year * 12 + at.month - 1

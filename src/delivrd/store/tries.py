@@ -1,4 +1,4 @@
-"""Storing the results of calls: the tries, and what follows for their deliveries."""
+"""Stores the results of calls: each try in detail, and the new state of its delivery."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ State = Literal["waiting", "delivered", "parked", "skipped"]
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """The end of one try of a delivery, or of a batch under its leader.
+    """The result of one try of a delivery, or of a batch under its leader.
 
-    ``number`` tells it from every other try: where another worker has claimed the delivery in the
-    meantime, only that worker's result is stored.
+    ``number`` identifies the try: if another worker has claimed the delivery meanwhile, only that
+    worker's result is stored.
     """
 
     delivery_id: int
@@ -32,7 +32,7 @@ class Result(msgspec.Struct, kw_only=True):
     why: str | None = None
     call: bytes | None = None
     revision: int = 0
-    # the try; at is None where no call was made
+    # the try; at is None if no call was made
     at: int | None = None
     connect_us: int | None = None
     first_byte_us: int | None = None
@@ -59,8 +59,8 @@ _TRY = (
 
 
 async def store_results(tx: Tx, now: int, results: Sequence[Result]) -> list[Result]:
-    """Writes down the results whose claim still holds, releases what waited for their end, and
-    returns them."""
+    """Stores the results whose claim still holds, releases the deliveries that waited for their
+    end, and returns those results."""
     rows = await tx.fetch(
         "SELECT id, tries FROM delivery WHERE id = ANY($1::bigint[]) AND state = 'in_flight' "
         "ORDER BY id FOR UPDATE",
@@ -92,7 +92,7 @@ async def _write_deliveries(tx: Tx, now: int, ours: Sequence[Result]) -> None:
 
 
 async def _write_batches(tx: Tx, now: int, ours: Iterable[Result]) -> None:
-    """The other members of a batch go with the one that was called for them."""
+    """Gives the other members of a batch the state of its leader."""
     for result in ours:
         if result.batch:
             await tx.execute(
@@ -106,7 +106,7 @@ async def _write_batches(tx: Tx, now: int, ours: Iterable[Result]) -> None:
 
 
 async def _count(tx: Tx, ours: Iterable[Result]) -> None:
-    """Tries by outcome, for rates and bars; each writer has rows of its own (rule F4)."""
+    """Counts tries by outcome, for rates and charts; each writer has its own rows (rule F4)."""
     counts = Counter(
         (r.endpoint_id, r.at // BUCKET, "delivered" if r.succeeded else "failed")
         for r in ours
@@ -118,7 +118,7 @@ async def _count(tx: Tx, ours: Iterable[Result]) -> None:
 
 
 async def _release(tx: Tx, now: int, ended: Iterable[Result]) -> None:
-    """Makes the message's next event due on an ordered endpoint."""
+    """Releases the message's next event on ordered endpoints."""
     waiting: dict[int, set[int]] = {}
     for result in ended:
         if result.ordered:
@@ -128,7 +128,7 @@ async def _release(tx: Tx, now: int, ended: Iterable[Result]) -> None:
 
 
 async def note_gone(tx: Tx, now: int, endpoint_id: int, url: str) -> None:
-    """Stores that a callback_url answered 410: from now on it alone is not called."""
+    """Stops calls to one callback_url, which answered 410."""
     await tx.insert(schema.gone, ("url", "at"), [(url, now)], "ignore")
     await tx.execute(
         "UPDATE delivery SET state = 'parked', ended_at = $3, why = 'it answered 410 Gone' "

@@ -1,9 +1,9 @@
-"""A transaction on either store, with the same methods and the same SQL.
+"""A transaction on either store: the same few methods, the same SQL.
 
-SQL is written once, as PostgreSQL reads it (``$1``, ``= ANY($1)``, ``FOR UPDATE``);
-:func:`for_sqlite` translates it for SQLite, where arrays are passed as JSON and the one writer
-needs no row locks. Many rows are written by :meth:`Tx.insert` and :meth:`Tx.update`: ``unnest``
-arrays on PostgreSQL, ``executemany`` on SQLite.
+SQL is written once, for PostgreSQL (``$1``, ``= ANY($1)``, ``FOR UPDATE``); :func:`for_sqlite`
+translates it for SQLite, where arrays are passed as JSON and the single writer needs no row locks.
+Many rows are written by :meth:`Tx.insert` and :meth:`Tx.update`: ``unnest`` of arrays on
+PostgreSQL, ``executemany`` on SQLite.
 """
 
 import re
@@ -22,9 +22,8 @@ T = TypeVar("T")
 
 Row = Sequence[Any]
 Conflict = Literal["error", "ignore", "add"]
-"""What an insert does if the row exists: fail, leave it, or add to its columns that are not the
-key; null adds nothing.
-"""
+"""What an insert does when the row exists: fail, leave it, or add the columns outside the key to
+its own; null adds nothing."""
 
 
 class Tx(Protocol):
@@ -36,13 +35,13 @@ class Tx(Protocol):
     queued: bool
     """Whether this transaction queued a message to send."""
     locks_rows: bool
-    """Whether rows that are written are locked one by one: two transactions that touch the same
-    ones in another order may wait for each other."""
+    """Whether written rows are locked one by one, so that two transactions which write the same
+    rows in different orders may deadlock."""
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
 
     async def execute(self, sql: str, *args: Any) -> int:
-        """Runs one statement; returns the number of rows it touched."""
+        """Runs one statement; returns the number of rows affected."""
         ...
 
     async def insert(
@@ -52,8 +51,8 @@ class Tx(Protocol):
         rows: Sequence[Row],
         conflict: Conflict = "error",
     ) -> int:
-        """Inserts the rows; how many were inserted (or added to). A histogram is given as the
-        number that it is."""
+        """Inserts the rows; returns how many were inserted (or added to). Histograms are passed in
+        their in-memory form (:mod:`delivrd.store.histograms`)."""
         ...
 
     async def update(
@@ -63,21 +62,21 @@ class Tx(Protocol):
         ...
 
     def steps(self, value: Any) -> dict[int, int]:
-        """The numbers by step of a histogram, or of ``sum(steps)``, as it was fetched."""
+        """The counts by step of a fetched histogram or ``sum(steps)``."""
         ...
 
     async def histograms(
         self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
     ) -> list[tuple[Row, int]]:
-        """What the histograms of each value of a key add up to, as `delivrd.store.histograms` has
-        them in memory; ``rows`` is SQL from FROM on, with a condition at its end. With ``apart``
-        hardly any two rows have the same key."""
+        """The sum of the histograms for each value of a key, in their in-memory form. ``rows`` is
+        the SQL from FROM on; it ends in a condition, to which more are added. ``apart`` is a hint
+        that hardly any two rows share a key."""
         ...
 
 
 @cache
 def for_sqlite(sql: str) -> str:
-    """The same statement for SQLite."""
+    """Translates a statement for SQLite."""
     sql = re.sub(r"= ANY\(\$(\d+)(::\w+\[\])?\)", r"IN (SELECT value FROM json_each(?\1))", sql)
     sql = re.sub(r"\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?", "", sql)
     sql = re.sub(r"\$(\d+)(::\w+)?", r"?\1", sql)
@@ -131,7 +130,7 @@ class SqliteTx:
     async def histograms(
         self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
     ) -> list[tuple[Row, int]]:
-        """They are added here: an aggregate of ours would be called as often, and sorted for."""
+        """Adds them in Python: an aggregate function would be called as often, and need a sort."""
         sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
         found = self.connection.execute(sql, [_json(a) for a in args])
         return list(histograms.by_key(found).items())
@@ -182,7 +181,7 @@ class PostgresTx:
     async def histograms(
         self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
     ) -> list[tuple[Row, int]]:
-        """Rows of a key each are added here: a sum of one takes longer than to read it."""
+        """Rows with a key each are added in Python: PostgreSQL's sum() of one row costs more."""
         grouped = f" GROUP BY {', '.join(key)}" if key and not apart else ""
         told = ", ".join([*key, f"numeric_send({'steps' if apart else 'sum(steps)'})"])
         found = await self.fetch(f"SELECT {told} {rows} AND steps IS NOT NULL{grouped}", *args)
@@ -198,7 +197,7 @@ def _encoded(
     table: Table, columns: tuple[str, ...], rows: Sequence[Row],
     encode: Callable[[int], Any],
 ) -> Sequence[Row]:  # fmt: skip
-    """The rows with their histogram, which is always the last column, as it is sent."""
+    """The rows with their histogram, if there is one (always the last column), encoded."""
     if not _is_histogram(table, columns[-1]):
         return rows
     return [row if row[-1] is None else (*row[:-1], encode(row[-1])) for row in rows]
@@ -230,7 +229,8 @@ def _added(table: Table, name: str) -> str:
 
 
 def _added_by_us(table: Table, name: str) -> str:
-    """As SQLite adds it, which needs a function of ours for histograms, called only for two."""
+    """The same for SQLite, where histograms are added by our own function, called only if neither
+    is null."""
     if not _is_histogram(table, name):
         return _added(table, name)
     old, more = f"{table.name}.{name}", f"excluded.{name}"
@@ -289,7 +289,7 @@ def _type(table: Table, column: str) -> str:
 
 
 async def within_savepoint(tx: Tx, job: Callable[[], Awaitable[T]]) -> T:
-    """Runs a job whose failure takes only its own writes back, and passes the failure on."""
+    """Runs a job within a savepoint; if it fails, undoes its own writes alone and re-raises."""
     await tx.execute("SAVEPOINT step")
     try:
         result = await job()
@@ -302,9 +302,10 @@ async def within_savepoint(tx: Tx, job: Callable[[], Awaitable[T]]) -> T:
 
 
 async def ends(tx: Tx, table: str) -> tuple[int, int] | None:
-    """The least and the greatest id of a table; None where it is empty.
+    """The smallest and the greatest id of a table; None if it is empty.
 
-    Asked for together, SQLite reads the whole table for them, two seconds with ten million rows.
+    One subquery each: for ``min(id), max(id)`` together SQLite reads the whole table, two seconds
+    with ten million rows.
     """
     (row,) = await tx.fetch(f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})")
     return None if row[0] is None else (row[0], row[1])
@@ -327,10 +328,10 @@ _STORE_ERRORS = (
 
 def is_store_error(error: BaseException) -> bool:
     """Whether the store failed (connection, lock, deadlock, disk, time-out), not the data (A8)."""
-    damaged = type(error) is sqlite3.DatabaseError  # the file is no database, or is malformed
+    damaged = type(error) is sqlite3.DatabaseError  # the file is not a database, or is malformed
     return damaged or (isinstance(error, _STORE_ERRORS) and not isinstance(error, ValueError))
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether the same transaction, begun again, may well succeed."""
+    """Whether the same transaction is likely to succeed when it is retried."""
     return isinstance(error, asyncpg.TransactionRollbackError)

@@ -1,9 +1,8 @@
-"""Proves that what is derived follows from what was said (rule F5).
+"""Verifies that all derived data follow from the facts (rule F5).
 
-Every status, every derived column and every count is worked out again from the statements and from
-what we know of the hand-overs, and compared with what stands in the store. The store is read in
-short slices, each of one moment, so that a hub goes on working; what differs is read again before
-it is told.
+Every status, derived column and count is recomputed from the statements and hand-overs, and
+compared with the store. The store is read in short slices, each a consistent snapshot, so that a
+hub can keep working; a difference is read again before it is reported.
 """
 
 from collections import Counter
@@ -46,14 +45,14 @@ from delivrd.store.tally import Tally
 from delivrd.store.tx import Row, Tx, ends
 
 SLICE = 500
-"""Rows per read: some ten milliseconds."""
+"""Rows in a read, which takes some ten milliseconds."""
 
 Progress = Callable[[str, float], None]
-"""Called with what is being checked, and how much of it is done (0 to 1)."""
+"""Is called with what is being verified, and the share of it that is done (0 to 1)."""
 
 
 class Difference(NamedTuple):
-    """A difference: the stored value, and the derived one."""
+    """A stored value that differs from the derived one."""
 
     what: str
     id: str
@@ -71,9 +70,9 @@ class Difference(NamedTuple):
 async def verify(
     store: Reader, progress: Progress = lambda what, done: None, *, now: int | None = None
 ) -> list[Difference]:
-    """Every difference between what is stored and what follows; of a sound store, none.
+    """Returns every difference between stored and derived data; none for a sound store.
 
-    Counts by the minute are looked at as far as they are kept at ``now``, else by this clock.
+    Counts by the minute are verified as far back as they are kept at ``now`` (None: by the clock).
 
     Raises:
         StoreUnavailable: the store cannot be read.
@@ -90,7 +89,7 @@ async def verify(
 
 
 class _Walk:
-    """One table, looked at slice by slice in the order of its ids."""
+    """Walks over one table in slices, in order of ids."""
 
     table: str
 
@@ -141,7 +140,7 @@ _STATEMENTS = (
 )
 
 _NOT_DERIVED = ("text", "last_event")
-"""What a fold may take away or add to, and nothing can bring back."""
+"""Columns that a fold changes but that cannot be derived."""
 
 
 class _Messages(_Walk):
@@ -165,7 +164,7 @@ class _Messages(_Walk):
 
 
 async def _fill(graph: Graph, tx: Tx, after: int, limit: int) -> None:
-    """Reads messages with all that bears on them, as :meth:`Graph.load` does, without locks."""
+    """Loads messages and all that determines them, like :meth:`Graph.load`, but without locks."""
     for row in await tx.fetch(_MESSAGES, after, limit):
         message = graph.messages[row[0]] = MessageRow(*row)
         message.stored = tuple(row)
@@ -190,12 +189,12 @@ def _compare(what: str, name: str, row: MessageRow | AttemptRow) -> Iterator[Dif
             yield Difference(what, name, column, stored, derived)
 
 
-# --- rows that others count or point at ---------------------------------------------------------
+# --- rows that others count or reference --------------------------------------------------------
 
 
 class Check(NamedTuple):
-    """A query over a table's rows after id ``$1``, at most ``$2`` of them, the id first in each;
-    and what is wrong with one, as field, stored and derived."""
+    """A query of at most ``$2`` rows of a table after id ``$1``, id first, and a function that
+    returns what is wrong with a row: field, stored and derived value."""
 
     table: str
     sql: str
@@ -206,7 +205,7 @@ def _statement(row: Row) -> Iterator[tuple[str, Any, Any]]:
     _, part_id, kind, count, received_at, links, earliest, home = row
     if home is None:
         yield "part_id", part_id, None
-    if kind != "receipt":  # stated by a send's answer: there is no request behind it
+    if kind != "receipt":  # from a send's answer or a look-up: it has no request
         return
     if count != links:
         yield "count", count, links
@@ -296,9 +295,9 @@ _PLACES = (
 
 
 async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
-    """What differs is counted again, in the database and at one moment, before it is told."""
+    """Recounts what differs, in the database and in one snapshot, before it is reported."""
     found = []
-    first += 2  # minutes that go out of keeping while this runs
+    first += 2  # minutes that may expire while this runs
     counted = tally.tables(first)
     for table in TABLES:
         at_one_moment = _Recount(table, first)
@@ -315,7 +314,7 @@ async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
 
 
 async def _conversions(tx: Tx) -> list[Difference]:
-    """Counts of what applications told follow from what they told."""
+    """Verifies the counts of feedback against the feedback."""
     await snapshot(tx)
     key = "bucket, account_id, country, outcome"
     told = await tx.fetch(f"SELECT {key}, count(*) FROM feedback GROUP BY {key}")
@@ -337,11 +336,11 @@ def _differing(one: Counter[Count], other: Counter[Count]) -> list[Count]:
 _WIDTHS = {
     "day": BUCKETS_A_DAY, "part": BUCKETS_A_PART, "half": BUCKETS_A_HALF,
 }  # fmt: skip
-"""In quarters of an hour."""
+"""The columns of time, and their width in quarters of an hour."""
 
 
 def _buckets(table: str, key: Count) -> Sequence[int]:
-    """The quarters of an hour to which a key belongs."""
+    """The quarters of an hour that a key covers."""
     of = dict(zip(TABLES[table], key, strict=False))
     for time, width in _WIDTHS.items():
         if time in of:
@@ -356,7 +355,7 @@ def _uncounted(table: str, key: Count, stored: int, derived: int) -> Difference:
 
 
 def _field(more: Count) -> str:
-    """What of a row is counted, as it stands after the key: an hour, or a step of a histogram."""
+    """The field of a row that the end of a key names: an hour, or a step of a histogram."""
     if more[:1] == (STEPS,):
         return f"{STEPS}[{more[1]}]"
     return "n" if more in ((), (None,)) else HOURS[more[0]]
@@ -366,11 +365,11 @@ _NUMBERS = {
     table: ("n", *HOURS) if table in DAYS else () if table in LATENCIES else ("n",)
     for table in TABLES
 }
-"""The columns of each table that hold numbers."""
+"""The columns of numbers of each table."""
 
 
 class _Recount:
-    """A table of counts, as stored and as it follows from the rows, in some quarters of an hour."""
+    """A table of counts as stored and as derived from the rows, in some quarters of an hour."""
 
     def __init__(self, table: str, first: int) -> None:
         self._table, self._first = table, first
@@ -403,7 +402,7 @@ class _Recount:
         return Counter(dict(pair for row in rows for pair in self._counted(tx, row)))
 
     def _counted(self, tx: Tx, row: Row) -> Iterator[tuple[Count, int]]:
-        """What a row counts, as `told` does."""
+        """The single counts in a row, in the form of `counts.told`."""
         width = len(TABLES[self._table])
         key, numbers = tuple(row[:width]), row[width : width + len(_NUMBERS[self._table])]
         if self._table in TIMED and row[-1] is not None:
@@ -416,7 +415,7 @@ class _Recount:
 
 
 def _by_hour(key: Count, counted: Row) -> Iterator[tuple[Count, int]]:
-    """What a row counts in each hour; under an hour of None what it counts beside them."""
+    """A row's count in each hour; under the hour None, what is counted in none of them."""
     n, hours = counted[0], counted[1:]
     yield (*key, None), n - sum(one or 0 for one in hours)
     for hour, one in enumerate(hours):

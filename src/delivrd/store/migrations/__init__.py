@@ -1,4 +1,4 @@
-"""Brings a database's tables up to this release (Alembic)."""
+"""Upgrades a database's tables to this release (Alembic)."""
 
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from delivrd.store.base import StoreUnavailable
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration without a file of its own."""
+    """Alembic's configuration, without a file."""
     made = Config()
     made.set_main_option("script_location", "delivrd:store/migrations")
     made.set_main_option("path_separator", "os")
@@ -22,10 +22,10 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
-    """Runs what is missing; the revision before and after.
+    """Runs the missing migrations; returns the revisions before and after.
 
     Raises:
-        StoreUnavailable: a later release made the tables.
+        StoreUnavailable: the tables are of a later release.
     """
     before = current(connection)
     if before not in (None, *known()):

@@ -1,4 +1,4 @@
-"""Alembic's entry: migrations run on the connection that the caller brings."""
+"""Alembic's entry point: migrations run on the caller's connection."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Rows that go by their age alone.
+"""Deletes rows by their age alone.
 
 Each function deletes at most ``limit`` rows older than ``before``, a time in microseconds since
 1970, and returns how many.
@@ -34,7 +34,7 @@ async def deliveries(tx: Tx, before: int, limit: int) -> int:
 
 
 async def tallies(tx: Tx, before: int, limit: int) -> int:
-    """Counts of tries by endpoint, which serve the bars and rates of the last day."""
+    """Counts of tries by endpoint, which are needed for the last day only."""
     rows = await tx.fetch(
         "SELECT t.endpoint_id, t.bucket FROM endpoint e JOIN told t ON t.endpoint_id = e.id "
         "AND t.bucket < $1 LIMIT $2",
@@ -50,7 +50,7 @@ async def tallies(tx: Tx, before: int, limit: int) -> int:
 
 
 async def gone_urls(tx: Tx, before: int, limit: int) -> int:
-    """callback_urls that answered 410: from now on they are called again."""
+    """callback_urls that answered 410; they may be called again afterwards."""
     return await tx.execute(
         "DELETE FROM gone WHERE url IN (SELECT url FROM gone WHERE at < $1 LIMIT $2)",
         before,
@@ -77,9 +77,9 @@ async def nonces(tx: Tx, now: int, limit: int) -> int:
 
 
 async def notices(tx: Tx, before: int, limit: int) -> int:
-    """Notices that have ended, and the single failures (`told` firings) that some of them were for.
+    """Notices that have ended, and the firings of single failures (`told`) behind some of them.
 
-    Other firings are few, and stay for good.
+    Other firings are few and are kept for good.
     """
     gone = await tx.execute(
         "DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE state <> 'waiting' "

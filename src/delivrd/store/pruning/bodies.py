@@ -1,4 +1,4 @@
-"""The bodies, queries and headers of requests."""
+"""Erases the bodies, queries and headers of requests."""
 
 from delivrd.store.ids import floor
 from delivrd.store.tx import Tx, ends
@@ -7,7 +7,7 @@ from delivrd.store.tx import Tx, ends
 async def oldest(tx: Tx) -> int | None:
     """The id of the oldest request whose body is still kept.
 
-    Bodies go in the order of the ids, so that it is found by halving, however many are gone.
+    Bodies are erased in order of ids, so it is found by binary search.
     """
     span = await ends(tx, "request")
     if span is None:
@@ -28,7 +28,7 @@ async def oldest(tx: Tx) -> int | None:
 
 
 async def erase(tx: Tx, before: int, limit: int) -> int:
-    """Empties requests older than ``before``, and the raw form of what could not be read in them.
+    """Empties requests older than ``before``, and the raw form of their faults.
 
     Times are microseconds since 1970.
     """

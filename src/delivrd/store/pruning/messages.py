@@ -1,4 +1,4 @@
-"""Messages with their parts and counts, receipts without a message, and requests left empty."""
+"""Deletes messages with their parts, unmatched receipts, and requests without any content."""
 
 from collections import Counter
 
@@ -30,9 +30,9 @@ _UNMATCHED = (
 async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, limit: int) -> int:
     """Deletes messages older than ``before``, with their attempts, parts and statements.
 
-    Their counts move to the slot `PRUNED`, and each part leaves a tombstone, unless its id may
-    stand for another message by now. A message whose end is still waited for stays. One process at
-    a time may do this (rule F4).
+    Their counts move to the slot `PRUNED`, and each part leaves a tombstone, unless its id may mean
+    another message by now. A message that may still get a final status stays. Only one process at a
+    time may do this (rule F4).
     """
     old = [row[0] for row in await tx.fetch(_OLD_MESSAGES, floor(before), limit)]
     if not old:
@@ -55,7 +55,7 @@ async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, lim
 
 
 async def prune_unmatched(tx: Tx, now: int, before: int, limit: int) -> int:
-    """Deletes receipts older than ``before`` that never met a message."""
+    """Deletes receipts older than ``before`` that were never matched with a message."""
     rows = await tx.fetch(_UNMATCHED, floor(before), limit)
     await bury(tx, now, [row[1] for row in rows])
     await _forget_parts(tx, [row[0] for row in rows])
@@ -63,7 +63,7 @@ async def prune_unmatched(tx: Tx, now: int, before: int, limit: int) -> int:
 
 
 async def prune_requests(tx: Tx, before: int, limit: int) -> int:
-    """Deletes requests older than ``before`` of which nothing is kept any more."""
+    """Deletes requests older than ``before`` to which no kept row refers."""
     rows = await tx.fetch(
         "SELECT r.id FROM request r WHERE r.id < $1 "
         "AND NOT EXISTS (SELECT 1 FROM link l WHERE l.request_id = r.id) "
@@ -86,7 +86,7 @@ async def _move_counts(tx: Tx, tally: Tally, first: int) -> None:
 
 
 async def _forget_parts(tx: Tx, part_ids: list[int]) -> None:
-    """Deletes parts with their statements, and the links to the requests these came in."""
+    """Deletes parts with their statements and links, and corrects their requests' counts."""
     if not part_ids:
         return
     links = await tx.fetch(

@@ -1,9 +1,9 @@
-"""Free pages of a SQLite file."""
+"""Releases free pages of a SQLite file."""
 
 from delivrd.store.tx import SqliteTx, Tx
 
 FREE_PAGES = 2_000
-"""How many free pages stay in the file, to be written to again."""
+"""How many free pages stay in the file, for reuse."""
 
 
 async def vacuum(tx: Tx, pages: int, *, keep: int = FREE_PAGES) -> int:
@@ -17,6 +17,6 @@ async def vacuum(tx: Tx, pages: int, *, keep: int = FREE_PAGES) -> int:
     spare = min(pages, free - keep)
     if spare <= 0:
         return 0
-    for _ in range(spare):  # however many one is asked for, Python's driver stops after the first
+    for _ in range(spare):  # Python's driver stops after the first page, whatever number is given
         await tx.execute("PRAGMA incremental_vacuum(1)")
     return spare

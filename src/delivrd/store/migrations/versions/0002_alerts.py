@@ -1,4 +1,4 @@
-"""Rules, what they remember, firings and notices."""
+"""Alert rules, their memory, firings and notices."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Endpoints that stand in the settings have a name there."""
+"""Endpoints defined in the settings have a name."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Counts by sender, by raw code, by the minute, and of what was charged."""
+"""Counts by sender, by raw code and by the minute, and of charges."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ COLUMNS = (
     ("second", sa.BigInteger),
 )
 
-_KNOWN = (  # an attempt says what its message says; until now each message has had one
+_KNOWN = (  # copied from the message, as each message has had a single attempt until now
     "UPDATE attempt SET {sets} WHERE bucket IS NOT NULL"
 )
 _OF_MESSAGE = "{0} = (SELECT m.{0} FROM message m WHERE m.id = attempt.message_id)"

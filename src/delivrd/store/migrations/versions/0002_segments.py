@@ -1,4 +1,4 @@
-"""Statements about one segment of a long text, where all its segments go by one id."""
+"""Statements about one segment of a long text whose segments share one id."""
 
 import sqlalchemy as sa
 from alembic import op

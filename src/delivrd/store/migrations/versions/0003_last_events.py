@@ -1,4 +1,4 @@
-"""Messages know their last event, so that the next one comes after it on every host."""
+"""Messages keep the id of their last event, so that the next one is greater on every host."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Counts by the day hold each hour of it; by route, by sender, by code and by latency alone too."""
+"""Counts by day have a column for each hour; also by route, by sender, by code and by latency."""
 
 from alembic import op
 
@@ -14,7 +14,7 @@ _HOUR = f"bucket / {BUCKETS_AN_HOUR} % 24"
 
 
 def upgrade() -> None:
-    """Adds them up anew from the counts by the quarter of an hour, which are not changed."""
+    """Recomputes them from the counts by quarter of an hour, which do not change."""
     connection = op.get_bind()
     tables = [metadata.tables[name] for name in DAYS]
     metadata.drop_all(connection, tables)

@@ -1,5 +1,5 @@
-"""How long messages took is kept as histograms: all steps of a key in one row. Days of all routes
-together have counts of their own."""
+"""Latencies are kept as histograms, all steps of a key in one row. Days of all routes together have
+counts of their own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,11 +25,11 @@ _LATENCY = sa.Table(
     sa.Column("steps", Steps, nullable=False),
     sqlite_with_rowid=False,
 )
-"""As this revision leaves it; a later one takes it away."""
+"""The table as of this revision; a later one drops it."""
 
 
 def upgrade() -> None:
-    """The rows of a step each become histograms; those of days and of all are added up anew."""
+    """Converts rows with one step each to histograms; recomputes those by day and those of all."""
     connection = op.get_bind()
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
@@ -45,9 +45,9 @@ def upgrade() -> None:
 
 
 def _converted(connection: sa.Connection, histogram: str) -> None:
-    """The counts by the quarter of an hour, in a table of the same name."""
+    """Converts the counts by quarter of an hour into a new table of the same name."""
     op.execute("ALTER TABLE latency RENAME TO latency_by_step")
-    if connection.dialect.name == "postgresql":  # the key keeps its name otherwise
+    if connection.dialect.name == "postgresql":  # renaming a table does not rename its key
         op.execute("ALTER INDEX pk_latency RENAME TO pk_latency_by_step")
     _LATENCY.create(connection)
     key = ", ".join(column.name for column in _LATENCY.primary_key)

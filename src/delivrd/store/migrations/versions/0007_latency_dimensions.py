@@ -1,4 +1,4 @@
-"""How long it took stands beside every count by status: by reason, by sender and by code too."""
+"""Histograms of latencies beside every count by status: also by reason, by sender and by code."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,7 +36,7 @@ _ROWS = (
         (*_ROUTE, "a.status", "a.error_code"),
     ),
 )  # fmt: skip
-"""What the rows of messages and attempts say: table, rows, which of them, step, key."""
+"""What to count from messages and attempts: table, rows, condition, step, key."""
 
 _ONLY_REASON = (
     "coalesce((SELECT min(r.reason) FROM rollup r WHERE r.unit = l.unit AND r.bucket = l.bucket "
@@ -62,9 +62,9 @@ _TIMES = {
 
 
 def upgrade() -> None:
-    """Counts them anew from the rows of messages and attempts, and takes what is known of pruned
-    ones from the tables that held it: those had no sender and no code, and only where all that
-    ended so did for one reason it is known which."""
+    """Recounts the latencies of messages and attempts, and takes those of pruned ones from the old
+    tables. These had no sender and no code; the reason is known only if all that ended in the
+    status have the same one."""
     connection = op.get_bind()
     if not sa.inspect(connection).has_table(
         "latency"
@@ -128,7 +128,7 @@ def _sum_up(name: str, of: str, total: str) -> None:
 
 
 def _told(column: str, of: str) -> str:
-    """The column of a table as the table that it is added up from has it."""
+    """The expression of a column over the table from which it is summed."""
     for (wanted, there), value in _TIMES.items():
         if column == wanted and there in TABLES[of]:
             return value
@@ -136,7 +136,7 @@ def _told(column: str, of: str) -> str:
 
 
 def _add(name: str, rows: str) -> None:
-    """Writes histograms into the rows of those keys, and makes those that are not there."""
+    """Writes histograms into the rows with their keys; inserts missing rows."""
     key = ", ".join([*TABLES[name], "slot"])
     n = "" if name in ALONE else "n, "
     op.execute(

@@ -1,4 +1,4 @@
-"""Counts of all routes together stand by the quarter of an hour too, as their latencies did."""
+"""Counts of all routes together by quarter of an hour, as their latencies were."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ down_revision: str | None = "0007_latency_dimensions"
 
 
 def upgrade() -> None:
-    """Adds them up anew."""
+    """Recomputes them."""
     connection = op.get_bind()
     steps = "sum(steps)"
     if connection.dialect.name == "sqlite":
