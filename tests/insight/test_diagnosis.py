@@ -24,7 +24,7 @@ def test_nothing_sent_is_nothing_wrong() -> None:
 def test_one_silent_gateway_beside_others_that_report_is_not_told_our_address() -> None:
     (found,) = about("reporting", traffic=(OPEN, WELL), calls={"other": Calls(NOW - MINUTE)})
     assert (found.state, found.account) == ("bad", "main")
-    assert "nobody called its webhook, while receipts of other come in" in found.what
+    assert "its webhook received no calls, while receipts of other come in" in found.what
     assert "/webhooks/main" in found.next
 
 
@@ -85,7 +85,7 @@ def test_rejections_are_told_by_sender_country_and_reason() -> None:
 
 def test_repeats_are_counted_by_account() -> None:
     (found,) = about("duplicates", repeated={"main": (100, 20), "other": (100, 0)})
-    assert found.what.startswith("20 of 220 receipts came again, from main (20)")
+    assert found.what.startswith("20 of 220 receipts were repeats, from main (20)")
 
 
 def test_few_repeats_are_usual() -> None:

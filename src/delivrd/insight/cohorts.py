@@ -1,4 +1,4 @@
-"""Makes groups of messages of one age, and life tables, from the stored counts."""
+"""Turns stored counts into groups of messages of one age, and into life tables."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -19,10 +19,10 @@ from delivrd.store.counts import BUCKET, COARSE, OPEN, UNTOLD
 from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
 
 PARTS = 4
-"""How many ages represent the open messages of a minute."""
+"""How many sample ages represent the open messages of one minute."""
 
 ASKED_AFTER = 3600.0
-"""The age, in seconds, given to ends of unknown time, which a look-up found."""
+"""The assumed age, in seconds, at an end whose time is unknown because a look-up found it."""
 
 _KIND: dict[str, int] = {
     "delivered": DELIVERED, "unknown": UNKNOWN, **{str(status): FAILED for status in FAILURES},
@@ -43,7 +43,7 @@ def silent_of(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> s
 
 
 def _age(bucket: int, now: int) -> float:
-    """The mean age, in seconds, of messages that were handed over in a quarter of an hour."""
+    """The mean age, in seconds, of messages handed over in that quarter of an hour."""
     return (now - bucket * BUCKET) / SECOND - QUARTER_SECONDS / 2
 
 
@@ -57,7 +57,7 @@ def past_of(
         step = step_of(ASKED_AFTER) if le == UNTOLD else le
         (untold if le == UNTOLD else groups)[key].append(Group(DAY / SECOND, n, kind, step))
     for key, some in untold.items():
-        # where most ends have no time, nobody told of the sends: then they say nothing
+        # where most ends have no time, sends were not registered: they tell nothing of durations
         if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
             groups[key] += some
     for account_id, country, bucket, n in waiting:
@@ -77,11 +77,10 @@ def _ends(ended: Iterable[Ended]) -> Counter[tuple[Key, int, int]]:
 
 
 def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
-    """Makes groups, observed over the last minutes, from the counts by the minute.
+    """Counts by the minute as groups observed during the last `WINDOW` seconds.
 
-    When within its minute a message was handed over is not known. It is observed from the age that
-    all of its minute had reached at the start of the window, to the age that all have reached by
-    now.
+    Within its minute the time of a hand-over is unknown. So a group is observed from an age that
+    all its messages reached within the window to one that all of them have reached by now.
     """
     found = []
     for row in rows:
@@ -95,15 +94,15 @@ def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
 
 
 def has_old(ended: Iterable[Ended], waiting: Iterable[Waiting], now: int) -> bool:
-    """Whether there are messages old enough to show how they end."""
+    """Whether any message is old enough to show how messages end."""
     before = now // BUCKET - int(REPORTS_AFTER) * SECOND // BUCKET
     return any(one.old for one in ended) or any(one.bucket < before for one in waiting)
 
 
 def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetimes], float]:
-    """The life table of each route from the counts by the minute, and the greatest age in it.
+    """The life table of each route from the counts by the minute, and the greatest age observed.
 
-    Each minute is observed from its beginning to the age that all of its messages have reached.
+    The messages of a minute are observed up to the age that all of them have reached.
     """
     groups: dict[Key, list[Group]] = {}
     seen = 0.0
@@ -120,10 +119,10 @@ def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetim
 
 
 def ages(row: ByMinute, now: int) -> list[tuple[float, float]]:
-    """Open messages of a minute as (age in seconds, number), spread evenly about their mean.
+    """The open messages of a minute as (age in seconds, number), spread evenly about their mean.
 
-    Only the sum of the seconds into their minute is stored: the messages of a burst lie near its
-    time, those of steady traffic all over the minute.
+    Only the sum of their seconds into the minute is stored. The spread is as wide as the minute
+    allows around that mean: wide for steady traffic, narrow for a burst near either end.
     """
     begun = (now - row.minute * MINUTE) / SECOND
     length = min(60.0, max(begun, 0.0))

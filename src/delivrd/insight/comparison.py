@@ -1,4 +1,4 @@
-"""Compares accounts for the same country or network."""
+"""Compares accounts on one country or network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 
 MIN_SAMPLE = 100
-"""The number of ended attempts from which an account is ranked."""
+"""An account with fewer ended attempts is not ranked."""
 
 
 async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -> dict[str, Any]:
     """``{"country", "network", "minimum", "ranked", "why", "items"}``: the accounts, best first.
 
-    ``why`` says why there is no ranking, where there is none.
+    ``why`` is the reason that there is no ranking, or None.
     """
     told = await delivery_stats(tx, accounts, ("account",), filters)
     times = await latency_stats(tx, accounts, ("account",), filters)
@@ -37,7 +37,7 @@ async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -
 
 
 def ranks(rates: Sequence[Rate]) -> list[int]:
-    """The rank of each: one more than the number of those that are better by more than chance."""
+    """The rank of each: 1 plus the number of rates whose interval lies entirely above its own."""
     return [1 + sum(other.low > one.high for other in rates) for one in rates]
 
 
@@ -70,5 +70,5 @@ def _why(accounts: int, measured: int, minimum: int) -> str:
         return "nothing was sent there"
     if accounts == 1:
         return "only one account sends there"
-    few = "none" if not measured else "only one account"
-    return f"{few} of {accounts} has {minimum} ended attempts there"
+    few = "none" if not measured else "only one"
+    return f"{few} of {accounts} accounts has at least {minimum} ended attempts there"

@@ -1,4 +1,4 @@
-"""What is probably wrong, in words: missing receipts, rejections, repeats."""
+"""Likely problems of the last day: missing receipts, rejected messages, repeated receipts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +13,11 @@ from delivrd.store.queries.diagnosis import Calls, Traffic
 from delivrd.store.tx import Tx
 
 SETTLING = QUARTER
-"""Microseconds within which a message may well be open still."""
+"""Messages handed over more recently (in microseconds) may well be still open."""
 
 ENOUGH = 10
 OPEN = 0.8
-"""The share of messages without an end from which an account counts as silent."""
+"""Above this share without a known end, a gateway or its carriers do not report."""
 
 MANY_REJECTED = 0.1
 MANY_REPEATS = 0.05
@@ -34,20 +34,20 @@ class Finding(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """The input of a diagnosis; accounts are named."""
+    """The input of a diagnosis; accounts are given by name."""
 
     traffic: tuple[tuple[str, str, str, int], ...] = ()
-    """Account, country, status and number of the messages of a day up to `SETTLING` ago."""
+    """(account, country, status, number) of messages of the last day older than `SETTLING`."""
     newest: tuple[tuple[str, str, str, int], ...] = ()
-    """The same of the messages sent since."""
+    """The same of messages handed over since."""
     calls: Mapping[str, Calls] = {}
     rejected: tuple[tuple[str, str, str, int], ...] = ()
-    """Sender, country, reason, number."""
+    """(sender, country, reason, number)."""
     repeated: Mapping[str, tuple[int, int]] = {}
 
 
 async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
-    """Reads the last day, at the moment ``now`` (microseconds since 1970)."""
+    """Reads the figures of the day before ``now`` (microseconds since 1970)."""
     since = now - DAY
     return Figures(
         tuple(_named(accounts, await queries.traffic(tx, since, now - SETTLING))),
@@ -63,11 +63,11 @@ def _named(accounts: Accounts, rows: Iterable[Traffic]) -> Iterator[tuple[str, s
 
 
 def diagnose(known: Figures, now: int) -> list[Finding]:
-    """The findings of every check, at the moment ``now`` (microseconds since 1970)."""
+    """The findings of every check, including those that found nothing wrong."""
     return [*_open(known, now), *_rejected(known), *_repeats(known)]
 
 
-# --- what stays open ------------------------------------------------------------------------------
+# --- messages that stay open ----------------------------------------------------------------------
 
 
 def _open(known: Figures, now: int) -> Iterator[Finding]:
@@ -87,14 +87,14 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
                 found = True
                 yield finding
     if not found:
-        told = "messages come to an end"
+        told = "receipts come in for all accounts"
         if not by_account:
-            told = "no messages of the last day are old enough to judge by"
+            told = "no messages of the last day are old enough to tell"
         yield Finding("reporting", "ok", told)
 
 
 def _without_end(counts: Counter[str]) -> tuple[int, int]:
-    """How many have no known end (open or given up), out of all that the gateway accepted."""
+    """How many have no known end (pending, or timed out as unknown), and how many were taken."""
     return counts["pending"] + counts["unknown"], counts.total() - counts["rejected"]
 
 
@@ -104,7 +104,7 @@ def _is_silent(counts: Counter[str]) -> bool:
 
 
 def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], now: int) -> Finding:
-    """The account's messages stay open; ``heard`` are the accounts that were called."""
+    """Tells a gateway or carrier that does not report from a webhook that is not reached."""
     n, total = _without_end(counts)
     cause, advice = _silence(account, calls, sorted(heard - {account}), now)
     what = f"{account}: {n} of {total} messages of the last day have no known end{cause}"
@@ -114,34 +114,43 @@ def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], n
 def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[str, str]:
     """Whether the carrier does not report or our webhook is not reached, and what to do."""
     if calls.last_at is not None:
-        return (
-            f", though its calls come in (the last {_ago(calls.last_at, now)}): they are about "
-            "other messages, or say nothing final",
-            "delivrd requests list shows what they say; delivrd doctor tells of unmatched ids",
-        )
+        return Finding(
+            "reporting", "bad",
+            f"{begin}, although its calls come in (the last {_ago(calls.last_at, now)}): they are "
+            "about other messages, or report no final status",
+            "delivrd requests list shows what they say; delivrd doctor lists unmatched ids",
+            account,
+        )  # fmt: skip
     if calls.refused and calls.refused_at is not None:
         return (
             f": {calls.refused} of its calls were refused, the last "
             f"{_ago(calls.refused_at, now)} ({calls.why})",
-            f"check the secrets in [accounts.{account}]; delivrd requests replay --admit takes "
-            "refused calls in",
-        )
+            f"check the secrets in [accounts.{account}], then accept the refused calls with "
+            "delivrd requests replay --admit",
+            account,
+        )  # fmt: skip
+    others = sorted(heard - {account})
     if others:
-        return (
-            f", and nobody called its webhook, while receipts of {', '.join(others[:3])} "
-            "come in: our address is reached, but this gateway does not call it",
-            f"set the address …/webhooks/{account} at the gateway; if it is set, the gateway or "
-            "its carriers report nothing: ask them",
-        )
-    return (
-        ", and no gateway called any webhook in that time: it is likely that this hub is "
-        "not reached from outside",
-        "check public_url, the proxy in front and the firewall; delivrd tunnel helps to try it",
-    )
+        return Finding(
+            "reporting", "bad",
+            f"{begin}, and its webhook received no calls, while receipts of "
+            f"{', '.join(others[:3])} come in: the hub is reachable, but this gateway does not "
+            "call it",
+            f"set the webhook address …/webhooks/{account} at the gateway; if it is set, ask the "
+            "gateway whether it and its carriers send receipts",
+            account,
+        )  # fmt: skip
+    return Finding(
+        "reporting", "bad",
+        f"{begin}, and no gateway called any webhook in that time: this hub is probably not "
+        "reachable from outside",
+        "check public_url, the proxy in front and the firewall; delivrd tunnel helps to test it",
+        account,
+    )  # fmt: skip
 
 
 def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
-    """A finding for countries from which an account gets no receipts, while it does from others."""
+    """Countries without receipts of an account that gets receipts for other countries."""
     by_country: dict[str, Counter[str]] = defaultdict(Counter)
     for name, country, status, n in known.traffic:
         if name == account:
@@ -155,14 +164,14 @@ def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
         yield Finding(
             "reporting", "warning",
             f"{account}: {'no' if none else 'hardly any'} receipts from {', '.join(told[:5])}, "
-            "while others of it come in: the carriers there "
+            "while those from other countries come in: the carriers there "
             f"{'do not' if none else 'hardly'} report",
-            "ask the gateway whether receipts are to be had there; no address of yours is wrong",
+            "ask the gateway whether it can get receipts there; your webhook works",
             account,
         )  # fmt: skip
 
 
-# --- what is refused, what comes twice ------------------------------------------------------------
+# --- rejected messages, repeated receipts ---------------------------------------------------------
 
 
 def _rejected(known: Figures) -> Iterator[Finding]:
@@ -185,7 +194,7 @@ def _rejected(known: Figures) -> Iterator[Finding]:
         "rejected", "warning",
         f"{total} of {ended} messages that ended were rejected: senders {_top(senders)}; "
         f"countries {_top(countries)}; reasons {_top(reasons)}",
-        "sender_not_allowed: register the sender there; blocked_by_carrier: look at the texts",
+        "sender_not_allowed: register the sender there; blocked_by_carrier: review the texts",
     )  # fmt: skip
 
 
@@ -198,9 +207,9 @@ def _repeats(known: Figures) -> Iterator[Finding]:
     told = [f"{a} ({m})" for a, (_, m) in sorted(again.items(), key=lambda one: -one[1][1])]
     yield Finding(
         "duplicates", "warning",
-        f"{more} of {total + more} receipts came again, from {', '.join(told[:5])}; they count "
-        "once",
-        "often the gateway's patience is shorter than our answer: look at …/metrics and the proxy",
+        f"{more} of {total + more} receipts were repeats, from {', '.join(told[:5])}; each "
+        "receipt counts once",
+        "often the gateway times out before the hub answers: check …/metrics and the proxy",
     )  # fmt: skip
 
 
@@ -217,12 +226,12 @@ def _ago(at: int, now: int) -> str:
 
 
 class Diagnosis(NamedTuple):
-    """All findings at a moment."""
+    """All findings, as of ``at``."""
 
     at: datetime
     findings: list[Finding]
 
 
 async def diagnosis(tx: Tx, accounts: Accounts, now: int) -> Diagnosis:
-    """Reads the last day and judges it, at the moment ``now`` (microseconds since 1970)."""
+    """Reads the figures and diagnoses them, as of ``now`` (microseconds since 1970)."""
     return Diagnosis(moment(now), diagnose(await figures(tx, accounts, now), now))

@@ -1,7 +1,7 @@
-"""Evidence that the receipts of a route are made up; it is reported and changes no figure.
+"""Routes whose receipts look made up. The evidence is reported and changes no figure.
 
-A handset is paged, may be off, and answers when it can: real delivery times differ, and some
-deliveries fail. Receipts that a gateway writes itself ("fake DLRs") lack that.
+Handsets are paged, may be off, and answer when they can: delivery times vary and some messages
+fail. Receipts that a gateway generates itself ("fake DLRs") lack that variation.
 """
 
 from collections import Counter
@@ -24,24 +24,22 @@ from delivrd.store.tx import Tx
 BY = ("account", "country")
 
 SAMPLE = 100
-"""The number of deliveries from which a route is judged."""
+"""With fewer deliveries there is no verdict."""
 
 INSTANT = step(SECOND)
-"""The latency step from which a delivery took a second or more."""
+"""Latency steps before this one are under a second."""
 INSTANT_SHARE = 0.99
 IDENTICAL_SHARE = 0.8
-"""Times are suspicious if this share of them lies within one step (9 %), or, of the newest ones,
-within a hundredth of a second.
-"""
+"""Delays are suspicious when this share of the newest is the same to a hundredth of a second."""
 ROUND_SHARE = 0.5
 ROUND_WITHIN = 0.05
-"""Distance in seconds to a whole second; by chance a tenth of all times are that close."""
+"""Seconds from the nearest whole second; by chance a tenth of all delays is that close."""
 NO_FAILURES = 1000
-"""Fewer than one failure in so many ends is suspicious."""
+"""It is suspicious when fewer than one in this many messages fails."""
 
 
 class Evidence(NamedTuple):
-    """One suspicious pattern: ``share`` of ``sample`` messages show it."""
+    """One suspicious pattern, found in ``share`` of ``sample`` messages; ``words`` explain it."""
 
     kind: str
     words: str
@@ -50,8 +48,8 @@ class Evidence(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is known of a route: deliveries by latency step, ends, failures, the newest delays in
-    seconds, and what applications told of its messages."""
+    """The figures of a route: deliveries by latency step, ends, failures, the newest delays in
+    seconds, and the outcomes that applications reported."""
 
     steps: Mapping[int, int]
     ended: int
@@ -59,18 +57,18 @@ class Seen(NamedTuple):
     delays: Sequence[float] = ()
     conversion: Rate | None = None
     elsewhere: Rate | None = None
-    """The conversion rate of messages to the same country through other accounts."""
+    """The conversion rate of other accounts' messages to the same country."""
     told: int = 0
 
 
 def evidence(seen: Seen) -> list[Evidence]:
-    """All suspicious patterns of a route's receipts."""
+    """All suspicious patterns in a route's receipts."""
     found = [_instant(seen), _identical(seen), _round(seen), _no_failures(seen), _conversion(seen)]
     return [one for one in found if one is not None]
 
 
 def flagged(found: Sequence[Evidence]) -> bool:
-    """Whether the evidence flags a route; a lack of failures alone does not."""
+    """Whether the evidence makes a route suspect; a lack of failures alone does not."""
     return any(one.kind != "no_failures" for one in found)
 
 
@@ -80,12 +78,12 @@ def _instant(seen: Seen) -> Evidence | None:
     quick = sum(n for at, n in told.items() if at < INSTANT)
     if sample < SAMPLE or quick < INSTANT_SHARE * sample:
         return None
-    words = "delivered in under a second, nearly all: no network pages every handset so fast"
+    words = "nearly all delivered in under a second: no network pages every handset that fast"
     return Evidence("instant", words, quick / sample, sample)
 
 
 def _identical(seen: Seen) -> Evidence | None:
-    """Identical delays; instant deliveries are left out, which are always alike."""
+    """None for a route with instant deliveries: those are close together anyway."""
     sample = len(seen.delays)
     if sample < SAMPLE or _instant(seen):
         return None
@@ -101,7 +99,7 @@ def _round(seen: Seen) -> Evidence | None:
     near = sum(abs(delay - round(delay)) <= ROUND_WITHIN for delay in seen.delays)
     if sample < SAMPLE or near < ROUND_SHARE * sample or _instant(seen):
         return None
-    words = "delays of whole seconds: a timer, not a handset; by chance it would be a tenth"
+    words = "delays of whole seconds suggest a timer, not a handset; by chance a tenth would be"
     return Evidence("round_seconds", words, near / sample, sample)
 
 
@@ -117,7 +115,7 @@ def _conversion(seen: Seen) -> Evidence | None:
     if here is None or there is None or seen.told < SAMPLE or here.high >= there.low:
         return None
     words = (
-        f"{here.rate:.0%} of its messages were used, and {there.rate:.0%} of those that other "
+        f"{here.rate:.0%} of its messages converted, against {there.rate:.0%} of those that other "
         "accounts sent to the same country"
     )
     return Evidence("conversion", words, here.rate, seen.told)
@@ -148,7 +146,7 @@ async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[st
 
 
 Told = Mapping[Values, Mapping[str, int]]
-"""By account and country: how often each outcome was reported."""
+"""By account and country: how often applications reported each outcome."""
 
 
 def _seen(

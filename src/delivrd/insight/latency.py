@@ -14,22 +14,18 @@ from delivrd.store.histograms import Digits
 PERCENTILES = (50, 90, 95, 99)
 
 STATED_ERROR = round(2 ** (1 / (2 * STEPS)) - 1, 4)
-"""The greatest relative error of a percentile, which is the middle of its step."""
+"""The largest relative error of a percentile, which is given as the middle of its step."""
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
-    """A bar of a histogram: ``count`` messages took at most ``le`` seconds, and longer than the bar
-    before.
-    """
+    """``count`` messages took at most ``le`` seconds, and longer than those of the bar before."""
 
     le: float
     count: int
 
 
 class Latency(NamedTuple):
-    """Latencies of ``total`` messages, in seconds, and the number ``untold`` whose latency is
-    unknown.
-    """
+    """Of ``total`` messages the latency is known, of ``untold`` it is not; times are in seconds."""
 
     total: int
     untold: int
@@ -38,8 +34,9 @@ class Latency(NamedTuple):
 
 
 def latency(digits: Digits, *, barred: bool = True) -> Latency:
-    """Percentiles of numbers by step, and a histogram if ``barred``; without any, percentiles are
-    None.
+    """Percentiles, and with ``barred`` the histogram, of numbers by latency step.
+
+    Without any number each percentile is None.
     """
     first, numbers, untold = digits.first, digits.numbers, 0
     if first == UNTOLD and numbers:
@@ -59,9 +56,9 @@ def _bars(first: int, numbers: Sequence[int]) -> Iterator[Bar]:
 
 
 def percentile(first: int, seen: Sequence[int], share: int) -> float | None:
-    """The time within which ``share`` % of them ended, to the middle of its step.
+    """The ``share``-th percentile in seconds, as the middle of its step.
 
-    ``seen`` are how many ended within each step, or one before, from the ``first`` on.
+    ``seen`` holds cumulative numbers by step, beginning with the step ``first``.
     """
     if not seen or not seen[-1]:
         return None
@@ -70,17 +67,17 @@ def percentile(first: int, seen: Sequence[int], share: int) -> float | None:
 
 @cache
 def bound(step: int) -> float:
-    """The upper end of a step in seconds, as it is shown: to a tenth of a millisecond."""
+    """The upper end of a step in seconds, rounded for display."""
     return rounded(upper(step))
 
 
 @cache
 def rounded(seconds: float) -> float:
-    """Seconds rounded to a tenth of a millisecond. There are only as many values as steps."""
+    """Rounded to a tenth of a millisecond. Cached: there are only as many values as steps."""
     return round(seconds, 4)
 
 
 @cache
 def middle(step: int) -> float:
-    """The geometric middle of a step, in seconds; the first also holds all that took less."""
+    """The geometric middle of a step, in seconds. The first step also holds everything below it."""
     return float((upper(step) * upper(step - 1)) ** 0.5)

@@ -1,4 +1,4 @@
-"""The model of how messages end: read in a transaction, computed outside of it."""
+"""The model of how messages end: counts are read in a transaction, and computed on outside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -22,16 +22,17 @@ from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
 DAYS_BEFORE = 28
-"""The days before today in which a route that ever reports has reported."""
+"""A route without receipts in the last day has stopped reporting if it did in these days before,
+and never reports otherwise."""
 
 HOUR_MINUTES = 60
-"""The minutes that a new hub learns from."""
+"""The minutes from which a young hub learns."""
 
 
 class Learnt:
-    """What became of the messages of the last day, by route; made by `learn`.
+    """How the messages of the last day ended, by route; made by `learn`.
 
-    The first use of ``past`` takes a tenth of a second with a hundred routes: use it in a thread.
+    The first access to ``past`` takes a tenth of a second with a hundred routes: use a thread.
     """
 
     def __init__(self, told: "Told", hour: Sequence[ByMinute] | None, now: int) -> None:
@@ -39,30 +40,30 @@ class Learnt:
 
     @property
     def young(self) -> bool:
-        """Whether the hub is new: no message is old enough to show how messages end."""
+        """Whether no message is old enough yet to show how messages end."""
         return self._hour is not None
 
     @property
     def stopped(self) -> Mapping[Key, int]:
-        """Routes that stopped reporting, with the day of the last receipt, counted from 1970."""
+        """Routes that have stopped reporting, with the day of the last report (days since 1970)."""
         return self._told.stopped
 
     @cached_property
     def past(self) -> Past:
         told, seen, now = self._told, SETTLED_AFTER, self.read_at
         tables = past_of(told.ended, told.waiting, now)
-        if self._hour is not None:  # it learns from what it has seen
+        if self._hour is not None:  # a young hub
             tables, seen = first_hour(self._hour, now)
         return usual(tables, told.providers, told.silent, seen)
 
     def work_out(self) -> None:
-        """Computes how the messages of every route end, once."""
+        """Computes the model of every route, which is kept."""
         for key in self.past.tables:
             self.past.of(key)
 
     @cached_property
     def never(self) -> Silent:
-        """The routes that never report, and the countries that have no other."""
+        """The routes that never report, and the countries that have only such routes."""
         routes = self._told.silent - self.stopped.keys()
         some: Iterable[Ended | Waiting] = (*self._told.ended, *self._told.waiting)
         keys = {(one.account_id, one.country) for one in some if one.n > 0}
@@ -72,7 +73,7 @@ class Learnt:
 
 
 class Told(NamedTuple):
-    """The counts of the last day, the routes that reported nothing, and those that used to."""
+    """The counts of the last day, the routes that report nothing, and those that stopped."""
 
     ended: Sequence[Ended]
     waiting: Sequence[Waiting]
@@ -82,7 +83,7 @@ class Told(NamedTuple):
 
 
 async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
-    """Reads the last day up to a moment (microseconds since 1970)."""
+    """Reads the counts of the day before ``now`` (microseconds since 1970)."""
     old = now - int(REPORTS_AFTER) * SECOND
     ended, waiting = await queries.past(tx, now - DAY, now - BUCKET, old)
     silent = silent_of(ended, waiting, now)
@@ -95,12 +96,12 @@ async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
 
 
 async def _stopped(tx: Tx, silent: set[Key], now: int) -> Mapping[Key, int]:
-    """The silent routes that reported in the weeks before, with the last day on which they did."""
+    """The silent routes that reported in the `DAYS_BEFORE`, with the last day of a report."""
     today = now // DAY
     before = await queries.reports(tx, silent, range(today - DAYS_BEFORE, today))
     return {key: told.last for key, told in before.items() if _reported(told)}
 
 
 def _reported(told: Reports) -> bool:
-    """Whether more than a stray receipt came, also if there were few messages."""
+    """Whether more than stray reports came; no minimum sample is asked for."""
     return told.reported > REPORTS_SHARE * told.total

@@ -1,15 +1,14 @@
-"""How long messages stay open, and how they end: life tables with competing ends.
+"""How long messages stay open, and how they end: life tables with competing risks.
 
-A message in flight ends in one of several ways, or is still open when we look: it is censored.
-Counting only those that ended would make every recent rate wrong, so that hazards are estimated
-instead: of those open at some age, the share that ends before the next, by the way they end. From
-hazards follows how often messages end in each way, the Aalen-Johansen estimator of the cumulative
-incidence (Aalen and Johansen, Scandinavian Journal of Statistics 5, 1978, 141-150; with entry after
-the beginning, as in Andersen, Borgan, Gill and Keiding, Statistical Models Based on Counting
-Processes, 1993, section IV.4).
+A message ends in one of several ways, or is still open when we look: it is right-censored. Rates of
+ended messages alone would be biased, so hazards are estimated instead: of the messages open at an
+age, the share that ends before the next, by kind of end. The cumulative incidence of each kind
+follows from the hazards by the Aalen-Johansen estimator (Aalen and Johansen, Scandinavian Journal
+of Statistics 5, 1978, 141-150; with delayed entry as in Andersen, Borgan, Gill and Keiding,
+Statistical Models Based on Counting Processes, 1993, section IV.4).
 
-Ages are in the steps of the counts by the minute, four per doubling. In the step in which a look
-begins or ends a group is at risk for the part that is looked at.
+Ages are in the steps of the counts by the minute, four per doubling. In the steps where its
+observation begins and ends, a group is at risk for the part that is observed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ from typing import NamedTuple
 from delivrd.store.counts import COARSE, STEPS
 
 KINDS = ("delivered", "failed", "unknown")
-"""The competing ways to end."""
+"""The competing kinds of end."""
 
 DELIVERED, FAILED, UNKNOWN = range(3)
 
@@ -30,30 +29,30 @@ SIZE = 30 * PER_DOUBLING
 
 
 def step_of(seconds: float) -> int:
-    """The step in which an age lies."""
+    """The step that contains an age."""
     return min(SIZE - 1, int(PER_DOUBLING * log2(max(1.0, seconds * 1000))))
 
 
 def lower(step: int) -> float:
-    """The age at which a step begins, in seconds; the first begins at 0."""
+    """The age at which a step begins, in seconds; the first step begins at 0."""
     return float(2 ** (step / PER_DOUBLING) / 1000) if step > 0 else 0.0
 
 
 MIDDLES = [(lower(step) + lower(step + 1)) / 2 for step in range(SIZE)]
-"""By step: the age in its middle, in seconds."""
+"""The age in the middle of each step, in seconds."""
 
 
 def passed(seconds: float, step: int) -> float:
-    """How much of a step has passed at an age, between 0 and 1."""
+    """The share of a step that has passed at an age, between 0 and 1."""
     begin, end = lower(step), lower(step + 1)
     return min(1.0, max(0.0, (seconds - begin) / (end - begin)))
 
 
 class Group(NamedTuple):
-    """A number of messages observed from the age ``entry`` to ``age``, in seconds.
+    """``n`` messages observed from the age ``entry`` to the age ``age``, in seconds.
 
-    They ended in ``kind`` (see `KINDS`) in that step of their age, or are open: None. An end
-    outside of the observed ages is not seen.
+    They ended as ``kind`` (an index of `KINDS`) at an age in ``step``, or are open (None). Ends
+    outside the observed ages do not count.
     """
 
     age: float
@@ -64,7 +63,7 @@ class Group(NamedTuple):
 
 
 class Lifetimes(NamedTuple):
-    """By step: how many messages were at risk of ending in it, and how many did, by kind."""
+    """By step, the number of messages at risk; by kind and step, the number of ends."""
 
     at_risk: Sequence[float]
     ends: Sequence[Sequence[float]]
@@ -74,7 +73,7 @@ NONE = Lifetimes([0.0] * SIZE, [[0.0] * SIZE for _ in KINDS])
 
 
 def observe(groups: Iterable[Group]) -> Lifetimes:
-    """The life table of groups, from what happened while they were observed, and nothing else."""
+    """The life table of groups, over the ages at which each was observed."""
     change, part = [0.0] * (SIZE + 1), [0.0] * SIZE
     ends = [[0.0] * SIZE for _ in KINDS]
     for age, n, kind, step, entry in groups:
@@ -97,7 +96,7 @@ def observe(groups: Iterable[Group]) -> Lifetimes:
 
 
 def together(tables: Iterable[Lifetimes]) -> Lifetimes:
-    """The sum of several life tables."""
+    """The sum of life tables."""
     at_risk, ends = [0.0] * SIZE, [[0.0] * SIZE for _ in KINDS]
     for table in tables:
         for step, n in enumerate(table.at_risk):
@@ -109,7 +108,7 @@ def together(tables: Iterable[Lifetimes]) -> Lifetimes:
 
 
 Hazards = Sequence[Sequence[float]]
-"""By kind and step: the share of those at risk that ends so."""
+"""By kind and step: the share of messages at risk that ends in this kind."""
 
 NO_HAZARDS: Hazards = [[0.0] * SIZE for _ in KINDS]
 
@@ -120,10 +119,10 @@ NO_WEIGHT: Sequence[float] = [0.0] * SIZE
 def hazards(
     table: Lifetimes, prior: Hazards = NO_HAZARDS, weight: Sequence[float] = NO_WEIGHT
 ) -> Hazards:
-    """The hazards of a table, with prior hazards that weigh as much as ``weight`` messages at risk.
+    """Posterior mean hazards of a table, given prior hazards.
 
-    In each step, the ways to end and staying open have a Dirichlet distribution. The result is its
-    mean, with the prior's shares times the weight of the step as pseudo-counts.
+    In each step the kinds of end and staying open have a Dirichlet prior whose mean is the prior's
+    shares and whose weight is that many messages at risk.
     """
     told = [
         [n + by * share for n, by, share in zip(ends, weight, shares, strict=True)]
@@ -135,7 +134,7 @@ def hazards(
 
 
 def mean(some: Sequence[Hazards]) -> Hazards:
-    """The mean of several hazards."""
+    """The arithmetic mean of several hazards."""
     return [
         [sum(values) / len(some) for values in zip(*(one[kind] for one in some), strict=True)]
         for kind in range(len(KINDS))
@@ -143,7 +142,7 @@ def mean(some: Sequence[Hazards]) -> Hazards:
 
 
 def incidence(of: Hazards) -> list[list[float]]:
-    """By kind and step: the share of all messages that has ended so by the end of the step."""
+    """By kind and step: the cumulative incidence at the end of the step."""
     found: list[list[float]] = [[] for _ in KINDS]
     still_open, so_far = 1.0, [0.0] * len(KINDS)
     for step in range(SIZE):
@@ -155,7 +154,7 @@ def incidence(of: Hazards) -> list[list[float]]:
 
 
 def time_of(share: float, of: Hazards) -> float | None:
-    """The age in seconds by which this share of all ends has come; None if nothing ends."""
+    """The age, in seconds, by which this share of all ends has happened; None without any."""
     ended = [sum(values) for values in zip(*incidence(of), strict=True)]
     if ended[-1] <= 0:
         return None
@@ -164,16 +163,16 @@ def time_of(share: float, of: Hazards) -> float | None:
 
 
 def at_most(limit: float, numbers: Sequence[float]) -> list[float]:
-    """Each number, capped at the limit."""
+    """The numbers, each capped at the limit."""
     return [min(limit, n) for n in numbers]
 
 
 def chances(
     of: Hazards, until: int = SIZE, then: float = 0.0, kind: int = DELIVERED
 ) -> list[float]:
-    """By step: the probability that a message that is open at its beginning ends in this kind.
+    """By step: the probability that a message open at the step's beginning ends in this kind.
 
-    From the step ``until`` on, where nothing is known, the probability is ``then``.
+    It is ``then`` from the step ``until`` on, about which nothing is known.
     """
     found = [then if step >= until else 0.0 for step in range(SIZE + 1)]
     any_end, ends, later = [min(1.0, sum(one)) for one in zip(*of, strict=True)], of[kind], then
@@ -193,8 +192,9 @@ def staying(of: Hazards, until: int) -> list[float]:
 def chance(
     of: Hazards, ahead: Sequence[float], age: float, until: int = SIZE, kind: int = DELIVERED
 ) -> float:
-    """The probability that a message that is open at this age ends in the kind of ``ahead``, which
-    `chances` gives.
+    """The probability that a message open at ``age`` (in seconds) ends in this kind.
+
+    ``ahead`` is the result of `chances` for the same hazards.
     """
     step = step_of(age)
     if step >= until:

@@ -1,4 +1,4 @@
-"""Delivery rates with their confidence intervals: pure functions over counts."""
+"""Delivery rates with confidence intervals: pure functions over counts."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from delivrd.core.statement import FAILURES
 
 Z = 1.959963984540054
-"""The quantile of the normal distribution for 95 %."""
+"""Two-sided 95 % quantile of the normal distribution."""
 
 _SQUARE = Z * Z
 
@@ -15,7 +15,7 @@ _FAILED = tuple(status.value for status in FAILURES)
 
 
 class Rate(NamedTuple):
-    """A share between 0 and 1, with the interval that holds the true one in 19 cases of 20."""
+    """A share between 0 and 1, with its 95 % confidence interval."""
 
     rate: float
     low: float
@@ -23,9 +23,9 @@ class Rate(NamedTuple):
 
 
 def rate(part: int, whole: int) -> Rate | None:
-    """The share of ``part`` in ``whole``; None if that is 0 (no data is not 0 %).
+    """``part`` out of ``whole``; None where ``whole`` is 0, since no data is not 0 %.
 
-    The interval is Wilson's, which also holds for small numbers and near 0 and 1.
+    The interval is Wilson's, which is accurate for small numbers and near 0 and 1 too.
     """
     if whole <= 0:
         return None
@@ -39,10 +39,10 @@ def rate(part: int, whole: int) -> Rate | None:
 
 
 class Delivery(NamedTuple):
-    """What became of a number of messages or attempts.
+    """How a number of messages or attempts ended.
 
-    ``rate`` is the share delivered and ``failure`` the share failed of all that ended. Messages
-    that ended without a known result (``unknown``) are in neither.
+    ``rate`` is the delivered share, ``failure`` the failed share of all that ended. Those that
+    ended as ``unknown`` are in neither numerator.
     """
 
     total: int
@@ -51,15 +51,15 @@ class Delivery(NamedTuple):
     failed: int
     failure: Rate | None
     unreported: int = 0
-    """Those on routes that report nothing: they are counted, but left out of the rates."""
+    """Those on routes that report nothing: they are in ``counts``, but in no rate."""
     ended: int = 0
-    """The number that the rates are shares of."""
+    """The denominator of the rates."""
 
 
 def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None) -> Delivery:
-    """The totals of counts by status; all but pending have ended.
+    """Totals and rates of counts by status; every status but pending has ended.
 
-    ``silent`` are those among them on routes that report nothing.
+    ``silent`` are those of the counts that belong to routes without receipts.
     """
     told = {status: n for status, n in sorted(counts.items()) if n}
     silent = silent or {}
@@ -77,11 +77,11 @@ def _failed(counts: Mapping[str, int]) -> int:
 
 
 LEAST = 10
-"""The number of ended messages from which a rate is judged."""
+"""With fewer ended messages there is no verdict."""
 
 
 class Thresholds(NamedTuple):
-    """Delivery rates: from ``healthy`` up a route is fine, under ``investigate`` it is not."""
+    """The delivery rates from which a route is healthy, and below which to investigate it."""
 
     healthy: float = 0.95
     investigate: float = 0.85
@@ -89,8 +89,8 @@ class Thresholds(NamedTuple):
     def word(self, found: Rate | None, ended: int) -> str | None:
         """`healthy`, `watch`, `investigate` or `too_few`; None without data.
 
-        It is `too_few` if fewer than `LEAST` have ended, and if the interval contains both
-        thresholds: twenty messages that all arrived may stand for 99 % as well as for 84 %.
+        It is `too_few` with fewer than `LEAST` ended messages, and where the interval contains
+        both thresholds: twenty messages that all arrived are compatible with 99 % and with 84.
         """
         if found is None:
             return None
@@ -103,16 +103,15 @@ class Thresholds(NamedTuple):
 
 
 PRICED_ENOUGH = 0.9
-"""If a smaller share of the delivered have a price, the cost per delivered is not given: it would
-be too low.
-"""
+"""Where a smaller share of the delivered messages has a price, no cost per delivered message is
+given: it would be too low."""
 
 
 class Cost(NamedTuple):
     """What was charged in one currency; amounts in its units.
 
-    ``priced`` of the messages have a price; ``per_delivered`` is the whole amount by those
-    delivered, None where none was or where too few have a price.
+    ``priced`` messages have a price. ``per_delivered`` is the amount divided by the number
+    delivered; None where that is 0 or too few have a price.
     """
 
     currency: str
@@ -126,7 +125,7 @@ def cost(
 ) -> Cost:
     """The cost in one currency.
 
-    ``priced_at_all`` is how many have a price in any currency; the default is those in this one.
+    ``priced_at_all`` is how many messages have a price in any currency; by default ``priced``.
     """
     amount, known = micro_units / 1e6, priced if priced_at_all is None else priced_at_all
     told = delivered and known >= PRICED_ENOUGH * delivered

@@ -1,10 +1,10 @@
-"""How messages of a route end now, from its past, its last minutes and what it leans on.
+"""How messages of a route end now: a hierarchical estimate from its last minutes, its past, its
+country and provider, and all routes.
 
-All routes together, then each country and each provider, then the route, then the route in the last
-minutes: each is estimated from its own messages and from the level above, which counts as `PRIOR`
-more messages (`NOW` for the last step). Where the last minutes have nobody of an age, they lean on
-the route's past times how much rarer or more frequent ends have just become (`pace`): on a route
-that went dead, those who are open stay open.
+Each level (all routes; a country or provider; a route; a route's last minutes) is estimated from
+its own messages, with the level above as a prior worth `PRIOR` messages (`NOW` for the last level).
+The prior of the last minutes is the route's past scaled by how much rarer or more frequent ends
+have just become (`pace`): on a route that has gone dead, open messages stay open.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -33,7 +33,7 @@ PRIOR = 30.0
 """The weight of the level above, in messages at risk."""
 
 NOW = 30.0
-"""The weight of a route's past beside its last minutes, in messages at risk."""
+"""The weight of a route's past in the estimate of its last minutes, in messages at risk."""
 
 WINDOW = 300.0
 """The length of "the last minutes", in seconds."""
@@ -42,21 +42,20 @@ STEADY = 500.0
 """The greatest weight of the past in the interval, in messages: no two days are alike."""
 
 SETTLED_AFTER = 2 * 3600.0
-"""Seconds for which messages must have been observed to show how they end. On a younger hub older
-messages are taken to be delivered at the rate of those that have ended.
-"""
+"""Seconds for which messages must have been observed to show how they end. On a younger hub,
+messages open beyond the ages observed are taken to be delivered at the rate of those that ended."""
 
 OVERDUE = 0.99
-"""A message is overdue if it is open at an age by which this share of all messages has ended."""
+"""A message is overdue when it is open at an age by which this share of all ends has happened."""
 
 REPORTS_AFTER = 2 * 3600.0
-"""Seconds after which a carrier that reports has reported some messages."""
+"""Seconds after which a carrier that reports at all has reported some ends."""
 
 REPORTS_SAMPLE = 50
-"""The number of messages of that age from which it is judged whether a carrier reports."""
+"""With fewer messages of that age there is no verdict on whether a carrier reports."""
 
 REPORTS_SHARE = 0.01
-"""A route reports nothing if at most this share of them got an end from the network."""
+"""A route reports nothing when the network reported the end of at most this share of them."""
 
 Key = tuple[int, str]
 """A route: the account's id and the country."""
@@ -65,9 +64,9 @@ Key = tuple[int, str]
 class Usual(NamedTuple):
     """How messages of a route usually end.
 
-    ``known`` is, by step of age, the number of messages behind it. No message could yet be observed
-    in step ``until`` and later ones. ``late`` is the age in seconds from which an open message is
-    overdue.
+    ``known`` is the number of messages behind the estimate, by step of age. No message could yet
+    be observed from the step ``until`` on. ``late`` is the age, in seconds, from which an open
+    message is overdue.
     """
 
     hazards: Hazards
@@ -78,10 +77,11 @@ class Usual(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How messages of a route end now; ``ahead`` is the probability of delivery by step of age.
+    """How messages of a route end now.
 
-    Nothing is known of step ``until`` and later ones; ``beyond`` is, by step, the probability of
-    getting there, 0 if everything relevant is known.
+    ``ahead`` is by step of age the probability that an open message is delivered. Nothing is known
+    from the step ``until`` on; ``beyond`` is by step the probability of still being open then, 0
+    where the whole table is known.
     """
 
     hazards: Hazards
@@ -99,10 +99,10 @@ def usual(
     silent: Set[Key] = frozenset(),
     seen: float = SETTLED_AFTER,
 ) -> "Past":
-    """How messages of each route end, from its own past and the levels above.
+    """How messages of each route usually end, from its past and the levels above it.
 
-    ``providers`` names each account's provider; ``silent`` routes report nothing. ``seen`` is the
-    age, in seconds, up to which messages could be observed by now, which is small on a new hub.
+    ``providers`` gives the provider of each account; ``silent`` routes report nothing. ``seen`` is
+    the greatest age, in seconds, at which messages could be observed: small on a young hub.
     """
     tables = {key: table for key, table in past.items() if key not in silent and table.at_risk[0]}
     countries: dict[str, list[Lifetimes]] = {}
@@ -126,10 +126,10 @@ def usual(
 
 
 class Past(NamedTuple):
-    """The past of all routes; each route is computed when it is asked for.
+    """The model of all routes; each route is computed when it is first asked for.
 
-    Messages could be observed up to the age ``seen``, in seconds. ``weight`` is, by step of age,
-    the weight of all traffic where a route borrows from it.
+    ``seen`` is the greatest age, in seconds, at which messages could be observed. ``weight`` is by
+    step of age the weight of the level above in a route's estimate.
     """
 
     seen: float
@@ -143,7 +143,7 @@ class Past(NamedTuple):
     routes: dict[Key, Usual]
 
     def of(self, key: Key) -> Usual:
-        """How messages of the route usually end, even if nothing is known of it."""
+        """How messages of the route usually end; also for a route without any data."""
         if key not in self.routes:
             account_id, country = key
             provider = self.provider_of.get(account_id, "")
@@ -159,38 +159,37 @@ class Past(NamedTuple):
         return self.routes[key]
 
 
-def route(as_a_rule: Usual, recent: Lifetimes) -> Route:
-    """How a route's messages end now: its last minutes, combined with its past."""
-    found = hazards(recent, pace(recent, as_a_rule.hazards), at_most(NOW, as_a_rule.known))
-    known = [now + past for now, past in zip(recent.at_risk, as_a_rule.known, strict=True)]
-    until, then, beyond = as_a_rule.until, 0.0, NOWHERE
-    if until < SIZE:  # too little has been seen to tell how the late ones end
+def route(normal: Usual, recent: Lifetimes) -> Route:
+    """How a route's messages end now: the last minutes, with what is usual as the prior."""
+    found = hazards(recent, pace(recent, normal.hazards), at_most(NOW, normal.known))
+    known = [now + past for now, past in zip(recent.at_risk, normal.known, strict=True)]
+    until, then, beyond = normal.until, 0.0, NOWHERE
+    if until < SIZE:  # too little was observed to tell how late messages end
         then, beyond = _share_so_far(found, until), staying(found, until)
     ahead = chances(found, until, then)
-    return Route(found, ahead, known, until, beyond, as_a_rule.late, as_a_rule.no_receipts)
+    return Route(found, ahead, known, until, beyond, normal.late, normal.no_receipts)
 
 
 NOWHERE: Sequence[float] = [0.0] * (SIZE + 1)
 
 
 def _share_so_far(of: Hazards, until: int) -> float:
-    """The share delivered of those that end before that step; a half if none does."""
+    """The delivered share of the messages that end before that step; a half without any."""
     ended = [one[until - 1] if until else 0.0 for one in incidence(of)]
     return (ended[DELIVERED] + 1e-6) / (sum(ended) + 2e-6)
 
 
 CALM = log(3)
-"""A pace between a third and three times the usual one is mostly chance or a slow hour."""
+"""A pace between a third of the usual and three times it is mostly chance or a slow hour."""
 
 PACE_PRIOR = 5.0
 
 
 def pace(recent: Lifetimes, usual: Hazards) -> Hazards:
-    """The usual hazards, scaled by how much more often than usual messages have just ended, by
-    kind.
+    """The usual hazards, scaled by how much more often messages have just ended than usual.
 
-    The factor is the ratio of observed to expected ends, each with `PACE_PRIOR` added. A factor
-    near 1 is mostly discounted, one far from it applied in full.
+    The factor is observed over expected ends, each plus `PACE_PRIOR`; one for deliveries, one for
+    the other kinds. It is shrunk: a factor near 1 hardly counts, one far from it counts in full.
     """
     found = []
     for ways in ((DELIVERED,), tuple(range(DELIVERED + 1, len(KINDS)))):
@@ -207,11 +206,12 @@ def pace(recent: Lifetimes, usual: Hazards) -> Hazards:
 
 
 def _within_one(of: Hazards) -> Hazards:
-    """Hazards scaled so that those of one step add up to at most 1."""
+    """The hazards, scaled down in the steps where they add up to more than 1."""
     scale = [max(1.0, sum(values)) for values in zip(*of, strict=True)]
     return [[share / by for share, by in zip(one, scale, strict=True)] for one in of]
 
 
 def reports_nothing(reported: float, total: float) -> bool:
-    """Whether a route reports nothing: hardly any end by the network among old enough messages."""
+    """Whether a route reports nothing: of ``total`` old enough messages, the network reported
+    the end of ``reported``."""
     return total >= REPORTS_SAMPLE and reported <= REPORTS_SHARE * total

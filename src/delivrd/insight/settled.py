@@ -1,4 +1,4 @@
-"""Reads the messages in flight and estimates where they settle: see `delivrd.insight.settling`."""
+"""Reads the messages in flight and estimates their settled rates; see `delivrd.insight.settling`."""
 
 import asyncio
 from collections import Counter
@@ -31,20 +31,21 @@ PAST_KEPT = 300 * SECOND
 """Microseconds for which the model of the past is used."""
 
 COLD_KEPT = 20 * SECOND
-"""The same on a new hub, in microseconds."""
+"""The same on a young hub, where each reading adds much."""
 
 YOUNG = 2 * WINDOW
-"""Messages up to this age, in seconds, may have ended in the last minutes."""
+"""Of messages up to this age, in seconds, all ends are read; of older ones only late ends, which
+alone can lie in the last minutes."""
 
 
 class TooOld(ValueError):
-    """The span begins before the kept counts by the minute; str() says how far those reach back."""
+    """The span begins before the stored counts by the minute; str() says how long they are kept."""
 
 
 class Settling:
-    """Estimates messages in flight; its model of the past is used for five minutes.
+    """Estimates how messages in flight will settle; its model of the past is used for `PAST_KEPT`.
 
-    While `run` runs, the model is renewed in time, and no call waits for it.
+    While `run` runs, the model is renewed before that, so that no call waits for it.
     """
 
     def __init__(self, accounts: Accounts, clock: Callable[[], int] = now_micros) -> None:
@@ -52,19 +53,19 @@ class Settling:
         self._learnt: Learnt | None = None
 
     async def run(self, store: Store) -> None:
-        """Renews the model in time, until cancelled."""
+        """Renews the model before it expires, until cancelled."""
         while True:
             try:
                 await self.learn(store)
             except StoreUnavailable as error:
-                log.warning("estimates wait for the store", error=str(error))
+                log.warning("estimates not updated: store unavailable", error=str(error))
             await asyncio.sleep(self._kept / SECOND / 2)
 
     async def learn(self, store: Store) -> None:
-        """Reads the past and computes the model, in a thread.
+        """Reads the past and computes the model from it, in a thread.
 
         Raises:
-            StoreUnavailable: the model before stays in use.
+            StoreUnavailable: the previous model stays in use.
         """
         now = self._clock()
         learnt = await store.read(lambda tx: learn(tx, self.accounts, now))
@@ -78,13 +79,13 @@ class Settling:
         until: int | None = None,
         which: Narrowed = ALL,
     ) -> "Seen":
-        """What is known of the messages of a span of time, for estimates.
+        """Reads what estimates need of the messages of a span of time, by default the last hour.
 
-        Times are microseconds since 1970; without them, the last hour. Each minute that they fall
-        into is whole. Estimates take a while to be worked out: do it in a thread.
+        Times are microseconds since 1970, rounded outwards to whole minutes. `Seen.estimates`
+        takes a while: call it in a thread.
 
         Raises:
-            TooOld: the span begins before what is kept by the minute.
+            TooOld: the span begins before the stored counts by the minute.
         """
         now = self._clock()
         first = minute_of(now) - HOUR_MINUTES if since is None else minute_of(since)
@@ -97,11 +98,11 @@ class Settling:
         return Seen(learnt, ended, moving, now, range(first, max(first, end)))
 
     async def silent(self, tx: Tx) -> Silent:
-        """The routes that never report, and the countries that have no other."""
+        """The routes that never report, and the countries that have only such routes."""
         return (await self._known(tx, self._clock())).never
 
     async def _moving(self, tx: Tx, now: int, first: int, which: Narrowed) -> list[ByMinute]:
-        """What is open, and what may have ended in the last minutes."""
+        """Open messages, and those that may have ended in the last minutes."""
         return await queries.by_minute(
             tx, self.accounts, first, minute_of(now) + 1, which,
             young=minute_of(now) - int(YOUNG // 60), slow=step_of(YOUNG - WINDOW),
@@ -122,9 +123,9 @@ class Settling:
 
 
 class Seen(NamedTuple):
-    """What is known of messages at a moment, ``now``; those of the minutes of ``cohort`` are meant.
+    """The input of an estimate at the moment ``now``, for messages of the minutes in ``cohort``.
 
-    ``ended`` is account, country, status and number.
+    ``ended`` holds (account id, country, status, number).
     """
 
     learnt: Learnt
@@ -134,7 +135,7 @@ class Seen(NamedTuple):
     cohort: range
 
     def estimates(self) -> dict[Key, Estimate]:
-        """The estimate of each route. With hundreds of routes this takes a while."""
+        """The estimate for each route; slow with hundreds of routes."""
         return estimates_of(self.learnt.past, self.ended, self.moving, self.now, self.cohort)
 
 
@@ -181,10 +182,10 @@ async def settled_stats(
     until: int | None = None,
     which: Narrowed = ALL,
 ) -> dict[str, Any]:
-    """`told` of a span of time; a thread works it out, so that the event loop goes on.
+    """`told` for a span of time, computed in a thread to keep the event loop free.
 
     Raises:
-        TooOld: the span begins before what is kept by the minute.
+        TooOld: the span begins before the stored counts by the minute.
     """
     seen = await store.read(lambda tx: settling.seen(tx, since, until, which))
     return await asyncio.to_thread(told, settling.accounts, by, seen)
@@ -225,14 +226,14 @@ def _date(day: int) -> str:
 
 
 class Answer(NamedTuple):
-    """Settled rates by the values of the dimensions, and of all messages."""
+    """Settled rates by the values of the dimensions, and for all messages together."""
 
     items: Sequence[tuple[tuple[str | None, ...], Settled]]
     summary: Settled
 
 
 def grouped(accounts: Accounts, by: Sequence[str], found: Mapping[Key, Estimate]) -> Answer:
-    """The estimates by dimension, the largest first."""
+    """The estimates by dimension, the items with most messages first."""
     some: dict[tuple[str | None, ...], list[Estimate]] = {}
     for (account_id, country), told in found.items():
         account = accounts.by_id.get(account_id)
@@ -248,7 +249,7 @@ def grouped(accounts: Accounts, by: Sequence[str], found: Mapping[Key, Estimate]
 
 
 def shown(told: Settled) -> dict[str, Any]:
-    """The JSON of a settled rate."""
+    """A settled rate as the API gives it."""
 
     def share(value: float | None) -> float | None:
         return None if value is None else round(value, 6)

@@ -1,10 +1,10 @@
-"""The settled rate: what the delivery rate of messages still in flight will come to.
+"""The settled rate: the delivery rate expected once all messages in flight have ended.
 
-A rate of what has ended so far looks bad because receipts take time, or good because failures come
-late. Here each open message counts by how likely it is to be delivered yet, given its age and how
-messages of its route end: `delivrd.insight.lifetimes` tells how that is estimated,
-`delivrd.insight.routes` from what. A route is an account and a country; the network of a message is
-not known before its receipt comes.
+The rate of ended messages alone is too low because receipts take time, or too high because failures
+come late. Here each open message counts with its probability of being delivered, given its age and
+how messages of its route end: `delivrd.insight.lifetimes` has the estimator,
+`delivrd.insight.routes` the data it is applied to. A route is an account and a country; the network
+of a message is not known before its receipt comes.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ from delivrd.insight.routes import Route
 
 
 class Estimate(NamedTuple):
-    """The estimate for some messages of one route.
+    """How some messages of one route are expected to end.
 
-    Of ``pending`` messages ``expected`` will be delivered, with that variance. ``doubt`` is the
-    variance due to what is not known of the route, if half of them were. ``overdue`` of them are
-    open for longer than 99 % of their route's messages.
+    Of the ``pending`` messages ``expected`` will be delivered, with that ``variance``. ``doubt`` is
+    the variance that ignorance of the route would add if half of them were delivered. ``overdue``
+    of them have been open for longer than 99 % of their route's messages.
     """
 
     total: float = 0.0
@@ -32,17 +32,17 @@ class Estimate(NamedTuple):
     doubt: float = 0.0
     overdue: float = 0.0
     unreported: float = 0.0
-    """Messages on routes that report nothing; no other number includes them."""
+    """Messages on routes that report nothing; they are in no other number."""
     ageless: float = 0.0
-    """Pending messages for which the age of overdue ones is not known yet."""
+    """Pending messages of routes for which the overdue age is not known yet."""
 
 
 class Settled(NamedTuple):
-    """The rate at which messages will settle, with the interval that holds it in 19 cases of 20.
+    """The rate at which messages will settle, with its 95 % interval.
 
     ``rate``, ``low`` and ``high`` are shares of ``total``, None without messages. ``so_far`` is the
-    rate of those that have ended. ``unreported`` messages, on routes without receipts, are left out
-    of all of these. ``overdue`` is None if messages are pending and it is known of none.
+    rate of those that have ended. ``unreported`` messages, of routes without receipts, are left out
+    of all of these. ``overdue`` is None where it is not known for any pending message.
     """
 
     total: int
@@ -59,7 +59,7 @@ class Settled(NamedTuple):
 def estimate(
     of: Route, delivered: float, ended: float, still_open: Iterable[tuple[float, float]]
 ) -> Estimate:
-    """The estimate for messages of a route; open ones are given as (age in seconds, number)."""
+    """How messages of a route are expected to end; open ones as (age in seconds, number)."""
     still_open = list(still_open)
     pending = sum(n for _, n in still_open)
     if of.no_receipts:
@@ -68,7 +68,7 @@ def estimate(
     for age, n in still_open:
         step = step_of(age)
         ahead = chance(of.hazards, of.ahead, age, of.until)
-        if not of.until:  # nothing is known at all: as those that ended so far
+        if not of.until:  # nothing is known at all: assume the rate of those that ended so far
             ahead = (delivered + 1) / (ended + 2)
         known, beyond = of.known[min(SIZE - 1, step + 1)], of.beyond[step]
         expected += n * ahead
@@ -83,7 +83,7 @@ def estimate(
 
 
 def settled(estimates: Iterable[Estimate]) -> Settled:
-    """The estimates of several routes together."""
+    """Combines the estimates of several routes."""
     total, delivered, pending, expected, variance, doubt, overdue, unreported, ageless = (
         sum(values) for values in zip(Estimate(), *estimates, strict=True)
     )
@@ -102,10 +102,10 @@ def settled(estimates: Iterable[Estimate]) -> Settled:
 
 
 def _spread(pending: float, expected: float, variance: float, doubt: float) -> tuple[float, float]:
-    """The interval of how many pending messages are delivered, in whole messages.
+    """The 95 % interval of how many pending messages are delivered, in whole messages.
 
-    It is Wilson's, for as many messages as would give that variance. If hardly any or nearly all
-    are delivered, the variance says little, and the doubt is used.
+    It is Wilson's, for the number of messages that would give that variance. Near 0 and 1 the
+    variance says little, and ``doubt`` decides.
     """
     if pending <= 0:
         return 0.0, 0.0
