@@ -106,7 +106,7 @@ def test_a_channel_that_was_down_hears_of_a_firing_in_order(database_url: str) -
     run(test())
 
 
-def test_a_channel_that_nobody_has_any_more_fails_visibly(database_url: str) -> None:
+def test_a_notice_for_a_removed_channel_fails_with_the_reason(database_url: str) -> None:
     async def test() -> None:
         async with Sink().listening() as sink, watched(database_url, sink) as hub:
             await sent(hub.store, failed=30)
@@ -114,7 +114,7 @@ def test_a_channel_that_nobody_has_any_more_fails_visibly(database_url: str) -> 
             hub.config.alerts.channels.clear()
             await hub.tell.once()
             (notice,) = await notices(hub.store)
-            assert notice.why == "the settings have no such channel any more"
+            assert notice.why == "the settings no longer have this channel, or it is disabled"
 
     run(test())
 

@@ -66,10 +66,10 @@ def test_what_is_older_than_six_hours_stands_by_the_hour() -> None:
     assert at_nine_hours == (Cell(NOON, HOUR, 40), Cell(NOON + HOUR, HOUR, 40))
 
 
-def test_moments_pass_forwards_only() -> None:
+def test_asking_for_an_earlier_moment_is_an_error() -> None:
     course = Course({NOON: [1, 0, 0, 0]}, {})
     course.at(NOON + HOUR)
-    with pytest.raises(ValueError, match="forwards"):
+    with pytest.raises(ValueError, match="backwards"):
         course.at(NOON)
 
 

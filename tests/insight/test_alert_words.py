@@ -73,9 +73,11 @@ def test_the_messages_behind_it_are_the_same_whenever_the_link_is_opened() -> No
 
 def test_what_was_silent_is_not_called_well_for_being_so() -> None:
     sends = told("no_messages", MAIN, what="recovered", n=12, usual=30).body
-    assert sends.startswith("main: well again, 12 messages went out.\n")
+    assert sends.startswith("main: back to normal, 12 messages went out.\n")
     hears = told("no_receipts", MAIN, what="recovered", n=150, k=2).body
-    assert hears.startswith("main: well again, receipts come: 2 of 150 messages have no end yet.\n")
+    assert hears.startswith(
+        "main: back to normal, receipts come in: 2 of 150 messages are still open.\n"
+    )
 
 
 def test_slow_deliveries_are_held_against_what_is_usual() -> None:
@@ -102,8 +104,8 @@ def test_deliveries_that_wait_are_told_with_the_endpoint_that_they_wait_for() ->
 @pytest.mark.parametrize(
     ("off", "title", "says"),
     [
-        (0, "CRM: its calls fail", "waits, and is tried again by itself."),
-        (1, "CRM: it is switched off, for its calls failed", "`delivrd endpoints enable ep_1`."),
+        (0, "CRM: its calls fail", "wait, and are retried automatically."),
+        (1, "CRM: disabled, because its calls failed", "`delivrd endpoints enable ep_1`."),
     ],
 )
 def test_an_endpoint_s_notice_says_what_becomes_of_what_it_missed(
@@ -126,7 +128,7 @@ def test_a_digest_tells_where_and_leads_to_the_failures_of_its_hour(at: Any, beg
 
 def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
     title = told("backlog", (("queue", "fold"),), label="Receipts in the hub", seconds=83).title
-    assert title == "Receipts in the hub: the oldest waits for 83 s"
+    assert title == "Receipts in the hub: the oldest has waited for 83 s"
 
 
 # --- why ------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
     [
         ("main", {}, "No gateway has called since"),
         (None, {}, "No gateway has called since"),
-        ("main", {"other": Calls(NOON * SECOND)}, "this hub is reached, main is silent"),
+        ("main", {"other": Calls(NOON * SECOND)}, "this hub is reachable, main is silent"),
         ("main", {"main": Calls(None, 7, 1, "no signature")}, "7 calls of main were refused (no s"),
         ("main", {"main": Calls((NOON - 9) * SECOND)}, "Calls of main come in (the last 9 s ago)"),
         (None, {"other": Calls(NOON * SECOND)}, "Calls of other come in"),
@@ -175,8 +177,8 @@ async def _heard(store: Store) -> None:
         ("rejected_signatures", _refused,
          "Why: no signature (2); the signature does not fit (1)."),
         ("unmapped", _unmapped, "They say: pending (2), undelivered with code 4711 (1)."),
-        ("no_receipts", _heard, "main has not called since, while other has: this hub is reached, "
-         "main is silent."),
+        ("no_receipts", _heard, "main has not called since, while other has: this hub is "
+         "reachable, main is silent."),
     ],
 )  # fmt: skip
 def test_what_is_no_failure_of_messages_is_explained_too(

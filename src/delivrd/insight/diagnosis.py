@@ -13,11 +13,11 @@ from delivrd.store.queries.diagnosis import Calls, Traffic
 from delivrd.store.tx import Tx
 
 SETTLING = QUARTER
-"""Messages handed over more recently (in microseconds) may well be still open."""
+"""Microseconds within which a message may well be open still."""
 
 ENOUGH = 10
 OPEN = 0.8
-"""Above this share without a known end, a gateway or its carriers do not report."""
+"""The share of messages without an end from which an account counts as silent."""
 
 MANY_REJECTED = 0.1
 MANY_REPEATS = 0.05
@@ -34,20 +34,20 @@ class Finding(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """The input of a diagnosis; accounts are given by name."""
+    """The input of a diagnosis; accounts are named."""
 
     traffic: tuple[tuple[str, str, str, int], ...] = ()
-    """(account, country, status, number) of messages of the last day older than `SETTLING`."""
+    """Account, country, status and number of the messages of a day up to `SETTLING` ago."""
     newest: tuple[tuple[str, str, str, int], ...] = ()
-    """The same of messages handed over since."""
+    """The same of the messages sent since."""
     calls: Mapping[str, Calls] = {}
     rejected: tuple[tuple[str, str, str, int], ...] = ()
-    """(sender, country, reason, number)."""
+    """Sender, country, reason, number."""
     repeated: Mapping[str, tuple[int, int]] = {}
 
 
 async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
-    """Reads the figures of the day before ``now`` (microseconds since 1970)."""
+    """Reads the last day, at the moment ``now`` (microseconds since 1970)."""
     since = now - DAY
     return Figures(
         tuple(_named(accounts, await queries.traffic(tx, since, now - SETTLING))),
@@ -63,7 +63,7 @@ def _named(accounts: Accounts, rows: Iterable[Traffic]) -> Iterator[tuple[str, s
 
 
 def diagnose(known: Figures, now: int) -> list[Finding]:
-    """The findings of every check, including those that found nothing wrong."""
+    """The findings of every check, at the moment ``now`` (microseconds since 1970)."""
     return [*_open(known, now), *_rejected(known), *_repeats(known)]
 
 
@@ -94,7 +94,7 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
 
 
 def _without_end(counts: Counter[str]) -> tuple[int, int]:
-    """How many have no known end (pending, or timed out as unknown), and how many were taken."""
+    """How many have no known end (open or given up), out of all that the gateway accepted."""
     return counts["pending"] + counts["unknown"], counts.total() - counts["rejected"]
 
 
@@ -104,7 +104,7 @@ def _is_silent(counts: Counter[str]) -> bool:
 
 
 def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], now: int) -> Finding:
-    """Tells a gateway or carrier that does not report from a webhook that is not reached."""
+    """The account's messages stay open; ``heard`` are the accounts that were called."""
     n, total = _without_end(counts)
     cause, advice = _silence(account, calls, sorted(heard - {account}), now)
     what = f"{account}: {n} of {total} messages of the last day have no known end{cause}"
@@ -114,43 +114,34 @@ def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], n
 def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[str, str]:
     """Whether the carrier does not report or our webhook is not reached, and what to do."""
     if calls.last_at is not None:
-        return Finding(
-            "reporting", "bad",
-            f"{begin}, although its calls come in (the last {_ago(calls.last_at, now)}): they are "
-            "about other messages, or report no final status",
+        return (
+            f", although its calls come in (the last {_ago(calls.last_at, now)}): they are about "
+            "other messages, or report no final status",
             "delivrd requests list shows what they say; delivrd doctor lists unmatched ids",
-            account,
-        )  # fmt: skip
+        )
     if calls.refused and calls.refused_at is not None:
         return (
             f": {calls.refused} of its calls were refused, the last "
             f"{_ago(calls.refused_at, now)} ({calls.why})",
             f"check the secrets in [accounts.{account}], then accept the refused calls with "
             "delivrd requests replay --admit",
-            account,
-        )  # fmt: skip
-    others = sorted(heard - {account})
+        )
     if others:
-        return Finding(
-            "reporting", "bad",
-            f"{begin}, and its webhook received no calls, while receipts of "
-            f"{', '.join(others[:3])} come in: the hub is reachable, but this gateway does not "
-            "call it",
+        return (
+            f", and its webhook received no calls, while receipts of {', '.join(others[:3])} "
+            "come in: the hub is reachable, but this gateway does not call it",
             f"set the webhook address …/webhooks/{account} at the gateway; if it is set, ask the "
             "gateway whether it and its carriers send receipts",
-            account,
-        )  # fmt: skip
-    return Finding(
-        "reporting", "bad",
-        f"{begin}, and no gateway called any webhook in that time: this hub is probably not "
-        "reachable from outside",
+        )
+    return (
+        ", and no gateway called any webhook in that time: this hub is probably not reachable "
+        "from outside",
         "check public_url, the proxy in front and the firewall; delivrd tunnel helps to test it",
-        account,
-    )  # fmt: skip
+    )
 
 
 def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
-    """Countries without receipts of an account that gets receipts for other countries."""
+    """A finding for countries from which an account gets no receipts, while it does from others."""
     by_country: dict[str, Counter[str]] = defaultdict(Counter)
     for name, country, status, n in known.traffic:
         if name == account:
@@ -226,12 +217,12 @@ def _ago(at: int, now: int) -> str:
 
 
 class Diagnosis(NamedTuple):
-    """All findings, as of ``at``."""
+    """All findings at a moment."""
 
     at: datetime
     findings: list[Finding]
 
 
 async def diagnosis(tx: Tx, accounts: Accounts, now: int) -> Diagnosis:
-    """Reads the figures and diagnoses them, as of ``now`` (microseconds since 1970)."""
+    """Reads the last day and judges it, at the moment ``now`` (microseconds since 1970)."""
     return Diagnosis(moment(now), diagnose(await figures(tx, accounts, now), now))

@@ -1,4 +1,4 @@
-"""Reads the messages in flight and estimates their settled rates; see `delivrd.insight.settling`."""
+"""Reads messages in flight and estimates their settled rates (`delivrd.insight.settling`)."""
 
 import asyncio
 from collections import Counter

@@ -21,6 +21,9 @@ MAX_BARRED = 500
 """With more items than this, items have percentiles only: histograms would be most of the answer.
 """
 
+_KINDS_OF_ENDS = {"reason", "code", "status"}
+"""Dimensions by which each item has ends of one kind only."""
+
 By = Sequence[str]
 """The dimensions to group by; empty for a summary only."""
 
@@ -36,15 +39,14 @@ async def delivery_stats(
 ) -> dict[str, Any]:
     """``{"by", "unit", "items", "summary"}``: counts by status, rates, health and cost.
 
-    Items are in order of time, then by number, the greatest first. The summary covers everything
-    that passes the filters; if nothing does, its rates are None. ``cost`` is None where prices are
-    not stored by these dimensions. Messages on ``silent`` routes count, but not in the rates.
-
-    Grouped or filtered by reason, code or status, a rate covers one kind of end only and says
-    nothing about health, which is then None in the items.
+    Items are in the order of their times, else the largest first; there are at most `MAX_ITEMS`.
+    The summary covers everything that the filters leave; without any messages its rates are None.
+    ``cost`` is None for dimensions by which prices are not kept. Messages on ``silent`` routes are
+    counted, and left out of the rates. Items by reason, code or status hold ends of one kind, of
+    which a rate says nothing: their health is None.
 
     Raises:
-        Unanswerable: no counts are stored by all these dimensions.
+        Unanswerable: no counts are kept by all these dimensions.
     """
     counted = await stats.counts(tx, accounts, by, filters, zone)
     unreported = await stats.unreported(tx, accounts, by, filters, silent, zone)
@@ -126,10 +128,10 @@ async def latency_stats(
 ) -> dict[str, Any]:
     """``{"by", "unit", "status", "error", "items", "summary"}``: seconds from hand-over to the end.
 
-    With more than `MAX_BARRED` items their histograms are None; the summary always has one.
+    The histogram of an item is None where there are more than `MAX_BARRED`; the summary has one.
 
     Raises:
-        Unanswerable: latencies are not stored by all these dimensions.
+        Unanswerable: latencies are not kept by all these dimensions.
     """
     found = await took(tx, accounts, by, filters, status, zone)
     unit = UNITS[filters.unit(by)]
@@ -173,7 +175,11 @@ def _named(by: By, values: Values) -> dict[str, Any]:
 
 
 def ordered(by: By, items: list[tuple[Values, Any, int]]) -> list[tuple[Values, Any]]:
-    """The items by time, then by number, the greatest first; at most `MAX_ITEMS` of them."""
+    """At most `MAX_ITEMS` items in the order of their times; within one time the largest first.
+
+    An item is its values, anything that belongs to it, and its size. With times, the last ones are
+    kept.
+    """
     at = [place for place, name in enumerate(by) if name in TIMES]
 
     def key(item: tuple[Values, Any, int]) -> tuple[Any, ...]:

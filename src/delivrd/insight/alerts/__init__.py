@@ -1,1 +1,1 @@
-"""Alerts: rules as data, judged by pure functions over counts, in one process at a time."""
+"""Alerts: rules as data, evaluated by pure functions over counts, in one process at a time."""

@@ -1,4 +1,4 @@
-"""The page of the dashboard that shows the evidence of a firing."""
+"""The dashboard page that shows the evidence of a firing."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ STATUS: Mapping[str, str] = {
 
 
 _NO_MESSAGES = frozenset({"endpoint_failing", "backlog", "rejected_signatures"})
-"""Kinds that are about something else."""
+"""Kinds whose evidence is not messages."""
 
 _SHOWN: Mapping[str, str] = {
     "endpoint_failing": "Endpoint",
@@ -25,7 +25,7 @@ _SHOWN: Mapping[str, str] = {
 
 
 def shown(kind: str) -> str:
-    """What that page shows for a firing of this kind, in words."""
+    """The label of the link to that page, for a kind of rule."""
     return _SHOWN.get(kind, "Messages")
 
 
@@ -33,7 +33,7 @@ def behind(
     kind: str, place: Mapping[str, str], facts: Mapping[str, Any], since: datetime,
     until: datetime | None = None,
 ) -> str:  # fmt: skip
-    """The path of that page, which shows the same whenever it is opened; empty if there is none."""
+    """The path of that page, for a fixed span of time; empty where there is none."""
     match kind:
         case "failure" if facts.get("message"):
             return f"/messages/{facts['message']}"
@@ -55,12 +55,11 @@ def _address(path: str, given: Mapping[str, str]) -> str:
 def messages(
     kind: str, place: Mapping[str, str], since: datetime, until: datetime | None = None
 ) -> dict[str, str] | None:
-    """The filters of the list of messages, on the page as in the API; None where no message is
-    behind it."""
+    """The filters of the message list, for the page and the API; None for `_NO_MESSAGES`."""
     if kind in _NO_MESSAGES:
         return None
     given = {name: place.get(name, "") for name in ("account", "country")}
-    if kind == "no_messages":  # the last that there were
+    if kind == "no_messages":  # the last ones before the silence
         given["until"] = _moment(since)
     else:
         given |= {"status": STATUS.get(kind, ""), "since": _moment(since)}

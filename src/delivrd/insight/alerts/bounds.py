@@ -1,15 +1,15 @@
-"""How surprising a count is: exact tails of the binomial and the Poisson distribution."""
+"""Exact upper tails of the binomial and the Poisson distribution."""
 
 from math import exp, inf, lgamma, log, log1p
 
 TINY = 1e-17
-"""Terms below this share of the sum are left out."""
+"""Terms below this share of the sum no longer change it."""
 
 
 def binomial_tail(k: int, n: int, p: float) -> float:
     """The probability of ``k`` or more out of ``n``, each with probability ``p``.
 
-    Below the expected number it is 1.0, which is no less than the true value.
+    Up to the expected number it returns 1.0, an upper bound, as such counts are no surprise.
     """
     if k <= n * p:
         return 1.0
@@ -27,7 +27,7 @@ def binomial_tail(k: int, n: int, p: float) -> float:
 
 
 def poisson_tail(k: int, mean: float) -> float:
-    """The probability of ``k`` or more if ``mean`` are expected; 1.0 below the mean."""
+    """The probability of ``k`` or more where ``mean`` are expected; 1.0 up to the mean."""
     if k <= mean:
         return 1.0
     if mean <= 0.0:

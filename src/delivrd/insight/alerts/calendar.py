@@ -1,4 +1,4 @@
-"""Maintenance windows, during which nothing new fires."""
+"""Maintenance windows, during which no new firing begins."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from delivrd.insight.alerts.data import Place
 
 
 def under_way(window: Maintenance, now: int) -> bool:
-    """Whether a maintenance is under way at that moment (seconds since 1970)."""
+    """Whether a maintenance window is open at ``now`` (seconds since 1970)."""
     zone = ZoneInfo(window.zone)
     moment = datetime.fromtimestamp(now, UTC).astimezone(zone)
     if window.daily is not None:
@@ -26,7 +26,7 @@ def _aware(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def concerns(window: Maintenance, rule: str, place: Place) -> bool:
-    """Whether a maintenance applies to this rule at this place."""
+    """Whether a maintenance window applies to this rule at this place."""
     values = dict(place)
     return (
         (not window.rules or rule in window.rules)
@@ -36,5 +36,5 @@ def concerns(window: Maintenance, rule: str, place: Place) -> bool:
 
 
 def hushed(windows: Iterable[Maintenance], rule: str, place: Place, now: int) -> bool:
-    """Whether a maintenance keeps the rule from firing at a place now."""
+    """Whether an open window suppresses new firings of the rule at this place."""
     return any(under_way(w, now) and concerns(w, rule, place) for w in windows)

@@ -1,4 +1,5 @@
-"""Likely causes of a firing: reasons and codes of failures, or what gateways' calls show."""
+"""Likely causes of a firing: reasons and codes of the failures there since, or what the gateways'
+calls show."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from delivrd.store.tx import Tx
 
 
 class _Place(NamedTuple):
-    """The place of a firing, since when (microseconds since 1970), and now (seconds)."""
+    """Where it is bad, since when (microseconds since 1970), and the current time (seconds)."""
 
     store: Store
     account: str | None
@@ -29,7 +30,7 @@ class _Place(NamedTuple):
 
 
 async def causes(store: Store, rule: Rule, say: Say) -> Why:
-    """The likely causes; empty for a firing that has ended.
+    """The likely causes; empty unless the firing has begun or widened.
 
     Raises:
         StoreUnavailable: the store did not answer.

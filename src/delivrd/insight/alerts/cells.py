@@ -1,4 +1,5 @@
-"""The cells of every route: outcomes of sent messages by minutes, quarters and hours."""
+"""The cells of every route: outcomes of messages by the minute, quarter of an hour and hour of
+their hand-over."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ FIELDS = {"delivered": 0, "undelivered": 1, "rejected": 1, "expired": 1, "unknow
            "pending": 3}  # fmt: skip
 
 Where = tuple[Key, int, int, int]
-"""A route, when a cell begins, how long it is, and which of its numbers is meant."""
+"""A route, the beginning and length of a cell, and the index of one of its numbers (`FIELDS`)."""
 
 
 def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
@@ -26,7 +27,7 @@ def key_of(accounts: Accounts, route: Iterable[object], networks: bool) -> Key:
 
 
 class CellRows(NamedTuple):
-    """The rows that cells are made from."""
+    """The rows from which cells are computed."""
 
     accounts: Accounts
     networks: bool
@@ -37,8 +38,8 @@ class CellRows(NamedTuple):
     def cells(self) -> dict[Key, list[Cell]]:
         """The cells of every route, the oldest first.
 
-        What is counted by the minute is in no longer cell. Messages whose sending delivrd does not
-        know of are not counted by the minute, and stay in their quarter of an hour.
+        Messages counted by the minute are subtracted from their quarter of an hour. Messages whose
+        sending was not registered have no count by the minute, and stay in the quarter.
         """
         counts: Counter[Where] = Counter()
 
@@ -57,7 +58,7 @@ class CellRows(NamedTuple):
 
 
 async def read_cells(tx: Tx, accounts: Accounts, networks: bool, now: int) -> CellRows:
-    """Reads the last day. With networks, quarters of an hour end where the minutes begin."""
+    """Reads the last day. With networks, quarters end where the minutes begin."""
     (begin, hours_end, _), (_, minutes_begin, _), _ = spans(now)
     end = now + QUARTER_SECONDS
     if networks:

@@ -1,4 +1,4 @@
-"""Sends notices through apprise. Addresses of channels are secrets, and are never shown."""
+"""Sends notices through apprise's services. Their URLs are secrets, and are never shown."""
 
 import asyncio
 import logging
@@ -20,12 +20,12 @@ TYPES: Mapping[str, apprise.NotifyType] = {
 MASK = "…"
 
 _log = logging.getLogger("apprise")
-_log.propagate = False  # what a service says may name its address: we tell it, masked
+_log.propagate = False  # a service's answer may contain its URL: we log it, masked
 _log.addHandler(logging.NullHandler())
 
 
 class Sent(NamedTuple):
-    """The result of a try: ``why`` it failed, None if it did not."""
+    """The outcome of a try; ``why`` is the reason for a failure, None on success."""
 
     why: str | None
 
@@ -35,12 +35,12 @@ class Sent(NamedTuple):
 
 
 async def send(channel: Channel, what: str, title: str, body: str) -> Sent:
-    """Sends one notice, in a thread of its own; within twenty seconds or so."""
+    """Sends one notice in a thread; gives up after twice `TIMEOUT_SECONDS`."""
     try:
         async with asyncio.timeout(2 * TIMEOUT_SECONDS):
             return await asyncio.to_thread(_send, channel, what, title, body)
     except TimeoutError:
-        return Sent("no answer in time")
+        return Sent(f"no answer within {2 * TIMEOUT_SECONDS:g} s")
 
 
 def _send(channel: Channel, what: str, title: str, body: str) -> Sent:
@@ -53,12 +53,12 @@ def _send(channel: Channel, what: str, title: str, body: str) -> Sent:
             body=body, title=title, notify_type=TYPES.get(what, apprise.NotifyType.FAILURE),
             body_format=apprise.NotifyFormat.TEXT,
         )  # fmt: skip
-    except Exception as error:  # a service's own fault must not end ours
+    except Exception as error:  # a bug in one service must not stop all notices
         return Sent(masked(f"{type(error).__name__}: {error}", url))
     if result:
         return Sent(None)
     told = [entry.message for each in getattr(result, "results", ()) for entry in each.logs()]
-    return Sent(masked(told[-1] if told else "the service did not take it", url))
+    return Sent(masked(told[-1] if told else "the service did not accept it", url))
 
 
 def _service(url: str) -> apprise.Apprise | None:
@@ -72,28 +72,28 @@ def _service(url: str) -> apprise.Apprise | None:
 
 def _unknown(url: str) -> str:
     scheme = _scheme(url)
-    return f"apprise cannot read its url{f' as one of {scheme}://' if scheme else ''}"
+    return f"its url is not one that apprise knows{f' for {scheme}://' if scheme else ''}"
 
 
 def _scheme(url: str) -> str:
-    """The URL scheme, which names the service; empty if the text may be a misplaced secret."""
+    """The URL's scheme; empty where it does not look like one and may be part of a secret."""
     scheme = url.partition("://")[0] if "://" in url else ""
     return scheme if re.fullmatch(r"[a-z0-9]{2,20}", scheme) else ""
 
 
 def trouble(channel: Channel) -> str | None:
-    """Why the address cannot be used; None if it can."""
+    """Why the channel's URL cannot be used; None if it can."""
     url = channel.url.get_secret_value()
     return None if _service(url) is not None else _unknown(url)
 
 
 def shown(channel: Channel) -> str:
-    """What may be shown of an address: the name of its service."""
+    """The URL with everything but its scheme masked."""
     return f"{_scheme(channel.url.get_secret_value()) or MASK}://{MASK}"
 
 
 def masked(text: str, url: str) -> str:
-    """The text without any part of the address."""
+    """The text with every part of the URL masked."""
     rest = url.partition("://")[2]
     parts = {rest, *re.split(r"[/@:?&=,#]+", rest)}
     for part in sorted((p for p in parts if len(p) > 3), key=len, reverse=True):

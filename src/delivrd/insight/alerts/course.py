@@ -1,7 +1,7 @@
-"""What was known of a route's messages at moments of the past, one after the other.
+"""Replays what was known of a route's messages at successive moments of the past.
 
-The counts say by the quarter of an hour when messages were sent, and how long each took to end.
-Messages of one quarter with the same duration are taken as sent evenly over the quarter.
+The counts hold the quarter of an hour in which a message was handed over, and its latency.
+Hand-overs are taken to be spread evenly over their quarter.
 """
 
 from bisect import bisect_left
@@ -20,8 +20,8 @@ PENDING = FIELDS["pending"]
 
 
 class End(NamedTuple):
-    """``n`` messages of a quarter of an hour ended after so many ``seconds``; ``field`` says which
-    number of a cell (`FIELDS`) they count in."""
+    """``n`` messages of a quarter of an hour ended after ``seconds``; they count in the number
+    ``field`` of a cell (`FIELDS`)."""
 
     seconds: float
     field: int
@@ -29,10 +29,10 @@ class End(NamedTuple):
 
 
 class Packed(Mapping[int, Sequence[End]]):
-    """The ends of a route's quarters, unpacked as they are asked for: all at once take much room.
+    """The ends of a route's quarters, unpacked on access to save memory.
 
-    ``rows`` are by quarter the numbers in a cell and histograms, which ``unpack`` makes numbers by
-    latency step.
+    ``rows`` holds by quarter pairs of a field and a packed histogram; ``unpack`` turns the latter
+    into numbers by latency step.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class Packed(Mapping[int, Sequence[End]]):
 
 
 def ended(end: End, at: int, now: int) -> float:
-    """How many messages of the quarter that begins ``at`` had ended like this by ``now``."""
+    """How many messages of the quarter beginning ``at`` had ended in this way by ``now``."""
     return end.n * min(1.0, max(0.0, (now - at - end.seconds) / QUARTER_SECONDS))
 
 
 class Course:
-    """The cells of a route at successive moments; each is a whole quarter of an hour.
+    """The cells of a route as they were at successive moments.
 
-    ``counts`` are the final outcomes of each quarter, ``ends`` tells how long they took. Outcomes
-    without a duration are taken as immediate.
+    ``counts`` holds today's counts of each quarter, ``ends`` how long messages took. Messages
+    without a latency are taken to have ended at once.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Course:
         self._now = 0
 
     def at(self, now: int) -> tuple[Cell, ...]:
-        """The cells of the last day as known at that moment; by the hour if older than six hours.
+        """The cells of the day before ``now``; those older than six hours are by the hour.
 
         Raises:
-            ValueError: the moment is before the one asked for last.
+            ValueError: ``now`` is before the previous call's.
         """
         if now < self._now:
-            raise ValueError("moments pass forwards only")
+            raise ValueError("moments must not go backwards")
         self._now = now
         while self._ahead and self._ahead[-1] < now:
             self._open(self._ahead.pop(), now)
@@ -99,7 +99,7 @@ class Course:
         return (*self._hours.between(begin, cut), *self._quarters.between(cut, now))
 
     def _open(self, at: int, now: int) -> None:
-        """Adds a quarter that has passed: what has not ended is open, and due when it ends."""
+        """Adds a quarter that has passed; messages that end after ``now`` are pending, and due."""
         counts = list(map(float, self._counts[at]))
         for moment, ending in _still_to_end(at, self._ends.get(at, ()), now).items():
             counts = [all_ - n for all_, n in zip(counts, ending, strict=True)]
@@ -112,7 +112,7 @@ class Course:
 
 
 def _still_to_end(at: int, ends: Iterable[End], now: int) -> dict[int, list[float]]:
-    """What of a quarter's messages ends between two moments, by the later of the two."""
+    """Changes to a quarter's counts by later ends, by the moment at which they are known."""
     found: dict[int, list[float]] = {}
     for seconds, field, n in ends:
         first = (
@@ -135,7 +135,7 @@ class _Row:
         self._seconds = seconds
         self._begins: list[int] = []
         self._numbers: dict[int, list[float]] = {}
-        self._cells: dict[int, Cell] = {}  # those that are as their numbers
+        self._cells: dict[int, Cell] = {}  # a cache of cells whose numbers have not changed
 
     def add(self, moment: int, numbers: Iterable[float]) -> None:
         at = moment // self._seconds * self._seconds

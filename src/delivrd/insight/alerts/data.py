@@ -1,4 +1,4 @@
-"""The data that rules are evaluated on. Times are whole seconds since 1970, spans are seconds."""
+"""The input of rules. All times are whole seconds since 1970, all spans are in seconds."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -7,19 +7,18 @@ from typing import NamedTuple
 from delivrd.insight.settling import Estimate
 
 Key = tuple[str, str, str]
-"""A route: account, country, network; empty text where it is not known."""
+"""A route: (account, country, network); an empty string where unknown."""
 
 Place = tuple[tuple[str, str], ...]
-"""The subject of a finding: pairs of dimension and value, like ``(("account", "main"),)``; empty
-for everything.
-"""
+"""The place of a finding: pairs of dimension and value, like ``(("account", "main"),)``; empty for
+everything."""
 
 FLOOR = 0.005
-"""A smaller share of failures counts as none."""
+"""The least normal share that is assumed: a smaller share of failures counts as this."""
 
 
 class Cell(NamedTuple):
-    """The outcomes so far of the attempts sent in one span of time."""
+    """Outcomes so far of the attempts handed over in one span of time."""
 
     at: int
     seconds: int
@@ -39,35 +38,36 @@ class Cell(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """What is normal on a route, from the seven days before the time that is judged.
+    """What is normal on a route, by the seven days before the time that is judged.
 
-    Shares are the upper edge of what the days show, so that a short history raises no false alarm.
+    Shares are upper bounds, so that a short history raises no false alarms.
     """
 
     sent: int = 0
     typical: float = 0.05
     """The share that fails."""
     failing: float = 0.1
-    """The same at its upper edge."""
+    """Its upper bound."""
     slow: float = 60.0
-    """The age in seconds by which 90 % of those that end have ended."""
+    """The age, in seconds, by which 90 % of ends have happened."""
     late: float = 600.0
-    """The age in seconds by which 99 % have."""
+    """The age by which 99 % have."""
     open_slow: float = 0.2
-    """The share that has not ended by ``slow``, at its upper edge."""
+    """An upper bound of the share of messages still open at ``slow``."""
     open_late: float = 0.1
+    """The same at ``late``."""
     known: tuple[tuple[float, float], ...] = ()
-    """Times to a failure: seconds, and the share of failures known by then."""
+    """The cumulative distribution of the time to a failure, as (seconds, share of failures)."""
     same_hours: tuple[int, ...] = ()
-    """The number sent in the same hour of each of the days, the last day first."""
+    """Messages sent in the same hour of each of the days, the latest first."""
 
     @property
     def known_end(self) -> float:
-        """The age from which every failure is known."""
+        """The age, in seconds, by which every failure is known."""
         return self.known[-1][0] if self.known else 0.0
 
     def known_by(self, age: float) -> float:
-        """The share of failures that is known at that age; 1 without history."""
+        """The share of failures known by that age; 1 without enough history."""
         if not self.known:
             return 1.0
         at = bisect_right(self.known, (age, 2.0))
@@ -75,21 +75,21 @@ class Normal(NamedTuple):
 
 
 class Route(NamedTuple):
-    """One route: its recent cells, the oldest first, each span of time in one of them."""
+    """One route with its recent cells, the oldest first; they do not overlap."""
 
     key: Key
     cells: tuple[Cell, ...]
     normal: Normal
     took: tuple[tuple[int, float, int], ...] = ()
-    """Deliveries by quarter of an hour and latency: when the quarter began, seconds, how many."""
+    """Deliveries as (beginning of the quarter of an hour, latency in seconds, number)."""
 
 
 class Outlook(NamedTuple):
-    """The estimate for messages handed over since a moment."""
+    """Estimates of how the messages handed over since a moment will end."""
 
     since: int
     routes: Mapping[tuple[str, str], Estimate]
-    """By account and country; routes without messages are missing."""
+    """By account and country, of routes on which messages were handed over."""
 
 
 class Mark(NamedTuple):
@@ -101,7 +101,7 @@ class Mark(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """An endpoint whose calls fail, or that was disabled for it."""
+    """An endpoint whose calls fail, or that was disabled because of that."""
 
     id: str
     label: str
@@ -111,7 +111,7 @@ class Endpoint(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """The age of the oldest item in a queue, and the endpoint that it waits for."""
+    """The age of the oldest waiting item, and the endpoint it waits for."""
 
     seconds: float = 0.0
     endpoint: str = ""
@@ -119,7 +119,7 @@ class Lag(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """One message that failed; its number is masked."""
+    """One failed message; the recipient's number is masked."""
 
     event: int
     at: int
@@ -135,15 +135,15 @@ class Failure(NamedTuple):
 
 
 class Data(NamedTuple):
-    """All that is known at one moment."""
+    """Everything that rules are evaluated on, at one moment."""
 
     now: int
     routes: tuple[Route, ...] = ()
     marks: Mapping[str, tuple[Mark, ...]] = {}
     """By kind of rule: ``rejected_signatures``, ``unmapped``."""
     lags: Mapping[str, Lag] = {}
-    """By what waits: ``fold``, ``relay``."""
+    """By queue: ``fold``, ``relay``."""
     endpoints: tuple[Endpoint, ...] = ()
     failures: tuple[Failure, ...] = ()
     outlooks: Mapping[int, Outlook] = {}
-    """Estimates by the time span of rules about settled rates, in seconds up to now."""
+    """By the ``within`` of rules about settled rates, in seconds up to now."""

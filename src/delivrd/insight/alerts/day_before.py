@@ -1,4 +1,4 @@
-"""The outcomes of a route's messages of a day, as known at the end of that day."""
+"""Replays how a route's messages of a day had ended, as known at the end of that day."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,11 @@ from delivrd.insight.alerts.quarter import End, Quarter
 from delivrd.insight.routes import REPORTS_AFTER
 
 BLOCK = int(REPORTS_AFTER)
-"""Seconds whose counts are added up once, for all the days that contain them."""
+"""The length, in seconds, of blocks whose counts are summed once for all days they are part of."""
 
 
 class Known(NamedTuple):
-    """``ended`` counts messages by how they had ended, and by whether they were older than
+    """``ended`` counts messages by kind of end, and by whether they were older than
     `REPORTS_AFTER`; ``open`` counts those still open, by the beginning of their quarter.
     """
 
@@ -22,7 +22,8 @@ class Known(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """What went out in a block: what ended within as long again, and the rest by quarter."""
+    """Messages handed over in a block: those that ended within `BLOCK` seconds, and the others by
+    quarter."""
 
     soon: Counter[End]
     late: list[tuple[int, End, int]]
@@ -30,15 +31,14 @@ class _Block(NamedTuple):
 
 
 class DayBefore:
-    """The days of one route, by its quarters."""
+    """The past days of one route."""
 
     def __init__(self, quarters: Mapping[int, Quarter]) -> None:
         self._quarters = quarters
         self._blocks: dict[int, _Block] = {}
 
     def at(self, now: int) -> Known:
-        """What was known then of the day before, the last quarter of an hour left out: no quarter
-        counts in two parts."""
+        """What was known at ``now`` of the day before, without the last quarter of an hour."""
         since, old, until = now - DAY_SECONDS, now - BLOCK, now - QUARTER_SECONDS
         known = Known(Counter(), Counter())
         self._forget(since - BLOCK)
@@ -57,7 +57,7 @@ class DayBefore:
         return [self._quarters[at] for at in begins if at in self._quarters]
 
     def _forget(self, before: int) -> None:
-        """Drops blocks that no later moment needs."""
+        """Drops blocks that later moments do not need."""
         for begin in [at for at in self._blocks if at < before]:
             del self._blocks[begin]
 
@@ -81,7 +81,7 @@ def _parted(some: Iterable[Quarter], soon: float) -> _Block:
 
 
 def _add(known: Known, block: _Block, now: int, old: int) -> None:
-    """What is told by quarter: it had ended if it had for the middle of the quarter."""
+    """Adds what is counted by quarter, as if all of it had gone out in the quarter's middle."""
     for at, one, n in block.late:
         if at + QUARTER_SECONDS / 2 + one.seconds <= now:
             known.ended[one, at < old] += n

@@ -1,4 +1,4 @@
-"""The built-in rules. They stay quiet on an idle hub."""
+"""The built-in rules. None of them fires on an idle hub."""
 
 from collections.abc import Mapping
 

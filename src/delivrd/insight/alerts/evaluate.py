@@ -1,4 +1,4 @@
-"""Evaluates one rule on the data and its state; returns what to say, and the new state.
+"""Evaluates one rule on data and its previous state; returns what to say and the new state.
 
 Nothing here reads a clock or a store: the same function runs live, over history and in the bench.
 """
@@ -33,8 +33,7 @@ Hushed = Callable[[Place], bool]
 def evaluate(rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False) -> Verdict:
     """Evaluates a rule at the moment ``data.now``.
 
-    No firing begins at ``hushed`` places (maintenance, snoozed); what is still bad afterwards fires
-    then.
+    At ``hushed`` places (maintenance, snoozed) no firing begins until that is over.
     """
     if rule.kind == "failure":
         return failures.judge(rule, data, state)
@@ -67,10 +66,10 @@ class _Round:
         )  # fmt: skip
         return Verdict(state, tuple(self.says))
 
-    # --- what is bad now --------------------------------------------------------------------------
+    # --- places that are bad now ------------------------------------------------------------------
 
     def _absorbed(self, reading: Reading) -> bool:
-        """Whether a firing covers the finding already, or is widened so that it does."""
+        """Whether a firing covers the finding already, or can be widened to cover it."""
         firing = [s for s in self.spots if s.firing is not None and s.ended_at is None]
         if any(within(reading.place, spot.place) for spot in firing):
             return True
@@ -106,10 +105,10 @@ class _Round:
             self._say("fired", spot, reading)
         self.spots.append(spot)
 
-    # --- what was bad before ----------------------------------------------------------------------
+    # --- places that were bad before --------------------------------------------------------------
 
     def _next(self, spot: Spot) -> Spot | None:
-        """The state of a place after this evaluation; None if there is nothing to remember."""
+        """What is remembered of a place after this evaluation; None to forget it."""
         if spot.ended_at is not None:
             return spot if self.now - spot.ended_at < self.rule.quiet else None
         if spot.firing is None:

@@ -1,11 +1,11 @@
-"""Sequential likelihood ratios: since when, if at all, there is more of something than usual.
+"""Sequential likelihood ratio tests: whether, and since when, there are more events than usual.
 
 This is Page's CUSUM for Poisson counts (E. S. Page, "Continuous inspection schemes", Biometrika 41,
-1954; J. M. Lucas, "Counted data CUSUM's", Technometrics 27, 1985). A step brings ``k`` events where
-``mean`` are usual; that there are ``r`` times as many instead is ``k ln r - (r - 1) mean`` more
-likely, in nats. The score is the greatest sum of such terms over all beginnings that end now. It
-passes ``h`` by chance about once in ``e^h`` expected events (2.7 times as rarely for r = 2.5, half
-again as often for r = 8), however often one looks.
+1954; J. M. Lucas, "Counted data CUSUM's", Technometrics 27, 1985). In a step with ``k`` events
+where ``mean`` are usual, the log-likelihood ratio for ``r`` times the usual rate is
+``k ln r - (r - 1) mean`` nats. The score is the greatest sum of these over all spans that end now.
+By chance it exceeds ``h`` about once in ``e^h`` expected events (2.7 times as rarely for r = 2.5,
+1.5 times as often for r = 8), however often it is computed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from typing import NamedTuple
 
 MIN_SCORE = 7.0
 MAX_SCORE = 16.0
-"""The least and the greatest score asked for: a thousand to one, and nine million to one."""
+"""Odds of a thousand to one are always required; nine million to one always suffice."""
 
 
 Step = tuple[int, int, int, float]
-"""A span of time: when it began, the number of messages, of events, and of events expected."""
+"""One span of time: its beginning, messages ``n``, events ``k``, and the usual number ``mean``."""
 
 
 class Found(NamedTuple):
-    """The best starting point: its score in nats, its time, and the totals since."""
+    """The span with the greatest score (in nats): when it began, and its totals."""
 
     score: float = 0.0
     since: int = 0
@@ -37,9 +37,9 @@ class Found(NamedTuple):
 
 
 def more_than_usual(steps: Sequence[Step], ratios: Mapping[float, float]) -> Found:
-    """The strongest evidence, up to now, for one of the ``ratios`` of the normal rate.
+    """The strongest evidence, over all spans up to now, for a multiple of the usual rate.
 
-    Each ratio comes with the nats to subtract from its score.
+    ``ratios`` are the multiples tested, each with the nats subtracted from its score.
     """
     best, begin = 0.0, 0
     for ratio, handicap in ratios.items():
@@ -50,13 +50,15 @@ def more_than_usual(steps: Sequence[Step], ratios: Mapping[float, float]) -> Fou
 
 
 def usual_again(steps: Sequence[Step], ratio: float) -> Found:
-    """The strongest evidence, up to now, for the normal rate against ``ratio`` times it."""
+    """The strongest evidence, over all spans up to now, for the usual rate against ``ratio`` times
+    it."""
     score, begin = _scan(steps, -log(ratio), ratio - 1)
     return _summed(score, steps[begin:]) if score > 0.0 else Found()
 
 
 def _scan(steps: Sequence[Step], event: float, usual: float) -> tuple[float, int]:
-    """The greatest sum over the last steps, for any number of them, and where it begins."""
+    """The greatest sum over a suffix of the steps, and where that begins: after the least of the
+    cumulative sums."""
     sums = list(accumulate([k * event + mean * usual for _, _, k, mean in steps], initial=0.0))
     least = min(sums)
     return sums[-1] - least, sums.index(least)
@@ -68,5 +70,5 @@ def _summed(score: float, steps: Sequence[Step]) -> Found:
 
 
 def bar(expected: float) -> float:
-    """The score that chance alone reaches about once in so many expected events."""
+    """The score that chance alone reaches about once in that many expected events."""
     return min(MAX_SCORE, max(MIN_SCORE, log(max(1.0, expected))))

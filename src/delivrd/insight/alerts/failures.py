@@ -1,4 +1,4 @@
-"""Reports single failures, up to a number per hour; the rest goes into a digest."""
+"""Reports failures individually, up to a number an hour; the rest goes into a digest."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ REMEMBERED = 5000
 
 
 def judge(rule: Rule, data: Data, state: State) -> Verdict:
-    """What to say about the failures since the last evaluation."""
+    """What to say of the failures since the last evaluation."""
     told, says, firings = state.told, list[Say](), state.firings
     if told.hour != data.now // HOUR_SECONDS:
         if told.held:
@@ -35,7 +35,7 @@ def judge(rule: Rule, data: Data, state: State) -> Verdict:
 
 
 def matches(rule: Rule, failure: Failure) -> bool:
-    """Whether the message matches the rule's filter."""
+    """Whether the rule applies to this message."""
     for wanted, value in (
         (rule.accounts, failure.account),
         (rule.countries, failure.country),

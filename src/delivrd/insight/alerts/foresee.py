@@ -13,22 +13,22 @@ from delivrd.store.tx import Tx
 
 
 class Ahead(NamedTuple):
-    """The input of an estimate, and since when; ``names`` gives the names of accounts."""
+    """The input of an estimate since a moment; ``names`` maps account ids to names."""
 
     since: int
     seen: Seen
     names: Callable[[int], str]
 
     def outlook(self) -> Outlook:
-        """The estimate of each route. With hundreds of routes this takes a while."""
+        """The estimate for each route; slow with hundreds of routes."""
         found = self.seen.estimates().items()
         return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
 
 
 async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> Mapping[int, Ahead]:
-    """The input of the estimates, by the time span of the rules that need one.
+    """The input of estimates, by the ``within`` of the rules that need one.
 
-    Nothing is read that no rule needs, and nothing that is older than the counts by the minute.
+    Spans are cut to the time for which counts by the minute are kept.
     """
     spans = {rule.within or 0 for rule in rules if is_estimated(rule)}
     begins = {span: begin_of(span, now) for span in spans}
@@ -39,15 +39,15 @@ async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> 
 
 
 def foresee(data: Data, seen: Mapping[int, Ahead]) -> Data:
-    """The data with the estimates made from what was read."""
+    """The data with the estimates computed from what was read."""
     return data._replace(outlooks={span: one.outlook() for span, one in seen.items()})
 
 
 def begin_of(span: int, now: int) -> int:
     """Where an estimate of the last ``span`` seconds begins.
 
-    A span that is longer than the counts by the minute are kept begins with a quarter of an hour,
-    as older cells do, and leaves one quarter for the clock to go on.
+    A span longer than the counts by the minute are kept is cut to the beginning of a quarter of an
+    hour, as older cells are by the quarter, with one more quarter of margin.
     """
     kept = (
         now - KEPT_MINUTES * MINUTE_SECONDS

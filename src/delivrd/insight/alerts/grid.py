@@ -1,18 +1,18 @@
-"""The resolution of time: minutes in the last hour, then quarters of an hour, then hours."""
+"""Resolution of cells: the last hour by the minute, then by the quarter, then by the hour."""
 
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS
 
 FINE = 6 * HOUR_SECONDS
-"""How long a quarter of an hour has its own cell, in seconds."""
+"""Up to this age, in seconds, cells are no longer than a quarter of an hour."""
 
 GRID = ((MINUTE_SECONDS, HOUR_SECONDS), (QUARTER_SECONDS, FINE), (HOUR_SECONDS, DAY_SECONDS))
-"""The length of cells, and how far back cells of that length reach, in seconds."""
+"""The length of cells and how far back cells of that length reach, in seconds."""
 
 
 def spans(now: int) -> list[tuple[int, int, int]]:
-    """Begin, end and cell length of each span of time, the oldest first.
+    """Spans of time as (begin, end, length of their cells), the oldest first.
 
-    Every moment lies in one span; a span begins where a cell of the next length does.
+    They are contiguous, and each begins at a cell boundary of the next.
     """
     ends = [
         now + MINUTE_SECONDS,

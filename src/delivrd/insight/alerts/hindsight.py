@@ -1,4 +1,4 @@
-"""Estimates as they would have been at moments of the past, for previews of settled rates."""
+"""Past estimates, for previewing a rule about settled rates on history."""
 
 import asyncio
 from collections import defaultdict
@@ -20,18 +20,15 @@ from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
 PIECE = 6 * HOUR_SECONDS
-"""Seconds to read at a time: the rows take more memory than what is made of them."""
+"""Seconds read at a time, since rows take more memory than what is computed from them."""
 
 SoFar = Mapping[Key, tuple[float, float]]
-"""The number of messages of a route, and how many of them had been delivered."""
+"""By route: how many messages, and how many of them had arrived."""
 
 
 async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsight | None":
-    """Reads the input of the rule's estimates between two moments, in seconds, some hours at a
-    time.
-
-    None if the rule is not estimated.
-    """
+    """Reads the input of the rule's estimates between two moments (in seconds), `PIECE` by `PIECE`;
+    None where the rule is not evaluated on an estimate."""
     if not is_estimated(rule):
         return None
     accounts = store.accounts
@@ -48,18 +45,18 @@ async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsi
 
 
 class Hindsight:
-    """The estimates that a rule would have been evaluated on; ``names`` gives names of accounts."""
+    """The estimates a rule would have been evaluated on; ``names`` maps account ids to names."""
 
     def __init__(self, rule: Rule, replay: Replay, names: Callable[[int], str]) -> None:
         self._rule, self.replay, self._names = rule, replay, names
         self._places: dict[Key, list[Place]] = {}
 
     def outlooks(self, now: int, firing: Collection[Place]) -> Mapping[int, Outlook]:
-        """The outlooks of a moment, as `delivrd.insight.alerts.data.Data` has them.
+        """The ``outlooks`` of `delivrd.insight.alerts.data.Data` at a moment.
 
-        Routes are estimated only in places that fire, or that might. In other places so many
-        messages have been delivered already that no estimate could be under the bound: there all
-        are taken as delivered.
+        Only routes in places that fire, or might, are estimated. In the other places so many
+        messages have arrived already that no estimate could be under the rule's bound: there all
+        pending messages are taken to arrive.
         """
         span = self._rule.within or 0
         since = begin_of(span, now)

@@ -1,4 +1,4 @@
-"""The outcomes of a week, read from the rollups, and what is normal by them."""
+"""Reads a week of outcomes from the rollups, and what is normal by them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from delivrd.store.tx import Row, Tx
 
 
 class Baseline:
-    """What is normal on every route in an hour; it is read again in the next."""
+    """What is normal on every route, valid for one hour."""
 
     def __init__(self, hour: int, networks: bool, normals: Mapping[Key, Normal]) -> None:
         self.hour, self.networks, self.normals = hour, networks, normals
@@ -24,7 +24,7 @@ class Baseline:
 
 
 class PastRows(NamedTuple):
-    """The rows of histories. With thousands of routes making them takes a while."""
+    """The rows from which histories are computed, which is slow with thousands of routes."""
 
     accounts: Accounts
     networks: bool
@@ -49,12 +49,12 @@ class PastRows(NamedTuple):
         return {key: History(of, ended[key], failed[key]) for key, of in hours.items()}
 
     def baseline(self, now: int) -> Baseline:
-        """What is normal on every route at that moment."""
+        """What is normal at that moment."""
         return Baseline(now // HOUR_SECONDS, self.networks, normals(self.histories(), now))
 
 
 async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: bool) -> PastRows:
-    """The outcomes of all messages between two moments, in seconds."""
+    """Reads outcomes between two moments, in seconds."""
     span = (since * SECOND, until * SECOND)
     quarters = await queries.outcomes(tx, *span, 4, networks=networks)
     latencies = await queries.latencies(tx, *span, networks=networks)
@@ -62,5 +62,5 @@ async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: boo
 
 
 async def week(tx: Tx, accounts: Accounts, now: int, networks: bool) -> PastRows:
-    """Seven days of every route, and the day before them."""
+    """Reads the last seven days of every route, and the day before them."""
     return await past(tx, accounts, now - (DAYS + 1) * DAY_SECONDS, now, networks)

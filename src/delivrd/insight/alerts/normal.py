@@ -11,27 +11,28 @@ from delivrd.store.counts import UNTOLD, upper
 
 DAYS = 7
 LEAN = 2000
-"""The least weight, in messages, of the rest of the week beside the same hours of its days."""
+"""The least weight, in messages, of the other hours of the week beside the same hours."""
 
 NEAR = 2
-"""Hours on either side that count as the same hour."""
+"""How many hours on either side count as the same hour of the day."""
 
 EDGE = 2.0
-"""The upper edge of what the days show, in standard deviations; exceeded one time in forty."""
+"""Upper bounds are this many standard deviations above the estimate; the true share is above them
+one time in forty."""
 
 LEAN_WHOLE = 50
-"""The weight, in messages, of all routes together beside the week of one."""
+"""The weight, in messages, of the account (and of all routes) in the estimate of a route."""
 
 ENOUGH_FAILURES = 20
-"""The number of failures from which their times are known."""
+"""With fewer failures there is no distribution of the time to a failure."""
 
 SLOW = (20.0, 3600.0)
 LATE = (60.0, 86400.0)
-"""Bounds of what counts as slow and as late, in seconds."""
+"""Limits of `Normal.slow` and `Normal.late`, in seconds."""
 
 
 class Hour(NamedTuple):
-    """What was sent in an hour, and what became of it."""
+    """Messages sent in an hour, and their outcomes."""
 
     sent: int = 0
     failed: int = 0
@@ -40,7 +41,7 @@ class Hour(NamedTuple):
 
 
 class History(NamedTuple):
-    """Seven days of a route: hours counted from 1970, and latency steps of what ended."""
+    """Seven days of a route: totals by hour (counted from 1970), and ends by latency step."""
 
     hours: Mapping[int, Hour]
     ended: Mapping[int, int] = {}
@@ -61,13 +62,13 @@ class Times(NamedTuple):
     slow: float
     late: float
     by_slow: float
-    """The share of what ended that had ended by then."""
+    """The share of ends that had happened by ``slow``."""
     by_late: float
     known: tuple[tuple[float, float], ...]
 
 
 def times(history: History) -> Times:
-    """How fast messages end, from a whole history."""
+    """How fast messages end, from the whole history."""
     ended = [(upper(step), k) for step, k in sorted(history.ended.items()) if step != UNTOLD]
     slow, late = _within(ended, 0.9, SLOW), _within(ended, 0.99, LATE)
     by = (_by(ended, slow, 0.9), _by(ended, late, 0.99))
@@ -75,7 +76,8 @@ def times(history: History) -> Times:
 
 
 def normal(history: History, now: int, whole: float, took: Times | None = None) -> Normal:
-    """What is normal at this time of day, combined with the week, and that with ``whole``."""
+    """What is normal at this time of the day, with the other hours of the week and the failing
+    share ``whole`` as priors."""
     today, took = now // HOUR_SECONDS, took or times(history)
     clock = _by_clock(history.hours, today - 24 * DAYS, today - 24)
     if sum(hour.sent for hour in clock) < LEAN_WHOLE:
@@ -115,11 +117,11 @@ def _by_clock(hours: Mapping[int, Hour], begin: int, end: int) -> list[Hour]:
 
 
 def alike(clock: Iterable[Hour]) -> float:
-    """So many messages of other times of the day tell as much of one as all of them could.
+    """The most messages that other hours of the day may count for in the estimate of one hour.
 
-    That is the variance of chance over the variance between the hours of the day beyond it (after
+    It is the variance by chance divided by the excess variance between the hours of the day (after
     R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7,
-    1986); infinite where they differ by no more than chance, give or take a standard deviation.
+    1986), and infinite where that is within one standard deviation of chance.
     """
     groups = [hour for hour in clock if hour.sent]
     sent, failed, _ = totals(groups)
@@ -134,13 +136,13 @@ def alike(clock: Iterable[Hour]) -> float:
 
 
 def _edge(share: float, n: float) -> float:
-    """The highest true share that is plausible if ``n`` messages have this share."""
+    """An upper bound of the true share, given this share of ``n`` messages."""
     share = min(1.0, max(0.0, share))
     return min(1.0, share + EDGE * sqrt(max(share * (1 - share), 1e-4) / (n + LEAN_WHOLE)))
 
 
 def _within(ended: list[tuple[float, int]], share: float, bounds: tuple[float, float]) -> float:
-    """The time within which that share of them ended."""
+    """The time, in seconds, within which that share of them ended, limited to the bounds."""
     total, seen = sum(n for _, n in ended), 0
     for seconds, n in ended:
         seen += n
@@ -150,13 +152,13 @@ def _within(ended: list[tuple[float, int]], share: float, bounds: tuple[float, f
 
 
 def _by(ended: list[tuple[float, int]], seconds: float, at_least: float) -> float:
-    """The share of what ended that had ended by then."""
+    """The share of ends within that time; ``at_least`` without any."""
     total = sum(n for _, n in ended)
     return sum(n for s, n in ended if s <= seconds) / total if total else at_least
 
 
 def _known(failed: Mapping[int, int]) -> tuple[tuple[float, float], ...]:
-    """Steps of time to a failure, and the share known by then."""
+    """The cumulative distribution of the time to a failure, in latency steps."""
     known = Counter({step: n for step, n in failed.items() if step != UNTOLD})
     total, seen, found = sum(known.values()), 0, []
     if total < ENOUGH_FAILURES:
@@ -170,9 +172,9 @@ def _known(failed: Mapping[int, int]) -> tuple[tuple[float, float], ...]:
 def normals(
     histories: Mapping[Key, History], now: int, took: Mapping[Key, Times] | None = None
 ) -> dict[Key, Normal]:
-    """What is normal on each route, combined with its account, and that with all routes.
+    """What is normal on each route, with its account as prior, and all routes as the account's.
 
-    ``took`` are the times of the histories, if they are known already.
+    ``took`` holds `times` of the histories, where already computed.
     """
     end = now // HOUR_SECONDS
     sums = {

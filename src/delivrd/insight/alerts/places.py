@@ -1,4 +1,4 @@
-"""Where something is bad: one outage is one finding, not one for each of two hundred countries."""
+"""Names the places that are bad: one outage is one finding, not one for each of 200 countries."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +9,13 @@ from delivrd.alert_settings import DIMENSIONS, Dimension, Rule
 from delivrd.insight.alerts.data import Key, Place
 
 EXPLAINS = 0.6
-"""A wider place explains its parts if this share of its traffic is bad."""
+"""A wider place explains its parts when parts with this share of its messages are suspect."""
 
 MANY = 5
 """This many bad parts of one place are one finding in any case."""
 
 SUSPECT = 2.0
-"""Evidence (nats) that counts beside stronger evidence next to it."""
+"""Evidence, in nats, from which a part of a bad place counts as suspect."""
 
 
 def place_of(key: Key, by: Iterable[Dimension]) -> Place:
@@ -24,33 +24,33 @@ def place_of(key: Key, by: Iterable[Dimension]) -> Place:
 
 
 def dimensions(rule: Rule) -> tuple[Dimension, ...]:
-    """The dimensions of a rule's places: those it groups by, and those it filters by one value."""
+    """The dimensions of a rule's places: those it groups by, and those limited to one value."""
     about = zip(DIMENSIONS, (rule.accounts, rule.countries, rule.networks), strict=True)
     return tuple(d for d, only in about if d in rule.by or len(only) == 1)
 
 
 def levels(by: Sequence[Dimension]) -> list[tuple[Dimension, ...]]:
-    """The combinations of the dimensions, the whole one first, the empty one last."""
+    """All subsets of the dimensions, the full one first, the empty one last."""
     return [part for size in range(len(by), -1, -1) for part in combinations(by, size)]
 
 
 def within(inner: Place, outer: Place) -> bool:
-    """Whether the first place lies in the second, or equals it."""
+    """Whether one place lies in the other or equals it."""
     return set(outer) <= set(inner)
 
 
 class Part(NamedTuple):
-    """A finest place, with its evidence and the number of messages it sends."""
+    """A finest place: the score of its evidence, and how many messages it sends."""
 
     score: float
     weight: int
 
 
 def explain(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> list[Place]:
-    """The fewest places that say where it is bad; each bad one lies in one of them, or is explained
-    by one that lies in it.
+    """A small set of places that covers all bad ones: each lies in one of the set, or shares a part
+    with one.
 
-    ``bad`` are places of any width with their score, ``parts`` all the finest places.
+    ``bad`` are places of any width with their scores, ``parts`` all the finest places.
     """
     found: list[Place] = []
     for place in sorted(_wider(bad, parts), key=lambda p: (len(p), -bad.get(p, 0.0), p)):
@@ -61,7 +61,7 @@ def explain(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> list[Pla
             found.append(place)
     for place in sorted(bad, key=lambda p: (-len(p), -bad[p], p)):
         if not any(_meet(place, taken, parts) for taken in found):
-            found.append(place)  # spread too thin for any of its parts to be told
+            found.append(place)  # too thinly spread for any of its parts to be bad alone
     return found
 
 
@@ -71,7 +71,7 @@ def _meet(one: Place, other: Place, parts: Iterable[Place]) -> bool:
 
 
 def _wider(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> set[Place]:
-    """Places that may explain several: those that are bad, and those around bad parts."""
+    """Places that may explain several bad ones: wider places that are bad or have bad parts."""
     around = {
         tuple(pairs)
         for place in bad
@@ -90,7 +90,7 @@ def _explains(place: Place, bad: Mapping[Place, float], parts: Mapping[Place, Pa
 
 
 def _one_alone(place: Place, inside: Mapping[Place, Part]) -> bool:
-    """Whether one of its accounts, countries, … alone is the cause: without it the rest is good."""
+    """Whether a single account, country, … is to blame: without it the place would not be bad."""
     for dimension in {pair[0] for p in inside for pair in p} - {pair[0] for pair in place}:
         weights: Counter[str] = Counter()
         for p, part in inside.items():

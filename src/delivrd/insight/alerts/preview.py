@@ -1,6 +1,7 @@
-"""Evaluates a rule on the past: when it would have fired.
+"""Runs a rule over the past: when it would have fired.
 
-The function that runs live runs for every quarter of an hour, on what was known then.
+The function that evaluates rules live is called for every quarter of an hour, on what was known
+then.
 """
 
 from bisect import bisect_left
@@ -29,13 +30,13 @@ from delivrd.store.tx import Row, Tx
 
 MAX_DAYS = 31
 POINTS = 96
-"""The approximate number of points of a preview's chart."""
+"""The approximate number of points of a preview's line."""
 
 NO_PAST = frozenset({"endpoint_failing", "backlog"})
-"""Kinds of rules for which no history is kept."""
+"""Kinds whose past is not stored."""
 
 MOST_FAILURES = 50_000
-"""The most failures that a preview of single failures reads."""
+"""The most failures that a preview of single failures covers."""
 
 ARRIVED = FIELDS["delivered"]
 
@@ -43,25 +44,25 @@ _OPEN = frozenset({"overdue", "no_receipts"})
 
 
 class Past(NamedTuple):
-    """What is known of a span of time, in seconds."""
+    """The data of a past span of time, in seconds."""
 
     since: int
     until: int
     cells: dict[Key, dict[int, list[int]]]
     """By quarter of an hour, as known today: delivered, failed, unknown, pending."""
     ends: Mapping[Key, Mapping[int, Sequence[End]]]
-    """By quarter of an hour: how long that took."""
+    """By quarter of an hour: how long messages took to end."""
     histories: dict[Key, History]
     marks: tuple[Mark, ...]
     failures: tuple[Failure, ...]
     begun: int | None = 0
-    """Since when what the rule is about is kept; None where nothing is yet."""
+    """Since when there is data of the rule's kind; None without any."""
     ahead: Hindsight | None = None
-    """The estimates, for a rule about settled rates."""
+    """Past estimates, where the rule is evaluated on them."""
 
 
 class Period(NamedTuple):
-    """A firing that would have been; ``until`` is None if it lasts to the end."""
+    """One firing in the preview; ``until`` is None where it lasts to the end."""
 
     place: Place
     since: int
@@ -71,7 +72,7 @@ class Period(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A point of the chart: the number of messages, and how many of them were bad."""
+    """One point of the line: ``k`` of ``n`` were bad."""
 
     at: int
     n: int
@@ -79,8 +80,8 @@ class Point(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """When a rule would have fired, and what it saw; ``known_since`` is the moment from which there
-    is anything to judge, None where there is nothing."""
+    """When a rule would have fired, and on what data; ``known_since`` is when the data begins, None
+    without any."""
 
     since: int
     until: int
@@ -90,7 +91,7 @@ class Preview(NamedTuple):
 
 
 class PastRead(NamedTuple):
-    """The rows of the past; ordering them takes a while."""
+    """The rows read of the past; `past` computes on them, which takes a while."""
 
     rule: Rule
     span: tuple[int, int]
@@ -128,7 +129,7 @@ class PastRead(NamedTuple):
 
 
 async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -> PastRead:
-    """Reads what a rule needs of the time between two moments, and of the week before it."""
+    """Reads the data that a rule needs between two moments (in seconds), and of the week before."""
     since, until = (
         since // QUARTER_SECONDS * QUARTER_SECONDS,
         until // QUARTER_SECONDS * QUARTER_SECONDS,
@@ -154,14 +155,14 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
 
 
 def by_quarters(rule: Rule) -> Rule:
-    """The rule with its time span rounded up to whole quarters of an hour, as history has it."""
+    """The rule with ``within`` rounded up to quarters of an hour, the resolution of the past."""
     if rule.within is None:
         return rule
     return rule.model_copy(update={"within": -(-rule.within // QUARTER_SECONDS) * QUARTER_SECONDS})
 
 
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
-    """Evaluates every quarter of an hour, one after the other; ``each`` is called in between."""
+    """Evaluates the rule for every quarter of an hour; calls ``each`` after each."""
     rule = by_quarters(rule)
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
@@ -181,7 +182,7 @@ def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) 
 
 
 def known_since(rule: Rule, known: Past) -> int | None:
-    """Since when there is anything to judge within what is looked at."""
+    """Since when, within the span, there is data for the rule; None without any."""
     about = chosen(rule, [Route(key, (), Normal()) for key in known.histories])
     nothing = rule.kind in read.ROUTES and not about
     if nothing or known.begun is None or known.begun >= known.until:
@@ -229,7 +230,7 @@ def _took(rule: Rule, known: Past, key: Key, now: int) -> Iterable[tuple[int, fl
 
 
 def periods(says: Iterable[Say]) -> list[Period]:
-    """Firings from what was said, the first first."""
+    """The firings that result from what the rule said, the earliest first."""
     found: dict[int, Period] = {}
     for say in says:
         known = found.get(say.firing)
@@ -247,7 +248,7 @@ def periods(says: Iterable[Say]) -> list[Period]:
 
 
 def _line(rule: Rule, known: Past) -> tuple[Point, ...]:
-    """The chart of what the rule is about, in about a hundred points."""
+    """The rule's data as a line of about `POINTS` points."""
     width = max(1, (known.until - known.since) // QUARTER_SECONDS // POINTS) * QUARTER_SECONDS
     points: dict[int, list[int]] = {at: [0, 0] for at in range(known.since, known.until, width)}
 

@@ -1,7 +1,7 @@
-"""A quarter of an hour of a route: how its messages ended, and how it stood with them at a moment.
+"""A quarter of an hour of a route: how its messages ended, and what was known of them at a moment.
 
-When within its quarter a message went out is not kept: all are taken as spread evenly over it.
-Moments are seconds since 1970; those that are looked at are the ends of quarters.
+Hand-overs are taken to be spread evenly over their quarter, as their exact times are not stored.
+Moments are seconds since 1970; those passed as ``now`` are ends of quarters.
 """
 
 from array import array
@@ -29,29 +29,29 @@ from delivrd.store.counts import UNTOLD
 
 SEEN = range(MINUTE_SECONDS // 2, int(WINDOW) - MINUTE_SECONDS // 2)
 SEEN_SECONDS = len(SEEN)
-"""The last minutes: seconds before a moment."""
+"""The last minutes, as seconds before a moment."""
 
 YOUNG = range(0, QUARTER_SECONDS, MINUTE_SECONDS)
 OLDER = range(0, QUARTER_SECONDS, 5 * MINUTE_SECONDS)
-"""Where the parts of a quarter begin that are looked at one by one: of the newest, of others."""
+"""Offsets, in seconds, of the parts into which the newest quarter and older ones are divided."""
 
 EDGES = (0, 1, 2, 4, 8, 15, 30, 60, 120, 240, 420, 660, QUARTER_SECONDS)
-"""Ages, in seconds, between which the open messages of the newest quarter are taken together."""
+"""Ages, in seconds, between which open messages of the newest quarter are grouped."""
 
 
 class End(NamedTuple):
-    """How messages end: the status, its kind and step in life tables, the step in seconds."""
+    """A way to end: the status, its kind and step in life tables, the step's middle in seconds."""
 
     status: str
     kind: int
     step: int
     seconds: float
     untold: bool = False
-    """Whether the time is not known."""
+    """Whether the latency is unknown."""
 
 
 def _ends_of(status: str) -> Iterator[End]:
-    """By step; last the one whose time is not known, which was asked for."""
+    """One per step; the last is for ends that a look-up found, at an unknown time."""
     kind = FIELDS.get(status, UNKNOWN)
     for step, seconds in enumerate(MIDDLES):
         yield End(status, kind, step, seconds)
@@ -62,20 +62,20 @@ _STATUSES = tuple(status.value for status in Status)
 _ENDS = tuple(one for status in _STATUSES for one in _ends_of(status))
 _SECONDS = tuple(one.seconds for one in _ENDS)
 _NUMBERS = {one: number for number, one in enumerate(_ENDS)}
-"""All ends there are, by number: a quarter keeps numbers, of which there are millions."""
+"""Every possible `End` by number. Quarters store millions of these numbers."""
 
 
 def end(status: str, step: int) -> End:
-    """The end of that status and step."""
+    """The `End` of a status and step."""
     first = _STATUSES.index(status) * (SIZE + 1)
     return _ENDS[first + (SIZE if step == UNTOLD else step)]
 
 
 class Quarter:
-    """What went out on a route in the quarter of an hour that begins then.
+    """Messages handed over on a route in the quarter of an hour that starts at ``begin``.
 
-    ``ends`` are in the order of their seconds; ``pending`` have not ended to this day. They are
-    kept as bare numbers: a busy fleet has some tens of ends in each of a hundred thousand quarters.
+    ``ends`` are in order of their seconds; ``pending`` messages are open today. They are stored as
+    arrays of numbers: a busy fleet has dozens of ends in each of a hundred thousand quarters.
     """
 
     __slots__ = ("_arrived", "_gone", "_which", "begin", "pending", "total")
@@ -92,7 +92,7 @@ class Quarter:
 
     @property
     def ends(self) -> Iterator[tuple[End, int]]:
-        """How they ended, and how many so."""
+        """Ways to end, with numbers of messages."""
         return self._ends_from(0)
 
     def _ends_from(self, first: int) -> Iterator[tuple[End, int]]:
@@ -103,7 +103,7 @@ class Quarter:
             before = after
 
     def _ended_by(self, seconds: float, find: Callable[..., int]) -> int:
-        """How many of the ends come before an age in seconds (or at it, with ``bisect_right``)."""
+        """How many of the ends are before an age in seconds (or at it, with ``bisect_right``)."""
         return find(self._which, seconds, key=_SECONDS.__getitem__)
 
     def sent(self, since: int) -> float:
@@ -149,7 +149,7 @@ class Quarter:
         return found
 
     def look(self, now: int, at_risk: list[float], ends: Sequence[list[float]]) -> None:
-        """Adds to a life table what was seen of it in the last minutes before a moment."""
+        """Adds what was observed in the last minutes before ``now`` to a life table."""
         oldest = now - self.begin - SEEN.start
         for step in range(
             step_of(max(0, oldest - QUARTER_SECONDS - SEEN_SECONDS)), step_of(oldest) + 1
@@ -162,13 +162,13 @@ class Quarter:
             ends[one.kind][one.step] += n * self._in_sight(now, MIDDLES[one.step])
 
     def _in_sight(self, now: int, age: float) -> float:
-        """The share of its messages that were of this age in the last minutes."""
+        """The share of the messages that reached this age during the last minutes."""
         first, last = now - SEEN.stop - age, now - SEEN.start - age
         both = min(last, self.begin + QUARTER_SECONDS) - max(first, self.begin)
         return both / QUARTER_SECONDS if both > 0 else 0.0
 
     def so_far(self, now: int) -> Iterator[Group]:
-        """All that had been seen of it by a moment, for life tables."""
+        """Everything observed by ``now``, as groups for life tables."""
         starts = YOUNG if now - self.begin <= QUARTER_SECONDS else OLDER
         for begin in starts:
             age = now - self.begin - begin - starts.step
@@ -179,8 +179,11 @@ class Quarter:
 
 
 def lately(quarters: Iterable[Quarter], now: int) -> Lifetimes:
-    """The life table of the last minutes before a moment: as `delivrd.insight.cohorts.groups_of`
-    looks at them, of each age the messages of four minutes, whose middle is half a minute old."""
+    """The life table of the last minutes before ``now``.
+
+    It matches `delivrd.insight.cohorts.groups_of`: at each age it observes the messages of four
+    minutes, up to half a minute before ``now``.
+    """
     at_risk, ends = [0.0] * SIZE, [[0.0] * SIZE for _ in KINDS]
     for quarter in quarters:
         quarter.look(now, at_risk, ends)
@@ -188,6 +191,6 @@ def lately(quarters: Iterable[Quarter], now: int) -> Lifetimes:
 
 
 def _ages(youngest: int) -> Iterable[tuple[float, float]]:
-    """Ages between which open messages are taken together, of a quarter whose last was so old."""
+    """Ages between which a quarter's open messages are grouped; its newest is ``youngest`` old."""
     edges = EDGES if youngest <= 0 else (*OLDER, QUARTER_SECONDS)
     return ((youngest + young, youngest + old) for young, old in pairwise(edges))

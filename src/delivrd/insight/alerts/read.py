@@ -1,4 +1,4 @@
-"""Reads from the store what the rules are evaluated on."""
+"""Reads the data that rules are evaluated on."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
 OVERLAP = 120
-"""How long failures are read again, in seconds: transactions may commit out of order."""
+"""Seconds of failures that are read again, since a transaction may commit after a later one."""
 
 ROUTES = frozenset(
     {"failure_rate", "settled_rate", "change", "latency", "no_receipts", "no_messages", "overdue"}
@@ -28,12 +28,12 @@ MARKS = frozenset({"rejected_signatures", "unmapped"})
 
 
 def wants_networks(rules: Iterable[Rule]) -> bool:
-    """Whether a rule groups or filters by network; else routes are account and country."""
+    """Whether any rule uses networks; if none does, a route is an account and a country."""
     return any("network" in rule.by or rule.networks for rule in rules)
 
 
 class Known(NamedTuple):
-    """What was read at a moment. Making routes of it takes a while if there are thousands."""
+    """The rows read at a moment; `data` is slow with thousands of routes."""
 
     base: Baseline
     bare: Data
@@ -42,7 +42,7 @@ class Known(NamedTuple):
     took: Sequence[Row]
 
     def data(self) -> Data:
-        """The data that rules are evaluated on."""
+        """The input of rules."""
         return self.bare if self.cells is None else self.bare._replace(routes=self._routes())
 
     def _routes(self) -> tuple[Route, ...]:
@@ -62,7 +62,7 @@ class Known(NamedTuple):
 async def known(
     tx: Tx, accounts: Accounts, rules: Iterable[Rule], base: Baseline, now: int, since: int
 ) -> Known:
-    """Reads what these rules need; failures since that moment."""
+    """Reads the data for these rules; failures from ``since`` (in seconds) on."""
     rules = tuple(rules)
     kinds = {rule.kind for rule in rules}
     cells = await read_cells(tx, accounts, base.networks, now) if kinds & ROUTES else None
@@ -91,7 +91,7 @@ async def known(
 
 
 async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark, ...]:
-    """Refused calls, or receipts that no table knows, since a moment (microseconds)."""
+    """Refused calls or unmapped receipts since a moment (microseconds)."""
     if kind == "rejected_signatures":
         rows = await queries.refused(tx, since)
         return tuple(Mark(at * MINUTE_SECONDS, name, n) for name, at, n in rows)
@@ -111,7 +111,7 @@ async def failures(tx: Tx, since: int, most: int = queries.MAX_FAILURES) -> tupl
 
 
 def _back(rules: Iterable[Rule], kind: str, now: int) -> int:
-    """As far back as the rules of that kind look, in microseconds."""
+    """The earliest moment that the rules of that kind need, in microseconds."""
     return (now - max(rule.within or HOUR_SECONDS for rule in rules if rule.kind == kind)) * SECOND
 
 

@@ -1,4 +1,4 @@
-"""The result of a rule at a place and moment, in the form that all kinds of rules share."""
+"""What a rule finds at each place at one moment: the common result of all kinds of rules."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -10,11 +10,11 @@ BAD, GOOD, UNSURE = "bad", "good", "unsure"
 
 Fact = int | float | str
 Facts = Mapping[str, Fact]
-"""Evidence: ``n`` messages since ``since``, ``k`` of them, the ``share``, the ``normal`` share."""
+"""Evidence: of ``n`` messages since ``since``, ``k`` were bad; their ``share``, and ``normal``."""
 
 
 class Reading(NamedTuple):
-    """The state of a place; ``chance`` is the probability of such evidence by chance alone."""
+    """The state of a place; ``chance`` is the p-value: how likely chance alone shows as much."""
 
     place: Place
     level: str
@@ -23,9 +23,9 @@ class Reading(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What a rule finds: the places that are bad, none inside another, and a look at any place.
+    """The bad places, none inside another, and a function that reads any place.
 
-    ``look`` is asked for places that fire, with the moment since which they do.
+    ``look`` is called for places that fire, with the moment since when they do.
     """
 
     bad: tuple[Reading, ...]

@@ -1,7 +1,7 @@
-"""The estimate of settled rates as it would have been at a moment of the past.
+"""Recomputes the estimate of settled rates as of a moment of the past.
 
-Each route is estimated by the very functions that estimate live, from what had ended by then and
-what was open, as its quarters of an hour tell (`delivrd.insight.alerts.quarter`).
+Routes are estimated by the functions that run live, from what had ended by then and what was open
+according to the counts by the quarter of an hour (`delivrd.insight.alerts.quarter`).
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +20,7 @@ from delivrd.store.tx import Row
 
 
 class Replay:
-    """The history of every route; ``providers`` names each account's provider."""
+    """The history of every route; ``providers`` maps account ids to provider names."""
 
     def __init__(self, providers: Mapping[int, str]) -> None:
         self._providers = providers
@@ -30,8 +30,8 @@ class Replay:
         self._learnt: tuple[int, Past] | None = None
 
     def add(self, ended: Iterable[Row], waiting: Iterable[Row]) -> None:
-        """Takes in whole quarters: attempts by account, country, quarter of an hour (of those that
-        ended by status and step, too), and number."""
+        """Adds whole quarters: rows of (account id, country, quarter of an hour, number), with
+        status and latency step before the number where the attempts ended."""
         ends: dict[tuple[Key, int], dict[End, int]] = defaultdict(dict)
         for account_id, country, bucket, status, step, n in ended:
             ends[(account_id, country), bucket * QUARTER_SECONDS][end(status, step)] = n
@@ -47,9 +47,9 @@ class Replay:
     # --- what was known ---------------------------------------------------------------------------
 
     def so_far(self, now: int, since: int) -> dict[Key, tuple[float, float]]:
-        """Of each route, how many had gone out since then, and how many of them had arrived.
+        """By route, how many messages had gone out since ``since``, and how many had arrived.
 
-        Routes of which nobody tells the sends are not among them: there is no estimate of these.
+        Routes whose sends are not registered are left out: there is no estimate for them.
         """
         found = {}
         for key in self._routes:
@@ -60,7 +60,7 @@ class Replay:
         return found
 
     def estimates(self, now: int, since: int, keys: Collection[Key]) -> dict[Key, Estimate]:
-        """What the messages of these routes would come to that had gone out since a moment."""
+        """The estimates at ``now`` for these routes' messages handed over since ``since``."""
         past = self._past(now) if keys else None
         return {key: self._estimate(past, key, now, since) for key in keys if past}
 
@@ -74,7 +74,7 @@ class Replay:
         return estimate(of, delivered, sum(n for _, n in ended), still_open)
 
     def _between(self, key: Key, since: int, now: int) -> list[Quarter]:
-        """The quarters of a route of which something went out in that time."""
+        """The quarters of a route with messages handed over in that time."""
         of = self._routes.get(key, {})
         ats = range(since // QUARTER_SECONDS * QUARTER_SECONDS, now, QUARTER_SECONDS)
         return [of[at] for at in ats if at in of]
@@ -82,7 +82,7 @@ class Replay:
     # --- how messages ended -----------------------------------------------------------------------
 
     def _past(self, now: int) -> Past:
-        """How messages ended, by the day before; it is good until the next block."""
+        """How messages usually ended, by the day before; renewed with every `BLOCK`."""
         at = now // BLOCK * BLOCK
         if self._learnt is None or self._learnt[0] not in (at, now):
             past = self._learn(at)
@@ -90,7 +90,7 @@ class Replay:
         return self._learnt[1]
 
     def _learn(self, now: int) -> Past | None:
-        """None where nothing was old enough by then to tell how messages end."""
+        """None where no message was old enough by then to show how messages end."""
         ended, waiting = list[Ended](), list[Waiting]()
         for key, day in self._days.items():
             known = day.at(now)
@@ -106,7 +106,7 @@ class Replay:
         return usual(past_of(ended, waiting, moment), self._providers, silent)
 
     def _young(self, now: int) -> Past:
-        """What a hub that had just begun knew: its first hour."""
+        """What a young hub knew: its first hour."""
         some = {key: self._between(key, now - HOUR_SECONDS, now) for key in self._routes}
         tables = {
             key: observe(group for one in quarters for group in one.so_far(now))

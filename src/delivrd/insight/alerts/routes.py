@@ -1,4 +1,4 @@
-"""Rules that compare routes with their own normal: failures, overdue messages, silence."""
+"""Rules that compare routes with their own normal: failures, overdue messages, no receipts."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,35 +14,35 @@ from delivrd.insight.alerts.places import Part, dimensions, explain, place_of, w
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 
 ENOUGH = 200
-"""A route that sent fewer in seven days has no normal of its own; it counts in wider places."""
+"""A route with fewer messages in seven days has no normal; they count in wider places only."""
 
 PATIENCE_WEEKS = 0.13
-"""The bar is what chance reaches about once in what a fleet expects in so many weeks. With the
-margins of :class:`Normal` and of ``_matters`` that is a false alarm in some weeks: ``make
-bench-alerts`` counts them."""
+"""The score required is what chance reaches about once in the events expected of all routes in this
+many weeks. With the margins of :class:`Normal` and ``_matters``, false alarms are several weeks
+apart: ``make bench-alerts`` counts them."""
 
 WIDER = 3.0
-"""Nats added to the bar of wider places, so that they cause few of the false alarms."""
+"""Nats more for wider places, so that these cause few of the false alarms."""
 
 BIG, BIGGER = 8.0, 3.5
-"""Beside the rule's own ratio, the evidence for a break-down is weighed, which is faster; its bar
-is higher by so many nats, so that few of the false alarms are spent on it."""
+"""Besides the rule's own ratio, this one is tested, which detects a break-down sooner. It requires
+this many nats more, so that it causes few of the false alarms."""
 
 SURE_GOOD = 4.6
-"""The evidence, in nats, that ends a firing: a hundred to one that the rate is normal again."""
+"""Nats of evidence that a place is normal again: odds of a hundred to one."""
 
 SILENT_SECONDS = 7200
 NEVER_REPORTS = 0.7
-"""A route that usually leaves more than this share open never reports."""
+"""A route that normally leaves a greater share open cannot be said to have fallen silent."""
 NOTHING = 0.8
-"""The share of due messages still open at which a route counts as silent."""
+"""No receipts come back: at least this share is open of the messages that should have ended."""
 
 
 class Track(NamedTuple):
-    """What a kind of rule counts in the cells of a route, and the share that it expects."""
+    """Which events a kind of rule counts in the cells of a route, and the share it expects."""
 
     steps: Callable[[Route, int, int], list[Step]]
-    """Of a route, as it is known now, since a moment."""
+    """Called with a route, the current time and the time from which to count."""
     usual: Callable[[Normal], float]
 
 
@@ -51,7 +51,8 @@ def _failing(normal: Normal) -> float:
 
 
 def _failures(route: Route, now: int, since: int) -> list[Step]:
-    """Failures out of all that was sent; of the newest, as many are expected as come so soon."""
+    """Failures out of all that was sent. Of recent messages, only the failures that are usually
+    known by their age are expected."""
     usual, known, old = _failing(route.normal), route.normal.known_by, now - route.normal.known_end
     return [
         (at, sent := delivered + failed + unknown + pending, failed,
@@ -62,12 +63,12 @@ def _failures(route: Route, now: int, since: int) -> list[Step]:
 
 
 def _age(now: int, at: int, seconds: int) -> float:
-    """How old the messages of a cell are on average; it may still be under way."""
+    """The mean age, in seconds, of the messages of a cell, which may be incomplete."""
     return now - (at + min(now, at + seconds)) / 2
 
 
 def _open(age: Callable[[Normal], float], share: Callable[[Normal], float]) -> Track:
-    """What is still open after that age, out of all that is as old."""
+    """Messages still open, out of all that have reached that age."""
 
     def steps(route: Route, now: int, since: int) -> list[Step]:
         usual, until = max(FLOOR, share(route.normal)), now - age(route.normal)
@@ -90,7 +91,7 @@ TRACKS: Mapping[str, Track] = {
 
 
 def chosen(rule: Rule, routes: Iterable[Route]) -> list[Route]:
-    """The routes that the rule is about."""
+    """The routes that pass the rule's filters."""
     wanted = (set(rule.accounts), set(rule.countries), set(rule.networks))
     return [
         route
@@ -103,7 +104,7 @@ _NONE: Step = (0, 0, 0, 0.0)
 
 
 class Watched:
-    """Every place of a rule, with its steps."""
+    """Every place of a rule, with the steps of its routes."""
 
     def __init__(self, rule: Rule, data: Data, floors: Mapping[Place, int]) -> None:
         self.rule, self.now, self.track = rule, data.now, TRACKS[rule.kind]
@@ -127,7 +128,7 @@ class Watched:
         self.expected = sum(r.normal.sent * self.track.usual(r.normal) for r in routes)
 
     def _of(self, route: Route) -> list[Step]:
-        """The steps of a route, from its last recovery on."""
+        """The steps of a route since its last recovery."""
         floors = self._floors.items()
         place = place_of(route.key, DIMENSIONS) if floors else ()
         since = max([self._since, *(at for around, at in floors if within(place, around))])
@@ -138,7 +139,7 @@ class Watched:
         return self._parts[place]
 
     def steps(self, place: Place, since: int = 0) -> list[Step]:
-        """What all routes of a place add up to."""
+        """The summed steps of all routes of a place."""
         keys = self._keys.get(place, [])
         if len(keys) == 1 and not since:
             return self._steps[keys[0]]
@@ -151,15 +152,15 @@ class Watched:
         return sorted(found.values())
 
     def lately(self, steps: Iterable[Step]) -> int:
-        """What went out in the last hour, by these steps."""
+        """How many messages these steps count in the last hour."""
         return sum(n for at, n, _, _ in steps if at >= self.now - HOUR_SECONDS)
 
     def sent(self, place: Place) -> int:
-        """What a place sends in seven days."""
+        """How many messages a place sends in seven days."""
         return sum(self._normal[key].sent for key in self._keys.get(place, ()))
 
     def typical(self, place: Place) -> float:
-        """The normal share of a place, its routes weighed by what they send."""
+        """The normal share of a place, its routes weighted by their messages."""
         normals = [self._normal[key] for key in self._keys.get(place, ())]
         total = sum(normal.sent for normal in normals)
         shares = sum(normal.sent * self._typical(normal) for normal in normals)
@@ -170,7 +171,7 @@ class Watched:
 
 
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """The places that the rule finds bad; what is before a place's ``floor`` is not judged."""
+    """The places that are bad; messages before the ``floors`` of a place do not count."""
     watched = Watched(rule, data, floors)
     height = bar(watched.expected * PATIENCE_WEEKS)
     scores = {p: more_than_usual(watched.steps(p), ratios(rule)) for p in watched.finest}
@@ -180,7 +181,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
         if found.score >= height and watched.sent(place) >= ENOUGH and _matters(rule, found)
     }
     for place in watched.wider:
-        # a sum of evidence is no greater than the evidence of its parts, summed
+        # the score of summed steps is at most the sum of the parts' scores
         most = sum(scores[part].score for part in watched.parts(place))
         if most >= height + WIDER and watched.sent(place) >= ENOUGH:
             found = more_than_usual(watched.steps(place), ratios(rule))
@@ -195,12 +196,12 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
 
 
 def ratios(rule: Rule) -> dict[float, float]:
-    """The ratios to look for, each with the nats to subtract from its score."""
+    """The ratios that are tested, each with the nats subtracted from its score."""
     return {rule.times or 3.0: 0.0, BIG: BIGGER}
 
 
 def _matters(rule: Rule, found: Found) -> bool:
-    """Whether a proven deviation is large enough to fire."""
+    """Whether the deviation, significant as it is, is also large enough to report."""
     usual = found.mean / found.n if found.n else 0.0
     if found.k < 5 or found.n < (rule.at_least or 1):
         return False

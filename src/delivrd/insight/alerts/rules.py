@@ -1,4 +1,4 @@
-"""The rules in force: from the settings, from the API, and built in."""
+"""The rules in force: from the settings, from the API, and the built-in ones."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,9 +19,8 @@ class Named(NamedTuple):
 
 
 def in_force(alerts: Alerts, stored: Iterable[StoredRule]) -> dict[str, Named]:
-    """All rules by name. A rule from the settings replaces one of the same name from the API, and
-    both replace a built-in one.
-    """
+    """All rules by name. A rule of the settings takes precedence over one of the API with the same
+    name, and both over a built-in one."""
     defaults: Mapping[str, Rule] = DEFAULTS if alerts.defaults else {}
     found = {name: Named(name, rule, DEFAULT) for name, rule in defaults.items()}
     for one in stored:
@@ -31,5 +30,5 @@ def in_force(alerts: Alerts, stored: Iterable[StoredRule]) -> dict[str, Named]:
 
 
 def written(rule: Rule) -> str:
-    """A rule as the store keeps it; equal rules give equal text."""
+    """A rule as it is stored; equal rules give equal text."""
     return rule.model_dump_json(exclude_none=True)

@@ -24,13 +24,13 @@ _TEMPLATES: Mapping[str, str] = {
     "backlog": "receipts or deliveries that wait in the hub for over $over",
 }
 _WHOLE = frozenset({"where", "least", "unless", "many", "s"})
-"""Parts that hold marks of their own, or none."""
+"""Parts that are marked already, or not at all."""
 
 _MANY = {"account": "accounts", "country": "countries", "network": "networks"}
 
 
 def sentence(rule: Rule) -> str:
-    """The rule as a sentence: "failure rate of *vonage* → *GB* over *5 %* in *1 h*…"."""
+    """The rule in words, values marked: "Failure rate of *vonage* → *GB* over *5 %* in *1 h*…"."""
     words = {
         "where": _where(rule),
         "over": _amount(rule, rule.over),
@@ -105,7 +105,7 @@ def number(value: float | None) -> str:
 
 
 def about(seconds: int) -> str:
-    """A span of time, about: what matters is its size."""
+    """A span of time in words, rounded down."""
     for size, unit in ((DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (MINUTE_SECONDS, "min")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"

@@ -1,4 +1,4 @@
-"""The settled rate of a rule's routes: from the estimate where there is one, else from counts."""
+"""The settled rate of a rule's routes: from an estimate where there is one, else from counts."""
 
 from collections.abc import Iterable
 from math import inf
@@ -12,15 +12,15 @@ _NO_OUTLOOK = Outlook(0, {})
 
 
 def is_estimated(rule: Rule) -> bool:
-    """Whether the rule is judged by an estimate: it is about settled rates, and not by network.
+    """Whether the rule is evaluated on an estimate: it is about settled rates, and not by network.
 
-    A message has no network before its receipt names it.
+    A message has no network before its receipt names one.
     """
     return rule.kind == "settled_rate" and not rule.networks and "network" not in rule.by
 
 
 def settled_rate(rule: Rule, data: Data, routes: Iterable[Route], since: int) -> Settled:
-    """What the messages that these routes sent since ``since`` (seconds) will settle at.
+    """The rate at which these routes' messages since ``since`` (seconds) will settle.
 
     Estimates cover the rule's whole time span, even where ``since`` is later. It is later only
     after a recovery, and a recovery takes a rate that is good over the whole span.
@@ -43,10 +43,10 @@ def settled_rate(rule: Rule, data: Data, routes: Iterable[Route], since: int) ->
 def without_estimate(route: Route, now: int, since: int, until: float = inf) -> Estimate:
     """The counts of ended and overdue messages, the overdue taken as not delivered.
 
-    Used where there is no estimate: for rules by network; for accounts whose sends delivrd does
-    not know of; and for messages older than the counts by the minute, nearly all of which have
-    ended. A message is overdue when it is open for longer than 99 % of those that ended in the last
-    seven days. All messages of a route that never reports are ``unreported``.
+    Used where there is no estimate: for rules by network; for accounts whose sends are not
+    registered; and for messages older than the counts by the minute, nearly all of which have
+    ended. A message is overdue when it has been open for longer than 99 % of those that ended in
+    the last seven days. All messages of a route that never reports are ``unreported``.
     """
     cells = [cell for cell in route.cells if since <= cell.at < until]
     if route.normal.open_late > NEVER_REPORTS:

@@ -1,4 +1,4 @@
-"""Why no receipts come, as far as the gateways' calls show, in one sentence."""
+"""Why no receipts come, as far as the gateways' calls show: in one sentence."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,10 @@ from delivrd.store.queries.diagnosis import Calls
 
 
 def silence(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
-    """What the calls since it began say; ``account`` is None where it is about all of them, ``now``
-    is in seconds."""
+    """The likely cause, by the calls since the silence began.
+
+    ``account`` is None where it is about all accounts; ``now`` is in seconds since 1970.
+    """
     told = calls.get(account or "", Calls())
     others = sorted(name for name, of in calls.items() if of.last_at is not None)
     if told.last_at is not None:
@@ -20,8 +22,8 @@ def silence(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
     if others and account is not None:
         return (
             f"{account} has not called since, while {', '.join(others[:3])} "
-            f"{'has' if len(others) == 1 else 'have'}: this hub is reached, {account} is silent"
+            f"{'has' if len(others) == 1 else 'have'}: this hub is reachable, {account} is silent"
         )
     if others:
         return f"Calls of {', '.join(others[:3])} come in, but not about these messages"
-    return "No gateway has called since: this hub may not be reached from outside"
+    return "No gateway has called since: this hub may not be reachable from outside"

@@ -8,7 +8,7 @@ from delivrd.insight.alerts.data import Place
 
 
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
-    """A place that is bad, or was recently."""
+    """One place that is bad or was recently."""
 
     place: Place
     bad_since: int
@@ -16,14 +16,14 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
     """The number of its firing, once it has fired."""
     fired_at: int | None = None
     since: int | None = None
-    """Since when it was bad, as the notice said."""
+    """Since when it was bad, as stated in the notice."""
     good_since: int | None = None
     ended_at: int | None = None
-    """When it was good again; it is remembered for the quiet period."""
+    """When it recovered; it is remembered for the quiet period."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """The recent notices of a rule about single failures."""
+    """What a rule about single failures has reported in the current hour."""
 
     hour: int = 0
     n: int = 0
@@ -34,20 +34,19 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a rule remembers."""
+    """Everything a rule remembers."""
 
     spots: tuple[Spot, ...] = ()
     floors: tuple[tuple[Place, int], ...] = ()
-    """Places are judged only by what came after these moments: their last recovery."""
+    """By place: the last recovery, before which its messages no longer count."""
     firings: int = 0
     """How often the rule has fired, ever."""
     told: Told = Told()
 
 
 class Say(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to be said: ``fired``, ``widened``, ``recovered``, ``merged`` (into another, which
-    is told to nobody), ``again`` (within the quiet period, told to nobody), ``failure``,
-    ``digest``.
+    """A change to report: ``fired``, ``widened``, ``recovered``, ``merged`` (into another firing;
+    no notice), ``again`` (within the quiet period; no notice), ``failure``, ``digest``.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Sends waiting notices to their channels, with retries, in one process at a time."""
+"""Sends waiting notices to their channels, in one process at a time, with retries."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,12 +21,12 @@ log = structlog.get_logger(__name__)
 
 LEASE = "notices"
 LEASE_SECONDS = 120.0
-"""Longer than a batch takes: every notice of it may take as long as its channel is waited for."""
+"""Longer than a batch takes, of which every notice may take until its time-out."""
 
 EVERY_SECONDS = 5.0
 AT_ONCE = 8
 RETRIES = (15, 60, 300, 900, 3600)
-"""Seconds after each failed try; after the last, the notice has failed for good."""
+"""Seconds to wait after each failed try; then the notice has failed for good."""
 
 
 class Tell:
@@ -44,17 +44,17 @@ class Tell:
                     if await self.once():
                         continue
                 except StoreUnavailable as error:
-                    log.warning("notices wait for the store", error=str(error))
+                    log.warning("notices not sent: store unavailable", error=str(error))
                 await asyncio.sleep(EVERY_SECONDS)
         finally:
-            with suppress(StoreUnavailable):  # it falls to the next one after its time
+            with suppress(StoreUnavailable):  # then the lease expires
                 await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
 
     async def once(self) -> int:
-        """Tries what is due now; how many notices.
+        """Tries the notices that are due; returns how many.
 
         Raises:
-            StoreUnavailable: the store failed; what was sent may be sent again.
+            StoreUnavailable: the store failed; notices already sent may be sent again.
         """
         now = self._clock()
         due = await self._store.read(lambda tx: store_alerts.due_notices(tx, now, AT_ONCE))
@@ -77,15 +77,15 @@ class Tell:
     async def _try(self, notice: Notice) -> Sent:
         channel = self._config.alerts.channels.get(notice.channel)
         if channel is None or not channel.enabled:
-            return Sent("the settings have no such channel any more")
+            return Sent("the settings no longer have this channel, or it is disabled")
         sent = await send(channel, notice.what, notice.title, notice.body)
         if not sent.ok:
-            log.warning("a channel did not take a notice", channel=notice.channel, why=sent.why)
+            log.warning("notice not accepted", channel=notice.channel, why=sent.why)
         return sent
 
 
 def after(notice: Notice, sent: Sent, now: int) -> tuple[str, str | None, int | None]:
-    """State, why, and when the next try is due, after a try."""
+    """The state of a notice after a try, why it failed, and when the next try is due."""
     if sent.ok:
         return "sent", None, None
     if notice.tries >= len(RETRIES):

@@ -1,4 +1,4 @@
-"""Rules with a fixed bound on messages: a rate, a latency, or that nothing was sent."""
+"""Rules with a fixed threshold on messages: a rate, a latency, or that nothing was sent."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -14,18 +14,19 @@ from delivrd.insight.alerts.settled_rate import settled_rate
 from delivrd.insight.rates import rate
 
 PROVEN = 0.001
-"""A share is over its bound if chance alone has at most this probability of showing it."""
+"""The p-value at which a share is over its bound."""
 
 SUSPECT = 0.02
-"""What chance shows as rarely as this counts as bad beside what is proven, however small it is."""
+"""The p-value at which a part of a bad place is suspect, however few its messages."""
 
 ABNORMAL = 1e-6
 SLACK = 0.8
-"""A firing ends under this part of the bound, so that values around the bound fire once."""
+"""A place is good again below this part of the threshold: a hysteresis, so that a value that
+hovers around the threshold is one firing."""
 
 
 Judge = Callable[[Rule, Data, Place, list[Route], int], Reading]
-"""How it is at a place, by its routes since that moment."""
+"""Returns the state of a place, by its routes since a moment."""
 
 
 def _facts(n: int, k: int, since: int, normal: float | None = None) -> Facts:
@@ -69,7 +70,7 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
 def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     told = settled_rate(rule, data, routes, since)
     if told.rate is None or told.high is None:
-        unsure = told.total or told.unreported  # who reports no more is not well again
+        unsure = told.total or told.unreported  # a route that stopped reporting is not recovered
         return Reading(place, UNSURE if unsure else GOOD, {"n": told.total, "since": since})
     normal = _normal(routes, lambda r: 1 - r.normal.typical)
     facts = _facts(told.total, round(told.total * told.rate), since, normal)
@@ -85,7 +86,7 @@ def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
 
 
 def _proven(most: float, total: int) -> float:
-    """The share that so many messages prove at the upper edge, if as many arrive as may yet."""
+    """The upper confidence limit of the share, if as many arrive as the estimate allows."""
     found = rate(round(most * total), total)
     return found.high if found else 1.0
 
@@ -140,9 +141,9 @@ JUDGES: Mapping[str, Judge] = {
 
 
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """Where a rate, a latency or a silence is over its bound."""
+    """The places where a rate, a latency or a silence is over its threshold."""
     since = data.now - (rule.within or HOUR_SECONDS)
-    if rule.kind == "latency":  # counted by the quarter: a shorter time would see nothing of it
+    if rule.kind == "latency":  # its counts are by the quarter: a shorter span could be empty
         since -= since % QUARTER_SECONDS
     grouped: dict[Place, list[Route]] = defaultdict(list)
     by = dimensions(rule)
@@ -168,8 +169,8 @@ def _part(reading: Reading, bad: bool) -> Part:
 
 
 def _alone(bad: Reading, parts: Mapping[Place, Part], seen: Mapping[Place, Reading]) -> Reading:
-    """What is bad; or the one part that is to blame for all of it, though it sends too little to be
-    judged by itself: a wider place would accuse the others."""
+    """The bad place; or the single part that explains all of it, though it sends too little to be
+    judged alone: naming the wider place would blame the other parts too."""
     suspects = [p for p, part in parts.items() if part.score and within(p, bad.place)]
     if len(suspects) == 1 and seen[suspects[0]].chance <= bad.chance:
         return seen[suspects[0]]._replace(level=BAD)

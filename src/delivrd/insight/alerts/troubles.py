@@ -1,8 +1,5 @@
-"""Rules with a fixed bound on problems of the hub itself.
-
-These are refused calls, unmapped words and codes, endpoints whose calls fail, and queues in which
-items wait for too long.
-"""
+"""Rules with a fixed threshold on the hub's own problems: refused calls, unmapped words and codes,
+failing endpoints, and queues whose items wait too long."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +16,7 @@ QUEUES: Mapping[str, str] = {"fold": "Receipts in the hub", "relay": "Deliveries
 
 
 def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """Accounts with too many marks: refused signatures, unmapped words and codes."""
+    """Accounts with too many refused calls or unmapped receipts."""
     since = data.now - (rule.within or HOUR_SECONDS)
     seen: dict[Place, list[Mark]] = defaultdict(list)
     for mark in data.marks.get(rule.kind, ()):
@@ -36,7 +33,7 @@ def find_marks(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
 
 
 def find_endpoints(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """Endpoints whose calls have failed for too long, or that are switched off for it."""
+    """Endpoints whose calls have failed for too long, or that were disabled because of that."""
     failing: dict[Place, Endpoint] = {(("endpoint", one.id),): one for one in data.endpoints}
 
     def look(place: Place, fired: int) -> Reading:

@@ -41,17 +41,16 @@ EVERY_SECONDS = 30.0
 
 FAMILIES = (frozenset({"change", "failure_rate", "settled_rate"}),
             frozenset({"no_receipts", "overdue"}))  # fmt: skip
-"""Kinds of rules that see the same incident, apart from two rules of one kind: what one has
-reported, the others do not report again.
-"""
+"""Kinds that see the same incidents, as two rules of one kind do: only the first to fire sends a
+notice."""
 
 
 class NotOurs(Exception):
-    """Another process is evaluating the rules."""
+    """Another process holds the lease."""
 
 
 class Outcome(NamedTuple):
-    """One rule's verdict, with the likely cause of each thing it says."""
+    """One rule's verdict, with the likely causes of each thing it says."""
 
     named: Named
     verdict: Verdict
@@ -59,7 +58,7 @@ class Outcome(NamedTuple):
 
 
 class Watch:
-    """Evaluates the rules every half minute; notices wait in the store for their channels."""
+    """Evaluates the rules every `EVERY_SECONDS`; their notices wait in the store to be sent."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._config, self._clock = store, config, clock
@@ -76,20 +75,20 @@ class Watch:
                 except NotOurs:
                     pass
                 except StoreUnavailable as error:
-                    log.warning("alerts wait for the store", error=str(error))
+                    log.warning("alerts not evaluated: store unavailable", error=str(error))
                 await asyncio.sleep(EVERY_SECONDS)
         finally:
             await self._give_back()
 
     async def _give_back(self) -> None:
-        with suppress(StoreUnavailable):  # it falls to the next one after its time
+        with suppress(StoreUnavailable):  # then the lease expires
             await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
 
     async def once(self) -> list[Say]:
-        """Evaluates every rule now, and returns what they said.
+        """Evaluates every rule as of now; returns what was said.
 
         Raises:
-            NotOurs: another process is evaluating them.
+            NotOurs: another process evaluates the rules.
             StoreUnavailable: nothing was written.
         """
         now = self._clock() // SECOND
@@ -163,7 +162,7 @@ class Watch:
     async def _withdraw(
         self, tx: Tx, active: Mapping[str, Named], memories: Mapping[str, Memory], now: int
     ) -> None:
-        """Withdraws firings of rules that were deleted or replaced."""
+        """Ends the firings of rules that were removed or changed."""
         gone = {
             name
             for name, memory in memories.items()
@@ -220,7 +219,7 @@ class Watch:
             await self._post(tx, named, say, why, made.id)
 
     def _hears(self, named: Named, other: Named | None) -> bool:
-        """Whether all channels of one rule are also channels of another."""
+        """Whether every channel of one rule is also a channel of the other."""
         told = set() if other is None else set(channels_for(self._config, other))
         return set(channels_for(self._config, named)) <= told
 
@@ -234,14 +233,14 @@ class Watch:
 
 
 def state_of(memory: Memory | None, named: Named) -> State:
-    """The state of the rule; empty if the name belonged to another rule then."""
+    """What the rule remembers; empty if the rule has changed since."""
     if memory is None or not memory.data or memory.rule != written(named.rule):
         return State()
     return msgspec.json.decode(memory.data, type=State)
 
 
 def renumbered(state: State, verdict: Verdict, before: int) -> tuple[State, Verdict]:
-    """The same, where a rule of that name has fired so often before."""
+    """The same, with firings numbered after the ``before`` earlier ones of a rule of that name."""
     replace = msgspec.structs.replace
     says = tuple(replace(say, firing=say.firing + before) for say in verdict.says)
     spots = tuple(
@@ -253,12 +252,12 @@ def renumbered(state: State, verdict: Verdict, before: int) -> tuple[State, Verd
 
 
 def told_facts(say: Say, named: Named) -> dict[str, object]:
-    """The evidence, and the line that describes it."""
+    """The facts of a firing, with its headline."""
     return {**say.facts, "what": say.what, "headline": headline(say, named.rule)}
 
 
 def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object]:
-    """What a firing says after this."""
+    """The changes to a stored firing."""
     match say.what:
         case "widened":
             facts = told_facts(say, named)
@@ -273,7 +272,7 @@ def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object
 
 
 def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
-    """The firing of another rule that has reported the same, for this place or one around it."""
+    """The firing of another rule that covers the same incident, at this place or one around it."""
     family = next((f for f in FAMILIES if kind in f), frozenset({kind}))
     for other in others:
         if other.kind in family and other.beside is None and within(place, other.place):
@@ -282,7 +281,7 @@ def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
 
 
 def channels_for(config: Config, named: Named) -> list[str]:
-    """The channels that get the notices of a rule."""
+    """The channels that get a rule's notices."""
     return [
         name
         for name, channel in config.alerts.channels.items()

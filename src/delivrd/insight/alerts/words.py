@@ -1,4 +1,5 @@
-"""The text of notices: what, where, since when, how bad compared with normal, why, and links."""
+"""The text of notices: what is wrong, where, since when, how bad compared with normal, why, and a
+link to the evidence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -63,29 +64,29 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
         f"{percent(r.share)} of deliveries take up to {_seconds(f.get('seconds', 0))}: "
         f"{_of(f)} took longer than {span(r.over)}{_usually(f)}"
     ),
-    "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages have no end yet{_normal(f)}",
+    "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages are still open{_normal(f)}",
     "overdue": lambda f, r: f"{_share(f)} overdue{_normal(f)}: {_of(f)} messages",
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
     "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
     "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
     "endpoint_failing": lambda f, r: (
-        "it is switched off, for its calls failed" if f.get("off") else "its calls fail"
+        "disabled, because its calls failed" if f.get("off") else "its calls fail"
     ),
-    "backlog": lambda f, r: f"the oldest waits for {about(f.get('seconds', 0))}",
+    "backlog": lambda f, r: f"the oldest has waited for {about(f.get('seconds', 0))}",
 }
 
 _GOOD: Mapping[str, Callable[[Facts, Rule], str]] = {
     **_BAD,
     "no_messages": lambda f, r: f"{_count(f, 'message')} went out",
-    "no_receipts": lambda f, r: f"receipts come: {_of(f)} messages have no end yet",
+    "no_receipts": lambda f, r: f"receipts come in: {_of(f)} messages are still open",
 }
 
 _HINTS: Mapping[str, str] = {
     "no_messages": "Does the application still send, and does it reach this hub?",
     "rejected_signatures": "Check its secrets: `delivrd requests list --verdict refused`.",
     "unmapped": "GET /v1/unmapped lists them; [overrides] gives them a meaning.",
-    "endpoint_failing": "What is to be told there waits, and is tried again by itself.",
-    "backlog": "`delivrd doctor` tells what the hub is busy with.",
+    "endpoint_failing": "Its deliveries wait, and are retried automatically.",
+    "backlog": "`delivrd doctor` shows what the hub is busy with.",
 }
 
 
@@ -101,7 +102,7 @@ def headline(say: Say, rule: Rule) -> str:
 
 
 def where(at: Place, facts: Facts, rule: Rule) -> str:
-    """A place in words, by its own name where it has one; everything is what the rule is about."""
+    """A place in words: its label if it has one; for everything, the routes the rule is about."""
     about = [", ".join(some) for some in (rule.accounts, rule.countries, rule.networks) if some]
     whole = " → ".join(about) if about and not at else place(at)
     return str(facts.get("label", whole))
@@ -127,16 +128,16 @@ def _recovered(say: Say, rule: Rule) -> str:
     if say.facts.get("silent"):
         return f"{where(say.place, say.facts, rule)}: nothing is sent there any more."
     if not say.facts.get("n"):
-        return f"{where(say.place, say.facts, rule)}: well again."
+        return f"{where(say.place, say.facts, rule)}: back to normal."
     words = _GOOD[rule.kind](say.facts, rule)
-    return f"{where(say.place, say.facts, rule)}: well again, {words}."
+    return f"{where(say.place, say.facts, rule)}: back to normal, {words}."
 
 
 def _single(say: Say) -> list[str]:
     f = say.facts
     if say.what == "digest":
         held = sorted(f["held"].items(), key=lambda item: -item[1])
-        return [f"{f['told']} were told one by one.", *(f"{n} × {words}" for words, n in held)]
+        return [f"{f['told']} were reported singly.", *(f"{n} × {words}" for words, n in held)]
     parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
              f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
     told = ", ".join(p for p in parts if p) or "no reason given"
@@ -161,7 +162,7 @@ def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
 def _hint(say: Say, rule: Rule) -> str:
     """What to do next; may be empty."""
     if say.facts.get("off"):
-        return f"Once it is well: `delivrd endpoints enable {dict(say.place)['endpoint']}`."
+        return f"Once it works: `delivrd endpoints enable {dict(say.place)['endpoint']}`."
     return _HINTS.get(rule.kind, "")
 
 
@@ -173,7 +174,7 @@ def _end(say: Say, name: str, rule: Rule, base: str, firing: str) -> list[str]:
 
 
 def _page(say: Say, rule: Rule) -> str:
-    """Where to look; what is over shows up to its end."""
+    """The page with the evidence; for a firing that ended, up to its end."""
     ended = say.at if say.what in ("recovered", "digest") else None
     until = None if ended is None else datetime.fromtimestamp(ended, UTC)
     since = datetime.fromtimestamp(say.since, UTC)
