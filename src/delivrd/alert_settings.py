@@ -48,7 +48,7 @@ _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%?\s*")
 
 
 def span_seconds(value: Any) -> Any:
-    """Seconds of ``"10 min"``; other values as they are."""
+    """The seconds of a text like ``"10 min"``; other values unchanged."""
     if not isinstance(value, str):
         return value
     found = _SPAN.fullmatch(value)
@@ -84,7 +84,7 @@ Span = Annotated[int, BeforeValidator(span_seconds), Field(ge=0, le=30 * 86400)]
 
 def _printable(text: str) -> str:
     if clean(text) != text:
-        raise ValueError("must not hold NUL or lone surrogates")
+        raise ValueError("must not contain NUL or lone surrogates")
     return text
 
 
@@ -98,7 +98,7 @@ class Spec(NamedTuple):
     defaults: Mapping[str, Any]
     takes: frozenset[str] = frozenset()
     unit: str = ""
-    """Of ``over`` or ``below``: ``%``, ``s``, or nothing for a number."""
+    """The unit of ``over`` or ``below``: ``%``, ``s``, or empty for a plain number."""
 
 
 def _spec(unit: str = "", *takes: str, **defaults: Any) -> Spec:
@@ -141,12 +141,12 @@ class Table(BaseModel):
 class Rule(Table):
     """An alert rule; :func:`delivrd.insight.alerts.sentence.sentence` writes it in words."""
 
-    kind: Kind = Field(description="What is watched.")
-    description: Word | None = Field(None, description="For people.")
-    enabled: bool = Field(True, description="Whether it is evaluated.")
+    kind: Kind = Field(description="What the rule watches.")
+    description: Word | None = Field(None, description="A note for people.")
+    enabled: bool = Field(True, description="Whether the rule is evaluated.")
     by: Annotated[
         tuple[Dimension, ...], BeforeValidator(_one_or_many), Field(max_length=len(DIMENSIONS))
-    ] = Field((), description="Apart for each account, country, network or combination of them.")
+    ] = Field((), description="Evaluate each account, country, network or combination separately.")
     accounts: Words = Field((), description="Only these accounts.")
     countries: Words = Field((), description="Only these countries.")
     networks: Words = Field((), description="Only these networks (MCC+MNC).")
@@ -154,21 +154,23 @@ class Rule(Table):
     metadata: dict[Word, Word] = Field(
         default_factory=dict, max_length=20, description="Only messages with this metadata."
     )
-    over: float | None = Field(None, ge=0, description="Bad above this.")
-    below: float | None = Field(None, ge=0, le=100, description="Bad below this.")
+    over: float | None = Field(None, ge=0, description="Fire above this value.")
+    below: float | None = Field(None, ge=0, le=100, description="Fire below this value.")
     share: float | None = Field(None, gt=0, lt=100, description="Percentile of the latency.")
-    times: float | None = Field(None, gt=1, le=100, description="So many times the normal.")
-    points: float | None = Field(None, ge=0, le=100, description="And so many points over it.")
-    unless_normal: bool = Field(False, description="Not where it is normal for the place.")
+    times: float | None = Field(None, gt=1, le=100, description="Multiple of the normal share.")
+    points: float | None = Field(None, ge=0, le=100, description="Percentage points above normal.")
+    unless_normal: bool = Field(False, description="Do not fire where that is normal.")
     within: Span | None = Field(
-        None, ge=60, le=86400, description="The time looked at; a day at most."
+        None, ge=60, le=86400, description="The time span examined; at most a day."
     )
-    at_least: PositiveInt | None = Field(None, description="Says nothing of fewer messages.")
-    per_hour: PositiveInt | None = Field(None, le=1000, description="Beyond it, one digest.")
-    hold: Span = Field(0, description="It must be bad for so long.")
-    recover: Span = Field(300, description="It must be good again for so long.")
-    quiet: Span = Field(1800, description="So long after it, the same is not told anew.")
-    channels: Words | None = Field(None, description="Told here alone; default everywhere.")
+    at_least: PositiveInt | None = Field(None, description="Fewest messages to judge by.")
+    per_hour: PositiveInt | None = Field(
+        None, le=1000, description="Most notices an hour; the rest goes into a digest."
+    )
+    hold: Span = Field(0, description="How long it must be bad before the rule fires.")
+    recover: Span = Field(300, description="How long it must be good before a firing ends.")
+    quiet: Span = Field(1800, description="How long after a firing a recurrence is not notified.")
+    channels: Words | None = Field(None, description="Only these channels; default all.")
 
     @model_validator(mode="before")
     @classmethod
@@ -206,9 +208,9 @@ class Rule(Table):
 class Channel(Table):
     """A channel for notices: an apprise URL, which is a secret as a whole."""
 
-    url: SecretStr = Field(description="An address of apprise, like slack://… or mailto://…")
-    enabled: bool = Field(True, description="Whether it is told anything.")
-    rules: Words | None = Field(None, description="Only of these rules; default of all.")
+    url: SecretStr = Field(description="An apprise URL, like slack://… or mailto://…")
+    enabled: bool = Field(True, description="Whether notices are sent there.")
+    rules: Words | None = Field(None, description="Only notices of these rules; default all.")
 
 
 def _clock_span(value: Any) -> Any:
@@ -226,10 +228,10 @@ class Maintenance(Table):
     daily: Annotated[tuple[time, time] | None, BeforeValidator(_clock_span)] = Field(
         None, validate_default=False, description="Or every day between these times."
     )
-    zone: str = Field("UTC", description="The time zone of what names none.")
-    accounts: Words = Field((), description="Of these accounts alone.")
-    countries: Words = Field((), description="Of these countries alone.")
-    rules: Words = Field((), description="Of these rules alone.")
+    zone: str = Field("UTC", description="The time zone of times that name none.")
+    accounts: Words = Field((), description="Only for these accounts.")
+    countries: Words = Field((), description="Only for these countries.")
+    rules: Words = Field((), description="Only for these rules.")
 
     @field_validator("zone")
     @classmethod
@@ -237,14 +239,16 @@ class Maintenance(Table):
         try:
             ZoneInfo(zone)
         except (ValueError, OSError, KeyError):
-            raise ValueError(f"no time zone {zone!r}: write Europe/Vienna") from None
+            raise ValueError(
+                f"there is no time zone {zone!r}: write one like Europe/Vienna"
+            ) from None
         return zone
 
     @model_validator(mode="after")
     def _once_or_daily(self) -> "Maintenance":
         once = self.begin is not None and self.end is not None
         if once == (self.daily is not None) or (self.begin is None) != (self.end is None):
-            raise ValueError("needs begin and end, or daily")
+            raise ValueError("must have either begin and end, or daily")
         return self
 
 
@@ -252,9 +256,7 @@ class Alerts(Table):
     """The section ``[alerts]``."""
 
     enabled: bool = Field(default=True, description="Whether rules are evaluated at all.")
-    defaults: bool = Field(
-        default=True, description="Whether the rules that come with delivrd are used."
-    )
+    defaults: bool = Field(default=True, description="Whether the built-in rules are used.")
     rules: dict[str, Rule] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict)
     maintenance: dict[str, Maintenance] = Field(default_factory=dict)

@@ -56,7 +56,7 @@ class Problem(NamedTuple):
 
 
 class ConfigError(Exception):
-    """The settings cannot be used. Its text never holds a secret's value."""
+    """The settings cannot be used. The text never contains a secret's value."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -110,12 +110,12 @@ def _region(value: str) -> str:
 def _admin_key(value: SecretStr) -> SecretStr:
     length = len(value.get_secret_value())
     if length < MIN_ADMIN_KEY:
-        raise ValueError(f"must have at least {MIN_ADMIN_KEY} characters, and has {length}")
+        raise ValueError(f"must have at least {MIN_ADMIN_KEY} characters, but has {length}")
     return value
 
 
 class Section(BaseModel):
-    """A table of settings; unknown keys are refused, values cannot be changed afterwards."""
+    """An immutable table of settings; unknown keys are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
@@ -127,37 +127,37 @@ class Limits(Section):
         default=ByteSize(4 * 1024**2), gt=0, description="Largest body of a webhook call."
     )
     body_budget: ByteSize = Field(
-        default=ByteSize(64 * 1024**2), gt=0, description="All bodies in flight together."
+        default=ByteSize(64 * 1024**2), gt=0, description="Total size of all bodies in flight."
     )
     receive_seconds: PositiveFloat = Field(
-        default=10.0, description="Time within which a call must have come in whole."
+        default=10.0, description="Time within which a call must have arrived completely."
     )
     connections_per_source: PositiveInt = Field(
-        default=1000, description="Connections of one address at once; no limit on loopback."
+        default=1000, description="Most connections from one address; no limit on loopback."
     )
 
 
 class Privacy(Section):
     text: Literal["preview", "full", "none"] = Field(
         default="preview",
-        description="What is kept of a text once no attempt can need it: 50 characters, all, none.",
+        description="What is kept of a text when it is no longer needed: 50 characters, all, none.",
     )
 
 
 class Retention(Section):
     request_bodies_days: PositiveInt = Field(default=30, description="Bodies of webhook calls.")
     messages_days: PositiveInt | None = Field(
-        default=None, description="Messages with their receipts; default for good."
+        default=None, description="Messages with their receipts; default for ever."
     )
     events_days: PositiveInt = Field(default=7, description="Events, for resuming a stream.")
     idempotency_hours: PositiveInt = Field(default=48, description="Idempotency keys.")
     deliveries_days: PositiveInt = Field(
         default=30,
-        description="Ended deliveries, and what is known of gone URLs; parked ones stay.",
+        description="Finished deliveries and URLs that are gone; parked deliveries stay.",
     )
-    ring_rows: PositiveInt = Field(default=10_000, description="Refused calls kept, at most.")
+    ring_rows: PositiveInt = Field(default=10_000, description="Most refused calls kept.")
     ring_bytes: ByteSize = Field(
-        default=ByteSize(64 * 1024**2), gt=0, description="Refused calls kept, in bytes."
+        default=ByteSize(64 * 1024**2), gt=0, description="Most bytes of refused calls kept."
     )
     low_disk_mb: NonNegativeInt = Field(
         default=512, description="With less free disk (MB), old bodies are dropped first."
@@ -165,15 +165,15 @@ class Retention(Section):
 
 
 class Sending(Section):
-    concurrency: PositiveInt = Field(default=32, description="Hand-overs under way at once.")
+    concurrency: PositiveInt = Field(default=32, description="Most hand-overs at once.")
     rate: dict[str, PositiveFloat] = Field(
         default_factory=dict, description="Most messages per second, by account; default no limit."
     )
     look_up: bool = Field(
-        default=True, description="Ask gateways for receipts that never came, where they tell."
+        default=True, description="Ask gateways that allow it for receipts that never came."
     )
     grace_seconds: NonNegativeInt = Field(
-        default=6 * 3600, description="Wait after the validity before a message is `unknown`."
+        default=6 * 3600, description="Wait after a validity expired before `unknown`."
     )
 
 
@@ -182,20 +182,20 @@ class Relay(Section):
         default=None, description="Signs the calls of a message's `callback_url`."
     )
     allow_networks: tuple[IPvAnyNetwork, ...] = Field(
-        default=(), description="Private networks (CIDR) that endpoints may lie in."
+        default=(), description="Private networks (CIDR) in which endpoints may be."
     )
     allow_http: bool = Field(default=False, description="Endpoints may be called without TLS.")
     concurrency: PositiveInt = Field(
-        default=32, description="Calls of one endpoint under way at once, in each process."
+        default=32, description="Most calls to one endpoint at once, in each process."
     )
 
 
 class Insight(Section):
     healthy: float = Field(
-        default=95.0, ge=0, le=100, description="Delivery rate in % from which on all is well."
+        default=95.0, ge=0, le=100, description="Delivery rate in % from which a route is healthy."
     )
     investigate: float = Field(
-        default=85.0, ge=0, le=100, description="Delivery rate in % under which to look for why."
+        default=85.0, ge=0, le=100, description="Delivery rate in % below which to investigate."
     )
 
 
@@ -213,10 +213,10 @@ class Config(Section):
         default=None, description="Address that gateways call; signatures are checked against it."
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        default=(), description="Proxies (CIDR) whose forwarding headers are believed."
+        default=(), description="Proxies (CIDR) whose forwarding headers are trusted."
     )
     admin_key: Annotated[SecretStr, AfterValidator(_admin_key)] | None = Field(
-        default=None, description=f"A key of all rights, {MIN_ADMIN_KEY} characters or more."
+        default=None, description=f"A key with all rights, {MIN_ADMIN_KEY} characters or more."
     )
     default_region: Annotated[str, AfterValidator(_region)] | None = Field(
         default=None, description="Country of numbers written without a country code."
@@ -231,14 +231,14 @@ class Config(Section):
     accounts: dict[str, SerializeAsAny[AccountSettings]] = Field(default_factory=dict)
     endpoints: dict[str, EndpointSettings] = Field(default_factory=dict)
     overrides: dict[str, Overrides] = Field(
-        default_factory=dict, description="By provider: your own meanings of its words and codes."
+        default_factory=dict, description="By provider: your meanings of its words and codes."
     )
 
     _sources: Mapping[str, Source] = PrivateAttr(default_factory=dict)
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        """Dotted path of each setting -> where its value comes from."""
+        """The source of each setting's value, by its dotted path."""
         return {path: self._sources.get(path, DEFAULT) for path, _ in settings(self)}
 
     @property
@@ -251,7 +251,7 @@ class Config(Section):
 
     @property
     def local_url(self) -> str:
-        """Where the hub answers, as this machine calls it."""
+        """The hub's address on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
@@ -267,12 +267,12 @@ class Config(Section):
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """The settings of ``path`` (else DELIVRD_CONFIG, else ./delivrd.toml), and of the environment.
+    """Reads ``path`` (else DELIVRD_CONFIG, else ./delivrd.toml) and the environment.
 
     Only the default file may be missing.
 
     Raises:
-        ConfigError: with every problem that was found.
+        ConfigError: lists every problem found.
     """
     from delivrd.config_check import check
     from delivrd.config_reader import read
@@ -302,10 +302,10 @@ def settings(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def secrets(config: Config) -> dict[str, str]:
-    """Each secret's dotted path (a list's items numbered from 0) and value, to be kept hidden.
+    """The secrets to redact, by dotted path (items of a list are numbered from 0).
 
-    Basic authentication counts twice, whole and its password; so do the database's password and
-    the options of endpoints, where they are long enough to be told from an ordinary word.
+    Basic authentication is included twice: whole, and its password. The database's password and
+    options of endpoints are included if they are long enough not to be an ordinary word.
     """
     found = {}
     for path, value in settings(config):
@@ -330,7 +330,7 @@ def hide_password(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a server bound to this host can be reached from this machine only."""
+    """Whether a server bound to this host is reachable only from this machine."""
     if host == "localhost":
         return True
     try:
@@ -356,8 +356,8 @@ def exposure(config: Config) -> list[Problem]:
         Problem(
             f"accounts.{name}",
             _where_open(config),
-            "anybody could forge its receipts: nothing proves where a call comes from",
-            f"Set its {_provers(account)}; or say open = true.",
+            "anybody could forge its receipts: nothing authenticates its webhook calls",
+            f"Set its {_provers(account)}; or accept that with open = true.",
         )
         for name, account in config.accounts.items()
         if not account.open and not proofs(account)
@@ -374,6 +374,6 @@ def _where_open(config: Config) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """ "Did you mean …?" for a name that is close to a known one, else nothing."""
+    """ "Did you mean …?" with the known name that is closest, or an empty text."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
     return f"Did you mean {close[0]}?" if close else ""

@@ -26,7 +26,7 @@ def missing(
             yield Missing("accounts", f"there is no account {account[:50]!r}", hint)
     for country in of.countries:
         if not is_country(country):
-            hint = "Write two letters of ISO 3166, as GB for the United Kingdom."
+            hint = "Write the two letters of ISO 3166, such as GB for the United Kingdom."
             yield Missing("countries", f"there is no country {country[:50]!r}", hint)
     for channel in (of.channels or ()) if isinstance(of, Rule) else ():
         if channel not in channels:

@@ -32,15 +32,15 @@ def check(config: Config) -> Iterator[Problem]:
                 path,
                 "settings",
                 f"a secret must have at least {MIN_SECRET} characters, and this has {len(value)}",
-                "A shorter one could not be kept out of stored requests and logs; make a longer "
-                "one (where the gateway gave it: in the gateway's own settings).",
+                "Shorter ones cannot be redacted reliably from stored requests and logs. Use a "
+                "longer one (if the gateway chose it, change it in the gateway's settings).",
             )
     for name, account in config.accounts.items():
         yield from _check_account(config, name, account)
     yield from _check_relay(config.relay)
     if config.insight.investigate > config.insight.healthy:
-        hint = "What is to be looked into cannot be healthy: make it lower."
-        yield Problem("insight.investigate", "settings", "is over insight.healthy", hint)
+        hint = "A rate to investigate cannot be healthy: set it lower."
+        yield Problem("insight.investigate", "settings", "is above insight.healthy", hint)
     yield from _check_alerts(config)
     for path, why, hint in wrong(config.endpoints, config.accounts, config.relay):
         yield Problem(path, "settings", why, hint)
@@ -89,7 +89,7 @@ def _check_account(config: Config, name: str, account: AccountSettings) -> Itera
     for secret in account.webhook_secret:
         if not re.fullmatch(r"[^\s/?#%]*", secret.get_secret_value()):
             hint = "Use letters, digits, - and _, as `openssl rand -hex 16` prints."
-            why = "holds a blank, or one of / ? # %, and is to stand in an address"
+            why = "contains white space or one of / ? # %, and must fit into a URL"
             yield Problem(f"{prefix}.webhook_secret", "settings", why, hint)
     if account.base_url is not None and not web_address(account.base_url):
         why = "must be an address like https://api.example.org"
@@ -111,7 +111,10 @@ def _check_zone(prefix: str, zone: str | None) -> Iterator[Problem]:
         ZoneInfo(zone or "UTC")
     except (ValueError, OSError, KeyError):
         yield Problem(
-            f"{prefix}.time_zone", "settings", f"no time zone {zone!r}", "Write Europe/Vienna."
+            f"{prefix}.time_zone",
+            "settings",
+            f"there is no time zone {zone!r}",
+            "Write one like Europe/Vienna.",
         )
 
 
@@ -129,7 +132,7 @@ def _check_ids_with(config: Config, name: str, account: AccountSettings) -> Iter
             key,
             "settings",
             f"{other} uses {config.accounts[other].provider}, not {account.provider}",
-            "Ids are shared by accounts of one login at one gateway only.",
+            "Only accounts of one login at the same gateway share ids.",
         )
 
 

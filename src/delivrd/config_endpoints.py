@@ -22,26 +22,30 @@ class EndpointSettings(BaseModel):
     )
 
     url: str = Field(description="Where events go.")
-    description: str | None = Field(default=None, max_length=2000, description="For people.")
+    description: str | None = Field(default=None, max_length=2000, description="A note for people.")
     format: str = Field(default=OWN_FORMAT, description="delivrd, or the dialect of a gateway.")
     options: dict[str, SecretStr] = Field(
-        default_factory=dict, description="What the format asks for."
+        default_factory=dict, description="Options of the format."
     )
     secret: tuple[SecretStr, ...] = Field(
-        default=(), description="Signs the calls; of several, the first and the others beside it."
+        default=(), description="Signs the calls; of several, the newest first, all sign."
     )
     statuses: tuple[Status, ...] = Field(default=(), description="Only these; default all.")
     accounts: tuple[str, ...] = Field(default=(), description="Only these; default all.")
-    countries: tuple[str, ...] = Field(default=(), description="Only these, as GB; default all.")
-    final_only: bool = Field(default=False, description="Only of final statuses.")
+    countries: tuple[str, ...] = Field(
+        default=(), description="Only these, such as GB; default all."
+    )
+    final_only: bool = Field(default=False, description="Only events with a final status.")
     ordered: bool = Field(
         default=False, description="A message's next event waits for the one before."
     )
-    operational: bool = Field(default=False, description="Also of the hub itself.")
-    rate_limit: int | None = Field(default=None, ge=1, le=10_000, description="Calls a second.")
-    batch_size: int = Field(default=1, ge=1, le=500, description="Events a call, in an array.")
+    operational: bool = Field(default=False, description="Also events about the hub itself.")
+    rate_limit: int | None = Field(
+        default=None, ge=1, le=10_000, description="Most calls per second."
+    )
+    batch_size: int = Field(default=1, ge=1, le=500, description="Most events per call.")
     batch_ms: int = Field(
-        default=1000, ge=10, le=60_000, description="For so long a batch is waited for."
+        default=1000, ge=10, le=60_000, description="Longest wait for a full batch, in ms."
     )
 
     def given(self) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def wrong(
 
 def _wrong_secrets(path: str, one: EndpointSettings) -> Iterator[tuple[str, str, str]]:
     if one.format == OWN_FORMAT and not one.secret:
-        yield f"{path}.secret", "is missing: calls of this format are signed", _MAKE_ONE
+        yield f"{path}.secret", "is missing, and calls in this format are signed", _MAKE_ONE
     for secret in one.secrets:
         try:
             key(secret)

@@ -1,7 +1,7 @@
-"""How `delivrd.toml` and the environment become a :class:`delivrd.config.Config`.
+"""Reads `delivrd.toml` and the environment into a :class:`delivrd.config.Config`.
 
-The file gives a tree of plain values; variables are laid over it; then every table is checked by
-its model, and what pydantic finds wrong is told in the words of the one who wrote the file.
+The file becomes a tree of plain values, which environment variables override. Then each table is
+validated by its model, and pydantic's errors are explained in terms of the file.
 """
 
 import difflib
@@ -60,7 +60,7 @@ class Tree:
         self.origins[path] = Origin(Source("env", variable), "environment")
 
     def origin(self, path: Path_) -> Origin:
-        """That of the value at the path, or of the nearest thing around it."""
+        """The origin of the value at the path, or of the closest table around it."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.origins:
                 return self.origins[path[:end]]
@@ -71,17 +71,17 @@ class Tree:
         return {".".join(path): origin.source for path, origin in self.origins.items()}
 
     def placed(self, problem: Problem) -> Problem:
-        """The problem with the place of its setting, and the variable's name for its key."""
+        """The problem with its place, and as key the variable that set it, if one did."""
         origin = self.origin(tuple(problem.key.split(".")))
         key = origin.source.name if origin.source.kind == "env" else problem.key
         return problem._replace(key=key, where=origin.place)
 
 
 def read(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, Tree]:
-    """The settings, each value checked by itself, and where each of them stands.
+    """The settings, each value validated, and the tree that knows where each was set.
 
     Raises:
-        ConfigError: with every problem that was found.
+        ConfigError: lists every problem found.
     """
     tree = _read_file(path, environ)
     _overlay(tree, environ)
@@ -105,11 +105,11 @@ def _read_file(path: Path | None, environ: Mapping[str, str]) -> Tree:
         if named is None:
             return Tree({}, str(file), "")
         raise ConfigError(
-            Problem("--config", str(file), "no such file", "Write one by `delivrd init`.")
+            Problem("--config", str(file), "no such file", "Create one with `delivrd init`.")
         ) from None
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).removesuffix(")").partition(" (at ")
-        hint = "Texts stand in quotes, tables in [brackets]."
+        hint = "Text must be in quotes, names of tables in [brackets]."
         raise ConfigError(Problem("TOML", f"{file}, {where}", what, hint)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
@@ -126,7 +126,7 @@ def _why_unreadable(error: OSError | UnicodeDecodeError) -> str:
 
 def _overlay(tree: Tree, environ: Mapping[str, str]) -> None:
     variables = {k: v for k, v in environ.items() if k.startswith(PREFIX) and _is_setting(k, v)}
-    # The provider first: only it tells which of an account's variables end in _FILE by name.
+    # The provider first: it decides which settings of an account have names that end in _file.
     for variable in sorted(variables, key=lambda name: (not name.endswith("__PROVIDER"), name)):
         value = variables[variable]
         path = _path(tree, variable)
@@ -156,7 +156,7 @@ def _path(tree: Tree, variable: str) -> Path_:
     if len(path) > 1 and path[0] in ("accounts", "sending", "endpoints"):
         at = 2 if path[0] == "sending" else 1
         for name in _table(tree.values.get(named)):
-            # A variable's name has no dash: MY_SHOP may mean the account my-shop.
+            # Variables cannot contain a dash: MY_SHOP may mean the account my-shop.
             if path[at : at + 1] == (name.replace("-", "_"),):
                 return (*path[:at], name, *path[at + 1 :])
     return path
@@ -222,13 +222,14 @@ def _account_model(
     try:
         return find_provider(provider).Settings
     except UnknownProvider as error:
-        problem = Problem(f"accounts.{name}.provider", "", f"no provider {provider!r}", error.hint)
+        what = f"there is no provider {provider!r}"
+        problem = Problem(f"accounts.{name}.provider", "", what, error.hint)
         problems.append(tree.placed(problem))
         return None
 
 
 def _no_provider(tree: Tree, path: Path_, table: Mapping[str, Any]) -> Problem:
-    """Its key is misspelt, or it is missing; until it is there no other key can be judged."""
+    """``provider`` is missing or misspelt; without it no other key can be checked."""
     close = difflib.get_close_matches("provider", table, n=1, cutoff=0.6)
     if close and close[0] != "provider":
         origin = tree.origin((*path, close[0]))
@@ -243,13 +244,13 @@ def _build(
     try:
         return model.model_validate(_shape(model, table))
     except ValidationError as error:
-        # Not chained: pydantic's own text and the raw values must not reach a log.
+        # Not chained: pydantic's text and the raw values must not reach a log.
         problems += [_explain(model, path, detail, tree) for detail in error.errors()]
         return None
 
 
 def _shape(model: type[BaseModel], table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table with one text made a list where the setting is a list."""
+    """The table, with a single text split into a list where the setting is a list."""
     shaped = dict(table)
     for name, field in model.model_fields.items():
         value, annotation = shaped.get(name), field.annotation
@@ -261,7 +262,7 @@ def _shape(model: type[BaseModel], table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _items(text: str, *, secret: bool) -> list[Any]:
-    """A list written as one text: JSON, or one a line, or (no secrets) with commas between."""
+    """A list written as one text: JSON, one item a line, or (except secrets) comma-separated."""
     if text.lstrip().startswith("["):
         try:
             items = json.loads(text)
@@ -278,7 +279,7 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 
 
 def _model_at(tree: Tree, path: Path_) -> type[BaseModel] | None:
-    """The model of the table that holds the setting of that path."""
+    """The model of the table that contains the setting."""
     if len(path) == 1:
         return Config
     if path[0] == "accounts" and len(path) == 3:
@@ -293,18 +294,18 @@ def _model_at(tree: Tree, path: Path_) -> type[BaseModel] | None:
         field = model.model_fields.get(names.pop(0))
         model = _section(field.annotation) if field else None
         if field and names and (tables := _tables(field.annotation)):
-            names.pop(0)  # of the one table among many
+            names.pop(0)  # the name of one of the tables
             model = tables
     return model
 
 
 def _tables(annotation: Any) -> type[BaseModel] | None:
-    """The model of each table, where a setting is tables by name."""
+    """The model of the tables, where a setting is a mapping of names to tables."""
     return _section(get_args(annotation)[1]) if get_origin(annotation) is dict else None
 
 
 def _has_field(tree: Tree, path: Path_) -> bool:
-    if path[0] == "endpoints" and path[2:-1] == ("options",):  # any name; its format tells
+    if path[0] == "endpoints" and path[2:-1] == ("options",):  # their names depend on the format
         return not path[-1].endswith("_file")
     model = _model_at(tree, path)
     return model is not None and path[-1] in model.model_fields
@@ -322,7 +323,7 @@ def _paths(table: Mapping[str, Any], path: Path_ = ()) -> Iterator[Path_]:
 
 
 def _line(text: str, file: str, path: Path_) -> str:
-    """The place of a key: "delivrd.toml, line 7", or the file alone where it is not clear."""
+    """The place of a key: "delivrd.toml, line 7", or only the file where that is unclear."""
     table: Path_ = ()
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
@@ -338,7 +339,7 @@ def _keys(dotted: str) -> Path_:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
-# Words for what is wrong
+# Explanations of errors
 
 
 def _explain(model: type[BaseModel], prefix: Path_, error: ErrorDetails, tree: Tree) -> Problem:
@@ -364,7 +365,7 @@ def _unknown(tree: Tree, path: Path_) -> Problem:
 
 
 def _nearest_path(path: Path_, candidates: Iterable[Path_]) -> Path_ | None:
-    """By the last name alone (it stands in the wrong table), or else by the whole path."""
+    """The closest by the last name (if in the wrong table), or else by the whole path."""
     by_last = {candidate[-1]: candidate for candidate in candidates}
     close = difflib.get_close_matches(path[-1].lower(), by_last, n=1, cutoff=0.6)
     if close:

@@ -1,10 +1,10 @@
-"""Work that a command gives to the running hub, or does itself where none runs (rule G4).
+"""Jobs that a command hands to the running hub, or does itself if none runs (rule G4).
 
 A hub on SQLite is the only process that writes to its database, so it listens on a Unix socket
-beside the file (``delivrd.db.sock``, for its owner only). A command writes one line of JSON,
-``{"job": name, "args": {…}}``, and reads lines: any number of ``{"progress": …}``, then either
-``{"result": …}`` or ``{"error": "…"}``. On PostgreSQL, and where no hub runs, the command opens the
-store and does the same job by the same function.
+beside the file (``delivrd.db.sock``, accessible to its owner only). A command writes one line of
+JSON, ``{"job": name, "args": {…}}``, and reads lines: any number of ``{"progress": …}``, then
+``{"result": …}`` or ``{"error": "…"}``. On PostgreSQL, and if no hub runs, the command opens the
+store and runs the same function itself.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ Job = Callable[[Store, Config, Mapping[str, Any], Tell], Awaitable[Any]]
 
 
 class JobFailed(Exception):
-    """The job was not done; str() says why."""
+    """The job failed; str() says why."""
 
 
 # --- the jobs -----------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ async def _prune(store: Store, config: Config, args: Mapping[str, Any], tell: Te
 async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
     name, scopes = str(args["name"]), {Scope(scope) for scope in args["scopes"]}
     if not 0 < len(name) <= LONGEST_NAME or clean(name) != name:
-        raise JobFailed(f"a key's name has 1 to {LONGEST_NAME} characters that can be printed")
+        raise JobFailed(f"a key's name must have 1 to {LONGEST_NAME} printable characters")
 
     async def job(tx: Tx) -> tuple[Key, str]:
         key, secret = await create_key(tx, store.ids, name, scopes, now_micros())
@@ -109,7 +109,9 @@ JOBS: Mapping[str, Job] = {
 async def _run(store: Store, config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
     job = JOBS.get(name)
     if job is None:
-        raise JobFailed(f"the hub does not know the job {name!r}: it is of another release")
+        raise JobFailed(
+            f"the hub does not know the job {name!r}: command and hub must be of the same release"
+        )
     try:
         return await job(store, config, args, tell)
     except (KeyError, ValueError) as error:
@@ -144,7 +146,7 @@ async def taking_jobs(store: Store, config: Config) -> AsyncGenerator[None]:
         try:
             await _serve(store, config, reader, writer)
         except (OSError, asyncio.IncompleteReadError):
-            pass  # who asked has gone; the job is done all the same
+            pass  # the client has gone; the job is done all the same
         except Exception:
             log.exception("a job failed")
         finally:
@@ -178,14 +180,14 @@ async def _serve(
         asked = json.loads(await reader.readline())
         name, args = str(asked["job"]), dict(asked["args"])
     except (ValueError, TypeError, KeyError):
-        say({"error": "this is no job"})
+        say({"error": "the request is not a job in JSON"})
     else:
         try:
             say({"result": await _run(store, config, name, args, lambda p: say({"progress": p}))})
         except (JobFailed, StoreUnavailable) as error:
             say({"error": str(error)})
         except Exception as error:
-            say({"error": f"{type(error).__name__}: the hub's log tells more"})
+            say({"error": f"{type(error).__name__}: see the hub's log"})
             raise
         finally:
             await writer.drain()
@@ -213,7 +215,7 @@ async def hand_over(
             return await _ask(socket_path(database), name, args, tell)
         try:
             guard = FileGuard(database)
-        except Busy:  # a hub that is just starting or ending
+        except Busy:  # a hub is just starting or stopping
             if asyncio.get_running_loop().time() > end:
                 raise
             await asyncio.sleep(0.05)
@@ -258,15 +260,15 @@ async def _ask(path: Path, name: str, args: Mapping[str, Any], tell: Tell) -> An
                 raise JobFailed(said["error"])
             tell(said.get("progress"))
     except (OSError, ValueError) as error:
-        raise JobFailed(f"the hub broke off: {error}") from error
+        raise JobFailed(f"the connection to the hub failed: {error}") from error
     finally:
         writer.close()
-    raise JobFailed("the hub ended before the job was done")
+    raise JobFailed("the hub stopped before the job was done: try again")
 
 
 @contextmanager
 def _short(path: Path) -> Generator[str]:
-    """A path that fits a socket's address (some 100 bytes): through the folder's descriptor."""
+    """A path short enough for a socket address (about 100 bytes), by the folder's descriptor."""
     if len(os.fsencode(path)) < 100 or not Path("/proc/self/fd").is_dir():
         yield str(path)
         return

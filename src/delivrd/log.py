@@ -1,7 +1,7 @@
-"""How the hub logs: for people on a terminal, as JSON lines elsewhere, and never a secret.
+"""Logging: readable on a terminal, JSON lines elsewhere, and never a secret.
 
-Every line, also one of a library, passes the :class:`Redactor` last, so that no way of writing a
-secret into a log (an address, an exception's text, a traceback) gets past it.
+Every line, including those of libraries, passes the :class:`Redactor` last, so that no secret in a
+URL, an exception's text or a traceback reaches the log.
 """
 
 import base64
@@ -25,15 +25,15 @@ QUIET = (
     "urllib3",
     "uvicorn.access",
 )
-"""Loggers that would write whole addresses, in which secrets stand (rule H1)."""
+"""Loggers that would write whole URLs, which may contain secrets (rule H1)."""
 
 NUMBER_KEYS = frozenset({"to", "from", "sender", "msisdn", "recipient"})
 
 
 class Redactor:
-    """Replaces each secret by `{secret:SETTING}`, however it is written.
+    """Replaces each secret by `{secret:SETTING}`, in any of its usual encodings.
 
-    ``secrets`` are settings' paths and values, as :func:`delivrd.config.secrets` gives them.
+    ``secrets`` maps paths of settings to values, as :func:`delivrd.config.secrets` returns them.
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
@@ -47,7 +47,7 @@ class Redactor:
         return self._pattern.sub(lambda found: f"{{secret:{self._names[found[0]]}}}", text)
 
     def value(self, value: Any, key: str = "") -> Any:
-        """The value with secrets replaced, and phone numbers masked under the keys of numbers."""
+        """The value with secrets replaced, and phone numbers masked under `NUMBER_KEYS`."""
         if isinstance(value, str):
             value = self.text(value)
             return mask_number(value) if key in NUMBER_KEYS else value
@@ -63,7 +63,7 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """The ways in which a secret may stand in a line."""
+    """The encodings in which a secret may appear in a line."""
     forms = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
     forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     forms |= {repr(secret)[1:-1], base64.b64encode(secret.encode()).decode()}
@@ -71,7 +71,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def mask_number(number: str) -> str:
-    """+441234560123 as +44•••••••0123; names, short codes and masked numbers stay as they are."""
+    """Masks +441234560123 as +44•••••••0123; other names and short codes are unchanged."""
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and len(digits) >= 7):
         return number
@@ -87,10 +87,10 @@ def configure(
     stream: TextIO | None = None,
     json_lines: bool | None = None,
 ) -> None:
-    """Sends the logs of structlog and of the standard library to ``stream`` (standard error).
+    """Sends logs of structlog and the standard library to ``stream``, by default standard error.
 
-    Pretty where the stream is a terminal, else one JSON object a line; ``json_lines`` decides
-    where it is given. May be called again, with the secrets of other settings.
+    Readable text on a terminal, else one JSON object a line, unless ``json_lines`` is given. May be
+    called again, with the secrets of other settings.
     """
     stream = stream or sys.stderr
     pretty = stream.isatty() if json_lines is None else not json_lines
@@ -119,7 +119,7 @@ def configure(
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # each step of a start, otherwise
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each step at every start
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

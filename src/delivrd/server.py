@@ -36,7 +36,7 @@ class Plan(NamedTuple):
 
 
 def settings(plan: Plan) -> Config:
-    """The configuration with what the command line overrides."""
+    """The configuration, with overrides from the command line."""
     return load(plan.config_path, plan.environ).model_copy(update=plan.overrides)
 
 
@@ -44,7 +44,7 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-        OSError: the address is in use, or not ours.
+        OSError: the address is in use, or is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
@@ -65,9 +65,9 @@ def serve(
     roles: tuple[str, ...],
     started: Callable[[str | None], None],
 ) -> None:
-    """Serves until SIGINT or SIGTERM; answers what is under way before it returns.
+    """Serves until SIGINT or SIGTERM; answers calls in progress before it returns.
 
-    ``started`` is called when it is ready, with a sign-in link where nobody ever came in.
+    ``started`` is called when it is ready, with a sign-in link if nobody has ever signed in.
     """
     _spare_the_collector()
     _take_all_connections_allowed()
@@ -75,10 +75,10 @@ def serve(
 
 
 def _spare_the_collector() -> None:
-    """Each request makes and drops hundreds of containers, and none in a circle.
+    """Requests allocate hundreds of containers, none of them in reference cycles.
 
-    Leaving what was imported out of every collection, and collecting more seldom, gave 5 % more
-    requests a second.
+    Excluding imported objects from collections, and collecting less often, gave 5 % more requests a
+    second.
     """
     gc.collect()
     gc.freeze()
@@ -86,7 +86,7 @@ def _spare_the_collector() -> None:
 
 
 def _take_all_connections_allowed() -> None:
-    """Thousands may wait at once, and a process may often open only 1,024 files unless it asks."""
+    """Raises the soft limit of open files, often 1,024, as thousands of calls may wait at once."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with suppress(ValueError, OSError):
@@ -130,7 +130,7 @@ async def _serve(
 
 async def _first_link(hub: app.Hub, roles: tuple[str, ...]) -> str | None:
     if "web" not in roles or hub.config.sources["admin_key"].kind == "env":
-        return None  # nobody is there to open it
+        return None  # an admin key exists already, or there are no pages to sign in to
     from delivrd.web.signin import first_link
 
     return await first_link(hub.store, hub.config)
@@ -175,7 +175,7 @@ def _health_alone(hub: app.Hub) -> app.Asgi:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, with signals handled by us and a word when it is ready."""
+    """uvicorn's server, with our signal handling and a callback when it is ready."""
 
     started_hook: Callable[[], None] = staticmethod(lambda: None)
 
@@ -205,9 +205,9 @@ def stopping(stop: Callable[[], None]) -> Any:
 
 
 def serve_many(plan: Plan, sock: socket.socket, workers: int) -> int:
-    """Runs that many processes on one socket, until a signal; a dead one is started again.
+    """Runs that many processes on one socket until a signal; restarts those that die.
 
-    Returns 0, or 1 when the processes die as soon as they start.
+    Returns 0, or 1 if processes keep dying (more than 20 restarts for each).
     """
     context = multiprocessing.get_context("spawn")
     ended = False

@@ -18,7 +18,7 @@ Run = Callable[[], Awaitable[None]]
 
 
 class Parts:
-    """Parts that work in the background until they are stopped; none ends by itself."""
+    """Background parts that run until they are stopped; none returns by itself."""
 
     def __init__(
         self,
@@ -29,23 +29,23 @@ class Parts:
         self._sleep, self._clock = sleep, clock
         self._tasks: list[asyncio.Task[None]] = []
         self.restarts: dict[str, int] = {}
-        """How often each part was started again; every part is named."""
+        """How often each part was restarted; includes every part."""
         self.down: dict[str, str] = {}
         """The parts that are not running now, and why."""
 
     def start(self, name: str, run: Run, end: Run | None = None) -> None:
-        """Runs a part, which must be safe to run again; ``end`` is awaited when it is stopped."""
+        """Runs a part, which must be safe to run again; awaits ``end`` when it is stopped."""
         self.restarts[name] = 0
         self._tasks.append(asyncio.create_task(self._keep(name, run, end), name=name))
 
     async def stop(self) -> None:
-        """Ends all parts, and returns when the last has come to its end."""
+        """Stops all parts, and returns when the last has ended."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, Exception):
-                log.error("a part of the hub did not end well", exc_info=ended)
+                log.error("a part of the hub failed while stopping", exc_info=ended)
 
     async def _keep(self, name: str, run: Run, end: Run | None) -> None:
         try:
@@ -65,7 +65,7 @@ class Parts:
             failures += 1
             self.down[name] = type(error).__name__
             log.critical(
-                "a part of the hub failed: it is started again",
+                "a part of the hub failed and will be restarted",
                 part=name,
                 pause=pause,
                 exc_info=error,
@@ -80,14 +80,14 @@ class Ended(Exception):
 
 
 async def _failure(run: Run) -> BaseException:
-    """Runs a part; what it died of. Our own cancellation passes."""
+    """Runs a part and returns its failure; cancellation of the part itself is re-raised."""
     try:
         await run()
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        return error  # of something that the part waited for
+        return error  # something that the part awaited was cancelled, not the part
     except Exception as error:
         return error
     return Ended("it returned")

@@ -237,7 +237,7 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ('time_zone = "../../etc/passwd"', "no time zone"),
         ('allow_from = ["192.0.2.0/33"]', "accounts.main.allow_from"),
         ('basic_auth = "withoutcolon"', 'must be "user:password"'),
-        ('webhook_secret = "a/long-secret-word"', "is to stand in an address"),
+        ('webhook_secret = "a/long-secret-word"', "must fit into a URL"),
         ('base_url = "ftp://127.0.0.1"', "must be an address like https://"),
         ('base_url = "http://[::1"', "must be an address like https://"),
         ("replay_window = -300", "greater than or equal to 1"),

@@ -96,7 +96,7 @@ def test_a_secret_of_12_characters_will_do(tmp_path: Path) -> None:
 def test_an_admin_key_has_24_characters(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         load(config_file(tmp_path, ""), {"DELIVRD_ADMIN_KEY": "k" * 23})
-    assert "DELIVRD_ADMIN_KEY: must have at least 24 characters, and has 23" in str(raised.value)
+    assert "DELIVRD_ADMIN_KEY: must have at least 24 characters, but has 23" in str(raised.value)
     assert load(config_file(tmp_path, ""), {"DELIVRD_ADMIN_KEY": "k" * 24}).admin_key
 
 

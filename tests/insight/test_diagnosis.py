@@ -30,7 +30,7 @@ def test_one_silent_gateway_beside_others_that_report_is_not_told_our_address() 
 
 def test_when_no_gateway_calls_the_hub_is_not_reached() -> None:
     (found,) = about("reporting", traffic=(OPEN,))
-    assert "not reached from outside" in found.what
+    assert "not reachable from outside" in found.what
     assert "public_url" in found.next
 
 
