@@ -1,6 +1,6 @@
-"""What is read: lists, details and counts, as plain data for the API and for the pages.
+"""Queries: lists, details and counts, as plain data for the API and the pages.
 
-Each function takes a transaction and the configured accounts and changes nothing. What it returns
-are the structs of :mod:`delivrd.store.queries.views`, which are the API's JSON field by field;
-:func:`delivrd.store.queries.views.plain` makes dictionaries of them.
+Each function takes a transaction and the configured accounts, and changes nothing. Most return the
+structs of :mod:`delivrd.store.queries.views`, which have the fields of the API's JSON;
+:func:`delivrd.store.queries.views.plain` converts them to dictionaries.
 """

@@ -1,4 +1,4 @@
-"""What alert rules are judged by, as rows: counts by route, and the hub's own troubles.
+"""The data that alert rules evaluate, as rows: counts by route, and the state of the hub itself.
 
 Everything reads rollups, or a bounded number of the newest rows by an index. Times are
 microseconds since 1970 here.
@@ -17,17 +17,17 @@ from delivrd.store.ids import born, floor
 from delivrd.store.tx import Row, Tx
 
 NEWEST = 50_000
-"""So many of the newest messages are read one by one; what is older, from the rollups."""
+"""The number of newest messages that are read one by one; older ones come from the rollups."""
 
 SLACK = 10 * MINUTE
-"""A message's id may be so much older than its hand-over."""
+"""By how much a message's id may be older than its hand-over."""
 
 MAX_MARKS = 10_000
 MAX_FAILURES = 5000
 """The most that is read of each at a time."""
 
 TOLD = 500
-"""So many deliveries are looked at for why their calls failed."""
+"""The number of deliveries examined for why their calls failed."""
 
 TRYING = MINUTE
 """An endpoint's first failed delivery was made at most so long before it counted as failing."""
@@ -124,7 +124,7 @@ async def deliveries_took(tx: Tx, since: int, *, networks: bool = True) -> list[
 
 
 def _route(networks: bool) -> tuple[str, str]:
-    """The columns of a route, and what they are grouped by."""
+    """The columns of a route, and the columns to group by."""
     if networks:
         return ("account_id, country, network",) * 2
     return "account_id, country, ''", "account_id, country"
@@ -157,7 +157,7 @@ def _buckets(since: int, until: int) -> tuple[int, int]:
 
 
 async def refused(tx: Tx, since: int) -> list[Row]:
-    """Webhook calls refused for who they came from: account, minute, number."""
+    """Webhook calls refused as not authentic: account, minute, number."""
     return await tx.fetch(
         f"SELECT account, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account, "
         "received_at FROM ring WHERE id >= $1 AND status = 401 AND account IS NOT NULL "
@@ -177,7 +177,7 @@ async def unmapped(tx: Tx, since: int) -> list[Row]:
 
 
 def label(origin: str | None, called: str | None) -> str:
-    """An endpoint as people know it: several may stand at one origin."""
+    """An endpoint's name for people: several endpoints may share one origin."""
     return f"{origin} ({called})" if called else origin or ""
 
 
@@ -207,7 +207,7 @@ async def failing_endpoints(tx: Tx) -> list[Failing]:
 
 
 async def _came_of_calls(tx: Tx, one: Failing) -> str | None:
-    """Why the calls of an endpoint fail: of its first deliveries since then, the one tried most."""
+    """Why an endpoint's calls fail: the error of the most tried of its first failed deliveries."""
     rows = await tx.fetch(
         "SELECT why FROM (SELECT why, tries, next_at FROM delivery WHERE endpoint_id = $1 "
         f"AND id >= $2 ORDER BY id LIMIT {TOLD:d}) AS d WHERE why IS NOT NULL "

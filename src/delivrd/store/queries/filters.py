@@ -1,4 +1,4 @@
-"""What can be asked of the counts: dimensions, filters, and how their values are shown."""
+"""Dimensions and filters of queries on counts, and how their values are shown."""
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import timedelta
@@ -19,10 +19,10 @@ MESSAGES, ATTEMPTS = 0, 1
 UNITS = ("messages", "attempts")
 
 Value = str | None
-"""A dimension's value as it is shown; None where nothing is known."""
+"""A dimension's value as shown; None if it is not known."""
 
 Values = tuple[Value, ...]
-"""One value of each dimension that was asked for, in that order."""
+"""One value of each requested dimension, in that order."""
 
 
 class Unanswerable(Exception):
@@ -56,7 +56,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
     def used(self) -> set[str]:
-        """The dimensions that are narrowed."""
+        """The dimensions that the filters restrict."""
         return {name for name in DIMENSIONS if getattr(self, name, None) is not None}
 
     def unit(self, by: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Messages: the list by its filters, and one message with all that bears on it."""
+"""Messages: the list by its filters, and one message in detail."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ from delivrd.store.tx import Tx
 
 SELECT = "SELECT id FROM message"
 FAILED, ENDED = "failed", "ended"
-"""Stand for the three statuses of a failure, and for all that are final."""
+"""Values of a filter for the three statuses of a failure, and for all final ones."""
 
 NONE = "none"
 """A country or a reason that is not known."""
@@ -133,7 +133,7 @@ _BROAD = {
     FAILED: f"final AND status IN ({_FAILED_LIST})",
     ENDED: "final",
 }
-"""What too many messages are for an index to be worth its while."""
+"""Statuses of too many messages for an index to be useful."""
 
 
 def _status(status: str) -> Condition:
@@ -163,7 +163,7 @@ async def of_provider_id(
 
 
 async def find_message(tx: Tx, accounts: Accounts, uuid: str) -> Message | None:
-    """The message of that UUID; of one that was merged, the message it went into."""
+    """The message of that UUID or, if it was merged, the one that it was merged into."""
     return (await find_messages(tx, accounts, [uuid])).get(uuid)
 
 

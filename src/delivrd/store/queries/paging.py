@@ -1,8 +1,8 @@
-"""Pages of rows, newest first: by an index where there is one, else within a scan budget.
+"""Pages of rows, newest first: by an index if there is one, else within a scan budget.
 
-Ids grow with time, so a page goes on below the last id of the page before, and a span of time is a
-span of ids. A filter that no index serves is tried on a bounded number of rows; the page is then
-partial and says how far it looked.
+Ids grow with time, so a page continues below the last id of the previous one, and a span of time is
+a span of ids. A filter without an index is tested on a bounded number of rows; the page may then be
+partial, and says how far it scanned.
 """
 
 import re
@@ -20,7 +20,7 @@ Condition = tuple[str, tuple[Any, ...]]
 """A piece of SQL with ``?`` for each of its values."""
 
 BUDGET = (500, 2000, 7500)
-"""Rows looked at for one page, step by step, where no index serves the filters."""
+"""Rows scanned for one page, step by step, if no index serves the filters."""
 
 SLACK = MINUTE
 """A row made from a receipt is as old as the receipt, and its id as old as the fold: this lies
@@ -36,7 +36,7 @@ class Span(NamedTuple):
     until: int | None = None
 
     def conditions(self, column: str) -> list[Condition]:
-        """What a row's own time must satisfy."""
+        """The conditions on a row's own time."""
         found: list[Condition] = []
         if self.since is not None:
             found.append((f"{column} >= ?", (self.since,)))
@@ -50,7 +50,7 @@ class Span(NamedTuple):
         return 0 if self.since is None else min(TOP, floor(self.since - SLACK))
 
     def below(self, before: int | None) -> int:
-        """The id below which to look: the cursor's, or the span's end."""
+        """The id below which to search: the cursor's, or that of the span's end."""
         end = TOP if self.until is None else min(TOP, floor(self.until + SLACK))
         return end if before is None else min(end, before)
 
@@ -78,7 +78,7 @@ class Listed(NamedTuple, Generic[T]):
 
 
 def listed(items: Sequence[T], found: Found) -> Listed[T]:
-    """The page of ``found``, its rows as they are shown."""
+    """The page of ``found``, with its rows as views."""
     scanned = None if found.scanned_to is None else born(found.scanned_to)
     return Listed(items, found.next_before, scanned)
 
@@ -117,7 +117,7 @@ async def scan(
 
 
 def _page(rows: list[Row], limit: int) -> Found | None:
-    """The page of rows when there is one more behind it."""
+    """The page of rows, if there is at least one more row after it."""
     return Found(rows[:limit], rows[limit - 1][0]) if len(rows) > limit else None
 
 
@@ -140,7 +140,7 @@ async def _bound(
 
 
 def rendered(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
-    """The conditions joined by AND, their values numbered as the store wants them."""
+    """The conditions joined by AND, with numbered parameters, and their values."""
     args = [value for _, values in conditions for value in values]
     numbers = count(1)
     text = " AND ".join(text for text, _ in conditions) or "true"

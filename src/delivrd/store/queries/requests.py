@@ -1,4 +1,4 @@
-"""Inbound calls: those that were kept for good, and those that were refused (the ring)."""
+"""Inbound calls: the authentic ones (the log), and the refused ones (the ring)."""
 
 import base64
 from typing import Any
@@ -68,7 +68,7 @@ async def list_requests(
 
 
 def _merged(accounts: Accounts, pages: list[Found], limit: int) -> Listed[Request]:
-    """One list of several: whatever lies below the end of one of them waits for the next page."""
+    """Merges pages; rows below the end of any of them are left to the next page."""
     end = max((page.next_before for page in pages if page.next_before is not None), default=0)
     rows = sorted((row for page in pages for row in page.rows), key=lambda r: -r[0])
     rows = [row for row in rows if row[0] >= end]
@@ -116,7 +116,7 @@ async def _ring(
     before: int | None,
     limit: int,
 ) -> Found:
-    """The ring is bounded, so every filter may run over the whole of it."""
+    """A page of the ring, which is bounded, so every filter may scan all of it."""
     conditions = span.conditions("received_at")
     if verdict is not None:
         conditions.append((_RING_VERDICTS[verdict], ()))
@@ -128,7 +128,7 @@ async def _ring(
 
 
 def verdict_of(kind: str, receipts: int, faults: int) -> str:
-    """What was made of a call that was kept."""
+    """The verdict of an authentic call."""
     if kind == "receipts":
         if not faults:
             return "read"
@@ -194,7 +194,7 @@ def _id_of(accounts: Accounts, name: str | None) -> int:
 
 
 async def find_request(tx: Tx, accounts: Accounts, request_id: int) -> RequestDetail | None:
-    """One call as it came, kept or refused, and what was read from it."""
+    """One call as received, authentic or refused, and what was read from it."""
     kept = await tx.fetch(
         f"{_KEPT.replace(' FROM', ', query, headers, body, reading_no FROM')} WHERE id = $1",
         request_id,

@@ -1,4 +1,4 @@
-"""What is shown of messages, receipts and requests: the API's JSON, field by field.
+"""Views of messages, receipts and requests, with the fields of the API's JSON.
 
 Times are aware datetimes in UTC, numbers E.164 with plus, amounts decimal text. Ids of rows are
 text, since JavaScript cannot hold 63 bits.
