@@ -1,4 +1,4 @@
-"""A hub in a process that can be killed, and callers that count what was acknowledged."""
+"""A hub in a process that can be killed, and clients that record what was acknowledged."""
 
 import asyncio
 import os
@@ -77,7 +77,7 @@ class Process:
 async def post_until_refused(
     url: str, bodies: list[dict[str, str]], acknowledged: list[dict[str, str]], callers: int = 32
 ) -> None:
-    """Posts the bodies by many callers at once; notes those that were answered 200."""
+    """Posts the bodies from many concurrent clients; records those answered 200."""
     left = iter(bodies)
 
     async def call(session: aiohttp.ClientSession) -> None:

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of the work: nothing acknowledged is lost, nothing is sent twice."""
+"""SIGKILL under load: nothing acknowledged is lost, nothing is sent twice."""
 
 import asyncio
 import time
@@ -102,7 +102,7 @@ def test_every_acknowledged_receipt_outlives_a_kill(database_url: str, tmp_path:
 
 
 def test_no_acknowledged_nonce_is_forgotten_by_a_kill(database_url: str, tmp_path: Path) -> None:
-    """B3: with other content none of them is believed, wherever it stood at the kill."""
+    """B3: with other content each is refused, whether it was logged or indexed at the kill."""
 
     async def story() -> None:
         process = Process(tmp_path, database_url, SIGNING)
@@ -191,7 +191,7 @@ def test_no_text_is_sent_twice_or_lost_by_a_kill(
 
 
 async def _expire_leases(process: Process) -> None:
-    """Many processes share PostgreSQL: there, the dead one's leases must run out first."""
+    """On PostgreSQL, which processes share, the leases of the dead one must expire first."""
     config = load(process.settings, {})
     if config.database.startswith("sqlite:"):
         return

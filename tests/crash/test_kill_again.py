@@ -1,4 +1,4 @@
-"""Killed again and again, on every store, also with several processes; and what a commit is."""
+"""Repeated kills on both stores, also with several processes; and how commits are shared."""
 
 import asyncio
 import sqlite3
@@ -34,7 +34,7 @@ def test_receipts_of_two_processes_that_are_killed_all_arrive(
 
 
 async def _all_folded(process: Process) -> bool:
-    """Asked of the store: a process knows of its own backlog alone."""
+    """Read from the store, since a process knows only its own backlog."""
     return await _none(process, "SELECT count(*) FROM to_fold")
 
 
@@ -80,7 +80,7 @@ async def _killed(process: Process, kills: int) -> None:
 
 
 def test_commits_are_shared_and_none_is_answered_before_its_commit(database_url: str) -> None:
-    """A2: every answer follows a commit; many callers share one, a lone one has its own."""
+    """A2: every answer follows a commit; concurrent calls share one, a single call has its own."""
 
     async def story() -> None:
         config = settings(

@@ -1,4 +1,4 @@
-"""SIGKILL while events are being told: none is lost, at worst one is told twice."""
+"""SIGKILL while events are delivered: none is lost, at worst one is delivered twice."""
 
 from collections import Counter
 from pathlib import Path
@@ -30,7 +30,7 @@ async def add_endpoint(process: Process, url: str) -> None:
 
 
 async def bring_leases_back(process: Process) -> None:
-    """Many processes share PostgreSQL: there, the dead one's leases must run out first."""
+    """On PostgreSQL, which processes share, the leases of the dead one must expire first."""
     config = load(process.settings, {})
     if config.database.startswith("sqlite:"):
         return

@@ -1,4 +1,4 @@
-"""Endpoints of customers that hang: nobody else waits for them (D45)."""
+"""Endpoints that hang delay nothing else (D45)."""
 
 import asyncio
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_endpoints_that_hang_hold_up_no_receipt(database_url: str, tmp_path: Pat
 
 
 def test_endpoints_that_hang_hold_up_no_sending(database_url: str) -> None:
-    """Texts are handed over while the event of another is still being told."""
+    """Texts are handed over while the delivery of another's event hangs."""
 
     async def test() -> None:
         async with Sink(hangs).listening() as sink, Gateway().listening() as gateway:

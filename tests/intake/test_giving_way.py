@@ -1,4 +1,4 @@
-"""The fold gives way to intake that is overrun, on either store (rule A5)."""
+"""The fold yields to overloaded intake, on both stores (rule A5)."""
 
 import asyncio
 from collections.abc import AsyncGenerator

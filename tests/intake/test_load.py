@@ -1,4 +1,4 @@
-"""Whether intake is overrun is told by what is asked for, not by how busy the thread is."""
+"""Overload of intake is judged by the demand, not by how busy the thread is."""
 
 import pytest
 
