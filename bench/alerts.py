@@ -32,7 +32,7 @@ ACCOUNTS = 5
 WARM_MINUTES = 24 * 60
 LOOKED_BEFORE = 10
 FOLLOWED = 20 * MINUTE
-"""After the first firing, notices are counted for so long."""
+"""How long after the first firing notices are counted."""
 
 SEED = 1000
 """Of the first run, and of the fleets. The bars were not set by these worlds."""
@@ -73,8 +73,8 @@ INCIDENTS = (
 
 
 def fleet(seed: int) -> list[Simulated]:
-    """Fifty routes, the greatest of 600 messages an hour, the least of 26, on the swing of a day;
-    each has its own rate of failures, from 1 to 10 %."""
+    """Fifty routes of 600 to 26 messages an hour, with a daily cycle; each has its own failure
+    rate, from 1 to 10 %."""
     random = Random(seed)
     return [
         Simulated(
@@ -97,7 +97,7 @@ def fleet(seed: int) -> list[Simulated]:
 
 @dataclass(frozen=True)
 class Run:
-    """One seeded incident; times are minutes after its start, None where it was not seen."""
+    """One seeded incident; times are minutes after its start, None if it was missed."""
 
     seen: float | None
     early: int
@@ -154,7 +154,7 @@ def others() -> tuple[Route, ...]:
 
 
 def over_5_percent(route: Route) -> bool:
-    """The plain rule, without minimum or proof: over 5 % of what ended in an hour failed."""
+    """The plain rule, without minimum or significance test: over 5 % of ends in an hour failed."""
     now = max(cell.at for cell in route.cells) + MINUTE if route.cells else 0
     cells = [cell for cell in route.cells if cell.at >= now - HOUR_SECONDS]
     ended = sum(cell.ended for cell in cells)
@@ -205,7 +205,7 @@ def _days(seed: int, days: int) -> Iterator[Data]:
 
 
 def _plain(data: Data, over: dict[object, int]) -> int:
-    """How many routes pass 5 % now that did not within the half hour before."""
+    """How many routes exceed 5 % now that did not in the half hour before."""
     begun = 0
     for route in data.routes:
         if over_5_percent(route):

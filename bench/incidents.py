@@ -1,4 +1,4 @@
-"""Simulated routes with a known truth, as the rollups would show them minute by minute."""
+"""Simulated routes with a known truth, as rollups would show them minute by minute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DELIVERED, FAILED = 0, 1
 
 @dataclass(frozen=True)
 class Truth:
-    """How a route behaves: messages an hour, and what becomes of each."""
+    """How a route behaves: messages an hour, and how they end."""
 
     per_hour: float
     failing: float = 0.03
@@ -30,7 +30,7 @@ class Truth:
     median: float = 6.0
     """Seconds to a delivery; nine in ten within about five times that."""
     day: float = 0.0
-    """How much the day swings around the mean, 0 to 1."""
+    """Relative amplitude of the daily cycle, 0 to 1."""
 
 
 Change = Callable[[Truth, int], Truth]
@@ -68,7 +68,7 @@ class Simulated:
     """Receipts on their way: when, which minute's message, what."""
 
     def minute(self, at: int) -> None:
-        """Sends what goes out in this minute, and takes in what comes back in it."""
+        """Sends this minute's messages, and counts the receipts that arrive in it."""
         truth = self.change(self.truth, at)
         for _ in range(poisson(self.random, truth.per_hour / 60 * swing(truth, at))):
             self._send(truth, at)
@@ -103,7 +103,7 @@ class Simulated:
                     counts.delivered += 1
 
     def cells(self, now: int) -> tuple[Cell, ...]:
-        """What can be known at this moment."""
+        """What is known at this moment."""
         return tuple(
             counts.cell(at, seconds)
             for begin, end, seconds in spans(now)
@@ -113,7 +113,7 @@ class Simulated:
 
 
 def outcome(truth: Truth, random: Random) -> tuple[int, float] | None:
-    """What becomes of one message, and after how many seconds; None: nobody ever says."""
+    """How one message ends, and after how many seconds; None if no receipt ever comes."""
     if random.random() < truth.silent:
         return None
     if random.random() < truth.failing:  # half of the failures are refusals, which come at once
@@ -155,13 +155,13 @@ class World:
 
     @property
     def normals(self) -> dict[Key, Normal]:
-        """What is usual on each route by now."""
+        """What is normal on each route by now."""
         if not self._normals:
             self._learn()
         return self._normals
 
     def warm(self, number: int) -> None:
-        """Lets minutes pass that nobody looks at."""
+        """Simulates minutes without evaluating them."""
         for _ in range(number):
             for route in self.routes:
                 route.minute(self.now)

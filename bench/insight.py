@@ -53,7 +53,7 @@ FAST = Shape("receipts within seconds", 0.96, (6.0, 0.8), (30.0, 1.0))
 
 DAY_BEFORE = 4000
 DRIFT = 0.01
-"""By so much, as a standard deviation, an hour's rate differs from the day's."""
+"""Standard deviation of an hour's rate from the day's."""
 
 
 def message(chance: random.Random, shape: Shape, at: int, share: float | None = None) -> Message:
@@ -124,7 +124,7 @@ class Run(NamedTuple):
 
 
 def burst(seed: int, shape: Shape, number: int, after: float, day: int) -> Run:
-    """So many messages within a minute, looked at so many seconds after the first."""
+    """Messages sent within a minute, estimated some seconds after the first."""
     chance = random.Random(f"{seed} {shape.name} {number} {after}")
     start = NOON + int(chance.uniform(0, 60) * SECOND)
     share = min(0.995, shape.delivered + chance.gauss(0, DRIFT))

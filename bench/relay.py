@@ -226,7 +226,7 @@ def late_rows(results: Results) -> list[list[str]]:
 
 
 def aims(results: Results) -> list[Aim]:
-    """What the project wants of these figures, beside what was measured."""
+    """The project's aims for these figures, beside what was measured."""
     found = []
     for store in KINDS:
         share = results.share(f"{store}, {_words(1)}")

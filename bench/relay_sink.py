@@ -1,4 +1,4 @@
-"""A fast local system that is told: `python -m bench.relay_sink` answers 200 to whatever comes.
+"""A fast local endpoint: `python -m bench.relay_sink` answers 200 to every call.
 
 /count and /late say how many calls came and how late the timed ones were; /hang never answers and
 /error answers 500. What comes is not parsed while it comes, so that the sink is no part of the

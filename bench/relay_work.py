@@ -106,7 +106,7 @@ async def made(store: Store, url: str, **fields: Any) -> Endpoint:
 
 
 async def happened(store: Store, first: int, count: int) -> None:
-    """So many events, each of a message of its own."""
+    """Creates events, each of a message of its own."""
     columns = ("id", "message_id", "type", "data", "created_at")
 
     async def job(tx: Tx) -> None:
@@ -122,7 +122,7 @@ async def happened(store: Store, first: int, count: int) -> None:
 
 
 async def done(store: Store) -> bool:
-    """Whether nothing is left to tell."""
+    """Whether no deliveries are left."""
 
     async def job(tx: Tx) -> bool:
         for left in (

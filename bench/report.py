@@ -87,7 +87,7 @@ FOLD_COLUMNS = (
 
 
 def aims(results: Results) -> list[Aim]:
-    """What the project wants of these figures, beside what was measured."""
+    """The project's aims for these figures, beside what was measured."""
     found: list[Aim] = []
     limit, own = results.middle(WARM, "empty"), results.middle(WARM, "delivrd-sqlite")
     if limit and own:

@@ -1,4 +1,4 @@
-"""How delivrd bears growth: intake, reads, bytes and memory at several numbers of receipts.
+"""How delivrd scales: intake, reads, bytes and memory at several numbers of receipts.
 
 Each size gets a store of its own, with messages of 90 days and their receipts; then intake of both
 localities is measured, and every named read.

@@ -1,4 +1,4 @@
-"""What the stores are asked, from outside, after each round."""
+"""Queries run against the stores, from outside, after each round."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Store:
         return self._count(self.questions.backlog) if self.questions.backlog else 0
 
     def bytes(self) -> int:
-        """What the store takes on disk, its log of the last writes not counted."""
+        """The store's size on disk, without its write-ahead log."""
         if self.url.startswith("sqlite"):
             pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
             return self._count(pages)
