@@ -176,15 +176,15 @@ def test_deliveries_are_listed_shown_and_told_again(delivrd, served, app) -> Non
     shown = delivrd("deliveries", "show", listed[0]["id"])
     assert f"POST {app.url}" in shown.out
     assert "it answered 200 (" in shown.out
-    assert delivrd("deliveries", "replay", listed[0]["id"]).out == "1 are told again\n"
+    assert delivrd("deliveries", "replay", listed[0]["id"]).out == "1 are being sent again\n"
     soon(lambda: len(app.calls) == 3)
 
     since = ("--endpoint", endpoint, "--since", "1h")
     ran = delivrd("deliveries", "replay", *since, "--dry-run", "--json")
     assert ran.json == {"count": 2, "dry_run": True}
     ran = delivrd("deliveries", "replay", *since, "--missed", "--dry-run")
-    assert ran.out == "0 would be told again\n"
-    soon(lambda: delivrd("deliveries", "replay", *since).out == "2 are told again\n")
+    assert ran.out == "0 would be sent again\n"
+    soon(lambda: delivrd("deliveries", "replay", *since).out == "2 are being sent again\n")
     soon(lambda: len(app.calls) >= 5)
 
 

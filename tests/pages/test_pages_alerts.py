@@ -74,7 +74,7 @@ def test_a_rule_is_previewed_before_it_is_saved(old_page: Any) -> None:
     expect(old_page.locator(".preview .count")).to_contain_text("1 time")
     old_page.get_by_role("button", name="Save the rule").click()
     old_page.wait_for_url("**/alerts/rules/ee-failures")
-    old_page.get_by_role("button", name="Switch off").click()
+    old_page.get_by_role("button", name="Disable").click()
     expect(old_page.get_by_role("button", name="Switch on")).to_be_visible()
     old_page.get_by_role("button", name="Delete").click()
     old_page.wait_for_url("**/alerts")
@@ -105,7 +105,7 @@ def test_a_country_that_is_not_there_is_told_at_its_field_once(old_page: Any) ->
 def test_another_kind_brings_its_own_fields(old_page: Any) -> None:
     old_page.goto("/alerts/new")
     old_page.get_by_label("Name").fill("slow")
-    old_page.get_by_label("What is watched").select_option("latency")
+    old_page.get_by_label("Condition", exact=True).select_option("latency")
     expect(old_page.get_by_label("Percentile")).to_be_visible()
     expect(old_page.get_by_label("Name")).to_have_value("slow")
 
@@ -130,7 +130,7 @@ def test_a_rule_on_a_hub_without_history_has_nothing_to_judge(hub: PagesHub, pag
     page.get_by_label("Name").fill("nowhere")
     page.get_by_label("Countries").fill("AQ")
     page.get_by_role("button", name="Preview").click()
-    expect(page.locator(".preview .count")).to_have_text("There is no history to judge.")
+    expect(page.locator(".preview .count")).to_have_text("There is no history to evaluate.")
     expect(page.locator(".preview .chart")).to_have_count(0)
 
 
@@ -145,7 +145,7 @@ def test_a_form_without_the_token_of_its_page_does_nothing(old_page: Any) -> Non
     answer = old_page.request.post("/alerts/rules/more-failures/switch", form={"csrf": "wrong"})
     assert answer.status == 403
     old_page.goto("/alerts/rules/more-failures")
-    expect(old_page.get_by_role("button", name="Switch off")).to_be_visible()
+    expect(old_page.get_by_role("button", name="Disable")).to_be_visible()
 
 
 def test_what_came_of_a_test_stays(old_page: Any, old_hub: PagesHub) -> None:
@@ -176,7 +176,7 @@ def test_a_preview_that_takes_a_while_shows_that_it_is_at_work(page: Any) -> Non
     page.route("**/alerts/rules/more-failures/preview", hold)
     with page.expect_request("**/preview"):
         page.goto("/alerts/rules/more-failures")
-    bar = page.get_by_role("progressbar", name="Running the rule over the past")
+    bar = page.get_by_role("progressbar", name="Evaluating the rule over history")
     expect(bar).to_be_visible()
     held.pop().continue_()
     expect(page.locator(".preview .count")).to_be_visible()

@@ -26,14 +26,14 @@ def test_what_begins_to_fire_shows_without_a_reload(
     page = new_page(empty_hub.url)
     sign_in(page)
     page.goto("/alerts")
-    expect(page.locator("#alerts .title")).to_contain_text("Nothing is bad now.")
+    expect(page.locator("#alerts .title")).to_contain_text("No alert is firing.")
     page.evaluate("window.mark = 1")
     empty_hub.api("POST", "/v1/alerts/rules", {"name": "rate", **RULE})
     for _ in range(12):
         empty_hub.receipt("failed")
     card = page.locator(".fire", has_text="100 % fail")
     expect(card).to_be_visible()
-    expect(page.locator("#alerts .title")).to_contain_text("bad now.")
+    expect(page.locator("#alerts .title")).to_contain_text("firing.")
     expect(page.locator("#rule-rate")).to_contain_text("firing")
     expect(page.locator("#log")).to_contain_text("100 % fail")
     (one,) = empty_hub.api("GET", "/v1/alerts/firings?rule=rate")["items"]
@@ -144,7 +144,7 @@ def test_the_page_of_a_rule_that_is_taken_away_says_so(hub: PagesHub, page: Any)
     with rule(hub, "goes"):
         page.goto("/alerts/rules/goes")
         expect(page.locator("button.live")).to_have_text("Live")
-    expect(page.locator("button.live")).to_have_text("Not there any more")
+    expect(page.locator("button.live")).to_have_text("No longer available")
 
 
 def test_a_hidden_page_of_a_rule_asks_for_nothing(hub: PagesHub, page: Any) -> None:

@@ -32,9 +32,9 @@ def test_a_try_shows_what_was_sent_and_answered_and_when_the_next_one_goes_out(
     heading(page).to_contain_text("it answered 500: an error of its own")
     expect(page.locator(".verdict p")).to_contain_text("The next try")
     main = page.locator("main")
-    for said in ("out of order", "first byte after", "in all", '"type": "message.rejected"'):
+    for said in ("out of order", "first byte after", "in total", '"type": "message.rejected"'):
         expect(main).to_contain_text(said)
-    page.get_by_text("Headers as they were sent").first.click()
+    page.get_by_text("Request headers").first.click()
     expect(main).to_contain_text("webhook-signature")
     page.get_by_text("As curl").click()
     expect(main).to_contain_text(f"curl -X POST {sink.url}/bad-try")
@@ -46,7 +46,7 @@ def test_sent_again_it_bears_the_same_id(hub: PagesHub, page: Any, sink: Sink) -
     told = hub.delivery(endpoint["id"], "delivered")
     hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
     page.goto(f"/deliveries/{told}")
-    page.get_by_role("button", name="Send it again").click()
+    page.get_by_role("button", name="Send again").click()
     heading(page).to_contain_text("Delivered at try 2")
     calls = sink.at("/ok-again")
     ids = [call.headers["webhook-id"] for call in calls]
@@ -57,7 +57,7 @@ def test_sent_again_it_bears_the_same_id(hub: PagesHub, page: Any, sink: Sink) -
 def test_what_waits_can_be_given_up(hub: PagesHub, page: Any, sink: Sink) -> None:
     _, waiting = failing(hub, sink, "/bad-given-up")
     page.goto(f"/deliveries/{waiting}")
-    page.get_by_role("button", name="Give it up").click()
+    page.get_by_role("button", name="Cancel delivery").click()
     heading(page).to_have_text("Cancelled: cancelled by hand.")
 
 
@@ -68,7 +68,7 @@ def test_filters_stand_in_the_address(hub: PagesHub, page: Any, sink: Sink) -> N
     page.wait_for_url(f"**/deliveries?*endpoint={endpoint['id']}*")
     page.locator(".chips label", has_text="Delivered").click()
     page.wait_for_url("**state=delivered*")
-    expect(page.get_by_role("heading", name="No delivery is like that")).to_be_visible()
+    expect(page.get_by_role("heading", name="No deliveries match")).to_be_visible()
     page.goto(f"/deliveries?endpoint={endpoint['id']}&state=waiting")
     expect(page.locator(f"#{waiting}")).to_contain_text("waiting")
 
@@ -82,17 +82,17 @@ def test_a_selection_is_told_again_with_the_count_first(
     hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
     before = len(sink.at("/ok-selected"))
     page.goto(f"/deliveries?endpoint={endpoint['id']}&state=delivered")
-    page.get_by_role("button", name="Tell all of these again").click()
-    expect(page.locator("#again")).to_contain_text(f"{before} would be told again")
+    page.get_by_role("button", name="Send all of these again").click()
+    expect(page.locator("#again")).to_contain_text(f"{before} would be sent again")
     assert len(sink.at("/ok-selected")) == before
-    page.get_by_role("button", name=f"Tell {before} again").click()
+    page.get_by_role("button", name=f"Send {before} again").click()
     expect(page.locator("#again")).to_contain_text("told again now")
     hub.delivery(endpoint["id"], "delivered")
 
 
 def test_what_cannot_be_chosen_at_once_has_no_button(page: Any) -> None:
     page.goto("/deliveries?state=delivered")
-    expect(page.get_by_role("button", name="Tell all of these again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Send all of these again")).to_have_count(0)
 
 
 def test_the_page_of_a_message_says_whom_it_was_told_to(
@@ -103,7 +103,7 @@ def test_the_page_of_a_message_says_whom_it_was_told_to(
     hub.delivery(endpoint["id"], "delivered")
     hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
     page.goto(f"/search?q={theirs}")
-    told = page.locator("section", has_text="Told to your systems")
+    told = page.locator("section", has_text="Sent to your systems")
     expect(told.last).to_contain_text("delivered")
     told.last.get_by_role("link", name="All").click()
     page.wait_for_url("**/deliveries?message=*")

@@ -38,7 +38,7 @@ def test_the_form_makes_an_endpoint_whose_secret_is_shown_once(
     page.get_by_label("expired").check()
     page.get_by_label("Final statuses only").check()
     page.get_by_label("Only to these countries").fill("gb, de")
-    page.get_by_role("button", name="Make the endpoint").click()
+    page.get_by_role("button", name="Create endpoint").click()
     secret = page.locator(".secret pre").inner_text()
     assert secret.startswith("whsec_")
     expect(page.locator("#endpoint")).to_contain_text("expired · final only · to DE, GB")
@@ -56,7 +56,7 @@ def test_the_form_loaded_again_makes_no_second_one(hub: PagesHub, page: Any, sin
     page.goto("/endpoints/new")
     page.get_by_label("URL").fill(f"{sink.url}/ok-once")
     page.get_by_label("expired").check()
-    page.get_by_role("button", name="Make the endpoint").click()
+    page.get_by_role("button", name="Create endpoint").click()
     expect(page.locator(".secret")).to_be_visible()
     page.reload()
     page.wait_for_url("**/endpoints/ep_*")
@@ -81,7 +81,7 @@ def test_what_is_wrong_is_told_at_its_field_and_nothing_is_lost(
     page.get_by_label("Description").fill("Keep me")
     page.get_by_text("Order, limits, batches").click()
     page.get_by_label(label).fill(value)
-    page.get_by_role("button", name="Make the endpoint").click()
+    page.get_by_role("button", name="Create endpoint").click()
     expect(page.locator(f"#e-{field}")).to_contain_text(said)
     expect(page.get_by_label(label)).to_have_value(value)
     expect(page.get_by_label("Description")).to_have_value("Keep me")
@@ -95,7 +95,7 @@ def test_a_format_asks_for_its_own_options_and_covers_secrets(
     page.get_by_label("expired").check()
     page.get_by_label("Format").select_option("twilio")
     page.get_by_label("Auth token").fill("an-auth-token-of-length")
-    page.get_by_role("button", name="Make the endpoint").click()
+    page.get_by_role("button", name="Create endpoint").click()
     page.get_by_role("link", name="Edit").click()
     assert "an-auth-token-of-length" not in page.content()
     page.get_by_label("Description").fill("Old handler")
@@ -136,10 +136,10 @@ def test_paused_it_is_told_afterwards_what_it_missed_with_the_count_first(
     page.get_by_role("button", name="Resume").click()
     page.wait_for_url("**#recover")
     page.get_by_role("button", name="Count").click()
-    expect(page.locator("#recovery")).to_contain_text("events would be told")
+    expect(page.locator("#recovery")).to_contain_text("events would be sent")
     assert sink.at("/ok-missed") == []
     page.get_by_role("button", name=re.compile("^Tell ")).click()
-    expect(page.locator("#recovery")).to_contain_text("told now")
+    expect(page.locator("#recovery")).to_contain_text("being sent")
     hub.delivery(endpoint["id"], "delivered")
     assert len(sink.at("/ok-missed")) >= 2
 
@@ -149,7 +149,7 @@ def test_a_new_secret_is_shown_once_and_the_old_one_signs_beside_it(
 ) -> None:
     endpoint = hub.endpoint(f"{sink.url}/ok-rotated", **UNHEARD)
     opened(page, endpoint)
-    page.get_by_role("button", name="Make a new secret").click()
+    page.get_by_role("button", name="Rotate secret").click()
     secret = page.locator(".secret pre").inner_text()
     page.reload()
     expect(page.locator(".secret")).to_have_count(0)
@@ -164,16 +164,16 @@ def test_one_of_the_settings_is_changed_there_alone(hub: PagesHub, page: Any) ->
     page.goto("/endpoints")
     row(page, "filed").get_by_role("link").click()
     page.wait_for_url("**/endpoints/ep_*")
-    expect(page.locator("#endpoint")).to_contain_text("[endpoints.filed] of delivrd.toml")
+    expect(page.locator("#endpoint")).to_contain_text("[endpoints.filed] in delivrd.toml")
     expect(page.get_by_role("link", name="Edit")).to_have_count(0)
-    expect(page.get_by_role("button", name="Make a new secret")).to_have_count(0)
+    expect(page.get_by_role("button", name="Rotate secret")).to_have_count(0)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert FILED not in page.content()
 
 
 def test_deleting_takes_it_off_the_list(hub: PagesHub, page: Any, sink: Sink) -> None:
     opened(page, hub.endpoint(f"{sink.url}/ok-deleted", description="Short-lived", **UNHEARD))
-    page.get_by_text("Take it away for good").click()
+    page.get_by_text("Delete permanently").click()
     page.get_by_role("button", name="Delete").click()
     page.wait_for_url("**/endpoints")
     expect(row(page, "Short-lived")).to_have_count(0)
@@ -197,9 +197,9 @@ def test_without_endpoints_the_page_says_the_next_step(empty_hub: PagesHub, new_
     from tests.pages.pages_support import sign_in
 
     page = sign_in(new_page(empty_hub.url), goal="/endpoints")
-    expect(page.get_by_role("heading", name="Nobody is told yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No endpoints yet")).to_be_visible()
     page.goto("/deliveries")
-    page.get_by_role("link", name="Make an endpoint").click()
+    page.get_by_role("link", name="Create an endpoint").click()
     heading(page).to_have_text("New endpoint")
 
 

@@ -150,7 +150,7 @@ def test_the_first_steps_of_a_hub_without_accounts_point_at_nothing_that_is_not_
         steps = hub.page("/start")
     finally:
         hub.stop()
-    assert "Name an account" in steps
+    assert "Configure an account" in steps
     assert "play the gateway yourself" not in steps
     assert "give this as the address" not in steps
 

@@ -69,7 +69,7 @@ def test_no_data_is_no_0_per_cent() -> None:
     messages, rate, failed, waiting, took = five(window())
     assert (messages.value, rate.value, took.value) == ("0", "–", "–")
     assert (rate.note, failed.note) == ("none has ended yet", "none has ended yet")
-    assert waiting.note == "nothing is open"
+    assert waiting.note == "nothing is pending"
 
 
 def test_all_failed_is_0_per_cent() -> None:
@@ -131,10 +131,10 @@ def test_all_have_ended_is_not_said_of_routes_that_report_nothing() -> None:
 
 def test_the_settled_rate_stands_beside_the_naive_one_in_words() -> None:
     words = settled()
-    assert "96.0 % will have arrived" in words
+    assert "96.0 % will be delivered" in words
     assert "between 93.0 and 98.0 %" in words
-    assert "80.0 % did" in words
-    assert "40 still wait" in words
+    assert "80.0 % were" in words
+    assert "40 are still waiting" in words
 
 
 def test_a_settled_rate_of_too_few_is_not_told() -> None:

@@ -97,7 +97,7 @@ def test_the_search_takes_a_number_as_people_write_it(hub: PagesHub, page: Any) 
 
 def test_the_search_says_when_nothing_is_found(page: Any) -> None:
     page.goto("/search?q=nothing-like-it")
-    expect(page.get_by_role("heading", name="No message is like that")).to_be_visible()
+    expect(page.get_by_role("heading", name="No messages match")).to_be_visible()
     expect(page.locator("main")).to_contain_text("nothing-like-it")
 
 
@@ -122,7 +122,7 @@ def test_the_timeline_explains_what_came_late_and_twice(hub: PagesHub, page: Any
     page.goto(f"/search?q={theirs}")
     timeline = page.locator(".timeline")
     expect(timeline).to_contain_text("it came 2 times; copies change nothing")
-    expect(timeline).to_contain_text("After the end:")
+    expect(timeline).to_contain_text("After the final status:")
     expect(timeline).to_contain_text("Out of order:")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Delivered")
 
@@ -156,14 +156,14 @@ def test_what_a_gateway_sends_is_text_and_never_markup(hub: PagesHub, page: Any)
 def test_a_message_that_is_not_there_is_told_in_words(hub: PagesHub, page: Any) -> None:
     answer = page.goto("/messages/00000000-0000-7000-8000-000000000000")
     assert answer.status == 404
-    expect(page.get_by_role("heading", name="There is no such message")).to_be_visible()
+    expect(page.get_by_role("heading", name="Message not found")).to_be_visible()
 
 
 def test_the_copy_button_copies(hub: PagesHub, new_page: Any, page: Any) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     theirs = hub.receipt(msisdn="447400900014")
     page.goto(f"/search?q={theirs}")
-    page.get_by_role("button", name="Copy the message’s id").click()
+    page.get_by_role("button", name="Copy the message id").click()
     expect(page.locator("#said")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.url.rpartition("/")[2]
 

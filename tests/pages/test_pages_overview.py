@@ -25,7 +25,7 @@ def test_five_numbers_answer_whether_it_is_fine(old_page: Any) -> None:
     for figure in old_page.locator(".figure").all():
         assert "–" not in figure.locator(".value").inner_text()
         assert figure.get_attribute("href").startswith("/messages?since=")
-    expect(old_page.get_by_text("Changes are against the 24 hours before")).to_be_visible()
+    expect(old_page.get_by_text("Changes are relative to the 24 hours before")).to_be_visible()
 
 
 def test_the_number_of_failures_leads_to_failures_alone(old_page: Any) -> None:
@@ -101,21 +101,21 @@ def test_how_long_deliveries_take_is_drawn_and_stands_in_a_table(old_page: Any) 
 
 def test_a_route_that_never_reports_is_named_with_the_evidence(old_page: Any) -> None:
     old_page.goto("/?range=24h")
-    panel = panel_of(old_page, "Routes to doubt")
+    panel = panel_of(old_page, "Suspect routes")
     expect(panel).to_contain_text("other → US")
-    expect(panel).to_contain_text("0 with an end by the network")
+    expect(panel).to_contain_text("0 with a final status from the network")
 
 
 def test_receipts_that_look_made_up_are_flagged_with_the_evidence(old_page: Any) -> None:
     old_page.goto("/?range=24h")
-    row = panel_of(old_page, "Routes to doubt").locator("tr", has_text="main → ES")
+    row = panel_of(old_page, "Suspect routes").locator("tr", has_text="main → ES")
     expect(row).to_contain_text("looks made up")
     expect(row.locator(".about").first).to_contain_text("second")
 
 
 def test_an_empty_time_is_told_from_0_per_cent(old_page: Any) -> None:
     old_page.goto("/?since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z")
-    expect(old_page.get_by_role("heading", name="No messages in this time")).to_be_visible()
+    expect(old_page.get_by_role("heading", name="No messages in this time range")).to_be_visible()
     expect(old_page.locator(".figure", has_text="Delivery rate")).to_contain_text("–")
     expect(old_page.locator(".figure", has_text="Delivery rate")).not_to_contain_text("0 %")
 

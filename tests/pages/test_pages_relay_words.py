@@ -40,13 +40,13 @@ def test_how_an_endpoint_is_in_a_word(fields: dict[str, Any], word: str) -> None
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({}, "every status"),
+        ({}, "all statuses"),
         ({"final_only": True}, "final statuses"),
         (
             {"statuses": ["delivered", "expired"], "accounts": ["main"]},
             "delivered or expired · of main",
         ),
-        ({"countries": ["DE", "GB"]}, "every status · to DE, GB"),
+        ({"countries": ["DE", "GB"]}, "all statuses · to DE, GB"),
     ],
 )
 def test_what_it_hears_in_a_line(fields: dict[str, Any], said: str) -> None:
@@ -68,10 +68,10 @@ def test_one_that_fails_says_for_how_long_and_why() -> None:
             {"state": "parked", "why": "given up after 10 tries: no answer"},
             "Parked: given up after",
         ),
-        ({"state": "waiting", "tries": 0}, "Waiting for its turn."),
+        ({"state": "waiting", "tries": 0}, "Waiting to be sent."),
         ({"state": "waiting", "why": "it answered 500"}, "Waiting: try 1 failed, it answered 500."),
         ({"state": "superseded", "why": "a later event took its place"}, "Superseded: a later"),
-        ({"state": "in_flight"}, "Under way"),
+        ({"state": "in_flight"}, "In flight"),
     ],
 )
 def test_what_became_of_a_delivery_in_one_sentence(fields: dict[str, Any], said: str) -> None:
@@ -98,5 +98,5 @@ def test_bars_stay_in_their_room_and_every_try_shows(hours: list[dict[str, Any]]
 
 def test_a_bar_says_its_numbers() -> None:
     (bar,) = bars([{"at": "2026-01-02T03:00:00Z", "delivered": 4, "failed": 1}])
-    assert bar.title == "03:00 UTC: 4 taken, 1 failed"
-    assert summary({"delivered": 0, "failed": 0}) == "No call in the last 24 hours"
+    assert bar.title == "03:00 UTC: 4 delivered, 1 failed"
+    assert summary({"delivered": 0, "failed": 0}) == "No calls in the last 24 hours"

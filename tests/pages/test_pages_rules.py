@@ -180,6 +180,6 @@ def test_times_share_one_logarithmic_scale() -> None:
 def test_a_price_keeps_its_figures() -> None:
     assert each_cost({"per_delivered": "0.041234", "currency": "EUR"}) == "0.04123 EUR"
     untold = each_cost({"per_delivered": "0.041234", "currency": None})
-    assert untold == "0.04123 (no currency told)"
+    assert untold == "0.04123 (no currency given)"
     assert price({"amount": "0.0710000", "currency": "EUR"}) == "0.071 EUR"
-    assert price({"amount": "0.0710000", "currency": None}) == "0.071 (no currency told)"
+    assert price({"amount": "0.0710000", "currency": None}) == "0.071 (no currency given)"

@@ -159,7 +159,7 @@ def test_a_receipt_dated_before_an_earlier_one_is_marked() -> None:
 
 def test_a_weaker_receipt_after_the_end_is_marked_and_does_not_decide() -> None:
     told = message("delivered", receipt("delivered", 5, 4), receipt("undelivered", 6, 5))
-    assert notes(told) == {"After the end"}
+    assert notes(told) == {"After the final status"}
     deciding = [event.status for event in timeline.events(told) if event.decides]
     assert deciding == ["delivered"]
 
@@ -177,7 +177,7 @@ def test_receipts_of_other_parts_are_no_contradiction() -> None:
 def test_what_others_sent_shows_no_hand_over_of_ours() -> None:
     told = message("delivered", receipt("delivered", 5, 4), origin="received")
     assert [event.what for event in timeline.events(told)] == [
-        "First heard of, by a receipt",
+        "First seen in a receipt",
         "Receipt: delivered",
     ]
 

@@ -171,7 +171,7 @@ def test_a_time_is_chosen_by_its_fields_without_any_script(
 ) -> None:
     page = new_page(old_hub.url, java_script_enabled=False, storage_state=old_session)
     page.goto("/?range=7d&country=GB")
-    page.get_by_text("Other time").click()
+    page.get_by_text("Custom range").click()
     page.get_by_label("From", exact=True).fill("2026-01-02T03:00")
     page.get_by_label("to", exact=True).fill("2026-01-02T05:00")
     page.get_by_role("button", name="Show").click()

@@ -141,7 +141,7 @@ def replay(
     if as_json:
         print_json({"count": count, "dry_run": dry_run})
     else:
-        typer.echo(f"{count} {'would be' if dry_run else 'are'} told again")
+        typer.echo(f"{count} {'would be' if dry_run else 'are being'} sent again")
 
 
 def _asked(
@@ -174,5 +174,5 @@ def _steps(hub: Hub, asked: Mapping[str, Any]) -> Iterator[int]:
 def _agreed(count: int, as_json: bool) -> bool:
     if as_json or count < 2 or not sys.stdin.isatty():
         return True
-    note(f"{count} deliveries will be told again.")
+    note(f"{count} deliveries will be sent again.")
     return typer.confirm("Go on?", err=True)

@@ -147,7 +147,7 @@ async def _do(context: Context, body: Choice, act: Act, ids: Sequence[int]) -> i
 async def since(context: Context, body: Replay) -> Step:
     """Acts on all events since then that the endpoint subscribes to, delivered before or not."""
     if body.endpoint is None:
-        raise invalid("endpoint", "is missing", "Name the endpoint that is told again.")
+        raise invalid("endpoint", "is missing", "Name the endpoint to send to again.")
     assert body.since is not None
     row_id, since = endpoint_row(body.endpoint), _past(body.since)
     endpoint = await context.store.read(lambda tx: found(tx, row_id))

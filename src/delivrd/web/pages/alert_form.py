@@ -25,26 +25,26 @@ class Field(NamedTuple):
 
 
 FIELDS: Mapping[str, Field] = {
-    "accounts": Field("Accounts", "Only these. None ticked: all."),
-    "countries": Field("Countries", "Only these, as GB, DE. Empty: all."),
-    "networks": Field("Networks", "MCC and MNC, as 24801. Empty: all."),
+    "accounts": Field("Accounts", "Only these. None selected: all."),
+    "countries": Field("Countries", "Only these, such as GB, DE. Empty: all."),
+    "networks": Field("Networks", "MCC and MNC, such as 24801. Empty: all."),
     "senders": Field("Senders", "Only these. Empty: all."),
-    "metadata": Field("Metadata", "Only messages with it, as team=shop, kind=otp."),
-    "by": Field("Apart for each", "Judged apart, so that one bad place is not lost in the whole."),
+    "metadata": Field("Metadata", "Only messages with these, such as team=shop, kind=otp."),
+    "by": Field("Separately for each", "So that one bad route is not hidden by the rest."),
     "over": Field("Over", "", "when"),
-    "below": Field("Under", "Per cent.", "when"),
+    "below": Field("Below", "Per cent.", "when"),
     "share": Field("Percentile", "Per cent of the deliveries that must be faster.", "when"),
-    "times": Field("Times the normal", "", "when"),
-    "points": Field("Points over the normal", "Percentage points, at least.", "when"),
-    "within": Field("Within", "The time looked at, as 10 min, 1 h.", "when"),
-    "at_least": Field("At least", "Messages; of fewer nothing is said.", "when"),
-    "per_hour": Field("At most an hour", "Beyond it, one digest.", "when"),
-    "hold": Field("For", "It must be bad for so long.", "when"),
-    "recover": Field("Good again for", "Before it is called recovered.", "then"),
-    "quiet": Field("Quiet for", "After it, the same is not told anew.", "then"),
-    "description": Field("Description", "For people. Optional.", "then"),
+    "times": Field("Times normal", "", "when"),
+    "points": Field("Points above normal", "Percentage points, at least.", "when"),
+    "within": Field("Within", "The time window, such as 10 min, 1 h.", "when"),
+    "at_least": Field("At least", "Messages; with fewer, the rule stays silent.", "when"),
+    "per_hour": Field("Maximum per hour", "Beyond it, one digest.", "when"),
+    "hold": Field("For", "How long the condition must last.", "when"),
+    "recover": Field("Recovered after", "How long it must be good again.", "then"),
+    "quiet": Field("Quiet for", "After it ends, a recurrence sends no new notice.", "then"),
+    "description": Field("Description", "Optional; shown in lists.", "then"),
 }
-UNITS = {"%": "Per cent.", "s": "A time, as 30 s, 10 min.", "": "A number."}
+UNITS = {"%": "Per cent.", "s": "A duration, such as 30 s, 10 min.", "": "A number."}
 
 
 def fields(kind: Kind) -> dict[str, Field]:
@@ -170,7 +170,7 @@ def name_trouble(name: str) -> str:
     """Why a rule cannot have that name; empty where it can."""
     if RULE_NAME.fullmatch(name):
         return ""
-    return "must be small letters, digits, - and _, as gb-failures"
+    return "must be lower-case letters, digits, - and _, such as gb-failures"
 
 
 BY = DIMENSIONS

@@ -12,24 +12,24 @@ from delivrd.web.api.alert_views import AlertFiring, AlertRule
 from delivrd.web.pages.show import number, percent
 
 KINDS: Mapping[Kind, str] = {
-    "failure_rate": "The failure rate is over a share",
-    "change": "More fail than is normal there",
-    "settled_rate": "The settled delivery rate is under a share",
-    "latency": "Deliveries are slow",
-    "overdue": "More is overdue than is normal there",
-    "no_receipts": "Messages go out and no receipts come",
-    "no_messages": "Nothing is sent at an hour that usually has messages",
-    "failure": "Each failed message",
-    "rejected_signatures": "Webhook calls are refused",
-    "unmapped": "Words or codes come that no table has",
-    "endpoint_failing": "An endpoint's calls fail",
-    "backlog": "The hub lags behind",
+    "failure_rate": "Failure rate above a limit",
+    "change": "More failures than is normal there",
+    "settled_rate": "Settled delivery rate below a limit",
+    "latency": "Slow deliveries",
+    "overdue": "More overdue messages than is normal there",
+    "no_receipts": "Messages are sent and no receipts come back",
+    "no_messages": "Nothing is sent in an hour that usually has messages",
+    "failure": "Every failed message",
+    "rejected_signatures": "Refused webhook calls",
+    "unmapped": "Status words or codes that are in no table",
+    "endpoint_failing": "Failing endpoint",
+    "backlog": "Backlog in the hub",
 }
 
 BAD: Mapping[str, str] = {
     "latency": "too slow",
-    "overdue": "without an end",
-    "no_receipts": "without an end",
+    "overdue": "without a final status",
+    "no_receipts": "without a final status",
     "rejected_signatures": "refused",
     "unmapped": "without a meaning",
 }
@@ -40,7 +40,7 @@ COUNTED = frozenset({"failure", "no_messages", "rejected_signatures", "unmapped"
 
 ALL: Mapping[str, str] = {"rejected_signatures": "refused", "unmapped": "receipts"}
 
-SOURCES = {"file": "settings file", "api": "made here", "default": "comes with delivrd"}
+SOURCES = {"file": "settings file", "api": "created here", "default": "built in"}
 
 
 class State(NamedTuple):
@@ -53,14 +53,14 @@ class State(NamedTuple):
 STATES: Mapping[str, State] = {
     "firing": State("bad", "firing"),
     "recovered": State("ok", "recovered"),
-    "merged": State("idle", "in a wider one"),
+    "merged": State("idle", "merged into a wider one"),
     "withdrawn": State("idle", "rule changed"),
-    "told": State("warn", "told"),
+    "told": State("warn", "notified"),
 }
 
 CHANNELS: Mapping[str, State] = {
-    "ok": State("ok", "works"),
-    "failing": State("bad", "fails"),
+    "ok": State("ok", "working"),
+    "failing": State("bad", "failing"),
     "unusable": State("bad", "cannot be used"),
     "unused": State("idle", "not used yet"),
     "disabled": State("idle", "off"),
@@ -98,8 +98,8 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
     "n": ("Of", number),
     "share": ("Share", percent),
     "normal": ("Normal there", percent),
-    "seconds": ("How long", lambda value: span(round(value))),
-    "slow": ("Nine in ten usually within", lambda value: span(round(value))),
+    "seconds": ("Duration", lambda value: span(round(value))),
+    "slow": ("90 % usually within", lambda value: span(round(value))),
     "usual": ("Usual at this hour", number),
     "worst": ("Worst", str),
     "why": ("Why", str),

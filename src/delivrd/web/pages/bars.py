@@ -33,7 +33,7 @@ def bars(hours: Sequence[Mapping[str, Any]]) -> list[Bar]:
             n * (WIDTH + GAP),
             _height(hour["delivered"], most, UP),
             _height(hour["failed"], most, DOWN),
-            f"{_clock(hour['at'])}: {hour['delivered']} taken, {hour['failed']} failed",
+            f"{_clock(hour['at'])}: {hour['delivered']} delivered, {hour['failed']} failed",
         )
         for n, hour in enumerate(hours)
     ]
@@ -51,6 +51,6 @@ def _clock(at: Any) -> str:
 def summary(day: Mapping[str, Any]) -> str:
     """The same in one sentence, for whoever cannot see it."""
     if not day["delivered"] and not day["failed"]:
-        return "No call in the last 24 hours"
-    taken, failed = number(day["delivered"]), number(day["failed"])
-    return f"Last 24 hours: {taken} taken, {failed} failed"
+        return "No calls in the last 24 hours"
+    delivered, failed = number(day["delivered"]), number(day["failed"])
+    return f"Last 24 hours: {delivered} delivered, {failed} failed"

@@ -34,7 +34,7 @@ class _Acts:
         form = await request.form()
         told = chosen({name: str(value) for name, value in form.items()}, NAMES)
         if selection(told) is None:
-            raise Problem(409, "This choice cannot be told again.", "Choose a state first.")
+            raise Problem(409, "This selection cannot be sent again.", "Choose a state first.")
         apply, since = "apply" in form, ranges.range_of(told.get("range")).since
         choice = Replay.model_validate(
             {"endpoint": told.get("endpoint"), "state": State(told["state"]), "since": at(since),

@@ -80,7 +80,7 @@ class _Acts:
         everything, apply = "everything" in form, "apply" in form
         one = await self._store.read(lambda tx: found(tx, row_id))
         if one.kind == "callback" or (apply and not one.enabled):
-            raise Problem(409, "It cannot be told again now.", "Resume it first.")
+            raise Problem(409, "Events cannot be sent to it now.", "Resume the endpoint first.")
         step = await tell_since(
             self._store, one, since_of(choice), missed_only=not everything, dry_run=not apply
         )

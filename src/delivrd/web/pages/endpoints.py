@@ -38,7 +38,7 @@ KEEP = (
     (86400, "a day"),
     (3600, "an hour"),
     (7 * 86400, "a week"),
-    (0, "no time: it signs no more"),
+    (0, "no time: it stops signing at once"),
 )
 
 

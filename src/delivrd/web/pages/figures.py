@@ -57,7 +57,7 @@ def figures(now: Window, then: Window | None, waiting: Open, links: Links) -> li
 
 def _messages(now: Window, then: Window | None, links: Links) -> Figure:
     total = now.delivery["total"]
-    note = f"{number(ended(now.delivery))} have ended" if total else "none in this time"
+    note = f"{number(ended(now.delivery))} have ended" if total else "none in this time range"
     return Figure("Messages", number(total), note, links.messages(), _pace(now, then, "total"))
 
 
@@ -75,7 +75,7 @@ def _pace(now: Window, then: Window | None, what: str) -> Change | None:
 def _rate(now: Item, then: Item | None, links: Links) -> Figure:
     figure = Figure(
         "Delivery rate", percent(now["delivery_rate"]), interval(now),
-        links.messages(status="delivered"), title="The true rate lies there, 19 times in 20",
+        links.messages(status="delivered"), title="95 % interval of the rate",
     )  # fmt: skip
     if then is None or now["delivery_rate"] is None or then["delivery_rate"] is None:
         return figure
@@ -108,12 +108,12 @@ def _failing(now: Item, then: Item) -> str:
 def _waiting(now: Item, waiting: Open, links: Links) -> Figure:
     pending = now["counts"].get("pending", 0)
     told = f"{number(waiting.overdue)} overdue" if waiting.overdue else "none overdue"
-    told = "too early to tell overdue ones" if waiting.overdue is None else told
+    told = "too early to tell what is overdue" if waiting.overdue is None else told
     silent = Change(f"{number(waiting.silent)} on silent routes") if waiting.silent else None
     return Figure(
-        "Awaiting receipt", number(pending), told if pending else "nothing is open",
+        "Awaiting receipt", number(pending), told if pending else "nothing is pending",
         links.messages(status="pending"), silent,
-        "Overdue: open for longer than 99 % of the messages of its route",
+        "Overdue: pending for longer than 99 % of the messages of its route",
     )  # fmt: skip
 
 
@@ -155,17 +155,18 @@ def settled_words(told: Item) -> str:
     if not pending:
         share = percent(so_far)
         which = " on routes that report" if told["unreported"] else ""
-        return f"All {number(total)} messages of the last hour{which} have ended: {share} arrived."
+        said = f"All {number(total)} messages of the last hour{which} have ended"
+        return f"{said}: {share} were delivered."
     if told["settled_rate"] is None or told["high"] - told["low"] > WIDEST:
-        return f"{number(total)} messages in the last hour: too few to tell what they settle at."
+        return f"{number(total)} messages in the last hour: too few to estimate the settled rate."
     begun = (
-        "None of them has ended yet" if so_far is None
-        else f"Of those that have ended so far, {percent(so_far)} did"
+        "None has ended yet" if so_far is None
+        else f"So far {percent(so_far)} of those that ended"
     )  # fmt: skip
     return (
         f"Of the {number(total)} messages of the last hour, about {percent(told['settled_rate'])} "
-        f"will have arrived in the end (between {100 * told['low']:.1f} and "
-        f"{100 * told['high']:.1f} %). {begun}; {number(pending)} still wait for a receipt."
+        f"will be delivered in the end (between {100 * told['low']:.1f} and "
+        f"{100 * told['high']:.1f} %). {begun}; {number(pending)} are still waiting for a receipt."
     )
 
 

@@ -31,8 +31,8 @@ def routes(pages: Pages) -> APIRouter:
         uuid = clean(message_id.lower())
         found = await store.read(lambda tx: find_message(tx, store.accounts, uuid))
         if found is None:
-            why = "No message has this id. It may be of another hub, or pruned."
-            return pages.missing(request, "There is no such message", why)
+            why = "No message has this id. It may belong to another hub, or have been pruned."
+            return pages.missing(request, "Message not found", why)
         view = plain(found)
         told, names = await store.read(lambda tx: _told(tx, view["id"]))
         events = timeline.events(view)

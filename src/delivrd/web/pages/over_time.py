@@ -30,7 +30,7 @@ LEAST = HOUR // 4
 """So much is drawn at least: the first minutes grow into it."""
 
 WORDS = {"quarter": "quarter of an hour"}
-CUT = {"begin": "begins within it", "end": "ends within it", "now": "so far"}
+CUT = {"begin": "partly before the range", "end": "partly after the range", "now": "so far"}
 """What is said of a bar that covers a part of its step only."""
 
 

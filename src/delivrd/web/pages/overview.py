@@ -141,7 +141,7 @@ def before_label(wanted: Wanted) -> str:
     if wanted.then is None:
         return ""
     if span.hours is None:
-        return "the same time before it"
+        return "the period before"
     words = {1: "hour", 24: "24 hours", 168: "7 days", 720: "30 days"}[span.hours]
     return f"the {words} before"
 

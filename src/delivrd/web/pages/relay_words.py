@@ -16,7 +16,7 @@ Json = Mapping[str, Any]
 STATES = {
     "delivered": ("ok", "delivered"),
     "waiting": ("warn", "waiting"),
-    "in_flight": ("idle", "under way"),
+    "in_flight": ("idle", "in flight"),
     "parked": ("bad", "parked"),
     "superseded": ("idle", "superseded"),
     "skipped": ("idle", "skipped"),
@@ -62,7 +62,7 @@ def hears(endpoint: Json) -> str:
     elif endpoint["final_only"]:
         said.append("final statuses")
     else:
-        said.append("every status")
+        said.append("all statuses")
     if endpoint["statuses"] and endpoint["final_only"]:
         said.append("final only")
     for field, word in (("accounts", "of"), ("countries", "to")):
@@ -78,12 +78,12 @@ def of_endpoint(endpoint: Json, why: str | None) -> Verdict:
     match endpoint["state"]:
         case "open":
             return Verdict(
-                f"Failing{_since(endpoint)}: {why or 'no call is taken'}.",
-                "It gets a single call now and then until one succeeds; then all goes on by "
-                "itself. Nothing is lost meanwhile.",
+                f"Failing{_since(endpoint)}: {why or 'its calls fail'}.",
+                "A single call is tried now and then; when one succeeds, deliveries resume by "
+                "themselves. Nothing is lost meanwhile.",
             )
         case "paused":
-            return Verdict("It asked to wait, by Retry-After.", "Calls go on by themselves.")
+            return Verdict("It asked to wait (Retry-After).", "Calls resume by themselves.")
         case "failing":
             return Verdict(
                 f"Retrying{_since(endpoint)}: {why or 'its last calls failed'}.",
@@ -97,20 +97,20 @@ def _not_called(endpoint: Json) -> Verdict:
     if endpoint["disabled_why"] == BY_HAND:
         return Verdict(
             f"Paused {when}.",
-            "No call goes out. Resume it, and then tell it what it missed.",
+            "No calls are made. Resume it, then recover missed events.",
         )
     return Verdict(
         f"Disabled {when}: {endpoint['disabled_why']}.",
-        "Mend the receiving side, resume it here, then tell it what it missed.",
+        "Fix the receiving side, resume it here, then recover missed events.",
     )
 
 
 def _well(endpoint: Json) -> Verdict:
     if not endpoint["last_success_at"]:
-        return Verdict("Not called yet.", "Send a test event to see whether it takes our calls.")
+        return Verdict("Not called yet.", "Send a test event to check that it accepts calls.")
     failed = endpoint["last_24h"]["failed"]
     more = f"{counted(failed, 'try', 'tries')} of the last 24 hours failed." if failed else ""
-    return Verdict(f"Healthy: it took a call {ago(endpoint['last_success_at'])}.", more)
+    return Verdict(f"Healthy: last successful call {ago(endpoint['last_success_at'])}.", more)
 
 
 def _since(endpoint: Json) -> str:
@@ -128,23 +128,23 @@ def of_delivery(delivery: Json) -> Verdict:
         case "delivered":
             return _delivered(delivery)
         case "in_flight":
-            return Verdict("Under way: the call is being made.")
+            return Verdict("In flight: the call is being made.")
         case "parked":
-            return Verdict(f"Parked: {why}.", "Nothing is lost: send it again once that is mended.")
+            return Verdict(f"Parked: {why}.", "Nothing is lost: send it again once that is fixed.")
         case "waiting" if why:
             return Verdict(
                 f"Waiting: try {tries} failed, {why}.",
                 _next(due(delivery["next_try_at"])),
             )
         case "waiting":
-            return Verdict("Waiting for its turn.")
+            return Verdict("Waiting to be sent.")
     return Verdict(f"{STATES[delivery['state']][1].capitalize()}: {why or 'no more calls'}.")
 
 
 def _next(when: str) -> str:
     if when.startswith("in "):
-        return f"The next try goes out {when}."
-    return "The next try is due: it goes out as soon as its endpoint may be called."
+        return f"The next try is {when}."
+    return "The next try is due: it is made as soon as the endpoint may be called."
 
 
 def _delivered(delivery: Json) -> Verdict:
@@ -156,7 +156,7 @@ def _delivered(delivery: Json) -> Verdict:
 
 def answer(status: int | None, error: str | None) -> str:
     """What a call was answered with, in a word or two."""
-    return str(status) if status is not None else ("no answer" if error else "not called")
+    return str(status) if status is not None else ("no response" if error else "not called")
 
 
 def milliseconds(value: float | None) -> str:

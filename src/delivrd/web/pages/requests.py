@@ -154,7 +154,7 @@ class _Requests:
 
 def _missing() -> Problem:
     return Problem(
-        404, "There is no such request.", "It may be pruned; refused calls are kept for a while."
+        404, "Request not found.", "It may have been pruned. Refused calls are kept for a while."
     )
 
 
@@ -175,11 +175,11 @@ def _body(view: Mapping[str, Any]) -> dict[str, Any] | None:
     text, note = view["body"], ""
     if view["body_base64"]:
         text = base64.b64decode(view["body_base64"]).decode("utf-8", "backslashreplace")
-        note = "It is no UTF-8; bytes that are none are written as \\x…."
+        note = "It is not UTF-8; invalid bytes are written as \\x…."
     if not text:
         return None
     if len(text) > SHOWN:
-        note = f"The first {SHOWN:,} of {len(text):,} characters; the API gives the whole."
+        note = f"The first {SHOWN:,} of {len(text):,} characters; the API returns all of it."
         return {"raw": text[:SHOWN], "pretty": None, "note": note}
     return {"raw": text, "pretty": pretty(text), "note": note}
 

@@ -187,12 +187,12 @@ def price(value: Mapping[str, Any] | None) -> str:
     amount = str(value["amount"])
     if "." in amount:
         amount = amount.rstrip("0").rstrip(".") or "0"
-    return f"{amount} {value.get('currency') or '(no currency told)'}"
+    return f"{amount} {value.get('currency') or '(no currency given)'}"
 
 
 def each_cost(cost: Mapping[str, Any]) -> str:
     """``0.0421 EUR``: what one that was delivered cost."""
-    return f"{float(cost['per_delivered']):.4g} {cost['currency'] or '(no currency told)'}"
+    return f"{float(cost['per_delivered']):.4g} {cost['currency'] or '(no currency given)'}"
 
 
 def pretty(text: str) -> str | None:

@@ -31,11 +31,11 @@ class Event(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-OUT_OF_ORDER = "the gateway dates it before one that came earlier; the order of arrival is ignored"
-AFTER_END = "it came after the end; it is kept, and a status never goes back"
-OVERTOOK = "it came before the gateway had answered our call; both meet in one part"
-CORRECTION = "a late confirmation beats the failure that was reported before"
-UNMAPPED = "this word or code is in no table of the gateway's; nothing is guessed from it"
+OUT_OF_ORDER = "the gateway dates it before one that arrived earlier; arrival order does not matter"
+AFTER_END = "it came after the final status, which it does not change; it is kept"
+OVERTOOK = "it came before the gateway had answered our call; both belong to the same part"
+CORRECTION = "a late confirmation overrides the failure reported before"
+UNMAPPED = "this word or code is not in the gateway's tables; nothing is guessed from it"
 
 
 def events(message: Json) -> list[Event]:
@@ -51,7 +51,7 @@ def _events(message: Json) -> Iterator[Event]:
     origins = {
         "api": "Accepted for sending",
         "registered": "Registered: another program sent it",
-        "received": "First heard of, by a receipt",
+        "received": "First seen in a receipt",
     }
     yield from _event(message.get("created_at"), origins.get(message["origin"], "Created"))
     for attempt in message["attempts"]:
@@ -60,7 +60,7 @@ def _events(message: Json) -> Iterator[Event]:
         yield from _event(
             attempt["timeout_at"],
             "Time-out",
-            more="no final receipt came in time",
+            more="no final receipt arrived in time",
             status="expired" if attempt["state"] == "queued" else "unknown",
         )
     yield from _receipts(message)
@@ -97,7 +97,7 @@ def _handover(attempt: Json) -> Iterator[Event]:
         yield from _event(
             attempt["answered_at"],
             f"No answer from {account}",
-            more="it may have taken it; not sent again, its receipt will tell",
+            more="it may have accepted it; not sent again, its receipt will show",
         )
 
 
@@ -172,7 +172,7 @@ def _notes(receipt: Json, earlier: Sequence[Json], answered: datetime | None) ->
     if ends:
         strongest = max(ends, key=_strength)
         if _strength(receipt) < _strength(strongest):
-            yield Note("After the end", AFTER_END)
+            yield Note("After the final status", AFTER_END)
         elif receipt["status"] == "delivered" and strongest["status"] != "delivered":
             yield Note("Correction", CORRECTION)
     if receipt["unmapped"]:

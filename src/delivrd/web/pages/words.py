@@ -53,7 +53,7 @@ def of_message(message: Mapping[str, Any]) -> Verdict:
     """What became of a message."""
     if message.get("withdrawn"):
         return Verdict(
-            "Withdrawn: no receipt speaks of it any more.",
+            "Withdrawn: no receipt refers to it any more.",
             "The only request that named it has been read again and now says something else.",
         )
     status = message["status"]
@@ -82,19 +82,19 @@ def _pending(message: Mapping[str, Any]) -> Verdict:
     account = last.get("account") or "the gateway"
     match last.get("state"):
         case "queued":
-            return Verdict(f"Pending: it waits to be handed over to {account}.")
+            return Verdict(f"Pending: waiting to be handed over to {account}.")
         case "handing_over":
             return Verdict(f"Pending: it is being handed over to {account}.")
         case "unsure":
             return Verdict(
-                f"Pending: it is not certain that {account} took it.",
+                f"Pending: it is not certain that {account} accepted it.",
                 "The answer to the hand-over never came, so it is not sent again; "
-                "its receipt will tell.",
+                "its receipt will show what happened.",
             )
     said = message.get("provider_status") or _last_word(message)
     if said:
-        return Verdict(f"Pending: {account} has it and says “{said}”; no final receipt yet.")
-    return Verdict(f"Pending: {account} took it; no receipt yet.")
+        return Verdict(f"Pending: {account} reports “{said}”; no final receipt yet.")
+    return Verdict(f"Pending: {account} accepted it; no receipt yet.")
 
 
 def _last_word(message: Mapping[str, Any]) -> str | None:
@@ -121,7 +121,7 @@ def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
         if said:
             return f"{gateway(message)} says “{said.rstrip('.')}”"
         if error.get("code"):
-            return f"{gateway(message)} gave code {error['code']}, which no table explains"
+            return f"{gateway(message)} gave code {error['code']}, which is in no table"
     why = str(error.get("explanation") or "").rstrip(".")
     return why[:1].lower() + why[1:]
 
@@ -146,7 +146,7 @@ def _meaning(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
 
 def _bare(message: Mapping[str, Any]) -> str:
     if message["status"] == "unknown":
-        return ": nobody told how it ended"
+        return ": no final receipt came"
     return ": the gateway gave no reason"
 
 
@@ -183,7 +183,7 @@ _FIXES = (
     ("Basic", "Give the gateway the user name and password of the account’s basic_auth."),
     (
         "no signature",
-        "Switch signing on at the gateway, or take its secret out of the account’s settings.",
+        "Switch signing on at the gateway, or remove its secret from the account’s settings.",
     ),
     ("signature_method", "Set the account’s signature_method to what the gateway’s settings say."),
     (
@@ -198,19 +198,19 @@ _FIXES = (
     ),
     ("nonce", "Nothing to do: somebody sent an old receipt again with other content."),
     ("is larger than", "Raise limits.max_body if the gateway really sends that much."),
-    ("in time", "Raise limits.receive_seconds, or look at the line between the gateway and here."),
+    ("in time", "Raise limits.receive_seconds, or check the connection to the gateway."),
     ("too many calls", "Give the account a proof of origin; then no rate limit applies."),
     ("use GET or POST", "Set the gateway to call by GET or POST."),
 )
 """A piece of why a call was refused -> what mends it."""
 
-ADMIT = "It is kept whole: after the fix it can be admitted below."
+ADMIT = "It is kept in full: after the fix it can be admitted below."
 
 _OTHERS = {
-    "probe": "An empty check that somebody listens; answered, and nothing to read.",
-    "handshake": "The gateway checked the address; answered as it wants.",
-    "inbound": "A text from a handset, not a receipt; it is kept and touches no message.",
-    "other": "Not a receipt; it is kept and touches no message.",
+    "probe": "An empty check that the webhook answers; there is nothing to read.",
+    "handshake": "The gateway checked the address; answered as it requires.",
+    "inbound": "A text from a handset, not a receipt; it is kept and changes no message.",
+    "other": "Not a receipt; it is kept and changes no message.",
 }
 
 
@@ -229,7 +229,7 @@ def of_request(request: Mapping[str, Any]) -> Verdict:
         case "unreadable":
             return Verdict(
                 f"Kept, but nothing could be read from it{': ' if why else ''}{why}.",
-                "Nothing is lost: once delivrd knows this form, replay it.",
+                "Nothing is lost: once delivrd supports this format, replay it.",
             )
         case "refused":
             return _refused(request, why)
@@ -272,7 +272,7 @@ def _partly(request: Mapping[str, Any]) -> Verdict:
     receipts, faults = _receipts(request), _faults(request)
     return Verdict(
         f"Read {receipts} of {counted(receipts + faults, 'item')}; {faults} could not be read.",
-        "The others landed. Once delivrd knows the missing form, replay it.",
+        "The others were applied. Once delivrd supports the missing format, replay it.",
     )
 
 

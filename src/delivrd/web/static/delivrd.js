@@ -125,7 +125,7 @@
   document.addEventListener("htmx:error", (event) => {
     const source = event.detail.ctx?.sourceElement;
     if (source?.dataset.quiet !== undefined) return;
-    toast("The hub does not answer.", () => source && htmx.trigger(source, source.dataset.again || "click"));
+    toast("The hub is not responding.", () => source && htmx.trigger(source, source.dataset.again || "click"));
   });
   document.addEventListener("htmx:response:error", (event) => {
     const { response, sourceElement } = event.detail.ctx;

@@ -91,9 +91,9 @@
     asked = 0;
     const { response } = event.detail.ctx;
     if (still() || response?.status === 401) return;
-    if (response?.status === 404) show("Not there any more", "off");
+    if (response?.status === 404) show("No longer available", "off");
     else if (response && response.status < 500) followed();
-    else show("No answer", "off");
+    else show("No response", "off");
   }
 
   document.addEventListener("htmx:finally:request", answered);

@@ -5,7 +5,7 @@
 (() => {
   const { kinds, frame, axis, counts, box, colour, number, period, clock, day, utcDay } = window.delivrd.charts;
   const ORDER = ["delivered", "unknown", "expired", "rejected", "undelivered", "pending"];
-  const CUT = { begin: "begins within it", end: "ends within it", now: "so far" };
+  const CUT = { begin: "partly before the range", end: "partly after the range", now: "so far" };
   const ROOM = { minute: 44, quarter: 44, hour: 44, day: 56 }; // px that a label needs
   const EVERY = { minute: [1, 2, 5, 10, 15, 30, 60], quarter: [1, 2, 4, 8, 12, 24], hour: [1, 2, 3, 6, 12, 24], day: [1, 2, 7, 14, 28, 91, 182, 364] };
 
