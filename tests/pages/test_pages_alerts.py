@@ -75,7 +75,7 @@ def test_a_rule_is_previewed_before_it_is_saved(old_page: Any) -> None:
     old_page.get_by_role("button", name="Save the rule").click()
     old_page.wait_for_url("**/alerts/rules/ee-failures")
     old_page.get_by_role("button", name="Disable").click()
-    expect(old_page.get_by_role("button", name="Switch on")).to_be_visible()
+    expect(old_page.get_by_role("button", name="Enable")).to_be_visible()
     old_page.get_by_role("button", name="Delete").click()
     old_page.wait_for_url("**/alerts")
     expect(old_page.get_by_text("ee-failures")).to_have_count(0)
@@ -121,7 +121,7 @@ def test_a_channel_that_fails_says_why_and_never_its_address(old_page: Any) -> N
     old_page.set_default_timeout(60_000)
     old_page.goto("/alerts")
     old_page.get_by_role("button", name="Test ops").click()
-    expect(old_page.get_by_role("status")).to_contain_text("ops did not take the test")
+    expect(old_page.get_by_role("status")).to_contain_text("The test notice to ops failed")
     assert "a-secret-of-the-channel" not in old_page.content()
 
 
@@ -136,7 +136,7 @@ def test_a_rule_on_a_hub_without_history_has_nothing_to_judge(hub: PagesHub, pag
 
 def test_without_a_channel_the_next_step_is_told(hub: PagesHub, page: Any) -> None:
     page.goto("/alerts")
-    expect(page.get_by_text("Nobody is told")).to_be_visible()
+    expect(page.get_by_text("No channel is configured")).to_be_visible()
     expect(page.locator(".code")).to_contain_text("[alerts.channels.ops]")
 
 
@@ -152,10 +152,10 @@ def test_what_came_of_a_test_stays(old_page: Any, old_hub: PagesHub) -> None:
     old_page.goto("/alerts")
     old_page.get_by_role("button", name="Test ops").click()
     notice = old_page.get_by_role("status")
-    expect(notice).to_contain_text("ops did not take the test")
+    expect(notice).to_contain_text("The test notice to ops failed")
     with rule(old_hub, "since-then"):
         expect(old_page.locator("#rule-since-then")).to_be_visible()
-        expect(notice).to_contain_text("ops did not take the test")
+        expect(notice).to_contain_text("The test notice to ops failed")
 
 
 def test_a_choice_that_is_being_made_stays(firing: Any, old_hub: PagesHub) -> None:

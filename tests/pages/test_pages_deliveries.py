@@ -86,7 +86,7 @@ def test_a_selection_is_told_again_with_the_count_first(
     expect(page.locator("#again")).to_contain_text(f"{before} would be sent again")
     assert len(sink.at("/ok-selected")) == before
     page.get_by_role("button", name=f"Send {before} again").click()
-    expect(page.locator("#again")).to_contain_text("told again now")
+    expect(page.locator("#again")).to_contain_text("being sent again")
     hub.delivery(endpoint["id"], "delivered")
 
 

@@ -79,7 +79,7 @@ def test_the_page_of_a_message_fits_a_window_of_360_pixels(
 
 def test_what_is_not_there_leads_back_to_its_list(page: Any) -> None:
     page.goto("/messages/01a21be4-0000-7000-8000-000000000000")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such message")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Message not found")
     page.locator("main").get_by_role("link", name="Messages").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Messages")
 
@@ -104,7 +104,7 @@ def test_a_wrong_key_opens_nothing(hub: PagesHub, new_page: Any) -> None:
     page.goto("/sign-in")
     page.get_by_label("Key").fill("not-the-key-of-anybody")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert").first).to_contain_text("That opens nothing")
+    expect(page.get_by_role("alert").first).to_contain_text("Sign-in failed")
 
 
 def test_opening_a_link_asks_before_it_is_spent(hub: PagesHub, new_page: Any) -> None:

@@ -16,6 +16,7 @@ from delivrd.insight.rates import delivery
 from delivrd.insight.statistics import latency_shown
 from delivrd.store.counts import step as latency_step
 from delivrd.store.histograms import digits, of
+from delivrd.store.ids import now_micros
 from delivrd.web.pages import delays, figures, issues, ranges, rated
 from delivrd.web.pages.links import Links
 from delivrd.web.pages.over_time import gapless, minutes_from, of_steps, step_of
@@ -407,4 +408,4 @@ def test_the_present_minute_is_said_to_be_under_way() -> None:
     ("name", "step"), [("1h", "quarter"), ("24h", "hour"), ("7d", "day"), ("all", "day")]
 )
 def test_the_longer_a_span_the_wider_its_bars(name: str, step: str) -> None:
-    assert step_of(ranges.named(name), NOW) == step
+    assert step_of(ranges.named(name), now_micros()) == step

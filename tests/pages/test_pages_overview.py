@@ -149,7 +149,7 @@ def test_accounts_are_ranked_side_by_side_with_time_and_cost(old_page: Any) -> N
     assert [row.locator(".rank").inner_text() for row in (first, second)] == ["1", "2"]
     expect(first.get_by_role("img", name=re.compile("half within"))).to_be_visible()
     expect(first).to_contain_text("EUR")
-    expect(old_page.get_by_text("is better than every other beyond chance")).to_be_visible()
+    expect(old_page.get_by_text("is better than all others, beyond chance")).to_be_visible()
 
 
 def test_accounts_with_few_messages_are_not_ranked(old_page: Any) -> None:

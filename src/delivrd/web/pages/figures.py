@@ -161,7 +161,7 @@ def settled_words(told: Item) -> str:
         return f"{number(total)} messages in the last hour: too few to estimate the settled rate."
     begun = (
         "None has ended yet" if so_far is None
-        else f"So far {percent(so_far)} of those that ended"
+        else f"Of those that have ended so far, {percent(so_far)} were"
     )  # fmt: skip
     return (
         f"Of the {number(total)} messages of the last hour, about {percent(told['settled_rate'])} "
