@@ -67,7 +67,7 @@ def test_a_rule_is_previewed_before_it_is_saved(old_page: Any) -> None:
     expect(old_page.get_by_role("button", name="Save the rule")).to_have_count(0)
     old_page.get_by_label("Name").fill("ee-failures")
     old_page.get_by_label("Countries").fill("ee")
-    old_page.get_by_label("Over").fill("20")
+    old_page.get_by_label("Over", exact=True).fill("20")
     old_page.get_by_label("At least").fill("15")
     old_page.get_by_role("button", name="Preview").click()
     expect(old_page.locator(".said")).to_contain_text("Failure rate of EE over 20 %")
@@ -98,7 +98,7 @@ def test_a_country_that_is_not_there_is_told_at_its_field_once(old_page: Any) ->
     old_page.get_by_role("button", name="Save the rule").click()
     expect(old_page.locator("#e-countries")).to_have_text(
         "Countries: there is no country 'UK'. "
-        "Write two letters of ISO 3166, as GB for the United Kingdom."
+        "Write the two letters of ISO 3166, such as GB for the United Kingdom."
     )
 
 

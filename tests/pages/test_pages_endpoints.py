@@ -70,7 +70,7 @@ def test_the_form_loaded_again_makes_no_second_one(hub: PagesHub, page: Any, sin
     [
         ("URL", "ftp://example.org", "url", "http"),
         ("Only to these countries", "England", "countries", "two letters"),
-        ("Calls a second, at most", "many", "rate_limit", "Must be a whole number"),
+        ("Maximum calls per second", "many", "rate_limit", "Must be a whole number"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_field_and_nothing_is_lost(
@@ -115,7 +115,7 @@ def test_one_that_fails_says_why_wherever_it_stands(hub: PagesHub, page: Any, si
     expect(broken).to_contain_text("retrying")
     expect(broken).to_contain_text("it answered 500")
     expect(broken.get_by_role("img")).to_have_attribute(
-        "aria-label", "Last 24 hours: 0 taken, 1 failed"
+        "aria-label", "Last 24 hours: 0 delivered, 1 failed"
     )
     opened(page, failing)
     heading(page).to_contain_text("Retrying")
