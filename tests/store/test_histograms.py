@@ -5,11 +5,13 @@ from collections import Counter
 from contextlib import closing
 from decimal import Context, Decimal
 
+import pytest
 from filled import opened
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import run
 
+from delivrd.store import schema
 from delivrd.store.histograms import (
     decimal_digits,
     digits,
@@ -110,3 +112,24 @@ def test_sqlite_makes_a_histogram_of_rows_of_a_step_each(one):
         connection.executemany("INSERT INTO took VALUES (?, ?)", one.items())
         (made,) = connection.execute("SELECT steps_of(le, n) FROM took").fetchone()
         assert steps(number_of(made)) == one
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_rows_of_one_key_are_added_whether_or_not_they_were_thought_distinct(
+    database_url, distinct
+):
+    async def test():
+        async with opened(database_url) as store:
+            columns = ("unit", "day", "account_id", "country", "status", "slot", "n", "steps")
+            rows = [(0, 20_000, 0, "GB", "delivered", slot, 1, one(slot)) for slot in (3, 5)]
+            await store.write(
+                lambda tx: tx.insert(schema.metadata.tables["route_day"], columns, rows)
+            )
+            found = await store.read(
+                lambda tx: tx.histograms(
+                    ["day", "country"], "FROM route_day WHERE unit = 0", distinct=distinct
+                )
+            )
+            assert found == [((20_000, "GB"), one(3) + one(5))]
+
+    run(test())
