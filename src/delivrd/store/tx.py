@@ -66,11 +66,11 @@ class Tx(Protocol):
         ...
 
     async def histograms(
-        self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
+        self, key: Sequence[str], rows: str, *args: Any, distinct: bool = False
     ) -> list[tuple[Row, int]]:
         """The sum of the histograms for each value of a key, in their in-memory form. ``rows`` is
-        the SQL from FROM on; it ends in a condition, to which more are added. ``apart`` is a hint
-        that hardly any two rows share a key."""
+        the SQL from FROM on; it ends in a condition, to which more are added. ``distinct`` is a
+        hint that hardly any two rows share a key."""
         ...
 
 
@@ -128,7 +128,7 @@ class SqliteTx:
         return histograms.steps(histograms.number_of(value))
 
     async def histograms(
-        self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
+        self, key: Sequence[str], rows: str, *args: Any, distinct: bool = False
     ) -> list[tuple[Row, int]]:
         """Adds them in Python: an aggregate function would be called as often, and need a sort."""
         sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
@@ -179,11 +179,11 @@ class PostgresTx:
         return histograms.decimal_digits(value).steps()
 
     async def histograms(
-        self, key: Sequence[str], rows: str, *args: Any, apart: bool = False
+        self, key: Sequence[str], rows: str, *args: Any, distinct: bool = False
     ) -> list[tuple[Row, int]]:
         """Rows with a key each are added in Python: PostgreSQL's sum() of one row costs more."""
-        grouped = f" GROUP BY {', '.join(key)}" if key and not apart else ""
-        told = ", ".join([*key, f"numeric_send({'steps' if apart else 'sum(steps)'})"])
+        grouped = f" GROUP BY {', '.join(key)}" if key and not distinct else ""
+        told = ", ".join([*key, f"numeric_send({'steps' if distinct else 'sum(steps)'})"])
         found = await self.fetch(f"SELECT {told} {rows} AND steps IS NOT NULL{grouped}", *args)
         some = [row for row in map(tuple, found) if row[-1] is not None]
         numbers = histograms.numbers_sent([row[-1] for row in some])

@@ -103,8 +103,8 @@ async def _grouped(
     shown = _Shown(accounts, by, columns, zone)
     found: dict[Values, int] = {}
     for span in spans(_tables(kept), times, filters.since, filters.until, zone, known):
-        apart = span.single and kept is ROUTES and routes <= {*columns}
-        rows = await histograms(tx, span, columns, common, apart=apart)
+        distinct = span.single and kept is ROUTES and routes <= {*columns}
+        rows = await histograms(tx, span, columns, common, distinct=distinct)
         for part in span.parts:
             when = {time: shown.when(span.quarter(time, part)) for time in {row[0] for row in rows}}
             for time, key, one in rows:
@@ -146,13 +146,14 @@ def _tables(kept: Source) -> Kept:
 
 
 async def histograms(
-    tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition], *, apart: bool = False
-) -> list[tuple[int, Row, int]]:
-    """The time, the key and the histogram of each group of a span's rows; ``apart`` where hardly
+    tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition], *,
+    distinct: bool = False,
+) -> list[tuple[int, Row, int]]:  # fmt: skip
+    """The time, the key and the histogram of each group of a span's rows; ``distinct`` if hardly
     any group has several."""
     where, args = rendered([*common, *span.where])
     key = [*([span.time] if span.time else []), *columns]
-    rows = await tx.histograms(key, f"FROM {span.table} WHERE {where}", *args, apart=apart)
+    rows = await tx.histograms(key, f"FROM {span.table} WHERE {where}", *args, distinct=distinct)
     if not span.time:
         return [(0, values, one) for values, one in rows]
     return [(values[0], values[1:], one) for values, one in rows]

@@ -23,7 +23,7 @@ from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, newest, page_of
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
-from delivrd.web.pages.search import dialled, number_of, numbers_like, where
+from delivrd.web.pages.search import dialled, find_page, number_of, numbers_like
 from delivrd.web.pages.show import STATUSES, moment
 
 LIMIT = 50
@@ -125,7 +125,7 @@ class _Messages:
             return RedirectResponse("/messages", 303)
         await self._settled()
         accounts, region = self._store.accounts, self._config.default_region
-        found = await self._store.read(lambda tx: where(tx, accounts, q, region))
+        found = await self._store.read(lambda tx: find_page(tx, accounts, q, region))
         if found is not None:
             return RedirectResponse(found, 303)
         numbers = await self._store.read(lambda tx: numbers_like(tx, accounts, q))

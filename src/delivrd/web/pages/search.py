@@ -5,7 +5,7 @@ import re
 from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store.accounts import Accounts
-from delivrd.store.queries import filters as counts
+from delivrd.store.queries.filters import Filters as Counted
 from delivrd.store.queries.messages import Filters, find_message, list_messages
 from delivrd.store.queries.receipts import list_receipts
 from delivrd.store.tx import Tx
@@ -17,7 +17,7 @@ COUNTRIES = 30
 _DIALLED = re.compile(r"[\d\s()./-]{5,30}")
 
 
-async def where(tx: Tx, accounts: Accounts, q: str, region: str | None) -> str | None:
+async def find_page(tx: Tx, accounts: Accounts, q: str, region: str | None) -> str | None:
     """The page of what is searched; None when it is not known, nor a number.
 
     It may be our id, the gateway's, a reference or a number with its country code. A receipt that
@@ -45,7 +45,7 @@ async def numbers_like(tx: Tx, accounts: Accounts, q: str) -> list[str]:
     """The numbers with messages that are written so at home, in the countries that are sent to."""
     if not dialled(q):
         return []
-    told = (await delivery_stats(tx, accounts, ("country",), counts.Filters()))["items"]
+    told = (await delivery_stats(tx, accounts, ("country",), Counted()))["items"]
     could = {number_of(q, item["country"]) for item in told[:COUNTRIES] if item["country"]}
     return [
         number
