@@ -15,6 +15,14 @@ def test_a_number_as_it_is_written_at_home_is_found(hub: PagesHub) -> None:
     assert rows(hub.page("/search?q=(07400)%20910-001")) == ["+447400910001"]
 
 
+def test_a_number_at_home_is_found_though_its_digits_could_begin_with_a_country_code(
+    hub: PagesHub,
+) -> None:
+    """+20 is Egypt's, and (201) 555-5522 would be long enough for it."""
+    hub.receipt(msisdn="12015555522")
+    assert rows(hub.page("/search?q=(201)%20555-5522")) == ["+12015555522"]
+
+
 def test_a_number_of_two_countries_is_asked_about_and_not_guessed(hub: PagesHub) -> None:
     hub.receipt(msisdn="447400910002")
     hub.receipt(msisdn="497400910002")

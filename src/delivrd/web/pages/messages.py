@@ -118,17 +118,17 @@ class _Messages:
     async def search(self, request: Request) -> Response:
         """From whatever somebody has in the clipboard to the message.
 
-        A number without its country code is looked for in the countries that are sent to.
+        A number without its country code is searched for in the countries that are sent to.
         """
         q = clean(request.query_params.get("q", "").strip())[:200]
         if not q:
             return RedirectResponse("/messages", 303)
         await self._settled()
         accounts, region = self._store.accounts, self._config.default_region
-        found = await self._store.read(lambda tx: find_page(tx, accounts, q, region))
+        found = await self._store.read(lambda tx: find_page(tx, accounts, q))
         if found is not None:
             return RedirectResponse(found, 303)
-        numbers = await self._store.read(lambda tx: numbers_like(tx, accounts, q))
+        numbers = await self._store.read(lambda tx: numbers_like(tx, accounts, q, region))
         if len(numbers) == 1:
             return RedirectResponse(address("/messages", {"to": numbers[0]}), 303)
         return await self._list(request, {"reference": q}, q, numbers)

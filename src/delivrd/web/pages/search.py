@@ -17,11 +17,10 @@ COUNTRIES = 30
 _DIALLED = re.compile(r"[\d\s()./-]{5,30}")
 
 
-async def find_page(tx: Tx, accounts: Accounts, q: str, region: str | None) -> str | None:
-    """The page of what is searched; None when it is not known, nor a number.
+async def find_page(tx: Tx, accounts: Accounts, q: str) -> str | None:
+    """The page of an id of ours or a gateway's, or of a reference; None when it is not known.
 
-    It may be our id, the gateway's, a reference or a number with its country code. A receipt that
-    no message goes by leads to the request that brought it.
+    The id of a receipt without a message leads to the request that brought it.
     """
     one = await find_message(tx, accounts, q.lower())
     if one is not None:
@@ -37,21 +36,26 @@ async def find_page(tx: Tx, accounts: Accounts, q: str, region: str | None) -> s
     receipts = (await list_receipts(tx, accounts, provider_message_id=q, limit=1)).items
     if receipts and receipts[0].requests:
         return f"/requests/{receipts[0].requests[0]}"
-    number = number_of(q, region)
-    return address("/messages", {"to": number}) if number else None
+    return None
 
 
-async def numbers_like(tx: Tx, accounts: Accounts, q: str) -> list[str]:
-    """The numbers with messages that are written so at home, in the countries that are sent to."""
-    if not dialled(q):
-        return []
-    told = (await delivery_stats(tx, accounts, ("country",), Counted()))["items"]
-    could = {number_of(q, item["country"]) for item in told[:COUNTRIES] if item["country"]}
-    return [
+async def numbers_like(tx: Tx, accounts: Accounts, q: str, region: str | None) -> list[str]:
+    """The numbers in E.164 that ``q`` may stand for: those that have messages, if any has.
+
+    Without a plus it is read with its country code and, as it is written at home, in each of the
+    countries that are sent to.
+    """
+    plain = number_of(q, region)
+    could = {plain}
+    if dialled(q):
+        told = (await delivery_stats(tx, accounts, ("country",), Counted()))["items"]
+        could |= {number_of(q, item["country"]) for item in told[:COUNTRIES] if item["country"]}
+    found = [
         number
         for number in sorted(filter(None, could))
         if (await list_messages(tx, accounts, Filters(to=number), limit=1)).items
     ]
+    return found or ([plain] if plain else [])
 
 
 def dialled(q: str) -> bool:
