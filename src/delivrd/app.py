@@ -1,8 +1,11 @@
 """Wires the hub together: which parts run in a process, and how they start and stop."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from delivrd.config import Config
 from delivrd.insight.alerts.tell import Tell
@@ -15,6 +18,7 @@ from delivrd.intake.ring import Ring
 from delivrd.intake.webhook import Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
+from delivrd.metrics import Metrics, counter, gauge
 from delivrd.relay import enrolling
 from delivrd.relay.client import RelayClient
 from delivrd.relay.worker import Relay
@@ -22,7 +26,7 @@ from delivrd.sending.http import GatewayClient
 from delivrd.sending.look_ups import LookUps
 from delivrd.sending.waiting import Waiting
 from delivrd.sending.worker import Worker
-from delivrd.store import deliveries, fold, outbox
+from delivrd.store import deliveries, fold, outbox, process_figures
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store, sqlite_path
@@ -47,6 +51,7 @@ class Hub(NamedTuple):
     webhook: Webhook
     lane: Lane
     parts: Parts
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -104,7 +109,9 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
         webhook = Webhook(config, store.accounts, store.ids, commit, ring, http)
         parts = Parts()
         lane, waiting = Lane(webhook), Waiting(store)
-        hub = Hub(config, store, folder, commit, ring, waiting, webhook, lane, parts)
+        metrics = Metrics()
+        hub = Hub(config, store, folder, commit, ring, waiting, webhook, lane, parts, metrics)
+        metrics.watch(lambda: _figures(hub))
         parts.start("fold", folder.run)
         parts.start("append", commit.run)
         parts.start("patience", commit.watch)
@@ -114,12 +121,17 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
             worker = Worker(store, config, http)
             parts.start("sending", worker.run, end=worker.finish)
             parts.start("retention", Sweep(store, config).run)
-            parts.start("relay", Relay(store, config, client).run)
+            relay = Relay(store, config, client)
+            metrics.watch(lambda: [_calls(relay)])
+            parts.start("relay", relay.run)
             if config.alerts.enabled:
                 parts.start("alerts", Watch(store, config).run)
                 parts.start("notices", Tell(store, config).run)
             if config.sending.look_up:
                 parts.start("look-ups", LookUps(store, http).run)
+        if sqlite_path(config.database) is None:  # there may be other processes
+            publish, withdraw = partial(metrics.keep_published, store), partial(_withdraw, store)
+            parts.start("figures", publish, end=withdraw)
         try:
             yield hub
         finally:
@@ -128,6 +140,48 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
             await parts.stop()
             with suppress(StoreUnavailable):
                 await ring.flush()
+
+
+async def _withdraw(store: Store) -> None:
+    with suppress(StoreUnavailable):
+        await store.write(process_figures.withdraw)
+
+
+def _figures(hub: Hub) -> Iterator[Metric]:
+    """What the parts of this process count."""
+    commit, folder, ring = hub.commit, hub.folder, hub.ring
+    yield counter("delivrd_append_batches", "Shared commits of requests", commit.batches)
+    yield counter("delivrd_appended_requests", "Requests kept and acknowledged", commit.appended)
+    yield counter("delivrd_lane_calls", "Calls taken without the long way", hub.lane.taken)
+    yield counter("delivrd_folded_receipts", "Receipts folded", folder.folded)
+    yield counter("delivrd_fold_slices", "Slices of the fold", folder.slices)
+    yield gauge("delivrd_fold_waiting_receipts", "Receipts in memory", folder.waiting)
+    yield counter("delivrd_refused_dropped", "Refused calls not kept", ring.dropped)
+    refused = CounterMetricFamily(
+        "delivrd_refused_requests", "Webhook calls not taken in", labels=("account", "status")
+    )
+    for (account, status), n in sorted(ring.noted.items()):
+        refused.add_metric((account, str(status)), n)
+    restarts = CounterMetricFamily(
+        "delivrd_part_restarts",
+        "Parts of the hub that failed and were started again",
+        labels=("part",),
+    )
+    down = GaugeMetricFamily(
+        "delivrd_part_down", "Whether a part of the hub does not run now", labels=("part",)
+    )
+    for parts in (hub.store.parts, hub.parts):
+        for part, n in parts.restarts.items():
+            restarts.add_metric((part,), n)
+            down.add_metric((part,), part in parts.down)
+    yield from (refused, restarts, down)
+
+
+def _calls(relay: Relay) -> Metric:
+    calls = CounterMetricFamily("delivrd_tries", "Calls of endpoints", labels=("outcome",))
+    for outcome, n in relay.calls.items():
+        calls.add_metric((outcome,), n)
+    return calls
 
 
 def front(webhook: Asgi, rest: Asgi) -> Asgi:

@@ -156,6 +156,7 @@ async def _rest(
         lane=hub.lane,
         ring=hub.ring,
         parts=hub.parts,
+        metrics=hub.metrics,
     )
     hub.parts.start("stream", context.streams.run)
     hub.parts.start("estimates", lambda: context.settling.run(hub.store))

@@ -43,11 +43,8 @@ class Served:
 
         async def serve() -> None:
             async with web(self._database_url, ALL, relay=LOCAL, port=port) as hub:
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr("delivrd.web.metrics.Metrics.watch", lambda self, collect: None)
-                    app = create(hub.context)
                 streams = asyncio.create_task(hub.context.streams.run())
-                async with serving(hub.hub, app) as self.url:
+                async with serving(hub.hub, create(hub.context)) as self.url:
                     started.set()
                     await asyncio.to_thread(ended.wait)
                     hub.context.streams.close()

@@ -306,11 +306,16 @@ def test_metrics_tell_of_what_waits_and_of_tries(database_url: str) -> None:
             async def told() -> bool:
                 text = (await hub.client.get("/metrics")).text
                 lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+                tries = {
+                    outcome: n
+                    for name, n in lines.items()
+                    for outcome in ("delivered", "failed")
+                    if name.startswith(f'delivrd_tries_total{{outcome="{outcome}"')
+                }
                 return (
                     lines["delivrd_deliveries_waiting"] == "1.0"
                     and float(lines["delivrd_deliveries_oldest_seconds"]) > 0
-                    and lines['delivrd_tries_total{outcome="delivered"}'] == "1.0"
-                    and lines['delivrd_tries_total{outcome="failed"}'] == "1.0"
+                    and tries == {"delivered": "1.0", "failed": "1.0"}
                 )
 
             await until(told)

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from delivrd.app import ROLES
 from tests.support import run, until
 from tests.web.web_support import Web, web
 
@@ -80,7 +81,7 @@ async def scraped(hub: Web) -> str:
 
 def test_its_queries_name_only_metrics_that_exist(sqlite_url: str) -> None:
     async def test() -> None:
-        async with web(sqlite_url) as hub:
+        async with web(sqlite_url, ROLES) as hub:
             text = await scraped(hub)
             there = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
             there |= {f"{name}_bucket" for name in there}

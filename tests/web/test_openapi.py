@@ -98,10 +98,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     async def serve() -> None:
         async with web(f"sqlite:///{path}") as hub:
             await fill(hub)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("delivrd.web.metrics.Metrics.watch", lambda self, collect: None)
-                app = create(hub.context)
-            async with serving(hub.hub, app) as address:
+            async with serving(hub.hub, create(hub.context)) as address:
                 found.append(address)
                 started.set()
                 await asyncio.to_thread(ended.wait)

@@ -96,6 +96,7 @@ async def web(
             lane=hub.lane,
             ring=hub.ring,
             parts=hub.parts,
+            metrics=hub.metrics,
         )
         streams = asyncio.create_task(context.streams.run())
         asgi = app.front(hub.webhook, create(context))

@@ -78,6 +78,8 @@ class Relay:
         self._written, self._due = asyncio.Event(), asyncio.Event()
         self._turn = asyncio.Lock()  # to claim: room is what nobody is claiming already
         self._wake_at: int | None = None
+        self.calls = {"delivered": 0, "failed": 0}
+        """Calls that this process made, by outcome."""
 
     async def run(self) -> None:
         """Works until cancelled; calls under way are then awaited, and their results stored."""
@@ -176,6 +178,9 @@ class Relay:
 
         claimed = await self._store.write(job)
         del self._results[: len(results)]
+        for result in results:
+            if result.at is not None:
+                self.calls["delivered" if result.succeeded else "failed"] += 1
         return None, claimed
 
     def _room(self, endpoint: Endpoint) -> int:

@@ -4,8 +4,6 @@ from delivrd.core.units import SECOND
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import PostgresTx, Tx
 
-_POSTGRES_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-
 _TAKE = """
 INSERT INTO lease (name, holder, expires_at) VALUES ($1, $2, {now} + $3)
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
@@ -14,14 +12,21 @@ RETURNING holder
 """
 
 
+def database_now(tx: Tx) -> str:
+    """The database's time in microseconds since 1970, in SQL: hosts' clocks differ."""
+    if isinstance(tx, PostgresTx):
+        return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    return str(now_micros())
+
+
 async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
     """Takes or renews a lease for ``seconds``; returns whether ``holder`` has it now.
 
     Its row stays locked until the transaction ends, so only the holder does what else is in it.
     An expired lease goes to the first who asks.
     """
-    now = _POSTGRES_NOW if isinstance(tx, PostgresTx) else str(now_micros())
-    rows = await tx.fetch(_TAKE.format(now=now), name, holder, int(seconds * SECOND))
+    sql = _TAKE.format(now=database_now(tx))
+    rows = await tx.fetch(sql, name, holder, int(seconds * SECOND))
     return bool(rows)
 
 

@@ -546,6 +546,14 @@ lease = _table(
     clustered=True,
 )
 
+process_figures = _table(  # what each process counts of itself, for monitoring
+    "process_figures",
+    _key("slot", SmallInteger),
+    _int("published_at", null=False),
+    _bytes("figures", null=False),
+    clustered=True,
+)
+
 audit = _table(
     "audit",
     _id(),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from prometheus_client.metrics_core import Metric
+
 from delivrd.config import Config
 from delivrd.insight.settled import Settling
 from delivrd.intake.commit import GroupCommit
@@ -9,6 +11,7 @@ from delivrd.intake.folder import Folder
 from delivrd.intake.lane import Lane
 from delivrd.intake.ring import Ring
 from delivrd.intake.settled import Settled
+from delivrd.metrics import Metrics, gauge
 from delivrd.sending.waiting import Waiting
 from delivrd.store.audit import note
 from delivrd.store.base import Store
@@ -18,7 +21,6 @@ from delivrd.store.queries.views import Message
 from delivrd.store.tx import Tx
 from delivrd.supervise import Parts
 from delivrd.web.auth import Auth, Caller
-from delivrd.web.metrics import Metrics
 from delivrd.web.stream import Streams
 
 
@@ -50,6 +52,14 @@ class Context:
         object.__setattr__(self, "settled", Settled(self.store))
         object.__setattr__(self, "settling", Settling(self.store.accounts))
         object.__setattr__(self, "messages", Gathered(self.store, self._find))
+        self.metrics.watch(
+            lambda: [
+                gauge("delivrd_stream_listeners", "Open event streams", self.streams.listeners)
+            ]
+        )
+
+    def _figures(self) -> list[Metric]:
+        return [gauge("delivrd_stream_listeners", "Open event streams", self.streams.listeners)]
 
     async def _find(self, tx: Tx, uuids: list[str]) -> dict[str, Message]:
         return await find_messages(tx, self.store.accounts, uuids)

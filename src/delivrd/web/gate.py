@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delivrd.config import Config, is_loopback
+from delivrd.metrics import Metrics
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.keys import Scope as Role
 from delivrd.web.auth import (
@@ -24,7 +25,6 @@ from delivrd.web.auth import (
     is_safe,
     unauthorized,
 )
-from delivrd.web.metrics import Metrics
 from delivrd.web.problems import Problem, crashed, unavailable
 
 log = structlog.get_logger(__name__)

@@ -1,13 +1,15 @@
-"""What Prometheus scrapes: of this process, and what the database says of all of them."""
+"""What Prometheus scrapes: the figures of all processes, and what the database says."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from delivrd.core.units import DAY
-from delivrd.store.base import Store
+from delivrd.metrics import Metrics, gauge, together
+from delivrd.store import process_figures
+from delivrd.store.accounts import Accounts
+from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import alerts
 from delivrd.store.queries.endpoints import totals
@@ -18,175 +20,111 @@ COUNTED = 10_000
 """Beyond this many, unmapped receipts are not counted further."""
 
 
-OUTCOMES = ("delivered", "failed")
-"""Of a try, as the store counts them."""
+async def page(store: Store, metrics: Metrics) -> bytes:
+    """What a scrape gets; while the database does not answer, only this process's figures."""
+    slot, own, up = store.ids.slot, metrics.collect(), True
+    figures: list[Metric] = []
+
+    async def read(tx: Tx) -> tuple[dict[int, bytes], list[Metric]]:
+        return await process_figures.others(tx, slot), await _of_database(tx, store.accounts)
+
+    alone = store.dialect == "sqlite"
+    try:
+        if not alone:  # the next scrape may reach another process, and a counter must not fall
+            await store.write(metrics.publish)
+        others, figures = await store.read(read)
+    except StoreUnavailable:
+        others, up = {}, False
+    found = own if alone else together({slot: own}, others)
+    database = gauge("delivrd_database_up", "Whether the database answers", up)
+    return generate_latest(_Page([*found, *figures, database]))
 
 
-class Metrics:
-    """The registry of one process. Others add to it by :meth:`watch` or to ``registry``."""
+class _Page(Collector):
+    """Figures that were collected before."""
 
-    def __init__(self, clock: Callable[[], int] = now_micros) -> None:
-        self._clock = clock
-        self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "delivrd_http_requests",
-            "Calls of the API and the pages",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "delivrd_http_request_seconds",
-            "Time to answer",
-            ("route",),
-            registry=self.registry,
-        )
-        self._events = Counter(
-            "delivrd_events",
-            "Events that this process numbered, such as a message's change of status",
-            ("type",),
-            registry=self.registry,
-        )
-        self._backlog = Gauge(
-            "delivrd_fold_backlog_requests",
-            "Requests of all processes that wait for the fold",
-            registry=self.registry,
-        )
-        self._lag = Gauge(
-            "delivrd_fold_lag_seconds",
-            "Age of the oldest request that waits for the fold",
-            registry=self.registry,
-        )
-        self._unmapped = Gauge(
-            "delivrd_unmapped_receipts",
-            f"Receipts whose word or code stands in no table (counted up to {COUNTED})",
-            registry=self.registry,
-        )
-        self._waiting = Gauge(
-            "delivrd_deliveries_waiting",
-            "Deliveries to endpoints, of all processes, that wait for a try or are under way",
-            registry=self.registry,
-        )
-        self._oldest = Gauge(
-            "delivrd_deliveries_oldest_seconds",
-            "Age of the oldest delivery that waits",
-            registry=self.registry,
-        )
-        self._alerts: alerts.Figures | None = None
-        self._names: Callable[[int], str] = str
-        self._tries: Mapping[str, int] = {}
-        self._before = dict.fromkeys(OUTCOMES, 0)
-        self._since = clock()
-        self.watch(self._told)
-        self.watch(self._judged)
+    def __init__(self, figures: Iterable[Metric]) -> None:
+        self._figures = figures
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
-
-    def numbered(self, types: Iterable[str]) -> None:
-        """Counts events; every one is numbered by one process, so that sums come out right."""
-        for kind in types:
-            self._events.labels(kind).inc()
-
-    def watch(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        """Asks ``collect`` for its figures at each scrape; it must not block."""
-        self.registry.register(_Watched(collect))
-
-    async def page(self, store: Store) -> bytes:
-        """What a scrape gets; without the database, what this process knows."""
-        backlog, oldest, unmapped = await store.read(_figures)
-        self._backlog.set(backlog)
-        self._lag.set(_age(oldest))
-        self._unmapped.set(unmapped)
-        relay = await store.read(lambda tx: totals(tx, self._since))
-        self._waiting.set(relay.waiting)
-        self._oldest.set(_age(relay.oldest_at))
-        self._tries = {name: self._before[name] + relay.tries.get(name, 0) for name in OUTCOMES}
-        await self._move_on(store)
-        self._alerts = await store.read(lambda tx: alerts.figures(tx, now_micros()))
-        self._names = store.accounts.name
-        return generate_latest(self.registry)
-
-    async def _move_on(self, store: Store) -> None:
-        """Keeps what was counted days ago here: the store forgets it, and a counter never falls."""
-        cut = self._clock() - DAY
-        if cut - self._since > DAY:
-            later = await store.read(lambda tx: totals(tx, cut))
-            for name in OUTCOMES:
-                self._before[name] = self._tries[name] - later.tries.get(name, 0)
-            self._since = cut
-
-    def _judged(self) -> Iterator[Metric]:
-        """Alerts and rates, as the database has them."""
-        known = self._alerts
-        if known is None:
-            return
-        firing = GaugeMetricFamily(
-            "delivrd_alerts_firing", "What is bad now, by the rule that found it", labels=("rule",)
-        )
-        for rule, n in sorted(known.firing.items()):
-            firing.add_metric((rule,), n)
-        notices = GaugeMetricFamily(
-            "delivrd_alert_notices", "Notices by channel: waiting, sent, failed",
-            labels=("channel", "state"),
-        )  # fmt: skip
-        for (channel, state), n in sorted(known.notices.items()):
-            notices.add_metric((channel, state), n)
-        attempts = GaugeMetricFamily(
-            "delivrd_attempts_last_hour",
-            "What became so far of what went out in about the last hour",
-            labels=("account", "status"),
-        )
-        for (account_id, status), n in sorted(known.attempts.items()):
-            attempts.add_metric((self._names(account_id), status), n)
-        yield from (firing, notices, attempts)
-        age = "Age of the last evaluation of the alert rules; 0 where there was none yet"
-        yield gauge("delivrd_alerts_evaluated_seconds", age, _age(known.evaluated_at))
-
-    def _told(self) -> Iterator[Metric]:
-        """Counts of the database: they begin when this process did, and are those of all."""
-        tries = CounterMetricFamily(
-            "delivrd_tries",
-            "Calls of endpoints, of all processes, since about this one's start",
-            labels=("outcome",),
-        )
-        for outcome in OUTCOMES:
-            tries.add_metric((outcome,), self._tries.get(outcome, 0))
-        yield tries
+    def collect(self) -> Iterable[Metric]:
+        return self._figures
 
 
-def _age(since: int | None) -> float:
-    return 0.0 if since is None else max(0.0, (now_micros() - since) / 1e6)
+async def _of_database(tx: Tx, accounts: Accounts) -> list[Metric]:
+    """What holds for all processes."""
+    now = now_micros()
+    return [
+        *await _backlog(tx, now),
+        *await _deliveries(tx, now),
+        *_judged(await alerts.figures(tx, now), accounts, now),
+    ]
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-class _Watched(Collector):
-    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        self._collect = collect
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._collect()
-
-    def describe(self) -> Iterator[Metric]:
-        """Nothing: figures are asked for at scrapes only."""
-        return iter(())
-
-
-async def _figures(tx: Tx) -> tuple[int, int | None, int]:
-    waiting = await tx.fetch("SELECT count(*), min(received_at) FROM to_fold")
-    unmapped = await tx.fetch(
+async def _backlog(tx: Tx, now: int) -> Iterable[Metric]:
+    ((requests, oldest_at),) = await tx.fetch("SELECT count(*), min(received_at) FROM to_fold")
+    ((unmapped,),) = await tx.fetch(
         "SELECT count(*) FROM (SELECT 1 FROM statement WHERE unmapped AND count > 0 "
         f"LIMIT {COUNTED}) AS found"
     )
-    return waiting[0][0], waiting[0][1], unmapped[0][0]
+    return (
+        gauge("delivrd_fold_backlog_requests", "Requests that wait for the fold", requests),
+        gauge(
+            "delivrd_fold_lag_seconds",
+            "Age of the oldest request that waits for the fold",
+            _age(oldest_at, now),
+        ),
+        gauge(
+            "delivrd_unmapped_receipts",
+            f"Receipts whose word or code is in no table (counted up to {COUNTED})",
+            unmapped,
+        ),
+    )
 
 
-def counter(name: str, about: str, value: float) -> Metric:
-    return CounterMetricFamily(name, about, value=value)
+async def _deliveries(tx: Tx, now: int) -> Iterable[Metric]:
+    relay = await totals(tx, now)
+    return (
+        gauge(
+            "delivrd_deliveries_waiting",
+            "Deliveries to endpoints that wait for a try or are under way",
+            relay.waiting,
+        ),
+        gauge(
+            "delivrd_deliveries_oldest_seconds",
+            "Age of the oldest delivery that waits",
+            _age(relay.oldest_at, now),
+        ),
+    )
 
 
-def gauge(name: str, about: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, about, value=value)
+def _judged(known: alerts.Figures, accounts: Accounts, now: int) -> Iterator[Metric]:
+    """Alerts and outcomes."""
+    firing = GaugeMetricFamily(
+        "delivrd_alerts_firing", "What is bad now, by the rule that found it", labels=("rule",)
+    )
+    for rule, n in sorted(known.firing.items()):
+        firing.add_metric((rule,), n)
+    notices = GaugeMetricFamily(
+        "delivrd_alert_notices",
+        "Notices by channel: waiting, sent, failed",
+        labels=("channel", "state"),
+    )
+    for (channel, state), n in sorted(known.notices.items()):
+        notices.add_metric((channel, state), n)
+    attempts = GaugeMetricFamily(
+        "delivrd_attempts_last_hour",
+        "What became so far of what went out in about the last hour",
+        labels=("account", "status"),
+    )
+    for (account_id, status), n in sorted(known.attempts.items()):
+        attempts.add_metric((accounts.name(account_id), status), n)
+    yield from (firing, notices, attempts)
+    yield gauge(
+        "delivrd_alerts_evaluated_seconds",
+        "Age of the last evaluation of the alert rules; 0 where there was none yet",
+        _age(known.evaluated_at, now),
+    )
+
+
+def _age(since: int | None, now: int) -> float:
+    return 0.0 if since is None else max(0.0, (now - since) / 1e6)

@@ -96,7 +96,7 @@ def _add(hour: Hour, outcome: str, n: int) -> None:
         hour.failed += n
 
 
-# --- for metrics ----------------------------------------------------------------------------------
+# --- all endpoints together -----------------------------------------------------------------------
 
 
 class Totals(msgspec.Struct):
