@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from delivrd.core.units import MINUTE
+from delivrd.core.units import MINUTE, SECOND
 from delivrd.insight.diagnosis import Figures, Finding, diagnose
+from delivrd.insight.network_reports import Silence
+from delivrd.insight.silent_networks import SilentNetwork
 from delivrd.store.queries.diagnosis import Calls
 from tests.support import run
 from tests.web.web_support import web
@@ -125,3 +127,36 @@ def test_rejections_of_the_last_minutes_are_told(database_url: str) -> None:
             assert "12 of 12" in told["rejected"]["what"]
 
     run(test())
+
+
+SILENT = SilentNetwork("23420", NOW // SECOND, 41, share=0.2, before=0.25, named=True)
+
+
+def test_a_network_that_stopped_reporting_is_named_with_what_was_normal() -> None:
+    traffic = (("main", "GB", "delivered", 160), ("main", "GB", "pending", 41))
+    silences = (Silence("main", "GB", SILENT, never=False),)
+    (found,) = about("reporting", traffic=traffic, silences=silences)
+    assert (found.state, found.account) == ("warning", "main")
+    assert found.what == (
+        "main → GB: network 23420 has reported nothing since 08:53 UTC (41 messages, 20 % of those "
+        "sent there); before, it sent 25 % of the receipts"
+    )
+
+
+def test_a_network_that_never_reported_is_said_to_be_so() -> None:
+    traffic = (("main", "GB", "delivered", 160), ("main", "GB", "pending", 41))
+    silences = (Silence("main", "GB", SILENT._replace(before=0.0), never=True),)
+    (found,) = about("reporting", traffic=traffic, silences=silences)
+    assert "never reports: nothing in 28 days" in found.what
+
+
+def test_a_country_of_which_a_part_is_silent_is_told_where_no_network_is_known() -> None:
+    traffic = (("main", "GB", "delivered", 160), ("main", "GB", "pending", 60))
+    (found,) = about("reporting", traffic=traffic)
+    assert "many messages to GB (60 of 220) have no known end" in found.what
+
+
+def test_some_phones_are_off_everywhere() -> None:
+    traffic = (("main", "GB", "delivered", 160), ("main", "GB", "pending", 16))
+    (found,) = about("reporting", traffic=traffic)
+    assert found.state == "ok"

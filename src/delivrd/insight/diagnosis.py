@@ -6,18 +6,23 @@ from datetime import datetime
 from typing import NamedTuple
 
 from delivrd.core.statement import moment
-from delivrd.core.units import DAY, QUARTER, SECOND
+from delivrd.core.units import DAY, SECOND
+from delivrd.insight.network_reports import SETTLING, Silence, in_words, silences
+from delivrd.insight.rates import rate
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import diagnosis as queries
 from delivrd.store.queries.diagnosis import Calls, Traffic
 from delivrd.store.tx import Tx
 
-SETTLING = QUARTER
-"""Microseconds within which a message may well be open still."""
-
 ENOUGH = 10
 OPEN = 0.8
 """The share of messages without an end from which an account counts as silent."""
+
+PARTLY_OPEN = 0.15
+"""The share of messages without an end from which a part of a country may not report."""
+
+NAMED = 5
+"""The most countries or networks of an account that are named."""
 
 MANY_REJECTED = 0.1
 MANY_REPEATS = 0.05
@@ -44,6 +49,8 @@ class Figures(NamedTuple):
     rejected: tuple[tuple[str, str, str, int], ...] = ()
     """Sender, country, reason, number."""
     repeated: Mapping[str, tuple[int, int]] = {}
+    silences: tuple[Silence, ...] = ()
+    """Networks that report nothing, in countries that do."""
 
 
 async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
@@ -55,6 +62,7 @@ async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
         await queries.calls(tx, accounts, since),
         tuple(await queries.rejected(tx, since)),
         {accounts.name(i): n for i, n in (await queries.repeated(tx, since)).items()},
+        tuple(await silences(tx, accounts, now)),
     )
 
 
@@ -83,7 +91,7 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
             found = True
             yield _silent(account, counts, known.calls.get(account, Calls()), heard, now)
         else:
-            for finding in _silent_countries(account, known):
+            for finding in (*_silent_countries(account, known), *_silent_networks(account, known)):
                 found = True
                 yield finding
     if not found:
@@ -142,24 +150,69 @@ def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[s
 
 def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
     """A finding for countries from which an account gets no receipts, while it does from others."""
-    by_country: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, country, status, n in known.traffic:
-        if name == account:
-            by_country[country][status] += n
-    silent = {c: _without_end(counts) for c, counts in by_country.items() if _is_silent(counts)}
-    told = [
-        f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in sorted(silent.items())
-    ]
+    silent = {
+        c: _without_end(counts)
+        for c, counts in _by_country(account, known).items()
+        if _is_silent(counts)
+    }
     none = all(n == total for n, total in silent.values())
-    if told:
+    if silent:
         yield Finding(
             "reporting", "warning",
-            f"{account}: {'no' if none else 'hardly any'} receipts from {', '.join(told[:5])}, "
+            f"{account}: {'no' if none else 'hardly any'} receipts from {_of(silent)}, "
             "while those from other countries come in: the carriers there "
             f"{'do not' if none else 'hardly'} report",
             "ask the gateway whether it can get receipts there; your webhook works",
             account,
         )  # fmt: skip
+
+
+def _silent_networks(account: str, known: Figures) -> Iterator[Finding]:
+    """Findings for single networks that report nothing, and for countries of which a part reports
+    nothing, though no network is known that it could be."""
+    silences = [one for one in known.silences if one.account == account]
+    for one in silences[:NAMED]:
+        yield Finding(
+            "reporting", "warning",
+            f"{account} → {one.country or 'unknown country'}: network {one.network.network} "
+            f"{in_words(one.network, one.never)}",
+            "ask the gateway about this network; your webhook works", account,
+        )  # fmt: skip
+    explained = {one.country for one in silences}
+    partly = {
+        country: _without_end(counts)
+        for country, counts in _by_country(account, known).items()
+        if country not in explained and _is_partly_silent(counts)
+    }
+    if partly:
+        yield Finding(
+            "reporting", "warning",
+            f"{account}: many messages to {_of(partly)} have no known end, while the others have "
+            "one, and the receipts do not show which network it is",
+            "ask the gateway whether a carrier there has stopped reporting", account,
+        )  # fmt: skip
+
+
+def _is_partly_silent(counts: Counter[str]) -> bool:
+    n, total = _without_end(counts)
+    share = rate(n, total)
+    return share is not None and share.low >= PARTLY_OPEN and not _is_silent(counts)
+
+
+def _by_country(account: str, known: Figures) -> Mapping[str, Counter[str]]:
+    """The account's counts by status."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, country, status, n in known.traffic:
+        if name == account:
+            found[country][status] += n
+    return found
+
+
+def _of(countries: Mapping[str, tuple[int, int]]) -> str:
+    named = [
+        f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in sorted(countries.items())
+    ]
+    return ", ".join(named[:NAMED])
 
 
 # --- rejected messages, repeated receipts ---------------------------------------------------------

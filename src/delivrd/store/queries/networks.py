@@ -1,0 +1,53 @@
+"""Whether networks report: counts by account, country and network."""
+
+from typing import NamedTuple
+
+from delivrd.core.units import DAY
+from delivrd.store.counts import BUCKET
+from delivrd.store.queries.recent import REPORTED
+from delivrd.store.tx import Tx
+
+_IN = ", ".join(f"'{status}'" for status in REPORTED)
+_SUMS = (
+    f"CAST(sum(CASE WHEN status IN ({_IN}) THEN n ELSE 0 END) AS BIGINT), "
+    f"CAST(sum(CASE WHEN status IN ({_IN}) THEN 0 ELSE n END) AS BIGINT)"
+)
+_NETWORK = "account_id, country, network"
+
+
+class Reported(NamedTuple):
+    """Attempts to a network (empty: not known): of ``reported`` ones the network told the end, of
+    ``silent`` ones it did not. Handed over from the quarter of an hour ``bucket`` on, counted from
+    1970."""
+
+    account_id: int
+    country: str
+    network: str
+    bucket: int
+    reported: int
+    silent: int
+
+
+async def by_quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Reported]:
+    """What was handed over in the whole quarters between two moments, the oldest first; ``width``
+    quarters together."""
+    rows = await tx.fetch(
+        f"SELECT {_NETWORK}, bucket / {width:d} * {width:d} AS b, {_SUMS} FROM rollup "
+        "WHERE unit = 1 AND bucket >= $1 AND bucket < $2 AND status <> 'rejected' "
+        f"GROUP BY {_NETWORK}, bucket / {width:d} ORDER BY b",
+        -(-since // BUCKET),
+        until // BUCKET,
+    )
+    return [Reported(*row) for row in rows if row[4] or row[5]]
+
+
+async def by_days(tx: Tx, since: int, until: int) -> dict[tuple[int, str, str], tuple[int, int]]:
+    """By account, country and network: reported and silent ones of the days between two moments;
+    the day of the second one is not in it."""
+    rows = await tx.fetch(
+        f"SELECT {_NETWORK}, {_SUMS} FROM rollup_day WHERE unit = 1 AND day >= $1 "
+        f"AND day < $2 AND status <> 'rejected' GROUP BY {_NETWORK}",
+        since // DAY,
+        until // DAY,
+    )
+    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
