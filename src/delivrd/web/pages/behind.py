@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from delivrd.core.units import SECOND
+from delivrd.insight.network_reports import Silence, in_words
 from delivrd.store.queries.messages import NONE
 from delivrd.web.pages.links import Links
 from delivrd.web.pages.ranges import edge
@@ -42,6 +43,24 @@ def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
     """Routes with the way to their messages since then."""
     links = Links.everywhere()
     return [{**one, "behind": links.within(edge(since), "", **route(one))} for one in routes]
+
+
+def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
+    """Networks that report nothing, with the way to the open messages of their countries."""
+    return [
+        {
+            "account": one.account,
+            "country": one.country,
+            "network": one.network.network,
+            "stopped": one.network.before > 0,
+            "words": in_words(one.network, one.never),
+            "behind": Links.everywhere().within(
+                edge(one.network.since * SECOND), "", status="pending",
+                **route({"account": one.account, "country": one.country}),
+            ),
+        }
+        for one in silences
+    ][:MOST]  # fmt: skip
 
 
 def route(item: Item) -> dict[str, str]:

@@ -184,6 +184,7 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
         "overdue_known": overdue is not None,
         "recent_hours": found.recent_hours,
         "silent": behind.doubted(found.silent, day_ago(wanted.now)),
+        "silent_networks": behind.silent_networks(found.silent_networks),
         "made_up": behind.doubted(found.made_up, day_ago(wanted.now)),
         "relay": found.relay,
         "nothing": not total["total"],

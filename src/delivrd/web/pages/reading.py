@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from delivrd.core.units import DAY, MINUTE
 from delivrd.insight.honesty import honesty_stats
+from delivrd.insight.network_reports import Silence, silences
 from delivrd.insight.settled import Seen, Settling, told
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
@@ -91,6 +92,8 @@ class Found(NamedTuple):
     silent: Sequence[Mapping[str, Any]]
     """Routes that report nothing, with what the last day shows of them, and their ``open`` ones;
     ``reported_on`` is the last day on which one did that has stopped."""
+    silent_networks: Sequence[Silence]
+    """Networks that report nothing, in countries that do."""
     made_up: Sequence[Mapping[str, Any]]
     """Routes whose receipts look made up, with the evidence."""
     relay: Relay
@@ -179,6 +182,7 @@ async def read_all(tx: Tx, accounts: Accounts, ahead: InFlight, wanted: Wanted) 
         late=ahead.late,
         older=await _older(tx, accounts, wanted, silent),
         silent=silent,
+        silent_networks=await _silent_networks(tx, accounts, wanted),
         made_up=await _made_up(tx, accounts, wanted),
         relay=await _relay(tx, now),
     )
@@ -251,6 +255,14 @@ async def _silent(
         still_open = pending.get((route["account"], route["country"]), 0)
         found.append({**route, "day": day["total"], "told": told, "open": still_open})
     return found
+
+
+async def _silent_networks(tx: Tx, accounts: Accounts, wanted: Wanted) -> list[Silence]:
+    return [
+        one
+        for one in await silences(tx, accounts, wanted.now)
+        if wanted.places.items() <= {"account": one.account, "country": one.country}.items()
+    ]
 
 
 async def _made_up(tx: Tx, accounts: Accounts, wanted: Wanted) -> list[Answer]:
