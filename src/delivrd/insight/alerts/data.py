@@ -1,10 +1,11 @@
 """The input of rules. All times are whole seconds since 1970, all spans are in seconds."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from delivrd.insight.settling import Estimate
+from delivrd.insight.silent_networks import Country
 
 Key = tuple[str, str, str]
 """A route: (account, country, network); an empty string where unknown."""
@@ -147,3 +148,7 @@ class Data(NamedTuple):
     failures: tuple[Failure, ...] = ()
     outlooks: Mapping[int, Outlook] = {}
     """By the ``within`` of rules about settled rates, in seconds up to now."""
+    networks: Mapping[tuple[str, str], Country] = {}
+    """By account and country: the last day, by network."""
+    never_report: Set[Key] = frozenset()
+    """Networks that reported nothing in the weeks before today."""

@@ -9,7 +9,7 @@ import msgspec
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import DAY_SECONDS
-from delivrd.insight.alerts import failures, routes, thresholds, troubles
+from delivrd.insight.alerts import failures, overdue, routes, thresholds, troubles
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.readings import GOOD, Findings, Reading
@@ -19,6 +19,7 @@ Finder = Callable[[Rule, Data, Mapping[Place, int]], Findings]
 
 FINDERS: Mapping[str, Finder] = {
     **dict.fromkeys(routes.TRACKS, routes.find),
+    "overdue": overdue.find,
     **dict.fromkeys(thresholds.JUDGES, thresholds.find),
     "rejected_signatures": troubles.find_marks,
     "unmapped": troubles.find_marks,

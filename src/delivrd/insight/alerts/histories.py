@@ -1,23 +1,28 @@
 """Reads a week of outcomes from the rollups, and what is normal by them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, SECOND
 from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.data import Key, Normal
 from delivrd.insight.alerts.normal import DAYS, History, Hour, normals
+from delivrd.insight.network_reports import never_reporting
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
 
 
 class Baseline:
-    """What is normal on every route, valid for one hour."""
+    """What is normal on every route, valid for one hour; and the networks that never report."""
 
-    def __init__(self, hour: int, networks: bool, normals: Mapping[Key, Normal]) -> None:
+    def __init__(
+        self, hour: int, networks: bool, normals: Mapping[Key, Normal],
+        never_report: Set[Key] = frozenset(),
+    ) -> None:  # fmt: skip
         self.hour, self.networks, self.normals = hour, networks, normals
+        self.never_report = never_report
 
     def holds(self, now: int, networks: bool) -> bool:
         return self.hour == now // HOUR_SECONDS and self.networks == networks
@@ -30,6 +35,7 @@ class PastRows(NamedTuple):
     networks: bool
     quarters: Sequence[Row]
     latencies: Sequence[Row]
+    never_report: Set[tuple[int, str, str]] = frozenset()
 
     def histories(self) -> dict[Key, History]:
         """Hours and latencies of every route."""
@@ -50,7 +56,9 @@ class PastRows(NamedTuple):
 
     def baseline(self, now: int) -> Baseline:
         """What is normal at that moment."""
-        return Baseline(now // HOUR_SECONDS, self.networks, normals(self.histories(), now))
+        never = frozenset(key_of(self.accounts, one, networks=True) for one in self.never_report)
+        normal = normals(self.histories(), now)
+        return Baseline(now // HOUR_SECONDS, self.networks, normal, never)
 
 
 async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: bool) -> PastRows:
@@ -62,5 +70,7 @@ async def past(tx: Tx, accounts: Accounts, since: int, until: int, networks: boo
 
 
 async def week(tx: Tx, accounts: Accounts, now: int, networks: bool) -> PastRows:
-    """Reads the last seven days of every route, and the day before them."""
-    return await past(tx, accounts, now - (DAYS + 1) * DAY_SECONDS, now, networks)
+    """Reads the last seven days of every route, and the day before them; and which networks never
+    report."""
+    rows = await past(tx, accounts, now - (DAYS + 1) * DAY_SECONDS, now, networks)
+    return rows._replace(never_report=await never_reporting(tx, now * SECOND))

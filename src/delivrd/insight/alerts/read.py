@@ -10,12 +10,15 @@ from delivrd.core.units import HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS, SE
 from delivrd.insight.alerts.cells import CellRows, key_of, read_cells
 from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Lag, Mark, Normal, Route
 from delivrd.insight.alerts.histories import Baseline
+from delivrd.insight.alerts.sentence import compares_networks
 from delivrd.insight.latency import middle
+from delivrd.insight.network_reports import by_country, last_day
 from delivrd.log import mask_number
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import UNTOLD
 from delivrd.store.names import endpoint_id
 from delivrd.store.queries import alerts as queries
+from delivrd.store.queries.networks import Reported
 from delivrd.store.tx import Row, Tx
 
 OVERLAP = 120
@@ -40,10 +43,17 @@ class Known(NamedTuple):
     """All but the routes."""
     cells: CellRows | None
     took: Sequence[Row]
+    networks: Sequence[Reported] = ()
 
     def data(self) -> Data:
         """The input of rules."""
-        return self.bare if self.cells is None else self.bare._replace(routes=self._routes())
+        if self.cells is None:
+            return self.bare
+        accounts = self.cells.accounts
+        networks = {(accounts.name(i), c): of for (i, c), of in by_country(self.networks).items()}
+        return self.bare._replace(
+            routes=self._routes(), networks=networks, never_report=self.base.never_report
+        )
 
     def _routes(self) -> tuple[Route, ...]:
         assert self.cells is not None
@@ -87,7 +97,8 @@ async def known(
         tuple(_endpoint(row) for row in endpoints),
         missed,
     )
-    return Known(base, bare, cells, took)
+    networks = await last_day(tx, now * SECOND) if any(map(compares_networks, rules)) else []
+    return Known(base, bare, cells, took, networks)
 
 
 async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark, ...]:

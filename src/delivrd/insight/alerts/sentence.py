@@ -19,11 +19,11 @@ _TEMPLATES: Mapping[str, str] = {
     "at an hour that usually has $at_least or more",
     "rejected_signatures": "$many refused webhook call$s of $where in $within",
     "unmapped": "$many receipt$s of $where in $within with a word or code that no table has",
-    "overdue": "overdue messages of $where $times times what is normal there$least",
+    "overdue": "overdue messages of $where $times times what is normal there$least$network",
     "endpoint_failing": "an endpoint whose calls have failed for $over",
     "backlog": "receipts or deliveries that wait in the hub for over $over",
 }
-_WHOLE = frozenset({"where", "least", "unless", "many", "s"})
+_WHOLE = frozenset({"where", "least", "unless", "network", "many", "s"})
 """Parts that are marked already, or not at all."""
 
 _MANY = {"account": "accounts", "country": "countries", "network": "networks"}
@@ -44,12 +44,18 @@ def sentence(rule: Rule) -> str:
         "per_hour": number(rule.per_hour),
         "at_least": number(rule.at_least),
         "least": "" if rule.at_least is None else f", at least {mark(rule.at_least)} messages",
+        "network": ", or a network that reports nothing" if compares_networks(rule) else "",
         "unless": " (more than is normal there)" if rule.unless_normal else "",
     }
     marked = {k: v if k in _WHOLE else mark(v) for k, v in words.items()}
     told = Template(_TEMPLATES[rule.kind]).substitute(marked).replace(",,", ",")
     held = f", for {mark(span(rule.hold))}" if rule.hold else ""
     return f"{told[:1].upper()}{told[1:]}{held}"
+
+
+def compares_networks(rule: Rule) -> bool:
+    """Whether the rule also looks at the networks within a country."""
+    return rule.kind == "overdue" and not rule.networks and "network" not in rule.by
 
 
 def plain(text: str) -> str:

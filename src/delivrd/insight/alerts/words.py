@@ -54,6 +54,16 @@ def _count(facts: Facts, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
+def _overdue(facts: Facts, rule: Rule) -> str:
+    if "part" in facts:
+        share, before = percent(100 * facts["part"]), facts["before"]
+        had = f"; before, it sent {percent(100 * before)} of the receipts there" if before else ""
+        return f"no receipts: {facts['k']} messages, {share} of those to the country{had}"
+    if "networks" in facts and "normal" not in facts:
+        return f"networks without receipts: {facts['k']} messages"
+    return f"{_share(facts)} overdue{_normal(facts)}: {_of(facts)} messages"
+
+
 _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     "change": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages",
     "failure_rate": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages that ended",
@@ -65,7 +75,7 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
         f"{_of(f)} took longer than {span(r.over)}{_usually(f)}"
     ),
     "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages are still open{_normal(f)}",
-    "overdue": lambda f, r: f"{_share(f)} overdue{_normal(f)}: {_of(f)} messages",
+    "overdue": _overdue,
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
     "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
     "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
@@ -153,6 +163,8 @@ def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
         found.append(f"Reasons: {', '.join(told)}.")
     if why.codes:
         found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in why.codes)}.")
+    if say.facts.get("networks"):
+        found.append(f"Networks without receipts: {say.facts['networks']}.")
     if say.facts.get("why"):
         found.append(f"Why: {say.facts['why']}.")
     hint = _hint(say, rule)
@@ -163,6 +175,8 @@ def _hint(say: Say, rule: Rule) -> str:
     """What to do next; may be empty."""
     if say.facts.get("off"):
         return f"Once it works: `delivrd endpoints enable {dict(say.place)['endpoint']}`."
+    if "part" in say.facts:
+        return "Other networks of the country report: ask the gateway about this one."
     return _HINTS.get(rule.kind, "")
 
 

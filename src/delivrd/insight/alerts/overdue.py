@@ -1,0 +1,153 @@
+"""Rules about overdue messages: routes with more than usual, and networks that report nothing.
+
+A silent network hides in its country, where most messages end in time. It is compared with the
+other networks there, which takes no history: `delivrd.insight.silent_networks`. Where it accounts
+for what is overdue in its country, it is named and not the country.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from delivrd.alert_settings import Rule
+from delivrd.core.units import QUARTER_SECONDS
+from delivrd.insight.alerts import routes
+from delivrd.insight.alerts.data import Data, Normal, Place
+from delivrd.insight.alerts.places import MANY, within
+from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
+from delivrd.insight.alerts.routes import SILENT_SECONDS
+from delivrd.insight.alerts.sentence import compares_networks
+from delivrd.insight.silent_networks import (
+    OTHERS_REPORT,
+    Country,
+    SilentNetwork,
+    silent_networks,
+)
+
+Silent = Mapping[Place, SilentNetwork]
+"""Networks that report nothing, by place: account, country and network."""
+
+
+def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
+    """The places that are bad; messages before the ``floors`` of a place do not count."""
+    found = routes.find(rule, data, floors)
+    if not compares_networks(rule):
+        return found
+    counts = _Counts(rule, data)
+    silent = dict(counts.silent())
+    stopped = {p: one for p, one in silent.items() if _values(p) not in data.never_report}
+
+    def look(place: Place, since: int) -> Reading:
+        inside = {p: one for p, one in stopped.items() if within(p, place)}
+        if place in silent or inside:
+            return _reading(place, inside or {place: silent[place]})
+        if "network" in dict(place):
+            return counts.look(place, since)
+        return found.look(place, since)
+
+    fresh = {p: one for p, one in stopped.items() if _is_after(floors, p, one)}
+    bad = [one for one in found.bad if not _explained(rule, one, fresh)]
+    covered = [one.place for one in bad]
+    alone = {p: one for p, one in fresh.items() if not any(within(p, c) for c in covered)}
+    return Findings((*(_with_networks(one, fresh) for one in bad), *_named(alone)), look)
+
+
+class _Counts:
+    """The counts by network of the rule's routes, without messages that may well end yet."""
+
+    def __init__(self, rule: Rule, data: Data) -> None:
+        late: dict[tuple[str, str], float] = {}
+        for route in data.routes:
+            account, country, _ = route.key
+            late[account, country] = max(late.get((account, country), 0.0), route.normal.late)
+        self._now, self._rule = data.now, rule
+        self._all = {
+            (account, country): of
+            for (account, country), of in data.networks.items()
+            if (not rule.accounts or account in rule.accounts)
+            and (not rule.countries or country in rule.countries)
+        }
+        self._old = {
+            route: _until(data.now - late.get(route, Normal().late), of)
+            for route, of in self._all.items()
+        }
+
+    def silent(self) -> Iterator[tuple[Place, SilentNetwork]]:
+        for (account, country), networks in self._old.items():
+            for one in silent_networks(networks):
+                if one.messages >= (self._rule.at_least or 1):
+                    place = ("account", account), ("country", country), ("network", one.network)
+                    yield place, one
+
+    def look(self, place: Place, since: int) -> Reading:
+        """The state of a network that has been firing since then, and is not silent any more."""
+        of = dict(place)
+        route, network = (of["account"], of["country"]), of["network"]
+        sent = [t.at for t in self._all.get(route, {}).get(network, ()) if t.total]
+        if self._now - max([since, *sent]) >= SILENT_SECONDS:
+            return Reading(place, GOOD, {"silent": 1})
+        tallies = [t for t in self._old.get(route, {}).get(network, ()) if t.at >= since]
+        reported, total = sum(t.reported for t in tallies), sum(t.total for t in tallies)
+        good = total and reported >= OTHERS_REPORT * total
+        facts: Facts = {"n": total, "k": total - reported, "since": since}
+        return Reading(place, GOOD if good else UNSURE, facts)
+
+
+def _until(end: float, country: Country) -> Country:
+    """The counts of messages that were handed over before a moment."""
+    return {
+        name: old
+        for name, of in country.items()
+        if (old := [tally for tally in of if tally.at + QUARTER_SECONDS <= end])
+    }
+
+
+def _values(place: Place) -> tuple[str, ...]:
+    return tuple(value for _, value in place)
+
+
+def _is_after(floors: Mapping[Place, int], place: Place, one: SilentNetwork) -> bool:
+    """Whether a silence began after the last recovery there."""
+    return all(one.since >= at for around, at in floors.items() if within(place, around))
+
+
+def _explained(rule: Rule, bad: Reading, silent: Silent) -> bool:
+    """Whether a country has no more overdue messages than usual besides its silent networks'."""
+    share, normal = float(bad.facts["share"]), float(bad.facts["normal"])
+    theirs = sum(one.share for p, one in silent.items() if within(p, bad.place))
+    return "country" in dict(bad.place) and share - theirs <= normal * (rule.times or 1.0)
+
+
+def _named(silent: Silent) -> Iterator[Reading]:
+    """One finding for each network, or one for all of an account that has many."""
+    accounts = Counter(place[0] for place in silent)
+    for account, n in accounts.items():
+        inside = {place: one for place, one in silent.items() if place[0] == account}
+        if n >= MANY:
+            yield _reading((account,), inside)
+        else:
+            yield from (_reading(place, {place: one}) for place, one in inside.items())
+
+
+def _reading(place: Place, silent: Silent) -> Reading:
+    """The finding about one network, or about several in a wider place."""
+    messages = sum(one.messages for one in silent.values())
+    since = min(one.since for one in silent.values())
+    facts: Facts = {"n": messages, "k": messages, "share": 1.0, "since": since}
+    if place in silent:
+        facts = {**facts, "part": silent[place].share, "before": silent[place].before}
+    return _with_networks(Reading(place, BAD, facts), silent)
+
+
+def _with_networks(bad: Reading, silent: Silent) -> Reading:
+    """The finding with the silent networks in its place named."""
+    inside = [p for p, one in silent.items() if within(p, bad.place) and p != bad.place]
+    if not inside:
+        return bad
+    return bad._replace(facts={**bad.facts, "networks": _names(inside, bad.place)})
+
+
+def _names(places: Iterable[Place], around: Place) -> str:
+    return ", ".join(
+        " → ".join(value or "?" for pair in place if pair not in around for value in pair[1:])
+        for place in sorted(places)
+    )

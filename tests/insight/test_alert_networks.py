@@ -1,0 +1,155 @@
+"""Rules about overdue messages where single networks of a country report nothing."""
+
+import random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.data import Cell, Data, Route
+from delivrd.insight.alerts.state import Say, State
+from delivrd.insight.alerts.words import Why, headline, news
+from delivrd.insight.silent_networks import Tally
+from tests.insight.alert_support import DAY, MINUTE, NOON, USUAL, data, play, route, whats
+
+QUARTER = 15 * MINUTE
+OVERDUE = Rule(kind="overdue")
+Networks = dict[str, list[Tally]]
+
+
+def reports(n: int, until: int, since: int = NOON - DAY) -> list[Tally]:
+    return [Tally(at, n, 0) for at in range(since, until, QUARTER)]
+
+
+def silent(n: int, since: int, until: int) -> list[Tally]:
+    return [Tally(at, 0, n) for at in range(since, until, QUARTER)]
+
+
+def stopped(until: int, since: int = NOON) -> Networks:
+    """A fifth of a country's messages go to a network that has reported nothing since."""
+    named = [*reports(12, since), *silent(12, since, until)]
+    return {"23420": named, "23410": reports(48, until)}
+
+
+def moment(now: int, networks: Networks, country: str = "GB", **more: Any) -> Data:
+    """A route without any history of its own."""
+    return Data(now, (Route(("main", country, ""), (), USUAL),),
+                networks={("main", country): networks}, **more)  # fmt: skip
+
+
+def at(network: str, country: str = "GB") -> tuple[tuple[str, str], ...]:
+    return ("account", "main"), ("country", country), ("network", network)
+
+
+def test_a_network_that_stops_reporting_is_named_and_not_its_country() -> None:
+    moments = [moment(now, stopped(now)) for now in range(NOON, NOON + 4 * QUARTER, MINUTE)]
+    (say,) = play(OVERDUE, moments)
+    assert say.place == at("23420")
+    assert say.since == NOON
+    assert say.at - NOON <= 2 * QUARTER + USUAL.late
+    assert headline(say, OVERDUE) == (
+        "main → GB → 23420: no receipts: 24 messages, 20 % of those to the country; "
+        "before, it sent 20 % of the receipts there"
+    )
+    told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    assert "Other networks of the country report: ask the gateway about this one." in told.body
+    assert "/messages?account=main&country=GB&status=pending" in told.body
+
+
+def test_it_recovers_when_the_network_reports_again() -> None:
+    again = NOON + 4 * QUARTER
+
+    def networks(now: int) -> Networks:
+        silence = silent(12, NOON, again)
+        return {"23420": [*reports(12, NOON), *silence, *reports(12, now, again)],
+                "23410": reports(48, now)}  # fmt: skip
+
+    bad = [moment(NOON + 3 * QUARTER, stopped(NOON + 3 * QUARTER))]
+    good = [moment(now, networks(now)) for now in range(again, again + 4 * QUARTER, MINUTE)]
+    says = play(OVERDUE, bad + good)
+    assert whats(says) == ["fired", "recovered"]
+    assert says[1].at - again <= 2 * QUARTER
+
+
+def test_a_network_that_never_reported_fires_on_a_young_hub_and_then_never_again() -> None:
+    now = NOON + 3 * QUARTER
+    networks = {"23420": silent(12, NOON, now), "23410": reports(48, now, NOON)}
+    never = frozenset({("main", "GB", "23420")})
+    assert whats(play(OVERDUE, [moment(now, networks)])) == ["fired"]
+    assert play(OVERDUE, [moment(now, networks, never_report=never)]) == []
+
+
+def test_a_firing_about_a_network_that_never_reports_does_not_recover_by_the_years() -> None:
+    now = NOON + 3 * QUARTER
+    networks = {"23420": silent(12, NOON, now), "23410": reports(48, now, NOON)}
+    never = frozenset({("main", "GB", "23420")})
+    later = [moment(now + i * MINUTE, networks, never_report=never) for i in range(30)]
+    assert whats(play(OVERDUE, [moment(now, networks), *later])) == ["fired"]
+
+
+def test_many_silent_networks_of_an_account_are_one_notice() -> None:
+    now = NOON + 3 * QUARTER
+    countries = ("GB", "DE", "EE", "US", "FR")
+    found = Data(now, networks={("main", country): stopped(now) for country in countries})
+    (say,) = play(OVERDUE, [found])
+    assert say.place == (("account", "main"),)
+    assert say.facts["networks"] == "DE → 23420, EE → 23420, FR → 23420, GB → 23420, US → 23420"
+    assert headline(say, OVERDUE) == "main: networks without receipts: 120 messages"
+
+
+def late(share: int) -> Any:
+    """A route in which of twenty messages a minute so many stay open since noon."""
+    return lambda at: (
+        Cell(at, MINUTE, 20 - share, 0, 0, share) if at >= NOON else Cell(at, MINUTE, 20)
+    )
+
+
+def test_what_a_silent_network_explains_is_told_once() -> None:
+    """The route's overdue messages are the network's."""
+    now = NOON + 4 * QUARTER
+    found = data(now, route("main", "GB", late(4), now))
+    state = State()
+    assert [say.place for say in play(OVERDUE, [found], state)] == [at("23420")[:2]]
+    found = found._replace(networks={("main", "GB"): stopped(now)})
+    assert [say.place for say in play(OVERDUE, [found], state)] == [at("23420")]
+
+
+def test_a_country_that_is_worse_than_its_silent_network_is_named_itself() -> None:
+    now = NOON + 4 * QUARTER
+    found = data(now, route("main", "GB", late(12), now), networks={("main", "GB"): stopped(now)})
+    (say,) = play(OVERDUE, [found])
+    assert say.place == at("23420")[:2]
+    assert say.facts["networks"] == "23420"
+    told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    assert "Networks without receipts: 23420." in told.body
+
+
+def test_a_rule_by_network_compares_each_with_its_own_past() -> None:
+    now = NOON + 3 * QUARTER
+    by_network = Rule(kind="overdue", by=("account", "country", "network"))
+    assert play(by_network, [moment(now, stopped(now))]) == []
+
+
+def test_a_rule_about_other_countries_says_nothing() -> None:
+    now = NOON + 3 * QUARTER
+    assert play(Rule(kind="overdue", countries=("DE",)), [moment(now, stopped(now))]) == []
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.003, 0.03, 0.1]))
+def test_networks_that_report_raise_no_alarm(seed: int, open_share: float) -> None:
+    """However their messages happen to be spread over three hours."""
+    chance = random.Random(seed)
+    shares = (0.5, 0.3, 0.15, 0.05)
+
+    def tallies(now: int, share: float) -> list[Tally]:
+        found = []
+        for at in range(now - 12 * QUARTER, now, QUARTER):
+            n = sum(chance.random() < share for _ in range(60))
+            kept = sum(chance.random() < open_share for _ in range(n))
+            found.append(Tally(at, n - kept, kept))
+        return found
+
+    networks = {f"2342{i}": tallies(NOON, share) for i, share in enumerate(shares)}
+    says: list[Say] = play(OVERDUE, [moment(NOON, networks)])
+    assert says == []
