@@ -10,11 +10,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/runs
 STAMP := .venv/installed
 
 .PHONY: demo test lint format bench bench-scale bench-processes bench-parse bench-insight bench-stats bench-alerts bench-relay clean
 
-demo: $(STAMP)
+demo: $(RUNS)
 	$(BIN)/delivrd demo
 
 test: lint
@@ -57,10 +58,15 @@ bench-relay: $(STAMP)
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# The stamp is older than what it was made from as soon as a dependency changes.
-$(STAMP): pyproject.toml constraints.txt
+# A stamp is older than what it was made from as soon as a dependency changes. The demo needs no
+# tools for development, which take most of the time to install.
+$(RUNS): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "delivrd needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e . -c constraints.txt
+	@touch $@
+
+$(STAMP): $(RUNS)
 	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
 	@touch $@
