@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from itertools import count
 
-from support import SECRETS, account
-
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import provider
@@ -19,6 +17,7 @@ from delivrd.store.messages import new_uuid
 from delivrd.store.open import open_store
 from delivrd.store.outbox import Said
 from delivrd.store.rows import AttemptRow, MessageRow
+from tests.support import SECRETS, account
 
 _numbers = count(1)
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support import run, until
 
 from delivrd.supervise import PAUSES, STEADY_SECONDS, Parts
+from tests.support import run, until
 
 
 class Clock:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from served import ADMIN_KEY, address, serving, write_settings
 
 from delivrd.cli.client import Hub
 from delivrd.cli.output import Failure
 from delivrd.config import load
 from delivrd.jobs import JobFailed, ask_hub, socket_path
 from delivrd.store.sqlite import FileGuard
+from tests.cli.served import ADMIN_KEY, address, serving, write_settings
 
 
 @pytest.fixture

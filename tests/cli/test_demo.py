@@ -9,11 +9,11 @@ import time
 from contextlib import closing
 
 import pytest
-from served import serving
 
 from delivrd.cli import demo as demo_command
 from delivrd.cli.figures import PROOF
 from delivrd.config import load
+from tests.cli.served import serving
 from tests.support import soon
 
 QUICK = ("--rate", "60", "--speed", "200", "--port", "0", "--json")

@@ -1,15 +1,15 @@
 """`delivrd doctor` names each problem and what mends it."""
 
 import pytest
-from filled import execute, opened, receipt, receive, send
-from served import serving, write_settings
-from support import run
 
 from delivrd.cli.doctor import propose_format
 from delivrd.cli.init import block
 from delivrd.core.units import HOUR
 from delivrd.keeping import sweep
 from delivrd.store import alerts, endpoints, health
+from tests.cli.served import serving, write_settings
+from tests.filled import execute, opened, receipt, receive, send
+from tests.support import run
 
 LONG_AGO = HOUR
 

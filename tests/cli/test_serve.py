@@ -4,7 +4,8 @@ import socket
 from contextlib import closing
 
 import pytest
-from served import ADMIN_KEY, serving, write_settings
+
+from tests.cli.served import ADMIN_KEY, serving, write_settings
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "x"])

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from support import until
 
 from tests.ports import free_port
+from tests.support import until
 
 ADMIN_KEY = "an-admin-key-of-some-length"
 HEADERS = {"authorization": f"Bearer {ADMIN_KEY}"}

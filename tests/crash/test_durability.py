@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from crash_support import Process, post_until_refused
-from support import open_hub, run, settings
-from test_kill import RECEIVING, receipt
-
 from delivrd.store.postgres import PostgresStore
 from delivrd.store.sqlite import SqliteStore
+from tests.crash.crash_support import Process, post_until_refused
+from tests.crash.test_kill import RECEIVING, receipt
+from tests.support import open_hub, run, settings
 
 
 def test_sqlite_syncs_at_every_commit_of_its_live_connection(sqlite_url: str) -> None:

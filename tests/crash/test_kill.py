@@ -9,14 +9,14 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from crash_support import HEADERS, Process, post_until_refused
-from support import run, until
 
 from delivrd.config import load
 from delivrd.providers import provider, vonage
 from delivrd.store.open import open_store
 from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
+from tests.crash.crash_support import HEADERS, Process, post_until_refused
+from tests.support import run, until
 
 RECEIVING = '[accounts.elsewhere]\nprovider = "vonage"\nreceive_only = true\n'
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import aiohttp
 import asyncpg
-from crash_support import Process, post_until_refused
-from support import open_hub, run, serving, settings, until
-from test_kill import RECEIVING, look, receipt
 
 from delivrd.config import load
 from delivrd.providers import provider
+from tests.crash.crash_support import Process, post_until_refused
+from tests.crash.test_kill import RECEIVING, look, receipt
+from tests.support import open_hub, run, serving, settings, until
 
 STATUSES = "SELECT p.provider_message_id, m.status FROM part p "
 STATUSES += "JOIN attempt a ON a.id = p.attempt_id JOIN message m ON m.id = a.message_id"

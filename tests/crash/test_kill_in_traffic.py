@@ -8,9 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from crash_support import ADMIN_KEY, Process
-from support import run, until
-from test_kill import _expire_leases, backlog, look
 
 from delivrd.simulator import (
     SCENARIOS,
@@ -23,6 +20,9 @@ from delivrd.simulator import (
 )
 from delivrd.simulator.dialects import vonage
 from delivrd.simulator.journal import Submission
+from tests.crash.crash_support import ADMIN_KEY, Process
+from tests.crash.test_kill import _expire_leases, backlog, look
+from tests.support import run, until
 
 SIGNATURE = "vonage-signature-secret"
 

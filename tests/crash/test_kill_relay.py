@@ -4,8 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 import aiohttp
-from crash_support import HEADERS, Process, post_until_refused
-from support import run, until
 
 from delivrd.config import load
 from delivrd.providers import provider
@@ -13,8 +11,10 @@ from delivrd.store import endpoints
 from delivrd.store.fan_out import origin
 from delivrd.store.names import event_id
 from delivrd.store.open import open_store
+from tests.crash.crash_support import HEADERS, Process, post_until_refused
 from tests.crash.test_kill import RECEIVING, look, receipt
 from tests.relay.relay_support import Sink, says
+from tests.support import run, until
 
 ALLOWED = '[relay]\nallow_http = true\nallow_networks = ["127.0.0.0/8"]\n'
 MESSAGES = 600

@@ -7,8 +7,9 @@ from typing import Any
 import aiohttp
 import asyncpg
 from aiohttp import web
-from crash_support import ADMIN_KEY, HEADERS, Process
-from support import run, until
+
+from tests.crash.crash_support import ADMIN_KEY, HEADERS, Process
+from tests.support import run, until
 
 CANARIES = {
     "api_secret": "canary-vonage-api-secret",

@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 
 import aiohttp
-from crash_support import HEADERS, Process
-from support import run, until
 
+from tests.crash.crash_support import HEADERS, Process
 from tests.crash.test_kill import RECEIVING, receipt
 from tests.crash.test_kill_relay import ALLOWED, add_endpoint
 from tests.relay.relay_support import Sink, hangs
 from tests.sending.gateways import Gateway, at, end, sending
+from tests.support import run, until
 
 
 def test_endpoints_that_hang_hold_up_no_receipt(database_url: str, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from jasmin import ENVIRONMENT, JASMIND, RABBITMQ
+
+from tests.gateways.jasmin import ENVIRONMENT, JASMIND, RABBITMQ
 
 
 @pytest.fixture

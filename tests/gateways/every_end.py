@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from smsc import NO_SUCH_NUMBER, STATS, Smsc
-from support import open_hub, serving, settings, until
-
 from delivrd import app
 from delivrd.providers.base import AccountSettings
 from delivrd.sending.submit import Order, submit
 from delivrd.store.verify import verify
+from tests.gateways.smsc import NO_SUCH_NUMBER, STATS, Smsc
 from tests.ports import free_ports
+from tests.support import open_hub, serving, settings, until
 
 NUMBER = "+44740012345"
 EXPECTED = {

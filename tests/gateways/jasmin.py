@@ -10,11 +10,10 @@ from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-from programs import listens, running, up
-from smsc import Smsc
-from support import until
-
+from tests.gateways.programs import listens, running, up
+from tests.gateways.smsc import Smsc
 from tests.ports import free_ports
+from tests.support import until
 
 ENVIRONMENT = Path(os.environ.get("JASMIN", Path(__file__).parents[2] / ".jasmin"))
 """A virtual environment with what ``jasmin.txt`` lists; ``.ci/run`` makes it."""

@@ -5,11 +5,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from programs import listens, running
-from smsc import Smsc
-from support import until
-
+from tests.gateways.programs import listens, running
+from tests.gateways.smsc import Smsc
 from tests.ports import free_ports
+from tests.support import until
 
 USER, PASSWORD = "hub", "password-of-the-hub"
 

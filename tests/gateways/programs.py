@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from support import until
+from tests.support import until
 
 
 class running:

@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
-from every_end import NUMBER, each_end_comes_back
-from jasmin import PASSWORD, USER, jasmin
-from support import open_hub, run, serving, settings, until
 
 from delivrd.providers import jasmin as dialect
 from delivrd.store.verify import verify
+from tests.gateways.every_end import NUMBER, each_end_comes_back
+from tests.gateways.jasmin import PASSWORD, USER, jasmin
 from tests.ports import free_ports
+from tests.support import open_hub, run, serving, settings, until
 
 
 def account(address: str) -> dialect.Settings:

@@ -1,11 +1,11 @@
 """The real Kannel: texts out through it, and what its receipts say of each."""
 
 import pytest
-from every_end import each_end_comes_back
-from kannel import PASSWORD, USER, kannel
-from support import run
 
 from delivrd.providers import kannel as dialect
+from tests.gateways.every_end import each_end_comes_back
+from tests.gateways.kannel import PASSWORD, USER, kannel
+from tests.support import run
 
 
 def account(address: str) -> dialect.Settings:

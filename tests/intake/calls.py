@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from support import account, open_hub, serving, settings, until
 
 from delivrd import app
 from delivrd.providers import vonage
+from tests.support import account, open_hub, serving, settings, until
 
 RECEIPT = {
     "msisdn": "12015555522", "to": "12025555511", "network-code": "310090",

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from filled import opened, receipt
-from support import run
-
 from delivrd.core.statement import Reading
 from delivrd.intake.folder import Folder
 from delivrd.store.append import Entry, append
@@ -12,6 +9,8 @@ from delivrd.store.base import Store
 from delivrd.store.fold import Work
 from delivrd.store.ids import now_micros
 from delivrd.store.verify import verify
+from tests.filled import opened, receipt
+from tests.support import run
 
 
 async def appended(store: Store, part: str) -> Work:

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from filled import opened, receipt
-from support import run
 
 from delivrd.core.units import SECOND
 from delivrd.intake import folder as folding
 from delivrd.intake.folder import BRAKE_SECONDS, Folder
 from delivrd.store.fold import Work
+from tests.filled import opened, receipt
+from tests.support import run
 
 
 class Looks:

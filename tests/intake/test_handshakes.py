@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from calls import calling
-from support import run
 
 from delivrd.core.statement import Reading
 from delivrd.providers import _all, vonage
@@ -21,6 +19,8 @@ from delivrd.providers.base import (
     Request,
     Unauthentic,
 )
+from tests.intake.calls import calling
+from tests.support import run
 
 KEY = "the-key-of-the-gateway"
 

@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from calls import RECEIPT, calling
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import run
+
+from tests.intake.calls import RECEIPT, calling
+from tests.support import run
 
 
 def told(**more: Any) -> dict[str, Any]:

@@ -13,16 +13,16 @@ from urllib.parse import urlencode
 import pytest
 import uvicorn
 import uvloop
-from calls import ELSEWHERE, RECEIPT, Caller, body, calling, signed, signing_account
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from support import account, open_hub, run, settings, until
 from uvicorn.server import ServerState
 
 from delivrd.config import Limits
 from delivrd.intake.connection import Connection, connection_class
 from delivrd.providers import provider
+from tests.intake.calls import ELSEWHERE, RECEIPT, Caller, body, calling, signed, signing_account
+from tests.support import account, open_hub, run, settings, until
 
 KEPT = "SELECT source, method, path, query, headers, body, auth, kind, why, receipts FROM request"
 OK = "HTTP/1.1 200 OK"

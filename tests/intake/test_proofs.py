@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from calls import RECEIPT, calling, signed, signing_account
-from support import account, run
 
 from delivrd.intake.reread import CannotReread, admit
+from tests.intake.calls import RECEIPT, calling, signed, signing_account
+from tests.support import account, run
 
 TOLD = {"messageId": "7", "mobile": "447700900123", "status": "DELIVRD"}
 BASIC = "gateway:basic-password"

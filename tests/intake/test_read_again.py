@@ -3,8 +3,6 @@
 import asyncio
 
 import pytest
-from calls import RECEIPT, calling
-from support import account, run
 
 from delivrd.core.statement import Status
 from delivrd.intake.reread import CannotReread, reread
@@ -12,6 +10,8 @@ from delivrd.intake.settled import Settled
 from delivrd.providers import smspm
 from delivrd.providers.base import Word
 from delivrd.providers.overrides import CodeMeaning, Overrides
+from tests.intake.calls import RECEIPT, calling
+from tests.support import account, run
 
 SECRET = "path-secret-0001"
 

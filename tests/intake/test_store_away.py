@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from calls import ELSEWHERE, Caller, calling
-from support import appended, run, settings, until
 
 from delivrd.app import running
 from delivrd.providers import provider
 from delivrd.store.append import append
 from delivrd.store.verify import verify
+from tests.intake.calls import ELSEWHERE, Caller, calling
 from tests.postgres import start_server
+from tests.support import appended, run, settings, until
 
 
 def told(number: int) -> dict[str, str]:
@@ -170,7 +170,7 @@ def test_an_append_whose_commit_nobody_confirmed_is_not_refused_when_tried_again
     database_url: str,
 ) -> None:
     """The connection broke between the commit and its answer: the entry stands already."""
-    from calls import RECEIPT
+    from tests.intake.calls import RECEIPT
 
     async def test() -> None:
         async with running(settings(database_url, accounts=ELSEWHERE)) as hub:

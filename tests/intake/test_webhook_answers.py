@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from calls import RECEIPT, Caller, body, calling
-from support import account, open_hub, run, serving, settings, until
 
 from delivrd.config import Limits
 from delivrd.intake import protocol
 from delivrd.providers import provider
+from tests.intake.calls import RECEIPT, Caller, body, calling
+from tests.support import account, open_hub, run, serving, settings, until
 
 
 @pytest.mark.parametrize(

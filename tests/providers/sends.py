@@ -3,11 +3,10 @@
 import asyncio
 import json
 
-from gateway import asked
-from provider_cases import DIALECTS
-
 from delivrd.providers import provider
 from delivrd.providers.base import Outgoing, Sought
+from tests.providers.gateway import asked
+from tests.providers.provider_cases import DIALECTS
 
 MESSAGE = Outgoing(
     reference="018f-attempt",

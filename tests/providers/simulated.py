@@ -1,10 +1,10 @@
 """What the tests against simulated gateways share: the dialects, and an account of each."""
 
-from provider_cases import DIALECTS
 from pydantic import SecretStr
 
 from delivrd.providers import provider
 from delivrd.simulator import dialect, names
+from tests.providers.provider_cases import DIALECTS
 
 SECRET = "a signature secret"
 SENDING = {each.provider: each.account for each in DIALECTS if each.account}

@@ -1,11 +1,11 @@
 """What 46elks says of a message whose receipt never came."""
 
 import pytest
-from sends import SOUGHT, look_up
 
 from delivrd.core.statement import Status
 from delivrd.providers import elks46
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import SOUGHT, look_up
 
 TOLD = {
     "id": "0A1",

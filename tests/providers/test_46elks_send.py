@@ -1,10 +1,9 @@
 """What goes out to 46elks, and what its answers mean."""
 
-from sends import ACCOUNTS, MESSAGE, answered, send
-
 from delivrd.core.reasons import Reason
 from delivrd.providers import elks46
 from delivrd.providers.base import Accepted, Refused, SentPart
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 ANSWER = {
     "id": "s70df59406a1b4643b96f3f91e0bfb7b0",

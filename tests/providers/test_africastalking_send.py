@@ -1,11 +1,11 @@
 """What goes out to Africa's Talking, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import africastalking
 from delivrd.providers.base import Accepted, Refused, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def told(message="Sent to 1/1 Total Cost: KES 0.8000", **recipient):

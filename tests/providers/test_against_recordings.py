@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from simulated import SECRET, SIMULATED, account, settings
 
 from delivrd.core.statement import Status
 from delivrd.providers import provider
@@ -13,6 +12,7 @@ from delivrd.simulator import SCENARIOS, dialect, messages, record
 from delivrd.simulator.dialects.vonage_signing import METHODS
 from delivrd.simulator.journal import Part, Push, Submission
 from delivrd.simulator.words import CAUSES
+from tests.providers.simulated import SECRET, SIMULATED, account, settings
 
 HOOK = "http://hub/webhooks/a"
 AT = 1_760_000_000.0

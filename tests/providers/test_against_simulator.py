@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-from simulated import SIMULATED, account, known_as, settings, spoilt
 
 from delivrd.core.statement import Kind, Receipt, Status, identity
 from delivrd.core.status import Handover, State, Statement, fold_attempt, fold_part
@@ -15,6 +14,7 @@ from delivrd.providers.base import Accepted, Later, Outgoing, Refused, Request
 from delivrd.sending.http import GatewayClient
 from delivrd.simulator import Simulation, dialect, expected_status, scenario
 from delivrd.simulator.segments import count, is_gsm
+from tests.providers.simulated import SIMULATED, account, known_as, settings, spoilt
 
 TEXTS = ("hello", "a" * 400, "Grüße ✓ " * 20)
 SENDS = 80

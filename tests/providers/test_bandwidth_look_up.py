@@ -2,12 +2,12 @@
 
 import pytest
 from bandwidth.models.messages_list import MessagesList
-from sends import look_up
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import bandwidth
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 
 def listed(*messages):

@@ -7,11 +7,11 @@ from bandwidth.models.inbound_callback_type_enum import InboundCallbackTypeEnum
 from bandwidth.models.message_request import MessageRequest
 from bandwidth.models.message_status_enum import MessageStatusEnum
 from bandwidth.models.status_callback_type_enum import StatusCallbackTypeEnum
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import bandwidth
 from delivrd.providers.base import Accepted, Later, Refused, SentPart
+from tests.providers.sends import MESSAGE, answered, send
 
 ANSWER = {
     "id": "1589228074636lm4k2je7j7jklbn2",

@@ -3,11 +3,11 @@
 from base64 import b64encode
 
 import pytest
-from sends import SOUGHT, look_up
 
 from delivrd.core.statement import Status
 from delivrd.providers import bulksms
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import SOUGHT, look_up
 
 
 def told(**more):

@@ -3,12 +3,12 @@
 from base64 import b64encode
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import bulksms
 from delivrd.providers.base import Accepted, Refused, SentPart
+from tests.providers.sends import MESSAGE, answered, send
 
 ERRORS = "https://developer.bulksms.com/json/v1/errors#"
 

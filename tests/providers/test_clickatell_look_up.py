@@ -1,11 +1,11 @@
 """What Clickatell is asked of a message whose receipt never came, and what its answers mean."""
 
 import pytest
-from sends import look_up
 
 from delivrd.core.statement import Receipt, Status
 from delivrd.providers import clickatell
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 
 def told(**more):

@@ -1,11 +1,11 @@
 """What goes out to Clickatell, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import clickatell
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def element(**more):

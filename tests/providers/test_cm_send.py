@@ -1,11 +1,11 @@
 """What goes out to CM.com, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import cm
 from delivrd.providers.base import Accepted, Refused, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def element(status="Accepted", code=0, details=None, **more):

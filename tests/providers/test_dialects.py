@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-from provider_cases import DIALECTS, by_json
 
 from delivrd.core.statement import Receipt
 from delivrd.providers import names, provider
 from delivrd.providers.base import Request, Unreadable
 from delivrd.providers.parse import iso
+from tests.providers.provider_cases import DIALECTS, by_json
 
 CASES = [
     pytest.param(dialect, case, id=f"{dialect}: {case['name']}")

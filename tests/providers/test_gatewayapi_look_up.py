@@ -1,12 +1,12 @@
 """What GatewayAPI says of a message whose receipt never came."""
 
 import pytest
-from sends import ACCOUNTS, SOUGHT, look_up
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import gatewayapi
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import ACCOUNTS, SOUGHT, look_up
 
 ASKED = SOUGHT._replace(provider_message_id="421332671")
 

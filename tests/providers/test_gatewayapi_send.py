@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import gatewayapi
 from delivrd.providers.base import Accepted, Refused, SentPart
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 ANSWER = {
     "ids": [421332671],

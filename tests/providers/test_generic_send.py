@@ -4,12 +4,12 @@ import asyncio
 import json
 
 import pytest
-from gateway import asked
-from sends import MESSAGE
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import generic
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.gateway import asked
+from tests.providers.sends import MESSAGE
 
 CREDENTIALS = {
     "username": "tester",

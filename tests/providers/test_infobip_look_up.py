@@ -1,10 +1,10 @@
 """Asking Infobip what became of a message."""
 
 import pytest
-from sends import look_up
 
 from delivrd.providers import infobip
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 LOG = {
     "sender": "AcmeInc",

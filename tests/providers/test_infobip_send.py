@@ -1,12 +1,12 @@
 """What goes out to Infobip, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import infobip
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 PENDING = {"groupId": 1, "groupName": "PENDING", "id": 26, "name": "PENDING_ACCEPTED"}
 

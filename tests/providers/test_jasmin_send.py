@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from gateway import asked
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import jasmin
 from delivrd.providers.base import Accepted, Later, Refused, Request, SentPart, Unsure
+from tests.providers.gateway import asked
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 UUID = "07033084-5cfd-4812-90a4-e4d24ffb6e3d"
 TAKEN = f'Success "{UUID}"'.encode()

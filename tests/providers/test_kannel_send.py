@@ -1,11 +1,11 @@
 """What goes out to Kannel, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import kannel
 from delivrd.providers.base import Accepted, Later, Refused, Request, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 CALLBACK = "https://hub.example/webhooks/kannel/s%2Fecret/018f-attempt"
 TAKEN = b"0: Accepted for delivery"

@@ -1,10 +1,10 @@
 """Asking MessageBird what became of a message."""
 
 import pytest
-from sends import SOUGHT, look_up
 
 from delivrd.providers import messagebird
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import SOUGHT, look_up
 
 OURS = {
     "recipient": 447700900123,

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from provider_cases import FORM, leaves, put
-from test_poison import POISON, assert_storable, posted
 
 from delivrd.providers import gupshup, msg91, packed, seven, smsapi, smso
 from delivrd.providers.base import Request, Unreadable
+from tests.providers.provider_cases import FORM, leaves, put
+from tests.providers.test_poison import POISON, assert_storable, posted
 
 EVENT = {"externalId": "1-1", "eventType": "DELIVERED", "destAddr": "919892488888"}
 REPORT = {"number": "919500000001", "status": "1", "date": "2024-05-22 10:06:20"}

@@ -1,12 +1,12 @@
 """What a look-up asks Plivo, and what its answers mean."""
 
 import pytest
-from sends import look_up
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Receipt, Status
 from delivrd.providers import plivo
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 MESSAGE = {
     "api_id": "1",

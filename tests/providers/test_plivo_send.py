@@ -3,11 +3,11 @@
 from base64 import b64encode
 
 import pytest
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import plivo
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 POWERPACK = "86bbb125-97bb-4d72-89fd-81d5c515b015"
 QUEUED = {"api_id": "db342550", "message": "message(s) queued"}

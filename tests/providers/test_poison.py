@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from provider_cases import DIALECTS, FLAT, JSON, leaves, put
 
 from delivrd.core.statement import Kind, Reading, identity
 from delivrd.providers import provider
 from delivrd.providers.base import Request, Unreadable
 from delivrd.providers.reading import _batch
+from tests.providers.provider_cases import DIALECTS, FLAT, JSON, leaves, put
 
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 TEMPLATES = {dialect.name: dialect.template for dialect in FLAT}

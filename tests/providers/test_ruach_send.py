@@ -1,11 +1,11 @@
 """What goes out to Ruach, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import ruach
 from delivrd.providers.base import Accepted, Refused, SentPart
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def test_ruach_is_sent_json():

@@ -5,13 +5,13 @@ import asyncio
 import aiohttp
 import pytest
 from pydantic import SecretStr
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import names, provider
 from delivrd.providers.base import Later, Refused, Unsure
 from delivrd.sending.http import GatewayClient
 from tests.ports import free_port
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 DIALECTS = pytest.mark.parametrize("module", ACCOUNTS, ids=lambda module: module.NAME)
 

@@ -1,12 +1,12 @@
 """What seven's status endpoint is asked, and what its answers mean."""
 
 import pytest
-from sends import look_up
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import seven
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 REPORT = {"id": "0A1", "status": "EXPIRED", "status_time": "2026-01-02 03:04:05.678"}
 

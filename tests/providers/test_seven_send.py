@@ -1,12 +1,12 @@
 """What goes out to seven, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import seven
 from delivrd.providers.base import Accepted, Refused, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def element(**more):

@@ -1,10 +1,10 @@
 """Asking Sinch what became of a message."""
 
 import pytest
-from sends import SOUGHT, look_up
 
 from delivrd.providers import sinch
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import SOUGHT, look_up
 
 REPORT = {
     "type": "recipient_delivery_report_sms",

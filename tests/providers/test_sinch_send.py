@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import sinch
 from delivrd.providers.base import Accepted, Refused, SentPart, Unsure
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 BATCH = {"id": "01FC66621XXXXX119Z8PMV1QPQ", "to": ["447700900123"], "canceled": False}
 

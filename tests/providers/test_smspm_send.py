@@ -1,11 +1,11 @@
 """What goes out to SMSPM, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import smspm
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def test_smspm_is_sent_json_with_the_address_for_receipts():

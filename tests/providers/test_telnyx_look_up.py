@@ -1,11 +1,11 @@
 """What Telnyx says of a message whose receipt never came."""
 
 import pytest
-from sends import look_up
 
 from delivrd.core.statement import Status
 from delivrd.providers import telnyx
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 
 def message(*recipients, **more):

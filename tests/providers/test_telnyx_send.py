@@ -1,11 +1,11 @@
 """What goes out to Telnyx, and what its answers mean."""
 
 import pytest
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import telnyx
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 ANSWER = {
     "data": {

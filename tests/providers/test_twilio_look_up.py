@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from sends import SOUGHT, look_up
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Receipt, Status
 from delivrd.providers import twilio
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import SOUGHT, look_up
 
 MESSAGE = {
     "sid": "0A1",

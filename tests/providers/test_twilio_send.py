@@ -3,11 +3,11 @@
 from base64 import b64encode
 
 import pytest
-from sends import ACCOUNTS, MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import twilio
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 ACCOUNT = "AC00000000000000000000000000000001"
 SERVICE = "MG0123456789abcdef0123456789abcdef"

@@ -1,12 +1,12 @@
 """What Vonage's Reports API is asked, and what its answers mean."""
 
 import pytest
-from sends import look_up
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import vonage
 from delivrd.providers.base import Unanswered
+from tests.providers.sends import look_up
 
 RECORD = {
     "message_id": "0A1",

@@ -1,12 +1,12 @@
 """What goes out to Vonage, and what its answers mean."""
 
 import pytest
-from sends import MESSAGE, answered, send
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import vonage
 from delivrd.providers.base import Accepted, Later, Refused, SentPart
+from tests.providers.sends import MESSAGE, answered, send
 
 
 def element(status="0", **more):

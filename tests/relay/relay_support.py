@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
-from support import settings
-
 from delivrd.config import Config
 from delivrd.core.units import SECOND
 from delivrd.relay.client import RelayClient
@@ -19,6 +17,7 @@ from delivrd.store.base import Store
 from delivrd.store.fan_out import origin
 from delivrd.store.open import open_store
 from delivrd.store.tx import Tx
+from tests.support import settings
 
 START = 1_760_000_000_000_000
 LOOPBACK = (ip_network("127.0.0.0/8"),)

@@ -6,10 +6,10 @@ import pytest
 import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_events import NOW, OLD, SECRET, called, event, target
 
 from delivrd.core.statement import moment
 from delivrd.relay.formats.check import Unverified, verify
+from tests.relay.relay_events import NOW, OLD, SECRET, called, event, target
 
 CALL = called(event(metadata={"name": "Zoë"}), target("delivrd"))
 HEADERS, BODY = dict(CALL.headers), CALL.body

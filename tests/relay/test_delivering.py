@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from support import run
 
 from delivrd.store import deliveries, replays
 from delivrd.store.endpoints import Endpoint, new_secret
@@ -19,6 +18,7 @@ from tests.relay.relay_support import (
     says,
     telling,
 )
+from tests.support import run
 
 
 def test_filters_choose_what_an_endpoint_hears(database_url: str) -> None:
@@ -477,7 +477,7 @@ def test_dead_neighbours_do_not_hold_a_healthy_endpoint_up(sqlite_url: str, dead
             for number in range(1, 101):
                 await story.happens(message=number)
             run_ = asyncio.create_task(story.relay.run())
-            from support import until
+            from tests.support import until
 
             await until(lambda: len(healthy.calls) == 100, 10)
             for call in list(story.relay._calls):

@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_events import AT, MESSAGE, NOW, URL, called, event, events, received, target
 from twilio.request_validator import RequestValidator
 from vonage_http_client.auth import Auth
 
@@ -14,6 +13,7 @@ from delivrd.core.statement import Status
 from delivrd.core.units import HOUR
 from delivrd.providers import vonage as adapter
 from delivrd.relay.formats import render, sign
+from tests.relay.relay_events import AT, MESSAGE, NOW, URL, called, event, events, received, target
 
 TOKEN = "an auth token"
 FAILED = event(

@@ -2,12 +2,12 @@
 
 import pytest
 from hypothesis import given
-from relay_events import AT, called, event, events, received, target
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import FAILURES, Status
 from delivrd.providers import kannel, reading, ruach, smspm, twilio, vonage, vonage_sms
 from delivrd.relay.formats import FORMATS, Unfit
+from tests.relay.relay_events import AT, called, event, events, received, target
 
 SECRET = "a signature secret"
 TEMPLATE = "https://app.example/dlr?F=%F&d=%d&A=%A&p=%p&P=%P&T=%T&ref=%%23%#delivrd#reference#"

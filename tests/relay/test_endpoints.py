@@ -1,9 +1,8 @@
 """Endpoints as an operator makes them, and what is shown of them."""
 
-from support import run
-
 from delivrd.store import endpoints, replays
 from tests.relay.relay_support import START, Sink, says, telling
+from tests.support import run
 
 
 def test_both_secrets_sign_while_one_is_being_replaced(database_url: str) -> None:

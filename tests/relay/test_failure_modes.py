@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from support import run, until
 
 from delivrd.relay import formats
 from delivrd.relay.client import BODY_SECONDS, TIMEOUT_SECONDS
@@ -12,6 +11,7 @@ from delivrd.relay.worker import DRAIN_SECONDS
 from delivrd.store import endpoints, replays
 from delivrd.store.deliveries import LEASE_MICROS
 from tests.relay.relay_support import SECOND, Sink, hangs, says, telling
+from tests.support import run, until
 
 
 def test_one_event_at_two_endpoints_is_replayed_at_each_on_its_own(database_url: str) -> None:

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook
-from support import run
 
 from delivrd.relay import client
 from tests.relay.relay_support import (
@@ -30,6 +29,7 @@ from tests.relay.relay_support import (
     talks_on,
     telling,
 )
+from tests.support import run
 
 
 def test_an_event_reaches_its_endpoint_signed(database_url: str) -> None:

@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_events import MESSAGE, called, event, names, target
 
 from delivrd.providers import kannel as adapter
 from delivrd.relay.formats import Unfit
+from tests.relay.relay_events import MESSAGE, called, event, names, target
 
 BASE = "https://app.example/dlr"
 PLUS = event("delivered", reference="a&b=c%d", metadata={"team": "no 7", "n": 3, "on": True})

@@ -11,12 +11,12 @@ import standardwebhooks.webhooks as library
 import svix.webhooks
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_events import NOW, OLD, SECRET, URL, called, event, events, target
 
 import delivrd.relay
 from delivrd.core.statement import moment
 from delivrd.relay.event import Event
 from delivrd.relay.formats import render, sample, sign, standard
+from tests.relay.relay_events import NOW, OLD, SECRET, URL, called, event, events, target
 
 SCHEMA = json.loads((Path(delivrd.relay.__file__).parent / "event.schema.json").read_text("utf-8"))
 OURS = target("delivrd")

@@ -1,9 +1,9 @@
 """What is told to whoever sets up an endpoint whose format cannot work."""
 
 import pytest
-from relay_events import URL, target
 
 from delivrd.relay.formats import FORMATS, Unfit, check
+from tests.relay.relay_events import URL, target
 
 FITTING = {"kannel": URL + "?d=%d"}
 

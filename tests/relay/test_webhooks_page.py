@@ -14,12 +14,12 @@ from urllib.request import Request, urlopen
 
 import jsonschema_rs
 import pytest
-from relay_events import MESSAGE, OLD, SECRET, called, event, target
 
 import delivrd.relay
 from delivrd.core.statement import Status
 from delivrd.relay.formats import FORMATS, own
 from delivrd.relay.formats.kannel import NO_VALUE
+from tests.relay.relay_events import MESSAGE, OLD, SECRET, called, event, target
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text("utf-8")
 SCHEMA = json.loads((Path(delivrd.relay.__file__).parent / "event.schema.json").read_text("utf-8"))

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from support import account, open_hub, settings, until
 
 from delivrd import app
 from delivrd.core.status import State
@@ -14,6 +13,7 @@ from delivrd.sending.submit import Order, submit
 from delivrd.store.graph import Graph
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
+from tests.support import account, open_hub, settings, until
 
 TO = "+447700900123"
 Behaviour = Callable[["Gateway", web.Request, dict[str, str]], Awaitable[web.StreamResponse]]

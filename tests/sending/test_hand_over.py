@@ -7,15 +7,25 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from gateways import Behaviour, Gateway, accepts, after, answers, at, drops, sending, slow
 from structlog.testing import capture_logs
-from support import run, until
 
 from delivrd.config import Sending
 from delivrd.store import outbox, sqlite
 from delivrd.store.ids import now_micros
 from delivrd.store.open import sqlite_path
 from tests.ports import free_port
+from tests.sending.gateways import (
+    Behaviour,
+    Gateway,
+    accepts,
+    after,
+    answers,
+    at,
+    drops,
+    sending,
+    slow,
+)
+from tests.support import run, until
 
 
 @pytest.fixture(autouse=True)
@@ -250,10 +260,9 @@ def test_what_was_claimed_by_a_process_that_died_before_the_call_is_unsure(
 
 async def _die_with_a_claim(database_url: str) -> None:
     """A process that submits, claims and is gone; on PostgreSQL its lease has run out since."""
-    from gateways import Sender
-    from support import account, settings
-
     from delivrd.app import running
+    from tests.sending.gateways import Sender
+    from tests.support import account, settings
 
     accounts = {"main": account("vonage", base_url="http://127.0.0.1:9")}
     config = settings(database_url, accounts=accounts)

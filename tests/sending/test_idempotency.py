@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from gateways import TO, sending
-from support import account, open_hub, run, settings
 
 from delivrd.core.units import HOUR
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.sending.submit import Order, submit
+from tests.sending.gateways import TO, sending
+from tests.support import account, open_hub, run, settings
 
 NOWHERE = "http://127.0.0.1:9"
 ORDER = Order(TO, "Acme", "Hello", ("main",))

@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
-from gateways import Gateway, Sender, at, sending
-from support import run
 
 from delivrd.core.units import HOUR, SECOND
 from delivrd.sending.http import GatewayClient
@@ -15,6 +13,8 @@ from delivrd.store.ids import now_micros
 from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
 from delivrd.store.rows import AttemptRow
 from delivrd.store.verify import verify
+from tests.sending.gateways import Gateway, Sender, at, sending
+from tests.support import run
 
 
 class Clock:

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from filled import receipt, receive
-from gateways import Gateway, at, end, sending, slow
-from support import appended, run, until
 
 from delivrd import supervise
+from tests.filled import receipt, receive
+from tests.sending.gateways import Gateway, at, end, sending, slow
+from tests.support import appended, run, until
 
 
 @pytest.fixture(autouse=True)

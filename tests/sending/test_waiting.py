@@ -4,8 +4,8 @@ import asyncio
 import time
 from typing import Any
 
-from gateways import Sender, end, sending
-from support import run, until
+from tests.sending.gateways import Sender, end, sending
+from tests.support import run, until
 
 
 class Looks:

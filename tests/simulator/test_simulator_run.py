@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from tiny_hub import SECRET, TinyHub
 
 from delivrd.simulator import (
     SCENARIOS,
@@ -19,6 +18,7 @@ from delivrd.simulator import (
     send_traffic,
 )
 from delivrd.simulator.dialects import vonage
+from tests.simulator.tiny_hub import SECRET, TinyHub
 
 SPEED = 1000.0
 

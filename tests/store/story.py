@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from support import account, settings
 
 from delivrd.config import Config
 from delivrd.core.statement import Reading, Receipt, Status, micros
@@ -30,6 +29,7 @@ from delivrd.store.open import open_store
 from delivrd.store.registration import Registration, register_parts
 from delivrd.store.rereading import Difference, DryRun, supersede
 from delivrd.store.tx import Tx
+from tests.support import account, settings
 
 NOON = datetime(2025, 3, 4, 12, tzinfo=UTC)
 START = micros(NOON)

@@ -1,9 +1,8 @@
 """The append: durable at once, one row to fold, replays told from repeats (rules A2, A3, B3)."""
 
-from story import START, receipt, telling
-from support import run
-
 from delivrd.core.statement import Fault, Reading
+from tests.store.story import START, receipt, telling
+from tests.support import run
 
 
 def test_an_append_stands_with_its_reading_and_waits_for_the_fold(database_url: str) -> None:

@@ -1,10 +1,9 @@
 """A message's events are told in the order in which they happened, on whichever host."""
 
-from filled import opened, receipt, receive, send
-from support import run
-
 from delivrd.core.units import HOUR
 from delivrd.store.ids import SLOT_BITS, Ids, now_micros
+from tests.filled import opened, receipt, receive, send
+from tests.support import run
 
 
 def test_an_event_comes_after_the_last_one_though_its_hosts_clock_is_behind(

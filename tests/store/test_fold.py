@@ -1,12 +1,12 @@
 """The fold: each reading once, in slices; what cannot be folded stands aside (rules A4, A5, A8)."""
 
 import pytest
-from story import SECOND, START, TO, later, receipt, telling
-from support import run
 
 from delivrd.core.statement import Reading
 from delivrd.store import fold
 from delivrd.store.append import OWNED_MICROS
+from tests.store.story import SECOND, START, TO, later, receipt, telling
+from tests.support import run
 
 
 def test_a_reading_is_folded_exactly_once(database_url: str) -> None:

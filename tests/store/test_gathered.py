@@ -4,12 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from story import telling
-from support import run
 
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.gathered import AT_ONCE, Gathered
 from delivrd.store.tx import Tx
+from tests.store.story import telling
+from tests.support import run
 
 
 def doubling(seen: list[list[int]]) -> Any:

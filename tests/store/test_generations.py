@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from story import HOUR, START, TO, Story, receipt, reference, telling
-from support import run
+
+from tests.store.story import HOUR, START, TO, Story, receipt, reference, telling
+from tests.support import run
 
 LATER = 2 * HOUR // 1_000_000
 """Seconds; an hour after its end an id of the account "again" is free."""

@@ -6,10 +6,8 @@ from contextlib import closing
 from decimal import Context, Decimal
 
 import pytest
-from filled import opened
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import run
 
 from delivrd.store import schema
 from delivrd.store.histograms import (
@@ -24,6 +22,8 @@ from delivrd.store.histograms import (
     to_blob,
     to_text,
 )
+from tests.filled import opened
+from tests.support import run
 
 numbers = st.one_of(st.integers(-5, 5), st.integers(-(10**9), 10**9))
 histograms = st.dictionaries(st.integers(-1, 360), numbers, max_size=8)

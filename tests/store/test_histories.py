@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from story import Story, receipt, reference, telling
-from support import run
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
 from delivrd.store.verify import verify
+from tests.store.story import Story, receipt, reference, telling
+from tests.support import run
 
 NewDatabase = Callable[[], str]
 

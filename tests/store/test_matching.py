@@ -3,10 +3,10 @@
 from itertools import permutations
 
 import pytest
-from story import TO, receipt, reference, telling
-from support import run
 
 from delivrd.providers.base import Accepted
+from tests.store.story import TO, receipt, reference, telling
+from tests.support import run
 
 
 @pytest.mark.parametrize("when", ["before", "during", "after"])

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from filled import opened, scalar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import run
 
 from delivrd.store import nonces
 from delivrd.store.base import Store
 from delivrd.store.nonces import Nonce, Nonces, settle_all
 from delivrd.store.tx import Tx
+from tests.filled import opened, scalar
+from tests.support import run
 
 Told = tuple[int, str, bytes]
 """An account, a nonce, and the content that came with it."""

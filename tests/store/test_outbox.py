@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from story import HOUR, SECOND, START, receipt, reference, telling
-from support import run
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
 from delivrd.store import outbox
+from tests.store.story import HOUR, SECOND, START, receipt, reference, telling
+from tests.support import run
 
 
 def test_a_message_is_claimed_once(database_url: str) -> None:

@@ -5,8 +5,6 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from filled import execute, opened, receipt, receive, scalar, send
-from support import run, settings
 
 from delivrd.config import Retention
 from delivrd.core.units import DAY, HOUR
@@ -23,6 +21,8 @@ from delivrd.store.queries.stats import counts
 from delivrd.store.sqlite import connect
 from delivrd.store.tx import SqliteTx, ends
 from delivrd.store.verify import verify
+from tests.filled import execute, opened, receipt, receive, scalar, send
+from tests.support import run, settings
 
 
 @pytest.mark.parametrize("rows", [10, 10_000])

@@ -4,12 +4,12 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from story import HOUR, NOON, SECOND, START, TO, receipt, telling
-from support import run
 
 from delivrd.sending.register import SentElsewhere, register
 from delivrd.store.ids import now_micros
 from delivrd.store.registration import AnotherRecipient
+from tests.store.story import HOUR, NOON, SECOND, START, TO, receipt, telling
+from tests.support import run
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "main"], ids=["receive-only", "sends too"])

@@ -1,10 +1,10 @@
 """A stored request read again: what was misread is put right, in one transaction (rule B4)."""
 
 import pytest
-from story import receipt, reference, telling
-from support import run
 
 from delivrd.store.verify import verify
+from tests.store.story import receipt, reference, telling
+from tests.support import run
 
 
 def test_a_re_reading_takes_the_place_of_the_earlier_one(database_url: str) -> None:

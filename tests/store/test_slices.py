@@ -3,10 +3,10 @@
 from itertools import count
 
 import pytest
-from filled import opened
-from support import run
 
 from delivrd.store import sqlite
+from tests.filled import opened
+from tests.support import run
 
 
 class Clock:

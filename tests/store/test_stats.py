@@ -4,10 +4,8 @@ from collections import Counter
 from zoneinfo import ZoneInfo
 
 import pytest
-from filled import execute, opened, receipt, receive, scalar, send
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import run
 
 from delivrd.insight.statistics import MAX_BARRED, latency_stats
 from delivrd.store.adding import add
@@ -22,6 +20,8 @@ from delivrd.store.queries.latencies import steps
 from delivrd.store.queries.spans import local
 from delivrd.store.queries.stats import Silent, counts, unreported
 from delivrd.store.verify import verify
+from tests.filled import execute, opened, receipt, receive, scalar, send
+from tests.support import run
 
 FIRST = 20_000 * BUCKETS_A_DAY
 quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)

@@ -8,8 +8,6 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from story import SECOND, START, TO, Story, receipt, reference, telling
-from support import run, until
 
 from delivrd.providers.base import Accepted, SentPart
 from delivrd.store import fold, outbox
@@ -17,6 +15,8 @@ from delivrd.store.registration import Registration, register_parts
 from delivrd.store.rereading import supersede
 from delivrd.store.tx import PostgresTx, Tx
 from delivrd.store.verify import verify
+from tests.store.story import SECOND, START, TO, Story, receipt, reference, telling
+from tests.support import run, until
 
 MESSAGES = 50
 OPEN = range(25)

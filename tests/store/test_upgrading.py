@@ -2,9 +2,6 @@
 
 import asyncio
 
-from filled import execute, opened, receipt, receive, scalar, send
-from support import run
-
 from delivrd.store import alerts
 from delivrd.store.counts import TIMED
 from delivrd.store.days import TABLES as DAYS
@@ -15,6 +12,8 @@ from delivrd.store.pruning import messages
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.latencies import steps
 from delivrd.store.verify import verify
+from tests.filled import execute, opened, receipt, receive, scalar, send
+from tests.support import run
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
 WHOLE = ("status_quarter", "charge_quarter")

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from filled import execute, opened, receipt, receive, send
-from support import run
 
 from delivrd.store.reader import NotUpgraded, open_reader
 from delivrd.store.verify import verify
+from tests.filled import execute, opened, receipt, receive, send
+from tests.support import run
 
 
 async def fill(store):

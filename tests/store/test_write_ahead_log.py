@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from filled import opened
-from support import run
 
 from delivrd.store import schema, sqlite
 from delivrd.store.tx import Tx
+from tests.filled import opened
+from tests.support import run
 
 KIB = 1024
 

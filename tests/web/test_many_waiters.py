@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from filled import receipt, receive
 
+from tests.filled import receipt, receive
 from tests.support import run, serving, until
 from tests.web.web_support import ADMIN_KEY, Web, web
 
