@@ -20,24 +20,26 @@ NEWEST = 50_000
 """The number of newest messages that are read one by one; older ones come from the rollups."""
 
 SLACK = 10 * MINUTE
-"""By how much a message's id may be older than its hand-over."""
+"""How much earlier than its hand-over a message's id may have been made."""
 
 MAX_MARKS = 10_000
 MAX_FAILURES = 5000
-"""The most that is read of each at a time."""
+"""The most rows of each that one query reads."""
 
 TOLD = 500
-"""The number of deliveries examined for why their calls failed."""
+"""The number of deliveries searched for the error of their calls."""
 
 TRYING = MINUTE
-"""An endpoint's first failed delivery was made at most so long before it counted as failing."""
+"""An endpoint's first failed delivery was made at most this long before it counted as failing."""
 
 FAILED = tuple(status.value for status in FAILURES)
 
 
 async def minutes(tx: Tx, since: int) -> list[Row]:
-    """Attempts by account, country, nothing, status and minute of the hand-over, from the counts by
-    the minute: those whose hand-over is known, of the last hours."""
+    """Attempts by account, country, an empty network, status and minute of the hand-over.
+
+    From the counts by the minute, which cover the last hours and attempts with a known hand-over.
+    """
     return await tx.fetch(
         "SELECT account_id, country, '', status, minute, CAST(sum(n) AS BIGINT) FROM recent "
         f"WHERE minute >= $1 AND le >= {OPEN:d} GROUP BY account_id, country, status, minute",
@@ -47,9 +49,9 @@ async def minutes(tx: Tx, since: int) -> list[Row]:
 
 async def minutes_by_network(tx: Tx, since: int) -> tuple[list[Row], int]:
     """Attempts by account, country, network, status and minute of the hand-over; and the moment
-    from which they are whole, which begins a quarter of an hour.
+    (the start of a quarter of an hour) since which they are complete.
 
-    No count by the minute has networks, so that this looks at single messages, the newest ones.
+    The counts by the minute have no networks, so this reads the newest messages one by one.
     """
     bucket = -(-since // BUCKET)
     bound = await tx.fetch(
@@ -73,8 +75,8 @@ async def minutes_by_network(tx: Tx, since: int) -> tuple[list[Row], int]:
 async def quarters(
     tx: Tx, since: int, until: int, width: int = 1, *, networks: bool = True
 ) -> list[Row]:
-    """Attempts by account, country, network, status and quarter of an hour, or ``width`` of them
-    together; ``until`` is not in it. Without ``networks`` all of them are one, without a name."""
+    """Attempts by account, country, network, status and quarter of an hour (or groups of ``width``
+    quarters), until just before ``until``. Without ``networks`` the network is empty."""
     route, by = _route(networks)
     return await tx.fetch(
         f"SELECT {route}, status, bucket / {width:d} * {width:d} AS b, "
@@ -87,8 +89,8 @@ async def quarters(
 async def outcomes(
     tx: Tx, since: int, until: int, width: int = 1, *, networks: bool = True
 ) -> list[Row]:
-    """The same in a row each: account, country, network, when, and how many were delivered, have
-    failed, ended otherwise, are open."""
+    """The same with one row for all statuses: account, country, network, time, and the numbers of
+    attempts that were delivered, failed, ended otherwise, and are still open."""
     route, by = _route(networks)
     failed = ", ".join(f"'{status}'" for status in FAILED)
     which = (
@@ -131,7 +133,7 @@ def _route(networks: bool) -> tuple[str, str]:
 
 
 async def _ended(tx: Tx, route: tuple[str, str], what: str, since: int, until: int) -> list[Row]:
-    """Attempts that ended, by route, these columns and latency step."""
+    """Attempts that ended, by route, the columns ``what`` and latency step."""
     return _by_step(tx, await _histograms(tx, route, what, since, until))
 
 
@@ -147,12 +149,12 @@ async def _histograms(
 
 
 def _by_step(tx: Tx, rows: Iterable[Row]) -> list[Row]:
-    """A row for each step of those whose last column is a histogram: the step, and the number."""
+    """Rows whose last column is a histogram, as a row for each of its steps: step and number."""
     return [(*row[:-1], le, n) for row in rows for le, n in tx.steps(row[-1]).items()]
 
 
 def _buckets(since: int, until: int) -> tuple[int, int]:
-    """The first quarter of an hour of that time, and the one after its last."""
+    """The first quarter of an hour of that time, and the one after the last."""
     return since // BUCKET, -(-until // BUCKET)
 
 
@@ -167,7 +169,7 @@ async def refused(tx: Tx, since: int) -> list[Row]:
 
 
 async def unmapped(tx: Tx, since: int) -> list[Row]:
-    """Receipts with a word or code that no table has: account id, minute, number."""
+    """Receipts with an unknown status word or error code: account id, minute, number."""
     return await tx.fetch(
         f"SELECT account_id, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account_id, "
         "received_at FROM statement WHERE unmapped AND count > 0 AND id >= $1 "
@@ -182,12 +184,12 @@ def label(origin: str | None, called: str | None) -> str:
 
 
 class Failing(NamedTuple):
-    """An endpoint whose calls fail, or that was ``off`` for it; ``why`` is what came of a call."""
+    """An endpoint whose calls fail, or that is ``off`` for that; ``why`` is the error of a call."""
 
     id: int
     origin: str
     called: str | None
-    """What it is for, or its name in the settings."""
+    """Its description, or its name in the settings."""
     since: int
     off: bool
     why: str | None
@@ -203,11 +205,11 @@ async def failing_endpoints(tx: Tx) -> list[Failing]:
         TAKEN_OUT,
     )
     found = [Failing(*row) for row in rows]
-    return [one._replace(why=one.why or await _came_of_calls(tx, one)) for one in found]
+    return [one._replace(why=one.why or await _call_error(tx, one)) for one in found]
 
 
-async def _came_of_calls(tx: Tx, one: Failing) -> str | None:
-    """Why an endpoint's calls fail: the error of the most tried of its first failed deliveries."""
+async def _call_error(tx: Tx, one: Failing) -> str | None:
+    """Why its calls fail: the error of the one of its first failed deliveries with most tries."""
     rows = await tx.fetch(
         "SELECT why FROM (SELECT why, tries, next_at FROM delivery WHERE endpoint_id = $1 "
         f"AND id >= $2 ORDER BY id LIMIT {TOLD:d}) AS d WHERE why IS NOT NULL "
@@ -219,7 +221,7 @@ async def _came_of_calls(tx: Tx, one: Failing) -> str | None:
 
 
 class Waiting(NamedTuple):
-    """Since when the oldest waits, and for which endpoint where it is told to one."""
+    """Since when the oldest item waits, and for which endpoint if it is a delivery."""
 
     since: int | None
     endpoint: int | None = None
@@ -228,7 +230,7 @@ class Waiting(NamedTuple):
 
 
 async def oldest_waiting(tx: Tx, now: int) -> dict[str, Waiting]:
-    """Of the fold, and of the relay for endpoints that are well."""
+    """The oldest waiting request of the fold, and delivery of the relay to a working endpoint."""
     fold = await tx.fetch("SELECT min(received_at) FROM to_fold")
     relay = await tx.fetch(
         "SELECT (SELECT min(d.next_at) FROM delivery d WHERE d.endpoint_id = e.id "
@@ -246,7 +248,7 @@ async def oldest_waiting(tx: Tx, now: int) -> dict[str, Waiting]:
 
 
 async def failures(tx: Tx, since: int, after: int = 0) -> list[Row]:
-    """Events of messages that failed: id, moment, data; those after an event alone."""
+    """Events of failed messages since then, with ids above ``after``: id, time, data."""
     return await tx.fetch(
         "SELECT id, created_at, data FROM event WHERE id >= $1 AND type = ANY($2::text[]) "
         f"ORDER BY id LIMIT {MAX_FAILURES:d}",
@@ -255,14 +257,14 @@ async def failures(tx: Tx, since: int, after: int = 0) -> list[Row]:
     )
 
 
-# --- why ------------------------------------------------------------------------------------------
+# --- causes ---------------------------------------------------------------------------------------
 
 
 async def reasons(
     tx: Tx, account_id: int | None, country: str | None, since: int
 ) -> list[tuple[str, str, int]]:
     """Why attempts failed since then, the most frequent first: status, reason, number."""
-    where, args = _place(account_id, country, [since // BUCKET, list(FAILED)])
+    where, args = _on_route(account_id, country, [since // BUCKET, list(FAILED)])
     rows = await tx.fetch(
         "SELECT status, reason, CAST(sum(n) AS BIGINT) AS n FROM rollup WHERE unit = 1 "
         f"AND bucket >= $1 AND status = ANY($2::text[]){where} GROUP BY status, reason "
@@ -276,7 +278,7 @@ async def codes(
     tx: Tx, account_id: int | None, country: str | None, since: int
 ) -> list[tuple[str, int]]:
     """The gateways' codes of the newest failures since then, at most a thousand messages."""
-    where, args = _place(account_id, country, [floor(since - SLACK), list(FAILED)], "m.")
+    where, args = _on_route(account_id, country, [floor(since - SLACK), list(FAILED)], "m.")
     rows = await tx.fetch(
         "SELECT code, count(*) AS n FROM (SELECT coalesce(m.error_code, m.provider_status) AS code "
         "FROM message m WHERE m.id >= $1 AND m.final AND m.status <> 'delivered' "
@@ -288,7 +290,7 @@ async def codes(
 
 
 async def refused_why(tx: Tx, account: str | None, since: int) -> list[tuple[str, int]]:
-    """Why webhook calls were refused since then, by the newest thousand."""
+    """Why webhook calls were refused since then, among the newest thousand."""
     rows = await tx.fetch(
         "SELECT why, count(*) AS n FROM (SELECT why FROM ring WHERE id >= $1 AND status = 401 "
         "AND account IS NOT NULL AND account = coalesce($2, account) "
@@ -300,7 +302,7 @@ async def refused_why(tx: Tx, account: str | None, since: int) -> list[tuple[str
 
 
 async def unmapped_words(tx: Tx, account_id: int | None, since: int) -> list[tuple[str, str, int]]:
-    """Words and codes that no table has, by the newest thousand such receipts since then."""
+    """Unknown words and codes, among the newest thousand such receipts since then."""
     rows = await tx.fetch(
         "SELECT word, code, count(*) AS n FROM (SELECT coalesce(provider_status, '') AS word, "
         "coalesce(error_code, '') AS code FROM statement WHERE unmapped AND count > 0 "
@@ -312,10 +314,10 @@ async def unmapped_words(tx: Tx, account_id: int | None, since: int) -> list[tup
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _place(
+def _on_route(
     account_id: int | None, country: str | None, args: Sequence[Any], of: str = ""
 ) -> tuple[str, list[Any]]:
-    """Conditions for a place, their values after ``args``."""
+    """The conditions on a route, and their values appended to ``args``."""
     found, where = list(args), ""
     for column, value in (("account_id", account_id), ("country", country)):
         if value is not None:
@@ -328,14 +330,14 @@ def _place(
 
 
 class Figures(NamedTuple):
-    """Of all processes: what fires, what became of notices, when rules were last judged, and the
-    attempts of about the last hour."""
+    """Of all processes: what fires, the outcomes of notices, when rules were last evaluated, and
+    the attempts of about the last hour."""
 
     firing: Mapping[str, int]
     notices: Mapping[tuple[str, str], int]
     evaluated_at: int | None
     attempts: Mapping[tuple[int, str], int]
-    """By account and status: those of the quarters of an hour that the last hour falls into."""
+    """By account and status, in the quarters of an hour that the last hour touches."""
 
 
 async def figures(tx: Tx, now: int) -> Figures:
@@ -366,7 +368,7 @@ _FIRST = {
 
 
 async def begun(tx: Tx, kind: str) -> int | None:
-    """The moment from which on the store has what rules of a kind judge; None where it has none."""
+    """Since when the store has the data that rules of a kind evaluate; None if it has none."""
     counted = await tx.fetch("SELECT min(bucket) FROM rollup WHERE unit = 1")
     found = [row[0] * BUCKET for row in counted if row[0] is not None]
     if kind in _FIRST:
@@ -376,14 +378,14 @@ async def begun(tx: Tx, kind: str) -> int | None:
 
 
 async def ends(tx: Tx, since: int, until: int, *, networks: bool) -> list[Row]:
-    """Attempts that ended, by account, country, network, quarter of an hour and status: a
-    histogram each, which is to be read by ``tx.steps``."""
+    """Attempts that ended, by account, country, network, quarter of an hour and status: one
+    histogram each, which ``tx.steps`` decodes."""
     return await _histograms(tx, _route(networks), "bucket, status", since, until)
 
 
 async def ends_of_routes(tx: Tx, since: int, until: int) -> list[Row]:
-    """Attempts that ended, by account, country, quarter of an hour, status and step of the counts
-    by the minute."""
+    """Attempts that ended, by account, country, quarter of an hour, status and the latency step
+    that the counts by the minute use."""
     rows = await _ended(tx, _route(False), "bucket, status", since, until)
     found: Counter[tuple[Any, ...]] = Counter()
     for account_id, country, _, *key, step, n in rows:

@@ -1,16 +1,16 @@
-"""How long the newest deliveries of a route took, exactly: from a bounded number of messages."""
+"""Exact delivery times of a route's newest messages; the number of messages read is bounded."""
 
 from delivrd.store.accounts import Accounts
 from delivrd.store.tx import Tx
 
 LOOKED_AT = 500
-"""The newest messages of an account that are looked at."""
+"""The number of an account's newest messages that are read."""
 
 
 async def newest_delays(
     tx: Tx, accounts: Accounts, account: str | None, country: str | None
 ) -> list[float]:
-    """Seconds from hand-over to the receipt by our clock, of those that were delivered."""
+    """Seconds from the hand-over to the receipt of delivered messages, by our clock."""
     account_id = None if account is None else accounts.id_of(account)
     if account_id is None:
         return []

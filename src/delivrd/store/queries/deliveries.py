@@ -1,4 +1,4 @@
-"""Deliveries and their tries: the list by its filters, one with all that was seen, and choices."""
+"""Deliveries and their tries: the list with filters, one in detail, and selections of many."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ class Delivery(msgspec.Struct):
 
 
 class Try(msgspec.Struct):
-    """One call; headers are JSON lists of pairs, as they were kept."""
+    """One HTTP call; headers are JSON lists of pairs, as stored."""
 
     number: int
     at: int
@@ -52,7 +52,7 @@ class Try(msgspec.Struct):
 
 
 class Detail(msgspec.Struct):
-    """A delivery, its event's JSON, the packed call that is made, and its tries, newest first."""
+    """A delivery, its event's JSON, the packed call to make, and its tries, newest first."""
 
     delivery: Delivery
     event_at: int | None
@@ -94,11 +94,11 @@ async def list_deliveries(
         tx, _SELECT, indexed=indexed, others=others, below=span.below(before), lowest=span.lowest,
         limit=limit,
     )  # fmt: skip
-    return listed(await _filled(tx, found.rows), found)
+    return listed(await _with_related(tx, found.rows), found)
 
 
-async def _filled(tx: Tx, rows: Iterable[Row]) -> list[Delivery]:
-    """With what stands in other tables: the event's type, the message's id, the last answer."""
+async def _with_related(tx: Tx, rows: Iterable[Row]) -> list[Delivery]:
+    """Adds what other tables hold: the event's type, the message's id, the last answer."""
     found = [Delivery(*row) for row in rows]
     events = [delivery.event_id for delivery in found]
     types = dict(
@@ -129,11 +129,11 @@ async def _pairs(tx: Tx, sql: str, ids: Sequence[int]) -> list[tuple[int, Any]]:
 
 
 async def find_delivery(tx: Tx, delivery_id: int) -> Detail | None:
-    """One delivery with its tries; those of a batch stand with the one that was called for it."""
+    """One delivery with its tries; the tries of a batch are kept with its first delivery."""
     rows = await tx.fetch(f"{_SELECT} WHERE id = $1", delivery_id)
     if not rows:
         return None
-    (delivery,) = await _filled(tx, rows)
+    (delivery,) = await _with_related(tx, rows)
     lead = delivery.batch or delivery.id
     event = await tx.fetch("SELECT created_at, data FROM event WHERE id = $1", delivery.event_id)
     at, data = event[0] if event else (None, None)
@@ -147,7 +147,7 @@ async def find_delivery(tx: Tx, delivery_id: int) -> Detail | None:
     return Detail(delivery, at, data, packed, [Try(*row) for row in tries])
 
 
-# --- choosing many --------------------------------------------------------------------------------
+# --- selections ----------------------------------------------------------------------------------
 
 
 async def chosen(
@@ -169,7 +169,7 @@ async def chosen(
 
 
 async def count_replayable(tx: Tx, now: int, delivery_ids: Sequence[int]) -> int:
-    """How many of these a replay would tell again now."""
+    """How many of these a replay would send again now."""
     rows = await tx.fetch(
         "SELECT count(*) FROM delivery d JOIN endpoint e ON e.id = d.endpoint_id "
         "WHERE d.id = ANY($1::bigint[]) AND e.enabled AND e.deleted_at IS NULL "
@@ -182,7 +182,7 @@ async def count_replayable(tx: Tx, now: int, delivery_ids: Sequence[int]) -> int
 
 
 async def count_cancellable(tx: Tx, delivery_ids: Sequence[int]) -> int:
-    """How many of these may be given up; the rest of their batches would go with them."""
+    """How many of these can be cancelled; the others of their batches would be cancelled too."""
     rows = await tx.fetch(
         "SELECT count(*) FROM delivery WHERE id = ANY($1::bigint[]) "
         "AND state IN ('waiting', 'parked')",

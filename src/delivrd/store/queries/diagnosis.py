@@ -1,4 +1,4 @@
-"""What a diagnosis is made from: a day of counts, and a bounded number of the newest rows."""
+"""The data of a diagnosis: a day of counts, and a bounded number of the newest rows."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from delivrd.store.tx import Tx
 
 NEWEST = 20_000
 REJECTED = 1000
-"""So many of the newest rows are looked at."""
+"""The numbers of newest rows that are read."""
 
 
 class Traffic(NamedTuple):
-    """Attempts of a day that went out some time ago, by account and country."""
+    """The attempts of a day, old enough to have ended, by account and country."""
 
     account_id: int
     country: str
@@ -42,7 +42,7 @@ async def traffic(tx: Tx, since: int, until: int) -> list[Traffic]:
 
 
 async def calls(tx: Tx, accounts: Accounts, since: int) -> dict[str, Calls]:
-    """By the account's name: what its gateway called since then, of those that called at all."""
+    """Account name -> the calls of its gateway since then; accounts without calls are missing."""
     found = await _refused_calls(tx, since)
     for account_id, at in (await _last_calls(tx, since)).items():
         name = accounts.name(account_id)
@@ -51,7 +51,7 @@ async def calls(tx: Tx, accounts: Accounts, since: int) -> dict[str, Calls]:
 
 
 async def _last_calls(tx: Tx, since: int) -> dict[int, int]:
-    """Account id -> when its last authentic call came, of the newest ones since then."""
+    """Account id -> when its last authentic call came, among the newest ones since then."""
     rows = await tx.fetch(
         "SELECT account_id, max(received_at) FROM (SELECT account_id, received_at FROM request "
         f"WHERE id >= $1 ORDER BY id DESC LIMIT {NEWEST:d}) AS r GROUP BY account_id",
@@ -61,7 +61,7 @@ async def _last_calls(tx: Tx, since: int) -> dict[int, int]:
 
 
 async def _refused_calls(tx: Tx, since: int) -> dict[str, Calls]:
-    """By the account's name: refused calls since then, as far as the ring holds them."""
+    """Account name -> refused calls since then, as far as the ring still holds them."""
     rows = await tx.fetch(
         "SELECT account, count(*), max(received_at), max(why) FROM (SELECT account, received_at, "
         "why FROM ring WHERE id >= $1 AND status IN (401, 404) AND account IS NOT NULL "
@@ -84,7 +84,7 @@ async def rejected(tx: Tx, since: int) -> list[tuple[str, str, str, int]]:
 
 
 async def repeated(tx: Tx, since: int) -> dict[int, tuple[int, int]]:
-    """Account id -> receipts, and how often one came again, of the newest since then."""
+    """Account id -> the number of receipts and of repeats, among the newest since then."""
     rows = await tx.fetch(
         "SELECT account_id, count(*), CAST(sum(count - 1) AS BIGINT) FROM (SELECT account_id, "
         "count FROM statement WHERE id >= $1 AND kind = 'receipt' AND count > 0 "

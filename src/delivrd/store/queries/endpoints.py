@@ -1,4 +1,4 @@
-"""How the calls of endpoints went and what waits for them, from the rows."""
+"""The outcomes of endpoints' calls, and their backlogs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ from delivrd.store.counts import BUCKET
 from delivrd.store.tx import Tx
 
 COUNTED = 10_000
-"""Beyond this many, what waits or was parked is not counted further."""
+"""Waiting and parked deliveries are counted up to this number."""
 
-# each by the index of its state: by next_at, and for what is under way not by the endpoint (+)
+# Each uses its state's partial index; the + keeps SQLite from using the endpoint's for in_flight.
 _WAITING = "FROM delivery d WHERE d.endpoint_id = e.id AND d.state = 'waiting'"
 _UNDER_WAY = "FROM delivery d WHERE +d.endpoint_id = e.id AND d.state = 'in_flight'"
 _QUEUES = (
@@ -30,7 +30,7 @@ _PARKED = (
 
 
 class Hour(msgspec.Struct):
-    """Tries of an hour, which begins at ``at`` (microseconds since 1970)."""
+    """The tries of the hour that begins at ``at`` (microseconds since 1970)."""
 
     at: int
     delivered: int = 0
@@ -38,7 +38,7 @@ class Hour(msgspec.Struct):
 
 
 class Figures(msgspec.Struct):
-    """``hours`` are the last 24, the oldest first; what waits is counted up to a bound."""
+    """``hours`` are the last 24, the oldest first; the backlog is counted up to `COUNTED`."""
 
     hours: Sequence[Hour]
     waiting: int = 0
@@ -57,7 +57,7 @@ class Figures(msgspec.Struct):
 
     @property
     def success_rate(self) -> float | None:
-        """The share of the tries that succeeded; None where there was none."""
+        """The share of the tries that succeeded; None if there were none."""
         tries = self.delivered + self.failed
         return self.delivered / tries if tries else None
 
@@ -100,7 +100,7 @@ def _add(hour: Hour, outcome: str, n: int) -> None:
 
 
 class Totals(msgspec.Struct):
-    """Of all endpoints and processes; ``tries`` by outcome."""
+    """The sums over all endpoints and processes; ``tries`` by outcome."""
 
     waiting: int
     oldest_at: int | None
@@ -108,7 +108,7 @@ class Totals(msgspec.Struct):
 
 
 async def totals(tx: Tx, since: int) -> Totals:
-    """What waits, and the tries since the quarter of an hour of ``since``."""
+    """The backlog, and the tries since the quarter of an hour that ``since`` falls into."""
     waiting = await tx.fetch(
         "SELECT count(*), min(created_at) FROM (SELECT created_at FROM delivery "
         "WHERE state = 'waiting' UNION ALL SELECT created_at FROM delivery "

@@ -26,9 +26,9 @@ Values = tuple[Value, ...]
 
 
 class Unanswerable(Exception):
-    """No table is kept by all of these dimensions together; str() says so.
+    """No table has all of these dimensions together; str() says so.
 
-    ``possible`` are the most of them that are counted together.
+    ``possible`` is the largest combination of them that is counted.
     """
 
     def __init__(self, what: str, asked: Set[str], kept: Iterable[frozenset[str]]) -> None:
@@ -40,9 +40,10 @@ class Unanswerable(Exception):
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What is counted. Times are microseconds since 1970.
+    """What to count. Times are microseconds since 1970.
 
-    Counts are kept by the quarter of an hour: each that ``since`` or ``until`` falls into is whole.
+    Counts are kept by the quarter of an hour: the quarters that ``since`` and ``until`` fall into
+    are counted whole.
     """
 
     account: str | None = None
@@ -60,9 +61,9 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return {name for name in DIMENSIONS if getattr(self, name, None) is not None}
 
     def unit(self, by: Sequence[str]) -> int:
-        """Attempts where accounts, senders or codes matter, else messages (rule F2).
+        """Attempts if accounts, senders or codes are involved, else messages (rule F2).
 
-        A raw code means something only beside its gateway, and senders are an account's.
+        A raw code has a meaning only together with its gateway; senders belong to an account.
         """
         asked = {*by, *self.used()}
         return ATTEMPTS if asked & {"account", "provider", "sender", "code"} else MESSAGES
@@ -70,7 +71,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(16_384)
 def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
-    """The day or the hour of a quarter of an hour."""
+    """The day or the hour that a quarter of an hour belongs to."""
     when = local(bucket, zone)
     if name == "day":
         return when.date().isoformat()
@@ -78,7 +79,7 @@ def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
 
 
 def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
-    """How a raw value of the dimension is shown."""
+    """The function that turns a raw value of the dimension into the shown one."""
     if name == "account":
         return lambda raw, _: accounts.name(raw)
     if name == "provider":
@@ -95,7 +96,7 @@ def on_routes(accounts: Accounts, filters: Filters) -> list[Condition]:
 
 
 def in_quarters(filters: Filters) -> list[Condition]:
-    """The conditions of time on a table by the quarter of an hour."""
+    """The conditions of ``since`` and ``until`` on a table by the quarter of an hour."""
     since = None if filters.since is None else filters.since // BUCKET
     return within("bucket", since, None if filters.until is None else -(-filters.until // BUCKET))
 
@@ -106,7 +107,7 @@ def narrowed(filters: Filters) -> list[Condition]:
 
 
 def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -> list[Condition]:
-    """The conditions that an account's name and a provider's are on the accounts' ids."""
+    """The names of an account and of a provider as conditions on account ids."""
     found: list[Condition] = []
     if account is not None:
         account_id = accounts.id_of(account)

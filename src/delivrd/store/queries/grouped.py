@@ -1,4 +1,4 @@
-"""Numbers of a table of counts, grouped by dimensions over a span of time, in any zone."""
+"""Counts grouped by dimensions over a span of time, in any time zone."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -21,27 +21,29 @@ from delivrd.store.tx import Row, Tx
 
 
 class Source(NamedTuple):
-    """Tables of counts and the dimensions by which they can be grouped and narrowed."""
+    """A table of counts, and the dimensions by which it can be grouped and filtered."""
 
     table: str
     days: str
-    """The one that holds the same by the day (`delivrd.store.days`)."""
+    """The table with the same counts by the day (`delivrd.store.days`)."""
     dimensions: frozenset[str]
     units: bool = True
-    """Whether it holds messages and attempts, told apart by `unit`; else attempts alone."""
+    """Whether it counts both messages and attempts (column `unit`), or attempts only."""
 
 
 class Kinds(NamedTuple):
-    """What is told apart under each of the dimensions' values: the values of a column, and where
-    there is one beside it of that too."""
+    """The column that the numbers of each group are broken down by, and the values it may have.
+
+    With ``beside``, they are broken down by that column too; its values need not be known.
+    """
 
     column: str
     values: tuple[Any, ...]
     beside: str | None = None
 
 
-MOST_APART = 2
-"""Of so many parts of a row each kind is a sum of its own, which takes a third of the rows."""
+MAX_PARTS_WITH_OWN_SUMS = 2
+"""Spans of so few parts get a sum for each kind in one row, which reads a third of the rows."""
 
 
 async def grouped(
@@ -55,21 +57,21 @@ async def grouped(
     unit: int | None = None,
     *more: Condition,
 ) -> dict[Values, dict[Any, int]]:
-    """The numbers by the dimensions' values, and by kind, or what is beside it and the kind."""
+    """The numbers by the dimensions' values, then by kind, or by (``beside``, kind)."""
     unit = filters.unit(by) if unit is None else unit
     units: list[Condition] = [(f"unit = {unit}", ())] if kept.units else []
     common = [*units, *on_routes(accounts, filters), *narrowed(filters), *more]
     times = [name for name in by if name in TIMES]
     known = await known_days(tx, kept, unit) if filters.country or (zone and times) else range(0)
     ids = [0] if kept.units and unit == MESSAGES else accounts.ids
-    named = filters.country is not None and len(known) * len(ids) <= MOST_NAMED
-    if named and not {"account", "provider"} & filters.used():
+    by_key = filters.country is not None and len(known) * len(ids) <= MAX_LOOK_UPS
+    if by_key and not {"account", "provider"} & filters.used():
         common.append(("account_id = ANY(?::bigint[])", (ids,)))
     found: dict[Values, dict[Any, int]] = {}
     for span in spans(kept.table, kept.days, times, filters.since, filters.until, zone, known):
-        days = span.each(known) if named else span
+        days = span.each(known) if by_key else span
         columns, readers = _key(accounts, by, zone, span)
-        apart = len(span.parts) <= MOST_APART
+        apart = len(span.parts) <= MAX_PARTS_WITH_OWN_SUMS
         rows = await _sums(tx, days, [*common, *days.conditions], columns, kinds, apart=apart)
         _add(found, rows, len(columns), _kinds_of(kinds, apart=apart), span.parts, readers)
     return found
@@ -79,8 +81,10 @@ async def _sums(
     tx: Tx, span: Span, conditions: Sequence[Condition], columns: Sequence[str], kinds: Kinds,
     *, apart: bool,
 ) -> list[Row]:  # fmt: skip
-    """Rows of the columns, what is beside the kinds, the kind unless each has its own sum, and for
-    each part one sum or those of all kinds."""
+    """Rows of ``columns``, the ``beside`` column, and the sums of each part.
+
+    If ``apart``, each part has one sum for each kind; else the kind is a column before the sums.
+    """
     where, args = rendered(conditions)
     beside = [] if kinds.beside is None else [kinds.beside]
     key = [*columns, *beside, *([] if apart else [kinds.column])]
@@ -93,31 +97,31 @@ async def _sums(
 
 
 Kind = Callable[[Row], Sequence[Any]]
-"""The kinds of the sums of a part, as its row tells after the columns of the dimensions."""
+"""From a row's ``beside`` and kind columns to the kinds of each part's sums, in their order."""
 
 
 def _kinds_of(kinds: Kinds, *, apart: bool) -> tuple[int, Kind]:
-    """How many columns tell the kind, and how they do."""
+    """How many such columns a row has, and how to read them."""
     if kinds.beside is None:
-        return (0, lambda _: kinds.values) if apart else (1, lambda told: told)
+        return (0, lambda _: kinds.values) if apart else (1, lambda cells: cells)
     if not apart:
-        return 2, lambda told: (tuple(told),)
-    return 1, lambda told: [(told[0], value) for value in kinds.values]
+        return 2, lambda cells: (tuple(cells),)
+    return 1, lambda cells: [(cells[0], value) for value in kinds.values]
 
 
 async def known_days(tx: Tx, kept: Source, unit: int) -> range:
-    """The days of which there are counts."""
+    """The days from the first to the last that has counts."""
     where = f"WHERE unit = {unit}" if kept.units else ""
     ends = (f"(SELECT {end}(day) FROM {kept.days} {where})" for end in ("min", "max"))
     first, last = (await tx.fetch(f"SELECT {', '.join(ends)}"))[0]
     return range(0) if first is None else range(first, last + 1)
 
 
-MOST_NAMED = 5000
-"""Of one country each day and account is looked up by itself, up to so many."""
+MAX_LOOK_UPS = 5000
+"""Up to so many pairs of day and account, counts of one country are looked up by their keys."""
 
 Reader = tuple[int, Callable[[Any, int], Value]]
-"""The column of a dimension, and how its value there is read; the number is a part's `after`."""
+"""The position of a dimension's column, and its value as shown, from the raw one and `after`."""
 
 
 def _add(
@@ -126,7 +130,7 @@ def _add(
 ) -> None:  # fmt: skip
     """Adds rows of the dimensions' columns, the kind's columns and the sums of each part."""
     shown = [[(at, _Shown(read, part.after)) for at, read in readers] for part in parts]
-    places: dict[Row, list[dict[Any, int]]] = {}  # many rows are of the same values
+    places: dict[Row, list[dict[Any, int]]] = {}  # many rows share their values
     more, kinds_of = kind
     first = width + more
     kinds: dict[Row, Sequence[Any]] = {}
@@ -137,9 +141,9 @@ def _add(
                 found.setdefault(tuple([value[key[at]] for at, value in part]), {})
                 for part in shown
             ]
-        if (told := row[width:first]) not in kinds:
-            kinds[told] = kinds_of(told)
-        at, ones = first, kinds[told]
+        if (cells := row[width:first]) not in kinds:
+            kinds[cells] = kinds_of(cells)
+        at, ones = first, kinds[cells]
         for place in places[key]:
             for one in ones:
                 if n := row[at]:
@@ -148,7 +152,7 @@ def _add(
 
 
 class _Shown(dict[Any, Value]):
-    """What each value of a column is shown as, for a part that lies so far after its row's time."""
+    """Caches how each raw value of a column is shown, for parts with this ``after``."""
 
     def __init__(self, read: Callable[[Any, int], Value], after: int) -> None:
         super().__init__()
@@ -162,9 +166,9 @@ class _Shown(dict[Any, Value]):
 def _key(
     accounts: Accounts, by: Sequence[str], zone: ZoneInfo | None, span: Span
 ) -> tuple[list[str], list[Reader]]:
-    """The columns to group by, and how the dimensions' values are read from a row of them.
+    """The columns to group by, and how the dimensions' values are read from such a row.
 
-    Days and hours are put together from what a row stands for afterwards.
+    Local days and hours are computed from the time column.
     """
     columns: list[str] = []
 
@@ -183,7 +187,7 @@ def _key(
 
 
 def column_of(name: str) -> str:
-    """The column from which a dimension that is no time is read."""
+    """The column of a dimension other than a time."""
     return "account_id" if name in ("account", "provider") else name
 
 

@@ -1,4 +1,4 @@
-"""How many took how long: histograms grouped by dimensions over a span of time, in any zone."""
+"""Latency histograms grouped by dimensions over a span of time, in any time zone."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -34,7 +34,7 @@ BY_ROUTE = Kept("rollup", "route_day", "latency_half", "latency_part")
 
 
 class Took(NamedTuple):
-    """By the values of the dimensions, and all of it together."""
+    """Latency histograms by the values of the dimensions, and their total."""
 
     by: Mapping[Values, Digits]
     whole: Digits
@@ -44,20 +44,20 @@ async def steps(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
     zone: ZoneInfo | None = None,
 ) -> dict[Values, dict[int, int]]:  # fmt: skip
-    """How many that ended in ``status`` took so long, by the values of the dimensions.
+    """Those that ended in ``status``: how many by latency step, by the values of the dimensions.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
     found = await took(tx, accounts, by, filters, status, zone)
-    return {values: told.steps() for values, told in found.by.items()}
+    return {values: histogram.steps() for values, histogram in found.by.items()}
 
 
 async def took(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
     zone: ZoneInfo | None = None,
 ) -> Took:  # fmt: skip
-    """As `steps`, with the whole. Under a code of None are those without one.
+    """As `steps`, with the total. The code None stands for attempts without a code.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
@@ -68,7 +68,7 @@ async def took(
         found |= await _without_code(tx, accounts, by, filters, status, zone, found)
     shown = ((values, digits(one).some()) for values, one in found.items())
     return Took(
-        {values: told for values, told in shown if any(told.numbers)},
+        {values: one for values, one in shown if any(one.numbers)},
         digits(sum(found.values())).some(),
     )
 
@@ -77,10 +77,10 @@ async def _without_code(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
     zone: ZoneInfo | None, coded: Mapping[Values, int],
 ) -> dict[Values, int]:  # fmt: skip
-    """All attempts less those with a code; only what has one is counted by it."""
+    """Attempts without a code: all less those with one, as only the latter have a table."""
     others = [name for name in by if name != "code"]
-    told = await _grouped(tx, ROUTES, accounts, others, filters, status, zone, ATTEMPTS)
-    rest = {with_code(by, values): one for values, one in told.items()}
+    total = await _grouped(tx, ROUTES, accounts, others, filters, status, zone, ATTEMPTS)
+    rest = {with_code(by, values): one for values, one in total.items()}
     for values, one in coded.items():
         plain = without_code(by, values)
         if plain in rest:
@@ -114,7 +114,7 @@ async def _grouped(
 
 
 class _Shown:
-    """Values as they are shown; of a few times and a few routes there are many places."""
+    """Turns rows into shown values; caches them, as many rows combine few times and few routes."""
 
     def __init__(
         self, accounts: Accounts, by: Sequence[str], columns: Sequence[str], zone: ZoneInfo | None
@@ -125,15 +125,15 @@ class _Shown:
         self._words = [(word(name, accounts), columns.index(column_of(name))) for name in others]
         self._order = [[*self._times, *others].index(name) for name in by]
         if self._order == sorted(self._order):
-            self._order = []  # as it comes
+            self._order = []  # already in that order
         self._where: dict[Row, Values] = {}
 
     def when(self, quarter: int) -> Values:
-        """The times of a quarter of an hour."""
+        """The shown times of a quarter of an hour."""
         return tuple(shown_time(name, quarter, self._zone) for name in self._times)
 
     def values(self, when: Values, key: Row) -> Values:
-        """Of such times and the columns."""
+        """The shown values of a row: its times, and what its columns hold."""
         where = self._where.get(key)
         if where is None:
             where = self._where[key] = tuple(read(key[at], 0) for read, at in self._words)
@@ -149,8 +149,10 @@ async def histograms(
     tx: Tx, span: Span, columns: Sequence[str], common: Sequence[Condition], *,
     distinct: bool = False,
 ) -> list[tuple[int, Row, int]]:  # fmt: skip
-    """The time, the key and the histogram of each group of a span's rows; ``distinct`` if hardly
-    any group has several."""
+    """The time, the key and the histogram of each group of a span's rows.
+
+    ``distinct`` says that hardly any group has several rows.
+    """
     where, args = rendered([*common, *span.where])
     key = [*([span.time] if span.time else []), *columns]
     rows = await tx.histograms(key, f"FROM {span.table} WHERE {where}", *args, distinct=distinct)

@@ -1,8 +1,9 @@
-"""From which rows of histograms a span of time is put together: whole days, and what is over.
+"""Chooses the rows of histograms that cover a span of time: whole days, and the rest.
 
-A local day begins within a day of UTC: it is that day's row, with the time of the smaller side
-taken from one local day and given to the other. What is over is put together from the longest rows
-that there are, of six hours, half an hour or a quarter: eleven hours are twice six less two halves.
+Histograms are large, so few rows should be read. A local day begins within a day of UTC: the row of
+that day counts for the local day that has more of it, and shorter rows move the smaller side to the
+other local day. The rest is covered by the longest rows (six hours, half an hour, a quarter), added
+or subtracted: eleven hours are twice six hours less two half hours.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,8 @@ HALF = BUCKETS_A_DAY // 2
 
 
 class Kept(NamedTuple):
-    """Tables that hold the same histograms: by the quarter of an hour, by the day and, where there
-    are such, by half an hour and by six hours."""
+    """Tables with the same histograms: by the quarter of an hour, by the day and, if they exist,
+    by half an hour and by six hours."""
 
     quarters: str
     days: str
@@ -30,8 +31,10 @@ class Kept(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of a table from one number of its column of time to before another, which are added or
-    taken away; each stands for so many quarters of an hour."""
+    """The rows of a table whose time column is from ``first`` to just before ``until``.
+
+    Each covers ``width`` quarters of an hour; they are added or, if ``sign`` is -1, subtracted.
+    """
 
     table: str
     column: str
@@ -41,24 +44,25 @@ class Rows(NamedTuple):
     sign: int = 1
 
     def of_days(self, days: Sequence[int]) -> list[Condition]:
-        """The condition that a row is one of these, counted from the beginning of such a day."""
+        """The condition for these rows of each of the days; ``first`` and ``until`` count from the
+        beginning of the day."""
         a_day = BUCKETS_A_DAY // self.width
         some = [day * a_day + at for day in days for at in range(self.first, self.until)]
         return [(f"{self.column} = ANY(?::bigint[])", (some,))]
 
 
 class Part(NamedTuple):
-    """What a row adds to the time that lies so many quarters after its own."""
+    """Adds (or subtracts) a row's histogram ``after`` quarters later than the row's own time."""
 
     sign: int = 1
     after: int = 0
 
 
 class Span(NamedTuple):
-    """Rows of a table, the time that they are grouped by, and where they are added.
+    """Rows of a table, the SQL for the time that they are grouped by, and where they are added.
 
-    The time of a group counts units of ``width`` quarters; of the group the quarters ``within``
-    are meant.
+    The time of a group counts units of ``width`` quarters; ``within`` are the quarters of an hour
+    that the span covers.
     """
 
     table: str
@@ -68,10 +72,10 @@ class Span(NamedTuple):
     parts: Sequence[Part] = (Part(),)
     within: range = range(0)
     single: bool = False
-    """Whether each time of the groups is that of a single row of a route."""
+    """Whether each route has at most one row in each group."""
 
     def quarter(self, time: int, part: Part) -> int:
-        """One of the quarters of an hour that such a part of a row stands for."""
+        """A quarter of an hour that this part of a group with that time covers."""
         at = time * self.width + part.after
         return min(max(at, self.within.start), self.within.stop - 1)
 
@@ -80,10 +84,10 @@ def spans(
     kept: Kept, times: Sequence[str], since: int | None, until: int | None,
     zone: ZoneInfo | None, known: range,
 ) -> Iterator[Span]:  # fmt: skip
-    """What to read to count by ``times`` (of `TIMES`) from one moment to before another.
+    """What to read to count by ``times`` (of `TIMES`) from ``since`` to just before ``until``.
 
-    Moments are microseconds since 1970; each quarter of an hour that they fall into is whole.
-    ``known`` are the days of which there are histograms.
+    Both are microseconds since 1970; the quarters of an hour that they fall into count as whole.
+    ``known`` are the days that have histograms.
     """
     begin = None if since is None else since // BUCKET
     end = None if until is None else -(-until // BUCKET)
@@ -91,19 +95,19 @@ def spans(
     last = None if end is None else end // BUCKETS_A_DAY
     no_day = first is not None and last is not None and first >= last
     if not times:
-        yield from _short(kept, begin or 0, end or 0) if no_day else _at_once(kept, begin, end)
+        yield from _part_of_day(kept, begin or 0, end or 0) if no_day else _total(kept, begin, end)
     elif no_day or "hour" in times:
-        yield from _exactly(kept, times, begin, end, zone, known)
+        yield from _without_days(kept, times, begin, end, zone, known)
     else:
         if begin is not None and first is not None:
-            yield from _exactly(kept, times, begin, first * BUCKETS_A_DAY, zone, known)
+            yield from _without_days(kept, times, begin, first * BUCKETS_A_DAY, zone, known)
         if end is not None and last is not None:
-            yield from _exactly(kept, times, last * BUCKETS_A_DAY, end, zone, known)
-        yield from _days(kept, times, first, last, zone, known)
+            yield from _without_days(kept, times, last * BUCKETS_A_DAY, end, zone, known)
+        yield from _whole_days(kept, times, first, last, zone, known)
 
 
 def _levels(kept: Kept) -> list[tuple[str, str, int]]:
-    """The tables with less than a day in a row, the longest time first; and how long it is."""
+    """The tables whose rows cover less than a day, the longest first: table, time column, width."""
     found = (
         (kept.parts, "part", BUCKETS_A_PART),
         (kept.halves, "half", BUCKETS_A_HALF),
@@ -115,7 +119,7 @@ def _levels(kept: Kept) -> list[tuple[str, str, int]]:
 def _cover(
     levels: Sequence[tuple[str, str, int]], begin: int, end: int, sign: int = 1
 ) -> Iterator[Rows]:
-    """Quarters of an hour from one to before another, from as few rows as there may be."""
+    """Covers the quarters from ``begin`` to just before ``end`` with as few rows as possible."""
     if begin >= end:
         return
     (table, column, width), *finer = levels
@@ -132,8 +136,8 @@ def _cover(
         yield from _cover(finer, end, high, -sign)
 
 
-def _finest(kept: Kept, begin: int, end: int) -> Iterator[Rows]:
-    """The same, of rows that lie within it."""
+def _cover_from_inside(kept: Kept, begin: int, end: int) -> Iterator[Rows]:
+    """Covers the same quarters with rows that lie inside, so that nothing is subtracted."""
     first, last = -(-begin // BUCKETS_A_HALF), end // BUCKETS_A_HALF
     quarters = [(begin, end)]
     if kept.halves is not None and first < last:
@@ -144,47 +148,51 @@ def _finest(kept: Kept, begin: int, end: int) -> Iterator[Rows]:
             yield Rows(kept.quarters, "bucket", 1, low, high)
 
 
-def _short(kept: Kept, begin: int, end: int, sign: int = 1) -> Iterator[Span]:
+def _part_of_day(kept: Kept, begin: int, end: int, sign: int = 1) -> Iterator[Span]:
     for rows in _cover(_levels(kept), begin, end, sign):
         where = within(rows.column, rows.first, rows.until)
         yield Span(rows.table, where, parts=[Part(rows.sign)])
 
 
-def _at_once(kept: Kept, begin: int | None, end: int | None) -> Iterator[Span]:
-    """Whole days, and of the days at both ends the lesser side: what is missing, or too much."""
+def _total(kept: Kept, begin: int | None, end: int | None) -> Iterator[Span]:
+    """One total: whole days, and at both ends the smaller side of the day, added or subtracted."""
     first = None if begin is None else (begin + HALF) // BUCKETS_A_DAY
     last = None if end is None else (end + HALF) // BUCKETS_A_DAY
     yield Span(kept.days, within("day", first, last))
     for at, day, sign in ((begin, first, 1), (end, last, -1)):
         if at is not None and day is not None:
             low, high = sorted((at, day * BUCKETS_A_DAY))
-            yield from _short(kept, low, high, sign if at == low else -sign)
+            yield from _part_of_day(kept, low, high, sign if at == low else -sign)
 
 
-def _exactly(
+def _without_days(
     kept: Kept, times: Sequence[str], begin: int | None, end: int | None, zone: ZoneInfo | None,
     known: range,
 ) -> Iterator[Span]:  # fmt: skip
-    """Without rows of days."""
+    """Covers the span without the rows of whole days."""
     first, last = known.start * BUCKETS_A_DAY, known.stop * BUCKETS_A_DAY
     begin, end = max(begin or first, first), last if end is None else min(end, last)
     width = BUCKETS_AN_HOUR if "hour" in times else BUCKETS_A_DAY
-    for offset, run in _steady(begin, end, zone):
+    for offset, run in _quarters_by_offset(begin, end, zone):
         if offset is None:
             where = within("bucket", run.start, run.stop)
             yield Span(kept.quarters, where, "bucket", 1, within=run)
             continue
         some = kept if offset % BUCKETS_A_HALF == 0 else kept._replace(halves=None)
-        for rows in _finest(some, run.start, run.stop):
+        for rows in _cover_from_inside(some, run.start, run.stop):
             time = f"({rows.column} + {offset // rows.width}) / {width // rows.width}"
             where = within(rows.column, rows.first, rows.until)
             within_rows = range(rows.first * rows.width, rows.until * rows.width)
             yield Span(rows.table, where, time, width, [Part(1, -offset)], within_rows)
 
 
-def _steady(begin: int, end: int, zone: ZoneInfo | None) -> Iterator[tuple[int | None, range]]:
-    """Quarters of an hour of one offset from UTC, as `_runs` tells it of days."""
-    for offset, run in _runs(range(begin // BUCKETS_A_DAY, -(-end // BUCKETS_A_DAY)), zone):
+def _quarters_by_offset(
+    begin: int, end: int, zone: ZoneInfo | None
+) -> Iterator[tuple[int | None, range]]:
+    """Runs of quarters with one offset from UTC (in quarters; None if it is no whole number)."""
+    for offset, run in _days_by_offset(
+        range(begin // BUCKETS_A_DAY, -(-end // BUCKETS_A_DAY)), zone
+    ):
         low, high = max(begin, run.start * BUCKETS_A_DAY), min(end, run.stop * BUCKETS_A_DAY)
         if offset is not None or zone is None:
             yield offset, range(low, high)
@@ -200,8 +208,8 @@ def _in_quarters(seconds: int | None) -> int | None:
     return None if seconds is None or seconds % BUCKET_SECONDS else seconds // BUCKET_SECONDS
 
 
-def _runs(days: range, zone: ZoneInfo | None) -> Iterator[tuple[int | None, range]]:
-    """Days of one offset from UTC, in quarters of an hour; None where it is not one of these."""
+def _days_by_offset(days: range, zone: ZoneInfo | None) -> Iterator[tuple[int | None, range]]:
+    """Runs of days with one offset from UTC (in quarters; None if it changes or is not whole)."""
 
     def offset(day: int) -> int | None:
         return _in_quarters(offset_of(day, zone) if zone else 0)
@@ -211,22 +219,22 @@ def _runs(days: range, zone: ZoneInfo | None) -> Iterator[tuple[int | None, rang
         yield found, range(some[0], some[-1] + 1)
 
 
-def _days(
+def _whole_days(
     kept: Kept, times: Sequence[str], first: int | None, last: int | None, zone: ZoneInfo | None,
     known: range,
 ) -> Iterator[Span]:  # fmt: skip
     first = known.start if first is None else max(first, known.start)
     last = known.stop if last is None else min(last, known.stop)
-    for offset, run in _runs(range(first, last), zone):
+    for offset, run in _days_by_offset(range(first, last), zone):
         if offset is None:
             begin, end = run.start * BUCKETS_A_DAY, run.stop * BUCKETS_A_DAY
-            yield from _exactly(kept, times, begin, end, zone, known)
+            yield from _without_days(kept, times, begin, end, zone, known)
         else:
-            yield from _split(kept, run, -offset % BUCKETS_A_DAY)
+            yield from _split_at_midnight(kept, run, -offset % BUCKETS_A_DAY)
 
 
-def _split(kept: Kept, days: range, midnight: int) -> Iterator[Span]:
-    """Days of UTC in each of which a local one begins, so many quarters after its beginning."""
+def _split_at_midnight(kept: Kept, days: range, midnight: int) -> Iterator[Span]:
+    """Days of UTC in which the local midnight is ``midnight`` quarters after their beginning."""
     meant = range(days.start * BUCKETS_A_DAY, days.stop * BUCKETS_A_DAY)
     early = midnight > HALF or not midnight
     most, least = Part(1, 0 if early else midnight), Part(1, midnight if early else 0)

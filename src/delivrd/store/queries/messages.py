@@ -28,14 +28,14 @@ from delivrd.store.tx import Tx
 
 SELECT = "SELECT id FROM message"
 FAILED, ENDED = "failed", "ended"
-"""Values of a filter for the three statuses of a failure, and for all final ones."""
+"""Filter values for the three failure statuses, and for all final ones."""
 
 NONE = "none"
-"""A country or a reason that is not known."""
+"""Filter value for messages without a country, or without a reason."""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list of messages may be narrowed to; times are microseconds since 1970.
+    """The filters of a list of messages; times are microseconds since 1970.
 
     ``status`` is a status, `FAILED` or `ENDED`; ``country`` is two capital letters, ``to`` E.164
     with plus, ``code`` the gateway's own error code; ``country`` and ``reason`` may be `NONE`.
@@ -98,9 +98,9 @@ def _exact(filters: Filters) -> list[Condition]:
 
 
 def _inlined(accounts: Accounts, filters: Filters) -> list[Condition]:
-    """The few countries and accounts stand in the text, so that each has a plan of its own.
+    """Puts the country and the account into the SQL text, so that each gets its own query plan.
 
-    Most messages may be of one account, and hardly any of another.
+    One account may have most of the messages, and another hardly any.
     """
     found: list[Condition] = []
     if filters.country == NONE:
@@ -137,7 +137,7 @@ _BROAD = {
 
 
 def _status(status: str) -> Condition:
-    """In the words of the partial index that serves it; failures and unknown are final (C5)."""
+    """Written like the condition of its partial index; failures and unknown are final (C5)."""
     if status == "pending":
         return ("NOT final AND status = 'pending'", ())
     return ("final AND status <> 'delivered' AND status = ?", (status,))
@@ -168,7 +168,7 @@ async def find_message(tx: Tx, accounts: Accounts, uuid: str) -> Message | None:
 
 
 async def find_messages(tx: Tx, accounts: Accounts, uuids: Sequence[str]) -> dict[str, Message]:
-    """Those of these UUIDs that exist, each with what :func:`find_message` finds."""
+    """UUID -> what :func:`find_message` finds, for those of these UUIDs that exist."""
     sql = "SELECT uuid, id, merged_into FROM message WHERE uuid = ANY($1::text[])"
     rows = await tx.fetch(sql, list(uuids))
     ids = sorted({row_id if into is None else into for _, row_id, into in rows})
@@ -185,7 +185,7 @@ async def find_messages(tx: Tx, accounts: Accounts, uuids: Sequence[str]) -> dic
 
 
 async def shown(tx: Tx, accounts: Accounts, rows: Sequence[MessageRow]) -> list[Message]:
-    """Messages as they are shown."""
+    """Messages as the API shows them."""
     statement_ids = [
         s.id for m in rows for a in m.attempts for p in a.parts for s in p.statements
         if s.statement.count > 0
@@ -289,7 +289,7 @@ def _error(outcome: Outcome) -> Error | None:
 
 
 async def messages_by_uuid(tx: Tx, accounts: Accounts, uuids: Sequence[str]) -> list[Message]:
-    """The messages of these UUIDs that exist, in no order."""
+    """The messages of these UUIDs that exist, in no particular order."""
     if not uuids:
         return []
     rows = await tx.fetch("SELECT id FROM message WHERE uuid = ANY($1::text[])", list(uuids))

@@ -1,5 +1,5 @@
-"""Messages by the minute in which they were made: a bounded number of the newest, looked at one by
-one, for as long as a quarter of an hour is too coarse to show anything."""
+"""Messages by the minute of their creation, for the first minutes of a hub, when quarters of an
+hour are too coarse to show anything. The number of messages read is bounded."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from delivrd.store.queries.paging import Span, rendered
 from delivrd.store.tx import Tx
 
 MOST = 20_000
-"""Of more messages nobody looks at each."""
+"""With more messages than this, they are not read one by one."""
 
 
 async def first_counted(tx: Tx) -> int | None:
-    """When the quarter of an hour begins in which the first message was counted, ever."""
+    """The start of the quarter of an hour of the first message that was ever counted."""
     rows = await tx.fetch("SELECT min(bucket) FROM rollup WHERE unit = 0")
     return None if rows[0][0] is None else int(rows[0][0]) * BUCKET
 
 
 async def few_since(tx: Tx, since: int) -> bool:
-    """Whether so few messages were made since a moment that each may be looked at."""
+    """Whether so few messages were created since a moment that each can be read."""
     rows = await tx.fetch(
         f"SELECT id FROM message WHERE id >= $1 ORDER BY id LIMIT 1 OFFSET {MOST:d}", floor(since)
     )
@@ -35,7 +35,7 @@ async def by_minute(
 ) -> Mapping[tuple[int, str | None], Counter[str]]:
     """How many messages of each status, by minute (counted from 1970) and reason.
 
-    Of the filters those of places and times hold. A message is of the account that it went through
+    Only the filters by route and time apply. A message belongs to the account that it went through
     first, as in lists.
     """
     span = Span(filters.since, filters.until)

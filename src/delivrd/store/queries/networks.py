@@ -1,4 +1,4 @@
-"""Whether networks report: counts by account, country and network."""
+"""Which networks report final statuses: counts by account, country and network."""
 
 from typing import NamedTuple
 
@@ -16,9 +16,9 @@ _NETWORK = "account_id, country, network"
 
 
 class Reported(NamedTuple):
-    """Attempts to a network (empty: not known): of ``reported`` ones the network told the end, of
-    ``silent`` ones it did not. Handed over from the quarter of an hour ``bucket`` on, counted from
-    1970."""
+    """Attempts to a network (empty if unknown): ``reported`` have a final status from the network,
+    ``silent`` have none. ``bucket`` is the quarter of an hour, counted from 1970, from which on
+    they were handed over."""
 
     account_id: int
     country: str
@@ -29,8 +29,8 @@ class Reported(NamedTuple):
 
 
 async def by_quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Reported]:
-    """What was handed over in the whole quarters between two moments, the oldest first; ``width``
-    quarters together."""
+    """Attempts of the whole quarters between two moments, in groups of ``width`` quarters, the
+    oldest first."""
     rows = await tx.fetch(
         f"SELECT {_NETWORK}, bucket / {width:d} * {width:d} AS b, {_SUMS} FROM rollup "
         "WHERE unit = 1 AND bucket >= $1 AND bucket < $2 AND status <> 'rejected' "
@@ -42,8 +42,8 @@ async def by_quarters(tx: Tx, since: int, until: int, width: int = 1) -> list[Re
 
 
 async def by_days(tx: Tx, since: int, until: int) -> dict[tuple[int, str, str], tuple[int, int]]:
-    """By account, country and network: reported and silent ones of the days between two moments;
-    the day of the second one is not in it."""
+    """By account, country and network: the reported and silent attempts of the days between two
+    moments, without the day of the second."""
     rows = await tx.fetch(
         f"SELECT {_NETWORK}, {_SUMS} FROM rollup_day WHERE unit = 1 AND day >= $1 "
         f"AND day < $2 AND status <> 'rejected' GROUP BY {_NETWORK}",

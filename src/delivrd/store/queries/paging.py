@@ -20,11 +20,11 @@ Condition = tuple[str, tuple[Any, ...]]
 """A piece of SQL with ``?`` for each of its values."""
 
 BUDGET = (500, 2000, 7500)
-"""Rows scanned for one page, step by step, if no index serves the filters."""
+"""Rows scanned for one page, in growing steps, if no index serves the filters."""
 
 SLACK = MINUTE
-"""A row made from a receipt is as old as the receipt, and its id as old as the fold: this lies
-between them at most, unless a backlog or a re-reading brought it later; then its id counts."""
+"""A row made from a receipt has the receipt's time, but its id has the time of the fold. They
+differ by at most this, unless a backlog or a re-reading delayed the fold; then the id counts."""
 
 TOP = (1 << 63) - 1
 
@@ -68,7 +68,7 @@ class Found(NamedTuple):
 
 
 class Listed(NamedTuple, Generic[T]):
-    """A page of what is shown: ``next_before`` is the id below which the next page begins, None at
+    """A page of views: ``next_before`` is the id below which the next page begins, None at
     the end; ``scanned_to`` the moment (microseconds) down to which a partial page looked.
     """
 

@@ -1,4 +1,4 @@
-"""Counts by the quarter of an hour: as fine as they are kept, for spans of some hours."""
+"""Counts by the quarter of an hour, the finest that is stored, for spans of some hours."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from delivrd.store.tx import Tx
 async def by_quarter(
     tx: Tx, accounts: Accounts, filters: Filters
 ) -> Mapping[tuple[int, str | None], Counter[str]]:
-    """How many of each status, by quarter (counted from 1970) and reason, in those of the span.
+    """How many of each status, by quarter (counted from 1970) and reason, in the filters' span.
 
-    Of the filters those of places and times hold.
+    Only the filters by route and time are applied.
     """
     conditions = [*on_routes(accounts, filters), *in_quarters(filters)]
     where, args = rendered([(f"unit = {filters.unit(())}", ()), *conditions])

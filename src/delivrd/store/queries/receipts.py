@@ -1,4 +1,4 @@
-"""Receipts: the list by its filters, and those that no table or no message explains."""
+"""Receipts: the list with filters, and the unmatched and unmapped ones."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ from delivrd.store.rows import PART_COLUMNS, PartRow
 from delivrd.store.tx import Tx
 
 UNMAPPED_SEEN = 10_000
-"""Of the receipts with an unknown word or code, the newest that are grouped."""
+"""The number of newest receipts with an unknown word or code that are grouped."""
 
 _LIVE: Condition = ("kind = 'receipt' AND count > 0", ())
 
@@ -36,7 +36,7 @@ async def list_receipts(
     before: int | None = None,
     limit: int = 50,
 ) -> Listed[Receipt]:
-    """The newest receipts that satisfy all filters; times are those when they came in."""
+    """The newest receipts that satisfy all filters; times are when they were received."""
     span = Span(since, until)
     indexed: list[Condition] = [_LIVE, *span.conditions("received_at")]
     others: list[Condition] = []
@@ -76,7 +76,7 @@ async def list_unmatched(
     before: int | None = None,
     limit: int = 50,
 ) -> Listed[Unmatched]:
-    """The newest provider ids that receipts speak of and no message has (rule D2)."""
+    """The newest provider ids that occur in receipts but belong to no message (rule D2)."""
     others: list[Condition] = []
     if account is not None:
         known = accounts.by_name.get(account)
@@ -118,7 +118,7 @@ def _unmatched(accounts: Accounts, part: PartRow, requests: dict[int, list[str]]
 
 
 async def list_unmapped(tx: Tx, accounts: Accounts) -> list[Unmapped]:
-    """Words and codes that stand in no table, among the newest such receipts; the latest first."""
+    """Unknown words and codes, among the newest such receipts; the most recent first."""
     rows = await tx.fetch(
         "SELECT id, account_id, provider_status, error_code, received_at, count FROM statement "
         f"WHERE unmapped AND count > 0 ORDER BY id DESC LIMIT {UNMAPPED_SEEN}"
@@ -168,7 +168,7 @@ class _Group:
 async def receipts_of_request(
     tx: Tx, accounts: Accounts, request_id: int, limit: int
 ) -> tuple[int, list[Receipt]]:
-    """How many live receipts a request holds, and the first of them, in its order."""
+    """How many live receipts a request holds, and the first of them, in the request's order."""
     counted = await tx.fetch("SELECT count(*) FROM link WHERE request_id = $1 AND live", request_id)
     rows = await tx.fetch(
         "SELECT statement_id FROM link WHERE request_id = $1 AND live "

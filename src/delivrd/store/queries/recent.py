@@ -1,6 +1,6 @@
-"""What the estimate of settled rates reads: the last hours by the minute, the last day by quarters.
+"""The data for estimates of settled rates: the last hours by the minute, the last day by quarters.
 
-Each read is of a bounded span of time, along the key of its table.
+Each query reads a bounded span of time by its table's key.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from delivrd.store.tx import Tx
 
 
 class Narrowed(NamedTuple):
-    """The routes that are asked for; None lets all through."""
+    """Which routes to read; None means all."""
 
     account: str | None = None
     provider: str | None = None
@@ -35,10 +35,11 @@ ALL = Narrowed()
 
 
 class ByMinute(NamedTuple):
-    """So many attempts handed over in a minute, counted from 1970, with what became of them.
+    """``n`` attempts handed over in a minute (counted from 1970) that have the same outcome.
 
-    ``le`` is the step of their age at the end in the counts by the minute (`counts.coarse`);
-    ``seconds`` are those into the minute at which the open ones were handed over, added up.
+    ``le`` is the latency step at which they ended, as the counts by the minute use it
+    (`counts.coarse`). ``seconds``, for open ones, is the sum of the seconds of the minute at which
+    they were handed over.
     """
 
     account_id: int
@@ -54,10 +55,10 @@ async def by_minute(
     tx: Tx, accounts: Accounts, first: int, until: int, which: Narrowed = ALL,
     *, young: int | None = None, slow: int = 0,
 ) -> list[ByMinute]:  # fmt: skip
-    """What was handed over from minute ``first`` to before ``until``.
+    """What was handed over from minute ``first`` to just before ``until``.
 
-    With ``young``, of what is older than that minute only what is open, or ended in step ``slow``
-    of its age or later.
+    If ``young`` is given, attempts from before that minute count only if they are open, or ended
+    in latency step ``slow`` or later.
     """
     where: list[Condition] = [("minute >= ?", (first,)), ("minute < ?", (until,))]
     if young is not None:
@@ -78,7 +79,7 @@ async def by_minute(
 class Ended(NamedTuple):
     """``n`` attempts of a route that ended in a status, in a latency step.
 
-    Those that are ``old`` were handed over before the moment that was asked for.
+    ``old`` ones were handed over before the moment ``old`` of the query.
     """
 
     account_id: int
@@ -90,7 +91,7 @@ class Ended(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """``n`` attempts of a route and a quarter of an hour that have not ended."""
+    """``n`` attempts of a route and a quarter of an hour that are still open."""
 
     account_id: int
     country: str
@@ -99,9 +100,9 @@ class Waiting(NamedTuple):
 
 
 class Reports(NamedTuple):
-    """Of ``total`` attempts ``reported`` have an end that the network told.
+    """Of ``total`` attempts, ``reported`` have a final status that came from the network.
 
-    The last of these was handed over on the day ``last``, counted from 1970 (0: there was none).
+    The last of these was handed over on day ``last``, counted from 1970 (0 if there was none).
     """
 
     total: int = 0
@@ -112,7 +113,7 @@ class Reports(NamedTuple):
 async def past(
     tx: Tx, since: int, until: int, old: int
 ) -> tuple[Sequence[Ended], Sequence[Waiting]]:
-    """What became of the attempts between two moments (microseconds since 1970)."""
+    """The outcomes of the attempts between two moments (microseconds since 1970)."""
     since, old, until = (moment // BUCKET * BUCKET for moment in (since, old, until))
     ended = [
         *[Ended(*key, True, n) for key, n in (await _by_latency(tx, since, old)).items() if n],
@@ -131,7 +132,7 @@ async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str,
     """How many attempts of a route ended in a status, by their latency step."""
     found: Counter[tuple[int, str, str, int]] = Counter()
     key = ("account_id", "country", "status")
-    # tables of times have the status before the time in their keys
+    # naming all final statuses lets the latency tables' keys serve: status comes before time there
     ends: list[Condition] = [("unit = 1", ()), ("status = ANY(?::text[])", (list(ENDS),))]
     for span in spans(BY_ROUTE, (), since, until, None, range(0)):
         (part,) = span.parts
@@ -144,13 +145,13 @@ async def _by_latency(tx: Tx, since: int, until: int) -> Counter[tuple[int, str,
 ENDS = tuple(status.value for status in Status if status is not Status.PENDING)
 
 REPORTED = ("delivered", "undelivered")
-"""Ends that only a network can have told."""
+"""Final statuses that only a network can have reported."""
 
 
 async def reports(
     tx: Tx, routes: Collection[tuple[int, str]], days: range
 ) -> dict[tuple[int, str], Reports]:
-    """What came from each of these routes of what was sent on these days, counted from 1970."""
+    """What each of these routes reported about attempts of these days, counted from 1970."""
     found: dict[tuple[int, str], Reports] = {}
     rows = await tx.fetch(
         "SELECT account_id, country, day, status, CAST(sum(n) AS BIGINT) FROM route_day "
@@ -173,7 +174,7 @@ async def reports(
 async def ended(
     tx: Tx, accounts: Accounts, first: int, until: int, which: Narrowed = ALL
 ) -> list[tuple[int, str, str, int]]:
-    """Account, country, status and number of the attempts of these minutes that have ended."""
+    """The attempts of these minutes that have ended: account, country, status, number."""
     text, args = rendered([
         ("minute >= ?", (first,)), ("minute < ?", (until,)), (f"le > {OPEN}", ()),
         *which.conditions(accounts),

@@ -29,7 +29,7 @@ _RING = (
     "length(body) FROM ring"
 )
 _ODD = "(kind <> 'receipts' OR faults > 0)"
-"""As the partial index says it."""
+"""Written like the condition of its partial index."""
 
 _KEPT_VERDICTS = {
     "partly": "kind = 'receipts' AND faults > 0 AND receipts > 0",
@@ -54,7 +54,7 @@ async def list_requests(
     before: int | None = None,
     limit: int = 50,
 ) -> Listed[Request]:
-    """The newest calls, kept and refused together; ``odd`` ones were not simply read.
+    """The newest calls, kept and refused together; ``odd``: only those not read without faults.
 
     ``verdict`` is one of :data:`delivrd.store.queries.views.VERDICTS`.
     """

@@ -1,8 +1,9 @@
-"""From which rows a span of time is counted: whole hours from a row a day, the rest by the quarter.
+"""Chooses the rows that count a span of time: whole hours from the rows by the day, the rest from
+the rows by the quarter of an hour.
 
-A day's row has its hours in columns. A local day that begins within a day of UTC is put together
-from the hours on either side; where the zone's clock is not whole hours from UTC, or is put forward
-or back within an hour, quarters of an hour tell what hours cannot.
+A day's row has its 24 hours in columns. A local day that begins within a day of UTC is the sum of
+the hours on either side. If the zone's offset from UTC is not in whole hours, or changes within an
+hour, quarters of an hour are read instead.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,14 +24,14 @@ BUCKET_SECONDS = BUCKET // SECOND
 
 
 class Part(NamedTuple):
-    """A sum over some rows, and the quarter of an hour after their time whose local time it has."""
+    """A sum over some rows; its local time is that of ``after`` quarters past the rows' time."""
 
     sums: str
-    """SQL in which ``{only}`` stands where a sum can be narrowed."""
+    """SQL, with ``{only}`` where a FILTER clause may go."""
     after: int = 0
 
     def sql(self, only: str = "") -> str:
-        """The sum, of the rows of which that condition holds."""
+        """The sum, over the rows that satisfy the condition ``only``."""
         return self.sums.format(only=f" FILTER (WHERE {only})" if only else "")
 
 
@@ -40,7 +41,7 @@ Parts = Sequence[Part]
 
 
 class Span(NamedTuple):
-    """Rows of a table, by the quarter of an hour or by the day, and what is added up of them."""
+    """Rows of a table, by the quarter of an hour or by the day, and the sums to take of them."""
 
     table: str
     by_day: bool
@@ -48,10 +49,10 @@ class Span(NamedTuple):
     last: int | None
     parts: Parts = ALL
     among: Sequence[int] | None = None
-    """Those that are meant, each by itself; None for all of them."""
+    """The times to look up one by one; None for all from `first` to just before `last`."""
     ahead: int | None = None
-    """Quarters of an hour that a clock is ahead of UTC by whose hours are told; None: each quarter
-    is told, or each day."""
+    """Quarters of an hour by which local time is ahead of UTC, to group by the local hour; None to
+    group by the quarter or the day."""
 
     @property
     def conditions(self) -> list[Condition]:
@@ -60,7 +61,7 @@ class Span(NamedTuple):
         return within(self.column, self.first, self.last)
 
     def each(self, known: range) -> "Span":
-        """The same, each of the days by itself, of those that are known."""
+        """The same rows, with the days that have counts looked up one by one."""
         first = known.start if self.first is None else max(known.start, self.first)
         last = known.stop if self.last is None else min(known.stop, self.last)
         return self._replace(among=range(first, last)) if self.by_day else self
@@ -71,14 +72,14 @@ class Span(NamedTuple):
 
     @property
     def time(self) -> str:
-        """The expression by which times are told apart."""
+        """The SQL expression of the time to group by."""
         if self.ahead is None:
             return self.column
         return f"(bucket + {self.ahead}) / {BUCKETS_AN_HOUR}"
 
     @property
     def width(self) -> int:
-        """Quarters of an hour that it counts by."""
+        """The number of quarters of an hour in a unit of `time`."""
         if self.ahead is not None:
             return BUCKETS_AN_HOUR
         return BUCKETS_A_DAY if self.by_day else 1
@@ -88,10 +89,10 @@ def spans(
     quarters: str, days: str, times: Sequence[str], since: int | None, until: int | None,
     zone: ZoneInfo | None, known: range,
 ) -> list[Span]:  # fmt: skip
-    """What to read to count by ``times`` (of `TIMES`) from one moment to before another.
+    """What to read to count by ``times`` (of `TIMES`) from ``since`` to just before ``until``.
 
-    Moments are microseconds since 1970; each quarter of an hour that they fall into is whole.
-    ``known`` are the days of which there are counts.
+    Both are microseconds since 1970; the quarters of an hour that they fall into count as whole.
+    ``known`` are the days that have counts.
     """
     begin = None if since is None else since // BUCKET
     end = None if until is None else -(-until // BUCKET)
@@ -110,7 +111,7 @@ def spans(
 
 
 class Piece(NamedTuple):
-    """The same hours, from one to before another, of each day from one to before another."""
+    """The same hours of each day from ``first`` to just before ``last``."""
 
     first: int | None
     last: int | None
@@ -118,7 +119,7 @@ class Piece(NamedTuple):
 
 
 def _pieces(first: int | None, last: int | None) -> Iterator[Piece]:
-    """Hours from one to before another: the rest of a day, whole days, the beginning of a day."""
+    """Hours from ``first`` to just before ``last``: part of a day, whole days, part of a day."""
     day, begin = (None, 0) if first is None else divmod(first, 24)
     until, end = (None, 0) if last is None else divmod(last, 24)
     if day is not None and day == until:
@@ -134,7 +135,7 @@ def _pieces(first: int | None, last: int | None) -> Iterator[Piece]:
 
 
 def within(column: str, since: int | None, until: int | None) -> list[Condition]:
-    """The conditions that the column lies from one number to before another."""
+    """The conditions that the column is at least ``since`` and less than ``until``."""
     found: list[Condition] = []
     if since is not None:
         found.append((f"{column} >= ?", (since,)))
@@ -147,7 +148,7 @@ def _in_piece(
     quarters: str, days: str, times: Sequence[str], piece: Piece, zone: ZoneInfo | None,
     known: range,
 ) -> Iterator[Span]:  # fmt: skip
-    """Runs of days of one offset from UTC; without a zone, or a time to group by, all at once."""
+    """The spans of a piece: one without a zone or times, else one for each run of equal offsets."""
     hourly = "hour" in times
     if zone is None or not times:
         parts = _each(piece.hours) if hourly else (_sum(piece.hours),)
@@ -168,11 +169,11 @@ def _in_piece(
         elif hourly:
             yield Span(days, True, some[0], some[-1] + 1, _each(piece.hours))
         else:
-            yield from _split(quarters, days, some, piece.hours, -offset % DAY_SECONDS)
+            yield from _split_at_midnight(quarters, days, some, piece.hours, -offset % DAY_SECONDS)
 
 
 def _quarters(table: str, begin: int, end: int, offset: int | None) -> Span:
-    """Quarters of an hour, by the hour of a clock that is steadily so many seconds ahead."""
+    """Quarters of an hour, by the local hour if the offset (seconds) is constant and whole."""
     if offset is None or offset % BUCKET_SECONDS:
         return Span(table, False, begin, end)
     ahead = offset // BUCKET_SECONDS
@@ -180,13 +181,13 @@ def _quarters(table: str, begin: int, end: int, offset: int | None) -> Span:
 
 
 def offset_of(day: int, zone: tzinfo) -> int | None:
-    """Seconds by which the zone is ahead of UTC all through a day of UTC; None where it changes."""
+    """Seconds by which the zone is ahead of UTC throughout a day of UTC; None if that changes."""
     begins, ends = (offset_at(bucket, zone) for bucket in (day * BUCKETS_A_DAY, _last_quarter(day)))
     return begins if begins == ends else None
 
 
 def _in_hours(day: int, zone: tzinfo) -> bool:
-    """Whether the zone is whole hours from UTC all through each hour of a day of UTC."""
+    """Whether the zone's offset is in whole hours, and constant in each hour of a day of UTC."""
     begin = day * BUCKETS_A_DAY
     offsets = [offset_at(bucket, zone) for bucket in range(begin, begin + BUCKETS_A_DAY)]
     hours = range(0, BUCKETS_A_DAY, BUCKETS_AN_HOUR)
@@ -196,7 +197,7 @@ def _in_hours(day: int, zone: tzinfo) -> bool:
 
 
 def _by_date(day: int, hours: range, zone: tzinfo) -> Parts:
-    """The hours of a day of UTC by the local date on which they lie."""
+    """The hours of a day of UTC by their local date."""
 
     def date(hour: int) -> object:
         return local(day * BUCKETS_A_DAY + hour * BUCKETS_AN_HOUR, zone).date()
@@ -210,26 +211,26 @@ def _last_quarter(day: int) -> int:
 
 
 def offset_at(bucket: int, zone: tzinfo) -> int:
-    """Seconds by which the zone is ahead of UTC as a quarter of an hour begins."""
+    """Seconds by which the zone is ahead of UTC at the start of a quarter of an hour."""
     offset = local(bucket, zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
 
 def local(bucket: int, zone: tzinfo | None) -> datetime:
-    """When a quarter of an hour begins, in the zone; None is UTC."""
+    """The start of a quarter of an hour as local time; a zone of None is UTC."""
     when = moment(bucket * BUCKET)
     return when.astimezone(zone) if zone else when
 
 
-def _split(
+def _split_at_midnight(
     quarters: str, days: str, some: Sequence[int], hours: range, midnight: int
 ) -> Iterator[Span]:
-    """Days of UTC in each of which a local one begins, so many seconds after its beginning."""
+    """Days of UTC in which the local midnight is ``midnight`` seconds after their beginning."""
     at = -(-midnight // BUCKET_SECONDS)
     hour = -(-at // BUCKETS_AN_HOUR)
     sides = (range(hours.start, min(hours.stop, hour)), range(max(hours.start, hour), hours.stop))
     yield Span(days, True, some[0], some[-1] + 1, [_sum(side) for side in sides if side])
-    if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour of which the end is of the next day
+    if at % BUCKETS_AN_HOUR and hour - 1 in hours:  # an hour that ends in the next day
         over = range(at, hour * BUCKETS_AN_HOUR)
         moved = [day * BUCKETS_A_DAY + quarter for day in some for quarter in over]
         parts = (Part("sum(n){only}"), Part("-sum(n){only}", -BUCKETS_AN_HOUR))
@@ -241,7 +242,7 @@ def _each(hours: range) -> Parts:
 
 
 def _sum(hours: range) -> Part:
-    """What these hours add up to; most of a day is all of it less the others."""
+    """The sum of these hours; if they are most of a day, the whole day less the others."""
     after = hours.start * BUCKETS_AN_HOUR
     others = [hour for hour in range(24) if hour not in hours]
     if not others:

@@ -1,4 +1,4 @@
-"""Counts as the rollups hold them, grouped; what they add up to is told by `delivrd.insight`."""
+"""Counts from the rollups, grouped; `delivrd.insight` turns them into statistics."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
 
 
 def source(by: Sequence[str], filters: Filters, what: str = "messages") -> Source:
-    """The table of numbers by status that has all these dimensions; ``what`` is asked of it.
+    """The table of counts by status that has all these dimensions; ``what`` names what is counted.
 
     Raises:
         Unanswerable: there is none.
@@ -58,61 +58,65 @@ async def counts(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
     *more: Condition,
 ) -> Counts:  # fmt: skip
-    """How many of each status, by the values of the dimensions (all under ``()`` without any).
+    """How many of each status, by the values of the dimensions (``()`` if there are none).
 
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
-    ``2026-11-21T20:00:00+00:00``. Under a code of None are those without one.
+    ``2026-11-21T20:00:00+00:00``. The code None stands for attempts without a code.
 
     Raises:
-        Unanswerable: no table is kept by all these dimensions.
+        Unanswerable: no table has all these dimensions.
     """
     kept = source(by, filters)
-    if more and kept is WHOLE:  # it knows no routes
+    if more and kept is WHOLE:  # it has no routes
         kept = ROUTES
     found = await grouped(tx, kept, STATUS, accounts, by, filters, zone, None, *more)
     if kept is CODES and filters.code is None:
         rest = await _without_code(tx, accounts, by, filters, zone, found, *more)
         found.update((values, counted) for values, counted in rest.items() if counted)
-    return some(found)
+    return positive(found)
 
 
-def some(found: Mapping[Values, dict[K, int]]) -> dict[Values, dict[K, int]]:
-    """Those of which there are any: what one row adds another may take away."""
+def positive(found: Mapping[Values, dict[K, int]]) -> dict[Values, dict[K, int]]:
+    """Without the counts of 0, which are left when one row subtracts what another one added."""
     return {
         values: left
         for values, counted in found.items()
-        if (left := counted if _all_there(counted) else {k: n for k, n in counted.items() if n > 0})
+        if (
+            left := counted
+            if _all_positive(counted)
+            else {k: n for k, n in counted.items() if n > 0}
+        )
     }
 
 
-def _all_there(counted: Mapping[K, int]) -> bool:
+def _all_positive(counted: Mapping[K, int]) -> bool:
     return min(counted.values(), default=0) > 0
 
 
 MOST_SILENT = 200
-"""Routes that report nothing of which is known which counts are theirs."""
+"""The number of silent routes whose counts a query can name."""
 
 
 class Silent(msgspec.Struct, frozen=True):
-    """Routes that report nothing, by account and country, and countries that have no other."""
+    """Routes that report nothing, by account and country; and countries with only such routes."""
 
     routes: tuple[tuple[int, str], ...] = ()
     countries: tuple[str, ...] = ()
 
     def condition(self, unit: int) -> Condition | None:
-        """What holds of their counts; of messages, whose account is not kept, the countries'."""
+        """The condition for their counts; for messages, which have no account, by country."""
         if unit == MESSAGES:
             return ("country = ANY(?::text[])", (list(self.countries),)) if self.countries else None
-        some = self.routes[:MOST_SILENT]
-        text = " OR ".join(["(account_id = ? AND country = ?)"] * len(some))
-        return (f"({text})", tuple(part for route in some for part in route)) if some else None
+        routes = self.routes[:MOST_SILENT]
+        text = " OR ".join(["(account_id = ? AND country = ?)"] * len(routes))
+        return (f"({text})", tuple(part for route in routes for part in route)) if routes else None
 
 
 async def unreported(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, silent: Silent,
     zone: ZoneInfo | None = None,
 ) -> Counts:  # fmt: skip
-    """Of `counts`, those of routes that report nothing."""
+    """The same as `counts`, for routes that report nothing."""
     only = silent.condition(filters.unit(by))
     return {} if only is None else await counts(tx, accounts, by, filters, zone, only)
 
@@ -121,35 +125,35 @@ async def _without_code(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None,
     coded: Counts, *more: Condition,
 ) -> Counts:  # fmt: skip
-    """All attempts less those with a code; only what has one is counted by it."""
+    """Attempts without a code: all less those with one, as only the latter have a table."""
     others = [name for name in by if name != "code"]
-    told = await grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS, *more)
-    rest = {with_code(by, values): Counter(counted) for values, counted in told.items()}
+    total = await grouped(tx, ROUTES, STATUS, accounts, others, filters, zone, ATTEMPTS, *more)
+    rest = {with_code(by, values): Counter(counted) for values, counted in total.items()}
     for values, counted in coded.items():
         rest.setdefault(without_code(by, values), Counter()).subtract(counted)
     return {values: +counted for values, counted in rest.items()}
 
 
 def with_code(by: Sequence[str], values: Values) -> Values:
-    """Values of the other dimensions with a code of None in its place."""
+    """The values of all dimensions, from those without the code; the code is None."""
     others = iter(values)
     return tuple(None if name == "code" else next(others) for name in by)
 
 
 def without_code(by: Sequence[str], values: Values) -> Values:
-    """The same values with a code of None."""
+    """The same values, with the code replaced by None."""
     return tuple(None if name == "code" else v for name, v in zip(by, values, strict=True))
 
 
 Charges = dict[tuple[str, int], int]
-"""By currency, and by what it counts: `MICRO_UNITS` (millionths of it) or `PRICED` (those with a
-price)."""
+"""By currency and by what the number is: `MICRO_UNITS` (the sum, in millionths) or `PRICED` (how
+many have a price)."""
 
 
 async def charges(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
 ) -> dict[Values, Charges] | None:
-    """What was charged; None where prices are not kept by all these dimensions."""
+    """What was charged; None if no table of prices has all these dimensions."""
     asked = {*by, *filters.used()}
     if not asked <= COST.dimensions:
         return None
@@ -162,7 +166,7 @@ CHARGED = Kinds("what", (MICRO_UNITS, PRICED), "currency")
 
 
 async def statuses(tx: Tx) -> dict[str, int]:
-    """How many messages there are of each status, ever."""
+    """How many messages of each status there have ever been."""
     rows = await tx.fetch(
         "SELECT status, CAST(sum(n) AS BIGINT) FROM status_day WHERE unit = 0 GROUP BY status"
     )

@@ -1,4 +1,4 @@
-"""Messages with all that stands under them, read without locks; and statements by themselves."""
+"""Messages with their attempts, parts and statements, and single statements; without locks."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from delivrd.store.rows import (
 from delivrd.store.tx import Tx
 
 REQUESTS_SHOWN = 10
-"""Requests named with each receipt: those that brought it first."""
+"""The number of requests shown with each receipt: the first that brought it."""
 
 _MESSAGES = f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id = ANY($1::bigint[])"
 _ATTEMPTS = (
@@ -35,7 +35,7 @@ _LINKS = (
     "SELECT statement_id, request_id FROM link WHERE statement_id = ANY($1::bigint[]) AND live "
     "ORDER BY statement_id, request_id"
 )
-_HOMES = (
+_OWNERS = (
     "SELECT p.id, p.provider_message_id, m.uuid FROM part p "
     "LEFT JOIN attempt a ON a.id = p.attempt_id LEFT JOIN message m ON m.id = a.message_id "
     "WHERE p.id = ANY($1::bigint[])"
@@ -61,7 +61,7 @@ async def messages(tx: Tx, ids: Sequence[int]) -> list[MessageRow]:
 
 
 async def fill(tx: Tx, parts: Iterable[PartRow]) -> None:
-    """Gives the parts their statements."""
+    """Loads the statements of the parts into them."""
     by_id = {part.id: part for part in parts}
     for row in await tx.fetch(_STATEMENTS_OF, list(by_id)) if by_id else ():
         part_id, said = read_statement(row)
@@ -89,10 +89,10 @@ async def requests_of(tx: Tx, statement_ids: list[int]) -> dict[int, list[str]]:
 
 
 async def receipts(tx: Tx, accounts: Accounts, ids: Sequence[int]) -> list[Receipt]:
-    """The statements of these ids as they are shown, with the message they belong to."""
+    """The statements of these ids as the API shows them, with the message they belong to."""
     said = await statements(tx, ids)
     part_ids = sorted({part_id for part_id, _ in said})
-    homes = {row[0]: (row[1], row[2]) for row in await tx.fetch(_HOMES, part_ids)} if said else {}
+    homes = {row[0]: (row[1], row[2]) for row in await tx.fetch(_OWNERS, part_ids)} if said else {}
     requests = await requests_of(tx, list(ids))
     return [
         receipt(accounts, row, *homes.get(part_id, (None, None)), requests.get(row.id, []))

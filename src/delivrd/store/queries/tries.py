@@ -1,4 +1,4 @@
-"""How an endpoint answered lately, from its tries."""
+"""How an endpoint answered recently, from its tries."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,9 +9,9 @@ RECENT = 200
 
 
 class Lately(NamedTuple):
-    """The tries of the newest deliveries, the last first; times in microseconds.
+    """The tries of the newest deliveries, newest first; times in microseconds.
 
-    ``why`` is what the last failed try of something that still waits was answered with.
+    ``why`` is the error of the last failed try of a delivery that still waits.
     """
 
     answers: Sequence[tuple[int | None, str | None, int | None]]
@@ -32,7 +32,7 @@ async def lately(tx: Tx, endpoint_id: int) -> Lately:
 
 
 async def why_failing(tx: Tx, endpoint_id: int) -> str | None:
-    """Why what waits was not taken, as the delivery says that is tried again the latest."""
+    """The error of the waiting delivery whose next try is the latest."""
     rows = await tx.fetch(
         "SELECT why FROM delivery WHERE endpoint_id = $1 AND state = 'waiting' "
         "ORDER BY next_at DESC LIMIT 1",

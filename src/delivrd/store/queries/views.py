@@ -18,7 +18,7 @@ from delivrd.store.rows import StatementRow
 
 
 class Error(msgspec.Struct, kw_only=True):
-    """Why it failed: the provider's code and words, and our reason."""
+    """Why a message or a part failed: the provider's code and text, and our reason."""
 
     code: str | None
     reason: str | None
@@ -36,8 +36,8 @@ class Receipt(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
     """One statement of a provider about one part.
 
     ``kind`` is ``receipt``, ``answer`` (to our send) or ``look_up``; ``count`` says how many
-    requests brought it, the first of which are ``requests``; ``unmapped`` that its word or code
-    stands in no table.
+    requests brought it, the first of which are ``requests``; ``unmapped`` means that its word or
+    code is not in the provider's tables.
     """
 
     id: str
@@ -132,7 +132,7 @@ class Message(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
 
 
 class Unmatched(msgspec.Struct, kw_only=True):
-    """A provider's message id that receipts speak of and no known message has."""
+    """A provider's message id that occurs in receipts but belongs to no known message."""
 
     id: str
     account: str
@@ -146,7 +146,7 @@ class Unmatched(msgspec.Struct, kw_only=True):
 
 
 class Unmapped(msgspec.Struct, kw_only=True):
-    """A word or code of a provider that stands in no table, and the receipts that used it."""
+    """A word or code that is not in the provider's tables, and the receipts that used it."""
 
     provider: str
     accounts: list[str]
@@ -183,8 +183,8 @@ class Request(msgspec.Struct, kw_only=True):
 VERDICTS = (
     "read", "partly", "unreadable", "refused", "probe", "handshake", "inbound", "other",
 )  # fmt: skip
-"""What was made of a call: all read, read in part, not read, refused as not authentic, an empty
-check, and what gateways send to the same address besides receipts."""
+"""How a call was read: wholly, in part or not at all, refused as not authentic, an empty check; and
+what else gateways send to the same address besides receipts."""
 
 
 class Fault(msgspec.Struct, kw_only=True):
@@ -200,8 +200,8 @@ class Fault(msgspec.Struct, kw_only=True):
 class RequestDetail(msgspec.Struct, kw_only=True):
     """One inbound call as it came (secrets replaced), and what was read from it.
 
-    ``body`` is text; one that is no UTF-8 is in ``body_base64`` instead. Both are null once
-    retention took the body (``body_kept`` is false). ``folded`` is false while its receipts wait
+    ``body`` is text; if it is not UTF-8, it is in ``body_base64`` instead. Both are null after
+    retention erased the body (``body_kept`` is false). ``folded`` is false while its receipts wait
     for the fold. ``readings`` says how often it has been read.
     """
 
@@ -234,7 +234,7 @@ class RequestDetail(msgspec.Struct, kw_only=True):
 
 class Key(msgspec.Struct, kw_only=True):
     """An API key. ``scopes`` are of ``read``, ``send`` and ``admin``; ``key`` is the key itself,
-    which stands only in the answer of the call that makes it.
+    which is present only in the answer of the call that creates it.
     """
 
     id: str
@@ -270,7 +270,7 @@ def at(micros: int | None) -> datetime | None:
 
 
 def number(text: str | None) -> str | None:
-    """A provider's number as it is shown: digits get their plus."""
+    """A provider's number as the API shows it: digits get a plus."""
     return f"+{text}" if text and text.isascii() and text.isdigit() and len(text) > 6 else text
 
 
@@ -283,7 +283,7 @@ _BARE = {
     "undelivered": "The network could not deliver the message and gave no reason.",
     "rejected": "The message was refused without a reason.",
     "expired": Reason.EXPIRED.explanation,
-    "unknown": "Nobody could tell what became of the message.",
+    "unknown": "The gateway could not say whether the message arrived.",
 }
 
 
@@ -294,7 +294,7 @@ def error(
     permanent: bool | None,
     detail: str | None,
 ) -> Error | None:
-    """Why it failed; None where it did not."""
+    """Why it failed; None if it did not."""
     if status not in _EXPLAINED:
         return None
     explanation = Reason(reason).explanation if reason else _BARE[status]
@@ -324,7 +324,7 @@ def receipt(
 ) -> Receipt:
     said, r = row.statement, row.statement.receipt
     reason = None if r.reason is None else r.reason.value
-    failed = r.final or r.status is not Status.UNKNOWN  # an unknown word ends nothing (rule C2)
+    failed = r.final or r.status is not Status.UNKNOWN  # an unknown word is never final (rule C2)
     return Receipt(
         id=str(row.id),
         kind=said.kind.value,
@@ -352,7 +352,7 @@ def receipt(
 
 
 class Page(msgspec.Struct, kw_only=True):
-    """A page of a list, newest first. ``scanned_to`` stands only where the page is partial."""
+    """A page of a list, newest first. ``scanned_to`` is present only if the page is partial."""
 
     items: list[Any]
     next_cursor: str | None
