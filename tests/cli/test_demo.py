@@ -79,7 +79,7 @@ def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
     )
     try:
         for line in process.stderr:
-            if "Ctrl-C ends it" in line:
+            if "Ctrl-C stops it" in line:
                 break
         soon(lambda: kept_hub(tmp_path).get("/v1/messages?status=delivered")["items"])
         process.send_signal(signal.SIGINT)
@@ -97,9 +97,9 @@ def test_an_impatient_end_leaves_no_hub_behind(tmp_path):
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
         for line in process.stderr:
-            if "delivrd demo: http" in line:
-                port = int(line.partition("127.0.0.1:")[2].partition(",")[0])
-            if "Ctrl-C ends it" in line:
+            if "The demo runs at http" in line:
+                port = int(line.partition("127.0.0.1:")[2].partition(".")[0])
+            if "Ctrl-C stops it" in line:
                 break
         with socket.create_connection(("127.0.0.1", port), 5):
             pass

@@ -112,7 +112,7 @@ def _as_object(difference: Difference) -> dict[str, Any]:
 
 def _verdict(found: list[Difference]) -> None:
     if not found:
-        note("✓ no difference: every status and every count follows from the receipts kept")
+        note("✓ no difference: every status and every count follows from the stored receipts")
         return
     of = ", ".join(f"{n} of {what}" for what, n in Counter(d.what for d in found).most_common())
     note(f"✗ {len(found)} differences: {of}" + (" (--json for all)" if len(found) > SHOWN else ""))

@@ -128,7 +128,7 @@ def orderly() -> Generator[None]:
 
 @contextmanager
 def folder(keep: bool) -> Generator[Path]:
-    """Where the demo's files lie: ./demo, or a folder that is gone afterwards."""
+    """Where the demo's files are: ./demo, or a temporary folder that is removed afterwards."""
     if keep:
         FOLDER.mkdir(exist_ok=True)
         yield FOLDER.absolute()
@@ -168,7 +168,7 @@ def prepare(place: Path, port: int) -> Demo:
 
 @contextmanager
 def child(demo: Demo) -> Generator["subprocess.Popen[bytes]"]:
-    """A hub in a process of its own, ended at the end; an interrupt does not reach it."""
+    """A hub in a process of its own, ended on exit; an interrupt (Ctrl-C) does not reach it."""
     environ = {name: value for name, value in os.environ.items() if name[:8] != "DELIVRD_"}
     arguments = [sys.executable, "-m", "delivrd", "serve", "--config", str(demo.settings)]
     with demo.log.open("wb") as log:
@@ -208,8 +208,9 @@ async def _started(demo: Demo, process: "subprocess.Popen[bytes]") -> None:
 async def play(
     demo: Demo, process: "subprocess.Popen[bytes]", plan: traffic.Plan
 ) -> traffic.Outcome:
-    """Traffic until the plan is done or somebody interrupts it."""
+    """Runs traffic until the plan is done, or until an interrupt."""
     hub = demo.hub
+    note("Starting a hub and simulated gateways of Vonage, Ruach and SMSPM …")
     stage = traffic.stage(demo.config, hub.url, hub.key)
     async with traffic.gateways(stage, plan) as simulation:
         await _started(demo, process)
@@ -221,11 +222,12 @@ async def play(
 
 
 def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
-    note(f"delivrd demo: {hub}, with simulated gateways of Vonage, Ruach and SMSPM")
-    note(f"  open this, once:  {link}")
-    note(f"  {plan.rate:g} messages a second; time runs {plan.speed:g} times as fast")
+    note(f"The demo runs at {hub}. All its messages are simulated; none leaves this machine.")
+    note("  Open the dashboard with this link, which signs you in and works once:")
+    note(f"  {link}")
+    note(f"  Traffic: {plan.rate:g} messages a second, at {plan.speed:g} times real time")
     if plan.number is None and plan.seconds is None:
-        note("  Ctrl-C ends it, with the proof that every status is right")
+        note("  Ctrl-C stops it, and checks every status against what the gateways sent")
 
 
 async def proven(demo: Demo) -> bool:
@@ -238,5 +240,5 @@ async def proven(demo: Demo) -> bool:
     if differences:
         note(f"✗ db verify: {len(differences)} differences")
         return False
-    note("✓ db verify: every status and every count follows from the receipts kept")
+    note("✓ db verify: every status and every count follows from the stored receipts")
     return True

@@ -260,8 +260,8 @@ def _counted(figures: Figures) -> Iterator[Check]:
         (
             "unmapped",
             figures.unmapped,
-            f"receipts with a word or code that no table has {week}",
-            "GET /v1/unmapped lists the words; a newer release may know them",
+            f"receipts with an unknown status word or error code {week}",
+            "GET /v1/unmapped lists them; give them a meaning in [overrides.PROVIDER], or upgrade",
         ),
         (
             "refused",

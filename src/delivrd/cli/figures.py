@@ -1,4 +1,4 @@
-"""What `simulate` and `demo` show while they run, and at the end."""
+"""The output of `simulate` and `demo`: progress while they run, and the summary at the end."""
 
 import asyncio
 import signal
@@ -13,17 +13,17 @@ from delivrd.cli.traffic import Figures, Outcome, Plan, Run, percentile
 TICK_SECONDS = 0.25
 LINE_SECONDS = 10.0
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-PROOF = "every message's status follows from what the gateways pushed"
+PROOF = "every message has the status that follows from the gateways' receipts"
 
 
-# --- meanwhile ----------------------------------------------------------------------------------
+# --- progress ------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def showing(run: Run, plan: Plan) -> AsyncGenerator[None]:
-    """Shows figures while the body runs; the first interrupt ends the run, the second everything.
+    """Shows progress while the body runs; the first interrupt ends the run, the second the program.
 
-    Standard error is used, so that standard output is the summary's alone.
+    It is written to standard error, so that standard output holds only the summary.
     """
     loop = asyncio.get_running_loop()
 
@@ -49,7 +49,7 @@ def _hand_back(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _watch(run: Run, plan: Plan) -> None:
-    """Shows how far the run has come, until cancelled: a bar on a terminal, else lines."""
+    """Shows progress until cancelled: a bar on a terminal, else lines."""
     if not sys.stderr.isatty():
         while True:
             await asyncio.sleep(LINE_SECONDS)
@@ -72,7 +72,7 @@ async def _watch(run: Run, plan: Plan) -> None:
 
 
 def _words(now: Figures) -> str:
-    words = f"{now.sent} sent, {now.acknowledged} receipts taken, {now.waiting} on their way"
+    words = f"{now.sent} sent, {now.acknowledged} receipts received, {now.waiting} still to come"
     return f"{words}, {now.failed} not accepted" if now.failed else words
 
 
@@ -80,7 +80,7 @@ def _words(now: Figures) -> str:
 
 
 def report(outcome: Outcome, plan: Plan, as_json: bool) -> bool:
-    """Prints the summary and the verdict; whether the hub was right."""
+    """Prints the summary and the verdict; returns whether the hub was right."""
     if as_json:
         print_json(_as_object(outcome))
     else:
@@ -89,7 +89,7 @@ def report(outcome: Outcome, plan: Plan, as_json: bool) -> bool:
 
 
 def _as_object(outcome: Outcome) -> dict[str, Any]:
-    """The closing summary for programs."""
+    """The summary as JSON."""
     spans = outcome.seconds()
     return {
         "messages": len(outcome.messages),
@@ -106,7 +106,7 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
 
 
 def _summary(outcome: Outcome, speed: float) -> None:
-    """Prints what came of it."""
+    """Prints the summary as text."""
     totals, spans = outcome.totals, outcome.seconds()
     shares = [(share, percentile(spans, share / 100)) for share in (50, 95, 99)]
     times = ", ".join(f"p{share} {value:.1f} s" for share, value in shares if value is not None)
@@ -115,9 +115,9 @@ def _summary(outcome: Outcome, speed: float) -> None:
         [
             ("messages", f"{len(outcome.messages)}: {statuses}" if outcome.messages else "none"),
             ("not accepted", len(outcome.sent) - len(outcome.messages) or None),
-            ("receipts", f"{totals['acknowledged']} of {totals['pushes']} pushed and taken"),
-            ("time to the end", f"{times} (time runs {speed:g} times as fast)" if times else None),
-            ("dropped", None if outcome.quiet else "receipts that were still to come"),
+            ("receipts", f"{totals['acknowledged']} of {totals['pushes']} acknowledged by the hub"),
+            ("time to final status", f"{times} (at {speed:g} times real time)" if times else None),
+            ("dropped", None if outcome.quiet else "receipts that were not sent yet"),
         ]
     )
     if on_terminal():
@@ -125,9 +125,9 @@ def _summary(outcome: Outcome, speed: float) -> None:
 
 
 def _verdict(outcome: Outcome) -> bool:
-    """Says whether the hub is right, and what is not."""
+    """Prints whether the hub is right, and what is not."""
     for complaint in outcome.complaints[:10]:
-        note(f"a gateway would not have liked this: {complaint}")
+        note(f"a real gateway would object: {complaint}")
     for difference in outcome.differences[:20]:
         note(f"✗ {difference}")
     if outcome.differences or outcome.complaints:

@@ -63,5 +63,5 @@ _EXPLANATIONS = {
     Reason.EXPIRED: "The message could not be delivered within its validity.",
     Reason.DELETED: "The message was deleted or cancelled before delivery.",
     Reason.NO_HANDSET_PROOF: "The operator took it, but nothing proves that the handset did.",
-    Reason.OTHER: "The gateway gave a reason that has no closer word here.",
+    Reason.OTHER: "The gateway gave a reason that fits no other category.",
 }

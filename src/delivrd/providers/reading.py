@@ -126,7 +126,7 @@ def receipt(
 
 
 def meant(errors: Mapping[str, Code], said: str) -> Code | None:
-    """What a code means, in any case of its letters; None where no table has it."""
+    """The meaning of a code, upper or lower case; None if it is in no table."""
     found = errors.get(said)
     if found is not None or not errors or said.isdigit():
         return found
@@ -139,7 +139,7 @@ def says_something(error_code: str | None) -> bool:
 
 
 def word(statuses: Mapping[str, Word], said: str | None) -> Word | None:
-    """What a status word means, in any case of its letters; None where no table has it."""
+    """The meaning of a status word, upper or lower case; None if it is in no table."""
     if said is None:
         return None
     found = statuses.get(said) or statuses.get(said.lower()) or statuses.get(said.upper())

@@ -65,7 +65,7 @@ KEYWORDS = tuple(
         (r"\bsent\b", _PENDING),
     )
 )
-"""What a sentence means that stands in no table, by the first that it holds."""
+"""The meanings of sentences that are in no table: the first of these that one contains counts."""
 
 ERRORS: dict[str, Code] = {}
 """There are no codes: the status says why."""
