@@ -152,7 +152,7 @@ def test_silence_is_explained_by_what_the_gateways_call(
 
 
 async def _refused(store: Store) -> None:
-    for why in ("no signature", "no signature", "the signature does not fit"):
+    for why in ("no signature", "no signature", "the signature does not match"):
         await execute(
             store,
             "INSERT INTO ring (id, account, received_at, method, path, body, status, why) "
@@ -175,7 +175,7 @@ async def _heard(store: Store) -> None:
     ("kind", "fill", "says"),
     [
         ("rejected_signatures", _refused,
-         "Why: no signature (2); the signature does not fit (1)."),
+         "Why: no signature (2); the signature does not match (1)."),
         ("unmapped", _unmapped, "They say: pending (2), undelivered with code 4711 (1)."),
         ("no_receipts", _heard, "main has not called since, while other has: this hub is "
          "reachable, main is silent."),

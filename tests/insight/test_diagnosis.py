@@ -37,7 +37,7 @@ def test_when_no_gateway_calls_the_hub_is_not_reached() -> None:
 
 
 def test_refused_calls_are_the_cause_before_any_other() -> None:
-    calls = Calls(None, 40, NOW - 5 * MINUTE, "the signature does not fit")
+    calls = Calls(None, 40, NOW - 5 * MINUTE, "the signature does not match")
     (found,) = about("reporting", traffic=(OPEN, WELL), calls={"main": calls})
     assert "40 of its calls were refused, the last 5 min ago (the signature" in found.what
 

@@ -129,7 +129,7 @@ def test_every_refusal_of_the_webhook_has_a_fix() -> None:
         "192.0.2.1 is not in allow_from",
         "the user name and password (Basic) are missing or wrong",
         "there is no signature (sig)",
-        "the signature does not fit",
+        "the signature does not match",
         "it was signed 99999 seconds ago, more than 300",
         "the body is larger than 4194304 bytes",
         "the request was not received in time",

@@ -39,7 +39,7 @@ def test_a_price_without_a_currency_is_none():
 @pytest.mark.parametrize("found", ["None", None, ""])
 def test_acceptance_without_an_id_leaves_us_unsure(found):
     answer = answered(africastalking, told(statusCode=101, messageId=found), status=201)
-    assert answer == Unsure("the answer accepts, but names no id")
+    assert answer == Unsure("the answer accepts, but contains no id")
 
 
 @pytest.mark.parametrize("code", [*africastalking.SEND_ERRORS, "499"])

@@ -158,7 +158,7 @@ def test_a_notice_tampered_with_is_refused(known, field):
 
 @pytest.mark.parametrize("field", ["Token", "SubscribeURL", "Message"])
 def test_a_confirmation_tampered_with_is_refused(known, field):
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         check(signed(CONFIRMATION) | {field: signed(CONFIRMATION)[field] + "1"})
 
 
@@ -172,12 +172,12 @@ def test_a_field_of_another_kind_is_refused(known, field, value):
 def test_a_subject_taken_away_or_put_there_is_refused(known):
     without = {name: value for name, value in NOTICE.items() if name != "Subject"}
     for fields in (signed() | {"Subject": None}, signed(without) | {"Subject": "A subject"}):
-        with pytest.raises(Unauthentic, match="does not fit"):
+        with pytest.raises(Unauthentic, match="does not match"):
             check(fields)
 
 
 def test_another_key_is_refused(known):
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         check(signed(key=OTHER_KEY))
 
 

@@ -75,4 +75,4 @@ def test_clickatell_may_refuse_the_whole_request_in_words():
 
 def test_an_id_that_was_not_accepted_is_no_message():
     answer = answered(clickatell, {"messages": [element(accepted=False)]}, status=202)
-    assert answer == Unsure("the answer names no id")
+    assert answer == Unsure("the answer contains no id")

@@ -85,7 +85,7 @@ def test_while_a_secret_is_replaced_either_is_accepted():
 @pytest.mark.parametrize("field", NOTE)
 def test_a_notification_tampered_with_is_refused(field):
     for forged in (NOTE | {field: "1"}, {n: v for n, v in NOTE.items() if n != field}):
-        with pytest.raises(Unauthentic, match="not of this notification"):
+        with pytest.raises(Unauthentic, match="not for this notification"):
             gatewayapi.authenticate(posted(token(), json.dumps(forged).encode()), account())
 
 
@@ -159,7 +159,7 @@ def test_an_empty_secret_proves_nothing(secret):
     mark = hmac.digest(b"", f"{head}.{payload}".encode(), "sha256")
     forged = f"{head}.{payload}.{base64.urlsafe_b64encode(mark).decode().rstrip('=')}"
     for request in (posted(forged), event(v1(secret=""))):
-        with pytest.raises(Unauthentic, match="does not fit"):
+        with pytest.raises(Unauthentic, match="does not match"):
             gatewayapi.authenticate(request, account(secret))
 
 

@@ -129,7 +129,7 @@ def test_a_token_whose_time_is_none_is_refused(stamp):
     )
     proof = base64.urlsafe_b64encode(hmac.digest(SECRET.encode(), text.encode(), "sha256"))
     headers = {"messagebird-signature-jwt": f"{text}.{proof.decode().rstrip('=')}"}
-    with pytest.raises(Unauthentic, match="when it counts"):
+    with pytest.raises(Unauthentic, match="validity period"):
         messagebird.authenticate(request(headers), account())
 
 
@@ -213,7 +213,7 @@ def test_the_values_of_a_repeated_name_cannot_change_places():
     assert messagebird.authenticate(
         request(headers, b"status=failed&status=delivered&id=a"), account()
     )
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         messagebird.authenticate(
             request(headers, b"id=a&status=delivered&status=failed"), account()
         )
@@ -227,7 +227,7 @@ def test_a_signature_of_something_else_is_refused():
         request(by_query(secret=OLD)),
         request(signed(URL, BODY), b"", BODY, url=URL + "2"),
     ):
-        with pytest.raises(Unauthentic, match="does not fit"):
+        with pytest.raises(Unauthentic, match="does not match"):
             messagebird.authenticate(seen, account())
 
 

@@ -82,7 +82,7 @@ def test_a_pdu_may_come_by_http():
     ("name", "text", "error"),
     [
         ("vonage", "", "the line is not JSON"),
-        ("vonage", "[]", "no JSON object"),
+        ("vonage", "[]", "not a JSON object"),
         ("vonage", '{"method":"POST","body":"{"}', "the body is not JSON"),
         ("vonage", '{"query":"a=b"}', "there is no messageId"),
         ("vonnage", "{}", "Did you mean vonage?"),

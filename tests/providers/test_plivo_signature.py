@@ -129,7 +129,7 @@ def test_while_a_token_is_replaced_either_is_accepted():
 
 def test_v2_does_not_help_where_v3_is_wrong():
     request = called(v3=v3(OLD), v3_nonce=NONCE, v2=v2(), v2_nonce=NONCE)
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         plivo.authenticate(request, account())
 
 
@@ -144,14 +144,14 @@ def test_who_takes_v3_off_meets_the_nonce_of_v2_again():
 @pytest.mark.parametrize("field", CALLBACK)
 def test_a_callback_tampered_with_is_refused(field):
     body = urlencode(CALLBACK | {field: CALLBACK[field] + "1"}).encode()
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         plivo.authenticate(called(v3=v3(), v3_nonce=NONCE, body=body), account())
 
 
 @pytest.mark.parametrize("field", CALLBACK)
 def test_a_callback_that_lost_a_field_is_refused(field):
     body = urlencode({n: v for n, v in CALLBACK.items() if n != field}).encode()
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         plivo.authenticate(called(v3=v3(), v3_nonce=NONCE, body=body), account())
 
 
@@ -169,7 +169,7 @@ def test_a_callback_that_lost_a_field_is_refused(field):
     ],
 )
 def test_another_request_with_the_same_signature_is_refused(change):
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         plivo.authenticate(called(**({"v3": v3(), "v3_nonce": NONCE} | change)), account())
 
 
@@ -179,7 +179,7 @@ def test_another_request_with_the_same_signature_is_refused(change):
 def test_a_field_cannot_be_hidden_in_another_of_the_query(query):
     """The signed text is the same, but the status would be gone."""
     signature = v3(method="GET", query=b"From=A&Status=failed&To=1")
-    with pytest.raises(Unauthentic, match="holds & or ="):
+    with pytest.raises(Unauthentic, match="contains & or ="):
         plivo.authenticate(called("GET", query, v3=signature, v3_nonce=NONCE), account())
 
 

@@ -109,7 +109,7 @@ def test_a_webhook_that_lost_a_header_is_refused(name):
 
 
 def test_another_key_is_refused():
-    with pytest.raises(Unauthentic, match="does not fit"):
+    with pytest.raises(Unauthentic, match="does not match"):
         seven.authenticate(signed(OLD), account())
 
 

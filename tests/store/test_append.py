@@ -36,12 +36,12 @@ def test_a_request_that_holds_no_receipt_waits_for_no_fold_and_keeps_its_faults(
     async def test() -> None:
         async with telling(database_url) as story:
             entry = story.entry("main", ())
-            fault = Fault(position=3, why="it is no object", raw="7")
+            fault = Fault(position=3, why="it is not an object", raw="7")
             entry = entry._replace(reading=Reading(faults=(fault,), kind="unreadable", why="x"))
             await story.append(entry)
             assert await story.one("SELECT count(*) FROM to_fold") == 0
             assert await story.rows("SELECT position, why, raw FROM fault") == [
-                (3, "it is no object", "7")
+                (3, "it is not an object", "7")
             ]
 
     run(test())

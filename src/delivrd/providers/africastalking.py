@@ -195,7 +195,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         return Refused(SEND_ERRORS[code].reason or Reason.OTHER, code, said)
     if answer.status >= 400:
         return handover.refused(answer, detail=said)
-    return Unsure(said or "the answer names no recipient")
+    return Unsure(said or "the answer contains no recipient")
 
 
 def _one(element: f.Fields) -> Answer:
@@ -204,11 +204,11 @@ def _one(element: f.Fields) -> Answer:
     said = f.text(element, "status", limit=300)
     if code in TAKEN:
         if found in (None, "None"):
-            return Unsure("the answer accepts, but names no id")
+            return Unsure("the answer accepts, but contains no id")
         currency, _, price = (f.text(element, "cost", limit=48) or "").partition(" ")
         price_told = f.amount({"price": price}, "price")
         return Accepted((SentPart(found, price=price_told, currency=price_told and currency[:8]),))
     if code is None or code in NOT_SURE:
-        return Unsure(said or "the answer names no status")
+        return Unsure(said or "the answer contains no status")
     meaning = SEND_ERRORS.get(code, Code("Refused", Reason.OTHER))
     return Refused(meaning.reason or Reason.OTHER, code, said or meaning.words)

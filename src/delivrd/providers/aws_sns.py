@@ -80,7 +80,7 @@ def check(request: Request, topics: Collection[str], behind: int) -> Authentic:
     try:
         key.verify(_signature(told), _signed_text(told), PKCS1v15(), algorithm)
     except InvalidSignature:
-        raise Unauthentic("the signature does not fit") from None
+        raise Unauthentic("the signature does not match") from None
     return Authentic(scheme)
 
 
@@ -98,13 +98,13 @@ def _signature(told: f.Fields) -> bytes:
     try:
         return base64.b64decode(str(told["Signature"]), validate=True)
     except ValueError:
-        raise Unauthentic("the signature is no Base64") from None
+        raise Unauthentic("the signature is not in base64") from None
 
 
 def _signed_text(told: f.Fields) -> bytes:
     names = _SIGNED.get(str(told.get("Type")))
     if names is None:
-        raise Unauthentic("what it is (Type) is no word of SNS")
+        raise Unauthentic("its Type is not one that SNS uses")
     lines = []
     for name in names:
         value = told.get(name)
@@ -139,9 +139,9 @@ def learn(url: str, document: bytes) -> None:
         found = x509.load_pem_x509_certificate(document[:_MAX_DOCUMENT])
         key = found.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unauthentic("there is no certificate at its address") from error
+        raise Unauthentic("its address returned no certificate") from error
     if not isinstance(key, RSAPublicKey):
-        raise Unauthentic("the certificate is not of RSA")
+        raise Unauthentic("the certificate's key is not RSA")
     _certificates[url] = _Certificate(key, found.not_valid_before_utc, found.not_valid_after_utc)
     if len(_certificates) > _MAX_CERTIFICATES:
         _certificates.popitem(last=False)

@@ -213,7 +213,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     if answer.status >= 400:
         return _refused(answer, told)
     found = f.text(told, "id", limit=f.MAX_ID)
-    return Accepted((SentPart(found),)) if found else Unsure("the answer names no message id")
+    return Accepted((SentPart(found),)) if found else Unsure("the answer contains no message id")
 
 
 def _refused(answer: HttpAnswer, told: f.Fields) -> Refused | Later:

@@ -1,4 +1,4 @@
-"""What every provider's module is made of: the shapes that go in and out, and their defaults.
+"""The types of every provider's module, and the defaults for what a module leaves out.
 
 A provider is a module with tables and a few functions; :class:`Provider` reads the module and fills
 in what most providers share. No provider does I/O of its own: ``send`` and ``look_up`` are given a
@@ -50,7 +50,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(NamedTuple):
-    """What the provider wants to hear."""
+    """The answer to a webhook call, as the provider expects it."""
 
     status: int = 200
     body: bytes = b""
@@ -58,22 +58,22 @@ class Response(NamedTuple):
 
 
 OK = Response()
-"""What most providers want to hear."""
+"""The answer that most providers expect."""
 
 
 class Unauthentic(Exception):
-    """The request does not come from the provider, or cannot prove it; str() says why."""
+    """The request does not come from the provider, or does not prove it; str() says why."""
 
 
 class Unreadable(Exception):
-    """Nothing could be told from the request at all; str() says why."""
+    """Nothing in the request could be read; str() says why."""
 
 
 class NeedsDocument(Exception):
-    """Whether a request is authentic hangs on a document that nobody has fetched yet.
+    """Authenticating the request needs a document that has not been fetched yet.
 
-    Whoever serves the webhook gets ``url`` (which the dialect has checked), gives what it got to
-    the dialect's ``learn(url, document)`` and authenticates again.
+    The webhook's server fetches ``url`` (which the dialect has checked), passes the document to the
+    dialect's ``learn(url, document)`` and authenticates again.
     """
 
     def __init__(self, url: str) -> None:
@@ -82,11 +82,11 @@ class NeedsDocument(Exception):
 
 
 class Authentic(NamedTuple):
-    """How a request proved where it comes from.
+    """How a request proved its origin.
 
-    ``scheme`` is a short name ("sha256", "path-secret", "basic", …; "none" where the settings ask
-    for no proof); ``secret`` tells which of several secrets, counted from 0. A ``nonce`` must not
-    be seen again with other content.
+    ``scheme`` is a short name ("sha256", "path-secret", "basic", …; "none" if the settings require
+    no proof); ``secret`` is the number of the secret that was used, from 0. A ``nonce`` must not
+    come again with other content.
     """
 
     scheme: str
@@ -95,7 +95,7 @@ class Authentic(NamedTuple):
 
 
 class Word(NamedTuple):
-    """What a provider's status word means; ``reason`` where the word itself says why."""
+    """The meaning of a provider's status word; ``reason`` if the word itself says why."""
 
     status: Status
     final: bool
@@ -103,7 +103,7 @@ class Word(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What a provider's error code means. ``status`` refines a failure where it is given."""
+    """The meaning of a provider's error code; ``status``, if given, refines a failure."""
 
     words: str
     reason: Reason | None = None
@@ -112,10 +112,10 @@ class Code(NamedTuple):
 
 
 def refine(word: Word, code: Code | None) -> tuple[Word, Reason | None, bool | None]:
-    """A failure's word, reason and permanence as its code makes them more exact (rule C3).
+    """A failure's word, reason and permanence, refined by its code (rule C3).
 
     A code never turns pending or delivered into a failure, nor a failure into delivered. A refusal
-    that nobody explains is permanent: the same text again would be refused again.
+    without a reason is permanent: the same text would be refused again.
     """
     if word.status not in FAILURES:
         return word, word.reason, None if word.reason is None else word.reason.permanent
@@ -135,15 +135,15 @@ def _listed(value: Any) -> Any:
 
 
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)]
-"""One secret or, while one is being replaced, several."""
+"""One secret, or several during a rotation."""
 
 
 class AccountSettings(BaseModel):
     """The settings that every account has, whatever its provider.
 
-    A provider's own settings are a subclass; those that it cannot send without stand in
-    ``NEEDED_TO_SEND``, and only a ``receive_only`` account may leave them out. ``SIGNED_BY`` names
-    the settings with which it checks the gateway's own signature.
+    A provider's own settings are a subclass. ``NEEDED_TO_SEND`` names those that sending requires;
+    only a ``receive_only`` account may leave them out. ``SIGNED_BY`` names the settings with which
+    the gateway's own signature is checked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -161,29 +161,34 @@ class AccountSettings(BaseModel):
     allow_from: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) that the gateway calls from."
     )
-    open: bool = Field(default=False, description="Accept receipts that prove nothing.")
+    open: bool = Field(default=False, description="Accept receipts without authentication.")
     receive_only: bool = Field(
-        default=False, description="Sent elsewhere: receipts create their message."
+        default=False, description="Another program sends; receipts create their message."
     )
-    simulated: bool = Field(default=False, description="A simulator; marked so wherever it shows.")
-    base_url: str | None = Field(default=None, description="Another address of the gateway's API.")
+    simulated: bool = Field(
+        default=False, description="A simulator: its messages are marked as simulated."
+    )
+    base_url: str | None = Field(
+        default=None, description="URL of the gateway's API, if not the usual one."
+    )
     id_format: str | None = Field(
-        default=None, description="How ids compare: hex, decimal, lower, strip-zeros."
+        default=None, description="How message ids are compared: hex, decimal, lower, strip-zeros."
     )
     id_reuse_after: int | None = Field(
         default=None,
         ge=0,
-        description="Seconds after its end when an id stands for a new message, where ids come "
-        "again; default 7 days.",
+        description="If the gateway reuses message ids: seconds after a final status from which an "
+        "id means a new message; default 7 days.",
     )
     ids_with: str | None = Field(
-        default=None, description="Another account on the same login, whose ids these are too."
+        default=None,
+        description="Another account with the same login, so that they share message ids.",
     )
     replay_window: int | None = Field(
-        default=None, ge=1, description="Seconds for which a signed receipt may be late."
+        default=None, ge=1, description="How many seconds late a signed receipt may come."
     )
     time_zone: str | None = Field(
-        default=None, description="Zone of the gateway's times that name none (IANA name)."
+        default=None, description="Time zone (IANA name) of the gateway's times that state none."
     )
 
     @model_validator(mode="after")
@@ -211,7 +216,7 @@ class Outgoing(NamedTuple):
 
 
 class SentPart(NamedTuple):
-    """One element of a provider's answer: its id, or why this element was refused."""
+    """One element of a provider's answer: its id, or why it was refused."""
 
     provider_message_id: str | None
     status: Status = Status.PENDING
@@ -226,15 +231,14 @@ class SentPart(NamedTuple):
 class Accepted(NamedTuple):
     """The provider took the message, at least in part.
 
-    Where it gives no id, there are no parts: receipts are then known by the reference that went
-    along.
+    Without ids there are no parts: receipts are then matched by the reference that was sent along.
     """
 
     parts: tuple[SentPart, ...]
 
 
 class Refused(NamedTuple):
-    """The provider refused the message; the same again changes nothing."""
+    """The provider refused the message; sending it again would not help."""
 
     reason: Reason
     error_code: str | None = None
@@ -242,14 +246,14 @@ class Refused(NamedTuple):
 
 
 class Later(NamedTuple):
-    """Surely not taken: try again, ``after`` that many seconds where the provider says how many."""
+    """Surely not accepted: try again, ``after`` that many seconds if the provider says so."""
 
     after: float | None = None
     detail: str | None = None
 
 
 class Unsure(NamedTuple):
-    """Perhaps taken, perhaps not: never send again blindly."""
+    """Perhaps accepted, perhaps not: never send it again blindly."""
 
     detail: str
 
@@ -258,7 +262,7 @@ Answer = Accepted | Refused | Later | Unsure
 
 
 class Sought(NamedTuple):
-    """A part whose receipt never came. ``to`` is E.164 with plus; ``reference`` went along."""
+    """A part to look up, as its receipt never came. ``to`` is E.164 with plus."""
 
     provider_message_id: str
     to: str
@@ -266,7 +270,7 @@ class Sought(NamedTuple):
 
 
 class Unanswered(NamedTuple):
-    """A look-up that told nothing; ``after`` is how many seconds the provider wants to be left."""
+    """A look-up without a result; ``after`` is how many seconds the provider wants us to wait."""
 
     detail: str
     after: float | None = None
@@ -283,10 +287,10 @@ class NotSent(Exception):
 
 
 class Http(Protocol):
-    """The client that `send` is given.
+    """The HTTP client that is passed to `send`.
 
-    Raises :class:`NotSent` when surely no byte went out; any other failure (a time-out, a
-    connection that breaks) raises ``OSError`` and means that nobody knows.
+    Raises :class:`NotSent` if surely no byte was sent; after any other failure (a time-out, a
+    broken connection), which raises ``OSError``, the request may have arrived.
     """
 
     async def request(
@@ -319,56 +323,56 @@ class Provider:
         self.send_errors: Mapping[str, Code] = getattr(module, "SEND_ERRORS", {})
         """Codes in the answers to a send."""
         self.fields: Mapping[str, str] = getattr(module, "FIELDS", {})
-        """The fields of a receipt, and what each says."""
+        """The fields of a receipt, and their meanings."""
         self.set_up: Sequence[str] = getattr(module, "SETUP", ())
-        """What a newcomer does, step by step (Markdown)."""
+        """The set-up, step by step (Markdown)."""
         self.read: Callable[[Request, AccountSettings | None], Reading] = module.read
         self.send: Callable[..., Any] | None = getattr(module, "send", None)
         self.look_up: Callable[..., Any] | None = getattr(module, "look_up", None)
         self.capture: Callable[[Mapping[str, Any]], Request | None] | None
         self.capture = getattr(module, "capture", None)
-        """How a captured line that came by another way than HTTP becomes a request."""
+        """Converts a captured line that did not come by HTTP to a request."""
         self.also_shown: Callable[[Request], Mapping[str, Any]] | None
         self.also_shown = getattr(module, "also_shown", None)
-        """What `delivrd parse` shows of a request beside its receipts."""
+        """What `delivrd parse` shows of a request besides its receipts."""
         self.patience: float = getattr(module, "PATIENCE", 10.0)
-        """Seconds that this provider surely waits for our answer."""
+        """Seconds that this provider is known to wait for our answer."""
         self.replay_behind: int = getattr(module, "REPLAY_BEHIND", 300)
-        """Seconds for which a signed request may come late."""
+        """How many seconds late a signed request may come."""
         self.learn: Callable[[str, bytes], None] | None = getattr(module, "learn", None)
         self.confirm: Callable[..., Any] | None = getattr(module, "confirm", None)
-        """What a handshake wants beside the answer: ``await confirm(request, settings, http)``."""
+        """What a handshake needs besides the answer: ``await confirm(request, settings, http)``."""
         self.own_authenticate: Callable[..., Authentic | None] | None
         self.own_authenticate = getattr(module, "authenticate", None)
         self.own_answer: Callable[[Request, Reading], Response] | None
         self.own_answer = getattr(module, "answer", None)
         self.answer_by: Callable[[Request, Reading, AccountSettings], Response] | None
         self.answer_by = getattr(module, "answer_by", None)
-        """The answer where the account's settings have a say in it."""
+        """The answer, if it depends on the account's settings."""
         self.own_id_key: Callable[..., str] | None = getattr(module, "id_key", None)
         self.id_per_segment: bool = getattr(module, "ID_PER_SEGMENT", False)
         self.number_in_key: bool = getattr(module, "NUMBER_IN_KEY", False)
         self.reuses_ids: bool = getattr(module, "REUSES_IDS", False)
-        """Whether an id comes again for another message, some day."""
+        """Whether the gateway reuses ids for other messages."""
         self.calls_back: bool = getattr(module, "CALLS_BACK", False)
-        """Whether a send can name the address for its receipts."""
+        """Whether a send can give the URL for its receipts."""
         self.default_validity: int = getattr(module, "DEFAULT_VALIDITY", 72 * 3600)
-        """Seconds after which the provider itself gives up, where we name no validity."""
+        """Seconds after which the provider gives up if we state no validity."""
         self.secret_fields: tuple[str, ...] = getattr(module, "SECRET_FIELDS", ())
-        """Fields of a request that hold a secret, replaced before it is kept."""
+        """Fields of a request that hold a secret, which is replaced before storing."""
         self.text_fields: tuple[str, ...] = getattr(module, "TEXT_FIELDS", ())
-        """Fields of a request that repeat the message's text, cut before it is kept."""
+        """Fields of a request that repeat the message's text, which is cut before storing."""
 
     @property
     def signs(self) -> bool:
-        """Whether the provider signs its receipts in some way of its own."""
+        """Whether the provider signs its receipts with a scheme of its own."""
         return self.own_authenticate is not None
 
     def authenticate(self, request: Request, settings: AccountSettings) -> Authentic | None:
-        """How the request proves itself by the provider's own scheme; None where there is none.
+        """Authenticates the request by the provider's own scheme; None if there is none.
 
         Raises:
-            Unauthentic: it should prove itself and does not.
+            Unauthentic: the proof is missing or wrong.
         """
         if self.own_authenticate is None:
             return None
@@ -382,14 +386,14 @@ class Provider:
         return OK if self.own_answer is None else self.own_answer(request, reading)
 
     def id_key(self, receipt_id: str, settings: AccountSettings) -> str:
-        """How an id compares with others of this account (rule D3)."""
+        """The form of an id in which it is compared within this account (rule D3)."""
         if self.own_id_key is not None:
             return self.own_id_key(receipt_id, settings)
         return comparable(receipt_id, settings.id_format) if settings.id_format else receipt_id
 
 
 def comparable(receipt_id: str, id_format: str | None) -> str:
-    """An id in the one form by which an account says its ids compare."""
+    """An id, normalised as the account's ``id_format`` says."""
     match id_format:
         case "lower":
             return receipt_id.lower()
@@ -405,7 +409,7 @@ def comparable(receipt_id: str, id_format: str | None) -> str:
 
 def _number(receipt_id: str, base: int) -> str:
     if not (receipt_id.isascii() and receipt_id.isalnum()):
-        return receipt_id  # Python would take "1_0" and " 10" for numbers
+        return receipt_id  # Python would read "1_0" and " 10" as numbers
     try:
         return str(int(receipt_id, base))
     except ValueError:

@@ -147,7 +147,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         return Accepted(parts)
     if answer.status >= 400:
         return _refused(answer)
-    return Unsure("the answer names no message")
+    return Unsure("the answer contains no message")
 
 
 def _part(element: f.Fields) -> SentPart:

@@ -166,7 +166,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         code, words = _error(element)
         if code or words:
             return _refused(answer, code, words)
-    return handover.refused(answer) if answer.status >= 400 else Unsure("the answer names no id")
+    return handover.refused(answer) if answer.status >= 400 else Unsure("the answer contains no id")
 
 
 def _error(element: f.Fields) -> tuple[str | None, str | None]:

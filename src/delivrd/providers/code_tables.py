@@ -11,8 +11,8 @@ from delivrd.providers.base import Code
 def load(name: str, section: str | None = None) -> dict[str, Code]:
     """The table in ``NAME.toml`` of this package, or one section of it.
 
-    A line is ``code = [words, reason, status, permanent]``; what is not told at its end, or is an
-    empty string, is None.
+    A line is ``code = [words, reason, status, permanent]``; values that are missing at its end, or
+    empty strings, are None.
     """
     text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     tables = tomllib.loads(text)

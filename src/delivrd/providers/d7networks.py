@@ -39,7 +39,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "D7 signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "D7 signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.d7networks]` with `provider = "d7networks"`, '
     "`webhook_secret` and `receive_only = true` (texts are sent by other programs).",
     "In the D7 dashboard's settings, set the report URL to "

@@ -27,12 +27,12 @@ def page(of: Provider) -> str:
         "## Set-up",
         "\n".join(f"{number}. {step}" for number, step in enumerate(of.set_up, 1)),
         "## Settings",
-        "Beside those that every account has.",
+        "In addition to [those that every account has](../settings.md).",
         _table(("setting", "secret", "meaning"), _settings(of.Settings)),
         "## Fields of a receipt",
         _table(("field", "meaning"), ((f"`{name}`", said) for name, said in of.fields.items())),
         "## Statuses",
-        "Words are matched in any case. Any other word is `unknown`, not final, and listed.",
+        "Case does not matter. Any other word is `unknown`, not final, and listed as unmapped.",
         _table(("word", "status", "final"), _statuses(of)),
     ]
     sections += _codes("Codes in receipts", of.errors)
@@ -42,17 +42,17 @@ def page(of: Provider) -> str:
 
 MATRIX = "README"
 INTRODUCTION = (
-    "*Verify*: the gateway signs its receipts, and the signature is checked; without one, a secret "
-    "in the webhook's address, Basic authentication or a list of addresses proves the caller. "
-    "*Ask*: a receipt that never came is asked for. *Callback per message*: a send names its own "
-    "address for receipts. This page is generated."
+    "*Verify*: the gateway signs its receipts, and the signature is checked; otherwise a secret in "
+    "the webhook's address, Basic authentication or a list of addresses authenticates the caller. "
+    "*Look up*: the gateway is asked for receipts that never came. *Callback per message*: each "
+    "send gives its own address for receipts. This page is generated."
 )
 _MARKS = {True: "yes", False: ""}
 
 
 def matrix() -> str:
     """What each dialect can do, side by side, in Markdown."""
-    heads = ("provider", "receive", "verify", "send", "ask", "callback per message",
+    heads = ("provider", "receive", "verify", "send", "look up", "callback per message",
              "words", "codes", "sources", "last checked")  # fmt: skip
     return (
         "\n\n".join(
@@ -119,7 +119,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def stale(folder: Path) -> list[str]:
-    """The pages that are missing in the folder or not what the tables say."""
+    """The pages that are missing in the folder or differ from the tables."""
     return [name for name, text in pages().items() if _written(folder, name) != text]
 
 

@@ -133,7 +133,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
     found = f.text(told, "id", limit=f.MAX_ID)
     if found is None:
-        return Unsure("the answer names no message id")
+        return Unsure("the answer contains no message id")
     return Accepted((SentPart(found, price=_price(told)),))
 
 

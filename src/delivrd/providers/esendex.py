@@ -210,7 +210,7 @@ def _xml(body: bytes) -> dict[str, Any] | None:
     try:
         elements = list(fromstring(body).iter())
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise Unreadable(f"the body is no XML that is read: {type(error).__name__}") from None
+        raise Unreadable(f"the body is not readable XML: {type(error).__name__}") from None
     names = [str(element.tag).rpartition("}")[2] for element in elements]
     told: dict[str, Any] = {
         name: element.text for name, element in zip(names, elements, strict=True)

@@ -1,8 +1,8 @@
 """The fields of a request: from its query, its form or its JSON, however badly they are written.
 
 Gateways call with wrong content types, blank values, repeated names, invalid UTF-8 and numbers for
-strings. Whatever can be told is told; where a name stands twice, the last counts, for reading and
-for signatures alike. Numbers in JSON keep their literal text, since they may be ids or be signed.
+strings. Everything readable is read; if a name occurs twice, the last counts, for reading and
+for signatures alike. Numbers in JSON keep their literal text, since they may be ids or signed.
 """
 
 import json
@@ -29,7 +29,7 @@ MAX_ID = 200
 _STRINGS = msgspec.json.Decoder(dict[str, str] | list[dict[str, str]])
 _ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
 _BARE = re.compile(r"([:\[,]\s*)(0\d+|\d+-\d[\d-]*)(?=\s*[,}\]])")
-"""Digits that JSON forbids without quotes, and some gateways write so: ``003``, ``35627-3287``."""
+"""Digits that JSON forbids without quotes, but some gateways send: ``003``, ``35627-3287``."""
 _AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e(-1?|\+?)\d)?", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -59,7 +59,7 @@ def _body(request: Request) -> Fields | list[Any]:
             strings: Fields | list[Any] = _STRINGS.decode(body)
             return strings
         except ValueError:
-            pass  # numbers, nesting, bad UTF-8: the slower way tells what can be told
+            pass  # numbers, nesting, bad UTF-8: the slower parser reads what can be read
     text, charset = _decoded(request)
     content_type = request.header("content-type").lower()
     if text.startswith(("{", "[")) or "json" in content_type:
@@ -93,11 +93,11 @@ def _json(text: str) -> Fields | list[Any]:
         raise Unreadable("the body is nested too deeply") from None
     if isinstance(value, dict | list):
         return value
-    raise Unreadable("the body is JSON, but no object")
+    raise Unreadable("the body is JSON, but not an object")
 
 
 def _decoded_json(text: str) -> object:
-    """What JSON says, also with a code or an id in it that is no number but stands as one."""
+    """The value of JSON text, even with codes or ids that are unquoted but not JSON numbers."""
     try:
         return _ANYTHING.decode(text)
     except json.JSONDecodeError as error:
@@ -127,7 +127,7 @@ def _multipart(body: bytes) -> dict[str, str]:
 
     Its first line names the boundary, whatever the header says.
     """
-    if body.count(b"\n--") > MAX_FIELDS:  # before it is taken apart, which takes long for each
+    if body.count(b"\n--") > MAX_FIELDS:  # before parsing, which is slow for each part
         raise Unreadable(f"more than {MAX_FIELDS} fields")
     boundary = body.partition(b"\n")[0].rstrip(b"\r")[2:]
     head = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
@@ -149,13 +149,13 @@ def _plain(text: str, charset: str) -> str:
 def text(fields: Fields, *names: str, limit: int = 255) -> str | None:
     """The first of these fields that holds a text, trimmed, clean and cut to ``limit``; else None.
 
-    Objects, arrays, true and false are no texts.
+    Objects, arrays, true and false are not texts.
     """
     for name in names:
         value = fields.get(name)
         if type(value) is not str:
             continue
-        if not value.isprintable():  # as nearly all are; then there is nothing to clean
+        if not value.isprintable():  # nearly all are printable, and need no cleaning
             value = clean(value)
         if value := value.strip():
             return value[:limit]
@@ -177,13 +177,13 @@ def message_id(fields: Fields, *names: str) -> str:
 
 
 def number(fields: Fields, *names: str) -> str | None:
-    """A telephone number in digits, as far as the provider tells it."""
+    """A telephone number in digits, as far as the provider gives it."""
     found = text(fields, *names, limit=80)
     return None if found is None else phone.digits(found)
 
 
 def amount(fields: Fields, *names: str) -> str | None:
-    """A decimal number as it was written (without exponent), or None where it is none."""
+    """A decimal number as written (without exponent), or None if it is not one."""
     found = text(fields, *names, limit=40)
     if found is None or not _AMOUNT.fullmatch(found):
         return None
@@ -196,17 +196,17 @@ def amount(fields: Fields, *names: str) -> str | None:
 
 
 def network(fields: Fields, mcc: str, mnc: str) -> str | None:
-    """The network that two fields name. An MNC has two digits at least: numbers lose its zero."""
+    """MCC and MNC from two fields. An MNC has two digits at least: numbers lose its leading 0."""
     country, code = text(fields, mcc, limit=8) or "", text(fields, mnc, limit=8) or ""
     return country + code.zfill(2) if country.isdigit() and code.isdigit() else None
 
 
 def inner(fields: Fields, name: str) -> Fields:
-    """The object inside a field; an empty one where there is none."""
+    """The object inside a field; an empty one if there is none."""
     value = fields.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def objects(value: object) -> list[Fields]:
-    """The objects in an array; none where it is no array."""
+    """The objects in an array; none if it is not an array."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

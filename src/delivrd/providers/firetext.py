@@ -47,7 +47,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "FireText signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "FireText signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.firetext]` with `provider = "firetext"`, '
     "`webhook_secret` and `receive_only = true` (texts are sent by other programs).",
     "In FireText, under Settings, API, set the address for delivery receipts to "

@@ -145,7 +145,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
     Neither has a time. Without a ``signature_secret`` there is nothing to check: None.
 
     Raises:
-        Unauthentic: there is neither, or it does not fit.
+        Unauthentic: there is neither, or it does not match.
     """
     if not settings.signature_secret:
         return None
@@ -156,7 +156,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
         raise Unauthentic("there is no signature (X-Gwapi-Signature or Signature)")
     claims, secret = signing.signed_token(token, settings.signature_secret, signing.HMACS)
     if not _says(request, claims):
-        raise Unauthentic("the token is not of this notification")
+        raise Unauthentic("the token is not for this notification")
     return Authentic("jwt", secret)
 
 
@@ -211,7 +211,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     first = {"id": ids[0]} if isinstance(ids, list) and ids else {"id": told.get("msg_id")}
     found = f.text(first, "id", limit=f.MAX_ID)
     if found is None:
-        return Unsure("the answer names no message id")
+        return Unsure("the answer contains no message id")
     price, currency = f.amount(usage, "total_cost"), f.text(usage, "currency", limit=8)
     return Accepted((SentPart(found, price=price, currency=currency),))
 
@@ -242,4 +242,4 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
         if f.number(recipient, "msisdn") == sought.to.removeprefix("+"):
             told = rest.looked_up(recipient, sought.provider_message_id)
             return _receipt(told, times.zone(settings.time_zone), None)
-    return Unanswered("the answer names no such recipient")
+    return Unanswered("the answer contains no such recipient")

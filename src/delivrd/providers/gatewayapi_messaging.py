@@ -66,7 +66,7 @@ def authenticate(request: Request, secrets: Secrets) -> Authentic:
     """The HMAC of the body, in ``Signature: v1=…``.
 
     Raises:
-        Unauthentic: it does not fit.
+        Unauthentic: it does not match.
     """
     if request.method != "POST":  # the body is signed; a query could say something else
         raise Unauthentic("signed events come by POST")
@@ -75,7 +75,7 @@ def authenticate(request: Request, secrets: Secrets) -> Authentic:
         key = secret.get_secret_value().encode()
         if key and same(given, hmac.digest(key, request.body, "sha256").hex()):
             return Authentic("hmac", position)
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 async def hand_over(

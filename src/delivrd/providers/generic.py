@@ -103,7 +103,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
                 seconds = stamp[:-3] if len(stamp) == 13 else stamp  # some count milliseconds
                 signing.check_age(seconds, request, REPLAY_BEHIND if behind is None else behind)
             return Authentic(f"hmac-{how.algorithm}", position)
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 def _signed(part: str, request: Request, stamp: str) -> bytes:

@@ -95,11 +95,11 @@ def _answer(answer: HttpAnswer, settings: Settings, how: Sending) -> Answer:
     if refused:
         return _refused(answer, told, settings, how)
     if how.accepted and not said:
-        return Unsure(f"the answer names no {how.accepted}")
+        return Unsure(f"the answer contains no {how.accepted}")
     if not (how.id or how.id_pattern):
         return Accepted(())
     found = _message_id(answer, told, how)
-    return Accepted((SentPart(found),)) if found else Unsure("the answer names no id")
+    return Accepted((SentPart(found),)) if found else Unsure("the answer contains no id")
 
 
 def _told(answer: HttpAnswer) -> Any:

@@ -83,7 +83,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "Gupshup signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "Gupshup signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.gupshup]` with `provider = "gupshup"`, `webhook_secret` '
     "and `receive_only = true` (texts are sent by other programs).",
     "In Gupshup Enterprise, under Settings, Advanced Account Settings, set the realtime delivery "

@@ -1,7 +1,7 @@
 """Handing a message to a gateway: what every dialect does in the same way.
 
-The question is always whether the gateway has the message now. Where nobody knows, the answer is
-:class:`Unsure`, and the receipt will tell; a text sent twice costs trust and money.
+What matters is whether the gateway has the message. If that is not certain, the result is
+:class:`Unsure`, and only a receipt settles it: a text sent twice costs trust and money.
 """
 
 import re
@@ -26,7 +26,7 @@ from delivrd.providers.base import (
 )
 
 MAX_WAIT = 3600.0
-"""Seconds for which a gateway's Retry-After is believed."""
+"""The longest Retry-After that is respected, in seconds."""
 
 _JSON = (("content-type", "application/json"),)
 
@@ -37,7 +37,7 @@ def address(settings: AccountSettings, api: str, path: str) -> str:
 
 
 def plain(secret: SecretStr | None) -> str:
-    """A secret as it goes out; an account that only receives may have none."""
+    """A secret in plain text; an account that only receives may have none."""
     return secret.get_secret_value() if secret else ""
 
 
@@ -50,10 +50,10 @@ async def call(
     not_now: bytes = b"",
     **content: Any,
 ) -> HttpAnswer | Refused | Later | Unsure:
-    """The gateway's answer where it has one to read (2xx, 4xx), else what its silence means.
+    """The gateway's answer if it can be read (2xx, 4xx), else the result of having none.
 
-    ``not_now`` are the words of a 503 by which the gateway's own page says that it took nothing.
-    Where a gateway repeats the account's secrets, they are taken out of its answer.
+    ``not_now`` are the words of a 503 that, by the gateway's documentation, mean "not accepted".
+    The account's secrets are removed from the answer, as some gateways repeat them.
     """
     try:
         answer = await http.request(method, url, **content)
@@ -97,7 +97,7 @@ def _said(error: Exception) -> str:
 
 
 def retry_after(answer: HttpAnswer) -> float | None:
-    """The seconds that Retry-After asks for, at most an hour; a date is not followed."""
+    """The seconds of Retry-After, at most an hour; a date is ignored."""
     told = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
     if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", told.strip()):
         return None
@@ -105,7 +105,7 @@ def retry_after(answer: HttpAnswer) -> float | None:
 
 
 def fields(answer: HttpAnswer) -> f.Fields:
-    """The fields of a JSON answer, numbers as text; none where it is no JSON object."""
+    """The fields of a JSON answer, numbers as text; none if it is not a JSON object."""
     try:
         told = f.of(Request("POST", body=answer.body, headers=_JSON))
     except Unreadable:
@@ -114,7 +114,7 @@ def fields(answer: HttpAnswer) -> f.Fields:
 
 
 def refused(answer: HttpAnswer, code: str | None = None, detail: str | None = None) -> Refused:
-    """The refusal that a 4xx stands for where the dialect's tables say nothing better."""
+    """The refusal for a 4xx that the dialect's tables do not explain."""
     reason = Reason.ACCOUNT_PROBLEM if answer.status in (401, 402, 403) else Reason.OTHER
     said = detail or short(answer.body.decode(errors="replace").strip(), 200)
     detail = f"HTTP {answer.status}: {said}" if said else f"HTTP {answer.status}"

@@ -292,7 +292,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)
     if not parts or any(part.status is not R for part in parts):
-        return Unsure("the answer names no message")
+        return Unsure("the answer contains no message")
     if parts[0].error_code in TRY_AGAIN:
         return Later(detail=parts[0].detail)
     return Refused(parts[0].reason or Reason.OTHER, parts[0].error_code, parts[0].detail)

@@ -249,7 +249,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     message_id = f.text(told, "id", limit=f.MAX_ID)
     items = f.objects(f.inner(told, "recipients").get("items"))
     if message_id is None:
-        return Unsure("the answer names no message")
+        return Unsure("the answer contains no message")
     parts = tuple(_part(message_id, item) for item in items) or (SentPart(message_id),)
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)

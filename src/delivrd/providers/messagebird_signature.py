@@ -51,16 +51,16 @@ def _by_token(request: Request, token: str, secrets: Secrets, leeway: int) -> Au
     if now < _seconds(claims.get("nbf")) - signing.AHEAD:
         raise Unauthentic("the token is from the future (nbf): check the clocks")
     if not signing.covers(_url(request).encode(), claims.get("url_hash")):
-        raise Unauthentic("the token is of another address (url_hash): check public_url")
+        raise Unauthentic("the token is for another address (url_hash): check public_url")
     payload = claims.get("payload_hash")
     if (request.body or payload) and not signing.covers(request.body, payload):
-        raise Unauthentic("the token is not of this body (payload_hash)")
+        raise Unauthentic("the token is not for this body (payload_hash)")
     return Authentic("jwt", secret, f.text(claims, "jti"))
 
 
 def _seconds(stamp: object) -> int:
     if type(stamp) is not int or not 0 <= stamp < 10**12:
-        raise Unauthentic("the token does not say when it counts (nbf, exp)")
+        raise Unauthentic("the token has no validity period (nbf, exp)")
     return stamp
 
 
@@ -104,7 +104,7 @@ def _fitting(keys: Iterable[bytes], given: list[str], signed: list[bytes]) -> in
             expected = base64.b64encode(hmac.digest(key, text, "sha256"))
             if any(same(signature, expected) for signature in given):
                 return position
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 def _url(request: Request) -> str:

@@ -97,7 +97,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "MMG signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "MMG signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.mmg]` with `provider = "mmg"`, `webhook_secret` and '
     "`receive_only = true` (texts are sent by other programs).",
     "Have your program name `https://YOUR-HOST/webhooks/mmg/SECRET` in each text's `delurl`.",

@@ -67,7 +67,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "MSG91 signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "MSG91 signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.msg91]` with `provider = "msg91"`, `webhook_secret` and '
     "`receive_only = true` (texts are sent by other programs).",
     "In the MSG91 panel, under SMS, Webhook, enter `https://YOUR-HOST/webhooks/msg91/SECRET`; "

@@ -1,7 +1,7 @@
 """An operator's own meanings for a dialect's words and codes, over those of its tables.
 
-A gateway invents a code long before anybody releases an adapter that knows it. What stands in the
-settings counts from the next start on, and for the past when requests are replayed.
+A gateway may use a new code long before a released adapter knows it. Overrides count from the next
+start on, and for past receipts when their requests are replayed.
 """
 
 import copy
@@ -23,8 +23,8 @@ class WordMeaning(Meaning):
     """What a status word means."""
 
     status: Status = Field(description="pending, delivered, undelivered, rejected, …")
-    final: bool = Field(description="Whether nothing comes after it.")
-    reason: Reason | None = Field(default=None, description="Why, where the word itself says it.")
+    final: bool = Field(description="Whether no other status follows it.")
+    reason: Reason | None = Field(default=None, description="The reason, if the word implies one.")
 
 
 class CodeMeaning(Meaning):
@@ -32,21 +32,22 @@ class CodeMeaning(Meaning):
 
     reason: Reason = Field(description="Why it failed.")
     status: Status | None = Field(
-        default=None, description="undelivered, rejected or expired: what a failure then is."
+        default=None,
+        description="The status of a failure with this code: undelivered, rejected, expired.",
     )
-    permanent: bool | None = Field(default=None, description="Whether trying again is in vain.")
+    permanent: bool | None = Field(default=None, description="Whether another try would fail too.")
     words: str = Field(default="", description="The vendor's words for it.")
 
 
 class Overrides(Meaning):
-    """What an operator knows better than one dialect's tables."""
+    """The meanings that an operator gives to one dialect's words and codes."""
 
     words: dict[str, WordMeaning] = Field(default_factory=dict)
     codes: dict[str, CodeMeaning] = Field(default_factory=dict)
 
 
 def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
-    """The provider, reading by these meanings where its own tables say something else."""
+    """The provider, with these meanings in place of those of its tables."""
     if overrides is None:
         return provider
     from delivrd.providers.reading import meant, says_something, word  # settings need not load it

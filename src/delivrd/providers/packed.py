@@ -10,7 +10,7 @@ def unpacked(told: f.Fields, name: str) -> f.Fields | list[Any] | None:
     """What a field holds as an object, an array or the JSON text of either; else None.
 
     Raises:
-        Unreadable: it looks like JSON, but is none.
+        Unreadable: it looks like JSON, but is not.
     """
     value = told.get(name)
     if isinstance(value, dict | list):

@@ -1,9 +1,8 @@
-"""What `delivrd parse` does with each line: a captured request in, its reading out.
+"""`delivrd parse`: reads one captured request per line, and prints its reading.
 
-A line is ``{"method", "query", "content_type", "headers", "body"}``; anything of it may be missing.
-A dialect that does not come by HTTP says itself how a line becomes a request (``capture``), and may
-show more of it (``also_shown``). No configuration is needed, no signature is checked, and no line
-makes it fail.
+A line is ``{"method", "query", "content_type", "headers", "body"}``; each of these may be missing.
+A dialect that does not come by HTTP converts lines to requests itself (``capture``), and may show
+more of them (``also_shown``). It needs no configuration, checks no signature and never fails.
 """
 
 import json
@@ -20,9 +19,9 @@ from delivrd.providers.base import Provider, Request, Unreadable
 def parse_line(provider_name: str, line: str) -> dict[str, Any]:
     """The reading of one captured request: ``receipts`` and ``faults``.
 
-    Where nothing could be told both are empty, and ``error`` says why.
+    If nothing could be read, both are empty, and ``error`` says why.
 
-    Never raises. A request that is no receipt says what else it is by ``kind``.
+    Never raises. For a request that is not a receipt, ``kind`` says what it is.
     """
     try:
         found = provider(provider_name)
@@ -33,7 +32,7 @@ def parse_line(provider_name: str, line: str) -> dict[str, Any]:
         return _nothing(str(error))
     except json.JSONDecodeError as error:
         return _nothing(f"the line is not JSON: {error.msg} (column {error.colno})")
-    except Exception as error:  # promised: a bad line stops nobody
+    except Exception as error:  # promised: a bad line never stops the command
         return _nothing(f"{type(error).__name__}: {short(str(error), 200)}")
     told: dict[str, Any] = {
         "receipts": [shown(receipt) | more for receipt in reading.receipts],
@@ -48,7 +47,7 @@ def _nothing(why: str) -> dict[str, Any]:
 
 def _request(found: Provider, captured: Any) -> Request:
     if not isinstance(captured, dict):
-        raise Unreadable("the line is no JSON object")
+        raise Unreadable("the line is not a JSON object")
     own = found.capture(captured) if found.capture else None
     return own or _by_http(captured)
 
@@ -81,7 +80,7 @@ def _bytes(content: Any) -> bytes:
 
 
 def shown(receipt: Receipt) -> dict[str, Any]:
-    """A receipt in plain JSON values; times in ISO 8601 with Z, whole seconds where they are."""
+    """A receipt in plain JSON values; times in ISO 8601 with Z, whole seconds if they are whole."""
     return {
         "provider_message_id": receipt.provider_message_id,
         "status": receipt.status.value,

@@ -233,7 +233,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         return Accepted(parts)
     if told.get("invalid_number"):
         return Refused(Reason.UNKNOWN_NUMBER, "invalid_number", "the recipient's number is invalid")
-    return Unsure("the answer names no message id")
+    return Unsure("the answer contains no message id")
 
 
 def _uuids(told: object) -> list[str]:

@@ -39,7 +39,7 @@ def check(request: Request, secrets: Sequence[SecretStr]) -> Authentic:
         key = secret.get_secret_value()
         if key and any(same(value, signature(text, key)) for value in given):
             return Authentic(version, position, request.header(f"{HEADER}v2-nonce") or nonce)
-    raise Unauthentic("the signature does not fit: check auth_token and public_url")
+    raise Unauthentic("the signature does not match: check auth_token and public_url")
 
 
 def _given(request: Request, version: str) -> list[str]:
@@ -68,7 +68,7 @@ def v3(request: Request, nonce: str) -> str:
     """
     query, form = _pairs(request.query), _pairs(request.body)
     if any("&" in name or "=" in name or re.search("&.*=", value) for name, value in query):
-        raise Unauthentic("a field of the query holds & or =")
+        raise Unauthentic("a field of the query contains & or =")
     text = _address(request)
     if query or form:
         text += "?" + "&".join(f"{name}={value}" for name, value in query)

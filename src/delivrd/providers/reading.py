@@ -1,4 +1,4 @@
-"""From a request's fields to a reading: what every dialect does in the same way."""
+"""From a request's fields to a reading: the steps that all dialects share."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,12 +25,12 @@ def read_each(
 ) -> Reading:
     """The reading of a request that holds one receipt, or an array of them.
 
-    A bad item of an array becomes a fault and harms no other. ``other`` names the kind of a request
-    that is no receipt, or of an item: such an item is left out, and a request that holds nothing
-    else is of that kind. ``items`` finds the array where the dialect puts it into an envelope.
+    A bad item of an array becomes a fault and does not affect the others. ``other`` gives the kind
+    of a request or an item that is not a receipt: such items are left out, and a request without
+    receipts is of that kind. ``items`` finds the array if the dialect puts it into an envelope.
 
     Raises:
-        Unreadable: there is one item, and nothing can be told from it.
+        Unreadable: there is only one item, and it cannot be read.
     """
     return read_told(f.of(request), read_one, other, items)
 
@@ -77,12 +77,12 @@ def _batch(
 
 def _guarded(read: Callable[[f.Fields], T], item: Any) -> T:
     if not isinstance(item, dict):
-        raise Unreadable("it is no object")
+        raise Unreadable("it is not an object")
     try:
         return read(item)
     except Unreadable:
         raise
-    except Exception as error:  # ours is the fault, but the other items must not pay for it
+    except Exception as error:  # our own error, which must not affect the other items
         raise Unreadable(f"{type(error).__name__}: {short(str(error), 200)}") from error
 
 
@@ -106,8 +106,8 @@ def receipt(
     """A receipt whose status, reason and permanence follow from the provider's tables.
 
     An unknown word is ``unknown`` and not final; it is marked ``unmapped``, as is a code that the
-    provider's table lacks (where it has one; nothing but zeros means that there is none). ``pair``
-    is what word and code mean together, where the provider's table names the two.
+    provider's table lacks (if it has one; only zeros mean that there is no code). ``pair`` is the
+    meaning of word and code together, if the provider's table has one.
     """
     found = pair or word(statuses, provider_status)
     code = None if error_code is None else errors.get(error_code) or meant(errors, error_code)
@@ -134,7 +134,7 @@ def meant(errors: Mapping[str, Code], said: str) -> Code | None:
 
 
 def says_something(error_code: str | None) -> bool:
-    """Whether a code says that something went wrong: zeros say that nothing did."""
+    """Whether a code stands for an error: zeros do not."""
     return error_code is not None and error_code.strip("0") != ""
 
 

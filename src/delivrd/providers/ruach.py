@@ -152,7 +152,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     if code is None:
         if answer.status >= 400:
             return handover.refused(answer)
-        return Unsure("the answer names no ErrorCode")
+        return Unsure("the answer contains no ErrorCode")
     if code != "0":
         return _refused(told, code)
     elements = f.objects(told.get("Data"))
@@ -161,7 +161,7 @@ def _answer(answer: HttpAnswer) -> Answer:
         return Accepted(parts)
     failed = next((part for part in parts if part.error_code), None)
     if failed is None:
-        return Unsure("the answer says success, but names no message id")
+        return Unsure("the answer says success, but contains no message id")
     return Refused(failed.reason or Reason.OTHER, failed.error_code, failed.detail)
 
 

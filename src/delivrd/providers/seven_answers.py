@@ -57,7 +57,7 @@ def of_send(answer: HttpAnswer) -> Answer:
     taken = [part for part in parts if part.status is Status.PENDING]
     if taken and answer.status < 400:
         named = all(part.provider_message_id for part in taken)
-        return Accepted(parts) if named else Unsure("the answer accepts, but names no id")
+        return Accepted(parts) if named else Unsure("the answer accepts, but contains no id")
     failed = next((part for part in parts if part.error_code), None)
     if failed:
         return _refused(failed.error_code or "", failed.detail)
@@ -66,7 +66,7 @@ def of_send(answer: HttpAnswer) -> Answer:
         return _refused(code, None)
     if answer.status >= 400:
         return handover.refused(answer)
-    return Unsure("the answer names neither an id nor an error")
+    return Unsure("the answer contains neither an id nor an error")
 
 
 def _part(element: f.Fields) -> SentPart:

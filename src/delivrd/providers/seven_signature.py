@@ -28,7 +28,7 @@ def check(request: Request, secrets: Sequence[SecretStr], behind: int) -> Authen
         if key and same(given.lower(), signature(request, key, stamp, nonce)):
             signing.check_age(stamp, request, behind)
             return Authentic("hmac-sha256", position, nonce)
-    raise Unauthentic("the signature does not fit: check signing_key and public_url")
+    raise Unauthentic("the signature does not match: check signing_key and public_url")
 
 
 def signature(request: Request, key: str, stamp: str, nonce: str) -> str:

@@ -1,4 +1,4 @@
-"""Proofs that several gateways use: tokens, and how old they may be."""
+"""Authentication schemes that several gateways use: tokens, and how old they may be."""
 
 import base64
 import hashlib
@@ -45,7 +45,7 @@ def hs256(token: str, secrets: Sequence[SecretStr]) -> tuple[Mapping[str, Any], 
 def signed_token(
     token: str, secrets: Sequence[SecretStr], algorithms: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], int]:
-    """As :func:`hs256`, of the algorithms that are named, each with its digest.
+    """As :func:`hs256`, for the given algorithms, each with its digest.
 
     Raises:
         Unauthentic: it is no such token, or none of the secrets signed it.
@@ -55,7 +55,7 @@ def signed_token(
         header, claims = (json.loads(_decoded(part)) for part in signed.split("."))
         algorithm, signature = header["alg"], _decoded(given)
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise Unauthentic("the token is no signed JSON web token") from None
+        raise Unauthentic("the token is not a signed JSON web token") from None
     digest = algorithms.get(algorithm) if isinstance(algorithm, str) else None
     if digest is None or not isinstance(claims, dict):
         raise Unauthentic(f"the token is not signed by {' or '.join(algorithms)}")
@@ -63,7 +63,7 @@ def signed_token(
         key = secret.get_secret_value().encode()
         if key and same(signature, hmac.digest(key, signed.encode(), digest)):
             return claims, position
-    raise Unauthentic("the token's signature does not fit")
+    raise Unauthentic("the token's signature does not match")
 
 
 def _decoded(part: str) -> bytes:
@@ -79,7 +79,7 @@ def check_age(stamp: object, request: Request, behind: int) -> None:
     """Refuses what was signed more than ``behind`` seconds ago, or in the future.
 
     Raises:
-        Unauthentic: so it is, or ``stamp`` is no time (seconds since 1970).
+        Unauthentic: that is so, or ``stamp`` is not a time (seconds since 1970).
     """
     seconds = str(stamp)
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12):

@@ -152,7 +152,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
             behind = REPLAY_BEHIND if settings.replay_window is None else settings.replay_window
             signing.check_age(stamp, request, behind)
             return Authentic("sha256", position, nonce)
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
@@ -225,7 +225,7 @@ def _answer(answer: HttpAnswer) -> Answer:
             return handover.refused(answer, code, words)
         return Refused(meaning.reason, code, words or meaning.words)
     batch = f.text(told, "id", limit=f.MAX_ID)
-    return Accepted((SentPart(batch),)) if batch else Unsure("the answer names no batch")
+    return Accepted((SentPart(batch),)) if batch else Unsure("the answer contains no batch")
 
 
 async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | Unanswered:

@@ -19,7 +19,7 @@ def plain(told: f.Fields) -> f.Fields:
         Unreadable: it is one entry of a summary, and nobody knows whose.
     """
     if "statuses" in told:
-        raise Unreadable("the summary names no recipient: ask for a full report")
+        raise Unreadable("the summary contains no recipient: ask for a full report")
     report = f.inner(told, "message_delivery_report")
     if not report:
         return told

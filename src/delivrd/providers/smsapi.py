@@ -58,7 +58,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "SMSAPI signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "SMSAPI signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.smsapi]` with `provider = "smsapi"`, `webhook_secret` '
     "and `receive_only = true` (texts are sent by other programs).",
     "In the SMSAPI panel, under API settings, Callbacks, set the address for delivery reports to "

@@ -35,7 +35,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "SMSO signs nothing: make up a `webhook_secret` of at least 12 random characters.",
+    "SMSO signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.smso]` with `provider = "smso"`, `webhook_secret` and '
     "`receive_only = true` (texts are sent by other programs).",
     "In your team's account at SMSO, set the webhook for the message status to "

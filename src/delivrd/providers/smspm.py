@@ -162,7 +162,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     if answer.status >= 400 and (failed is None or failed.error_code is None):
         return handover.refused(answer, detail=failed.detail if failed else None)
     if failed is None:
-        return Unsure("the answer names neither an id nor an error")
+        return Unsure("the answer contains neither an id nor an error")
     if failed.error_code == "rate_limit":
         return Later(detail=failed.detail)
     if failed.error_code == "server_error":

@@ -177,7 +177,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     message = f.inner(told, "data")
     found, cost = f.text(message, "id", limit=f.MAX_ID), f.inner(message, "cost")
     if found is None:
-        return Unsure("the answer names no message id")
+        return Unsure("the answer contains no message id")
     price, currency = f.amount(cost, "amount"), f.text(cost, "currency", limit=8)
     return Accepted((SentPart(found, price=price, currency=currency),))
 

@@ -55,7 +55,7 @@ def authenticate(request: Request, keys: PublicKeys, behind: int) -> Authentic:
             continue
         check_age(stamp, request, behind)
         return Authentic("ed25519", position)
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 def _signature(request: Request) -> bytes:

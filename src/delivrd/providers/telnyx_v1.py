@@ -77,7 +77,7 @@ def authenticate(request: Request, secrets: Secrets, behind: int) -> Authentic:
     """The HMAC of time and body, in ``X-Telnyx-Signature: t=…,h=…``.
 
     Raises:
-        Unauthentic: it does not fit, or is too old or from the future.
+        Unauthentic: it does not match, or is too old or from the future.
     """
     pairs = (part.partition("=") for part in request.header(SIGNATURE).split(","))
     given = {name.strip(): value for name, _, value in pairs}
@@ -89,4 +89,4 @@ def authenticate(request: Request, secrets: Secrets, behind: int) -> Authentic:
         if key and same(signature, expected):
             signing.check_age(stamp, request, behind)
             return Authentic("hmac", position)
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")

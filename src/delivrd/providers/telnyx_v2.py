@@ -121,7 +121,7 @@ def _recipient(message: f.Fields) -> f.Fields:
         alone = listed if isinstance(listed, dict) else {"phone_number": listed}
         return {k: message[k] for k in ("status",) if k in message} | alone
     if listed and not isinstance(listed[0], dict):
-        raise Unreadable("the recipient is no object")
+        raise Unreadable("the recipient is not an object")
     return listed[0] if listed else {}
 
 

@@ -121,7 +121,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
         key = secret.get_secret_value().encode()
         if key and any(_fits(given, key, text) for text in _signed(request.body)):
             return Authentic("sha512", position)
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 def _signed(body: bytes) -> Iterator[bytes]:

@@ -44,8 +44,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "Textmagic's callbacks bear no proof: make up a `webhook_secret` of at least 12 random "
-    "characters.",
+    "Textmagic signs nothing: set a `webhook_secret` of at least 12 random characters.",
     'Put it in `delivrd.toml`: `[accounts.textmagic]` with `provider = "textmagic"`, '
     "`webhook_secret` and `receive_only = true` (texts are sent by other programs).",
     "Start `delivrd serve`: Textmagic checks the address when it is set.",

@@ -196,7 +196,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
     if answer.status < 400:
         sid = f.text(told, "sid", limit=f.MAX_ID)
-        return Accepted((SentPart(sid),)) if sid else Unsure("the answer names no message id")
+        return Accepted((SentPart(sid),)) if sid else Unsure("the answer contains no message id")
     code, said = f.text(told, "code", limit=64), f.text(told, "message", limit=300)
     meaning = SEND_ERRORS.get(code or "")
     if meaning is None:

@@ -35,7 +35,7 @@ def check(request: Request, secrets: Sequence[SecretStr]) -> Authentic:
         key = secret.get_secret_value()
         if key and any(same(given, signature(text, key, algorithm)) for text in texts):
             return Authentic(f"hmac-{algorithm}", position)
-    raise Unauthentic("the signature does not fit: check auth_token and public_url")
+    raise Unauthentic("the signature does not match: check auth_token and public_url")
 
 
 def _algorithm(request: Request) -> str:

@@ -149,7 +149,7 @@ def _signed_by(told: f.Fields, given: str, settings: Settings) -> int:
             return position
     if len(given) != len(signature({}, "-", method)):
         raise Unauthentic(f"the signature is not of the method {method}: check signature_method")
-    raise Unauthentic("the signature does not fit")
+    raise Unauthentic("the signature does not match")
 
 
 def _filled(told: f.Fields) -> f.Fields:
@@ -164,7 +164,7 @@ def signature(fields: f.Fields, secret: str, method: str) -> str:
     In names it is not, so a name that holds it could pass for several fields: such are refused.
 
     Raises:
-        Unauthentic: the name of a field holds & or =.
+        Unauthentic: the name of a field contains & or =.
     """
     names = sorted(fields.keys() - {"sig"})
     try:
@@ -182,7 +182,7 @@ def signature(fields: f.Fields, secret: str, method: str) -> str:
 def _parted(names: list[str], fields: f.Fields) -> str:
     """What is signed, where a field holds what parts them or is no text."""
     if any("&" in name or "=" in name for name in names):
-        raise Unauthentic("a field's name holds & or =")
+        raise Unauthentic("a field's name contains & or =")
     return "".join([f"&{name}={_literal(fields[name])}" for name in names])
 
 
@@ -240,11 +240,11 @@ def _answer(answer: HttpAnswer) -> Answer:
     if not elements:
         if answer.status >= 400:
             return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
-        return Unsure("the answer names no message")
+        return Unsure("the answer contains no message")
     parts = tuple(map(_part, elements))
     if any(part.status is Status.PENDING for part in parts):
         nameless = any(p.status is Status.PENDING and not p.provider_message_id for p in parts)
-        return Unsure("the answer accepts, but names no id") if nameless else Accepted(parts)
+        return Unsure("the answer accepts, but contains no id") if nameless else Accepted(parts)
     again = next((part for part in parts if part.error_code in TRY_AGAIN), None)
     if again:
         return Later(detail=again.detail)

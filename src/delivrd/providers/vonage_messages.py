@@ -173,5 +173,5 @@ def authenticate(request: Request, secrets: Secrets, behind: int | None) -> Auth
     claims, secret = signing.hs256(signing.bearer(request), secrets)
     signing.check_age(claims.get("iat"), request, REPLAY_BEHIND if behind is None else behind)
     if not signing.covers(request.body, claims.get("payload_hash")):
-        raise Unauthentic("the token is not of this body (payload_hash)")
+        raise Unauthentic("the token is not for this body (payload_hash)")
     return Authentic("jwt", secret, f.text(claims, "jti"))

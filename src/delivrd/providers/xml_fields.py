@@ -1,7 +1,7 @@
-"""XML callbacks, in the fields that the same vendor's JSON would have.
+"""Converts XML callbacks to the fields that the same vendor's JSON would have.
 
 Names are in lower case and without namespaces, since vendors write them either way; attributes
-stand beside the elements. Document types and entities are refused.
+become fields like elements. Document types and entities are refused.
 """
 
 import json
@@ -21,7 +21,7 @@ def as_json(request: Request) -> Request:
     """The request with its XML body as JSON; any other request as it is.
 
     Raises:
-        Unreadable: the body begins like XML, and is none that may be read.
+        Unreadable: the body begins like XML, but is not acceptable XML.
     """
     if not request.body[:64].lstrip(_BEFORE).startswith(b"<"):
         return request
@@ -30,10 +30,10 @@ def as_json(request: Request) -> Request:
 
 
 def fields(document: bytes | str) -> dict[str, Any]:
-    """The root's name and what it holds; elements of the same name are a list.
+    """The root's name and content; elements of the same name become a list.
 
     Raises:
-        Unreadable: it is no XML, or XML with a document type.
+        Unreadable: it is not XML, or has a document type.
     """
     try:
         root = ElementTree.fromstring(document, forbid_dtd=True)

@@ -84,7 +84,7 @@ def _why(
     for what, other in _otherwise(body):
         if _signed_by(keys, call_id, seconds, other, signatures) is not None:
             return f"the signature fits the body {what}: check the bytes as they came"
-    return "the signature does not fit: another secret, or the body or a header was changed"
+    return "the signature does not match: another secret, or the body or a header was changed"
 
 
 def _otherwise(body: bytes) -> Iterator[tuple[str, bytes]]:

@@ -187,7 +187,7 @@ _FIXES = (
     ),
     ("signature_method", "Set the account’s signature_method to what the gateway’s settings say."),
     (
-        "signature does not fit",
+        "signature does not match",
         "Compare the account’s secret with the gateway’s settings.",
     ),
     ("seconds ago", "Raise the account’s replay_window if the gateway retries that late."),
