@@ -34,7 +34,7 @@ def test_a_person_at_an_address_that_is_none_is_shown_a_page(sqlite_url: str) ->
             assert 'href="/messages"' in page.text
             for path, headers in (("/mesages", program), ("/v1/mesages", person)):
                 problem = await hub.client.get(path, headers=headers)
-                assert problem.json()["hint"] == "/docs lists every address."
+                assert problem.json()["hint"] == "/docs lists all paths."
             refused = await hub.client.delete("/messages", headers=person)
             assert refused.status_code == 405
 

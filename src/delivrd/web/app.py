@@ -49,7 +49,7 @@ def create(context: Context) -> ASGIApp:
 
 
 def routes(context: Context) -> FastAPI:
-    """The app without its gate: nobody has been asked for a key here."""
+    """The app without its gate, which does not authenticate callers itself."""
     app = _Documented(
         title="delivrd",
         version=__version__,
@@ -70,7 +70,7 @@ def routes(context: Context) -> FastAPI:
 
 
 class _Documented(FastAPI):
-    """Makes its OpenAPI when it is first asked for it: that takes longer than all the rest."""
+    """Builds its OpenAPI document on the first request for it, as that is the slowest part."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -79,7 +79,7 @@ class _Documented(FastAPI):
 
 
 def _completed(made: dict[str, Any]) -> dict[str, Any]:
-    """What FastAPI says of the API, and what it cannot know."""
+    """FastAPI's document, with what FastAPI cannot know added."""
     parts = made.setdefault("components", {})
     parts.setdefault("schemas", {}).update(schemas())
     for unused in ("HTTPValidationError", "ValidationError"):

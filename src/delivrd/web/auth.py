@@ -1,4 +1,4 @@
-"""Who calls, and what they may: API keys for programs, a session cookie for people (rule H4)."""
+"""Authentication and scopes: API keys for programs, a session cookie for people (rule H4)."""
 
 import hmac
 from collections.abc import Callable
@@ -30,14 +30,14 @@ PUBLIC_FILES = "/static/"
 
 TOUCH_MICROS = MINUTE
 ADMIN_KEY_ID, SESSION_KEY_ID = 0, -1
-"""What stands for the caller's key in idempotency, where no stored key is behind a call."""
+"""The key ids that idempotency uses for callers without a stored API key."""
 
 _ALL = frozenset(Scope)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Caller(NamedTuple):
-    """Who calls. ``csrf`` is set for people: the token that their forms must carry."""
+    """Who calls. ``csrf`` is set for sessions: the token that their forms must send."""
 
     name: str
     scopes: frozenset[Scope]
@@ -45,29 +45,29 @@ class Caller(NamedTuple):
     csrf: str | None = None
 
     def may(self, scope: Scope) -> bool:
-        """An admin may everything."""
+        """The scope admin includes all others."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
 class Auth:
-    """Finds out who calls."""
+    """Authenticates callers."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._clock = store, clock
         admin = config.admin_key
         self._admin = None if admin is None else digest(admin.get_secret_value())
         self.admin_mark = sha256(b"session" + (self._admin or b"")).hexdigest()[:16]
-        """Of sessions made by the admin key: they end when it is changed."""
+        """The owner of sessions made with the admin key: they end when it changes."""
         self._touched: dict[int, int] = {}
         self._due: set[int] = set()
         self._keys: Gathered[str, Key | None] = Gathered(store, _find_keys)
 
     async def caller(self, headers: Headers) -> Caller | None:
-        """Whoever the headers prove to be; a key counts before a cookie.
+        """The caller that the headers authenticate; a key has precedence over a cookie.
 
         Raises:
-            Problem: a key was given that opens nothing.
-            StoreUnavailable: nobody can tell.
+            Problem: the key is not valid.
+            StoreUnavailable: the key or the session cannot be checked.
         """
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme:
@@ -77,12 +77,12 @@ class Auth:
 
     async def _by_key(self, scheme: str, given: str) -> Caller:
         if scheme.lower() != "bearer":
-            raise unauthorized("Only `Authorization: Bearer KEY` is understood.")
+            raise unauthorized("The Authorization header must be `Bearer KEY`.")
         if self.is_admin_key(given):
             return Caller("admin key", _ALL, ADMIN_KEY_ID)
         key = await self._keys.ask(given)
         if key is None:
-            raise unauthorized("This key opens nothing: it is unknown or revoked.")
+            raise unauthorized("This key is unknown or revoked.")
         if self._clock() - self._touched.get(key.id, key.last_used_at or 0) > TOUCH_MICROS:
             self._due.add(key.id)
         return Caller(key.name, key.scopes, key.id)
@@ -98,7 +98,7 @@ class Auth:
         return Caller("session", session.scopes, SESSION_KEY_ID, csrf_token(cookie))
 
     async def note_uses(self) -> None:
-        """Writes down which keys were used, once a minute at most for each."""
+        """Records which keys were used, at most once a minute for each."""
         due, now = sorted(self._due), self._clock()
         self._due.clear()
         if not due:
@@ -124,7 +124,7 @@ def unauthorized(detail: str) -> Problem:
     return Problem(
         401,
         detail,
-        "Send `Authorization: Bearer KEY`; `delivrd keys create` makes a key.",
+        "Send `Authorization: Bearer KEY`; `delivrd keys create` creates a key.",
         headers={"WWW-Authenticate": "Bearer"},
     )
 
@@ -138,14 +138,14 @@ def session_cookie(headers: Headers) -> str | None:
 
 
 def set_cookie(config: Config, value: str) -> str:
-    """The header that gives the browser its session; with no value, that takes it away."""
+    """The header that sets the session's cookie; without a value, the one that deletes it."""
     age = COOKIE_MICROS // 1_000_000 if value else 0
     secure = "; Secure" if (config.public_url or "").startswith("https:") else ""
     return f"{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
 
 
 def csrf_token(cookie: str) -> str:
-    """What a page of this session puts into its forms; it tells nothing of the cookie."""
+    """The CSRF token of this session's forms; it does not reveal the cookie."""
     return hmac.new(cookie.encode("utf-8", "replace"), b"csrf", sha256).hexdigest()
 
 
@@ -158,10 +158,10 @@ def is_safe(method: str) -> bool:
 
 
 def check_origin(headers: Headers) -> None:
-    """Refuses what another site made the browser send.
+    """Refuses requests that another site made the browser send.
 
     Raises:
-        Problem: the browser says that the call comes from elsewhere.
+        Problem: the browser says that the call comes from another site.
     """
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
@@ -174,15 +174,15 @@ def check_origin(headers: Headers) -> None:
 def _host_of(origin: str) -> str:
     try:
         return urlsplit(origin).netloc
-    except ValueError:  # a bracket that is not closed
+    except ValueError:  # an unclosed bracket
         return ""
 
 
 def check_csrf(caller: Caller, headers: Headers, body: bytes) -> None:
-    """A session's call that changes something must carry its page's token.
+    """Checks that a session's call that changes something has its page's token.
 
     Raises:
-        Problem: it does not, or it comes from another site.
+        Problem: it has not, or it comes from another site.
     """
     check_origin(headers)
     given = headers.get(CSRF_HEADER)
@@ -195,8 +195,8 @@ def check_csrf(caller: Caller, headers: Headers, body: bytes) -> None:
     ):
         raise Problem(
             403,
-            "The call does not carry the token of your page.",
-            "Load the page anew and try again.",
+            "The call does not have the token of your page.",
+            "Reload the page and try again.",
         )
 
 
@@ -207,7 +207,7 @@ def _foreign() -> Problem:
 
 
 def caller_of(request: HTTPConnection) -> Caller:
-    """Who makes this request; the gate has seen to it that somebody does."""
+    """The caller of this request, which the gate has authenticated."""
     caller: Caller = request.state.caller
     return caller
 
@@ -221,7 +221,7 @@ def needs(*scopes: Scope) -> Callable[[Request], Caller]:
             raise Problem(
                 403,
                 f"This needs a key with the scope {' or '.join(scopes)}.",
-                "`delivrd keys create NAME --scope …` makes one.",
+                "`delivrd keys create NAME --scope …` creates one.",
             )
         return caller
 

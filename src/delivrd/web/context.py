@@ -1,4 +1,4 @@
-"""What the REST API and the pages work with."""
+"""The parts of the hub that the REST API and the pages use."""
 
 from dataclasses import dataclass, field
 
@@ -26,8 +26,8 @@ from delivrd.web.stream import Streams
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of the hub that a caller can ask for. Whoever makes it runs ``streams.run()``,
-    and, so that no call waits for what is known of the past, ``settling.run(store)``."""
+    """The parts of the hub that calls use. Its creator runs ``streams.run()`` and, so that no call
+    waits for data about the past to be read, ``settling.run(store)``."""
 
     config: Config
     store: Store
@@ -42,9 +42,9 @@ class Context:
     streams: Streams = field(init=False)
     settled: Settled = field(init=False)
     settling: Settling = field(init=False)
-    """What messages in flight will come to; it remembers what it read of the past."""
+    """Estimates how messages in flight will end; caches what it read of the past."""
     messages: Gathered[str, Message] = field(init=False)
-    """Messages by their UUID; those who ask at the same time share a read."""
+    """Messages by UUID; concurrent calls share a read."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "auth", Auth(self.store, self.config))
@@ -65,12 +65,12 @@ class Context:
         return await find_messages(tx, self.store.accounts, uuids)
 
     async def note(self, tx: Tx, caller: Caller, action: str, detail: str) -> None:
-        """Writes down what a caller does, in the transaction in which it is done."""
+        """Writes the audit log entry of a caller's action, in the action's own transaction."""
         await note(tx, self.store.ids, caller.name, action, detail)
 
     @property
     def down(self) -> dict[str, str]:
-        """The parts of this process that do not run now, and why."""
+        """The parts of this process that are not running, and why."""
         return {**self.store.parts.down, **self.parts.down}
 
     @property

@@ -1,4 +1,4 @@
-"""``/openapi.json``, and ``/docs``: the same on one page; no script, nothing from elsewhere."""
+"""``/openapi.json``, and ``/docs``: the same as a page without scripts or external files."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 
 def router(app: FastAPI) -> APIRouter:
-    """Both in a thread: the first to ask waits until the document is made, and nobody else."""
+    """Both run in a thread, so that only their own callers wait until the document is built."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/openapi.json")
@@ -35,7 +35,7 @@ def _page(spec: Mapping[str, Any]) -> Iterator[str]:
     for path, methods in spec["paths"].items():
         for method, call in methods.items():
             yield from _call(method.upper(), path, call)
-    yield "<h2>What is answered</h2>"
+    yield "<h2>Answers</h2>"
     for name, schema in spec["components"]["schemas"].items():
         yield from _schema(name, schema)
     yield "</main></html>"

@@ -1,4 +1,4 @@
-"""What every call passes before it reaches a page or the API (rules H1, H3, H4)."""
+"""The checks that every call passes before a page or the API handles it (rules H1, H3, H4)."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
-"""Of answers that do not bring their own: nothing in them may run."""
+"""The policy of answers without one of their own: nothing in them may run."""
 
 HEADERS = {
     "content-security-policy": CSP,
@@ -45,11 +45,11 @@ HEADERS = {
 
 
 FORM_LIMIT = 64 * 1024
-"""Bytes that anybody may send: the form of the sign-in page is no longer."""
+"""The most bytes that unauthenticated callers may send: enough for the sign-in form."""
 
 
 class Gate:
-    """Checks the host, who calls, and the size of what they send; times and counts the answers."""
+    """Checks the host, the caller and the body's size; measures and counts the answers."""
 
     def __init__(self, app: ASGIApp, *, config: Config, auth: Auth, metrics: Metrics) -> None:
         self._app, self._auth, self._metrics = app, auth, metrics
@@ -62,11 +62,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
         if scope["path"].endswith("/"):
-            # a redirect would name the address as this process sees it: behind a proxy that ends
-            # TLS, a client would send its key again, in the open
+            # a redirect would have the URL as this process sees it: behind a proxy that ends
+            # TLS, a client would send its key again, unencrypted
             scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         if scope["method"] == "HEAD":
-            # answered as GET; the server, which knows the call as it came, sends no body
+            # handled as GET; the server knows the original method and sends no body
             scope = {**scope, "method": "GET"}
         began = time.perf_counter()
         answer = _Answer(send)
@@ -77,7 +77,7 @@ class Gate:
             if answer.status is None:
                 await crashed().response()(scope, receive, answer)
             elif answer.status < 500:
-                raise  # the answer had begun; only a broken connection tells that it is not whole
+                raise  # the answer had begun; only a broken connection shows that it is incomplete
         finally:
             self._metrics.answered(
                 scope["method"], route_of(scope), answer.status or 0, time.perf_counter() - began
@@ -89,7 +89,7 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
-            caller = await self._who(scope["path"], headers)  # before what they send is taken in
+            caller = await self._who(scope["path"], headers)  # before the body is read
             limit = self._limit if caller else FORM_LIMIT
             body = b"" if is_safe(scope["method"]) else await _receive(headers, receive, limit)
             self._let_in(scope, headers, caller, body)
@@ -102,23 +102,23 @@ class Gate:
             await self._app(scope, again, send)
 
     async def _who(self, path: str, headers: Headers) -> Caller | None:
-        """Who calls; None where everybody may.
+        """The caller; None for paths that need no authentication.
 
         Raises:
-            Problem: nobody that may come in.
+            Problem: the caller is not authenticated.
         """
         if is_public(path):
             return None
         caller = await self._auth.caller(headers)
         if caller is None:
-            raise unauthorized("Nobody comes in without a key or a session.")
+            raise unauthorized("This needs an API key or a session.")
         return caller
 
     def _let_in(self, scope: Scope, headers: Headers, caller: Caller | None, body: bytes) -> None:
-        """Notes who calls, for those further in.
+        """Puts the caller into the scope, for the handlers.
 
         Raises:
-            Problem: they may not do this, or another site made them.
+            Problem: the caller may not do this, or another site sent the call.
         """
         if caller is None:
             if not is_safe(scope["method"]):
@@ -132,12 +132,12 @@ class Gate:
         state["caller"], state["actor"], state["csrf"] = caller, caller.name, caller.csrf
 
     def _check_host(self, headers: Headers) -> None:
-        """Names that others may point at this machine are refused (DNS rebinding)."""
+        """Refuses host names that others could point at this machine (DNS rebinding)."""
         host = host_name(headers.get("host", ""))
         if not self._hosts(host):
             raise Problem(
                 421,
-                f"This hub does not go by the name {host[:100]!r}.",
+                f"{host[:100]!r} is not a host name of this hub.",
                 "Set public_url (or host) in delivrd.toml to the address that you use.",
             )
 
@@ -161,7 +161,7 @@ async def _receive(headers: Headers, receive: Receive, limit: int) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Problem(400, "The caller went away.")
+            raise Problem(400, "The caller disconnected.")
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > limit:
@@ -170,7 +170,7 @@ async def _receive(headers: Headers, receive: Receive, limit: int) -> bytes:
 
 
 class _Answer:
-    """Passes the answer on with the headers that every answer has; remembers its status."""
+    """Adds the headers that every answer has, and remembers the status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -186,10 +186,10 @@ class _Answer:
 
 
 def _check_pages(caller: Caller, method: str) -> None:
-    """Pages show everything, and their forms may everything.
+    """Checks the scope for a page: pages show everything, and their forms can change everything.
 
     Raises:
-        Problem: the caller may not.
+        Problem: the caller lacks the scope.
     """
     needed = Role.READ if is_safe(method) else Role.ADMIN
     if not caller.may(needed):
@@ -197,7 +197,7 @@ def _check_pages(caller: Caller, method: str) -> None:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """A receive that gives the body again, then what follows it."""
+    """A ``receive`` that returns the body that was read, then what follows it."""
     given = False
 
     async def again() -> Message:
@@ -211,7 +211,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _refusal(problem: Problem, scope: Scope, headers: Headers) -> Response:
-    """The problem; a person who is not signed in is shown the way instead."""
+    """The problem; a person who is not signed in is redirected to the sign-in page."""
     wants_page = "text/html" in headers.get("accept", "") and not scope["path"].startswith("/v1/")
     if problem.status == 401 and wants_page and scope["method"] == "GET":
         return RedirectResponse(f"/sign-in?next={quote(_goal(scope))}", 303)
@@ -219,7 +219,7 @@ def _refusal(problem: Problem, scope: Scope, headers: Headers) -> Response:
 
 
 def _goal(scope: Scope) -> str:
-    """The address that was asked for: a page's filters stand in its query."""
+    """The requested path with its query, which holds a page's filters."""
     query = scope["query_string"].decode("latin-1")
     return str(scope["path"]) + (f"?{query}" if query else "")
 
@@ -229,7 +229,7 @@ def _too_large(limit: int) -> Problem:
 
 
 def route_of(scope: MutableMapping[str, Any]) -> str:
-    """The template of the address, never the address itself: it may hold numbers and tokens."""
+    """The route's template, never the path itself, which may contain numbers and tokens."""
     route = scope.get("route")
     return str(getattr(route, "path", None) or "other")
 
@@ -242,10 +242,9 @@ def host_name(header: str) -> str:
 
 
 def allowed_hosts(config: Config) -> Callable[[str], bool]:
-    """Which names in a Host header are ours.
+    """The host names that a Host header may contain.
 
-    A hub that listens on all addresses is called by any of them: addresses cannot be rebound as
-    names can.
+    A hub that listens on all addresses accepts any address: unlike names, they cannot be rebound.
     """
     named = {config.host.lower(), "localhost"}
     if config.public_url:

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: the figures of all processes, and what the database says."""
+"""What Prometheus scrapes: the metrics of all processes, and those from the database."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,11 +17,11 @@ from delivrd.store.tx import Tx
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COUNTED = 10_000
-"""Beyond this many, unmapped receipts are not counted further."""
+"""Unmapped receipts are counted up to this number."""
 
 
 async def page(store: Store, metrics: Metrics) -> bytes:
-    """What a scrape gets; while the database does not answer, only this process's figures."""
+    """The answer to a scrape; while the database is away, only this process's metrics."""
     slot, own, up = store.ids.slot, metrics.collect(), True
     figures: list[Metric] = []
 
@@ -30,7 +30,7 @@ async def page(store: Store, metrics: Metrics) -> bytes:
 
     alone = store.dialect == "sqlite"
     try:
-        if not alone:  # the next scrape may reach another process, and a counter must not fall
+        if not alone:  # the next scrape may reach another process, and a counter must not decrease
             await store.write(metrics.publish)
         others, figures = await store.read(read)
     except StoreUnavailable:
@@ -41,7 +41,7 @@ async def page(store: Store, metrics: Metrics) -> bytes:
 
 
 class _Page(Collector):
-    """Figures that were collected before."""
+    """Metrics that were collected before."""
 
     def __init__(self, figures: Iterable[Metric]) -> None:
         self._figures = figures
@@ -51,7 +51,7 @@ class _Page(Collector):
 
 
 async def _of_database(tx: Tx, accounts: Accounts) -> list[Metric]:
-    """What holds for all processes."""
+    """The metrics that hold for all processes."""
     now = now_micros()
     return [
         *await _backlog(tx, now),
@@ -75,7 +75,7 @@ async def _backlog(tx: Tx, now: int) -> Iterable[Metric]:
         ),
         gauge(
             "delivrd_unmapped_receipts",
-            f"Receipts whose word or code is in no table (counted up to {COUNTED})",
+            f"Receipts with an unknown status word or error code (counted up to {COUNTED})",
             unmapped,
         ),
     )
@@ -98,9 +98,9 @@ async def _deliveries(tx: Tx, now: int) -> Iterable[Metric]:
 
 
 def _judged(known: alerts.Figures, accounts: Accounts, now: int) -> Iterator[Metric]:
-    """Alerts and outcomes."""
+    """The metrics of alerts, and of recent attempts."""
     firing = GaugeMetricFamily(
-        "delivrd_alerts_firing", "What is bad now, by the rule that found it", labels=("rule",)
+        "delivrd_alerts_firing", "Current firings by alert rule", labels=("rule",)
     )
     for rule, n in sorted(known.firing.items()):
         firing.add_metric((rule,), n)
@@ -113,7 +113,7 @@ def _judged(known: alerts.Figures, accounts: Accounts, now: int) -> Iterator[Met
         notices.add_metric((channel, state), n)
     attempts = GaugeMetricFamily(
         "delivrd_attempts_last_hour",
-        "What became so far of what went out in about the last hour",
+        "Attempts of about the last hour by account and status",
         labels=("account", "status"),
     )
     for (account_id, status), n in sorted(known.attempts.items()):
@@ -121,7 +121,7 @@ def _judged(known: alerts.Figures, accounts: Accounts, now: int) -> Iterator[Met
     yield from (firing, notices, attempts)
     yield gauge(
         "delivrd_alerts_evaluated_seconds",
-        "Age of the last evaluation of the alert rules; 0 where there was none yet",
+        "Age of the last evaluation of the alert rules; 0 if there was none yet",
         _age(known.evaluated_at, now),
     )
 

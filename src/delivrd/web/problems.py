@@ -1,4 +1,4 @@
-"""Errors as the API tells them: problem JSON (RFC 9457) with a hint at what to do."""
+"""Errors of the API: problem JSON (RFC 9457) with a hint at what to do."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -56,8 +56,8 @@ def not_found(what: str, hint: str) -> Problem:
 
 
 def invalid(field: str, why: str, hint: str, **more: Any) -> Problem:
-    """A field or parameter that cannot be taken."""
-    title = "The call cannot be taken as it is"
+    """A field or parameter that is not valid."""
+    title = "The call is not valid"
     return Problem(422, f"{field}: {why}", hint, title=title, field=field, **more)
 
 
@@ -66,14 +66,16 @@ def unavailable(error: StoreUnavailable) -> Problem:
     return Problem(
         503,
         "The database does not answer right now.",
-        "Try again in a moment; `delivrd doctor` tells what is wrong.",
+        "Try again in a moment; `delivrd doctor` says what is wrong.",
         headers={"Retry-After": "2"},
     )
 
 
 def crashed() -> Problem:
     return Problem(
-        500, "Something failed in the hub; its log tells what.", "Try again; then report the log."
+        500,
+        "The hub failed; the reason is in its log.",
+        "Try again; if it fails again, report the log.",
     )
 
 
@@ -90,14 +92,14 @@ SCHEMA = {
         "possible": {
             "type": "array",
             "items": {"type": "array", "items": {"type": "string"}},
-            "description": "Of /v1/stats: dimensions that are counted together.",
+            "description": "From /v1/stats: dimensions that can be combined.",
         },
     },
 }
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the app a problem."""
+    """Turns every error of the app into a problem."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(KeyReused, _key_reused)
@@ -121,8 +123,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _key_reused(request: Request, error: Exception) -> Response:
     return Problem(
         409,
-        "This Idempotency-Key came before with another body.",
-        "Use a new key for another message; repeat a call with the very same body.",
+        "This Idempotency-Key was used before with another body.",
+        "Use a new key for another message; repeat a call with exactly the same body.",
     ).response()
 
 
@@ -131,7 +133,7 @@ async def _another_recipient(request: Request, error: Exception) -> Response:
     return Problem(
         409,
         f"to: message {error.uuid} to another number has one of these provider_message_ids.",
-        f"See GET /v1/messages/{error.uuid}; name the ids that the gateway gave this very message.",
+        f"See GET /v1/messages/{error.uuid}; give the ids that the gateway gave to this message.",
         field="to",
     ).response()
 
@@ -147,9 +149,9 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 _HINTS = {
-    "missing": "This call needs it; /docs tells what else it takes.",
-    "extra_forbidden": "Nothing of this name is known; take it out, or check its spelling.",
-    "enum": "Use one of the values named.",
+    "missing": "It is required; /docs lists all fields.",
+    "extra_forbidden": "There is no field of this name; check its spelling.",
+    "enum": "Use one of the listed values.",
     "string_unicode": "Send text without lone surrogates.",
 }
 
@@ -159,25 +161,25 @@ _NO_OBJECT = ("missing", "dict_type", "model_type", "model_attributes_type")
 
 
 async def _validation(request: Request, error: Exception) -> Response:
-    """What was wrong first; never what was sent, which may be long or no text at all."""
+    """The first error; never the value that was sent, which may be long or not even text."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return Problem(400, "The body is no JSON.", "Send an object in JSON.").response()
+        return Problem(400, "The body is not JSON.", "Send a JSON object.").response()
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     name = ".".join(place)[:100] or "body"
     if not place and first["type"] in _NO_OBJECT:
-        why, hint = "is no object in JSON", "Send {…} with Content-Type: application/json."
+        why, hint = "is not a JSON object", "Send {…} with Content-Type: application/json."
         return invalid("body", why, hint).response()
     why = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
-    hint = _HINTS.get(first["type"], "/docs tells what this call takes.")
+    hint = _HINTS.get(first["type"], "/docs describes this call.")
     return invalid(name, why[:300], hint).response()
 
 
 _HTTP_HINTS = {
     400: "Check the body.",
-    404: "/docs lists every address.",
-    405: "/docs tells the methods of each address.",
+    404: "/docs lists all paths.",
+    405: "/docs lists the methods of each path.",
 }
 
 
@@ -185,7 +187,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 async def http(request: Request, error: Exception) -> Response:
-    """What the framework refused: an address that is none, a method that it does not take."""
+    """The framework's refusals: an unknown path, or a method that the path does not have."""
     assert isinstance(error, HTTPException)
     headers = _allow(request) if error.status_code == 405 else error.headers
     return Problem(
@@ -197,7 +199,7 @@ async def http(request: Request, error: Exception) -> Response:
 
 
 def _allow(request: Request) -> dict[str, str]:
-    """All methods of the address; the framework names those of one of its routes alone."""
+    """All methods of the path; the framework lists only those of one of its routes."""
 
     def taken(method: str) -> bool:
         call = {**request.scope, "method": "GET" if method == "HEAD" else method}

@@ -23,12 +23,12 @@ from delivrd.web.context import Context
 
 
 def link_address(config: Config, token: str) -> str:
-    """Where a person opens the link."""
+    """The URL at which a person opens the link."""
     return f"{config.url}/sign-in?token={quote(token)}"
 
 
 async def first_link(store: Store, config: Config) -> str | None:
-    """At the first start, the address of a link to print; None once somebody came in."""
+    """At the first start, the URL of a link to print; None once somebody has signed in."""
 
     async def job(tx: Tx) -> str | None:
         return await create_link(tx, now_micros()) if await nobody_came_yet(tx) else None
@@ -38,7 +38,7 @@ async def first_link(store: Store, config: Config) -> str | None:
 
 
 def local_path(text: str) -> str:
-    """Where to go after signing in: a path of ours, never another site's address."""
+    """Where to go after signing in: a path of this hub, never another site's URL."""
     return text if re.fullmatch(r"/(?![/\\])[\w\-./~%]*(\?[!-~]*)?", text, re.ASCII) else "/"
 
 
@@ -69,7 +69,7 @@ def router(context: Context) -> APIRouter:
 
 
 async def _cookie(context: Context, link: str, key: str) -> str | None:
-    """A new session for a link, or for a key that may at least read."""
+    """A new session for a link, or for a key that has at least the scope ``read``."""
     store, now = context.store, now_micros()
     if link:
         return await store.write(lambda tx: redeem_link(tx, link, now))

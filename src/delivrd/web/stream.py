@@ -1,4 +1,4 @@
-"""The live stream of events: read once for all who listen (rule G2)."""
+"""The live stream of events: read once for all listeners (rule G2)."""
 
 import asyncio
 from collections import deque
@@ -16,26 +16,26 @@ from delivrd.store.tx import Tx
 log = structlog.get_logger(__name__)
 
 GATHER_SECONDS = 0.1
-"""Events that come within it are numbered and read together."""
+"""Events that arrive within it are numbered and read together."""
 
 POLL_SECONDS = 0.5
-"""While somebody listens; another process may have numbered events without our bell ringing."""
+"""While there are listeners: another process may number events without notifying this one."""
 
 IDLE_SECONDS = 5.0
 ROOM = 5000
-"""Events that wait for one listener; one that falls further behind must come again."""
+"""Events that wait for one listener; one that falls further behind must reconnect."""
 
 
 class Expired(Exception):
-    """The position to resume after is not there any more, or never was."""
+    """The position to resume after does not exist any more, or never did."""
 
 
 class Behind(Exception):
-    """The listener took its events too slowly, or the hub is about to end: come again."""
+    """The listener was too slow, or the hub is about to stop: reconnect."""
 
 
 class Listener:
-    """One who listens: to what was missed since ``position`` up to ``live_from``, then live."""
+    """One listener: gets the events after ``position`` up to ``live_from``, then live ones."""
 
     def __init__(
         self, read: Callable[[int], Awaitable[list[Event]]], position: int, live_from: int
@@ -48,12 +48,12 @@ class Listener:
         self._behind = False
 
     def close(self) -> None:
-        """Lets it have what it was given, and no more."""
+        """Ends the stream after the events that are already queued."""
         self._behind = True
         self._more.set()
 
     def offer(self, events: list[Event]) -> None:
-        """Takes live events in; what finds no room is lost, and :meth:`next` says so."""
+        """Queues live events; those beyond the limit are lost, and :meth:`next` says so."""
         if self._behind or len(self._live) + len(events) > ROOM:
             self._behind = True
         else:
@@ -61,7 +61,7 @@ class Listener:
         self._more.set()
 
     async def next(self, seconds: float) -> Event | None:
-        """The next event; None when none came for so many seconds.
+        """The next event; None if none came for so many seconds.
 
         Raises:
             Behind: some were lost; resume after ``position``.
@@ -89,7 +89,7 @@ class Listener:
 
 
 class Streams:
-    """Numbers events where this process holds the lease, and passes them to its listeners."""
+    """Numbers events if this process holds the lease, and passes events to its listeners."""
 
     def __init__(
         self, store: Store, numbered: Callable[[list[str]], None] = lambda types: None
@@ -106,12 +106,12 @@ class Streams:
         return len(self._listeners)
 
     def close(self) -> None:
-        """Ends all streams, so that the server can end; their listeners resume elsewhere."""
+        """Ends all streams, so that the server can stop; their listeners resume elsewhere."""
         for listener in self._listeners:
             listener.close()
 
     async def run(self) -> None:
-        """Works until cancelled; a store that is away is waited for."""
+        """Runs until cancelled; waits while the store is away."""
         silence = self._store.bell.listen(lambda changed: self._wake.set())
         try:
             while True:
@@ -131,7 +131,7 @@ class Streams:
             silence()
 
     async def step(self) -> None:
-        """Numbers and passes on what there is."""
+        """Numbers the new events, and passes them on."""
         while await self._number() == stream.BATCH:
             await self._pass_on()
         await self._pass_on()

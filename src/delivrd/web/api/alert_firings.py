@@ -27,7 +27,7 @@ from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
 
-FIRINGS_HINT = "GET /v1/alerts/firings lists what there is."
+FIRINGS_HINT = "GET /v1/alerts/firings lists them all."
 
 State = Literal["firing", "recovered", "merged", "withdrawn", "told"]
 
@@ -76,7 +76,7 @@ def _acting(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/firings/{id}/acknowledge", responses=responses(one, 404))
     async def acknowledge(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
-        """Acknowledges a firing: there are no notices when it widens, only when it ends."""
+        """Acknowledges a firing: no notices are sent when it widens, only when it ends."""
         return answer(await acknowledged(context, caller, id))
 
     @routes.post("/firings/{id}/snooze", responses=responses(one, 400, 404, 413))
@@ -86,7 +86,7 @@ def _acting(routes: APIRouter, context: Context) -> None:
 
 
 async def acknowledged(context: Context, caller: Caller, id: str) -> views.AlertFiring:
-    """Notes who acknowledged a firing.
+    """Records who acknowledged a firing.
 
     Raises:
         Problem: there is no firing with that id.
@@ -123,7 +123,7 @@ def firing_row(name: str) -> int:
     """The row id of a firing's public id.
 
     Raises:
-        Problem: it is no id of a firing.
+        Problem: it is not the id of a firing.
     """
     row_id = row_of(name, "fir")
     if row_id is None:

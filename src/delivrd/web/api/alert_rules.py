@@ -22,7 +22,7 @@ from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
 
-RULES_HINT = "GET /v1/alerts/rules lists what there is."
+RULES_HINT = "GET /v1/alerts/rules lists them all."
 
 
 class NewRule(Rule):
@@ -50,7 +50,7 @@ class Snooze(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     seconds: int = Field(
-        ge=0, le=30 * DAY // SECOND, description="For so long nothing new is told; 0 ends it."
+        ge=0, le=30 * DAY // SECOND, description="Send no new notices for so long; 0 ends it."
     )
 
 
@@ -111,11 +111,11 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
     async def snooze(
         name: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]
     ) -> Response:
-        """Keeps a rule from firing for some time; what is still bad afterwards fires then."""
+        """Keeps a rule from firing for some time; if its condition still holds then, it fires."""
         return answer(await snoozed(context, caller, name, body))
 
 
-# --- what is done ---------------------------------------------------------------------------------
+# --- actions -------------------------------------------------------------------------------------
 
 
 async def every_rule(context: Context, tx: Tx) -> list[views.AlertRule]:
@@ -139,8 +139,8 @@ async def created(context: Context, caller: Caller, name: str, rule: Rule) -> vi
         if known is not None and known.source != DEFAULT:
             raise Problem(
                 409,
-                f"There is a rule {name} already.",
-                "PUT /v1/alerts/rules/{name} puts another in its place.",
+                f"A rule {name} already exists.",
+                "PUT /v1/alerts/rules/{name} replaces it.",
             )
         return await _put(context, tx, name, rule, caller)
 
@@ -213,7 +213,7 @@ def _check_own(found: Named) -> None:
     if found.source == FILE:
         raise Problem(
             409,
-            f"{found.name} stands in the settings, and is read-only here.",
+            f"{found.name} is defined in the settings, and is read-only here.",
             f"Change [alerts.rules.{found.name}] in delivrd.toml.",
         )
 

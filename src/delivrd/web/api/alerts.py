@@ -38,7 +38,7 @@ class Preview(BaseModel):
     )
 
     rule: str | Rule = Field(description="A rule's name, or a rule.", union_mode="left_to_right")
-    days: int = Field(7, ge=1, le=previews.MAX_DAYS, description="So many days, up to now.")
+    days: int = Field(7, ge=1, le=previews.MAX_DAYS, description="Number of days, up to now.")
 
 
 def router(context: Context) -> APIRouter:
@@ -86,8 +86,8 @@ async def tested(context: Context, caller: Caller, name: str) -> views.AlertTest
     channels = context.config.alerts.channels
     if name not in channels:
         hint = nearest(name[:100], channels)
-        raise not_found("channel", hint or "GET /v1/alerts/channels lists what there is.")
-    body = "This is a test of delivrd's alerts, asked for by hand. All is well."
+        raise not_found("channel", hint or "GET /v1/alerts/channels lists them all.")
+    body = "This is a test of delivrd's alerts, sent by hand. Nothing is wrong."
     sent = await send(channels[name], "test", f"Test of the channel {name}", body)
     await context.store.write(lambda tx: context.note(tx, caller, "alerts.channels.test", name))
     return views.AlertTest(channel=name, sent=sent.ok, why=sent.why)

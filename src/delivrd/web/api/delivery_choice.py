@@ -22,7 +22,7 @@ from delivrd.web.api.endpoint_rows import endpoint_row, found
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
 
-HINT = "GET /v1/deliveries lists what there is; old ones are pruned."
+HINT = "GET /v1/deliveries lists them; old ones are pruned."
 State = StrEnum("State", {word.upper(): word for word in queries.STATES})  # type: ignore[misc]
 
 
@@ -128,7 +128,7 @@ def _row(name: str) -> int:
 def _check(body: Choice, act: Act) -> None:
     if (body.ids is None) == (body.state is None):
         why = "name either ids or a state, or for a replay an endpoint and since"
-        raise invalid("ids", why, "/docs tells what this call takes.")
+        raise invalid("ids", why, "/docs describes this call.")
     if body.ids is not None and (body.endpoint or body.since or body.cursor):
         raise invalid("ids", "go with nothing else", "Leave endpoint, since and cursor out.")
     if body.state is not None and body.state not in act.states:

@@ -9,7 +9,7 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.problems import Problem, not_found
 
-HINT = "GET /v1/endpoints lists what there is."
+HINT = "GET /v1/endpoints lists them all."
 
 
 def endpoint_row(name: str) -> int:

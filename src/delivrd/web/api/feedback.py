@@ -40,7 +40,7 @@ def router(context: Context) -> APIRouter:
         await context.settled()
         told = await store.write(lambda tx: tell(tx, now_micros(), uuid, body.outcome))
         if told is None:
-            raise not_found("message", "GET /v1/messages lists what there is.")
+            raise not_found("message", "GET /v1/messages lists them all.")
         return answer({"id": told.uuid, "outcome": told.outcome, "previous": told.previous})
 
     return routes

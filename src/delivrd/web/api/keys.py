@@ -29,7 +29,7 @@ from delivrd.web.context import Context
 from delivrd.web.problems import not_found
 from delivrd.web.signin import link_address
 
-_HINT = "GET /v1/keys lists what there is."
+_HINT = "GET /v1/keys lists them all."
 
 
 class NewKey(BaseModel):

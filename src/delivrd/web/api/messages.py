@@ -166,7 +166,7 @@ async def _message(context: Context, uuid: str) -> Message:
     """
     found = await context.messages.ask(uuid)
     if found is None:
-        raise not_found("message", "GET /v1/messages lists what there is.")
+        raise not_found("message", "GET /v1/messages lists them all.")
     return found
 
 

@@ -29,7 +29,7 @@ from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
 
-_HINT = "GET /v1/requests lists what there is; old ones are pruned."
+_HINT = "GET /v1/requests lists them; old ones are pruned."
 
 Verdict = StrEnum("Verdict", {word.upper(): word for word in VERDICTS})  # type: ignore[misc]
 
