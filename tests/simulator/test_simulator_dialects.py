@@ -204,5 +204,5 @@ def test_a_gateway_may_want_more_than_2xx_for_an_acknowledgement():
     assert [(attempt.status, attempt.good) for attempt in push.tries] == [(200, False), (200, True)]
     assert got[0] == got[1]
     assert [each.why for each in check([], journal, complete=False)] == [
-        "the hub's answer is not one that the gateway understands"
+        "the hub's answer is not an acknowledgement for this gateway"
     ]

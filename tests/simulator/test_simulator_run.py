@@ -63,12 +63,12 @@ def test_the_status_of_every_message_of_a_right_hub_follows_from_the_journal(nam
 
 def test_the_check_catches_a_hub_that_believes_the_last_receipt():
     sim, _, shown = run("reordered", hub=TinyHub(last_word=True))
-    assert any("right is delivered (final)" in each.why for each in check(shown, sim.journal))
+    assert any("delivered (final) is right" in each.why for each in check(shown, sim.journal))
 
 
 def test_the_check_catches_a_hub_that_trusts_unsigned_receipts():
     sim, _, shown = run("unsigned", hub=TinyHub(trusting=True))
-    assert any("without a good signature" in each.why for each in check(shown, sim.journal))
+    assert any("without a valid signature" in each.why for each in check(shown, sim.journal))
 
 
 def test_the_check_catches_a_hub_that_sends_again_when_an_answer_is_lost():
@@ -82,7 +82,7 @@ def test_the_check_catches_a_message_that_no_hub_knows():
     sim, _, shown = run("happy", 20)
     assert check(shown, sim.journal) == []
     whys = [each.why for each in check(shown[1:], sim.journal)]
-    assert "no message of the hub is about it" in whys[0]
+    assert "the hub has no message for it" in whys[0]
     assert check(shown[1:], sim.journal, complete=False) == []
 
 
@@ -230,7 +230,7 @@ def test_a_send_without_an_address_for_its_receipts_is_complained_about():
                 assert (await response.json())["ErrorCode"] == 0
             return sim.journal.complaints
 
-    assert asyncio.run(send()) == ["ruach: nobody said where the receipts of a send go"]
+    assert asyncio.run(send()) == ["ruach: a send has no URL for its receipts"]
 
 
 def test_progress_counts_every_text():

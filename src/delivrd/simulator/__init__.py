@@ -1,9 +1,9 @@
 """Gateways on loopback that speak the real dialects (see ``dialects``), and their traffic.
 
-They take a hub's send calls at the real paths and push receipts as the real gateways do, signed
-where those sign, with what goes wrong in the field: failures with real error codes, phones that are
-off, networks that never report, duplicates, reordering, bursts, receipts that overtake the answer
-to the send, answers that never come, outages. Everything is seeded. The simulator shares no code
+They accept a hub's send calls at the real paths and push receipts as the real gateways do, signed
+if those sign, with the problems that occur in practice: failures with real error codes, phones that
+are off, networks that never report, duplicates, reordering, bursts, receipts that overtake the
+answer to the send, missing answers, outages. Everything is seeded. The simulator shares no code
 with the hub's adapters and status rules, so that it can catch their errors.
 
 Run the gateways::
@@ -16,12 +16,12 @@ Run the gateways::
         hub_messages = await fetch_messages(hub, key, [s.body["id"] for s in sent if s.accepted])
         assert check(hub_messages, sim.journal) == []
 
-``Simulation(accounts={"vonage": vonage.Account(…)})`` says which gateways there are; an account
-holds credentials, secrets and the form of the receipts. ``sim.journal`` knows each text taken, its
-parts, and each push with the hub's answers (``totals()`` for a summary, ``complaints`` for what the
-real gateways would not have liked).
-``record(…)`` gives the calls without sockets. ``SCENARIOS`` holds the scenarios by name; a scenario
-is data, and ``dataclasses.replace`` makes another.
+``Simulation(accounts={"vonage": vonage.Account(…)})`` selects the gateways; an account holds
+credentials, secrets and the form of the receipts. ``sim.journal`` records each accepted text, its
+parts, and each push with the hub's answers (``totals()`` is a summary; ``complaints`` lists what a
+real gateway would object to).
+``record(…)`` returns the calls without using sockets. ``SCENARIOS`` holds the scenarios by name; a
+scenario is data, and ``dataclasses.replace`` makes a variant.
 """
 
 from delivrd.simulator.accounts import Account

@@ -1,4 +1,4 @@
-"""How a simulated gateway knows its customer: what every dialect's own ``Account`` starts from."""
+"""The customer's account at a simulated gateway: the base class of every dialect's ``Account``."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 
 @dataclass(kw_only=True)
 class Account:
-    """``webhook`` is where receipts go that name no address of their own. ``shape`` is one of the
-    forms in which the dialect's receipts come (its ``SHAPES``), or ``mixed`` for all in their
-    shares. A dialect's own adds credentials, which are checked where they are given."""
+    """``webhook`` is where receipts go if their message gives no URL. ``shape`` is one of the forms
+    of the dialect's receipts (its ``SHAPES``), or ``mixed`` for all of them by their shares. A
+    dialect's subclass adds credentials, which are checked if they are set."""
 
     webhook: str | None = None
     shape: str = "mixed"

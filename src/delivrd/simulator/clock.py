@@ -1,4 +1,4 @@
-"""The simulator's time: simulated seconds pass faster than real ones, payloads bear real dates."""
+"""The simulator's time: simulated seconds pass faster than real ones; payloads have real dates."""
 
 import asyncio
 import time

@@ -10,11 +10,11 @@ from delivrd.simulator.wire import Answer, Complain, Inbound, Send, uuid_of
 from delivrd.simulator.words import CAUSES, FAILURES, Meaning
 
 Said = tuple[str, str]
-"""A word and a code; the code is empty where the dialect has none for it."""
+"""A status word and an error code; the code is empty if the dialect has none for it."""
 
 
 class Dialect:
-    """What stands in a module of ``dialects``, in lower case; see there what each name is."""
+    """The names of a module of ``dialects``, in lower case; that package describes each."""
 
     def __init__(self, module: Any) -> None:
         self.name: str = module.NAME
@@ -42,12 +42,12 @@ class Dialect:
         self.acknowledged: Callable[[int, bytes], bool] = getattr(module, "acknowledged", _taken)
 
     def meaning(self, word: str, code: str) -> Meaning:
-        """What the gateway claims by a word and a code. KeyError for a word that it never uses."""
+        """The meaning of a word and a code. KeyError for a word that the gateway never uses."""
         meant = self.words[word]
         return self.codes.get(code, meant) if meant in FAILURES else meant
 
     def said(self, cause: str, shape: str) -> Said:
-        """The word and the code by which the gateway tells this, in a receipt of this shape."""
+        """The word and the code with which a receipt of this shape reports the cause."""
         for table in (self.table_by_shape.get(shape, {}), self.table):
             for key in (cause, CAUSES[cause]):
                 if key in table:

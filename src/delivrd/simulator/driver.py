@@ -1,4 +1,4 @@
-"""Sends generated traffic through a hub's REST API, and reads back what became of it."""
+"""Sends generated traffic through a hub's REST API, and reads the resulting messages back."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,12 +10,12 @@ from delivrd.simulator.texts import Text
 
 TRIES = 6
 _PAUSE, _LONGEST = 0.2, 6.4
-"""Seconds before the second try; it doubles, as far as this."""
+"""Seconds before the second try, and the maximum; it doubles with each try."""
 _PASSING = (408, 429, 500, 502, 503, 504)
 
 
 class Sent(NamedTuple):
-    """What the hub said to one message: ``status`` is None when it never answered."""
+    """The hub's answer to one message: ``status`` is None if it never answered."""
 
     text: Text
     status: int | None
@@ -48,9 +48,9 @@ async def send_traffic(
 ) -> list[Sent]:
     """Send ``rate`` texts a real second to ``hub`` (its base URL) with the API key ``key``.
 
-    ``accounts`` gives the hub's account for each gateway's dialect; by default they bear the same
-    names. With a ``run``, each text has an idempotency key made of it and of its reference, and a
-    hub that is away is asked again, ``tries`` times in all; without one, each text is sent once.
+    ``accounts`` gives the hub's account for each gateway's dialect; by default they have the same
+    names. With a ``run``, each text has an idempotency key made of it and of its reference, and the
+    call is repeated while the hub is away, up to ``tries`` times; without one, it is sent once.
     ``progress`` is called after each text. Endless ``texts`` are sent until the task is cancelled.
     """
     names = accounts or {}
@@ -81,7 +81,7 @@ async def send_traffic(
 
 
 async def fetch_messages(hub: str, key: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The hub's messages of these ids as its REST API gives them, in the same order.
+    """The hub's messages with these ids, as its REST API returns them, in the same order.
 
     Raises:
         aiohttp.ClientError: the hub is away, or answers with an error.

@@ -1,9 +1,8 @@
-"""What becomes of each text that a gateway takes: drawn from the model, and planned as pushes.
+"""Decides the outcome of each text that a gateway receives, and plans its pushes.
 
-Pure but for its counters. Everything drawn for a text follows from the seed, the dialect, the
-recipient and the text (and how often just this was sent before), never from the order in which
-texts arrive: a run over real sockets can be repeated. (Only whether a text falls into an outage or
-a burst is a matter of its time.)
+Pure except for its counters. Everything random about a text follows from the seed, the dialect, the
+recipient and the text (and how often the same was sent before), never from the order in which texts
+arrive, so that a run over real sockets can be repeated. (Only outages and bursts depend on time.)
 """
 
 import math
@@ -21,13 +20,13 @@ from delivrd.simulator.wire import Send
 from delivrd.simulator.words import EXPIRED, UNDELIVERED
 
 LOST = 0.6
-"""The share of what a gateway takes after an outage that is lost in the network."""
+"""The share of the texts accepted after an outage that the network loses."""
 
 
 class Exchange:
-    """Takes texts, journals them and says what is to be pushed, and when.
+    """Receives texts, records them in the journal and plans what is pushed, and when.
 
-    ``run`` goes into every id, so that two runs of one seed against one hub give different ids.
+    ``run`` is part of every id, so that two runs of one seed against one hub give different ids.
     """
 
     def __init__(self, scenario: Scenario, *, seed: int, run: str) -> None:
@@ -41,7 +40,7 @@ class Exchange:
     def take(
         self, dialect: Dialect, send: Send, account: Account, *, at: float, now: float
     ) -> Submission:
-        """Decide over one text at ``at`` simulated seconds since the start, ``now`` since 1970."""
+        """Decide about a text at ``at`` (simulated seconds since the start), ``now`` since 1970."""
         key = f"{self.seed}/{dialect.name}/{send.to}/{send.text}"
         place_ = f"{key}/{self._seen[key]}"
         self._seen[key] += 1
@@ -136,14 +135,14 @@ class Exchange:
         )
 
     def _is_shaken(self, name: str, since: float) -> bool:
-        """Whether the outage is over and its aftermath is not."""
+        """Whether the outage is over but still has consequences."""
         scenario = self.scenario
         if scenario.outage is None or name != scenario.outage_of:
             return False
         return scenario.outage[1] <= since < scenario.outage[1] + scenario.aftermath
 
     def _held(self, name: str, due: float, start: float) -> float:
-        """When a push that is due then goes out: after the outage, or with the next burst."""
+        """When a push that is due is sent: after the outage, or with the next burst."""
         if self._is_down(name, due - start):
             return start + (self.scenario.outage or (0, 0))[1]
         every = self.scenario.burst_every
@@ -151,7 +150,7 @@ class Exchange:
 
 
 def _down(rng: random.Random) -> tuple[str, str]:
-    """How a gateway that is down answers: most often it says so itself, else a proxy before it."""
+    """How a gateway that is down answers: usually itself, otherwise the proxy in front of it."""
     return ("later", "outage") if rng.random() < 0.9 else ("down", "")
 
 
@@ -163,7 +162,7 @@ def _shape(rng: random.Random, dialect: Dialect, wanted: str) -> str:
 
 
 def _endings(rng: random.Random, drawn: Fate, count: int) -> list[Fate]:
-    """The fates of the parts: most often all the same; now and then only one part fails."""
+    """The outcomes of the parts: usually all the same; sometimes only one part fails."""
     if count == 1:
         return [drawn]
     fates = [drawn._replace(after=drawn.after + rng.uniform(0, 1.5)) for _ in range(count)]
@@ -181,7 +180,7 @@ def _overtake(submission: Submission) -> None:
 
 
 class _Plan:
-    """Writes the pushes of one part."""
+    """Plans the pushes of one part."""
 
     def __init__(
         self,
@@ -229,5 +228,5 @@ class _Plan:
 
 
 def _may_be_corrected(end: Push) -> bool:
-    """A network that gave up may still be wrong; a refusal stays a refusal."""
+    """A network that gave up may correct itself; a refusal is never corrected."""
     return end.meaning in (UNDELIVERED, EXPIRED)

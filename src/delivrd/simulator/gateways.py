@@ -1,4 +1,4 @@
-"""One gateway as a web application: takes sends at the real paths and pushes receipts."""
+"""One gateway as a web application: accepts sends at the real paths and pushes receipts."""
 
 import asyncio
 from contextlib import suppress
@@ -15,7 +15,7 @@ from delivrd.simulator.pusher import Pusher
 from delivrd.simulator.wire import Answer, Inbound, Refusal, Send
 
 OVERTAKING_PATIENCE = 5.0
-"""Real seconds for which an answer waits for its receipt to overtake it."""
+"""Real seconds that an answer is held back so that its receipt can overtake it."""
 DOWN = Answer(503, b"Service Unavailable", "text/plain")
 
 
@@ -71,10 +71,10 @@ class Gateway:
         )
 
     async def _push(self, submission: Submission) -> None:
-        """Schedule the receipts; where one overtakes the answer, wait until it is there."""
+        """Schedule the receipts; if one overtakes the answer, wait until it was sent."""
         if not submission.callback and not self._account.webhook:
             self._exchange.journal.complaints.append(
-                f"{self._dialect.name}: nobody said where the receipts of a send go"
+                f"{self._dialect.name}: a send has no URL for its receipts"
             )
             return
         self.pusher.schedule(submission)

@@ -1,7 +1,7 @@
-"""What the gateways took, answered and pushed, and what a hub must make of it.
+"""Records what the gateways accepted, answered and pushed, and which status a hub must derive.
 
-The journal is the simulator's own truth. A hub knows only what it was told, so the truth about a
-message is not what became of the phone but what was pushed and answered 2xx.
+The journal is what a hub is checked against. A hub knows only what gateways told it, so the right
+status follows from what was pushed and answered 2xx, not from what happened at the phone.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from delivrd.simulator.words import DELIVERED, FAILURES, PENDING, REJECTED, UNKN
 
 
 class Call(NamedTuple):
-    """One HTTP call as a gateway makes it. ``url`` bears the query."""
+    """One HTTP call of a gateway. ``url`` includes the query."""
 
     method: str
     url: str
@@ -22,8 +22,8 @@ class Call(NamedTuple):
 
 
 class Try(NamedTuple):
-    """One try of a push: when, the hub's status code (None when no answer came), and whether the
-    gateway takes that for an acknowledgement."""
+    """One try of a push: when, the hub's status code (None without an answer), and whether the
+    gateway accepts that as an acknowledgement."""
 
     at: float
     status: int | None
@@ -31,7 +31,7 @@ class Try(NamedTuple):
 
     @property
     def doubtful(self) -> bool:
-        """Whether the hub may have kept it although it did not say so as the gateway wants it."""
+        """Whether the hub may have stored it although the answer is no acknowledgement."""
         return not self.good and (self.status is None or self.status >= 500 or _is_ok(self.status))
 
 
@@ -41,7 +41,7 @@ def _is_ok(status: int | None) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Push:
-    """One receipt on its way to the hub. ``after`` is in simulated seconds since the hand-over."""
+    """One receipt to push to the hub. ``after`` is in simulated seconds since the hand-over."""
 
     submission: "Submission"
     part: "Part"
@@ -50,16 +50,16 @@ class Push:
     meaning: Meaning
     after: float
     authentic: bool = True
-    """False where the hub must refuse it: signing is on, and this has no or a wrong signature."""
+    """False if the hub must refuse it: signing is on, and the signature is missing or wrong."""
     copy_of: "Push | None" = None
     """The push that this repeats byte for byte."""
     call: Call | None = None
     tries: list[Try] = field(default_factory=list)
 
     def answered(self, status: int | None, at: float = 0.0, *, good: bool | None = None) -> None:
-        """Note what the hub answered; for those who send the calls of a recording themselves.
+        """Record the hub's answer; for callers that send the calls of a recording themselves.
 
-        ``good`` is whether that acknowledges the receipt: any 2xx, unless said.
+        ``good`` says whether that acknowledges the receipt; by default any 2xx does.
         """
         self.tries.append(Try(at, status, _is_ok(status) if good is None else good))
 
@@ -69,13 +69,13 @@ class Push:
 
     @property
     def doubtful(self) -> bool:
-        """Whether nobody can say if the hub has it."""
+        """Whether it is uncertain if the hub has it."""
         return not self.acknowledged and any(attempt.doubtful for attempt in self.tries)
 
 
 @dataclass(eq=False, slots=True)
 class Part:
-    """What the gateway counts: its id; None where just this part was refused."""
+    """What the gateway counts: its id; None if this part alone was refused."""
 
     id: str | None
     pushes: list[Push] = field(default_factory=list)
@@ -90,10 +90,9 @@ class Submission:
     """One call of a hub to hand over one text to one recipient.
 
     ``at`` is in simulated seconds since the start, ``taken_at`` in seconds since 1970.
-    ``outcome`` is ``accepted``, ``refused``, ``later`` (come again: nothing was taken) or ``down``
-    (503: nothing was taken either). ``why`` tells of a ``later`` whether it is ``throttled`` or
-    an ``outage``.
-    ``answered`` is False where the gateway took the text and the hub never heard so.
+    ``outcome`` is ``accepted``, ``refused``, ``later`` (not accepted: try again) or ``down`` (503:
+    not accepted either). For ``later``, ``why`` is ``throttled`` or ``outage``.
+    ``answered`` is False if the gateway accepted the text and never answered.
     """
 
     dialect: str
@@ -109,7 +108,7 @@ class Submission:
     why: str = ""
     answered: bool = True
     named: bool = True
-    """Whether the answer names the ids."""
+    """Whether the answer contains the ids."""
     overtaken: bool = False
     """Whether the answer waits until the first push is answered."""
     cause: str = ""
@@ -117,7 +116,7 @@ class Submission:
     price: str = ""
     hours: int = 0
     extra: dict[str, str] = field(default_factory=dict)
-    """What else of the call the answer or the receipts repeat."""
+    """Other values of the call that the answer or the receipts repeat."""
     parts: list[Part] = field(default_factory=list)
 
     @property
@@ -133,11 +132,11 @@ class Submission:
 
 @dataclass(eq=False)
 class Journal:
-    """Everything that happened, in the order in which it happened."""
+    """Everything that happened, in order."""
 
     submissions: list[Submission] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-    """What the real gateways would not have liked about the calls, one sentence each."""
+    """What a real gateway would object to in the calls, one sentence each."""
 
     @property
     def pushes(self) -> list[Push]:
@@ -145,7 +144,7 @@ class Journal:
         return [push for submission in self.submissions for push in submission.pushes]
 
     def totals(self) -> dict[str, int]:
-        """Counts for a summary: what was taken, refused, put off, pushed and acknowledged."""
+        """Counts for a summary: texts accepted, refused and deferred, receipts pushed and so on."""
         pushes = self.pushes
         outcomes = [submission.outcome for submission in self.submissions]
         return {
@@ -162,7 +161,7 @@ class Journal:
 
 
 _STRENGTH = ("pending", "unknown", "expired", "undelivered", "rejected", "delivered")
-"""The published order of statuses, the strongest last: a late arrival beats a failure."""
+"""The documented order of statuses, the strongest last: a late delivery beats a failure."""
 
 
 def _strongest(meanings: Iterable[Meaning]) -> Meaning:
@@ -170,7 +169,7 @@ def _strongest(meanings: Iterable[Meaning]) -> Meaning:
 
 
 def part_truths(part: Part) -> frozenset[Meaning]:
-    """What a part may show: one meaning, or several where a push's fate is in doubt."""
+    """The statuses a part may have: one, or several if it is uncertain whether a push arrived."""
     if part.refused:
         return frozenset({REJECTED})
     real = [push for push in part.pushes if push.authentic]
@@ -180,7 +179,7 @@ def part_truths(part: Part) -> frozenset[Meaning]:
 
 
 def expected_status(submission: Submission) -> frozenset[Meaning]:
-    """What the attempt that made this submission must show: one meaning, or several in doubt."""
+    """The statuses that the submission's attempt may have: one, or several if that is uncertain."""
     if submission.outcome == "refused":
         return frozenset({REJECTED})
     if submission.outcome != "accepted" or not submission.linked:
@@ -189,8 +188,8 @@ def expected_status(submission: Submission) -> frozenset[Meaning]:
 
 
 def _together(parts: tuple[Meaning, ...]) -> Meaning:
-    """Failed as soon as one part has failed, delivered when all have arrived; of others that have
-    all ended, unknown; else pending."""
+    """Failed if any part failed, delivered if all parts arrived, unknown if all have ended
+    otherwise; else pending."""
     failed = [part for part in parts if part in FAILURES]
     if failed:
         return _strongest(failed)

@@ -1,4 +1,4 @@
-"""Pushes receipts to the hub when they are due, and again when they were not acknowledged."""
+"""Pushes receipts to the hub when they are due, and again if they were not acknowledged."""
 
 import asyncio
 import heapq
@@ -18,7 +18,7 @@ PATIENCE = 10.0
 
 
 class Pusher:
-    """The pushing half of one gateway. Tries are noted in the pushes themselves.
+    """The part of a gateway that pushes receipts. Tries are recorded in the pushes themselves.
 
     At most ``connections`` calls are under way at once.
     """
@@ -49,7 +49,7 @@ class Pusher:
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Drop what is still due, end what is under way."""
+        """Drop pushes that are still due, and cancel calls in progress."""
         tasks = [*self._under_way, *([self._loop] if self._loop else [])]
         for task in tasks:
             task.cancel()
@@ -57,7 +57,7 @@ class Pusher:
         self._due.clear()
 
     async def hush(self) -> None:
-        """Drop what is still due, and wait for what is under way."""
+        """Drop pushes that are still due, and wait for calls in progress."""
         if self._loop:
             self._loop.cancel()
         self._due.clear()
@@ -70,11 +70,11 @@ class Pusher:
             self._add(submission.at + push.after, push)
 
     def __len__(self) -> int:
-        """How many pushes are still due or under way."""
+        """The number of pushes that are due or in progress."""
         return len(self._due) + len(self._under_way)
 
     async def idle(self) -> None:
-        """Wait until nothing is due and nothing under way."""
+        """Wait until no push is due or in progress."""
         await self._idle.wait()
 
     async def first_try(self, push: Push) -> None:
@@ -83,7 +83,7 @@ class Pusher:
             await self._tried.setdefault(push, asyncio.Event()).wait()
 
     async def push(self, push: Push) -> None:
-        """Call the hub once, now, and note its answer."""
+        """Call the hub once, now, and record its answer."""
         call = push.call or (push.copy_of.call if push.copy_of else None)
         if push.tries and self._dialect.tries_anew:
             call = None
@@ -100,7 +100,7 @@ class Pusher:
                 status = response.status
                 good = self._dialect.acknowledged(status, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            pass  # also an address that is none: the sender named it
+            pass  # also an invalid URL: the sender gave it
         push.answered(status, self._clock.now(), good=good)
         if push in self._tried:
             self._tried.pop(push).set()

@@ -1,4 +1,4 @@
-"""Receipts without sockets: the calls that the gateways would make, in the order of their time.
+"""Receipts without sockets: the calls that the gateways would make, in order of time.
 
 For benchmarks and crash tests, which send them themselves: the same seed gives the same bytes.
 """
@@ -19,8 +19,8 @@ from delivrd.simulator.wire import Send
 class Recorded(NamedTuple):
     """One receipt: when (seconds since 1970), the call, and its push in the journal.
 
-    Tell the push what the hub answered, ``recorded.push.answered(status)``, and
-    ``journal.expected_status`` says what follows.
+    Record the hub's answer with ``recorded.push.answered(status)``; ``journal.expected_status``
+    then gives the status that follows.
     """
 
     at: float
@@ -29,7 +29,7 @@ class Recorded(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Path and query, as they stand in the request line."""
+        """Path and query, as in the request line."""
         parts = urlsplit(self.call.url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
@@ -49,11 +49,11 @@ def record(
     rate: float = 20.0,
     accounts: Mapping[str, Account] | None = None,
 ) -> Recording:
-    """Hand over each text, ``rate`` a simulated second from ``start`` (seconds since 1970) on.
+    """Submit ``rate`` texts a simulated second, from ``start`` (seconds since 1970) on.
 
     ``accounts`` are those of the gateways, by dialect; by default of the demo's. One without a
-    webhook gets ``http://hub/webhooks/`` and the dialect's name. Nothing is tried again: neither a
-    send that was put off nor a push. Signatures bear simulated times.
+    webhook gets ``http://hub/webhooks/`` and the dialect's name. Nothing is retried: neither a
+    deferred send nor a push. Signatures have simulated times.
     """
     accounts = blank_accounts() if accounts is None else accounts
     for name, account in accounts.items():

@@ -1,4 +1,4 @@
-"""A simulation: gateways on loopback, for as long as its ``async with`` lasts."""
+"""A simulation: gateways on loopback while its ``async with`` lasts."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ from delivrd.simulator.scenarios import Scenario, scenario
 class Simulation:
     """Gateways that speak the real dialects over real sockets.
 
-    ``accounts`` says which gateways there are, by dialect; by default those of the demo, which
-    take any credentials. ``seed`` fixes every fate, ``run`` the ids (a new one each time, unless
-    given). ``speed`` divides every simulated second. ``ports`` names a port for a dialect, else a
-    free one is taken.
+    ``accounts`` selects the gateways by dialect; by default those of the demo, which accept any
+    credentials. ``seed`` fixes every outcome, ``run`` the ids (random unless given). Simulated time
+    is ``speed`` times as fast as real time. ``ports`` gives a dialect's port; by default it is any
+    free one.
     ``addresses`` are the base URLs to configure in the hub (``base_url`` of its accounts), known
-    once the simulation has started; where the receipts go may be said later, by :meth:`deliver_to`.
+    once the simulation has started; :meth:`deliver_to` may set later where receipts go.
 
     Raises, on entering: OSError when a port is taken. LookupError for an unknown scenario's
     or dialect's name.
@@ -58,24 +58,24 @@ class Simulation:
 
     @property
     def journal(self) -> Journal:
-        """What was taken, answered and pushed so far; stays after the end."""
+        """What was accepted, answered and pushed so far; it stays available after the end."""
         return self._exchange.journal
 
     def deliver_to(self, **webhooks: str) -> None:
-        """Say where a dialect's receipts go: ``deliver_to(vonage="http://127.0.0.1:8080/…")``."""
+        """Set where a dialect's receipts go: ``deliver_to(vonage="http://127.0.0.1:8080/…")``."""
         for name, url in webhooks.items():
             self.accounts[name].webhook = url
 
     @property
     def waiting(self) -> int:
-        """How many pushes are still due or under way."""
+        """The number of pushes that are due or in progress."""
         return sum(len(gateway.pusher) for gateway in self._gateways.values())
 
     async def quiesce(self, within: float | None = None) -> bool:
         """Wait until everything has been pushed and either acknowledged or given up.
 
-        False when that is not so after ``within`` real seconds. A hub that is away and a dialect
-        that tries again for days take as long as they take: say ``within``.
+        False if that takes longer than ``within`` real seconds. Without ``within`` this may take
+        very long: some dialects retry for days while a hub is away.
         """
         try:
             async with asyncio.timeout(within):
@@ -87,7 +87,7 @@ class Simulation:
         return True
 
     async def hush(self) -> None:
-        """Push nothing any more; returns when what was under way is answered."""
+        """Stop pushing; returns when the calls in progress are answered."""
         await asyncio.gather(*(gateway.pusher.hush() for gateway in self._gateways.values()))
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The scenarios by name: each is data, and nothing but data.
+"""The scenarios by name; each is only data.
 
 Shares are between 0 and 1, times are simulated seconds (a speed factor shortens them).
 """
@@ -14,54 +14,54 @@ class Scenario:
     name: str
     about: str
     median: float = 17.0
-    """Time from hand-over to the end, for a phone that is on; 10 to 30 s typical."""
+    """Time from hand-over to the final status, for a phone that is on; 10 to 30 s is typical."""
     spread: float = 0.35
     off: float = 0.04
-    """Share of phones that are off at first; ``off_mean`` is how long they stay so."""
+    """Share of phones that are off at first; ``off_mean`` is how long on average."""
     off_mean: float = 180.0
     validity: float = 900.0
-    """When a gateway gives up where the sender named no validity of its own. The real ones wait
-    for two or three days; a simulation should end."""
+    """When a gateway gives up if the sender gave no validity. Real ones wait for two or three days;
+    a simulation should end."""
     failures: float = 1.0
     """Factor on every carrier's failure rates."""
     worst: float = 0.03
-    """No carrier fails more than this share: all failures of one that would are so much rarer. The
-    rules that come with delivrd tell of 5 %."""
+    """The highest failure rate of a carrier: the failures of one that would exceed it are scaled
+    down. The built-in alert rules report 5 %."""
     interim: float = 0.5
-    """Share of messages with a receipt on the way (accepted, buffered, sent) before the end."""
+    """Share of messages with an intermediate receipt (accepted, buffered, sent) before the end."""
     duplicates: float = 0.01
-    """Share of receipts pushed again, half of them byte for byte, half with new push fields."""
+    """Share of receipts pushed twice, half of them byte for byte, half with new push fields."""
     reordered: float = 0.01
-    """Share of messages whose receipt on the way comes after the end."""
+    """Share of messages whose intermediate receipt comes after the final one."""
     corrections: float = 0.002
-    """Share of undelivered messages that are called delivered later on."""
+    """Share of undelivered messages that are reported as delivered later."""
     overtaking: float = 0.02
     """Share of messages whose first receipt is pushed before the send is answered."""
     lost_answers: float = 0.0
-    """Share of messages that a gateway takes and never answers for."""
+    """Share of messages that a gateway accepts without ever answering the send."""
     hang: float = 60.0
-    """How long a gateway leaves such a call open before it drops it."""
+    """How long a gateway leaves such a call open before it closes it."""
     refusals: float = 0.003
     """Share of sends that are refused at once, and (``partial``) of long texts of which one part
     is."""
     partial: float = 0.01
     throttled: float = 0.003
-    """Share of sends that are told to come again."""
+    """Share of sends that are told to try again later."""
     burst_every: float = 0.0
-    """Receipts wait for the next multiple of this and then come all at once; 0: they do not."""
+    """Receipts wait for the next multiple of this and then come all at once; 0 disables it."""
     silent_networks: frozenset[str] = frozenset()
-    """Networks (MCC and MNC) that never report an end."""
+    """Networks (MCC and MNC) that never report a final status."""
     outage: tuple[float, float] | None = None
-    """When ``outage_of`` is down, counted from its first send: sends fail (most are told to come
+    """When ``outage_of`` is down, counted from its first send: sends fail (most are told to try
     again, one in ten gets a bare 503), receipts wait."""
     outage_of: str = "vonage"
     aftermath: float = 0.0
-    """For so long after it six in ten texts that the gateway takes are lost in the network."""
+    """For this long after the outage, the network loses six in ten texts that are accepted."""
     unsigned: float = 0.0
-    """Share of messages of gateways that sign whose receipts bear no signature, or a wrong one."""
+    """Share of messages, of gateways that sign, whose receipts have no or a wrong signature."""
     retry_every: float = 60.0
-    """Pause before a push that was not answered 2xx is tried again, and (``retry_for``) how long
-    that goes on. Ruach never tries again."""
+    """Pause before a push that was not answered 2xx is retried, and (``retry_for``) for how long it
+    is. Ruach never retries."""
     retry_for: float = 72 * 3600.0
 
 
@@ -75,7 +75,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "outage",
             "Vonage is down for 90 s: sends fail, receipts wait and then come all at once, and "
-            "for 5 min six in ten texts are lost in the network; now and then a gateway takes a "
+            "for 5 min six in ten texts are lost in the network; sometimes a gateway accepts a "
             "text and never answers.",
             outage=(20.0, 110.0),
             aftermath=300.0,
@@ -83,7 +83,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         Scenario(
             "duplicates",
-            "Half of all receipts come again, byte for byte or signed anew.",
+            "Half of all receipts come twice, byte for byte or with a new signature.",
             duplicates=0.5,
         ),
         Scenario(
@@ -101,7 +101,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         Scenario(
             "silent-carrier",
-            "Some networks take everything and never report an end.",
+            "Some networks accept everything and never report a final status.",
             silent_networks=frozenset({"23420", "26203", "24803", "310410", "62130", "63902"}),
         ),
         Scenario(
@@ -125,7 +125,7 @@ def scenario(name: str) -> Scenario:
     """The scenario of that name.
 
     Raises:
-        LookupError: there is none; the text names those that there are.
+        LookupError: there is none; the text lists the names that exist.
     """
     try:
         return SCENARIOS[name]

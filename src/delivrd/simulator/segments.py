@@ -1,7 +1,7 @@
-"""How a gateway cuts a text into the parts that it counts and charges (3GPP 23.038, 23.040).
+"""How a gateway splits a text into the parts that it counts and charges (3GPP 23.038, 23.040).
 
-Written apart from the hub's own count on purpose: where the two disagree, a message ends with a
-part too many or too few, and that shows.
+Deliberately written independently of the hub's own count: if the two disagree, a message ends with
+a part too many or too few, and a check fails.
 """
 
 _BASIC = frozenset(

@@ -1,4 +1,4 @@
-"""What the dialects share that sign their receipts."""
+"""Helpers of the dialects that sign their receipts."""
 
 from hashlib import blake2b
 
@@ -6,9 +6,9 @@ from delivrd.simulator.journal import Push
 
 
 def key(push: Push, secret: str | None) -> str:
-    """The key to sign with; empty where the push gets no signature.
+    """The key to sign with; empty if the push gets no signature.
 
-    That is so without a secret. A push that is not to be authentic gets another key, or none.
+    Without a secret there is none. A push that must not be authentic gets a wrong key, or none.
     """
     if not secret or push.authentic:
         return secret or ""
@@ -16,7 +16,7 @@ def key(push: Push, secret: str | None) -> str:
 
 
 def nonce(push: Push) -> str:
-    """32 characters that no other push has."""
+    """32 characters, unique to this push."""
     return _drawn(push).hex()
 
 

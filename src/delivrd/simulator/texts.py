@@ -1,7 +1,7 @@
 """Realistic traffic to send through a hub: recipients by country, senders, texts of 1 to 3 parts.
 
-Pure and seeded. Each text holds a number of its own near its beginning, so that it can be told
-from every other of the run.
+Pure and seeded. Each text has a unique number near its beginning, so that it differs from every
+other text of the run.
 """
 
 import random
@@ -62,7 +62,7 @@ class Text(NamedTuple):
 def messages(
     *, seed: int = 1, gateways: Mapping[str, float] | None = None, number: int | None = None
 ) -> Iterator[Text]:
-    """Traffic without end, or ``number`` messages of it.
+    """Endless traffic, or ``number`` messages of it.
 
     ``gateways`` fixes the gateways and their shares in every country, instead of the model's own
     (``traffic.spread`` makes equal ones).

@@ -1,9 +1,9 @@
-"""The traffic model: countries, carriers, how long a text takes there, and what becomes of it.
+"""The traffic model: countries, carriers, how long delivery takes there, and how it ends.
 
-Pure and seeded: the same generator state gives the same fate. Every rate here is invented; the
-carriers' names and network codes (MCC and MNC) are real only so that lists and maps look as they
-will, and nothing is claimed about them. The numbers are valid by the numbering plans, in blocks of
-zeros and fives that nobody is likely to hold, and no simulated message ever leaves the machine.
+Pure and seeded: the same generator state gives the same outcome. All rates are invented; the
+carriers' names and network codes (MCC and MNC) are real only so that lists and maps look realistic,
+and nothing is claimed about them. The numbers are valid by the numbering plans, in blocks of zeros
+and fives that nobody is likely to have, and no simulated message ever leaves the machine.
 """
 
 import math
@@ -26,12 +26,12 @@ class Carrier:
     share: float
     failures: Mapping[str, float]
     silent: float = 0.0
-    """The share of messages of which this carrier never reports anything final."""
+    """The share of messages for which this carrier never reports a final status."""
 
 
 @dataclass(frozen=True)
 class Country:
-    """Where phones are. ``prefixes`` followed by ``digits`` more digits make a number."""
+    """A country. One of the ``prefixes`` followed by ``digits`` more digits makes a number."""
 
     code: str
     calling_code: str
@@ -64,11 +64,11 @@ FILTERED = {
     "header_filter": 0.21, "content_filter": 0.12, "consent_filter": 0.03, "content": 0.01,
     "absent": 0.03, "unknown_number": 0.02, "network": 0.02, "carrier_block": 0.01,
 }  # fmt: skip
-"""A carrier that checks every sender and text against a register: over four in ten fail, where the
-scenario lets as many (``worst``)."""
+"""A carrier that checks every sender and text against a register: over four in ten fail, if the
+scenario allows that many (``worst``)."""
 
 DEMO = ("vonage", "ruach", "smspm")
-"""The gateways that the model spreads its traffic over by itself."""
+"""The gateways among which the model distributes traffic by default."""
 _MOSTLY_VONAGE = {"vonage": 0.9, "smspm": 0.1}
 _MOSTLY_SMSPM = {"smspm": 0.85, "vonage": 0.15}
 _MOSTLY_RUACH = {"ruach": 0.8, "vonage": 0.2}
@@ -124,14 +124,14 @@ COUNTRIES: tuple[Country, ...] = (
 ELSEWHERE = Country(
     "ZZ", "", (), 0, "0.05000000", 0, {}, (Carrier("Elsewhere", "", 1.0, FAIR),), 0.0
 )
-"""For numbers of countries that the model does not have; its network stays unnamed."""
+"""For numbers of countries that are not in the model; its network has no name."""
 
 
 class Fate(NamedTuple):
-    """What becomes of one message: an end (a key of ``words.CAUSES``), and when it is reported.
+    """The outcome of one message: its cause (a key of ``words.CAUSES``), and when it is reported.
 
-    ``after`` is in seconds since the gateway took the message. ``off``: the phone was off at first.
-    ``silent``: no end is ever reported.
+    ``after`` is in seconds since the gateway accepted the message. ``off``: the phone was off at
+    first. ``silent``: no final status is ever reported.
     """
 
     cause: str
@@ -143,8 +143,8 @@ class Fate(NamedTuple):
 def place(number: str) -> tuple[Country, Carrier]:
     """The country of a number (digits only) and its carrier.
 
-    The carrier follows from the whole number, in each carrier's share: since numbers can be ported,
-    a prefix tells little.
+    The carrier is derived from the whole number, by the carriers' shares: since numbers can be
+    ported, a prefix says little.
     """
     country = next((c for c in COUNTRIES if number.startswith(c.calling_code)), ELSEWHERE)
     point = int.from_bytes(blake2b(number.encode(), digest_size=6).digest()) / 2**48
@@ -163,7 +163,7 @@ def spread(gateways: Iterable[str]) -> Mapping[str, float] | None:
 
 
 def fate(rng: random.Random, scenario: Scenario, carrier: Carrier, validity: float) -> Fate:
-    """Draw what becomes of one message of that carrier; ``validity`` is in seconds."""
+    """Draw the outcome of one message of that carrier; ``validity`` is in seconds."""
     silent = carrier.network in scenario.silent_networks or rng.random() < carrier.silent
     typical = rng.lognormvariate(*_typical(scenario.median, scenario.spread))
     cause = _cause(rng, carrier.failures, _factor(scenario, carrier))
@@ -185,7 +185,7 @@ def _typical(median: float, spread: float) -> tuple[float, float]:
 
 
 def _factor(scenario: Scenario, carrier: Carrier) -> float:
-    """What the carrier's failure rates are multiplied by."""
+    """The factor of the carrier's failure rates."""
     share = sum(carrier.failures.values())
     return scenario.failures * min(1.0, scenario.worst / share if share else 1.0)
 

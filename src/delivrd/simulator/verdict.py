@@ -1,4 +1,4 @@
-"""Compares a hub's word with the journal's truth, message by message."""
+"""Compares a hub's messages with the journal, one by one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ _PREVIEW = 50
 
 
 class Difference(NamedTuple):
-    """One thing that is not as it must be. ``message`` is the hub's id, or the gateway's."""
+    """One difference. ``message`` is the hub's id, or the gateway's."""
 
     message: str
     why: str
@@ -30,9 +30,10 @@ def check(
 ) -> list[Difference]:
     """Each difference between the hub's messages (REST JSON) and what the gateways know.
 
-    ``timed_out``: the hub's own time-outs may have passed, so that ``unknown`` and final is as good
-    as ``pending``. ``complete``: the messages are all that were sent, so that a text that a gateway
-    took must belong to one of them. The simulation should be quiet, and the hub's fold done.
+    ``timed_out``: the hub's own time-outs may have passed, so that final ``unknown`` is as right as
+    ``pending``. ``complete``: the messages are all that were sent, so that every text that a
+    gateway accepted must belong to one of them. Call it when the simulation is quiet and the hub
+    has folded everything.
     """
     index = _Index(journal)
     claimed: set[int] = set()
@@ -44,7 +45,7 @@ def check(
     if complete:
         differences += (
             Difference(
-                _name(submission), "a gateway took it, and no message of the hub is about it"
+                _name(submission), "a gateway accepted it, but the hub has no message for it"
             )
             for submission in journal.submissions
             if submission.outcome == "accepted" and id(submission) not in claimed
@@ -58,15 +59,15 @@ def _pushes(journal: Journal) -> Iterator[Difference]:
         refused = [s for s, _ in answers if 400 <= s < 500 and s not in (408, 429)]
         place = f"{push.part.id} {push.word}"
         if push.acknowledged and not push.authentic:
-            yield Difference(place, "the hub acknowledged a receipt without a good signature")
+            yield Difference(place, "the hub acknowledged a receipt without a valid signature")
         if refused and push.authentic:
             yield Difference(place, f"the hub refused an authentic receipt with {refused[0]}")
         if push.authentic and any(status < 300 and not good for status, good in answers):
-            yield Difference(place, "the hub's answer is not one that the gateway understands")
+            yield Difference(place, "the hub's answer is not an acknowledgement for this gateway")
 
 
 class _Index:
-    """Finds the submissions that a hub's attempt made."""
+    """Finds the submissions of a hub's attempt."""
 
     def __init__(self, journal: Journal) -> None:
         self._by_part: dict[str, Submission] = {}
@@ -84,7 +85,7 @@ class _Index:
             self._by_text[submission.to, submission.text[:_PREVIEW]].append(submission)
 
     def attempts(self, message: Mapping[str, Any]) -> list[list[Submission]]:
-        """For each attempt of the message, in order, what the gateways know of it."""
+        """For each attempt of the message, in order, its submissions at the gateways."""
         attempts = message.get("attempts") or []
         found = [self._of_attempt(attempt) for attempt in attempts]
         if len(found) <= 1 and not any(found):
@@ -133,12 +134,14 @@ def _compare(
     shown = Meaning(str(message.get("status")), bool(message.get("final")))
     if shown not in wanted:
         right = " or ".join(sorted(_words(each) for each in wanted))
-        told = ", ".join(_name(s) for attempt in attempts for s in attempt) or "no gateway heard"
-        yield Difference(name, f"the hub says {_words(shown)}, right is {right} ({told})")
+        told = (
+            ", ".join(_name(s) for attempt in attempts for s in attempt) or "no gateway received it"
+        )
+        yield Difference(name, f"the hub says {_words(shown)}, but {right} is right ({told})")
 
 
 def _truths(submissions: Sequence[Submission]) -> frozenset[Meaning]:
-    """An attempt that was put off is tried again: what was taken or refused in the end counts."""
+    """A deferred attempt is tried again: only its final acceptance or refusal counts."""
     for submission in submissions:
         if submission.outcome in ("accepted", "refused"):
             return expected_status(submission)

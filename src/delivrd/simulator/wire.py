@@ -1,4 +1,4 @@
-"""What the dialects share on the wire: a call in, the text to send, an answer, a call out."""
+"""HTTP helpers of the dialects: an inbound call, the text to send, an answer, an outbound call."""
 
 import base64
 import json
@@ -19,8 +19,8 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Inbound(NamedTuple):
-    """A call as it came to a gateway. ``headers`` have lower-case names; ``match`` holds what
-    stood in the placeholders of the path."""
+    """A call that a gateway received. ``headers`` have lower-case names; ``match`` holds the values
+    of the path's placeholders."""
 
     method: str
     query: str
@@ -33,7 +33,7 @@ class Inbound(NamedTuple):
         """The parameters of the query, of a form or of a JSON object; later ones win.
 
         Raises:
-            ValueError: the body is not what its content type says.
+            ValueError: the body does not match its content type.
         """
         params: dict[str, Any] = dict(parse_qsl(self.query, keep_blank_values=True))
         if self.method != "POST" or not self.body:
@@ -41,18 +41,18 @@ class Inbound(NamedTuple):
         if "json" in self.content_type:
             decoded = json.loads(self.body)
             if not isinstance(decoded, dict):
-                raise ValueError("the body is no JSON object")
+                raise ValueError("the body is not a JSON object")
             return params | decoded
         return params | dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
     def form(self) -> dict[str, str]:
-        """The fields of a form, none of any other body: for the gateways that take nothing else."""
+        """The fields of a form; none of any other body. For gateways that accept only forms."""
         if "form" not in self.content_type:
             return {}
         return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
 
     def basic(self) -> tuple[str, str]:
-        """User and password of HTTP basic authentication; empty where there are none."""
+        """User and password of HTTP basic authentication; empty if there are none."""
         scheme, _, coded = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return "", ""
@@ -64,10 +64,10 @@ class Inbound(NamedTuple):
 
 
 class Send(NamedTuple):
-    """One text to one recipient (digits only), as a gateway understood the call.
+    """One text to one recipient (digits only), as a gateway read the call.
 
-    ``reference`` and ``callback`` only where the receipts bring them back: a hub can tell by
-    them which message is meant.
+    ``reference`` and ``callback`` are set only if the receipts use them: a hub can then tell by
+    them which message a receipt is about.
     """
 
     to: str
@@ -78,15 +78,15 @@ class Send(NamedTuple):
     validity: float | None = None
     """Seconds."""
     shape: str | None = None
-    """The form of its receipts, where the call decides on it and not the account."""
+    """The form of its receipts, if the call decides it and not the account."""
     id: str | None = None
-    """Its id, where the call names it."""
+    """Its id, if the call sets it."""
     extra: Mapping[str, str] = _NOTHING
-    """What else of the call the answer or the receipts repeat; nothing of it in a recording."""
+    """Other values of the call that the answer or the receipts repeat; empty in a recording."""
 
 
 class Answer(NamedTuple):
-    """What a gateway says to a send."""
+    """A gateway's answer to a send."""
 
     status: int
     body: bytes
@@ -106,7 +106,7 @@ def json_answer(value: object, status: int = 200) -> Answer:
 
 
 def digits(number: object, complain: Complain, where: str) -> str:
-    """A recipient as digits; for the gateways that want it without a plus and without spaces."""
+    """A recipient as digits; for gateways that require it without a plus and spaces."""
     text = str(number).strip()
     if not text.isdigit():
         complain(f"{where}: the recipient should be digits only")
@@ -114,7 +114,7 @@ def digits(number: object, complain: Complain, where: str) -> str:
 
 
 def e164(number: object, complain: Complain, where: str) -> str:
-    """A recipient as digits; for the gateways that want it in E.164, with a plus."""
+    """A recipient as digits; for gateways that require E.164 with a plus."""
     text = str(number)
     if not (text.startswith("+") and text[1:].isdigit()):
         complain(f"{where}: the recipient should be in E.164, with a plus")
@@ -122,15 +122,15 @@ def e164(number: object, complain: Complain, where: str) -> str:
 
 
 def mark(push: Push, size: int = 16) -> bytes:
-    """Bytes of this push alone, for nonces and ids of events; the same in every run of a seed."""
+    """Bytes unique to this push, for nonces and event ids; the same in every run of a seed."""
     place = f"{push.part.id}/{push.part.pushes.index(push)}"
     return blake2b(place.encode(), digest_size=size).digest()
 
 
 def signing_secret(push: Push, secret: str | None) -> str | None:
-    """What to sign this push with, if at all: the account's secret, where it has one.
+    """The secret to sign this push with: the account's, if it has one.
 
-    Of a push that is not authentic a wrong one or, for half of the messages, none.
+    For a push that is not authentic, a wrong one or, for half of the messages, none.
     """
     if not secret or push.authentic:
         return secret
@@ -138,14 +138,14 @@ def signing_secret(push: Push, secret: str | None) -> str | None:
 
 
 def address(push: Push, account: Account) -> str:
-    """Where a receipt goes: the message's own address, else the account's.
+    """Where a receipt goes: the message's own URL, else the account's.
 
     Raises:
         LookupError: there is neither.
     """
     target = push.submission.callback or account.webhook
     if not target:
-        raise LookupError(f"nobody said where {push.submission.dialect}'s receipts go")
+        raise LookupError(f"no URL is set for {push.submission.dialect}'s receipts")
     return target
 
 

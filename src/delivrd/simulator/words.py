@@ -1,7 +1,7 @@
-"""What words can claim of a part, and the causes that the gateways have to put into words.
+"""The meanings of status words, and the causes that gateways report.
 
-Each dialect's own words stand in its module. They were written from the vendors' pages, not from
-the hub's adapters, so that an error in one is not repeated by the other.
+Each dialect's own words are in its module. They were written from the vendors' pages, not from the
+hub's adapters, so that an error in one is not repeated by the other.
 """
 
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a word claims of a part, and whether the gateway will say no more."""
+    """The status that a word gives to a part, and whether it is final."""
 
     status: str
     final: bool
 
 
 PENDING = Meaning("pending", False)
-"""Also of an ``unknown`` that may still be followed by an end: it leaves the part pending."""
+"""Also for an ``unknown`` that is not final: it leaves the part pending."""
 DELIVERED = Meaning("delivered", True)
 UNDELIVERED = Meaning("undelivered", True)
 REJECTED = Meaning("rejected", True)
 EXPIRED = Meaning("expired", True)
 UNKNOWN = Meaning("unknown", True)
-"""The gateway will say no more and does not know, or knows of no handset."""
+"""Final: the gateway does not know the outcome, or knows nothing of the handset."""
 
 FAILURES = frozenset({UNDELIVERED, REJECTED, EXPIRED})
 
@@ -51,6 +51,6 @@ CAUSES: Mapping[str, str] = {
     "consent_filter": "rejected",
     "nobody_knows": "unknown",
 }
-"""What the traffic model has to tell, and the general cause that stands for it in a dialect
-without a word of its own. All but the first two are ends: ``taken`` is told when the carrier took
-the message and nothing is known of the handset, ``waiting`` while the phone is off."""
+"""The causes of the traffic model, each with the general cause that a dialect reports instead if it
+has no word for it. All but the first two are final: ``taken`` means that the carrier accepted the
+message and nothing is known of the handset, ``waiting`` that the phone is off."""

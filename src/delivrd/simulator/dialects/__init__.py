@@ -1,8 +1,7 @@
 """The simulated gateways' dialects, one module each, and how to find them.
 
-A module of this package is a dialect when it has a ``NAME``; nothing else has to know of it. It
-holds all there is to say of its gateway, written from the vendor's pages and not from the hub's
-adapter:
+A module of this package is a dialect if it has a ``NAME``; it needs no registration. It holds
+everything about its gateway, written from the vendor's pages and not from the hub's adapter:
 
     NAME           the name of the hub's provider that it stands behind
     ROUTES         the calls that it takes: "POST /path/{placeholder}", one or several
@@ -53,7 +52,7 @@ def dialect(name: str) -> Dialect:
     """The dialect of that name.
 
     Raises:
-        LookupError: there is none; the text names those that there are.
+        LookupError: there is none; the text lists the names that exist.
     """
     found = _all().get(name)
     if found is None:
@@ -67,7 +66,7 @@ def names() -> list[str]:
 
 
 def blank_accounts(names: Iterable[str] = DEMO) -> dict[str, Account]:
-    """An account of each of these dialects; it knows no credentials, so that all are taken."""
+    """An account of each of these dialects, without credentials, so that any are accepted."""
     return {name: dialect(name).Account() for name in names}
 
 
