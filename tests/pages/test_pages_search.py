@@ -50,3 +50,16 @@ def test_a_receipt_without_a_message_leads_to_its_request(hub: PagesHub) -> None
     found = hub.page("/search?q=NOBODYS1")
     assert "Read: one receipt that says delivered" in found
     assert "NOBODYS1" in found
+
+
+def test_an_id_in_letters_of_the_other_case_is_found(hub: PagesHub) -> None:
+    """A log or a letter to support may have changed them."""
+    hub.receipt(msisdn="447400910006", messageId="CaPiTaL6")
+    hub.receipt(msisdn="447400910007", messageId="CAPITAL7")
+    hub.receipt(msisdn="447400910008", messageId="small8")
+    for written, number in (
+        ("CaPiTaL6", "+447400910006"),
+        ("capital7", "+447400910007"),
+        ("SMALL8", "+447400910008"),
+    ):
+        assert number in hub.page(f"/search?q={written}"), written

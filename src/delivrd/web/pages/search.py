@@ -20,11 +20,19 @@ _DIALLED = re.compile(r"[\d\s()./-]{5,30}")
 async def find_page(tx: Tx, accounts: Accounts, q: str) -> str | None:
     """The page of an id of ours or a gateway's, or of a reference; None when it is not known.
 
-    The id of a receipt without a message leads to the request that brought it.
+    As it is written comes first, then in capitals and in small letters. The id of a receipt without
+    a message leads to the request that brought it.
     """
     one = await find_message(tx, accounts, q.lower())
     if one is not None:
         return f"/messages/{one.id}"
+    for written in dict.fromkeys((q, q.upper(), q.lower())):
+        if page := await _page_of(tx, accounts, written):
+            return page
+    return None
+
+
+async def _page_of(tx: Tx, accounts: Accounts, q: str) -> str | None:
     for name, filters in (
         ("provider_message_id", Filters(provider_message_id=q)),
         ("reference", Filters(reference=q)),
