@@ -178,3 +178,15 @@ def test_a_time_stands_beside_what_happened_then(
         top = event.locator(".what").bounding_box()["y"]
         assert abs(event.locator(".when").bounding_box()["y"] - top) <= 2
         assert event.locator(".gap").bounding_box()["y"] - top <= 22  # the line under the clock
+
+
+def test_a_time_of_a_clock_that_is_ahead_is_now(hub: PagesHub, page: Any) -> None:
+    hub.receipt(msisdn="447400900099")
+    page.goto("/messages?to=%2B447400900099")
+    time = page.locator("tr[data-row] time[data-ago]").last
+    time.evaluate("one => one.dateTime = new Date(Date.now() + 90_000).toISOString()")
+    page.evaluate("delivrd.tick()")
+    expect(time).to_have_text("now")
+    time.evaluate("one => one.dataset.due = ''")
+    page.evaluate("delivrd.tick()")
+    expect(time).to_contain_text("in 1 min")

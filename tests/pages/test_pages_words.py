@@ -233,3 +233,10 @@ def test_the_counter_names_what_makes_a_text_longer() -> None:
     assert told["counted"]["encoding"] == "ucs2"
     assert told["culprits"] == [("’", "right single quotation mark")]
     assert told["without"] == 1
+
+
+def test_what_happened_never_lies_ahead_though_clocks_differ() -> None:
+    assert show.ago(at(3), START) == "now"
+    assert show.ago(at(-3), START) == "3 s ago"
+    assert show.due(at(240), START) == "in 4 min"
+    assert show.due(at(-3), START) == "due now"

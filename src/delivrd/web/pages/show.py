@@ -56,20 +56,25 @@ def span(seconds: float) -> str:
 
 
 def ago(value: Any, now: datetime | None = None) -> str:
-    """``12 s ago``; under a second, ``now``."""
+    """``12 s ago``; under a second, ``now``, and also when it seems to lie ahead: clocks differ."""
     at = moment(value)
     if at is None:
         return ""
-    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
-    if seconds < -1:
-        return f"in {_rough(-seconds)}"
+    seconds = _since(at, now)
     return "now" if seconds < 1 else f"{_rough(seconds)} ago"
 
 
 def due(value: Any, now: datetime | None = None) -> str:
     """``in 4 min``; once the time has come, ``due now``."""
-    said = ago(value, now)
-    return said if not said or said.startswith("in ") else "due now"
+    at = moment(value)
+    if at is None:
+        return ""
+    seconds = _since(at, now)
+    return f"in {_rough(-seconds)}" if seconds < -1 else "due now"
+
+
+def _since(at: datetime, now: datetime | None) -> float:
+    return ((now or datetime.now(UTC)) - at).total_seconds()
 
 
 def _rough(seconds: float) -> str:

@@ -20,9 +20,9 @@
     for (const time of root.querySelectorAll("time[data-ago]")) {
       const at = Date.parse(time.dateTime);
       const seconds = (Date.now() + skew - at) / 1000;
-      if (seconds < -1) time.textContent = `in ${rough(-seconds)}`;
-      else if (time.dataset.due !== undefined) time.textContent = "due now";
-      else time.textContent = seconds < 1 ? "now" : `${rough(seconds)} ago`;
+      // Only what is due lies ahead: with what happened, it is the two clocks that differ.
+      if (time.dataset.due === undefined) time.textContent = seconds < 1 ? "now" : `${rough(seconds)} ago`;
+      else time.textContent = seconds < -1 ? `in ${rough(-seconds)}` : "due now";
       if (!time.dataset.utc) {
         time.dataset.utc = time.title;
         const local = new Date(at).toLocaleString(undefined, { hour12: false });
