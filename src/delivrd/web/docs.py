@@ -28,7 +28,8 @@ def _page(spec: Mapping[str, Any]) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width">'
     yield f"<title>API – {escape(info['title'])}</title>"
-    yield '<link rel="stylesheet" href="/static/delivrd.css"><main class="docs">'
+    yield '<link rel="stylesheet" href="/static/delivrd.css">'
+    yield '<link rel="stylesheet" href="/static/docs.css"><main class="docs">'
     yield f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1>"
     yield "<p>Send <code>Authorization: Bearer KEY</code>. Errors are problem JSON (RFC 9457) "
     yield 'with a <code>hint</code>. <a href="/openapi.json">OpenAPI</a></p>'
@@ -47,7 +48,7 @@ def _call(method: str, path: str, call: Mapping[str, Any]) -> Iterator[str]:
         yield f"<p>{escape(paragraph)}</p>"
     rows = list(call.get("parameters", ()))
     if rows:
-        yield "<table><tr><th>parameter</th><th>in</th><th>type</th><th></th></tr>"
+        yield "<table><tr><th>parameter</th><th>in</th><th>type</th><th>meaning</th></tr>"
         for row in rows:
             yield _row(row["name"], row["in"], _type(row["schema"]), row.get("description", ""))
         yield "</table>"
