@@ -14,9 +14,69 @@ A4 = {"width": 688, "height": 1016}
 """What is left of the paper between margins of 14 mm, in pixels of CSS."""
 
 
+@pytest.fixture
+def one(hub: PagesHub) -> str:
+    """The search that opens a failed message."""
+    return f"/search?q={hub.receipt('failed')}"
+
+
+def unfold(page: Any) -> None:
+    """Opens what is folded away, and waits for what is loaded then."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_reflows_at_400_percent(
+    hub: PagesHub, new_page: Any, signed_in: Any, path: str
+) -> None:
+    hub.receipt("failed")
+    page = new_page(hub.url, viewport=ZOOMED, storage_state=signed_in)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_an_unfolded_receipt_fits_a_window_of_320_pixels(
+    hub: PagesHub, new_page: Any, signed_in: Any, one: str
+) -> None:
+    page = new_page(hub.url, viewport=ZOOMED, storage_state=signed_in)
+    page.goto(one)
+    unfold(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_the_documentation_of_the_api_fits_a_window_of_360_pixels(
     hub: PagesHub, new_page: Any, signed_in: Any
 ) -> None:
     page = new_page(hub.url, viewport={"width": 360, "height": 740}, storage_state=signed_in)
     page.goto("/docs")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_first_key_skips_to_the_content(page: Any) -> None:
+    page.goto("/messages")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_the_keyboard_leads_from_a_list_to_the_reason(hub: PagesHub, page: Any) -> None:
+    hub.receipt("failed", msisdn="447400920001")
+    page.goto("/messages?to=%2B447400920001")
+    page.keyboard.press("j")
+    expect(page.locator("a.row")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Not delivered")
+
+
+def test_a_strip_of_pages_that_goes_on_has_a_shade_at_its_edge(
+    hub: PagesHub, new_page: Any, signed_in: Any
+) -> None:
+    page = new_page(hub.url, viewport={"width": 360, "height": 740}, storage_state=signed_in)
+    page.goto("/messages")
+    strip = page.locator(".side")
+    assert strip.evaluate("one => one.scrollWidth > one.clientWidth")
+    kept = strip.evaluate("one => getComputedStyle(one).backgroundAttachment")
+    assert kept == "local, local, scroll, scroll"
