@@ -71,6 +71,34 @@ def test_the_keyboard_leads_from_a_list_to_the_reason(hub: PagesHub, page: Any) 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Not delivered")
 
 
+def test_the_present_page_is_marked_in_forced_colours(
+    hub: PagesHub, new_page: Any, signed_in: Any
+) -> None:
+    page = new_page(hub.url, forced_colors="active", storage_state=signed_in)
+    page.goto("/messages")
+    style = "one => getComputedStyle(one).borderTopStyle"
+    assert page.locator(".nav a[aria-current]").evaluate(style) == "solid"
+    assert page.locator(".nav a:not([aria-current])").first.evaluate(style) == "none"
+
+
+def test_paper_has_what_is_read_and_nothing_to_press(
+    hub: PagesHub, new_page: Any, signed_in: Any, one: str
+) -> None:
+    """In the light theme, at the width of A4, with times that are true tomorrow too."""
+    page = new_page(hub.url, viewport=A4, color_scheme="dark", storage_state=signed_in)
+    page.emulate_media(media="print")
+    page.goto(one)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_hidden()
+    expect(page.get_by_role("search")).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 249)"
+    page.goto("/messages")
+    assert page.evaluate("document.documentElement.scrollWidth") <= A4["width"]
+    time = page.locator("td.num time").first
+    shown = time.evaluate("one => getComputedStyle(one, '::after').content")
+    assert shown.endswith('UTC"')
+
+
 def test_a_strip_of_pages_that_goes_on_has_a_shade_at_its_edge(
     hub: PagesHub, new_page: Any, signed_in: Any
 ) -> None:
