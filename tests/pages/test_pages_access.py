@@ -26,6 +26,40 @@ def unfold(page: Any) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def violations(page: Any) -> dict[str, list[str]]:
+    """What axe finds against WCAG 2.2, levels A and AA, and good practice; by rule."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    unfold(page)
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return {rule["id"]: [node["html"] for node in rule["nodes"]] for rule in found}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [*PAGES, "/docs", "/sign-in", "/messages/none"])
+def test_a_page_has_no_barrier_that_axe_knows(
+    hub: PagesHub, new_page: Any, signed_in: Any, need: Any, path: str, scheme: str
+) -> None:
+    need("axe_playwright_python")
+    hub.receipt("failed")
+    page = new_page(hub.url, color_scheme=scheme, storage_state=signed_in)
+    page.goto(path)
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_message_and_its_request_have_no_barrier_that_axe_knows(
+    hub: PagesHub, new_page: Any, signed_in: Any, need: Any, one: str, scheme: str
+) -> None:
+    need("axe_playwright_python")
+    page = new_page(hub.url, color_scheme=scheme, storage_state=signed_in)
+    page.goto(one)
+    assert violations(page) == {}
+    page.get_by_role("link", name="Open the request").first.click()
+    page.wait_for_url("**/requests/*")
+    assert violations(page) == {}
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_reflows_at_400_percent(
     hub: PagesHub, new_page: Any, signed_in: Any, path: str
