@@ -113,7 +113,7 @@ def test_send_that_waits_in_vain_fails_and_says_where_to_look(delivrd, hub) -> N
     assert f"delivrd messages show {ID}" in ran.err
 
 
-def test_a_refusal_is_told_with_its_hint(delivrd, hub) -> None:
+def test_a_refusal_is_shown_with_its_hint(delivrd, hub) -> None:
     problem = {"title": "Not a number", "detail": "'12' is too short", "hint": "write +44…"}
     hub.answer("POST", "/v1/messages", problem, status=422)
     ran = delivrd("send", "12", "Hello")
@@ -176,7 +176,7 @@ def test_something_else_at_the_address_is_told(delivrd, hub) -> None:
 @pytest.mark.parametrize(
     "url", ["localhost:8025", "ftp://x", "http://", "http://[", "http://x:99999", "http://x/é"]
 )
-def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
+def test_an_invalid_address_is_wrong_usage(url: str) -> None:
     with pytest.raises(Failure) as raised:
         Hub(url, KEY)
     assert raised.value.code == 2
@@ -242,7 +242,7 @@ def test_a_table_in_a_pipe_is_tab_separated_and_whole(delivrd, hub) -> None:
 
 
 @pytest.mark.parametrize("text", ["yesterday", "12x", "", "2026-13-01"])
-def test_a_time_that_is_none_is_wrong_usage(text: str) -> None:
+def test_an_invalid_time_is_wrong_usage(text: str) -> None:
     with pytest.raises(Failure) as raised:
         filters.moment(text, "--since")
     assert raised.value.code == 2

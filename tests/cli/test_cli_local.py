@@ -133,7 +133,7 @@ def test_init_never_overwrites_unless_told(delivrd, tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_config_show_tells_values_and_sources(delivrd, monkeypatch, tmp_path: Path) -> None:
+def test_config_show_prints_values_and_sources(delivrd, monkeypatch, tmp_path: Path) -> None:
     (tmp_path / "delivrd.toml").write_text('host = "::1"\ntrusted_proxies = ["10.0.0.0/8"]')
     monkeypatch.setenv("DELIVRD_PORT", "9999")
     told = delivrd("config", "show", "--source", "--json").json
@@ -177,7 +177,7 @@ def test_providers_list_names_them_all(delivrd) -> None:
     ]
 
 
-def test_providers_show_tells_settings_words_and_codes(delivrd) -> None:
+def test_providers_show_prints_settings_words_and_codes(delivrd) -> None:
     told = delivrd("providers", "show", "vonage", "--json").json
     settings = {row["name"]: row for row in told["settings"]}
     assert settings["api_secret"]["secret"]

@@ -111,7 +111,7 @@ def app() -> Iterator[App]:
         yield app
 
 
-def test_an_endpoint_is_made_changed_shown_and_taken_away(delivrd, served) -> None:
+def test_an_endpoint_is_created_changed_shown_and_deleted(delivrd, served) -> None:
     made = delivrd(
         *("endpoints", "create", URL, "--status", "delivered", "--final-only", "--ordered"),
         *("--country", "gb", "--rate-limit", "5", "--description", "Orders"),
@@ -148,7 +148,7 @@ def test_a_refusal_names_the_nearest_format(delivrd, served) -> None:
     assert (ran.code, "Did you mean twilio?" in ran.err) == (2, True)
 
 
-def test_a_test_tells_what_the_application_answered(delivrd, served, app) -> None:
+def test_a_test_reports_what_the_application_answered(delivrd, served, app) -> None:
     made = delivrd("endpoints", "create", app.url, "--json").json
     ran = delivrd("endpoints", "test", made["id"])
     assert (ran.code, "it answered 200" in ran.out) == (0, True)
@@ -158,7 +158,7 @@ def test_a_test_tells_what_the_application_answered(delivrd, served, app) -> Non
     assert "it answered 404: there is nothing at this address" in ran.out
 
 
-def test_deliveries_are_listed_shown_and_told_again(delivrd, served, app) -> None:
+def test_deliveries_are_listed_shown_and_sent_again(delivrd, served, app) -> None:
     endpoint = delivrd("endpoints", "create", app.url, "--json").json["id"]
     for provider_id in ("id-1", "id-2"):
         served.receipt(provider_id)
@@ -325,7 +325,7 @@ def test_what_happened_while_the_hub_was_away_is_not_missed(sqlite_url: str, mon
     assert notes[0] == "Listening; Ctrl-C ends."
 
 
-def test_a_hub_that_is_not_there_or_refuses_is_a_failure(delivrd, served, monkeypatch) -> None:
+def test_a_hub_that_does_not_run_or_refuses_is_a_failure(delivrd, served, monkeypatch) -> None:
     monkeypatch.setenv("DELIVRD_KEY", "not-a-key-of-this-hub-at-all")
     ran = delivrd("listen")
     assert (ran.code, "`delivrd keys create` makes a key" in ran.err) == (1, True)

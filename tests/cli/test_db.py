@@ -90,7 +90,7 @@ def test_the_key_itself_is_not_listed(settings, delivrd):
     assert key.rpartition("_")[2] not in listed.out
 
 
-def test_revoking_a_key_that_is_not_there_fails(settings, delivrd):
+def test_revoking_a_key_that_does_not_exist_fails(settings, delivrd):
     ran = delivrd("keys", "revoke", "12345", "--config", str(settings))
     assert ran.code == 1
     assert "there is no key 12345" in ran.err
@@ -179,7 +179,7 @@ def test_a_database_of_another_release_is_not_verified(settings, delivrd):
     assert "delivrd db upgrade" in ran.err
 
 
-def test_a_database_that_is_not_there_is_unreachable(tmp_path, delivrd):
+def test_a_database_that_does_not_exist_is_unreachable(tmp_path, delivrd):
     path = write_settings(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
     assert delivrd("db", "verify", "--config", str(path)).code == 3
 
@@ -235,21 +235,21 @@ COMMANDS = [("serve",), ("db", "upgrade"), ("db", "prune"), ("db", "verify"), ("
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_file_that_is_no_database_is_told_in_words(no_database, delivrd, command):
+def test_a_file_that_is_no_database_is_explained(no_database, delivrd, command):
     ran = delivrd(*command, "--config", str(no_database))
     assert ran.code == 3
     assert "not a database" in ran.err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_database_of_a_later_release_is_told_in_words(settings, delivrd, command):
+def test_a_database_of_a_later_release_is_explained(settings, delivrd, command):
     execute(settings, "UPDATE alembic_version SET version_num = '9999_later'")
     ran = delivrd(*command, "--config", str(settings))
     assert ran.code in (1, 3)
     assert "9999_later" in ran.err
 
 
-def test_a_server_that_has_no_such_database_is_told_in_words(postgres_url, tmp_path, delivrd):
+def test_a_server_that_has_no_such_database_is_explained(postgres_url, tmp_path, delivrd):
     url = urlsplit(postgres_url)._replace(path="/nothing_of_this_name").geturl()
     path = write_settings(tmp_path, url)
     ran = delivrd("serve", "--config", str(path))
@@ -257,7 +257,7 @@ def test_a_server_that_has_no_such_database_is_told_in_words(postgres_url, tmp_p
     assert "nothing_of_this_name" in ran.err
 
 
-def test_a_place_that_takes_no_file_is_told_in_words(tmp_path, delivrd):
+def test_a_folder_in_which_no_file_can_be_made_is_unreachable(tmp_path, delivrd):
     path = write_settings(tmp_path, "sqlite:////proc/delivrd.db")
     assert delivrd("serve", "--config", str(path)).code == 3
 

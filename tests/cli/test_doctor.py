@@ -222,7 +222,7 @@ def test_low_disk_is_bad_and_says_that_bodies_go_first(sqlite_url, tmp_path, del
     assert "db prune" in check["mend"]
 
 
-def test_an_account_that_anybody_could_call_is_told(sqlite_url, tmp_path, delivrd):
+def test_an_account_that_anybody_could_call_is_reported(sqlite_url, tmp_path, delivrd):
     bare = '[accounts.bare]\nprovider = "ruach"\nreceive_only = true\n'
     path = write_settings(tmp_path, sqlite_url, bare)
     checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]

@@ -9,7 +9,7 @@ from tests.cli.served import ADMIN_KEY, serving, write_settings
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "x"])
-def test_a_port_that_is_none_is_wrong_usage(delivrd, port):
+def test_an_invalid_port_is_wrong_usage(delivrd, port):
     ran = delivrd("serve", "--port", port)
     assert ran.code == 2
     assert "--port" in ran.err

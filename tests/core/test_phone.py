@@ -79,7 +79,7 @@ def test_the_country_is_that_of_the_numbering_plan(number, region):
     assert country_of(number) == region
 
 
-def test_the_country_hangs_on_the_number_alone_whatever_was_asked_before():
+def test_the_country_depends_on_the_number_alone_whatever_was_asked_before():
     """A number that no plan has must not decide for the next one with the same beginning."""
     assert country_of("441481") == "GB"
     assert country_of("441481960194") == "GG"

@@ -19,7 +19,7 @@ TOLD = {
 }
 
 
-def test_a_message_is_asked_for_by_its_id():
+def test_a_message_is_looked_up_by_its_id():
     _, (seen,) = look_up(elks46, TOLD, sought=SOUGHT._replace(provider_message_id="s/1"))
     assert seen[:2] == ("GET", "/a1/sms/s/1")  # escaped on its way
     assert seen.headers["authorization"].startswith("Basic ")

@@ -215,7 +215,7 @@ def test_what_is_no_envelope_is_refused(body):
         aws.authenticate(Request("POST", body=body, received_at=NOW), account())
 
 
-def test_raw_message_delivery_proves_nothing():
+def test_raw_message_delivery_is_not_authentic():
     with pytest.raises(Unauthentic, match="raw message delivery"):
         check(json.loads(EVENT))
 

@@ -31,7 +31,7 @@ def message(**more):
     } | more
 
 
-def test_a_message_is_asked_for_by_its_id():
+def test_a_message_is_looked_up_by_its_id():
     _, (seen,) = look_up(bandwidth, listed(message()))
     assert seen[:2] == ("GET", "/api/v2/users/9900000/messages")
     assert seen.query == {"messageId": "0A1"}

@@ -87,6 +87,6 @@ def test_the_fields_that_are_wrong_are_named():
     assert answer == Refused(Reason.CONTENT_INVALID, "request-validation", words)
 
 
-def test_a_refusal_that_no_table_has_keeps_its_type():
+def test_a_refusal_in_no_table_keeps_its_type():
     answer = answered(bandwidth, {"type": "too-loud", "description": "So it is"}, status=400)
     assert answer == Refused(Reason.OTHER, "too-loud", "HTTP 400: So it is")

@@ -15,7 +15,7 @@ def told(**more):
     return {"id": "0A1", "type": "SENT", "to": "447700900123", "status": state} | more
 
 
-def test_bulksms_is_asked_by_id():
+def test_bulksms_is_looked_up_by_id():
     _, (seen,) = look_up(bulksms, told())
     assert seen[:2] == ("GET", "/v1/messages/0A1")
     credentials = b64encode(b"token-id:the secret of the token").decode()

@@ -12,7 +12,7 @@ def told(**more):
     return {"messageId": "0A1", "timestamp": "1571749200123"} | more
 
 
-def test_clickatell_is_asked_by_id():
+def test_clickatell_is_looked_up_by_id():
     _, (seen,) = look_up(clickatell, told(status="DEVICE_ACK"))
     assert seen[:2] == ("GET", "/public-client/message/status")
     assert seen.query == {"messageId": "0A1"}

@@ -81,7 +81,7 @@ def test_without_it_a_call_is_refused(body):
 
 
 @pytest.mark.parametrize("secret", ["", [""]])
-def test_an_empty_password_proves_nothing(secret):
+def test_an_empty_password_does_not_authenticate(secret):
     with pytest.raises(Unauthentic):
         esendex.authenticate(posted(b"id=1&password="), esendex.Settings(handler_password=secret))
 

@@ -29,7 +29,7 @@ def message(*recipients, **more):
     return {"class": "standard", "id": 421332671, "recipients": list(recipients)} | more
 
 
-def test_a_message_is_asked_for_by_its_id():
+def test_a_message_is_looked_up_by_its_id():
     _, (seen,) = look_up(gatewayapi, [message(recipient())], sought=ASKED)
     assert seen[:2] == ("GET", "/rest/mtsms/421332671")
     assert seen.headers["authorization"].startswith("Basic ")

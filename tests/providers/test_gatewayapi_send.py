@@ -81,7 +81,7 @@ def test_a_code_in_lower_case_is_known_too():
     assert answer == Refused(Reason.ACCOUNT_PROBLEM, "0x021d", "no")
 
 
-def test_a_refusal_that_no_table_has_keeps_its_code():
+def test_a_refusal_in_no_table_keeps_its_code():
     answer = answered(gatewayapi, {"code": "0x0308", "message": "no"}, status=400)
     assert answer == Refused(Reason.OTHER, "0x0308", "HTTP 400: no")
 

@@ -153,7 +153,7 @@ def test_an_event_that_is_not_signed_so_is_refused(request_):
 
 
 @pytest.mark.parametrize("secret", ["", [""]])
-def test_an_empty_secret_proves_nothing(secret):
+def test_an_empty_secret_does_not_authenticate(secret):
     head = base64.urlsafe_b64encode(b'{"alg":"HS256"}').decode().rstrip("=")
     payload = base64.urlsafe_b64encode(BODY).decode().rstrip("=")
     mark = hmac.digest(b"", f"{head}.{payload}".encode(), "sha256")
@@ -167,7 +167,7 @@ def test_without_a_secret_there_is_nothing_to_check():
     assert gatewayapi.authenticate(posted(""), gatewayapi.Settings(receive_only=True)) is None
 
 
-def test_no_refusal_tells_the_secret():
+def test_no_refusal_reveals_the_secret():
     for request in (posted(token(secret=OLD)), event(v1(secret=OLD))):
         with pytest.raises(Unauthentic) as refusal:
             gatewayapi.authenticate(request, account())

@@ -42,5 +42,5 @@ def test_the_message_s_log_is_read():
         (500, b"oops"),
     ],
 )
-def test_anything_else_tells_nothing(status, answer):
+def test_anything_else_gives_no_result(status, answer):
     assert isinstance(look_up(infobip, answer, status=status)[0], Unanswered)

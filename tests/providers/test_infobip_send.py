@@ -59,7 +59,7 @@ def test_a_pending_message_is_accepted():
     assert answered(infobip, taken(element())) == Accepted((SentPart("a1"),))
 
 
-def test_a_status_that_no_table_has_is_accepted_with_its_id():
+def test_a_status_in_no_table_is_accepted_with_its_id():
     assert answered(infobip, taken(element({"name": "BRAND_NEW"}))) == Accepted((SentPart("a1"),))
 
 

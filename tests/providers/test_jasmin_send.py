@@ -81,7 +81,7 @@ def test_a_fault_of_jasmins_own_leaves_us_unsure():
     assert isinstance(answered(jasmin, body, status=500), Unsure)
 
 
-def test_jasmin_hears_its_own_word_whatever_it_sent():
+def test_jasmin_gets_its_own_answer_whatever_it_sent():
     request = Request("GET", query=b"id=1&message_status=ESME_ROK&level=1")
     response = jasmin.answer(request, jasmin.read(request))
     assert (response.status, response.body) == (200, b"ACK/Jasmin")

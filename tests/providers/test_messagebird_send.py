@@ -77,7 +77,7 @@ def test_each_of_messagebird_s_refusals(code, status):
     assert answer == Refused(messagebird.SEND_ERRORS[code].reason, code, "So it is")
 
 
-def test_a_refusal_that_no_table_has_keeps_its_code():
+def test_a_refusal_in_no_table_keeps_its_code():
     errors = [{"code": 4711, "description": "So it is"}]
     answer = answered(messagebird, {"errors": errors}, status=422)
     assert answer == Refused(Reason.OTHER, "4711", "HTTP 422: So it is")

@@ -283,7 +283,7 @@ def test_a_standard_webhook_that_is_wrong_is_refused(headers, secret):
 
 
 @pytest.mark.parametrize("secret", ["", [""], ["", ""]])
-def test_an_empty_key_proves_nothing(secret):
+def test_an_empty_key_does_not_authenticate(secret):
     text = token()["messagebird-signature-jwt"].rpartition(".")[0]
     proof = base64.urlsafe_b64encode(hmac.digest(b"", text.encode(), "sha256")).decode()
     empty_token = {"messagebird-signature-jwt": f"{text}.{proof.rstrip('=')}"}
@@ -321,7 +321,7 @@ def test_without_a_signing_key_there_is_nothing_to_check():
     assert messagebird.authenticate(request({}), messagebird.Settings(receive_only=True)) is None
 
 
-def test_no_refusal_tells_the_key():
+def test_no_refusal_reveals_the_key():
     for headers in (token(OLD), by_query(secret=OLD), standard(), {}):
         with pytest.raises(Unauthentic) as refusal:
             messagebird.authenticate(request(headers), account())

@@ -29,14 +29,14 @@ def receipt(status, code="0", of=OURS):
     return found
 
 
-def test_a_word_that_no_table_has_gets_its_meaning():
+def test_a_word_in_no_table_gets_its_meaning():
     assert receipt("moved", of=VONAGE).unmapped
     found = receipt("MOVED")
     assert (found.status, found.final, found.reason) == (Status.UNDELIVERED, True, Reason.PORTED)
     assert (found.provider_status, found.unmapped) == ("MOVED", False)
 
 
-def test_a_code_that_no_table_has_refines_a_failure():
+def test_a_code_in_no_table_refines_a_failure():
     assert receipt("failed", "777", of=VONAGE).unmapped
     found = receipt("failed", "777")
     assert (found.status, found.reason) == (Status.REJECTED, Reason.BLOCKED_BY_CARRIER)
@@ -51,7 +51,7 @@ def test_a_code_of_the_table_means_what_the_operator_says():
 
 
 @pytest.mark.parametrize("word", ["delivered", "buffered"])
-def test_no_code_makes_a_failure_of_what_is_none(word):
+def test_no_code_turns_another_status_into_a_failure(word):
     """Rule C3."""
     assert receipt(word, "777").status == receipt(word).status
 

@@ -107,6 +107,6 @@ def test_one_id_takes_its_fields_whole():
 
 
 @pytest.mark.parametrize("request_", [Request("GET"), Request("GET", query=b"MsgId=a")])
-def test_smsapi_wants_to_hear_ok(request_):
+def test_smsapi_expects_ok(request_):
     answer = smsapi.answer(request_, smsapi.read(request_))
     assert (answer.status, answer.body) == (200, b"OK")

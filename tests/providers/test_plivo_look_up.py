@@ -23,7 +23,7 @@ MESSAGE = {
 }
 
 
-def test_the_message_is_asked_for_by_its_id():
+def test_the_message_is_looked_up_by_its_id():
     _, (seen,) = look_up(plivo, MESSAGE)
     assert seen[:2] == ("GET", "/v1/Account/MAXXXXXXXXXXXXXXXXXX/Message/0A1/")
     assert seen.headers["Authorization"].startswith("Basic ")

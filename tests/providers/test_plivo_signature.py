@@ -195,7 +195,7 @@ def test_a_signature_without_a_nonce_is_refused():
 
 
 @pytest.mark.parametrize("secret", ["", [""], ["", ""]])
-def test_an_empty_token_proves_nothing(secret):
+def test_an_empty_token_does_not_authenticate(secret):
     with pytest.raises(Unauthentic):
         plivo.authenticate(called(v3=v3(""), v3_nonce=NONCE), account(secret))
 
@@ -204,7 +204,7 @@ def test_without_a_token_there_is_nothing_to_check():
     assert plivo.authenticate(called(), plivo.Settings(receive_only=True)) is None
 
 
-def test_no_refusal_tells_the_token():
+def test_no_refusal_reveals_the_token():
     with pytest.raises(Unauthentic) as refusal:
         plivo.authenticate(called(v3=v3(OLD), v3_nonce=NONCE), account())
     assert TOKEN not in str(refusal.value)

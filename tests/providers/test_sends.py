@@ -108,7 +108,7 @@ def test_a_refused_connection_is_surely_not_sent(module):
 
 
 @DIALECTS
-def test_no_answer_tells_a_secret(module):
+def test_no_answer_reveals_a_secret(module):
     """Rule H1: details are shown to people and written to logs."""
     said = f"wrong: {_own(module)}"
     messages = [{"status": "4", "error-text": said, "errors": [{"code": "4", "detail": said}]}]

@@ -11,7 +11,7 @@ from tests.providers.sends import look_up
 REPORT = {"id": "0A1", "status": "EXPIRED", "status_time": "2026-01-02 03:04:05.678"}
 
 
-def test_it_is_asked_by_the_id_of_the_message():
+def test_the_look_up_is_by_the_id_of_the_message():
     _, (seen,) = look_up(seven, [])
     assert seen[:2] == ("GET", "/api/status")
     assert seen.query == {"msg_id": "0A1"}
@@ -43,7 +43,7 @@ def test_a_word_alone_is_a_report_without_a_time():
      [REPORT | {"status": None}], [REPORT | {"status": "sent_to_moon"}]],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [200, 404])
-def test_an_answer_without_a_report_tells_nothing(answer, status):
+def test_an_answer_without_a_report_gives_no_result(answer, status):
     assert isinstance(look_up(seven, answer, status=status)[0], Unanswered)
 
 

@@ -89,7 +89,7 @@ def test_each_of_sevens_refusals(code, status):
         assert answered(seven, body, status=status) == meant(code)
 
 
-def test_a_code_that_no_table_has_refuses_only_when_it_says_so():
+def test_a_code_in_no_table_refuses_only_when_it_says_so():
     assert isinstance(answered(seven, b"999"), Unsure)
     answer = answered(seven, {"success": "999", "messages": [refused("999")]})
     assert answer == Refused(Reason.OTHER, "999", "Refused")

@@ -45,5 +45,5 @@ def test_an_id_cannot_lead_to_another_address():
         (500, b"oops"),
     ],
 )
-def test_anything_else_tells_nothing(status, answer):
+def test_anything_else_gives_no_result(status, answer):
     assert isinstance(look_up(sinch, answer, status=status)[0], Unanswered)

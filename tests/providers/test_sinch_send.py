@@ -55,7 +55,7 @@ def test_each_of_sinch_s_refusals(code, status):
     assert answer == Refused(sinch.SEND_ERRORS[code].reason, code, "So it is")
 
 
-def test_a_refusal_that_no_table_has_keeps_its_code():
+def test_a_refusal_in_no_table_keeps_its_code():
     answer = answered(sinch, {"code": "brand_new", "text": "So it is"}, status=400)
     assert answer == Refused(Reason.OTHER, "brand_new", "HTTP 400: So it is")
 

@@ -17,7 +17,7 @@ def to(number="+447700900123", status="delivered"):
     return {"phone_number": number, "status": status}
 
 
-def test_a_message_is_asked_for_by_its_id():
+def test_a_message_is_looked_up_by_its_id():
     _, (seen,) = look_up(telnyx, message(to()))
     assert seen[:2] == ("GET", "/v2/messages/0A1")
     assert seen.headers["authorization"] == "Bearer KEY-of-an-account"

@@ -75,7 +75,7 @@ def test_a_refusal_with_a_title_alone():
     assert answer == Refused(Reason.BLOCKED_BY_RECIPIENT, "40300", "So it is")
 
 
-def test_a_refusal_that_no_table_has_keeps_its_code():
+def test_a_refusal_in_no_table_keeps_its_code():
     answer = answered(telnyx, refusal("49999"), status=422)
     assert answer == Refused(Reason.OTHER, "49999", "HTTP 422: So it is")
 

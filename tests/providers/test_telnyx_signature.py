@@ -96,7 +96,7 @@ def test_the_replay_window(late, window, accepted):
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not in base64", public()[:-4], [public(), ""]])
-def test_a_key_that_is_none_is_refused_in_the_settings(key):
+def test_an_invalid_key_is_refused_in_the_settings(key):
     with pytest.raises(ValidationError, match="32 bytes in base64"):
         account(key)
 

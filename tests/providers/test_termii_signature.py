@@ -91,7 +91,7 @@ def test_no_signature_is_refused(signature):
 
 
 @pytest.mark.parametrize("secret", ["", [""]])
-def test_an_empty_secret_proves_nothing(secret):
+def test_an_empty_secret_does_not_authenticate(secret):
     with pytest.raises(Unauthentic, match="does not match"):
         termii.authenticate(posted(digest(secret="").hexdigest()), account(secret))
 

@@ -24,7 +24,7 @@ MESSAGE = {
 }
 
 
-def test_the_message_is_asked_for_by_its_id():
+def test_the_message_is_looked_up_by_its_id():
     _, (seen,) = look_up(twilio, MESSAGE)
     assert seen[:2] == (
         "GET",

@@ -224,7 +224,7 @@ def test_no_signature_is_refused():
 
 
 @pytest.mark.parametrize("secret", ["", [""], ["", ""]])
-def test_an_empty_token_proves_nothing(secret):
+def test_an_empty_token_does_not_authenticate(secret):
     with pytest.raises(Unauthentic):
         twilio.authenticate(posted(signature=sdk(secret="")), account(secret))
 
@@ -239,7 +239,7 @@ def test_a_form_of_too_many_fields_is_refused():
         twilio.authenticate(posted(b"&".join([b"a=1"] * 2000), sdk()), account())
 
 
-def test_no_refusal_tells_the_token():
+def test_no_refusal_reveals_the_token():
     with pytest.raises(Unauthentic) as refusal:
         twilio.authenticate(posted(signature=sdk(secret=OLD)), account())
     assert TOKEN not in str(refusal.value)

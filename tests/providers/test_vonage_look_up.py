@@ -22,7 +22,7 @@ RECORD = {
 }
 
 
-def test_it_is_asked_by_the_id_of_the_part():
+def test_the_look_up_is_by_the_id_of_the_part():
     _, (seen,) = look_up(vonage, {"records": []})
     assert seen[:2] == ("GET", "/v2/reports/records")
     assert seen.query == {
@@ -43,7 +43,7 @@ def test_a_record_reads_as_a_receipt_does():
 
 
 @pytest.mark.parametrize("answer", [{"records": []}, {}, {"records": "none"}, b"oops"])
-def test_an_answer_without_a_record_tells_nothing(answer):
+def test_an_answer_without_a_record_gives_no_result(answer):
     assert isinstance(look_up(vonage, answer)[0], Unanswered)
 
 

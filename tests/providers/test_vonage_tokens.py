@@ -97,7 +97,7 @@ def test_another_body_is_refused():
 
 
 @pytest.mark.parametrize("secret", ["", [""]])
-def test_an_empty_secret_proves_nothing(secret):
+def test_an_empty_secret_does_not_authenticate(secret):
     signed = token().rpartition(".")[0]
     signature = hmac.digest(b"", signed.encode(), "sha256")
     forged = f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"

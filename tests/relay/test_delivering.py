@@ -21,7 +21,7 @@ from tests.relay.relay_support import (
 from tests.support import run
 
 
-def test_filters_choose_what_an_endpoint_hears(database_url: str) -> None:
+def test_filters_choose_what_an_endpoint_receives(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story, AsyncExitStack() as stack:
             sinks: dict[str, Sink] = {}
@@ -81,7 +81,7 @@ def test_with_no_call_under_way_an_event_is_called_from_the_fan_out(database_url
     run(test())
 
 
-def test_an_ordered_endpoint_hears_a_message_in_its_order(database_url: str) -> None:
+def test_an_ordered_endpoint_gets_the_events_of_a_message_in_order(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(500), says(200))
         async with telling(database_url) as story, sink.listening():
@@ -139,7 +139,7 @@ def test_parking_releases_the_next_event(database_url: str) -> None:
     run(test())
 
 
-def test_an_unordered_endpoint_hears_all_at_once(database_url: str) -> None:
+def test_an_unordered_endpoint_gets_all_events_at_once(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story, Sink(says(500), says(200)).listening() as sink:
             await story.endpoint(sink.url)
@@ -321,7 +321,7 @@ def test_after_five_days_of_failures_it_is_disabled_and_what_waits_is_parked(
 # --- replays --------------------------------------------------------------------------------------
 
 
-def test_a_replay_tells_the_same_event_again(database_url: str) -> None:
+def test_a_replay_sends_the_same_event_again(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story, Sink().listening() as sink:
             await story.endpoint(sink.url)

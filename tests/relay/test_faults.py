@@ -82,7 +82,7 @@ def test_a_try_keeps_what_was_seen_but_no_secret(database_url: str) -> None:
         (says(302, location="http://10.0.0.1/"), "302, a redirect to http://10.0.0.1/"),
     ],
 )
-def test_a_fault_is_told_in_words_and_tried_again_after_five_seconds(
+def test_a_fault_is_explained_and_tried_again_after_five_seconds(
     database_url: str, behaviour: Behaviour, words: str
 ) -> None:
     async def test() -> None:
@@ -321,7 +321,7 @@ def test_a_certificate_that_is_not_valid_is_no_endpoint(sqlite_url: str, tmp_pat
     run(test())
 
 
-def test_what_speaks_no_tls_is_told_in_words(sqlite_url: str) -> None:
+def test_a_server_without_tls_is_explained(sqlite_url: str) -> None:
     async def test() -> None:
         async def greet(source: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
             out.write(b"220 mail.example ESMTP\r\n")
@@ -341,7 +341,7 @@ def test_what_speaks_no_tls_is_told_in_words(sqlite_url: str) -> None:
     run(test())
 
 
-def test_nobody_there_is_told_in_words(sqlite_url: str) -> None:
+def test_an_endpoint_without_a_server_is_explained(sqlite_url: str) -> None:
     async def test() -> None:
         async with telling(sqlite_url) as story:
             async with Sink().listening() as sink:

@@ -141,7 +141,7 @@ def test_an_endpoint_that_takes_batches_gets_a_single_event_as_an_array_too():
     assert len(json.loads(called(event(), BATCH).body)) == 1
 
 
-def test_a_batch_has_an_id_of_its_own_that_hangs_on_its_members():
+def test_a_batch_has_an_id_of_its_own_that_depends_on_its_members():
     def call_id(*numbers):
         call = called([event(number=number) for number in numbers], BATCH)
         return dict(call.headers)["webhook-id"]

@@ -68,7 +68,7 @@ def test_who_waits_too_long_goes_on_without(sqlite_url: str) -> None:
     run(test())
 
 
-def test_a_waiter_hears_what_another_process_did(postgres_url: str) -> None:
+def test_a_waiter_sees_what_another_process_did(postgres_url: str) -> None:
     async def test() -> None:
         async with (
             sending(postgres_url, "http://127.0.0.1:9") as one,

@@ -27,7 +27,7 @@ TOLD = [(name, shape) for name in names() for shape in dialect(name).shapes]
 
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize(("name", "shape"), TOLD)
-def test_every_cause_is_told_in_words_of_the_dialect(name, shape, cause):
+def test_every_cause_has_a_word_in_its_dialect(name, shape, cause):
     meaning = dialect(name).meaning(*dialect(name).said(cause, shape))
     assert meaning.final or meaning.status == "pending"
     if CAUSES[cause] in ("taken", "delivered"):

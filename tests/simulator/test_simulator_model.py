@@ -162,7 +162,7 @@ def test_a_recorded_path_bears_the_query():
     assert call.path.startswith("/webhooks/ruach?messageId=")
 
 
-def test_an_answer_told_to_a_recording_makes_its_truth():
+def test_an_answer_recorded_in_a_push_decides_the_expected_status():
     calls = recording().calls
     delivered = next(c for c in calls if c.push.word == "delivered")
     part = delivered.push.part

@@ -147,5 +147,5 @@ def test_jasmin_says_what_it_dislikes(change, said):
     ("status", "body", "good"),
     [(200, b"ACK/Jasmin", True), (200, b"", False), (500, b"ACK/Jasmin", False)],
 )
-def test_jasmin_wants_to_hear_its_own_word(status, body, good):
+def test_jasmin_expects_its_own_word(status, body, good):
     assert jasmin.acknowledged(status, body) is good

@@ -275,7 +275,7 @@ def test_without_a_run_a_text_is_sent_once():
     assert hub.keys == [None]
 
 
-def test_an_address_that_is_none_harms_nobody_else():
+def test_an_invalid_address_harms_nobody_else():
     async def send():
         once = replace(scenario("happy"), retry_for=0.0)
         async with TinyHub() as hub, Simulation(once, speed=SPEED, accounts=signing()) as sim:

@@ -51,7 +51,7 @@ def test_a_question_that_cannot_be_answered_harms_no_other(database_url: str) ->
     run(test())
 
 
-def test_a_store_that_is_away_is_told_to_all_who_ask_and_is_asked_again_afterwards(
+def test_while_the_store_is_away_every_caller_gets_an_error_and_later_calls_try_again(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test() -> None:

@@ -29,7 +29,7 @@ def test_a_key_is_found_with_its_scopes(database_url: str) -> None:
     run(test())
 
 
-def test_a_key_with_the_right_prefix_and_a_wrong_secret_opens_nothing(database_url: str) -> None:
+def test_a_key_with_the_right_prefix_and_a_wrong_secret_is_refused(database_url: str) -> None:
     async def test() -> None:
         async with opened(database_url) as store:
             _, secret = await create(store, Scope.ADMIN)
@@ -51,7 +51,7 @@ def test_the_key_itself_is_nowhere_in_the_store(database_url: str) -> None:
     run(test())
 
 
-def test_a_revoked_key_opens_nothing(database_url: str) -> None:
+def test_a_revoked_key_is_refused(database_url: str) -> None:
     async def test() -> None:
         async with opened(database_url) as store:
             key, secret = await create(store, Scope.ADMIN)

@@ -103,7 +103,7 @@ def test_what_a_receipt_shows_as_sent_never_goes_back_to_the_queue(database_url:
 
 
 @pytest.mark.parametrize("answer", [Unsure("time-out"), None], ids=["unsure", "process died"])
-def test_an_unsure_hand_over_is_never_sent_again_and_its_receipt_tells(
+def test_an_unsure_hand_over_is_never_sent_again_and_its_receipt_decides(
     database_url: str, answer: Any
 ) -> None:
     """D24."""

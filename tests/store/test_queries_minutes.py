@@ -42,7 +42,7 @@ def test_messages_are_counted_in_the_minute_in_which_they_were_made(database_url
     run(test())
 
 
-def test_of_many_messages_nobody_looks_at_each(
+def test_many_messages_are_not_read_one_by_one(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test() -> None:

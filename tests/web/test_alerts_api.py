@@ -31,7 +31,7 @@ async def judged(hub: Web) -> None:
     await Watch(hub.store, hub.hub.config).once()
 
 
-def test_rules_are_made_changed_and_taken_away(database_url: str) -> None:
+def test_rules_are_created_changed_and_deleted(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url, alerts=alerts()) as hub:
             made = await hub.post("/v1/alerts/rules", {"name": "gb", **RATE, "over": "7 %"}, 201)

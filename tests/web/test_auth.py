@@ -132,7 +132,7 @@ def test_a_key_is_shown_once_and_listed_without_itself(database_url: str) -> Non
     run(test())
 
 
-def test_a_revoked_key_opens_nothing_at_once(database_url: str) -> None:
+def test_a_revoked_key_is_refused_at_once(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
             made = await hub.post("/v1/keys", {"name": "x", "scopes": ["admin"]}, 201)

@@ -132,7 +132,7 @@ def test_a_page_that_looked_at_a_bounded_number_says_how_far_in_the_api_and_on_t
         ({"status": "delivered"}, "status"),
     ],
 )
-def test_a_filter_that_is_none_is_refused(sqlite_url: str, params: Any, field: str) -> None:
+def test_an_invalid_filter_is_refused(sqlite_url: str, params: Any, field: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             problem = await hub.get("/v1/deliveries", 422, **params)
@@ -194,7 +194,7 @@ def test_many_are_taken_in_calls_of_bounded_size(
     run(test())
 
 
-def test_parked_ones_are_told_again_or_given_up(database_url: str) -> None:
+def test_parked_ones_are_sent_again_or_given_up(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(410), says(200))
         async with web(database_url, ALL, relay=LOCAL) as hub, sink.listening():
@@ -236,7 +236,7 @@ def test_parked_ones_are_told_again_or_given_up(database_url: str) -> None:
         ({"state": "parked", "cursor": "x"}, "cursor"),
     ],
 )
-def test_a_choice_that_is_none_is_refused(sqlite_url: str, body: Any, field: str) -> None:
+def test_an_invalid_choice_is_refused(sqlite_url: str, body: Any, field: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             problem = await hub.post("/v1/deliveries/replay", body, 422)
@@ -270,7 +270,7 @@ def test_a_disabled_endpoint_is_recovered_after_it_is_enabled(sqlite_url: str) -
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-def test_any_time_can_be_asked_for(database_url: str, since: str) -> None:
+def test_any_start_can_be_requested(database_url: str, since: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
             endpoint = (await made(hub))["id"]
@@ -283,7 +283,7 @@ def test_any_time_can_be_asked_for(database_url: str, since: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["1", "dlv_", "dlv_0000000000000001", "ep_0000000000000001"])
-def test_a_delivery_that_is_not_there_is_404(sqlite_url: str, name: str) -> None:
+def test_a_delivery_that_does_not_exist_is_404(sqlite_url: str, name: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             assert (await hub.get(f"/v1/deliveries/{name}", 404))["hint"]
@@ -293,7 +293,7 @@ def test_a_delivery_that_is_not_there_is_404(sqlite_url: str, name: str) -> None
     run(test())
 
 
-def test_metrics_tell_of_what_waits_and_of_tries(database_url: str) -> None:
+def test_metrics_cover_what_waits_and_of_tries(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(200), says(500))
         async with web(database_url, ALL, relay=LOCAL) as hub, sink.listening():

@@ -29,7 +29,7 @@ async def patched(hub: Web, endpoint: Any, body: Any, expect: int = 200) -> Any:
     return answer.json()
 
 
-def test_an_endpoint_is_told_and_its_secret_verifies_the_call(database_url: str) -> None:
+def test_an_endpoint_is_called_and_its_secret_verifies_the_call(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url, ALL, relay=LOCAL) as hub, Sink().listening() as sink:
             endpoint = await made(hub, sink.url, statuses=["delivered"], final_only=True)
@@ -184,7 +184,7 @@ def test_a_deleted_endpoint_is_gone(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["1", "ep_", "ep_zzzzzzzzzzzzzzzz", "dlv_0000000000000001", "%00"])
-def test_an_endpoint_that_is_not_there_is_404(sqlite_url: str, name: str) -> None:
+def test_an_endpoint_that_does_not_exist_is_404(sqlite_url: str, name: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             assert (await hub.get(f"/v1/endpoints/{name}", 404))["hint"]
@@ -227,7 +227,7 @@ def test_both_secrets_sign_while_one_is_being_replaced(database_url: str) -> Non
     run(test())
 
 
-def test_a_test_tells_what_came_of_it_and_is_kept(database_url: str) -> None:
+def test_a_test_reports_what_came_of_it_and_is_kept(database_url: str) -> None:
     async def test() -> None:
         sink = Sink(says(200, b"thanks"), says(500, b"no"))
         async with web(database_url, relay=LOCAL) as hub, sink.listening():

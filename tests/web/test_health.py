@@ -72,7 +72,9 @@ def test_a_slash_at_the_end_sends_nobody_elsewhere(sqlite_url: str, path: str) -
         ("/v1/requests/1/replay", "POST"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(sqlite_url: str, path: str, methods: str) -> None:
+def test_a_wrong_method_is_answered_with_the_right_ones(
+    sqlite_url: str, path: str, methods: str
+) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             answer = await hub.client.request("PUT", path)
@@ -82,7 +84,7 @@ def test_a_wrong_method_is_told_the_right_ones(sqlite_url: str, path: str, metho
     run(test())
 
 
-def test_metrics_tell_of_intake_fold_and_events(database_url: str) -> None:
+def test_metrics_cover_intake_fold_and_events(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
             await hub.receipt("inbox", messageId="id-1", status="teleported")

@@ -124,7 +124,7 @@ def test_a_malformed_body_is_a_clear_problem(sqlite_url: str, body: bytes, statu
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", None])
-def test_a_body_that_does_not_say_that_it_is_json_is_told_so(
+def test_a_body_without_a_json_content_type_is_refused_with_a_hint(
     sqlite_url: str, content_type: str | None
 ) -> None:
     """What curl sends with -d alone."""
@@ -139,7 +139,7 @@ def test_a_body_that_does_not_say_that_it_is_json_is_told_so(
     run(test())
 
 
-def test_what_is_missing_or_of_another_form_is_told_in_words(sqlite_url: str) -> None:
+def test_what_is_missing_or_of_another_form_is_explained(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             problem = await hub.post("/v1/messages", {"to": "+12015555522", "text": "x"}, 422)
@@ -414,7 +414,7 @@ def test_a_wrong_parameter_is_422_with_a_hint(sqlite_url: str, query: str) -> No
 @pytest.mark.parametrize(
     "when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-21", "1969-12-31"]
 )
-def test_any_time_may_be_asked_for(database_url: str, when: str) -> None:
+def test_any_time_may_be_a_filter(database_url: str, when: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
             await hub.get("/v1/messages", since=when)
@@ -432,7 +432,7 @@ def test_a_parameter_that_is_given_twice_is_refused(sqlite_url: str) -> None:
     run(test())
 
 
-def test_a_message_that_is_not_there_is_404(sqlite_url: str) -> None:
+def test_a_message_that_does_not_exist_is_404(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             await hub.get(f"/v1/messages/{uuid.uuid4()}", 404)
@@ -519,7 +519,7 @@ def test_wait_answers_at_its_timeout_with_what_is_known(database_url: str) -> No
 
 
 @pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "301", "soon"])
-def test_a_timeout_that_is_none_is_422(sqlite_url: str, timeout: str) -> None:
+def test_an_invalid_timeout_is_422(sqlite_url: str, timeout: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             path = f"/v1/messages/{uuid.uuid4()}/wait?timeout={timeout}"

@@ -47,7 +47,7 @@ def test_published_figures_are_shown_as_they_were(counted: dict[str, float]) -> 
     assert (shown, shown.samples) == (family, family.samples)
 
 
-def test_figures_of_two_processes_are_told_apart() -> None:
+def test_metrics_of_two_processes_are_separate() -> None:
     def of(value: float) -> list[Metric]:
         return [CounterMetricFamily("things", "Things", value=value)]
 

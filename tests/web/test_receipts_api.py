@@ -51,7 +51,7 @@ def test_receipts_are_filtered(
     run(test())
 
 
-def test_a_word_that_no_table_has_is_unknown_and_leaves_the_message_pending(
+def test_a_word_in_no_table_is_unknown_and_leaves_the_message_pending(
     database_url: str,
 ) -> None:
     async def test() -> None:

@@ -104,7 +104,7 @@ def test_a_secret_in_the_path_is_not_shown(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("request_id", ["1", "x", "-1", "9" * 30, "9223372036854775808", "%00"])
-def test_a_call_that_is_not_there_is_404(sqlite_url: str, request_id: str) -> None:
+def test_a_call_that_does_not_exist_is_404(sqlite_url: str, request_id: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             assert (await hub.get(f"/v1/requests/{request_id}", 404))["hint"]

@@ -139,7 +139,7 @@ def test_a_stream_is_resumed_without_loss_or_repetition(database_url: str) -> No
 
 
 @pytest.mark.parametrize("last", ["1", "nonsense", "-1", "9" * 30, "1795000000000000"])
-def test_a_position_that_is_not_there_gets_a_reset(database_url: str, last: str) -> None:
+def test_a_position_that_does_not_exist_gets_a_reset(database_url: str, last: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub, served(hub) as base, listening(base, last) as reader:
             assert (await reader.next()).event == "reset"
@@ -172,7 +172,7 @@ def test_a_listener_that_goes_is_forgotten(sqlite_url: str) -> None:
     run(test())
 
 
-def test_a_listener_that_is_too_slow_is_told_to_come_again(
+def test_a_listener_that_is_too_slow_is_told_to_reconnect(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "ROOM", 2)
