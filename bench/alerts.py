@@ -1,8 +1,8 @@
 """Simulated incidents with a known start: how soon the rules see them, and how often they err.
 
-The rules that come with delivrd are judged every minute by the very function that runs live, over
-counts as the rollups would hold them. Beside them stands the plain rule that everybody begins with:
-over 5 % of what ended within the last hour has failed.
+The built-in rules are evaluated every minute by the function that runs live, over counts like those
+of the rollups. They are compared with the plain rule that everybody begins with: over 5 % of what
+ended within the last hour has failed.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def minutes(value: float | None) -> str:
 
 
 def quiet(seed: int, days: int) -> Counter[str]:
-    """Nothing happens for so long: how often each rule, and the plain one, fires all the same."""
+    """Days without incidents: how often each rule, and the plain one, fires falsely."""
     found: Counter[str] = Counter(dict.fromkeys(RULES, 0))
     states = {name: State() for name in RULES}
     over: dict[object, int] = {}

@@ -65,7 +65,7 @@ class Simulated:
     )
     """By the length of a cell, by its beginning."""
     due: list[tuple[float, int, int]] = field(default_factory=list)
-    """Receipts on their way: when, which minute's message, what."""
+    """Receipts that are still to arrive: when, the minute of the message, the outcome."""
 
     def minute(self, at: int) -> None:
         """Sends this minute's messages, and counts the receipts that arrive in it."""

@@ -1,7 +1,7 @@
 """The settled rate against simulated truth: seeded runs of routes whose end is known.
 
-What the estimate is given is what the store would hold: numbers by the minute of the hand-over and
-by coarse steps of the age at the end, and the day before by quarters of an hour.
+The estimate gets what the store would hold: counts by the minute of the hand-over and by coarse
+latency steps, and the day before by quarters of an hour.
 """
 
 from __future__ import annotations

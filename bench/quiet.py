@@ -1,6 +1,6 @@
-"""Waits until the machine has nothing else to do, so that a round pays for itself alone.
+"""Waits until the machine is idle, so that no round is slowed by the one before it.
 
-What a server, its database or the kernel still does for the round before would slow the next row.
+A server, its database or the kernel may still be busy with the previous round.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ AT_MOST = 15.0  # seconds of waiting
 
 
 class Ticks(NamedTuple):
-    """What the processors have done since the start, in ticks of all cores together."""
+    """The work of the processors since the start, in ticks of all cores together."""
 
     busy: int
     idle: int
@@ -28,7 +28,7 @@ def processors() -> Ticks:
 
 
 def wait_quiet() -> None:
-    """Returns when it is quiet; after `AT_MOST` it returns, whatever runs beside."""
+    """Returns when the machine is idle, or after `AT_MOST`."""
     until, before = time.monotonic() + AT_MOST, processors()
     while time.monotonic() < until:
         time.sleep(LOOK)

@@ -1,8 +1,8 @@
 """The bench's messages and their receipts, as finished HTTP requests.
 
-Message n has one provider id, one recipient and one time, so that the stores and the receipts are
-made apart and still agree. Every request of a round has the same length: the generator finds the
-n-th by a multiplication.
+Message n has one provider id, one recipient and one time, so that stores and receipts can be made
+independently and still agree. All requests of a round have the same length, so that the generator
+finds the n-th by a multiplication.
 """
 
 from __future__ import annotations

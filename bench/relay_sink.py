@@ -1,8 +1,7 @@
 """A fast local endpoint: `python -m bench.relay_sink` answers 200 to every call.
 
-/count and /late say how many calls came and how late the timed ones were; /hang never answers and
-/error answers 500. What comes is not parsed while it comes, so that the sink is no part of the
-figure.
+/count and /late report how many calls came and how late the timed ones were; /hang never answers,
+/error answers 500. Calls are not parsed on arrival, so that the sink itself is not measured.
 """
 
 from __future__ import annotations

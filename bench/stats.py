@@ -56,7 +56,7 @@ class Plan:
 
 
 class Took(NamedTuple):
-    """Seconds of a question: the median, the best, and those of the processor at the mean."""
+    """Seconds of a query: the median, the best, and the mean of the processor time."""
 
     middle: float
     best: float
@@ -163,7 +163,7 @@ async def _filled_at(store: Store) -> int:
 
 
 async def _timed(store: Store, call: Call, rounds: int) -> Took:
-    await call()  # what is kept between calls is there
+    await call()  # fills caches that live between calls
     took, mine, theirs = [], 0.0, await _server_seconds(store)
     for _ in range(rounds):
         began, so_far = perf_counter(), process_time()
@@ -175,7 +175,7 @@ async def _timed(store: Store, call: Call, rounds: int) -> Took:
 
 
 async def _server_seconds(store: Store) -> float:
-    """What the processes of PostgreSQL that serve this one have used of the processor."""
+    """Processor time of the PostgreSQL processes that serve this one."""
     if store.dialect != "postgresql":
         return 0.0
     asked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -190,7 +190,7 @@ def _used(pid: int) -> float:
 
 
 def calls(store: Store, days: int, now: int) -> dict[str, Call]:
-    """Each question by its name, as asked at that moment (microseconds since 1970)."""
+    """Each query by its name, as of that moment (microseconds since 1970)."""
     accounts = store.accounts
 
     def delivery(

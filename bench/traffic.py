@@ -1,7 +1,7 @@
 """Counts of months of traffic on many routes, written as the fold would have left them.
 
-Only the counts are there, without messages: what reads them takes as long, and ten million messages
-are counted in minutes.
+Only the counts are written, without messages: queries on counts take as long, and ten million
+messages are counted in minutes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ REASONS = ("unreachable", "unknown_number", "blocked_by_carrier", "handset_error
 FAILED = 0.05
 TIMES = ("minute", "bucket", "half", "part", "day")
 OPEN = 0.002
-"""For good: their carrier never told."""
+"""The share that stays open for ever, as their carrier never reports."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Traffic:
 
 
 async def fill(store: Store, traffic: Traffic, say: Callable[[int], None]) -> None:
-    """Writes the counts day by day; ``say`` is told how many days are done."""
+    """Writes the counts day by day; ``say`` is called with the number of days done."""
     now = now_micros()
     today = now // BUCKET // BUCKETS_A_DAY
     chance = random.Random(1)
@@ -89,7 +89,7 @@ def _day(traffic: Traffic, chance: random.Random, first: int, now: int) -> Count
 
 
 def _place(chance: random.Random, bucket: int, now: int) -> Place:
-    """One message: where it went, what became of it by now, after how long."""
+    """One message: where it went, its status by now, and after how long."""
     country = COUNTRIES[int(len(COUNTRIES) * chance.random() ** 2)]
     sender = SENDERS[int(len(SENDERS) * chance.random())]
     sent = min(now, bucket * BUCKET + int(BUCKET * chance.random()))

@@ -1,7 +1,7 @@
 """Any gateway that has no adapter of its own, as the account's settings describe its dialect.
 
 Without a description a receipt is read by the names and words that most gateways use; with one,
-what it names counts alone: a word that ``statuses`` does not have is unknown.
+only what it names counts: a word that is not in ``statuses`` is unknown.
 """
 
 import base64
@@ -58,7 +58,7 @@ STATUSES = {
     "expired": Word(Status.EXPIRED, True),
     "unknown": Word(Status.UNKNOWN, False),
 }  # fmt: skip
-"""What most gateways mean by these words; an account's ``statuses`` take their place."""
+"""The usual meanings of these words; an account's ``statuses`` replace them."""
 
 FIELDS = {
     "fields.id": "The id of the message, as in the answer to the send.",
@@ -71,7 +71,7 @@ FIELDS = {
 }
 
 SETUP = (
-    "Take the gateway's description of its delivery receipts and of its send call.",
+    "Have the gateway's documentation of its delivery receipts and of its send call at hand.",
     'Describe them in `delivrd.toml`: `[accounts.generic]` with `provider = "generic"`, and the '
     "tables `fields`, `statuses`, `codes`, `answer` and `send` below it.",
     "Where the gateway signs its calls, set `signature_secret` and the table `signature`; "
@@ -86,7 +86,7 @@ _COMMON = Settings(receive_only=True)
 
 
 def authenticate(request: Request, settings: Settings) -> Authentic | None:
-    """By the HMAC that the settings describe; None where they describe none."""
+    """By the HMAC that the settings describe; None if they describe none."""
     how = settings.signature
     if how is None:
         return None
@@ -100,7 +100,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
         if key and _fits(given.removeprefix(how.prefix), how, key, signed):
             if how.timestamp_header:
                 behind = settings.replay_window
-                seconds = stamp[:-3] if len(stamp) == 13 else stamp  # some count milliseconds
+                seconds = stamp[:-3] if len(stamp) == 13 else stamp  # some use milliseconds
                 signing.check_age(seconds, request, REPLAY_BEHIND if behind is None else behind)
             return Authentic(f"hmac-{how.algorithm}", position)
     raise Unauthentic("the signature does not match")
@@ -189,6 +189,6 @@ def _time(value: str | None, own: Settings, zone: tzinfo, now: datetime | None) 
 
 
 def answer_by(request: Request, reading: Reading, settings: Settings) -> Response:
-    """What the settings say that the gateway wants to hear."""
+    """The answer that the settings describe."""
     told = settings.answer
     return Response(told.status, told.body.encode(), told.content_type)

@@ -68,7 +68,7 @@ def _secret(secret: SecretStr | None) -> str | None:
 
 
 def _filled(template: Any, values: dict[str, Any]) -> Any:
-    """The template with its placeholders filled; an entry whose value is not there is left out."""
+    """The template with its placeholders filled; an entry without a value is left out."""
     if isinstance(template, dict):
         filled = {name: _filled(value, values) for name, value in template.items()}
         return {name: value for name, value in filled.items() if value is not None}

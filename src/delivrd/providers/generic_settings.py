@@ -35,7 +35,7 @@ PLACEHOLDERS = (
     "password",
     "token",
 )
-"""What a template may hold in braces."""
+"""The placeholders of a template."""
 
 
 def _listed(value: Any) -> Any:
@@ -43,7 +43,7 @@ def _listed(value: Any) -> Any:
 
 
 def _under(name: str) -> BeforeValidator:
-    """A text in place of a table stands for that entry of it."""
+    """Lets a text replace a table: it becomes the value of that entry."""
     return BeforeValidator(lambda value: {name: value} if isinstance(value, str) else value)
 
 
@@ -58,7 +58,7 @@ class Table(BaseModel):
 
 
 class FieldNames(Table):
-    """What the fields of a receipt are called; of several names the first that is there counts."""
+    """The names of a receipt's fields; of several names, the first that is present counts."""
 
     id: Names = ("message_id", "messageId", "message-id", "messageid", "msg_id", "msgId", "msgid",
                  "sms_id", "smsId", "smsid", "MessageSid", "uuid", "sid", "id",
@@ -83,7 +83,7 @@ class FieldNames(Table):
 
 
 class StatusWord(Table):
-    """What one of the gateway's words means."""
+    """The meaning of one of the gateway's status words."""
 
     status: Status
     final: bool | None = None
@@ -92,9 +92,11 @@ class StatusWord(Table):
     @model_validator(mode="after")
     def _ends(self) -> Self:
         if self.status is Status.PENDING and self.final:
-            raise ValueError("pending is no end: a final word must be one of the others")
+            raise ValueError("pending is never final: a final word must have another status")
         if self.status not in (Status.PENDING, Status.UNKNOWN) and self.final is False:
-            raise ValueError(f"{self.status.value} is an end: leave out final, or say pending")
+            raise ValueError(
+                f"{self.status.value} is always final: leave out final, or use pending"
+            )
         return self
 
     @property
@@ -104,7 +106,7 @@ class StatusWord(Table):
 
 
 class ErrorCode(Table):
-    """What one of the gateway's codes means; ``status`` where it makes a failure more exact."""
+    """The meaning of one of the gateway's error codes; ``status`` refines a failure."""
 
     reason: Reason | None = None
     status: Status | None = None
@@ -120,7 +122,7 @@ class ErrorCode(Table):
 
 
 class ReceiptAnswer(Table):
-    """What the gateway wants to hear to a receipt."""
+    """The answer to a receipt, as the gateway expects it."""
 
     status: int = Field(default=200, ge=200, le=299)
     body: str = ""
@@ -152,7 +154,7 @@ class Signature(Table):
 
 
 class Sending(Table):
-    """How a message is handed over, and what the answer says."""
+    """How a message is handed over, and how the answer is read."""
 
     url: str = ""
     method: Literal["GET", "POST", "PUT"] = "POST"
@@ -174,7 +176,7 @@ class Sending(Table):
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError("must be an address like https://gateway.example/send")
         if PLACEHOLDER.search(url.netloc):
-            raise ValueError("its host may hold no placeholder")
+            raise ValueError("its host must not contain a placeholder")
         return value
 
     @field_validator("id_pattern")
@@ -183,7 +185,7 @@ class Sending(Table):
         try:
             groups = re.compile(value).groups
         except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
+            raise ValueError(f"is not a regular expression: {error}") from None
         if value and groups != 1:
             raise ValueError("must have one group in parentheses: the id")
         return value
@@ -234,7 +236,7 @@ class Settings(AccountSettings):
     token: SecretStr | None = Field(default=None, description="For the placeholder {token}.")
     fields: FieldNames = Field(
         default=FieldNames(),
-        description="What a receipt's fields are called: id, status, code, detail, to, sender, "
+        description="Names of a receipt's fields: id, status, code, detail, to, sender, "
         "time, reference, price, currency, network. One name or several, nested ones with dots.",
         examples=['{ id = "message_id", status = "state", to = "msisdn" }'],
     )
@@ -243,28 +245,28 @@ class Settings(AccountSettings):
     )
     statuses: dict[str, Annotated[StatusWord, _under("status")]] = Field(
         default_factory=dict,
-        description='Their words: "sent" = "pending", or { status, final, reason }.',
+        description='Its status words: "sent" = "pending", or { status, final, reason }.',
         examples=['{ sent = "pending", done = "delivered" }'],
     )
     codes: dict[str, Annotated[ErrorCode, _under("reason")]] = Field(
         default_factory=dict,
-        description='Their codes: "27" = "unreachable", or { reason, status, permanent, words }.',
+        description='Its codes: "27" = "unreachable", or { reason, status, permanent, words }.',
         examples=['{ 27 = "unreachable" }'],
     )
     time_format: str = Field(
-        default="", description='Like "%d.%m.%Y %H:%M", or "smpp"; common ones are known.'
+        default="", description='Such as "%d.%m.%Y %H:%M", or "smpp"; common formats need none.'
     )
     answer: ReceiptAnswer = Field(
         default=ReceiptAnswer(),
-        description="What they want to hear: status, body, content_type.",
+        description="The answer that it expects: status, body, content_type.",
         examples=['{ body = "OK" }'],
     )
     signature_secret: Secrets = Field(
-        default=(), description="The key of their signatures, one or a list (rotation)."
+        default=(), description="The key of its signatures, one or a list (rotation)."
     )
     signature: Signature | None = Field(
         default=None,
-        description="Their signature: header, algorithm, encoding (hex, base64), prefix, signed "
+        description="Its signature: header, algorithm, encoding (hex, base64), prefix, signed "
         "(body, query, url, method, timestamp, header:NAME), joined_by, timestamp_header.",
         examples=['{ header = "X-Signature" }'],
     )

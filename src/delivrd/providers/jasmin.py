@@ -57,7 +57,7 @@ CUT = {word[:7]: meaning for word, meaning in smpp_words.STATUSES.items()}
 """Of the word in a receipt's text, Jasmin passes on seven letters."""
 
 NOT_TOLD = "ND"
-"""What stands in a field of level 2 that the receipt does not have."""
+"""The value of a field of level 2 that the receipt does not have."""
 
 REFUSED = Word(Status.REJECTED, True)
 """Any other command_status: the message centre refused the submit."""
@@ -86,7 +86,7 @@ FIELDS = {
 SETUP = (
     "In Jasmin's console, make a user (its password 12 to 16 characters long) and a route; note "
     "where the HTTP API (port 1401) or the RESTful API (port 8080) listens. (Jasmin 0.11.1 of PyPI "
-    "throws no receipts by HTTP, by a mistake of its own; 0.11.0 does.)",
+    "sends no receipts by HTTP because of a bug; 0.11.0 does.)",
     'Put them in `delivrd.toml`: `[accounts.jasmin]` with `provider = "jasmin"`, `base_url`, '
     "`username` and `password` (or the variable `DELIVRD_ACCOUNTS__JASMIN__PASSWORD_FILE`), and "
     '`api = "rest"` for the RESTful one.',
@@ -153,7 +153,7 @@ def _meaning(status: str | None) -> Word | None:
 
 
 def _counted(told: f.Fields) -> Word | None:
-    """What a callback without a word says (some pass on no more): parts delivered, or an error."""
+    """The status of a callback without a word, which some send: parts delivered, or an error."""
     delivered, error = (_told(told, name) or "0" for name in ("dlvrd", "err"))
     if delivered.isdigit() and int(delivered):
         return STATUSES["DELIVRD"]
@@ -170,7 +170,7 @@ def _kind(told: f.Fields) -> str | None:
 
 
 def answer(request: Request, reading: Reading) -> Response:
-    """What Jasmin wants to hear, or it calls again."""
+    """The answer that Jasmin expects; after any other it calls again."""
     return Response(200, b"ACK/Jasmin")
 
 
@@ -195,7 +195,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 
 def _content(message: Outgoing) -> dict[str, str]:
-    # Jasmin hands numbers on as they are, and SMPP's are digits: the type of number says the plus.
+    # Jasmin passes numbers on unchanged, and SMPP's are digits: the type of number means the plus.
     to, sender = message.to.removeprefix("+"), message.sender.removeprefix("+")
     content = {"to": to, "from": sender, "dlr": "no"}
     if message.unicode:

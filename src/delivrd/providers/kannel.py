@@ -1,4 +1,4 @@
-"""Kannel: whoever sends says how its receipts look, by the escapes in ``dlr-url``.
+"""Kannel: the sender chooses the form of the receipts, by the escapes in ``dlr-url``.
 
 The escapes' letters serve as names of fields here, beside those that people commonly choose; an
 account's ``fields`` name others. Kannel answers a send without an id: what this hub sends is known
@@ -51,7 +51,7 @@ STATUSES = {
     "16": Word(Status.REJECTED, True),
     "32": Word(Status.PENDING, False),
 }
-"""The value of ``%d``; a callback bears one, never the sum that dlr-mask may be."""
+"""The value of ``%d``; a callback has one, never the sum that dlr-mask may be."""
 
 ERRORS = smpp_words.REFUSAL_CODES
 """Codes in ``NACK/code/words``; those of a receipt's ``err:`` are each message centre's own."""
@@ -69,7 +69,7 @@ SEND_ERRORS = {
     ),
     "Empty text not allowed, rejected": Code("The text is empty", Reason.CONTENT_INVALID),
 }
-"""What smsbox says of a send that it refuses."""
+"""The texts with which smsbox refuses a send."""
 
 OURS = "delivrd"
 """The field in which this hub's reference travels."""
@@ -192,7 +192,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _around(request: Request) -> dict[str, str]:
-    """What a POST says beside its body: its headers, and the escapes in its query."""
+    """The fields of a POST besides its body: its headers, and the escapes in its query."""
     told = ((HEADERS.get(name.lower()), value) for name, value in request.headers)
     headers = {name: value for name, value in told if name is not None}
     return headers | f.form(request.query.decode(errors="replace"))
@@ -225,7 +225,7 @@ def _reply(said: f.Fields, request: Request) -> str:
 
 
 def _meaning(kind: str | None, stat: str | None) -> Word | None:
-    """What the report says: the word in the reply is more exact than Kannel's own value."""
+    """The report's status: the word in the reply is more exact than Kannel's own value."""
     by_reply = reading.word(smpp_words.STATUSES, stat)
     if by_reply and by_reply.final and kind == _INTERMEDIATE:
         return smpp_words.ON_ITS_WAY

@@ -48,7 +48,7 @@ FIELDS = {
     "done date:": "When it reached this status (10, 12, 14 or 16 characters).",
     "submit date:, sub:, dlvrd:": "Kept with the request; too often wrong to be used.",
     "source_addr": "The recipient's number.",
-    "esm_class": "What kind of receipt it is; 0x20 is one on the way, never the last word.",
+    "esm_class": "The kind of receipt; 0x20 is an intermediate one, which is never final.",
 }
 
 SETUP = (
@@ -60,28 +60,29 @@ SETUP = (
     "Let the program that holds the bind post each receipt, one PDU in JSON, and set a "
     "`webhook_secret` of at least 12 random characters.",
     "It posts to `https://YOUR-HOST/webhooks/smpp/SECRET`, and answers the message centre "
-    "with `deliver_sm_resp` once it has heard 200.",
+    "with `deliver_sm_resp` after a 200.",
     "Start `delivrd serve`, run `delivrd doctor`, send yourself a text through your own program, "
     "and see its receipt come: `delivrd receipts tail --account smpp`.",
 )
 
 
 class Settings(AccountSettings):
-    """An account of a message centre."""
+    """An account at a message centre."""
 
     provider: str = NAME
     marked_only: bool = Field(
-        default=False, description="Only what esm_class marks as a receipt is read as one."
+        default=False,
+        description="Only PDUs that esm_class marks as receipts are read as receipts.",
     )
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     """The receipt in one PDU; a text from a handset is "inbound".
 
-    A receipt that names no id has none, so that its fault is seen.
+    A receipt without an id is read without one, so that the fault is visible.
 
     Raises:
-        Unreadable: it is no PDU, or its id is no id.
+        Unreadable: it is not a PDU, or its id is not valid.
     """
     zone = times.zone(settings.time_zone if settings else None)
     marked_only = isinstance(settings, Settings) and settings.marked_only
