@@ -190,3 +190,13 @@ def test_a_time_of_a_clock_that_is_ahead_is_now(hub: PagesHub, page: Any) -> Non
     time.evaluate("one => one.dataset.due = ''")
     page.evaluate("delivrd.tick()")
     expect(time).to_contain_text("in 1 min")
+
+
+def test_a_text_from_right_to_left_reads_so(hub: PagesHub, page: Any) -> None:
+    """Its full stop stands at its left end, and the note on its length stays out of it."""
+    sent = {"account": "main", "provider_message_ids": ["RTL1"], "to": "+447400900098"}
+    made = hub.api("POST", "/v1/messages/sent", {**sent, "text": "رمزك هو 123456."})
+    page.goto(f"/messages/{made['id']}")
+    text = page.locator("bdi")
+    expect(text).to_have_text("رمزك هو 123456.")
+    assert text.evaluate("one => getComputedStyle(one).direction") == "rtl"
