@@ -142,3 +142,11 @@ def test_a_strip_of_pages_that_goes_on_has_a_shade_at_its_edge(
     assert strip.evaluate("one => one.scrollWidth > one.clientWidth")
     kept = strip.evaluate("one => getComputedStyle(one).backgroundAttachment")
     assert kept == "local, local, scroll, scroll"
+
+
+def test_links_to_the_data_say_whose_data_it_is(hub: PagesHub, page: Any) -> None:
+    hub.receipt()
+    page.goto("/?range=24h")
+    names = page.locator("a.data").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    assert len(names) == len(set(names)) >= 7
+    expect(page.get_by_role("link", name="JSON: By country")).to_be_visible()
