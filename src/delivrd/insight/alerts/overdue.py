@@ -5,6 +5,7 @@ other networks there, which takes no history: `delivrd.insight.silent_networks`.
 for what is overdue in its country, it is named and not the country.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -20,6 +21,7 @@ from delivrd.insight.silent_networks import (
     OTHERS_REPORT,
     Country,
     SilentNetwork,
+    Tally,
     silent_networks,
 )
 
@@ -94,11 +96,12 @@ class _Counts:
 
 def _until(end: float, country: Country) -> Country:
     """The counts of messages that were handed over before a moment."""
-    return {
-        name: old
-        for name, of in country.items()
-        if (old := [tally for tally in of if tally.at + QUARTER_SECONDS <= end])
-    }
+    cut = {name: bisect_right(of, end - QUARTER_SECONDS, key=_at) for name, of in country.items()}
+    return {name: country[name][:n] for name, n in cut.items() if n}
+
+
+def _at(tally: Tally) -> int:
+    return tally.at
 
 
 def _values(place: Place) -> tuple[str, ...]:

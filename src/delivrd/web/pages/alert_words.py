@@ -16,7 +16,7 @@ KINDS: Mapping[Kind, str] = {
     "change": "More failures than is normal there",
     "settled_rate": "Settled delivery rate below a limit",
     "latency": "Slow deliveries",
-    "overdue": "More overdue messages than is normal there",
+    "overdue": "More overdue messages than is normal there, or a network that reports nothing",
     "no_receipts": "Messages are sent and no receipts come back",
     "no_messages": "Nothing is sent in an hour that usually has messages",
     "failure": "Every failed message",
