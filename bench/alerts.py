@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from random import Random
 from statistics import median
+from typing import Any
 
 from rich.console import Console
 
@@ -57,7 +58,7 @@ class Incident:
     aim: float | None = None
 
 
-def _at_noon(**changes: float) -> Change:
+def _at_noon(**changes: Any) -> Change:
     return lambda truth, at: replace(truth, **changes) if at >= NOON else truth
 
 
@@ -67,6 +68,17 @@ INCIDENTS = (
     Incident("a route dies at night: all fails, 20 an hour", 20, 1, _at_noon(failing=1.0), 480),
     Incident("a carrier stops reporting, 20 a minute", 1200, 1, _at_noon(silent=1.0), 120),
     Incident("the same at night, 20 an hour", 20, 1, _at_noon(silent=1.0), 480),
+    Incident(
+        "one network of four stops reporting, 20 a minute", 1200, 1, _at_noon(silent_network=2), 240
+    ),
+    Incident(
+        "the same, networks are known by receipts alone",
+        1200,
+        1,
+        _at_noon(silent_network=2, named=False),
+        240,
+    ),
+    Incident("a tenth of 60 an hour stops reporting", 60, 1, _at_noon(silent_network=3), 600),
     Incident("webhook URL broken: 10 countries, 20 a minute", 1200, 10, _at_noon(silent=1.0), 120),
     Incident("gateway out: 200 countries, 60 a minute", 3600, 200, _at_noon(failing=1.0), 60),
 )

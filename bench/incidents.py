@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from math import cos, exp, log, pi
 from random import Random
 
-from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS
+from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.data import Cell, Data, Key, Normal, Route
 from delivrd.insight.alerts.grid import GRID, spans
 from delivrd.insight.alerts.normal import History, Hour, normals
+from delivrd.insight.silent_networks import Country, Tally
 from delivrd.store.counts import step
 
 MINUTE = 60
@@ -31,6 +32,12 @@ class Truth:
     """Seconds to a delivery; nine in ten within about five times that."""
     day: float = 0.0
     """Relative amplitude of the daily cycle, 0 to 1."""
+    networks: tuple[float, ...] = (0.4, 0.3, 0.2, 0.1)
+    """The shares of the country's networks."""
+    named: bool = True
+    """Whether messages name their network before their receipt comes."""
+    silent_network: int | None = None
+    """The network that reports nothing."""
 
 
 Change = Callable[[Truth, int], Truth]
@@ -52,6 +59,35 @@ class Counts:
         return Cell(at, seconds, self.delivered, self.failed, 0, pending)
 
 
+class Networks:
+    """The messages of a route by network and quarter of an hour, as they end at last."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._counts: dict[str, dict[int, list[int]]] = {}
+        self._made: tuple[int, Country] = (0, {})
+
+    def pick(self, truth: Truth) -> int:
+        """The network of a message."""
+        return self._random.choices(range(len(truth.networks)), truth.networks)[0]
+
+    def count(self, at: int, network: int | None, reported: bool) -> None:
+        of = self._counts.setdefault("" if network is None else f"network {network}", {})
+        of.setdefault(at // QUARTER_SECONDS * QUARTER_SECONDS, [0, 0])[not reported] += 1
+
+    def country(self, now: int) -> Country:
+        """The whole quarters of the last day."""
+        end = now // QUARTER_SECONDS * QUARTER_SECONDS
+        if self._made[0] != end:
+            made = {}
+            for name, of in self._counts.items():
+                for at in [at for at in of if at < end - DAY_SECONDS]:
+                    del of[at]
+                made[name] = [Tally(at, *two) for at, two in sorted(of.items()) if at < end]
+            self._made = end, {name: tallies for name, tallies in made.items() if tallies}
+        return self._made[1]
+
+
 @dataclass
 class Simulated:
     """One route under way; :meth:`minute` lets the next minute pass."""
@@ -66,6 +102,7 @@ class Simulated:
     """By the length of a cell, by its beginning."""
     due: list[tuple[float, int, int]] = field(default_factory=list)
     """Receipts that are still to arrive: when, the minute of the message, the outcome."""
+    networks: Networks = field(default_factory=lambda: Networks(Random(1)))
 
     def minute(self, at: int) -> None:
         """Sends this minute's messages, and counts the receipts that arrive in it."""
@@ -86,8 +123,10 @@ class Simulated:
     def _send(self, truth: Truth, at: int) -> None:
         for counts in self._of(at):
             counts.sent += 1
-        ended = outcome(truth, self.random)
-        if ended is not None:
+        ended, network = outcome(truth, self.random), self.networks.pick(truth)
+        reported = ended is not None and network != truth.silent_network
+        self.networks.count(at, network if reported or truth.named else None, reported)
+        if ended is not None and reported:
             what, took = ended
             heapq.heappush(self.due, (at + self.random.random() * MINUTE + took, at, what))
 
@@ -175,9 +214,11 @@ class World:
             self.now += MINUTE
             if self.now % HOUR_SECONDS == 0 or not self._normals:
                 self._learn()
-            yield Data(self.now, tuple(
-                Route(r.key, r.cells(self.now), self._normals[r.key]) for r in self.routes
-            ))  # fmt: skip
+            yield Data(
+                self.now,
+                tuple(Route(r.key, r.cells(self.now), self._normals[r.key]) for r in self.routes),
+                networks={r.key[:2]: r.networks.country(self.now) for r in self.routes},
+            )
 
     def _learn(self) -> None:
         """Takes the hour that is a day old into the history, and reads what is normal anew."""
