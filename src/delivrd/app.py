@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from delivrd.config import Config
-from delivrd.insight.alerts.tell import Tell
+from delivrd.insight.alerts.notifier import Notifier
 from delivrd.insight.alerts.watch import Watch
 from delivrd.intake.call import PREFIX
 from delivrd.intake.commit import GroupCommit
@@ -126,7 +126,7 @@ async def _parts(config: Config, store: Store, roles: tuple[str, ...]) -> AsyncG
             parts.start("relay", relay.run)
             if config.alerts.enabled:
                 parts.start("alerts", Watch(store, config).run)
-                parts.start("notices", Tell(store, config).run)
+                parts.start("notices", Notifier(store, config).run)
             if config.sending.look_up:
                 parts.start("look-ups", LookUps(store, http).run)
         if sqlite_path(config.database) is None:  # there may be other processes

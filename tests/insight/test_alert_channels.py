@@ -7,8 +7,8 @@ import pytest
 from delivrd.alert_settings import Channel, Rule
 from delivrd.core.statement import moment
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
+from delivrd.insight.alerts.notifier import RETRIES
 from delivrd.insight.alerts.state import Say
-from delivrd.insight.alerts.tell import RETRIES
 from delivrd.insight.alerts.watch import firing_id
 from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
@@ -38,7 +38,7 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
         async with Sink().listening() as sink, watched(database_url, sink) as hub:
             await sent(hub.store, failed=30)
             (say,) = await hub.watch.once()
-            assert await hub.tell.once() == 1
+            assert await hub.notifier.once() == 1
             (call,) = sink.calls
             title, body = call.json["title"], call.json["message"]
             assert title.startswith("main → GB: 100 % fail")
@@ -53,7 +53,7 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
             assert call.json["type"] == "failure"
             (notice,) = await notices(hub.store)
             assert (notice.state, notice.tries, notice.why) == ("sent", 1, None)
-            assert await hub.tell.once() == 0
+            assert await hub.notifier.once() == 0
 
     run(test())
 
@@ -65,14 +65,14 @@ def test_what_a_channel_does_not_take_is_tried_again_and_then_given_up(database_
             await sent(hub.store, failed=30)
             await hub.watch.once()
             for _ in RETRIES:
-                assert await hub.tell.once() == 1
+                assert await hub.notifier.once() == 1
                 (notice,) = await notices(hub.store)
                 assert notice.state == "waiting"
                 assert notice.next_at
                 assert notice.next_at > notice.created_at
-                assert await hub.tell.once() == 0
+                assert await hub.notifier.once() == 0
                 await hub.store.write(lambda tx: tx.execute("UPDATE notice SET next_at = 0"))
-            await hub.tell.once()
+            await hub.notifier.once()
             (notice,) = await notices(hub.store)
             assert (notice.state, notice.tries) == ("failed", len(RETRIES) + 1)
             doing = await hub.store.read(lambda tx: stored.doing(tx, "ops"))
@@ -90,17 +90,17 @@ def test_a_channel_that_was_down_hears_of_a_firing_in_order(database_url: str) -
         async with sink.listening(), watched(database_url, sink) as hub:
             await sent(hub.store, failed=30)
             await hub.watch.once()
-            assert await hub.tell.once() == 1
+            assert await hub.notifier.once() == 1
             (firing,) = await hub.store.read(lambda tx: stored.firings(tx, 1 << 62, 5))
             await hub.store.write(
                 lambda tx: stored.post(
                     tx, hub.store.ids, firing.id, ["ops"], "recovered", "Recovered", "b", 1
                 )
             )
-            assert await hub.tell.once() == 0  # the first is tried again in some seconds
+            assert await hub.notifier.once() == 0  # the first is tried again in some seconds
             await hub.store.write(lambda tx: tx.execute("UPDATE notice SET next_at = 1"))
-            assert await hub.tell.once() == 1
-            assert await hub.tell.once() == 1
+            assert await hub.notifier.once() == 1
+            assert await hub.notifier.once() == 1
             assert [call.json["type"] for call in sink.calls] == ["failure", "failure", "success"]
 
     run(test())
@@ -112,7 +112,7 @@ def test_a_notice_for_a_removed_channel_fails_with_the_reason(database_url: str)
             await sent(hub.store, failed=30)
             await hub.watch.once()
             hub.config.alerts.channels.clear()
-            await hub.tell.once()
+            await hub.notifier.once()
             (notice,) = await notices(hub.store)
             assert notice.why == "the settings no longer have this channel, or it is disabled"
 
@@ -130,7 +130,7 @@ def test_one_process_sends_at_a_time(database_url: str) -> None:
                     1 << 60,
                 )
             )
-            assert await hub.tell.once() == 0
+            assert await hub.notifier.once() == 0
             assert sink.calls == []
 
     run(test())

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.course import End
 from delivrd.insight.alerts.normal import History, Hour
 from delivrd.insight.alerts.preview import Past, preview
+from delivrd.insight.alerts.timeline import End
 from tests.insight.alert_support import DAY, HOUR, NOON
 
 QUARTER = 900

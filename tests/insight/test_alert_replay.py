@@ -12,7 +12,7 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.cells import FIELDS
-from delivrd.insight.alerts.hindsight import Hindsight, hindsight
+from delivrd.insight.alerts.past_outlooks import PastOutlooks, past_outlooks
 from delivrd.insight.alerts.quarter import Quarter, end, lately
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.lifetimes import MIDDLES
@@ -75,7 +75,7 @@ async def live(store: Store, now: int) -> dict[tuple[int, str], Estimate]:
 
 
 async def replayed(store: Store, now: int) -> dict[tuple[int, str], Estimate]:
-    told = await hindsight(store, RULE, now - HOUR, now)
+    told = await past_outlooks(store, RULE, now - HOUR, now)
     assert told is not None
     return told.replay.estimates(now, now - HOUR, told.replay.so_far(now, now - HOUR).keys())
 
@@ -109,7 +109,7 @@ def test_a_rule_about_networks_is_judged_without_estimates(database_url: str) ->
     async def test() -> None:
         async with opened(database_url) as store:
             networks = Rule(kind="settled_rate", by=("network",))
-            assert await hindsight(store, networks, NOON - HOUR, NOON) is None
+            assert await past_outlooks(store, networks, NOON - HOUR, NOON) is None
 
     run(test())
 
@@ -125,7 +125,7 @@ def test_estimates_are_the_same_however_much_is_read_at_a_time(
         async with opened(database_url) as store:
             await count(store, sent, NOON)
             usual = await replayed(store, NOON)
-            monkeypatch.setattr("delivrd.insight.alerts.hindsight.PIECE", piece * HOUR)
+            monkeypatch.setattr("delivrd.insight.alerts.past_outlooks.PIECE", piece * HOUR)
             assert await replayed(store, NOON) == usual
 
     run(test())
@@ -236,7 +236,7 @@ def past(
     return known, replay
 
 
-class Everywhere(Hindsight):
+class Everywhere(PastOutlooks):
     """Estimates every route at every moment."""
 
     def _may_be_bad(self, some: object) -> bool:
@@ -247,11 +247,11 @@ OUT = range(NOON - 6 * HOUR, NOON - 4 * HOUR)
 
 
 def firings(
-    known: previews.Past, replay: Replay, how: type[Hindsight] = Hindsight, **rule: Any
+    known: previews.Past, replay: Replay, how: type[PastOutlooks] = PastOutlooks, **rule: Any
 ) -> Any:
     of = Rule.model_validate({**RULE.model_dump(exclude_none=True), **rule})
     told = how(of, replay, lambda i: "main")
-    return previews.preview(of, known._replace(ahead=told)).firings
+    return previews.preview(of, known._replace(outlooks=told)).firings
 
 
 def test_an_outage_of_the_past_is_fired_at_and_recovered_from() -> None:

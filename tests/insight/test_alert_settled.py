@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts.data import Data, Outlook
-from delivrd.insight.alerts.foresee import ahead, begin_of
 from delivrd.insight.alerts.grid import spans
+from delivrd.insight.alerts.outlooks import begin_of, read_outlooks
 from delivrd.insight.alerts.settled_rate import settled_rate
 from delivrd.insight.settled import Settling, settled_stats
 from delivrd.insight.settling import Estimate, settled
@@ -41,41 +41,41 @@ def lost(at: int) -> Any:
     return cell(at, 20, pending=6)
 
 
-def foreseen(estimate: Estimate, since: int = NOON - HOUR, **route_fields: Any) -> Data:
-    """An hour in which three of ten are overdue, and what is foreseen of it."""
+def with_estimate(estimate: Estimate, since: int = NOON - HOUR, **route_fields: Any) -> Data:
+    """An hour in which three of ten are overdue, and what is with_estimate of it."""
     seen = route(*GB, lost, NOON)._replace(**route_fields)
     return data(NOON, seen, outlooks={HOUR: Outlook(since, {GB: estimate})})
 
 
 def test_an_estimate_counts_in_place_of_what_has_ended_so_far() -> None:
     well = Estimate(1200, 840, 360, expected=340, variance=20)
-    assert play(RULE, [foreseen(well)]) == []
+    assert play(RULE, [with_estimate(well)]) == []
     ill = well._replace(expected=60)
-    says = play(RULE, [foreseen(ill)])
+    says = play(RULE, [with_estimate(ill)])
     assert whats(says) == ["fired"]
     assert (says[0].facts["n"], says[0].facts["share"]) == (1200, 0.75)
 
 
 def test_few_messages_prove_little_though_all_of_them_have_ended() -> None:
-    assert play(RULE, [foreseen(Estimate(100, 88))]) == []
-    assert whats(play(RULE, [foreseen(Estimate(2000, 1760))])) == ["fired"]
+    assert play(RULE, [with_estimate(Estimate(100, 88))]) == []
+    assert whats(play(RULE, [with_estimate(Estimate(2000, 1760))])) == ["fired"]
 
 
 def test_nothing_is_told_while_as_many_may_arrive_yet_as_should() -> None:
     unsure = Estimate(2000, 1000, 1000, expected=600, variance=250_000)
     assert settled([unsure]).rate == 0.8
-    assert play(RULE, [foreseen(unsure)]) == []
+    assert play(RULE, [with_estimate(unsure)]) == []
 
 
 def test_a_route_that_reports_nothing_is_under_no_bound() -> None:
-    assert play(RULE, [foreseen(Estimate(unreported=1200))]) == []
+    assert play(RULE, [with_estimate(Estimate(unreported=1200))]) == []
     never = USUAL._replace(open_late=0.95)
     assert play(RULE, [data(NOON, route(*GB, lost, NOON, never))]) == []
 
 
 def test_a_route_counts_once_however_many_networks_it_is_known_by() -> None:
     estimate = Estimate(1200, 900)
-    known = foreseen(estimate)
+    known = with_estimate(estimate)
     split = known._replace(routes=known.routes * 3)
     assert settled_rate(RULE, split, split.routes, NOON - HOUR) == settled([estimate])
 
@@ -83,12 +83,12 @@ def test_a_route_counts_once_however_many_networks_it_is_known_by() -> None:
 @pytest.mark.parametrize("network", [{"by": ("network",)}, {"networks": ("23410",)}])
 def test_of_networks_there_is_no_estimate(network: dict[str, Any]) -> None:
     rule = Rule(kind="settled_rate", **network)
-    known = foreseen(Estimate(1200, 1200), key=(*GB, "23410"))
+    known = with_estimate(Estimate(1200, 1200), key=(*GB, "23410"))
     assert settled_rate(rule, known, known.routes, NOON - HOUR).rate == pytest.approx(0.7, abs=0.05)
 
 
 def test_what_is_older_than_the_estimate_counts_as_it_is() -> None:
-    known = foreseen(Estimate(600, 570), NOON - HOUR // 2)
+    known = with_estimate(Estimate(600, 570), NOON - HOUR // 2)
     told = settled_rate(RULE, known, known.routes, NOON - HOUR)
     assert (told.total, told.delivered) == (600 + 30 * 20, 570 + 30 * 14)
 
@@ -96,12 +96,12 @@ def test_what_is_older_than_the_estimate_counts_as_it_is() -> None:
 def test_a_firing_ends_when_the_estimate_is_good_again() -> None:
     bad, good = Estimate(1200, 900), Estimate(1200, 1180)
     moments = [(bad, 0), (good, 5), (good, 11), (good, 12)]
-    told = [foreseen(one)._replace(now=NOON + minute * MINUTE) for one, minute in moments]
+    told = [with_estimate(one)._replace(now=NOON + minute * MINUTE) for one, minute in moments]
     assert whats(play(RULE, told)) == ["fired", "recovered"]
 
 
 def test_a_route_that_reports_no_more_is_not_well_again() -> None:
-    moments = [foreseen(Estimate(1200, 900)), *[foreseen(Estimate(unreported=1200))] * 2]
+    moments = [with_estimate(Estimate(1200, 900)), *[with_estimate(Estimate(unreported=1200))] * 2]
     told = [one._replace(now=NOON + 6 * n * MINUTE) for n, one in enumerate(moments)]
     assert whats(play(RULE, told)) == ["fired"]
 
@@ -214,7 +214,9 @@ def test_nothing_is_estimated_where_no_rule_asks_for_it(database_url: str) -> No
             settling = Settling(known.store.accounts)
             now = now_micros() // SECOND
             for rules, found in (([Rule(**RATE), networks], set()), ([RULE, networks], {HOUR})):
-                told = await known.store.read(lambda tx, r=rules: ahead(tx, settling, r, now))
+                told = await known.store.read(
+                    lambda tx, r=rules: read_outlooks(tx, settling, r, now)
+                )
                 assert set(told) == found
 
     run(test())

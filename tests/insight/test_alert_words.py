@@ -9,8 +9,8 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data
+from delivrd.insight.alerts.missing_receipts import why_no_receipts
 from delivrd.insight.alerts.read import known
-from delivrd.insight.alerts.silence import silence
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.watch import Baseline
 from delivrd.insight.alerts.words import News, Why, news
@@ -148,7 +148,7 @@ def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
 def test_silence_is_explained_by_what_the_gateways_call(
     account: str | None, calls: dict[str, Calls], says: str
 ) -> None:
-    assert says in silence(account, calls, NOON)
+    assert says in why_no_receipts(account, calls, NOON)
 
 
 async def _refused(store: Store) -> None:

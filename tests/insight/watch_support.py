@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from delivrd.alert_settings import Alerts
 from delivrd.config import Config
-from delivrd.insight.alerts.tell import Tell
+from delivrd.insight.alerts.notifier import Notifier
 from delivrd.insight.alerts.watch import Watch
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
@@ -22,7 +22,7 @@ class Watched(NamedTuple):
     store: Store
     config: Config
     watch: Watch
-    tell: Tell
+    notifier: Notifier
 
 
 def settings(url: str, sink: Sink | None = None, **alerts: Any) -> Config:
@@ -41,7 +41,7 @@ def channel_url(sink: Sink) -> str:
 async def watched(url: str, sink: Sink | None = None, **alerts: Any) -> AsyncGenerator[Watched]:
     config = settings(url, sink, **alerts)
     async with opened(url) as store:
-        yield Watched(store, config, Watch(store, config), Tell(store, config))
+        yield Watched(store, config, Watch(store, config), Notifier(store, config))
 
 
 async def sent(store: Store, failed: int, pending: int = 0, **fields: Any) -> None:

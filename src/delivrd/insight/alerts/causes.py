@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
-from delivrd.insight.alerts.silence import silence
+from delivrd.insight.alerts.missing_receipts import why_no_receipts
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.words import Why
 from delivrd.store.base import Store
@@ -52,7 +52,7 @@ async def _failed(tx: Tx, at: _Place) -> Why:
 
 async def _silent(tx: Tx, at: _Place) -> Why:
     calls = await diagnosis.calls(tx, at.store.accounts, at.since)
-    return Why(also=[f"{silence(at.account, calls, at.now)}."])
+    return Why(also=[f"{why_no_receipts(at.account, calls, at.now)}."])
 
 
 async def _refused(tx: Tx, at: _Place) -> Why:

@@ -13,17 +13,17 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.cells import FIELDS, key_of
-from delivrd.insight.alerts.course import Course, End, Packed, ended
 from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.hindsight import Hindsight
 from delivrd.insight.alerts.histories import PastRows
 from delivrd.insight.alerts.histories import past as read_histories
 from delivrd.insight.alerts.normal import DAYS, History, normals, times
+from delivrd.insight.alerts.past_outlooks import PastOutlooks
 from delivrd.insight.alerts.read import wants_networks
 from delivrd.insight.alerts.routes import chosen
 from delivrd.insight.alerts.settled_rate import is_estimated
 from delivrd.insight.alerts.state import Say, State
+from delivrd.insight.alerts.timeline import End, Packed, Timeline, ended
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Row, Tx
@@ -57,7 +57,7 @@ class Past(NamedTuple):
     failures: tuple[Failure, ...]
     begun: int | None = 0
     """Since when there is data of the rule's kind; None without any."""
-    ahead: Hindsight | None = None
+    outlooks: PastOutlooks | None = None
     """Past estimates, where the rule is evaluated on them."""
 
 
@@ -166,13 +166,13 @@ def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) 
     rule = by_quarters(rule)
     state, says, normal = State(), list[Say](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
-    courses = {
-        key: Course(known.cells.get(key, {}), known.ends.get(key, {})) for key in known.histories
+    timelines = {
+        key: Timeline(known.cells.get(key, {}), known.ends.get(key, {})) for key in known.histories
     }
     for now in range(known.since, known.until + 1, QUARTER_SECONDS):
         if known.histories and (now % HOUR_SECONDS == 0 or not normal):
             normal = normals(known.histories, now, took)
-        seen = _foreseen(_data(rule, known, courses, normal, now), known.ahead, state)
+        seen = _with_outlooks(_data(rule, known, timelines, normal, now), known.outlooks, state)
         verdict = evaluate(rule, seen, state)
         state = verdict.state
         says += verdict.says
@@ -191,10 +191,10 @@ def known_since(rule: Rule, known: Past) -> int | None:
 
 
 def _data(
-    rule: Rule, known: Past, courses: Mapping[Key, Course], normal: dict[Key, Normal], now: int
+    rule: Rule, known: Past, timelines: Mapping[Key, Timeline], normal: dict[Key, Normal], now: int
 ) -> Data:
     routes = tuple(
-        Route(key, courses[key].at(now), of, tuple(_took(rule, known, key, now)))
+        Route(key, timelines[key].at(now), of, tuple(_took(rule, known, key, now)))
         for key, of in normal.items()
     )
     begin, end = (
@@ -209,11 +209,11 @@ def _moment(failure: Failure) -> int:
     return failure.at
 
 
-def _foreseen(data: Data, ahead: Hindsight | None, state: State) -> Data:
-    if ahead is None:
+def _with_outlooks(data: Data, outlooks: PastOutlooks | None, state: State) -> Data:
+    if outlooks is None:
         return data
     firing = {spot.place for spot in state.spots if spot.firing is not None}
-    return data._replace(outlooks=ahead.outlooks(data.now, firing))
+    return data._replace(outlooks=outlooks.outlooks(data.now, firing))
 
 
 def _took(rule: Rule, known: Past, key: Key, now: int) -> Iterable[tuple[int, float, int]]:

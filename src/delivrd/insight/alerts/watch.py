@@ -17,8 +17,8 @@ from delivrd.insight.alerts.calendar import hushed
 from delivrd.insight.alerts.causes import causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.foresee import Ahead, ahead, foresee
 from delivrd.insight.alerts.histories import Baseline, week
+from delivrd.insight.alerts.outlooks import OutlookInput, read_outlooks, with_outlooks
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
@@ -124,12 +124,12 @@ class Watch:
         ats = [m.evaluated_at for m in memories.values() if m.evaluated_at]
         since = max(max(ats, default=now * SECOND) // SECOND, now - HOUR_SECONDS)
 
-        async def reading(tx: Tx) -> tuple[read.Known, Mapping[int, Ahead]]:
+        async def reading(tx: Tx) -> tuple[read.Known, Mapping[int, OutlookInput]]:
             known = await read.known(tx, accounts, rules, base, now, since)
-            return known, await ahead(tx, self._settling, rules, now)
+            return known, await read_outlooks(tx, self._settling, rules, now)
 
         known, seen = await self._store.read(reading)
-        return await asyncio.to_thread(lambda: foresee(known.data(), seen))
+        return await asyncio.to_thread(lambda: with_outlooks(known.data(), seen))
 
     def _judge(
         self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.behind import behind, shown
 from delivrd.insight.alerts.data import Place
+from delivrd.insight.alerts.evidence_page import evidence_page, shown
 from delivrd.insight.alerts.sentence import about, percent, place, plain, sentence, span
 from delivrd.insight.alerts.state import Say
 
@@ -192,7 +192,7 @@ def _page(say: Say, rule: Rule) -> str:
     ended = say.at if say.what in ("recovered", "digest") else None
     until = None if ended is None else datetime.fromtimestamp(ended, UTC)
     since = datetime.fromtimestamp(say.since, UTC)
-    return behind(rule.kind, dict(say.place), say.facts, since, until)
+    return evidence_page(rule.kind, dict(say.place), say.facts, since, until)
 
 
 def _moment(seconds: int) -> str:

@@ -9,8 +9,8 @@ from delivrd.alert_settings import Channel as Settings
 from delivrd.core.statement import moment
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
-from delivrd.insight.alerts.behind import messages
 from delivrd.insight.alerts.channels import shown, trouble
+from delivrd.insight.alerts.evidence_page import messages
 from delivrd.insight.alerts.rules import Named
 from delivrd.insight.alerts.sentence import place, plain, sentence
 from delivrd.insight.alerts.words import headline

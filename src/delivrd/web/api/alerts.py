@@ -12,7 +12,7 @@ from delivrd.config import nearest
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.channels import send
-from delivrd.insight.alerts.hindsight import hindsight
+from delivrd.insight.alerts.past_outlooks import past_outlooks
 from delivrd.insight.alerts.rules import Named
 from delivrd.store import alerts as stored
 from delivrd.store.base import Store
@@ -125,10 +125,10 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
         raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
     store, now = context.store, now_micros() // SECOND
     past = await _past(store, found.rule, now - days * DAY // SECOND, now)
-    ahead = await hindsight(store, previews.by_quarters(found.rule), past.since, past.until)
+    outlooks = await past_outlooks(store, previews.by_quarters(found.rule), past.since, past.until)
 
     def judged() -> previews.Preview:
-        return previews.preview(found.rule, past._replace(ahead=ahead), lambda: sleep(0))
+        return previews.preview(found.rule, past._replace(outlooks=outlooks), lambda: sleep(0))
 
     return views.preview(found, await asyncio.to_thread(judged))
 

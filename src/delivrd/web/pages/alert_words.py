@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from delivrd.alert_settings import Kind
-from delivrd.insight.alerts import behind as pages
+from delivrd.insight.alerts import evidence_page as pages
 from delivrd.insight.alerts.sentence import span
 from delivrd.web.api.alert_views import AlertFiring, AlertRule
 from delivrd.web.pages.show import number, percent
@@ -90,7 +90,7 @@ def marked(sentence: str) -> Markup:
 def behind(firing: AlertFiring) -> str:
     """The page of what is behind a firing; empty where there is none."""
     until = None if firing.state == "told" and firing.facts.get("message") else firing.ended_at
-    return pages.behind(firing.kind, firing.place, firing.facts, firing.since, until)
+    return pages.evidence_page(firing.kind, firing.place, firing.facts, firing.since, until)
 
 
 _FACTS: Mapping[str, tuple[str, Any]] = {

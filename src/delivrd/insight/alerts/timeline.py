@@ -62,7 +62,7 @@ def ended(end: End, at: int, now: int) -> float:
     return end.n * min(1.0, max(0.0, (now - at - end.seconds) / QUARTER_SECONDS))
 
 
-class Course:
+class Timeline:
     """The cells of a route as they were at successive moments.
 
     ``counts`` holds today's counts of each quarter, ``ends`` how long messages took. Messages

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.insight.alerts.course import Course, End, Packed, ended
 from delivrd.insight.alerts.data import Cell
+from delivrd.insight.alerts.timeline import End, Packed, Timeline, ended
 from delivrd.store.histograms import of, steps
 from tests.insight.alert_support import HOUR
 
@@ -21,22 +21,22 @@ ends = st.lists(
 )
 
 
-def cells(course: Course, until: int) -> Iterator[tuple[int, tuple[Cell, ...]]]:
+def cells(timeline: Timeline, until: int) -> Iterator[tuple[int, tuple[Cell, ...]]]:
     for now in range(NOON, until, QUARTER):
-        yield now, course.at(now)
+        yield now, timeline.at(now)
 
 
 def test_who_takes_ten_minutes_has_ended_by_the_time_the_next_quarter_is_two_thirds_over() -> None:
-    course = Course({NOON: [90, 0, 0, 0]}, {NOON: [End(600, DELIVERED, 90)]})
-    (young,) = course.at(NOON + QUARTER)
-    (older,) = course.at(NOON + 2 * QUARTER)
+    timeline = Timeline({NOON: [90, 0, 0, 0]}, {NOON: [End(600, DELIVERED, 90)]})
+    (young,) = timeline.at(NOON + QUARTER)
+    (older,) = timeline.at(NOON + 2 * QUARTER)
     assert (young.delivered, young.pending) == (30, 60)  # those of the first five minutes
     assert (older.delivered, older.pending) == (90, 0)
 
 
 def test_what_has_no_time_has_ended_at_once_and_what_is_open_today_was_open_then() -> None:
-    course = Course({NOON: [7, 2, 0, 5]}, {})
-    assert course.at(NOON + QUARTER) == (Cell(NOON, QUARTER, 7, 2, 0, 5),)
+    timeline = Timeline({NOON: [7, 2, 0, 5]}, {})
+    assert timeline.at(NOON + QUARTER) == (Cell(NOON, QUARTER, 7, 2, 0, 5),)
 
 
 @given(st.dictionaries(st.integers(0, 8), ends, min_size=1), st.integers(0, 50))
@@ -48,7 +48,7 @@ def test_each_moment_knows_what_had_ended_by_then_and_takes_the_rest_for_open(
         at: [*(sum(e.n for e in some if e.field == kind) for kind in range(3)), still_open]
         for at, some in ends_of.items()
     }
-    for now, seen in cells(Course(counts, ends_of), NOON + 5 * HOUR):
+    for now, seen in cells(Timeline(counts, ends_of), NOON + 5 * HOUR):
         begun = {at for at in counts if at < now}
         assert {cell.at for cell in seen} == begun
         for cell in seen:
@@ -62,15 +62,15 @@ def test_each_moment_knows_what_had_ended_by_then_and_takes_the_rest_for_open(
 
 def test_what_is_older_than_six_hours_stands_by_the_hour() -> None:
     counts = {NOON + QUARTER * q: [10, 0, 0, 0] for q in range(8)}
-    at_nine_hours = Course(counts, {}).at(NOON + 9 * HOUR)
+    at_nine_hours = Timeline(counts, {}).at(NOON + 9 * HOUR)
     assert at_nine_hours == (Cell(NOON, HOUR, 40), Cell(NOON + HOUR, HOUR, 40))
 
 
 def test_asking_for_an_earlier_moment_is_an_error() -> None:
-    course = Course({NOON: [1, 0, 0, 0]}, {})
-    course.at(NOON + HOUR)
+    timeline = Timeline({NOON: [1, 0, 0, 0]}, {})
+    timeline.at(NOON + HOUR)
     with pytest.raises(ValueError, match="backwards"):
-        course.at(NOON)
+        timeline.at(NOON)
 
 
 def test_packed_ends_are_unpacked_when_asked_for_and_those_without_a_time_left_out() -> None:

@@ -7,7 +7,7 @@ from delivrd.insight.alerts.sentence import about
 from delivrd.store.queries.diagnosis import Calls
 
 
-def silence(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
+def why_no_receipts(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
     """The likely cause, by the calls since the silence began.
 
     ``account`` is None where it is about all accounts; ``now`` is in seconds since 1970.

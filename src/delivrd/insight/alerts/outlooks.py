@@ -12,7 +12,7 @@ from delivrd.store.counts import KEPT_MINUTES
 from delivrd.store.tx import Tx
 
 
-class Ahead(NamedTuple):
+class OutlookInput(NamedTuple):
     """The input of an estimate since a moment; ``names`` maps account ids to names."""
 
     since: int
@@ -25,7 +25,9 @@ class Ahead(NamedTuple):
         return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
 
 
-async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> Mapping[int, Ahead]:
+async def read_outlooks(
+    tx: Tx, settling: Settling, rules: Iterable[Rule], now: int
+) -> Mapping[int, OutlookInput]:
     """The input of estimates, by the ``within`` of the rules that need one.
 
     Spans are cut to the time for which counts by the minute are kept.
@@ -33,12 +35,12 @@ async def ahead(tx: Tx, settling: Settling, rules: Iterable[Rule], now: int) -> 
     spans = {rule.within or 0 for rule in rules if is_estimated(rule)}
     begins = {span: begin_of(span, now) for span in spans}
     return {
-        span: Ahead(since, await settling.seen(tx, since * SECOND), settling.accounts.name)
+        span: OutlookInput(since, await settling.seen(tx, since * SECOND), settling.accounts.name)
         for span, since in sorted(begins.items())
     }
 
 
-def foresee(data: Data, seen: Mapping[int, Ahead]) -> Data:
+def with_outlooks(data: Data, seen: Mapping[int, OutlookInput]) -> Data:
     """The data with the estimates computed from what was read."""
     return data._replace(outlooks={span: one.outlook() for span, one in seen.items()})
 

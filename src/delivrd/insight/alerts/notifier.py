@@ -29,7 +29,7 @@ RETRIES = (15, 60, 300, 900, 3600)
 """Seconds to wait after each failed try; then the notice has failed for good."""
 
 
-class Tell:
+class Notifier:
     """Sends the notices that wait in the store to their channels."""
 
     def __init__(self, store: Store, config: Config, clock: Callable[[], int] = now_micros) -> None:

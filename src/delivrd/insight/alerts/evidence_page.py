@@ -29,7 +29,7 @@ def shown(kind: str) -> str:
     return _SHOWN.get(kind, "Messages")
 
 
-def behind(
+def evidence_page(
     kind: str, place: Mapping[str, str], facts: Mapping[str, Any], since: datetime,
     until: datetime | None = None,
 ) -> str:  # fmt: skip

@@ -8,7 +8,7 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, SECOND
 from delivrd.insight.alerts.data import Normal, Outlook, Place, Route
 from delivrd.insight.alerts.day_before import BLOCK
-from delivrd.insight.alerts.foresee import begin_of
+from delivrd.insight.alerts.outlooks import begin_of
 from delivrd.insight.alerts.places import dimensions, levels, place_of
 from delivrd.insight.alerts.replay import Replay
 from delivrd.insight.alerts.routes import chosen
@@ -26,7 +26,7 @@ SoFar = Mapping[Key, tuple[float, float]]
 """By route: how many messages, and how many of them had arrived."""
 
 
-async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsight | None":
+async def past_outlooks(store: Store, rule: Rule, since: int, until: int) -> "PastOutlooks | None":
     """Reads the input of the rule's estimates between two moments (in seconds), `PIECE` by `PIECE`;
     None where the rule is not evaluated on an estimate."""
     if not is_estimated(rule):
@@ -41,10 +41,10 @@ async def hindsight(store: Store, rule: Rule, since: int, until: int) -> "Hindsi
 
         rows = await store.read(piece)
         await asyncio.to_thread(replay.add, *rows)
-    return Hindsight(rule, replay, accounts.name)
+    return PastOutlooks(rule, replay, accounts.name)
 
 
-class Hindsight:
+class PastOutlooks:
     """The estimates a rule would have been evaluated on; ``names`` maps account ids to names."""
 
     def __init__(self, rule: Rule, replay: Replay, names: Callable[[int], str]) -> None:
