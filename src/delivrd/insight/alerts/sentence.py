@@ -18,7 +18,7 @@ _TEMPLATES: Mapping[str, str] = {
     "no_messages": "nothing is sent through $where for $within, "
     "at an hour that usually has $at_least or more",
     "rejected_signatures": "$many refused webhook call$s of $where in $within",
-    "unmapped": "$many receipt$s of $where in $within with a word or code that no table has",
+    "unmapped": "$many receipt$s of $where in $within with an unknown status word or error code",
     "overdue": "overdue messages of $where $times times what is normal there$least$network",
     "endpoint_failing": "an endpoint whose calls have failed for $over",
     "backlog": "receipts or deliveries that wait in the hub for over $over",

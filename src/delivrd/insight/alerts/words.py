@@ -78,7 +78,7 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
     "overdue": _overdue,
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
     "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
-    "unmapped": lambda f, r: f"{_count(f, 'receipt')} with a word or code that no table has",
+    "unmapped": lambda f, r: f"{_count(f, 'receipt')} with an unknown status word or error code",
     "endpoint_failing": lambda f, r: (
         "disabled, because its calls failed" if f.get("off") else "its calls fail"
     ),

@@ -21,7 +21,7 @@ KINDS: Mapping[Kind, str] = {
     "no_messages": "Nothing is sent in an hour that usually has messages",
     "failure": "Every failed message",
     "rejected_signatures": "Refused webhook calls",
-    "unmapped": "Status words or codes that are in no table",
+    "unmapped": "Unknown status words or error codes",
     "endpoint_failing": "Failing endpoint",
     "backlog": "Backlog in the hub",
 }

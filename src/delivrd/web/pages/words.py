@@ -121,7 +121,7 @@ def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
         if said:
             return f"{gateway(message)} says “{said.rstrip('.')}”"
         if error.get("code"):
-            return f"{gateway(message)} gave code {error['code']}, which is in no table"
+            return f"{gateway(message)} gave code {error['code']}, which is unknown"
     why = str(error.get("explanation") or "").rstrip(".")
     return why[:1].lower() + why[1:]
 
