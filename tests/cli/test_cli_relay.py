@@ -328,7 +328,7 @@ def test_what_happened_while_the_hub_was_away_is_not_missed(sqlite_url: str, mon
 def test_a_hub_that_does_not_run_or_refuses_is_a_failure(delivrd, served, monkeypatch) -> None:
     monkeypatch.setenv("DELIVRD_KEY", "not-a-key-of-this-hub-at-all")
     ran = delivrd("listen")
-    assert (ran.code, "`delivrd keys create` makes a key" in ran.err) == (1, True)
+    assert (ran.code, "`delivrd keys create` creates a key" in ran.err) == (1, True)
     monkeypatch.setenv("DELIVRD_URL", "http://127.0.0.1:9")
     assert delivrd("listen").code == 3
     ran = delivrd("listen", "--forward-to", "localhost:3000")
