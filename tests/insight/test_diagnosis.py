@@ -4,7 +4,7 @@ from typing import Any
 
 from delivrd.core.units import MINUTE, SECOND
 from delivrd.insight.diagnosis import Figures, Finding, diagnose
-from delivrd.insight.network_reports import Silence
+from delivrd.insight.network_reports import Silence, in_words
 from delivrd.insight.silent_networks import SilentNetwork
 from delivrd.store.queries.diagnosis import Calls
 from tests.support import run
@@ -141,6 +141,11 @@ def test_a_network_that_stopped_reporting_is_named_with_what_was_normal() -> Non
         "main → GB: network 23420 has reported nothing since 08:53 UTC (41 messages, 20 % of those "
         "sent there); before, it sent 25 % of the receipts"
     )
+
+
+def test_a_share_of_nearly_all_messages_is_written_as_a_plain_number() -> None:
+    assert "99.7 % of those sent there" in in_words(SILENT._replace(share=0.997))
+    assert "it sent 100 % of the receipts" in in_words(SILENT._replace(before=0.9999))
 
 
 def test_a_network_that_never_reported_is_said_to_be_so() -> None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from delivrd.core.statement import moment
 from delivrd.core.units import DAY, HOUR, QUARTER, QUARTER_SECONDS, SECOND
+from delivrd.insight.alerts.sentence import percent
 from delivrd.insight.routes import reports_nothing
 from delivrd.insight.silent_networks import Country, SilentNetwork, Tally, silent_networks
 from delivrd.store.accounts import Accounts
@@ -73,15 +74,11 @@ def by_country(rows: Iterable[Reported]) -> Mapping[tuple[int, str], Country]:
 def in_words(one: SilentNetwork, never: bool = False) -> str:
     """What is known of a silent network, after its name."""
     count = f"{'' if one.named else 'about '}{one.messages} messages"
-    of_these = f"({count}, {_share(one.share)} of those sent there)"
+    of_these = f"({count}, {percent(100 * one.share)} of those sent there)"
     since = f"{moment(one.since * SECOND):%H:%M} UTC"
     if never:
         return f"never reports: nothing in {DAYS_BEFORE} days {of_these}"
     if one.before:
-        before = f"before, it sent {_share(one.before)} of the receipts"
+        before = f"before, it sent {percent(100 * one.before)} of the receipts"
         return f"has reported nothing since {since} {of_these}; {before}"
     return f"reports nothing, while others there do {of_these}"
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.2g} %"
