@@ -15,6 +15,7 @@ from delivrd.alert_settings import Alerts
 from delivrd.config import Config, Insight, Limits, Privacy, Relay, Retention, Sending
 from delivrd.config_endpoints import EndpointSettings
 from delivrd.providers.base import AccountSettings
+from delivrd.providers.docs import table
 
 FILE = Path("docs/settings.md")
 
@@ -63,12 +64,7 @@ def page() -> str:
     """The page, in Markdown."""
     sections = [INTRODUCTION.rstrip()]
     for title, about, model in TABLES:
-        rows = "\n".join(f"| {' | '.join(row)} |" for row in _rows(model))
-        sections += [
-            f"## {title}",
-            about,
-            f"| setting | default | meaning |\n|---|---|---|\n{rows}",
-        ]
+        sections += [f"## {title}", about, table(("setting", "default", "meaning"), _rows(model))]
     return "\n\n".join(sections) + "\n"
 
 

@@ -28,12 +28,12 @@ def page(of: Provider) -> str:
         "\n".join(f"{number}. {step}" for number, step in enumerate(of.set_up, 1)),
         "## Settings",
         "In addition to [those that every account has](../settings.md).",
-        _table(("setting", "secret", "meaning"), _settings(of.Settings)),
+        table(("setting", "secret", "meaning"), _settings(of.Settings)),
         "## Fields of a receipt",
-        _table(("field", "meaning"), ((f"`{name}`", said) for name, said in of.fields.items())),
+        table(("field", "meaning"), ((f"`{name}`", said) for name, said in of.fields.items())),
         "## Statuses",
         "Case does not matter. Any other word is `unknown`, not final, and listed as unmapped.",
-        _table(("word", "status", "final"), _statuses(of)),
+        table(("word", "status", "final"), _statuses(of)),
     ]
     sections += _codes("Codes in receipts", of.errors)
     sections += _codes("Codes in the answer to a send", of.send_errors)
@@ -59,7 +59,7 @@ def matrix() -> str:
             (
                 "# Dialects",
                 INTRODUCTION,
-                _table(heads, (_row(provider(name)) for name in names())),
+                table(heads, (_row(provider(name)) for name in names())),
             )
         )
         + "\n"
@@ -110,10 +110,11 @@ def _codes(title: str, codes: Mapping[str, Code]) -> list[str]:
         )
         for code, meaning in codes.items()
     )
-    return [f"## {title}", _table(("code", "vendor's words", "reason", "makes a failure"), rows)]
+    return [f"## {title}", table(("code", "vendor's words", "reason", "makes a failure"), rows)]
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
