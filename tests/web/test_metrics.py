@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from delivrd.metrics import Metrics, pack, together, unpack
 from delivrd.store import process_figures
+from delivrd.store.base import StoreUnavailable
 from delivrd.web.metrics import page
 from tests.filled import execute, opened
 from tests.support import run, until
@@ -147,8 +148,6 @@ def test_without_its_database_a_process_shows_its_own_figures(
         async with opened(database_url) as store:
 
             async def fails(*_: object) -> None:
-                from delivrd.store.base import StoreUnavailable
-
                 raise StoreUnavailable("it is away")
 
             metrics = Metrics()
