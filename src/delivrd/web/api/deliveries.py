@@ -32,7 +32,7 @@ from delivrd.web.api.delivery_choice import (
     HINT,
     REPLAY,
     Choice,
-    Replay,
+    DeliveryReplay,
     State,
     delivery_row,
     listed,
@@ -126,7 +126,9 @@ def _many(routes: APIRouter, context: Context) -> None:
     answers = responses(_COUNTED, 400, 404, 409, 413)
 
     @routes.post("/replay", responses=answers)
-    async def replay_many(body: Replay, caller: Annotated[Caller, Depends(admin)]) -> Response:
+    async def replay_many(
+        body: DeliveryReplay, caller: Annotated[Caller, Depends(admin)]
+    ) -> Response:
         """Replays many deliveries: `ids`, those in a `state`, or all events that an endpoint
         subscribes to `since` a time.
 

@@ -39,7 +39,7 @@ class Choice(BaseModel):
     cursor: str | None = Field(None, max_length=100, description="next_cursor of the call before.")
 
 
-class Replay(Choice):
+class DeliveryReplay(Choice):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -144,7 +144,7 @@ async def _do(context: Context, body: Choice, act: Act, ids: Sequence[int]) -> i
     return await context.store.write(lambda tx: act.do(tx, now, ids))
 
 
-async def since(context: Context, body: Replay) -> Step:
+async def since(context: Context, body: DeliveryReplay) -> Step:
     """Acts on all events since then that the endpoint subscribes to, delivered before or not."""
     if body.endpoint is None:
         raise invalid("endpoint", "is missing", "Name the endpoint to send to again.")

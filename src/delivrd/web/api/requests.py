@@ -40,7 +40,7 @@ class RequestFilters(ListParams, SpanParams):
     odd: bool = Field(False, description="Only those that were not simply read.")
 
 
-class Replay(BaseModel):
+class RequestReplay(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     dry_run: bool = Field(default=False, description="Only tell what would change.")
@@ -104,16 +104,16 @@ def router(context: Context) -> APIRouter:
     async def replay(
         id: str,
         caller: Annotated[Caller, Depends(needs(Scope.ADMIN))],
-        body: Replay | None = None,
+        body: RequestReplay | None = None,
     ) -> Response:
         """Reads a stored call again with today's adapters, or accepts one that was refused."""
-        how = body or Replay()
+        how = body or RequestReplay()
         return answer(await replayed(context, row_id(id, "request", _HINT), how, caller))
 
     return routes
 
 
-async def replayed(context: Context, request_id: int, body: Replay, caller: Caller) -> Any:
+async def replayed(context: Context, request_id: int, body: RequestReplay, caller: Caller) -> Any:
     """What a replay changed, or would change.
 
     Raises:

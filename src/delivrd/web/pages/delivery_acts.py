@@ -6,7 +6,7 @@ from fastapi.responses import RedirectResponse, Response
 from delivrd.store.keys import Scope
 from delivrd.store.queries.views import at
 from delivrd.web.api.deliveries import given_up, note_step, told_again
-from delivrd.web.api.delivery_choice import REPLAY, Replay, State, listed
+from delivrd.web.api.delivery_choice import REPLAY, DeliveryReplay, State, listed
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import ranges
 from delivrd.web.pages.deliveries import NAMES, selection
@@ -36,7 +36,7 @@ class _Acts:
         if selection(told) is None:
             raise Problem(409, "This selection cannot be sent again.", "Choose a state first.")
         apply, since = "apply" in form, ranges.range_of(told.get("range")).since
-        choice = Replay.model_validate(
+        choice = DeliveryReplay.model_validate(
             {"endpoint": told.get("endpoint"), "state": State(told["state"]), "since": at(since),
              "dry_run": not apply}
         )  # fmt: skip
