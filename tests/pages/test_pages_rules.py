@@ -119,6 +119,13 @@ def test_a_single_failure_leads_to_its_message_and_refused_calls_to_the_requests
     assert alert_words.behind(firing("backlog", messages=None)) == ""
 
 
+def test_a_firing_about_silent_networks_names_them() -> None:
+    several = {"n": 473, "k": 473, "share": 1.0, "since": 0, "networks": "US → 310410, GB → 23420"}
+    assert ("Networks without receipts", "US → 310410, GB → 23420") in alert_words.evidence(several)
+    one = {"n": 41, "k": 41, "share": 1.0, "since": 0, "part": 0.2, "before": 0.25}
+    assert ("Of all messages to the country", "20.0 %") in alert_words.evidence(one)
+
+
 def rule_view(**more: Any) -> AlertRule:
     fields: dict[str, Any] = {
         "name": "r", "source": "api", "sentence": "", "enabled": True, "rule": {}, "firing": 0,

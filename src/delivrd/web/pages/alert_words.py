@@ -101,6 +101,8 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
     "seconds": ("Duration", lambda value: span(round(value))),
     "slow": ("90 % usually within", lambda value: span(round(value))),
     "usual": ("Usual at this hour", number),
+    "part": ("Of all messages to the country", percent),
+    "networks": ("Networks without receipts", str),
     "worst": ("Worst", str),
     "why": ("Why", str),
     "status": ("Status", str),
