@@ -7,7 +7,7 @@ import pytest
 
 from delivrd.sending.register import SentElsewhere, register
 from delivrd.store.ids import now_micros
-from delivrd.store.registration import AnotherRecipient
+from delivrd.store.registration import Contradiction
 from tests.store.story import HOUR, NOON, SECOND, START, TO, receipt, telling
 from tests.support import run
 
@@ -97,7 +97,7 @@ def test_ids_of_a_message_to_another_number_are_refused_and_nothing_changes(
                 uuid = await story.register("main", "A", reference="order-7")
             before = await story.snapshot()
             ids = ("B", "A") if "two" in known else ("A",)
-            with pytest.raises(AnotherRecipient) as refused:
+            with pytest.raises(Contradiction) as refused:
                 await story.register("main", *ids, to="447700900999", reference="order-8")
             assert refused.value.uuid == uuid
             assert await story.snapshot() == before
@@ -117,6 +117,63 @@ def test_a_registration_knows_the_number_better_than_the_receipts(database_url: 
             assert await story.rows("SELECT to_number, status FROM message") == [
                 (f"+{TO}", "delivered")
             ]
+            await story.check()
+
+    run(test())
+
+
+FACTS = "SELECT sender, reference, preview, sent_at FROM message WHERE merged_into IS NULL"
+
+
+def test_a_later_registration_fills_in_what_the_first_lacked(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid = await story.register("elsewhere", "A", sender="Acme", sent_at=None)
+            again = {"reference": "order-7", "preview": "Hello", "sent_at": START}
+            assert await story.register("elsewhere", "A", **again) == uuid
+            assert await story.rows(FACTS) == [("Acme", "order-7", "Hello", START)]
+            await story.check()
+
+    run(test())
+
+
+@pytest.mark.parametrize("field", ["sender", "reference"])
+def test_a_registration_that_contradicts_an_earlier_one_is_refused(
+    database_url: str, field: str
+) -> None:
+    """Replaced in silence, the first caller's reference would no longer find its message."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid = await story.register("elsewhere", "A", **{field: "one"})
+            before = await story.snapshot()
+            with pytest.raises(Contradiction) as refused:
+                await story.register("elsewhere", "B", "A", **{field: "another"})
+            assert (refused.value.uuid, refused.value.field) == (uuid, field)
+            assert await story.snapshot() == before
+
+    run(test())
+
+
+def test_the_time_registered_first_stays(database_url: str) -> None:
+    """A caller that tries again may write the present time."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.register("elsewhere", "A", sent_at=START)
+            await story.register("elsewhere", "A", sent_at=START + SECOND)
+            assert await story.one("SELECT sent_at FROM message") == START
+
+    run(test())
+
+
+def test_what_was_registered_survives_a_merge_into_an_older_message(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A"))
+            await story.register("elsewhere", "B", sender="Acme", reference="order-7")
+            await story.register("elsewhere", "A", "B", preview="Hello")
+            assert await story.rows(FACTS) == [("Acme", "order-7", "Hello", START)]
             await story.check()
 
     run(test())

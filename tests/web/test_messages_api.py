@@ -234,17 +234,22 @@ def test_a_message_that_another_program_sent_is_registered(database_url: str) ->
     run(test())
 
 
-def test_ids_that_are_known_of_a_message_to_another_number_get_409(sqlite_url: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "other"), [("to", "+12015555533"), ("from", "Other"), ("reference", "order-8")]
+)
+def test_a_registration_that_contradicts_what_is_known_gets_409(
+    sqlite_url: str, field: str, other: str
+) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
             sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+            sent |= {"from": "Acme", "reference": "order-7"}
             made = await hub.post("/v1/messages/sent", sent, 201)
-            other = {**sent, "to": "+12015555533"}
-            problem = await hub.post("/v1/messages/sent", other, 409)
-            assert problem["field"] == "to"
+            problem = await hub.post("/v1/messages/sent", {**sent, field: other}, 409)
+            assert problem["field"] == field
             assert made["id"] in problem["detail"]
             assert f"GET /v1/messages/{made['id']}" in problem["hint"]
-            assert (await hub.get(f"/v1/messages/{made['id']}"))["to"] == "+12015555522"
+            assert (await hub.get(f"/v1/messages/{made['id']}"))[field] == sent[field]
 
     run(test())
 

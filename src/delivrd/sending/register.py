@@ -38,7 +38,8 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
 
     Raises:
         Invalid: a field cannot be taken.
-        AnotherRecipient: one of the ids is that of a message to another number.
+        Contradiction: one of the ids is that of a message to another number, or of one that was
+            registered with another sender or reference.
         StoreUnavailable: nothing is stored.
     """
     account, phone = _check(store, config, sent)

@@ -45,9 +45,10 @@ def homes(graph: Graph, parts: Iterable[PartRow]) -> list[MessageRow]:
 
 
 async def merge(graph: Graph, message: MessageRow, others: Sequence[MessageRow]) -> None:
-    """Moves all parts of the others to one message, and saves."""
+    """Moves all parts of the others to one message, with what was registered, and saves."""
     attempt = message.attempts[-1]
     for other in others:
+        _inherit(message, other)
         for part in [part for gone in other.attempts for part in gone.parts]:
             graph.attach(part, attempt)
         other.merged_into = message.id
@@ -58,3 +59,21 @@ async def merge(graph: Graph, message: MessageRow, others: Sequence[MessageRow])
             message.id,
             [other.id for other in others],
         )
+
+
+def _inherit(message: MessageRow, other: MessageRow) -> None:
+    """Takes over what was registered of a message that merges into this one, if that lacks it."""
+    if message.origin == "api" or other.origin != "registered":
+        return
+    if message.origin == "received":  # receipts know these less well
+        message.origin, message.sender = "registered", other.sender or message.sender
+        message.to_number, message.country = other.to_number, other.country
+    for field in ("sender", "preview", "reference", "sent_at"):
+        if getattr(message, field) is None:
+            setattr(message, field, getattr(other, field))
+    message.segments = max(message.segments, other.segments)
+    mine, others = message.attempts[-1], other.attempts[-1]
+    mine.parts_expected = max(mine.parts_expected, others.parts_expected)
+    for field in ("handed_at", "expires_at"):
+        if getattr(mine, field) is None:
+            setattr(mine, field, getattr(others, field))

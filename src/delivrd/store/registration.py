@@ -30,21 +30,26 @@ class Registration(NamedTuple):
     """The number of SMS that its text takes."""
 
 
-class AnotherRecipient(Exception):
-    """One of the ids belongs to a message to another recipient; ``uuid`` is that message's."""
+class Contradiction(Exception):
+    """One of the ids belongs to a message of which something else is known.
 
-    def __init__(self, uuid: str) -> None:
-        super().__init__(f"message {uuid} goes to another number")
-        self.uuid = uuid
+    ``uuid`` is that message's; ``field`` is ``to``, ``sender`` or ``reference``.
+    """
+
+    def __init__(self, uuid: str, field: str) -> None:
+        super().__init__(f"message {uuid} has another {field}")
+        self.uuid, self.field = uuid, field
 
 
 async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
     """Gives the parts one message, merging the messages they had; returns its UUID.
 
-    Messages that we sent ourselves are never merged with each other: each keeps its parts.
+    Messages that we sent ourselves are never merged with each other: each keeps its parts. A
+    registered message keeps what was registered first, and gains what is new.
 
     Raises:
-        AnotherRecipient: a message sent or registered under one of the ids has another recipient.
+        Contradiction: a message sent or registered under one of the ids has another recipient, or
+            was registered with another sender or reference.
     """
     account = told.account
     names = [
@@ -58,8 +63,8 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
     parts = [graph.parts[name.key] for name in names]
     found = homes(graph, parts)
     for known in found:
-        if known.origin != "received" and known.to_number != told.to:
-            raise AnotherRecipient(known.uuid)
+        if field := _contradicted(known, told):
+            raise Contradiction(known.uuid, field)
     new = sent_elsewhere(
         ids, account, "registered", now, parts_expected=len(names), sent_at=told.sent_at
     )
@@ -90,14 +95,28 @@ def _home(graph: Graph, part: PartRow) -> int | None:
     return None if part.attempt_id is None else graph.attempts[part.attempt_id].message_id
 
 
+def _contradicted(known: MessageRow, told: Registration) -> str | None:
+    """The field in which a registration contradicts what is known; None if it does not."""
+    if known.origin != "received" and known.to_number != told.to:
+        return "to"
+    if known.origin != "registered":
+        return None
+    for field in ("sender", "reference"):
+        if getattr(told, field) not in (None, getattr(known, field) or getattr(told, field)):
+            return field
+    return None
+
+
 def _fill_in(message: MessageRow, told: Registration) -> None:
-    """Fills in fields that the message lacks; overwrites none."""
+    """Fills in what the message lacks, or knows from receipts alone."""
     if message.origin == "api":
         return
+    if message.origin == "received":
+        message.sender = told.sender or message.sender
     message.origin, message.withdrawn = "registered", False
     message.to_number, message.country = told.to, told.country or message.country
-    message.sender = told.sender or message.sender
-    message.preview = told.preview or message.preview
-    message.reference = told.reference or message.reference
-    message.sent_at = told.sent_at or message.sent_at
+    message.sender = message.sender or told.sender
+    message.preview = message.preview or told.preview
+    message.reference = message.reference or told.reference
+    message.sent_at = message.sent_at or told.sent_at
     message.segments = max(message.segments, told.segments)

@@ -15,7 +15,7 @@ from starlette.routing import Match
 from delivrd.core.text import clean
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.store.base import StoreUnavailable
-from delivrd.store.registration import AnotherRecipient
+from delivrd.store.registration import Contradiction
 
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(KeyReused, _key_reused)
-    app.add_exception_handler(AnotherRecipient, _another_recipient)
+    app.add_exception_handler(Contradiction, _contradiction)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, http)
@@ -128,13 +128,14 @@ async def _key_reused(request: Request, error: Exception) -> Response:
     ).response()
 
 
-async def _another_recipient(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AnotherRecipient)
+async def _contradiction(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Contradiction)
+    field = "from" if error.field == "sender" else error.field
     return Problem(
         409,
-        f"to: message {error.uuid} to another number has one of these provider_message_ids.",
+        f"{field}: message {error.uuid}, which has one of these provider_message_ids, has another.",
         f"See GET /v1/messages/{error.uuid}; give the ids that the gateway gave to this message.",
-        field="to",
+        field=field,
     ).response()
 
 

@@ -205,8 +205,9 @@ def _writing(routes: APIRouter, context: Context) -> None:
     ) -> Response:
         """Registers a message that another program sent, before or after its receipts arrive.
 
-        The same registration again returns the same message, and may add details. Ids that are
-        known of a message to another number are answered with 409.
+        The same registration again returns the same message, and may add details. What contradicts
+        an earlier registration (another `to`, `from` or `reference` for one of these ids) is
+        answered with 409, and so are ids of a message that was sent to another number.
         """
         sent = SentElsewhere(
             account=body.account,
