@@ -134,6 +134,16 @@ def _check_ids_with(config: Config, name: str, account: AccountSettings) -> Iter
             f"{other} uses {config.accounts[other].provider}, not {account.provider}",
             "Only accounts of one login at the same gateway share ids.",
         )
+    elif (head := config.accounts[other].ids_with) is not None:
+        why = f"{other} shares its ids with another account itself"
+        yield Problem(key, "settings", why, f'Write ids_with = "{head}".')
+    elif account.id_format not in (None, config.accounts[other].id_format):
+        yield Problem(
+            f"accounts.{name}.id_format",
+            "settings",
+            f"is not that of {other}, whose ids it shares",
+            f"Remove it: the id_format of {other} holds for both.",
+        )
 
 
 def _unknown_account(config: Config, key: str, name: str) -> Problem:

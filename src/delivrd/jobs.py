@@ -242,6 +242,12 @@ async def ask_hub(config: Config, name: str, args: Mapping[str, Any]) -> Any:
 async def _here(config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
     store = await open_store(config.database, config.configured)
     try:
+        if store.accounts.outdated:
+            names = ", ".join(store.accounts.name(i) for i in store.accounts.outdated)
+            raise JobFailed(
+                f"id_format or ids_with of {names} changed since the hub was started: stop all its "
+                "processes and start them again, so that stored message ids get their new keys"
+            )
         return await _run(store, config, name, args, tell)
     finally:
         await store.close()

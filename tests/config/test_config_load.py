@@ -256,6 +256,21 @@ def test_accounts_of_one_login_may_share_their_ids() -> None:
     assert load(path, {}).accounts["b"].ids_with == "a"
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ({"a": 'ids_with = "b"', "b": 'ids_with = "c"', "c": ""}, 'Write ids_with = "c"'),
+        ({"a": 'ids_with = "b"\nid_format = "hex"', "b": ""}, "is not that of b"),
+    ],
+    ids=["a chain", "two formats"],
+)
+def test_accounts_that_share_their_ids_compare_them_in_one_way(
+    lines: dict[str, str], said: str
+) -> None:
+    accounts = "\n".join(f"[accounts.{name}]\n{VONAGE}\n{line}" for name, line in lines.items())
+    assert said in refused(accounts)
+
+
 @pytest.mark.parametrize("name", ["Main", "-main", "ma in", "ä"])
 def test_a_name_that_cannot_stand_in_an_address_is_refused(name: str) -> None:
     assert "not a name for an account" in refused(f'[accounts."{name}"]\n{VONAGE}')

@@ -379,10 +379,12 @@ def propose_format(name: str, loose: list[str], silent: Iterable[str]) -> str:
 async def _propose_login(reader: Any, names: dict[int, Any], ns: int, ids: list[str]) -> str:
     """The account of the same provider that sent these."""
     from delivrd.store import health
+    from delivrd.store.accounts import key_space
 
     others = [row for row in names.values() if row[2] == names[ns][2] and row[3] != ns]
-    for _, other, _, other_ns in others:
-        keys = [f"{other_ns}/{each}" for each in ids]
+    for _, other, _, other_ns, id_format in others:
+        space = key_space(other_ns, id_format)
+        keys = [f"{space}/{comparable(each, id_format)}" for each in ids]
         found = await reader.read(partial(health.sent_under, keys=keys))
         if found:
             name = names[ns][1]

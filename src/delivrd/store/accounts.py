@@ -1,6 +1,7 @@
 """The configured accounts as the store knows them: their integer ids and their id namespaces."""
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import NamedTuple
 
 from delivrd.core.units import DAY_SECONDS, SECOND
@@ -20,6 +21,7 @@ class Account(NamedTuple):
     ns: int
     provider: Provider
     settings: AccountSettings
+    """With the ``id_format`` of the account in ``ids_with``, if it names none of its own."""
 
     @property
     def reuse_after(self) -> int | None:
@@ -31,16 +33,31 @@ class Account(NamedTuple):
 
     def part_key(self, provider_message_id: str, to: str | None) -> str:
         """The key of a part of this account (rule D3)."""
-        key = f"{self.ns}/{self.provider.id_key(provider_message_id, self.settings)}"
+        space = key_space(self.ns, self.settings.id_format)
+        key = f"{space}/{self.provider.id_key(provider_message_id, self.settings)}"
         return f"{key}|{to or ''}" if self.provider.number_in_key else key
+
+
+def key_space(ns: int, id_format: str | None) -> str:
+    """What the keys of a namespace begin with. It names the format of the ids, so that one id in
+    two formats never looks like two equal ids."""
+    return f"{ns}-{id_format}" if id_format else str(ns)
 
 
 class Accounts:
     """All configured accounts, by id and by name."""
 
     def __init__(
-        self, accounts: Iterable[Account], retired: Mapping[int, str], *, keep_texts: bool = False
+        self,
+        accounts: Iterable[Account],
+        retired: Mapping[int, str],
+        *,
+        outdated: Mapping[int, int] | None = None,
+        keep_texts: bool = False,
     ) -> None:
+        self.outdated = dict(outdated or {})
+        """The accounts whose parts have keys by earlier settings: their ids, and the namespace of
+        those keys (see :mod:`delivrd.store.rekeying`)."""
         self.keep_texts = keep_texts
         """Whether full texts are kept once no attempt needs them any more (rule H5)."""
         self.by_id = {account.id: account for account in accounts}
@@ -67,23 +84,41 @@ class Accounts:
 
 async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:
     """Ensures a row for every configured account; an account keeps its id for good."""
-    rows = await tx.fetch("SELECT id, name, provider, ns FROM account")
-    known = {name: (row_id, provider, ns) for row_id, name, provider, ns in rows}
-    next_id = max((row[0] for row in rows), default=0) + 1
-    for name, (provider, _) in configured.items():
-        if name not in known:
-            known[name] = (next_id, provider.name, next_id)
-            await tx.insert(
-                schema.account,
-                ("id", "name", "provider", "ns"),
-                [(next_id, name, provider.name, next_id)],
-            )
-            next_id += 1
-    made = []
-    for name, (provider, settings) in configured.items():
-        row_id, _, ns = known[name]
-        shared = known[settings.ids_with or name][0]
-        if shared != ns:
-            await tx.execute("UPDATE account SET ns = $1 WHERE id = $2", shared, row_id)
-        made.append(Account(row_id, name, shared, provider, settings))
-    return Accounts(made, {row_id: name for name, (row_id, _, _) in known.items()})
+    rows = await tx.fetch("SELECT id, name, ns, id_format FROM account")
+    known = {row[1]: row[0] for row in rows}
+    keyed = {row[0]: (row[2], row[3]) for row in rows}
+    new = [name for name in configured if name not in known]
+    known.update(zip(new, count(max(known.values(), default=0) + 1), strict=False))
+    accounts = [_account(known, configured, name) for name in configured]
+    await tx.insert(
+        schema.account,
+        ("id", "name", "provider", "ns", "id_format"),
+        [(a.id, a.name, a.provider.name, *_keying(a)) for a in accounts if a.id not in keyed],
+    )
+    outdated = {
+        a.id: keyed[a.id][0] for a in accounts if a.id in keyed and keyed[a.id] != _keying(a)
+    }
+    return Accounts(accounts, {i: name for name, i in known.items()}, outdated=outdated)
+
+
+async def mark_current(tx: Tx, accounts: Iterable[Account]) -> None:
+    """Notes that the parts of these accounts have keys by today's settings."""
+    rows = [(account.id, *_keying(account)) for account in accounts]
+    await tx.update(schema.account, "id", ("ns", "id_format"), rows)
+
+
+def _account(
+    known: Mapping[str, int],
+    configured: Mapping[str, tuple[Provider, AccountSettings]],
+    name: str,
+) -> Account:
+    provider, settings = configured[name]
+    if settings.ids_with is not None and settings.id_format is None:
+        shared = configured[settings.ids_with][1].id_format
+        settings = settings.model_copy(update={"id_format": shared})
+    return Account(known[name], name, known[settings.ids_with or name], provider, settings)
+
+
+def _keying(account: Account) -> tuple[int, str | None]:
+    """The settings by which the keys of an account's parts are made."""
+    return account.ns, account.settings.id_format

@@ -150,5 +150,5 @@ async def sent_under(tx: Tx, keys: list[str]) -> set[str]:
 
 
 async def account_rows(tx: Tx) -> list[Any]:
-    """Id, name, provider and namespace of every account ever configured."""
-    return await tx.fetch("SELECT id, name, provider, ns FROM account ORDER BY id")
+    """Id, name, provider, namespace and id format of every account ever configured."""
+    return await tx.fetch("SELECT id, name, provider, ns, id_format FROM account ORDER BY id")

@@ -86,6 +86,7 @@ account = _table(
     Column("name", Text, nullable=False, unique=True),
     _text("provider", null=False),
     _int("ns", null=False),  # the account whose ids these are: its own id, or that of ids_with
+    _text("id_format"),  # by which, with ns, the keys of its parts are made
 )
 
 # --- requests -----------------------------------------------------------------------------------

@@ -1,0 +1,223 @@
+"""Gives stored parts the keys of today's settings (rules D3, D4).
+
+A part's key is made with the account's ``ids_with`` and ``id_format``. When one of these changes,
+receipts of messages that were sent before would look for keys that no part has. So a hub that
+starts with other settings than the keys were made with makes them anew. Two parts with the same key
+become one, as if the settings had always been so. Tombstones are hashes and keep their old keys.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from delivrd.store import schema
+from delivrd.store.accounts import Account, mark_current
+from delivrd.store.base import Store
+from delivrd.store.fold import match
+from delivrd.store.graph import Graph, PartName
+from delivrd.store.ids import now_micros
+from delivrd.store.merging import homes, load_with_siblings, merge
+from delivrd.store.messages import attempt_of
+from delivrd.store.rows import MessageRow, PartRow
+from delivrd.store.tx import Row, Tx
+
+log = structlog.get_logger(__name__)
+
+SLICE = 500
+"""The number of parts in one transaction."""
+TOLD_EVERY = 100_000
+
+_ONE_AT_A_TIME = "SELECT id FROM account ORDER BY id FOR UPDATE"  # processes that start together
+_PARTS = (
+    "SELECT p.id, p.key, p.ns, p.provider_message_id, p.attempt_id, coalesce(a.account_id, "
+    "(SELECT s.account_id FROM statement s WHERE s.part_id = p.id ORDER BY s.id LIMIT 1)) "
+    "FROM part p LEFT JOIN attempt a ON a.id = p.attempt_id "
+    "WHERE p.id > $1 AND p.ns = ANY($2::bigint[]) ORDER BY p.id LIMIT $3"
+)
+_TAKEN = "SELECT key, ns, provider_message_id FROM part WHERE key = ANY($1::text[])"
+_REFERENCES = (
+    "SELECT p.key, p.ns, p.provider_message_id, s.reference FROM part p "
+    "JOIN statement s ON s.part_id = p.id "
+    "WHERE p.id = ANY($1::bigint[]) AND p.attempt_id IS NULL AND s.reference IS NOT NULL"
+)
+
+
+class _Move(NamedTuple):
+    """A part, its name, and the name it is to have."""
+
+    part_id: int
+    old: PartName
+    new: PartName
+
+
+async def rekey(store: Store) -> None:
+    """Makes the keys of every account anew whose settings differ from those of its keys.
+
+    An interrupted run is begun again by the next start, which skips what is done.
+
+    Raises:
+        StoreUnavailable: the store failed; what was done so far is kept.
+    """
+    accounts = store.accounts
+    changed = [accounts.by_id[account_id] for account_id in accounts.outdated]
+    if not changed:
+        return
+    names = [account.name for account in changed]
+    log.info("id_format or ids_with changed: stored message ids get new keys", accounts=names)
+    spaces = sorted({*accounts.outdated.values(), *(account.ns for account in changed)})
+    last: int | None = 0
+    moved = 0
+    while last is not None:
+        last, more = await store.write(lambda tx, after=last: _slice(tx, store, spaces, after))  # type: ignore[misc]
+        moved += more
+        if moved // TOLD_EVERY > (moved - more) // TOLD_EVERY:
+            log.info("stored message ids get new keys", so_far=moved)
+    await store.write(lambda tx: mark_current(tx, changed))
+    accounts.outdated.clear()
+    log.info("stored message ids have their new keys", accounts=names, ids=moved)
+
+
+async def _slice(tx: Tx, store: Store, spaces: list[int], after: int) -> tuple[int | None, int]:
+    """Moves some parts; returns the last part's id (None: there are no more) and how many moved."""
+    await tx.fetch(_ONE_AT_A_TIME)
+    rows = await tx.fetch(_PARTS, after, spaces, SLICE)
+    moves = [move for row in rows if (move := _move(store, row)) is not None]
+    for move in await _rename_free(tx, moves):
+        await _move_to_taken(tx, store, move)
+    await _match_by_reference(tx, store, [row[0] for row in rows if row[4] is None])
+    return (rows[-1][0] if rows else None), len(moves)
+
+
+def _move(store: Store, row: Row) -> _Move | None:
+    """Where a part belongs; None if it is there, or if its account is no longer configured."""
+    part_id, old = row[0], PartName(*row[1:4])
+    account = store.accounts.by_id.get(row[5])
+    if account is None:
+        return None
+    new = PartName(_key(account, part_id, old), account.ns, old.provider_message_id)
+    return None if new == old else _Move(part_id, old, new)
+
+
+def _key(account: Account, part_id: int, old: PartName) -> str:
+    generation = f"~{part_id}" if old.key.endswith(f"~{part_id}") else ""
+    key = old.key.removesuffix(generation)
+    if old.provider_message_id is None:
+        return f"{account.ns}/{key.partition('/')[2]}{generation}"
+    to = key.rpartition("|")[2] if account.provider.number_in_key else None
+    return account.part_key(old.provider_message_id, to) + generation
+
+
+async def _rename_free(tx: Tx, moves: Sequence[_Move]) -> list[_Move]:
+    """Moves the parts to whose keys nothing else lays claim; returns the others."""
+    wanted = Counter(move.new.key for move in moves)
+    taken = {row[0] for row in await tx.fetch(_TAKEN, list(wanted))}
+    free = [m for m in moves if m.new.key not in taken and wanted[m.new.key] == 1]
+    await _rename(tx, free)
+    return [m for m in moves if m.new.key in taken or wanted[m.new.key] > 1]
+
+
+async def _rename(tx: Tx, moves: Iterable[_Move]) -> None:
+    rows = [(move.part_id, move.new.key, move.new.ns) for move in moves]
+    await tx.update(schema.part, "id", ("key", "ns"), rows)
+
+
+async def _move_to_taken(tx: Tx, store: Store, move: _Move) -> None:
+    """Moves a part whose key another part may have: they become one, where they can be."""
+    taken = await tx.fetch(_TAKEN, [move.new.key])
+    if not taken:
+        await _rename(tx, [move])
+        return
+    names = [move.old, PartName(*taken[0])]
+    graph = await load_with_siblings(tx, store.accounts, store.ids, now_micros(), parts=names)
+    parts = [graph.parts[name.key] for name in names]
+    found = homes(graph, parts)
+    if _can_be_one(parts, found):
+        await _unite(graph, parts, found, move.new)
+        return
+    older, newer = sorted(parts, key=lambda part: part.id)  # as where an id was reused
+    earlier = PartName(f"{move.new.key}~{older.id}", move.new.ns, None)
+    await _rename(tx, [_Move(older.id, move.old, earlier)])
+    await _rename(tx, [_Move(newer.id, move.old, move.new)])
+
+
+def _can_be_one(parts: Sequence[PartRow], found: Sequence[MessageRow]) -> bool:
+    """Whether two parts may be the same one. What we sent twice was two parts (rule D5)."""
+    if any(part.attempt_id is None for part in parts):
+        return True
+    if len(found) < 2:
+        return False
+    first, second = found
+    return second.origin == "received" or (
+        second.origin != "api" and first.to_number == second.to_number
+    )
+
+
+async def _unite(
+    graph: Graph, parts: Sequence[PartRow], found: Sequence[MessageRow], name: PartName
+) -> None:
+    """Makes one part of two, and one message of theirs."""
+    kept, gone = sorted(parts, key=lambda part: _rank(graph, part, found))
+    if gone.attempt_id is not None:
+        graph.attempts[gone.attempt_id].parts.remove(gone)
+    del graph.parts[gone.key]
+    await _move_statements(graph.tx, kept, gone)
+    await graph.tx.execute("DELETE FROM part WHERE id = $1", gone.id)
+    await _rename(graph.tx, [_Move(kept.id, name, name)])
+    if found:
+        await merge(graph, found[0], found[1:])
+    else:
+        await graph.save()
+
+
+def _rank(graph: Graph, part: PartRow, found: Sequence[MessageRow]) -> tuple[int, int]:
+    """The place of a part's message among those found, then the part's age."""
+    if part.attempt_id is None:
+        return len(found), part.id
+    home = graph.attempts[part.attempt_id].message_id
+    return [message.id for message in found].index(home), part.id
+
+
+async def _move_statements(tx: Tx, kept: PartRow, gone: PartRow) -> None:
+    """Gives one part the statements of another; equal ones become one, with all links (C1)."""
+    twins = {row.statement.hash: row for row in kept.statements}
+    for row in gone.statements:
+        twin = twins.get(row.statement.hash)
+        if twin is None:
+            kept.statements.append(row)
+            await tx.execute("UPDATE statement SET part_id = $2 WHERE id = $1", row.id, kept.id)
+            continue
+        both = [s for s in (twin.statement, row.statement) if s.count]
+        twin.statement = msgspec.structs.replace(
+            twin.statement,
+            count=sum(s.count for s in both),
+            received_at=min((s.received_at for s in both), default=twin.statement.received_at),
+        )
+        twin.changed = True
+        await tx.execute(
+            "UPDATE link SET statement_id = $2 WHERE statement_id = $1", row.id, twin.id
+        )
+        await tx.execute("DELETE FROM statement WHERE id = $1", row.id)
+
+
+async def _match_by_reference(tx: Tx, store: Store, part_ids: list[int]) -> None:
+    """Gives parts without a message the one that their receipts refer to (rule D1): it may have
+    come into their namespace only now."""
+    rows = [row for row in await tx.fetch(_REFERENCES, part_ids) if attempt_of(row[3]) is not None]
+    if not rows:
+        return
+    names = {row[0]: PartName(*row[:3]) for row in rows}
+    attempts = {attempt for row in rows if (attempt := attempt_of(row[3])) is not None}
+    graph = await Graph.load(
+        tx, store.accounts, store.ids, now_micros(), parts=names.values(), attempts=attempts
+    )
+    graph.buried = names.keys()  # no new message: one was made already, or pruned
+    for key in names:
+        part = graph.parts[key]
+        for row in part.statements:
+            account = store.accounts.by_id.get(row.account_id)
+            if part.attempt_id is None and account is not None:
+                match(graph, part, account, row.statement.receipt, row.statement.received_at)
+    await graph.save()
