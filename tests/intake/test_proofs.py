@@ -160,6 +160,20 @@ def test_a_call_that_was_refused_only_for_its_proof_can_be_admitted(database_url
     run(test())
 
 
+def test_a_call_is_admitted_once_even_by_two_at_the_same_time(database_url: str) -> None:
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            assert await hub.post("/webhooks/vonage", RECEIPT) == 401
+            await hub.hub.ring.flush()
+            ring_id = await hub.one("SELECT id FROM ring")
+            both = (admit(hub.hub.store, ring_id, actor) for actor in ("ops", "night"))
+            done = await asyncio.gather(*both, return_exceptions=True)
+            assert sorted(type(each).__name__ for each in done) == ["LookupError", "int"]
+            assert await hub.one("SELECT count(*) FROM request") == 1
+
+    run(test())
+
+
 def test_a_call_that_was_refused_for_anything_else_cannot_be_admitted(database_url: str) -> None:
     async def test() -> None:
         async with calling(database_url) as hub:

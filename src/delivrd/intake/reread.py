@@ -118,8 +118,9 @@ async def admit(store: Store, ring_id: int, actor: str) -> int:
     )  # fmt: skip
 
     async def job(tx: Tx) -> None:
+        if not await tx.execute("DELETE FROM ring WHERE id = $1", ring_id):
+            raise LookupError(f"there is no refused call {ring_id} any more")
         await append(tx, store.ids, [entry], own=False)
-        await tx.execute("DELETE FROM ring WHERE id = $1", ring_id)
         await note(tx, store.ids, actor, "admit", f"call {ring_id} as {entry.id}")
 
     await store.write(job)
