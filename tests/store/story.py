@@ -337,7 +337,7 @@ def _shown_message(message: Any) -> tuple[Any, ...]:
         message.error_code, message.provider_status, message.detail, message.network,
         message.price, message.currency, message.finished_at, message.delivered_at,
         sorted(
-            (a.state, a.parts_expected, a.status, bool(a.final), a.reason, a.network,
+            (a.state, a.expected, a.status, bool(a.final), a.reason, a.network,
              sorted(part.key.rpartition("refused")[0] or part.key for part in a.parts))
             for a in message.attempts if message.origin == "api" or a.parts
         ),

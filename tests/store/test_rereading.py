@@ -161,6 +161,21 @@ def test_a_part_of_which_nothing_is_said_any_more_holds_its_message_open_no_long
     run(test())
 
 
+def test_a_number_of_parts_that_is_no_longer_read_is_not_waited_for(database_url: str) -> None:
+    """C4: the answer's number holds again."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request_id = await story.hear("main", receipt("A", parts_total=2))
+            assert await story.status(uuid) == "pending"
+            await story.reread(request_id, receipt("A"))
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
 def test_a_registered_part_whose_receipts_were_withdrawn_is_waited_for(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story:

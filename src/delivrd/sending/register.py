@@ -16,8 +16,8 @@ from delivrd.store.accounts import Account
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.registration import Registration, register_parts
+from delivrd.store.rows import MAX_PARTS
 
-MAX_PARTS = 255
 MAX_ID = 255
 
 

@@ -37,7 +37,7 @@ from delivrd.store.counts import (
 )
 from delivrd.store.event_data import Told, as_text, merge_told, told
 from delivrd.store.ids import Ids
-from delivrd.store.messages import MAX_PARTS, describe
+from delivrd.store.messages import describe
 from delivrd.store.rows import (
     ATTEMPT_COLUMNS,
     ATTEMPT_FACTS,
@@ -292,9 +292,6 @@ class Graph:
         sender_before = None if stored is None else stored[_SENDER]
         outcomes = []
         for attempt in attempts:
-            told = [s.receipt.parts_total for p in attempt.parts for s in p.live]
-            if any(told):  # a receipt's number of parts overrides all others (rule C4)
-                attempt.parts_expected = min(MAX_PARTS, max(filter(None, told)))
             outcome = attempt.outcome()
             outcomes.append(outcome)
             since = attempt.handed_at or message.sent_at

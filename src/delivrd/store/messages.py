@@ -10,7 +10,6 @@ from delivrd.store.accounts import Account
 from delivrd.store.ids import Ids
 from delivrd.store.rows import AttemptRow, MessageRow
 
-MAX_PARTS = 255
 _PREFIX = "a"
 
 

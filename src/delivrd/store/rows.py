@@ -7,6 +7,8 @@ from delivrd.core.statement import Kind, Receipt, Status, micros, moment
 from delivrd.core.status import Handover, Outcome, State, Statement, fold_attempt, fold_part
 from delivrd.store.tx import Row
 
+MAX_PARTS = 255
+
 _STATES = {state.value: state for state in State}
 _STATUSES = {status.value: status for status in Status}
 _KINDS = {kind.value: kind for kind in Kind}
@@ -136,10 +138,21 @@ class AttemptRow(msgspec.Struct):
         """Its parts, but for those that were withdrawn."""
         return [part for part in self.parts if not part.withdrawn]
 
+    @property
+    def expected(self) -> int:
+        """The number of parts: as its receipts state it, else ``parts_expected`` (rule C4)."""
+        told = [
+            s.statement.receipt.parts_total
+            for part in self.parts
+            for s in part.statements
+            if s.statement.count and s.statement.receipt.parts_total
+        ]
+        return min(MAX_PARTS, max(told)) if told else self.parts_expected
+
     def handover(self) -> Handover:
         return Handover(
             _STATES[self.state],
-            self.parts_expected,
+            self.expected,
             self.answered_at,
             None if self.answer_reason is None else Reason(self.answer_reason),
             self.answer_code,

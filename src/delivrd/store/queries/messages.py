@@ -251,7 +251,7 @@ def _attempt(accounts: Accounts, row: AttemptRow, uuid: str) -> Attempt:
         finished_at=at(folded.finished_at),
         network=row.network,
         price=price(folded.price, folded.currency),
-        parts_expected=row.parts_expected,
+        parts_expected=row.expected,
         parts=[
             _part(accounts, part, outcome, uuid)
             for part, outcome in zip(row.parts, outcomes, strict=True)
