@@ -30,7 +30,7 @@ from delivrd.store import deliveries, fold, outbox, process_figures
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store, sqlite_path
-from delivrd.store.rekeying import rekey
+from delivrd.store.rematching import rematch
 from delivrd.store.sqlite import FileGuard
 from delivrd.supervise import Parts
 
@@ -68,7 +68,7 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
         store = await open_store(config.database, config.configured)
         store.accounts.keep_texts = config.privacy.text == "full"
         try:
-            await rekey(store)
+            await rematch(store)
             if path:
                 await _take_over(store, config)
             if "work" in roles:

@@ -119,7 +119,7 @@ def test_a_job_that_nobody_knows_is_refused_and_the_hub_goes_on(sqlite_settings)
     assert durability == {"journal_mode": "wal", "synchronous": "full"}
 
 
-def test_a_job_is_refused_until_the_hub_has_started_with_changed_id_settings(
+def test_a_job_is_refused_until_the_hub_has_started_with_changed_settings_of_matching(
     tmp_path, sqlite_url, delivrd
 ):
     """It would look for messages by keys that they do not have yet."""
@@ -129,7 +129,7 @@ def test_a_job_is_refused_until_the_hub_has_started_with_changed_id_settings(
     settings = write_settings(tmp_path, sqlite_url, f'{account}id_format = "hex"\n')
     ran = delivrd("db", "prune", "--config", str(settings))
     assert ran.code == 1
-    assert "id_format or ids_with of main changed" in ran.err
+    assert "id_format, ids_with or receive_only of main changed" in ran.err
     with serving(settings):
         pass
     assert delivrd("db", "prune", "--config", str(settings)).code == 0

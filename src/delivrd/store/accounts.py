@@ -56,8 +56,8 @@ class Accounts:
         keep_texts: bool = False,
     ) -> None:
         self.outdated = dict(outdated or {})
-        """The accounts whose parts have keys by earlier settings: their ids, and the namespace of
-        those keys (see :mod:`delivrd.store.rekeying`)."""
+        """The accounts whose receipts were matched by other settings: their ids, and the namespace
+        of their parts (see :mod:`delivrd.store.rematching`)."""
         self.keep_texts = keep_texts
         """Whether full texts are kept once no attempt needs them any more (rule H5)."""
         self.by_id = {account.id: account for account in accounts}
@@ -84,27 +84,27 @@ class Accounts:
 
 async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:
     """Ensures a row for every configured account; an account keeps its id for good."""
-    rows = await tx.fetch("SELECT id, name, ns, id_format FROM account")
+    rows = await tx.fetch("SELECT id, name, ns, id_format, receive_only FROM account")
     known = {row[1]: row[0] for row in rows}
-    keyed = {row[0]: (row[2], row[3]) for row in rows}
+    before = {row[0]: (row[2], row[3], bool(row[4])) for row in rows}
     new = [name for name in configured if name not in known]
     known.update(zip(new, count(max(known.values(), default=0) + 1), strict=False))
     accounts = [_account(known, configured, name) for name in configured]
     await tx.insert(
         schema.account,
-        ("id", "name", "provider", "ns", "id_format"),
-        [(a.id, a.name, a.provider.name, *_keying(a)) for a in accounts if a.id not in keyed],
+        ("id", "name", "provider", *_MATCHING),
+        [(a.id, a.name, a.provider.name, *_matching(a)) for a in accounts if a.id not in before],
     )
     outdated = {
-        a.id: keyed[a.id][0] for a in accounts if a.id in keyed and keyed[a.id] != _keying(a)
+        a.id: before[a.id][0] for a in accounts if a.id in before and before[a.id] != _matching(a)
     }
     return Accounts(accounts, {i: name for name, i in known.items()}, outdated=outdated)
 
 
 async def mark_current(tx: Tx, accounts: Iterable[Account]) -> None:
-    """Notes that the parts of these accounts have keys by today's settings."""
-    rows = [(account.id, *_keying(account)) for account in accounts]
-    await tx.update(schema.account, "id", ("ns", "id_format"), rows)
+    """Notes that the receipts of these accounts are matched by today's settings."""
+    rows = [(account.id, *_matching(account)) for account in accounts]
+    await tx.update(schema.account, "id", _MATCHING, rows)
 
 
 def _account(
@@ -119,6 +119,9 @@ def _account(
     return Account(known[name], name, known[settings.ids_with or name], provider, settings)
 
 
-def _keying(account: Account) -> tuple[int, str | None]:
-    """The settings by which the keys of an account's parts are made."""
-    return account.ns, account.settings.id_format
+_MATCHING = ("ns", "id_format", "receive_only")
+
+
+def _matching(account: Account) -> tuple[int, str | None, bool]:
+    """The settings by which an account's receipts are matched with messages."""
+    return account.ns, account.settings.id_format, account.settings.receive_only

@@ -85,8 +85,10 @@ account = _table(
     _id(),
     Column("name", Text, nullable=False, unique=True),
     _text("provider", null=False),
+    # the settings by which its receipts were matched
     _int("ns", null=False),  # the account whose ids these are: its own id, or that of ids_with
-    _text("id_format"),  # by which, with ns, the keys of its parts are made
+    _text("id_format"),
+    _flag("receive_only"),
 )
 
 # --- requests -----------------------------------------------------------------------------------

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from delivrd.core.units import DAY, HOUR
+from delivrd.core.units import DAY, HOUR, SECOND
 from delivrd.providers.base import Unsure
-from delivrd.store import rekeying
+from delivrd.store import rematching
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.pruning.messages import prune
-from delivrd.store.rekeying import rekey
+from delivrd.store.rematching import rematch
 from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
-from tests.store.story import Story, receipt, reference, telling
+from tests.store.story import START, Story, receipt, reference, telling
 from tests.support import account, run
 
 NewDatabase = Callable[[], str]
@@ -34,12 +34,14 @@ BEFORE = {
     "second": account("vonage"),
     "ruach": account("ruach"),
     "elsewhere": account("ruach", receive_only=True),
+    "late": account("vonage"),
 }
 AFTER = {
     "main": account("vonage"),
     "second": account("vonage", ids_with="main"),
     "ruach": account("ruach", id_format="hex"),
     "elsewhere": account("ruach", receive_only=True, id_format="strip-zeros"),
+    "late": account("vonage", receive_only=True),
 }
 
 
@@ -47,7 +49,7 @@ AFTER = {
 async def begun_with(url: str, accounts: dict[str, Any]) -> AsyncGenerator[Story]:
     """A story on a hub that has just started with these accounts."""
     async with telling(url, **accounts) as story:
-        await rekey(story.store)
+        await rematch(story.store)
         yield story
 
 
@@ -76,6 +78,11 @@ STEPS: Steps = [
     hear("elsewhere", "7", "delivered", 20),
     lambda story, attempts: story.register("elsewhere", "007", "8"),
     hear("elsewhere", "08", "rejected", 21),
+    hear("late", "L1", "pending", 22),
+    hear("late", "L1", "undelivered", 23),
+    hear("late", "L2", "delivered", 24),
+    lambda story, attempts: story.register("late", "L2", "L3", sender="Acme"),
+    hear("late", "L4", "delivered", 25),
     lambda story, attempts: story.fold(),
     lambda story, attempts: story.fold(),
 ]
@@ -173,6 +180,20 @@ def test_messages_known_by_receipts_alone_become_the_older_one(database_url: str
     run(test())
 
 
+def test_what_an_account_received_before_it_was_receive_only_becomes_messages(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            await story.hear("late", receipt("A"), at=1)
+            assert await story.one("SELECT count(*) FROM message") == 0
+        async with begun_with(database_url, AFTER) as story:
+            rows = await story.rows("SELECT origin, status, created_at FROM message")
+            assert rows == [("received", "delivered", START + SECOND)]
+
+    run(test())
+
+
 def test_a_pruned_message_does_not_come_back(database_url: str) -> None:
     async def test() -> None:
         async with begun_with(database_url, BEFORE) as story:
@@ -236,7 +257,7 @@ def test_a_start_with_the_same_settings_has_nothing_to_do(database_url: str) -> 
 def test_a_change_cut_short_is_completed_by_the_next_start(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rekeying, "SLICE", 1)
+    monkeypatch.setattr(rematching, "SLICE", 1)
     formats = "SELECT count(*) FROM account WHERE id_format IS NOT NULL"
 
     async def test() -> None:
@@ -244,7 +265,7 @@ def test_a_change_cut_short_is_completed_by_the_next_start(
             sent = [(await story.sent(part, name="ruach"))[0] for part in ("00AF", "0B")]
         with pytest.raises(StoreUnavailable):
             async with telling(database_url, **AFTER) as story:
-                await rekey(failing_after(story.store, 1))
+                await rematch(failing_after(story.store, 1))
         async with telling(database_url, **AFTER) as story:
             assert await story.one(formats) == 0
         async with begun_with(database_url, AFTER) as story:
@@ -273,7 +294,8 @@ def test_keys_of_the_release_before_are_changed_too(database_url: str) -> None:
 
     async def before(tx: Tx) -> None:
         await tx.execute("UPDATE part SET key = '3/175'")
-        await tx.execute("ALTER TABLE account DROP COLUMN id_format")
+        for column in ("id_format", "receive_only"):
+            await tx.execute(f"ALTER TABLE account DROP COLUMN {column}")
         await tx.execute("UPDATE alembic_version SET version_num = '0009_process_figures'")
 
     async def test() -> None:
@@ -293,7 +315,7 @@ def test_processes_that_start_together_change_the_keys_once(postgres_url: str) -
             sent = [(await story.sent(f"0{i:X}", name="ruach"))[0] for i in range(20)]
             await story.hear("ruach", *(receipt(f"{i:x}") for i in range(20)), at=1)
         async with telling(postgres_url, **AFTER) as one, telling(postgres_url, **AFTER) as other:
-            await asyncio.gather(rekey(one.store), rekey(other.store))
+            await asyncio.gather(rematch(one.store), rematch(other.store))
             assert {await one.status(uuid) for uuid in sent} == {"delivered"}
             assert await one.one("SELECT count(*) FROM part") == 20
             await one.check()

@@ -1,9 +1,11 @@
-"""Gives stored parts the keys of today's settings (rules D3, D4).
+"""Matches stored receipts anew when the settings of matching have changed (rules D3 to D5).
 
 A part's key is made with the account's ``ids_with`` and ``id_format``. When one of these changes,
 receipts of messages that were sent before would look for keys that no part has. So a hub that
-starts with other settings than the keys were made with makes them anew. Two parts with the same key
-become one, as if the settings had always been so. Tombstones are hashes and keep their old keys.
+starts with other settings than before makes the keys anew, and two parts with the same key become
+one. Parts without a message get one, where the settings now say which, or that receipts create
+their message (``receive_only``). In the end all is as if the settings had always been so, except
+that tombstones are hashes, and keep their old keys.
 """
 
 from collections import Counter
@@ -22,6 +24,7 @@ from delivrd.store.ids import now_micros
 from delivrd.store.merging import homes, load_with_siblings, merge
 from delivrd.store.messages import attempt_of
 from delivrd.store.rows import MessageRow, PartRow
+from delivrd.store.tombstones import buried
 from delivrd.store.tx import Row, Tx
 
 log = structlog.get_logger(__name__)
@@ -38,10 +41,10 @@ _PARTS = (
     "WHERE p.id > $1 AND p.ns = ANY($2::bigint[]) ORDER BY p.id LIMIT $3"
 )
 _TAKEN = "SELECT key, ns, provider_message_id FROM part WHERE key = ANY($1::text[])"
-_REFERENCES = (
-    "SELECT p.key, p.ns, p.provider_message_id, s.reference FROM part p "
+_LOOSE = (
+    "SELECT p.id, p.key, p.ns, p.provider_message_id, s.reference FROM part p "
     "JOIN statement s ON s.part_id = p.id "
-    "WHERE p.id = ANY($1::bigint[]) AND p.attempt_id IS NULL AND s.reference IS NOT NULL"
+    "WHERE p.id = ANY($1::bigint[]) AND p.attempt_id IS NULL"
 )
 
 
@@ -53,8 +56,8 @@ class _Move(NamedTuple):
     new: PartName
 
 
-async def rekey(store: Store) -> None:
-    """Makes the keys of every account anew whose settings differ from those of its keys.
+async def rematch(store: Store) -> None:
+    """Matches the receipts of every account anew whose settings of matching have changed.
 
     An interrupted run is begun again by the next start, which skips what is done.
 
@@ -66,29 +69,31 @@ async def rekey(store: Store) -> None:
     if not changed:
         return
     names = [account.name for account in changed]
-    log.info("id_format or ids_with changed: stored message ids get new keys", accounts=names)
+    log.info("settings changed: stored receipts are matched with messages anew", accounts=names)
     spaces = sorted({*accounts.outdated.values(), *(account.ns for account in changed)})
     last: int | None = 0
-    moved = 0
+    done = 0
     while last is not None:
         last, more = await store.write(lambda tx, after=last: _slice(tx, store, spaces, after))  # type: ignore[misc]
-        moved += more
-        if moved // TOLD_EVERY > (moved - more) // TOLD_EVERY:
-            log.info("stored message ids get new keys", so_far=moved)
+        done += more
+        if done // TOLD_EVERY > (done - more) // TOLD_EVERY:
+            log.info("stored receipts are matched anew", ids=done)
     await store.write(lambda tx: mark_current(tx, changed))
     accounts.outdated.clear()
-    log.info("stored message ids have their new keys", accounts=names, ids=moved)
+    log.info("stored receipts are matched by the new settings", accounts=names, ids=done)
 
 
 async def _slice(tx: Tx, store: Store, spaces: list[int], after: int) -> tuple[int | None, int]:
-    """Moves some parts; returns the last part's id (None: there are no more) and how many moved."""
+    """Matches some parts; returns the last one's id (None: there are no more), and how many."""
     await tx.fetch(_ONE_AT_A_TIME)
     rows = await tx.fetch(_PARTS, after, spaces, SLICE)
+    loose = {row[1]: row[0] for row in rows if row[4] is None}
+    pruned = {loose[key] for key in await buried(tx, loose)}
     moves = [move for row in rows if (move := _move(store, row)) is not None]
     for move in await _rename_free(tx, moves):
         await _move_to_taken(tx, store, move)
-    await _match_by_reference(tx, store, [row[0] for row in rows if row[4] is None])
-    return (rows[-1][0] if rows else None), len(moves)
+    await _match_loose(tx, store, list(loose.values()), pruned)
+    return (rows[-1][0] if rows else None), len(rows)
 
 
 def _move(store: Store, row: Row) -> _Move | None:
@@ -202,22 +207,24 @@ async def _move_statements(tx: Tx, kept: PartRow, gone: PartRow) -> None:
         await tx.execute("DELETE FROM statement WHERE id = $1", row.id)
 
 
-async def _match_by_reference(tx: Tx, store: Store, part_ids: list[int]) -> None:
-    """Gives parts without a message the one that their receipts refer to (rule D1): it may have
-    come into their namespace only now."""
-    rows = [row for row in await tx.fetch(_REFERENCES, part_ids) if attempt_of(row[3]) is not None]
+async def _match_loose(tx: Tx, store: Store, part_ids: list[int], pruned: set[int]) -> None:
+    """Gives parts without a message the one that their receipts refer to or create (D1, D5).
+
+    ``pruned`` are those whose message was deleted: they create none.
+    """
+    rows = await tx.fetch(_LOOSE, part_ids)
     if not rows:
         return
-    names = {row[0]: PartName(*row[:3]) for row in rows}
-    attempts = {attempt for row in rows if (attempt := attempt_of(row[3])) is not None}
+    names = {row[0]: PartName(*row[1:4]) for row in rows}
+    attempts = {attempt for row in rows if (attempt := attempt_of(row[4])) is not None}
     graph = await Graph.load(
         tx, store.accounts, store.ids, now_micros(), parts=names.values(), attempts=attempts
     )
-    graph.buried = names.keys()  # no new message: one was made already, or pruned
-    for key in names:
-        part = graph.parts[key]
-        for row in part.statements:
+    graph.buried = {names[part_id].key for part_id in pruned & names.keys()}
+    for name in names.values():
+        part = graph.parts[name.key]
+        for row in sorted(part.statements, key=lambda row: row.statement.received_at):
             account = store.accounts.by_id.get(row.account_id)
-            if part.attempt_id is None and account is not None:
+            if part.attempt_id is None and row.statement.count and account is not None:
                 match(graph, part, account, row.statement.receipt, row.statement.received_at)
     await graph.save()
