@@ -245,8 +245,9 @@ async def _here(config: Config, name: str, args: Mapping[str, Any], tell: Tell) 
         if store.accounts.outdated:
             names = ", ".join(store.accounts.name(i) for i in store.accounts.outdated)
             raise JobFailed(
-                f"id_format, ids_with or receive_only of {names} changed since the hub started; "
-                "stop all its processes and start them again: they match stored receipts anew"
+                f"id_format, ids_with or receive_only of {names} changed since the hub last "
+                "started; stop all its processes and start them again: they match stored receipts "
+                "anew"
             )
         return await _run(store, config, name, args, tell)
     finally:
