@@ -16,7 +16,7 @@ from delivrd.insight.alerts.watch import Baseline
 from delivrd.insight.alerts.words import News, Why, news
 from delivrd.store import schema
 from delivrd.store.base import Store
-from delivrd.store.ids import now_micros
+from delivrd.store.ids import floor, now_micros
 from delivrd.store.queries.diagnosis import Calls
 from delivrd.store.tx import Tx
 from tests.filled import execute, receipt, receive
@@ -191,6 +191,55 @@ def test_what_is_no_failure_of_messages_is_explained_too(
             say = Say(what="fired", at=now, firing=1, place=MAIN, since=now - 600)
             why = await causes(store, Rule.model_validate({"kind": kind}), say)
             assert list(why.also) == [says]
+
+    run(test())
+
+
+async def _sent_by_network(store: Store, now: int) -> None:
+    """Messages of the last 20 minutes to two networks of Great Britain: one of them has reported
+    nothing in the last ten."""
+    account_id = store.accounts.by_name["main"].id
+    messages, attempts = [], []
+    for second in range(20 * MINUTE, 2 * MINUTE, -6):
+        at, row_id = (now - second) * SECOND, floor((now - second) * SECOND)
+        for i, network in enumerate(("23410", "23415")):
+            silent = network == "23415" and second <= 10 * MINUTE
+            status = "pending" if silent else "delivered"
+            messages.append((row_id + i, str(row_id + i), "api", account_id, "GB", at, status))
+            attempts.append(
+                (row_id + i, row_id + i, 0, account_id, "accepted", at, 1, status, network)
+            )
+
+    async def job(tx: Tx) -> None:
+        columns = ("id", "uuid", "origin", "account_id", "country", "created_at", "status")
+        await tx.insert(schema.message, columns, messages)
+        columns = ("id", "message_id", "seq", "account_id", "state", "handed_at", "parts_expected",
+                   "status", "network")  # fmt: skip
+        await tx.insert(schema.attempt, columns, attempts)
+
+    await store.write(job)
+
+
+@pytest.mark.parametrize("facts", [{}, {"networks": "23415"}], ids=["not named", "named already"])
+def test_the_first_notice_of_an_overdue_country_names_the_network_that_is_silent(
+    database_url: str, facts: dict[str, str]
+) -> None:
+    """Counts by network are judged by whole quarters of an hour, which may be too late for it."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            now = now_micros() // SECOND // 60 * 60
+            await _sent_by_network(store, now)
+            say = Say(what="fired", at=now, firing=1, place=GB, since=now - 600, facts=facts)
+            why = await causes(store, Rule.model_validate({"kind": "overdue"}), say)
+            named = [one for one in why.also if "23415" in one]
+            if facts:
+                assert named == []
+            else:
+                (line,) = named
+                assert line.startswith("Network 23415 has reported nothing since")
+                assert "(80 messages, 50 % of those sent there)" in line
+            assert not any("23410" in one for one in why.also)
 
     run(test())
 

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from delivrd.core.statement import moment
-from delivrd.core.units import DAY, HOUR, QUARTER, QUARTER_SECONDS, SECOND
+from delivrd.core.units import (
+    DAY,
+    HOUR,
+    MINUTE,
+    MINUTE_SECONDS,
+    QUARTER,
+    QUARTER_SECONDS,
+    SECOND,
+)
 from delivrd.insight.alerts.sentence import percent
 from delivrd.insight.routes import reports_nothing
 from delivrd.insight.silent_networks import Country, SilentNetwork, Tally, silent_networks
@@ -42,6 +50,16 @@ async def silences(tx: Tx, accounts: Accounts, now: int) -> list[Silence]:
         Silence(accounts.name(i), country, one, (i, country, one.network) in never)
         for i, country, one in sorted(found, key=lambda each: -each[2].messages)
     ]
+
+
+async def newest_silences(tx: Tx, account_id: int, country: str, now: int) -> list[SilentNetwork]:
+    """Those among the newest messages: known sooner than from counts by quarters of an hour."""
+    found: dict[str, list[Tally]] = {}
+    rows = await queries.newest(tx, account_id, country, now - MINUTE)
+    for network, minute, reported, silent in rows:
+        tally = Tally(minute * MINUTE_SECONDS, reported, silent)
+        found.setdefault(network, []).append(tally)
+    return silent_networks(found)
 
 
 async def last_day(tx: Tx, until: int) -> list[Reported]:

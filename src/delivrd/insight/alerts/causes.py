@@ -9,6 +9,7 @@ from delivrd.core.units import SECOND
 from delivrd.insight.alerts.missing_receipts import why_no_receipts
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.words import Why
+from delivrd.insight.network_reports import in_words, newest_silences
 from delivrd.store.base import Store
 from delivrd.store.queries import alerts as queries
 from delivrd.store.queries import diagnosis
@@ -23,6 +24,8 @@ class _Place(NamedTuple):
     country: str | None
     since: int
     now: int
+    networks: bool
+    """Whether the firing names networks itself."""
 
     @property
     def account_id(self) -> int | None:
@@ -39,7 +42,9 @@ async def causes(store: Store, rule: Rule, say: Say) -> Why:
     if ask is None or say.what not in ("fired", "widened"):
         return Why()
     values = dict(say.place)
-    at = _Place(store, values.get("account"), values.get("country"), say.since * SECOND, say.at)
+    networks = "network" in values or "networks" in say.facts
+    account, country = values.get("account"), values.get("country")
+    at = _Place(store, account, country, say.since * SECOND, say.at, networks)
     return await store.read(lambda tx: ask(tx, at))
 
 
@@ -53,6 +58,14 @@ async def _failed(tx: Tx, at: _Place) -> Why:
 async def _silent(tx: Tx, at: _Place) -> Why:
     calls = await diagnosis.calls(tx, at.store.accounts, at.since)
     return Why(also=[f"{why_no_receipts(at.account, calls, at.now)}."])
+
+
+async def _overdue(tx: Tx, at: _Place) -> Why:
+    why = await _silent(tx, at)
+    if at.networks or at.account_id is None or at.country is None:
+        return why
+    found = await newest_silences(tx, at.account_id, at.country, at.now * SECOND)
+    return Why(also=[*why.also, *(f"Network {one.network} {in_words(one)}." for one in found)])
 
 
 async def _refused(tx: Tx, at: _Place) -> Why:
@@ -70,7 +83,8 @@ async def _unmapped(tx: Tx, at: _Place) -> Why:
 
 _ASK: Mapping[str, Callable[[Tx, _Place], Awaitable[Why]]] = {
     **dict.fromkeys(("change", "failure_rate", "settled_rate"), _failed),
-    **dict.fromkeys(("no_receipts", "overdue"), _silent),
+    "no_receipts": _silent,
+    "overdue": _overdue,
     "rejected_signatures": _refused,
     "unmapped": _unmapped,
 }

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from delivrd.core.units import DAY
+from delivrd.core.units import DAY, MINUTE
 from delivrd.store.counts import BUCKET
+from delivrd.store.ids import floor
 from delivrd.store.queries.recent import REPORTED
 from delivrd.store.tx import Tx
 
@@ -13,6 +14,9 @@ _SUMS = (
     f"CAST(sum(CASE WHEN status IN ({_IN}) THEN 0 ELSE n END) AS BIGINT)"
 )
 _NETWORK = "account_id, country, network"
+
+NEWEST = 5000
+"""The number of an account's newest messages that are examined one by one."""
 
 
 class Reported(NamedTuple):
@@ -51,3 +55,22 @@ async def by_days(tx: Tx, since: int, until: int) -> dict[tuple[int, str, str], 
         until // DAY,
     )
     return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+
+
+async def newest(
+    tx: Tx, account_id: int, country: str, until: int
+) -> list[tuple[str, int, int, int]]:
+    """The account's newest messages to a country before a moment: network, minute of the hand-over
+    (counted from 1970), reported and silent ones; the oldest first."""
+    rows = await tx.fetch(
+        f"SELECT coalesce(network, ''), minute, {_SUMS} FROM (SELECT a.network, a.status, "
+        f"a.handed_at / {MINUTE:d} AS minute, 1 AS n FROM (SELECT id, country FROM message "
+        f"WHERE account_id = $1 AND id < $3 ORDER BY id DESC LIMIT {NEWEST:d}) AS m "
+        "JOIN attempt a ON a.message_id = m.id WHERE m.country = $2 AND a.account_id = $1 "
+        "AND a.handed_at IS NOT NULL AND a.status <> 'rejected') AS one "
+        "GROUP BY coalesce(network, ''), minute ORDER BY minute",
+        account_id,
+        country,
+        floor(until),
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
