@@ -108,7 +108,10 @@ OLD = {
 }
 """Words of the API before version 1, beside DELIVERED and REJECTED."""
 
-STATUSES = GROUPS | dict(NAMES.values()) | OLD
+SEEN = {"SEEN": Word(Status.DELIVERED, True)}
+"""Our word for a seen report (RCS and the like), which has a time and no status."""
+
+STATUSES = GROUPS | dict(NAMES.values()) | OLD | SEEN
 ERRORS = code_tables.load("infobip_codes")
 
 SEND_ERRORS = {
@@ -126,6 +129,7 @@ FIELDS = {
     "status": "`name` is the status word; where it is unknown, `id`, `groupName`, `groupId` tell.",
     "error": "`id` is the error code (0: none), `permanent` whether the same would fail again.",
     "doneAt, sentAt": "When it ended, else when it was sent (ISO 8601 with an offset).",
+    "seenAt": "When the recipient saw it, in a seen report; there it stands for the status.",
     "mccMnc": "MCC and MNC of the recipient's network.",
     "price": "`pricePerMessage` and `currency`.",
     "callbackData": "The reference that was sent along.",
@@ -169,7 +173,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         status, error, price = (f.inner(told, name) for name in ("status", "error", "price"))
         price = price or {"pricePerMessage": told.get("price"), "currency": told.get("currency")}
-        word, meaning = _status(status or {"name": told.get("status")})
+        word, meaning = _status(status or {"name": _word(told)})
         code, why = _error(error)
         receipt = reading.receipt(
             STATUSES,
@@ -185,13 +189,18 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             price=f.amount(price, "pricePerMessage"),
             currency=f.text(price, "currency", limit=8),
             occurred_at=times.parse(
-                f.text(told, "doneAt", "sentAt"), zone, now=request.received_at
+                f.text(told, "seenAt", "doneAt", "sentAt"), zone, now=request.received_at
             ),
             reference=f.text(told, "callbackData"),
         )
         return _as_flagged(receipt, str(error.get("permanent")).lower())
 
     return reading.read_told(_alone(infobip_xml.told(request)), one, _other, _results)
+
+
+def _word(told: f.Fields) -> Any:
+    """The status of a report that has no object for it."""
+    return "SEEN" if "status" not in told and "seenAt" in told else told.get("status")
 
 
 def _status(status: f.Fields) -> tuple[str | None, Word | None]:
