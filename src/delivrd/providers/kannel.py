@@ -76,14 +76,16 @@ OURS = "delivrd"
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("F", "foreignid", "fid", "smscmsgid", "messageid", "msgid", "id", "uuid",
-           "myid", "smsid", "slid", "smslogid", "mid", "dlrid"),
+           "myid", "smsid", "slid", "smslogid", "mid", "dlrid", "outboxid", "txid"),
     "status": ("d", "status", "type", "dlr", "dlrstatus", "dlrtype", "dlrvalue", "dlrmask",
-               "dlrreport", "dlrevent", "state", "report", "event"),
+               "dlrreport", "dlrevent", "dlrval", "statusid", "statuscd", "state", "report",
+               "event"),
     "reply": ("A", "answer", "reply", "dlrmsg", "smscreply", "response"),
-    "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest"),
+    "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest",
+           "destination"),
     "sender": ("P", "Q", "from", "sender", "source"),
     "code": ("B", "err", "error", "errcode", "errorcode", "dlrerr"),
-    "time": ("T", "t", "time", "timestamp", "ts", "date"),
+    "time": ("T", "t", "time", "timestamp", "ts", "date", "sentat", "smsdate", "timedate", "tm"),
     "reference": ("ref", "reference"),
     "ours": (OURS,),
 }  # fmt: skip
@@ -104,6 +106,8 @@ _LITERAL = re.compile(r"\s*%(?:[A-Za-z]|#.*#)\s*")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-Fa-f]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL)
 _CODE = re.compile(r"[0-9A-Fa-f]{1,8}")
+_REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK/", re.IGNORECASE)
+"""What tells a reply from other values, whatever its field is called."""
 _TAKEN = re.compile(r"[03]: |Sent\.")
 """Accepted or queued; old versions say "Sent."."""
 
@@ -172,7 +176,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             _table(nack),
             pair=meaning,
             provider_message_id=_id(said, text, kind),
-            provider_status=kind,
+            provider_status=kind or text.stat,
             error_code=nack[1] if nack else clean(text.err or "")[:64] or _code(said),
             detail=_detail(text, nack, kind),
             to=f.number(said, "to"),
@@ -199,12 +203,22 @@ def _around(request: Request) -> dict[str, str]:
 
 
 def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
-    """The values by our own names; what Kannel did not expand is no value."""
+    """The values by our own names; what Kannel did not expand is no value.
+
+    A reply is one by its form where no field has its name, even in a field for the status.
+    """
     known = {_plain(name): value for name, value in told.items() if _holds(value)}
-    return {
-        name: next((known[n] for n in (_plain(own.get(name, "")), *names) if n in known), None)
-        for name, names in NAMES.items()
-    }
+    replies = {name: known.pop(name) for name in list(known) if _REPLY.search(known[name])}
+    said = {n: _first(known, _plain(own.get(n, "")), *names) for n, names in NAMES.items()}
+    reply = _first(replies, _plain(own.get("reply", "")), *NAMES["reply"], *NAMES["status"])
+    if not reply and said["status"]:
+        reply = next(iter(replies.values()), None)
+    return said | {"reply": reply or said["reply"]}
+
+
+def _first(known: Mapping[str, str], *names: str) -> str | None:
+    """The first of these fields that there is."""
+    return next((known[name] for name in names if name in known), None)
 
 
 def _plain(name: str) -> str:
@@ -255,6 +269,8 @@ def _detail(text: SmppReceipt, nack: re.Match[str] | None, kind: str | None) -> 
     """The words of a refusal, or the reply's word where Kannel's value says something else."""
     if nack:
         return short(nack[2].strip(), 255) or None
+    if kind is None:
+        return None
     by_kind, by_reply = reading.word(STATUSES, kind), reading.word(smpp_words.STATUSES, text.stat)
     agree = by_reply is None or (by_kind is not None and by_kind.status is by_reply.status)
     return None if agree else f"stat:{text.stat}"
