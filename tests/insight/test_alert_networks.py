@@ -54,7 +54,20 @@ def test_a_network_that_stops_reporting_is_named_and_not_its_country() -> None:
     )
     told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
     assert "Other networks of the country report: ask the gateway about this one." in told.body
-    assert "/messages?account=main&country=GB&status=pending" in told.body
+    assert "/messages?account=main&country=GB&network=23420&status=pending" in told.body
+
+
+def test_messages_whose_receipts_would_name_the_network_are_found_without_it() -> None:
+    """They are open, and of no network yet."""
+
+    def networks(now: int) -> Networks:
+        return {"23420": reports(12, NOON), "": silent(12, NOON, now), "23410": reports(48, now)}
+
+    moments = [moment(now, networks(now)) for now in range(NOON, NOON + 4 * QUARTER, MINUTE)]
+    (say,) = play(OVERDUE, moments)
+    assert say.place == at("23420")
+    told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    assert "/messages?account=main&country=GB&network=none&status=pending" in told.body
 
 
 def test_it_recovers_when_the_network_reports_again() -> None:

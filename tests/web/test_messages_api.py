@@ -361,6 +361,20 @@ def test_failures_are_found_together_and_by_their_reason_and_code(database_url: 
     run(test())
 
 
+def test_messages_are_found_by_their_network(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **{**DELIVERED, "messageId": "a", "network-code": "310090"})
+            await hub.receipt("inbox", **{**DELIVERED, "messageId": "b", "network-code": "310410"})
+            (found,) = await hub.items("/v1/messages", network="310090")
+            assert found["network"] == "310090"
+            queued = await hub.post("/v1/messages", NEW, 202)
+            unknown = await hub.items("/v1/messages", network="none")
+            assert [message["id"] for message in unknown] == [queued["id"]]
+
+    run(test())
+
+
 def test_pages_follow_the_cursor_to_the_end(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:

@@ -16,6 +16,7 @@ StatusOrFailed = Annotated[
 ]
 Account = Annotated[str | None, typer.Option(help="Account.")]
 Country = Annotated[str | None, typer.Option(help="Country, two letters: GB.")]
+Network = Annotated[str | None, typer.Option(help="MCC and MNC: 310090.")]
 To = Annotated[str | None, typer.Option(help="Recipient.")]
 From = Annotated[str | None, typer.Option("--from", help="Sender.")]
 Reference = Annotated[str | None, typer.Option(help="Your own reference.")]

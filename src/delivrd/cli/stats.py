@@ -21,7 +21,6 @@ app = typer.Typer(rich_markup_mode=None)
 
 By = Annotated[str, typer.Option(help="Dimensions to group by: account,country.")]
 Provider = Annotated[str | None, typer.Option(help="Gateway.")]
-Network = Annotated[str | None, typer.Option(help="MCC and MNC: 310090.")]
 Zone = Annotated[str | None, typer.Option("--tz", help="Time zone of days: Europe/Vienna.")]
 
 
@@ -31,7 +30,7 @@ def delivery(
     account: filters.Account = None,
     provider: Provider = None,
     country: filters.Country = None,
-    network: Network = None,
+    network: filters.Network = None,
     since: filters.Since = None,
     until: filters.Until = None,
     tz: Zone = None,
@@ -75,7 +74,7 @@ def latency(
     account: filters.Account = None,
     provider: Provider = None,
     country: filters.Country = None,
-    network: Network = None,
+    network: filters.Network = None,
     since: filters.Since = None,
     until: filters.Until = None,
     tz: Zone = None,
@@ -143,7 +142,7 @@ def settled(
 @app.command()
 def compare(
     country: Annotated[str, typer.Argument(help="Country, two letters: GB.")],
-    network: Network = None,
+    network: filters.Network = None,
     minimum: Annotated[
         int, typer.Option(min=1, help="Minimum of ended attempts to be ranked.")
     ] = 100,

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from delivrd.store.queries.messages import NONE
+
 STATUS: Mapping[str, str] = {
     **dict.fromkeys(("failure_rate", "change", "settled_rate", "failure"), "failed"),
     **dict.fromkeys(("overdue", "no_receipts"), "pending"),
@@ -45,7 +47,7 @@ def evidence_page(
         case "rejected_signatures":
             given = {"verdict": "refused", "account": place.get("account", "")}
             return _address("/requests", given)
-    return _address("/messages", messages(kind, place, since, until) or {})
+    return _address("/messages", messages(kind, place, facts, since, until) or {})
 
 
 def _address(path: str, given: Mapping[str, str]) -> str:
@@ -53,12 +55,15 @@ def _address(path: str, given: Mapping[str, str]) -> str:
 
 
 def messages(
-    kind: str, place: Mapping[str, str], since: datetime, until: datetime | None = None
-) -> dict[str, str] | None:
+    kind: str, place: Mapping[str, str], facts: Mapping[str, Any], since: datetime,
+    until: datetime | None = None,
+) -> dict[str, str] | None:  # fmt: skip
     """The filters of the message list, for the page and the API; None for `_NO_MESSAGES`."""
     if kind in _NO_MESSAGES:
         return None
-    given = {name: place.get(name, "") for name in ("account", "country")}
+    given = {name: place.get(name, "") for name in ("account", "country", "network")}
+    if not facts.get("named", True):  # the missing receipts would have named the network
+        given["network"] = NONE
     if kind == "no_messages":  # the last ones before the silence
         given["until"] = _moment(since)
     else:

@@ -137,7 +137,8 @@ def _reading(place: Place, silent: Silent) -> Reading:
     since = min(one.since for one in silent.values())
     facts: Facts = {"n": messages, "k": messages, "share": 1.0, "since": since}
     if place in silent:
-        facts = {**facts, "part": silent[place].share, "before": silent[place].before}
+        one = silent[place]
+        facts = {**facts, "part": one.share, "before": one.before, "named": one.named}
     return _with_networks(Reading(place, BAD, facts), silent)
 
 

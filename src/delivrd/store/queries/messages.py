@@ -31,19 +31,21 @@ FAILED, ENDED = "failed", "ended"
 """Filter values for the three failure statuses, and for all final ones."""
 
 NONE = "none"
-"""Filter value for messages without a country, or without a reason."""
+"""Filter value for messages without a country, a network, or a reason."""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """The filters of a list of messages; times are microseconds since 1970.
 
     ``status`` is a status, `FAILED` or `ENDED`; ``country`` is two capital letters, ``to`` E.164
-    with plus, ``code`` the gateway's own error code; ``country`` and ``reason`` may be `NONE`.
+    with plus, ``network`` MCC and MNC, ``code`` the gateway's own error code; ``country``,
+    ``network`` and ``reason`` may be `NONE`.
     """
 
     status: str | None = None
     account: str | None = None
     country: str | None = None
+    network: str | None = None
     to: str | None = None
     sender: str | None = None
     reference: str | None = None
@@ -119,11 +121,12 @@ def _unindexed(filters: Filters) -> list[Condition]:
     found: list[Condition] = []
     if filters.status in _BROAD:
         found.append((_BROAD[filters.status], ()))
-    reason = None if filters.reason == NONE else filters.reason
-    if filters.reason == NONE:
-        found.append(("reason IS NULL", ()))
-    columns = {"sender": filters.sender, "reason": reason, "error_code": filters.code}
-    found += [(f"{name} = ?", (value,)) for name, value in columns.items() if value is not None]
+    for name, value in (("network", filters.network), ("reason", filters.reason)):
+        if value is not None:
+            found.append((f"{name} IS NULL", ()) if value == NONE else (f"{name} = ?", (value,)))
+    for name, value in (("sender", filters.sender), ("error_code", filters.code)):
+        if value is not None:
+            found.append((f"{name} = ?", (value,)))
     return found
 
 

@@ -168,7 +168,7 @@ def firing(one: stored.Firing, notices: list[stored.Notice]) -> AlertFiring:
         beside=None if one.beside is None else firing_id(one.beside),
         facts=one.facts,
         causes=one.causes,
-        messages=messages(one.kind, values, moment(one.since), until),
+        messages=messages(one.kind, values, one.facts, moment(one.since), until),
         acknowledged_at=at(one.acked_at),
         acknowledged_by=one.acked_by,
         snoozed_until=at(one.snoozed_until),

@@ -137,6 +137,7 @@ class MessageFilters(ListParams, SpanParams):
     )
     account: Word | None = None
     country: Place | None = Field(None, description="Two letters; `none`: not known.")
+    network: Word | None = Field(None, description="MCC and MNC, like 310090; `none`: not known.")
     to: Word | None = Field(None, description="The recipient's number.")
     sender: Word | None = Field(None, alias="from")
     reference: Word | None = None
@@ -240,6 +241,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
             status=filters.status,
             account=check_account(accounts, filters.account),
             country=filters.country,
+            network=filters.network,
             to=None if filters.to is None else as_stored(filters.to, config.default_region),
             sender=filters.sender,
             reference=filters.reference,

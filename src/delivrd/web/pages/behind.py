@@ -46,7 +46,8 @@ def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
 
 
 def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
-    """Networks that report nothing, with the way to the open messages of their countries."""
+    """Networks that report nothing, with the way to their open messages, which may be without a
+    network yet."""
     return [
         {
             "account": one.account,
@@ -57,6 +58,7 @@ def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
             "behind": Links.everywhere().within(
                 edge(one.network.since * SECOND), "", status="pending",
                 **route({"account": one.account, "country": one.country}),
+                network=one.network.network if one.network.named else NONE,
             ),
         }
         for one in silences

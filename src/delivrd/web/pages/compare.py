@@ -61,7 +61,7 @@ def routes(pages: Pages) -> APIRouter:
             rows=rows(told["items"], told["minimum"]),
             scale=rated.scale_of(plain(item, told["minimum"]) for item in told["items"]),
             times=times(told["items"]),
-            links=links._replace(places={"country": country}),
+            links=links,
             json=address("/v1/stats/comparison", {"country": country, "network": network,
                          **dict(zip(("since", "until"), span.edges, strict=True))}),
             now=now_micros(),

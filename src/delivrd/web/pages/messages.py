@@ -37,6 +37,7 @@ NAMES = (
     "to",
     "reference",
     "provider_message_id",
+    "network",
     "reason",
     "code",
     "since",
@@ -44,7 +45,7 @@ NAMES = (
     "cursor",
 )
 EDGES = ("since", "until")
-BESIDE = ("reason", "code", "provider_message_id")
+BESIDE = ("network", "reason", "code", "provider_message_id")
 """Filters that only a link sets: shown as marks that can be taken away."""
 
 
@@ -186,6 +187,7 @@ def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
         to=None if to is None else (number_of(to, region) or to),
         reference=given.get("reference"),
         provider_message_id=given.get("provider_message_id"),
+        network=given.get("network"),
         reason=given.get("reason"),
         code=given.get("code"),
         since=span.since,
