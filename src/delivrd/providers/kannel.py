@@ -76,16 +76,17 @@ OURS = "delivrd"
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("F", "foreignid", "fid", "smscmsgid", "messageid", "msgid", "id", "uuid",
-           "myid", "smsid", "slid", "smslogid", "mid", "dlrid", "outboxid", "txid"),
+           "myid", "smsid", "slid", "smslogid", "mid", "dlrid", "outboxid", "txid", "uniqid"),
     "status": ("d", "status", "type", "dlr", "dlrstatus", "dlrtype", "dlrvalue", "dlrmask",
                "dlrreport", "dlrevent", "dlrval", "statusid", "statuscd", "state", "report",
                "event"),
     "reply": ("A", "answer", "reply", "dlrmsg", "smscreply", "response"),
     "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest",
-           "destination"),
+           "destination", "telephone", "mobile"),
     "sender": ("P", "Q", "from", "sender", "source"),
     "code": ("B", "err", "error", "errcode", "errorcode", "dlrerr"),
-    "time": ("T", "t", "time", "timestamp", "ts", "date", "sentat", "smsdate", "timedate", "tm"),
+    "time": ("T", "t", "unixtime", "time", "timestamp", "ts", "date", "sentat", "smsdate",
+             "timedate", "tm", "updatedon"),
     "reference": ("ref", "reference"),
     "ours": (OURS,),
 }  # fmt: skip
@@ -108,6 +109,7 @@ _NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-Fa-f]{1,8}|\d{1,10})(?:/|$))?(.*)", re.
 _CODE = re.compile(r"[0-9A-Fa-f]{1,8}")
 _REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK/", re.IGNORECASE)
 """What tells a reply from other values, whatever its field is called."""
+_NAME, _NUMBER = re.compile(r"[^\d*]+"), re.compile(r"\s*\+?\d+\s*")
 _TAKEN = re.compile(r"[03]: |Sent\.")
 """Accepted or queued; old versions say "Sent."."""
 
@@ -205,14 +207,21 @@ def _around(request: Request) -> dict[str, str]:
 def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
     """The values by our own names; what Kannel did not expand is no value.
 
-    A reply is one by its form where no field has its name, even in a field for the status.
+    A reply is told by its form where no field has its name, even in a field for the status. Of
+    several fields for the status, the first with a value of ``%d`` counts. Where a name is the
+    recipient and a number the sender, the two are called as in an inbound message.
     """
     known = {_plain(name): value for name, value in told.items() if _holds(value)}
     replies = {name: known.pop(name) for name in list(known) if _REPLY.search(known[name])}
-    said = {n: _first(known, _plain(own.get(n, "")), *names) for n, names in NAMES.items()}
+    values = {name: value for name, value in known.items() if value.strip() in STATUSES}
+    chosen = {name: _first(known, _plain(own.get(name, ""))) for name in NAMES}
+    chosen["status"] = chosen["status"] or _first(values, *NAMES["status"])
+    said = {name: chosen[name] or _first(known, *names) for name, names in NAMES.items()}
     reply = _first(replies, _plain(own.get("reply", "")), *NAMES["reply"], *NAMES["status"])
     if not reply and said["status"]:
         reply = next(iter(replies.values()), None)
+    if _NAME.fullmatch(said["to"] or "") and _NUMBER.fullmatch(said["sender"] or ""):
+        said["to"], said["sender"] = said["sender"], said["to"]
     return said | {"reply": reply or said["reply"]}
 
 
