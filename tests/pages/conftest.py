@@ -14,8 +14,9 @@ import pytest
 
 from tests.history import Route
 from tests.pages.pages_sink import Sink
-from tests.pages.pages_support import FILED, SIGNED, PagesHub, fill_hub, sign_in
+from tests.pages.pages_support import FILED, SIGNED, PagesHub, failing, fill_hub, sign_in
 from tests.ports import free_port
+from tests.support import soon
 
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 60_000
@@ -83,6 +84,28 @@ def sink() -> Iterator[Sink]:
     made = Sink()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def ones(hub: PagesHub, sink: Sink) -> dict[str, str]:
+    """Pages of one: an endpoint that fails, what waits for it, and a call of each verdict."""
+    endpoint, waiting = failing(hub, sink, "/bad-ones")
+    hub.receipt("failed")
+    hub.receipt(account="signed")
+    hub.call("/webhooks/main", {"nonsense": "1"})
+
+    def newest(verdict: str) -> str:
+        asked = f"/v1/requests?verdict={verdict}&limit=1"
+        return str(soon(lambda: hub.api("GET", asked)["items"])[0]["id"])
+
+    calls = {
+        verdict: f"/requests/{newest(verdict)}" for verdict in ("read", "refused", "unreadable")
+    }
+    return {
+        "endpoint": f"/endpoints/{endpoint['id']}",
+        "delivery": f"/deliveries/{waiting}",
+        **calls,
+    }
 
 
 @pytest.fixture(scope="module")

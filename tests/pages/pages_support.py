@@ -18,6 +18,7 @@ from delivrd.config import load
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
 from tests.history import Route, fill, messages
+from tests.pages.pages_sink import Sink
 from tests.support import run, soon
 
 KEY = "a-key-of-the-pages-tests"
@@ -150,6 +151,15 @@ class PagesHub:
             with urllib.request.urlopen(asked, timeout=60) as answer:
                 if json.load(answer)["items"]:
                     return
+
+
+def failing(hub: PagesHub, sink: Sink, path: str) -> tuple[Any, str]:
+    """An endpoint that takes nothing, and what waits for it; it hears nothing more."""
+    endpoint = hub.endpoint(f"{sink.url}{path}", statuses=["rejected"])
+    hub.receipt("rejected")
+    waiting = hub.delivery(endpoint["id"], "waiting")
+    hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
+    return endpoint, waiting
 
 
 def sign_in(page: Any, key: str = KEY, goal: str = "/messages") -> Any:

@@ -10,6 +10,7 @@ from tests.pages.test_pages_everywhere import PAGES
 
 ZOOMED = {"width": 320, "height": 256}
 """A window of 1280 by 1024 at 400 %: WCAG 2.2, 1.4.10."""
+ONES = ("endpoint", "delivery", "read", "refused", "unreadable")
 A4 = {"width": 688, "height": 1016}
 """What is left of the paper between margins of 14 mm, in pixels of CSS."""
 
@@ -31,7 +32,8 @@ def violations(page: Any) -> dict[str, list[str]]:
     from axe_playwright_python.sync_playwright import Axe
 
     unfold(page)
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+    found = Axe().run(page, options=options).response["violations"]
     return {rule["id"]: [node["html"] for node in rule["nodes"]] for rule in found}
 
 
@@ -57,6 +59,23 @@ def test_a_message_and_its_request_have_no_barrier_that_axe_knows(
     assert violations(page) == {}
     page.get_by_role("link", name="Open the request").first.click()
     page.wait_for_url("**/requests/*")
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ONES)
+def test_the_page_of_one_has_no_barrier_that_axe_knows(
+    hub: PagesHub,
+    new_page: Any,
+    signed_in: Any,
+    need: Any,
+    ones: dict[str, str],
+    kind: str,
+    scheme: str,
+) -> None:
+    need("axe_playwright_python")
+    page = new_page(hub.url, color_scheme=scheme, storage_state=signed_in)
+    page.goto(ones[kind])
     assert violations(page) == {}
 
 

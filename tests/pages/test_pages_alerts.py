@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.pages.pages_support import PagesHub, rule
+from tests.pages.test_pages_access import violations
 
 
 @pytest.fixture
@@ -51,6 +52,15 @@ def test_a_firing_is_acknowledged_and_snoozed(firing: Any) -> None:
     expect(firing.get_by_text("Snoozed until")).to_be_visible()
     firing.get_by_role("button", name="End the snooze").click()
     expect(firing.get_by_text("Snoozed until")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_firing_has_no_barrier_that_axe_knows(firing: Any, need: Any, scheme: str) -> None:
+    need("axe_playwright_python")
+    firing.emulate_media(color_scheme=scheme)
+    firing.locator(".fire h2 a").first.click()
+    firing.wait_for_url("**/alerts/firings/*")
+    assert violations(firing) == {}
 
 
 def test_a_rule_is_drawn_on_history(old_page: Any) -> None:

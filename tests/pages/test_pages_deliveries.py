@@ -6,22 +6,13 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.pages.pages_sink import Sink
-from tests.pages.pages_support import PagesHub
+from tests.pages.pages_support import PagesHub, failing
 
 NARROW = {"width": 360, "height": 740}
 
 
 def heading(page: Any) -> Any:
     return expect(page.get_by_role("heading", level=1))
-
-
-def failing(hub: PagesHub, sink: Sink, path: str) -> tuple[Any, str]:
-    """An endpoint that takes nothing, and what waits for it; it hears nothing more."""
-    endpoint = hub.endpoint(f"{sink.url}{path}", statuses=["rejected"])
-    hub.receipt("rejected")
-    waiting = hub.delivery(endpoint["id"], "waiting")
-    hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
-    return endpoint, waiting
 
 
 def test_a_try_shows_what_was_sent_and_answered_and_when_the_next_one_goes_out(
