@@ -63,6 +63,21 @@ def test_a_firing_has_no_barrier_that_axe_knows(firing: Any, need: Any, scheme: 
     assert violations(firing) == {}
 
 
+def test_somebody_elses_acknowledgement_does_not_put_another_button_under_the_focus(
+    firing: Any, old_hub: PagesHub
+) -> None:
+    firings = old_hub.api("GET", "/v1/alerts/firings")["items"]
+    one = next(each["id"] for each in firings if each["acknowledged_at"] is None)
+    firing.clock.install()
+    firing.goto(f"/alerts/firings/{one}")
+    button = firing.get_by_role("button", name="Acknowledge")
+    button.focus()
+    old_hub.api("POST", f"/v1/alerts/firings/{one}/acknowledge")
+    firing.clock.run_for(15_000)
+    expect(firing.get_by_text("Acknowledged by")).to_be_visible()
+    expect(firing.locator(".actions")).to_be_focused()
+
+
 def test_a_rule_is_drawn_on_history(old_page: Any) -> None:
     old_page.goto("/alerts/rules/more-failures")
     count = old_page.locator(".preview .count")

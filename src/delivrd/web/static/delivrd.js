@@ -134,7 +134,11 @@
       toast(`The hub answered with an error (${response.status}).`, () => location.reload());
     }
   });
-  document.addEventListener("htmx:after:swap", () => tick());
+  document.addEventListener("htmx:after:swap", (event) => {
+    tick();
+    const told = event.detail.ctx.target?.querySelector?.("[data-say]");
+    if (told) say(told.textContent.trim());
+  });
 
   // In a narrow window the pages' names stand in a strip: the present one is to be seen.
   const here = document.querySelector(".nav [aria-current]");
