@@ -106,6 +106,21 @@ def test_a_format_asks_for_its_own_options_and_covers_secrets(
     assert "x-twilio-signature" in call.headers  # the covered token was kept
 
 
+def test_a_bar_of_what_was_delivered_has_the_colour_of_its_legend(
+    hub: PagesHub, page: Any, sink: Sink
+) -> None:
+    endpoint = hub.endpoint(f"{sink.url}/ok-bars", **UNHEARD)
+    opened(page, endpoint)
+    page.get_by_role("button", name="Send a test event").click()
+    heading(page).to_contain_text("Delivered")
+    opened(page, endpoint)
+    fills = page.locator(".fill-delivered").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).fill)"
+    )
+    assert len(fills) == 2  # in the legend, and of the hour
+    assert len(set(fills)) == 1
+
+
 def test_one_that_fails_says_why_wherever_it_stands(hub: PagesHub, page: Any, sink: Sink) -> None:
     failing = hub.endpoint(f"{sink.url}/bad-why", description="Broken", statuses=["undelivered"])
     hub.receipt("failed")
