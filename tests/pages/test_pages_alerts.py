@@ -1,5 +1,6 @@
 """Alerts: what fires, with its evidence; rules that are tried on history before they are saved."""
 
+import re
 from typing import Any
 
 import pytest
@@ -52,6 +53,13 @@ def test_a_firing_is_acknowledged_and_snoozed(firing: Any) -> None:
     expect(firing.get_by_text("Snoozed until")).to_be_visible()
     firing.get_by_role("button", name="End the snooze").click()
     expect(firing.get_by_text("Snoozed until")).to_have_count(0)
+
+
+def test_the_next_try_of_a_notice_lies_ahead(firing: Any) -> None:
+    firing.locator(".fire h2 a").first.click()
+    firing.wait_for_url("**/alerts/firings/*")
+    notice = firing.locator("tr", has_text="next try").first
+    expect(notice).to_contain_text(re.compile(r"next try (in \d|due now)"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
