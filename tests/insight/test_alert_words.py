@@ -13,7 +13,7 @@ from delivrd.insight.alerts.missing_receipts import why_no_receipts
 from delivrd.insight.alerts.read import known
 from delivrd.insight.alerts.state import Say
 from delivrd.insight.alerts.watch import Baseline
-from delivrd.insight.alerts.words import News, Why, news
+from delivrd.insight.alerts.words import News, Why, news, reasons_in_words
 from delivrd.store import schema
 from delivrd.store.base import Store
 from delivrd.store.ids import floor, now_micros
@@ -116,6 +116,11 @@ def test_an_endpoint_s_notice_says_what_becomes_of_what_it_missed(
     assert found.title == title
     assert says in found.body
     assert line(found.body, "Why: ") == "500."
+
+
+def test_a_reason_that_two_statuses_have_says_which() -> None:
+    told = (("undelivered", "other", 4), ("rejected", "blocked", 2), ("rejected", "other", 1))
+    assert reasons_in_words(told) == ["undelivered: other", "blocked", "rejected: other"]
 
 
 @pytest.mark.parametrize(("at", "begins"), [(MAIN, "main: 45 more"), ((), "45 more")])

@@ -112,6 +112,18 @@ def test_a_firing_leads_to_its_messages(kind: str, query: str) -> None:
     assert alert_words.behind(firing(kind)) == f"/messages?{query}"
 
 
+def test_a_reason_that_two_statuses_have_says_which_and_leads_to_its_messages() -> None:
+    told = [["undelivered", "other", 4], ["expired", "", 3], ["rejected", "other", 1]]
+    found = alert_words.reasons(
+        firing("change", causes={"reasons": told, "codes": [], "also": []}, messages={"to": "x"})
+    )
+    assert found == [
+        ("undelivered: other", "/messages?to=x&status=undelivered&reason=other", 4),
+        ("expired", "/messages?to=x&status=expired&reason=none", 3),
+        ("rejected: other", "/messages?to=x&status=rejected&reason=other", 1),
+    ]
+
+
 def test_a_single_failure_leads_to_its_message_and_refused_calls_to_the_requests() -> None:
     assert alert_words.behind(firing("failure", facts={"message": "0199"})) == "/messages/0199"
     refused = firing("rejected_signatures", messages=None)

@@ -1,6 +1,7 @@
 """The text of notices: what is wrong, where, since when, how bad compared with normal, why, and a
 link to the evidence."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -154,13 +155,22 @@ def _single(say: Say) -> list[str]:
     return [f"{f['status'].capitalize()} at {_moment(say.since)}: {told}."]
 
 
+def reasons_in_words(reasons: Sequence[tuple[str, str, int]]) -> list[str]:
+    """Each reason, with its status where another one has it too; the status where there is none."""
+    times = Counter(reason for _, reason, _ in reasons)
+    return [
+        f"{status}: {reason}" if reason and times[reason] > 1 else reason or status
+        for status, reason, _ in reasons
+    ]
+
+
 def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
     found = []
     if say.facts.get("worst"):
         found.append(f"Worst: {say.facts['worst']}.")
     if why.reasons:
-        told = [f"{reason or status} ({n})" for status, reason, n in why.reasons]
-        found.append(f"Reasons: {', '.join(told)}.")
+        told = zip(reasons_in_words(why.reasons), why.reasons, strict=True)
+        found.append(f"Reasons: {', '.join(f'{words} ({n})' for words, (_, _, n) in told)}.")
     if why.codes:
         found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in why.codes)}.")
     if say.facts.get("networks"):

@@ -8,7 +8,10 @@ from markupsafe import Markup, escape
 from delivrd.alert_settings import Kind
 from delivrd.insight.alerts import evidence_page as pages
 from delivrd.insight.alerts.sentence import span
+from delivrd.insight.alerts.words import reasons_in_words
+from delivrd.store.queries.messages import NONE
 from delivrd.web.api.alert_views import AlertFiring, AlertRule
+from delivrd.web.pages.links import address
 from delivrd.web.pages.show import number, percent
 
 KINDS: Mapping[Kind, str] = {
@@ -93,6 +96,22 @@ def behind(firing: AlertFiring) -> str:
     return pages.evidence_page(firing.kind, firing.place, firing.facts, firing.since, until)
 
 
+def reasons(firing: AlertFiring) -> list[tuple[str, str, int]]:
+    """Why messages failed: in words, the page of these messages, and how many they were."""
+    told = (firing.causes or {}).get("reasons", ())
+    return [
+        (
+            words.replace("_", " "),
+            address(
+                "/messages",
+                {**(firing.messages or {}), "status": status, "reason": reason or NONE},
+            ),
+            n,
+        )
+        for words, (status, reason, n) in zip(reasons_in_words(told), told, strict=True)
+    ]
+
+
 _FACTS: Mapping[str, tuple[str, Any]] = {
     "k": ("Bad", number),
     "n": ("Of", number),
@@ -130,6 +149,7 @@ HELPERS: Mapping[str, Any] = {
     "marked": marked,
     "behind": behind,
     "behind_shows": pages.shown,
+    "reasons_of": reasons,
     "evidence_of": evidence,
     "firing_states": STATES,
     "channel_states": CHANNELS,
