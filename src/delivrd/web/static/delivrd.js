@@ -1,4 +1,4 @@
-// What every page does: copying, relative times, keys, errors with a way to try again.
+// What every page does: copying, relative times, errors with a way to try again.
 "use strict";
 
 (() => {
@@ -75,26 +75,6 @@
     }
     const reload = event.target.closest("[data-reload]");
     if (reload) location.reload();
-  });
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select")) return;
-    if (event.key === "/") {
-      const search = document.querySelector(".search input");
-      if (search) {
-        event.preventDefault();
-        search.focus();
-        search.select();
-      }
-    }
-    if (event.key === "j" || event.key === "k") {
-      const rows = [...document.querySelectorAll(".row")];
-      if (!rows.length) return;
-      const at = rows.indexOf(document.activeElement);
-      const next = event.key === "j" ? at + 1 : at - 1;
-      rows[Math.min(rows.length - 1, Math.max(0, next))].focus();
-    }
   });
 
   // A filter that is empty does not belong in the address.
