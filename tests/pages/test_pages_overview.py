@@ -28,6 +28,18 @@ def test_five_numbers_answer_whether_it_is_fine(old_page: Any) -> None:
     expect(old_page.get_by_text("Changes are relative to the 24 hours before")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 1280, 1121, 941, 360])
+def test_a_table_stays_within_its_panel(old_page: Any, width: int) -> None:
+    old_page.set_viewport_size({"width": width, "height": 900})
+    old_page.goto("/?range=24h")
+    beyond = old_page.locator(".panel > .table").evaluate_all(
+        """tables => tables.filter((table) => 
+          table.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right
+        ).map((table) => table.innerText)"""
+    )
+    assert beyond == []
+
+
 def test_the_number_of_failures_leads_to_failures_alone(old_page: Any) -> None:
     old_page.goto("/?range=1h&country=EE")
     figure = old_page.locator(".figure", has_text="Failed")
