@@ -33,7 +33,7 @@ def test_a_table_stays_within_its_panel(old_page: Any, width: int) -> None:
     old_page.set_viewport_size({"width": width, "height": 900})
     old_page.goto("/?range=24h")
     beyond = old_page.locator(".panel > .table").evaluate_all(
-        """tables => tables.filter((table) => 
+        """tables => tables.filter((table) =>
           table.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right
         ).map((table) => table.innerText)"""
     )
