@@ -204,11 +204,15 @@ def _word(told: f.Fields) -> Any:
 
 
 def _status(status: f.Fields) -> tuple[str | None, Word | None]:
-    """The most exact word of a status, and what it means: its name, its id, else its group."""
+    """The most exact word of a status, and what it means: its name, its id, else its group.
+
+    Ids 14 and 52 have both been called REJECTED_DESTINATION: an id that says more counts.
+    """
     name, group = f.text(status, "name", limit=64), f.text(status, "groupName", limit=64)
     by_id = NAMES.get(f.text(status, "id") or "", (None, None))
     by_group = GROUP_IDS.get(f.text(status, "groupId") or "")
-    meaning = reading.word(STATUSES, name) or by_id[1]
+    more = name and by_id[0] and by_id[0].startswith(f"{name}_")
+    meaning = (None if more else reading.word(STATUSES, name)) or by_id[1]
     meaning = meaning or reading.word(GROUPS, group) or reading.word(GROUPS, by_group)
     return name or by_id[0] or group or by_group, meaning
 
