@@ -9,6 +9,7 @@ import pytest
 
 from delivrd.store import deliveries, replays
 from delivrd.store.endpoints import Endpoint, new_secret
+from delivrd.store.queries.deliveries import list_deliveries
 from tests.relay.relay_support import (
     START,
     Clock,
@@ -169,6 +170,19 @@ def test_a_batch_keeps_its_members_and_its_bytes(database_url: str) -> None:
             await story.later(5)
             assert sink.calls[2].body == sink.calls[0].body
             assert await story.states() == ["delivered"] * 5
+
+    run(test())
+
+
+def test_every_member_of_a_batch_has_its_answer(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, batch_size=2, batch_ms=60_000)
+            for message in (1, 2):
+                await story.happens(message=message)
+            await story.settle()
+            found = await story.store.read(list_deliveries)
+            assert [one.last_status for one in found.items] == [200, 200]
 
     run(test())
 

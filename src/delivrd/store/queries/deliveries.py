@@ -113,15 +113,20 @@ async def _with_related(tx: Tx, rows: Iterable[Row]) -> list[Delivery]:
             tx,
             "SELECT t.delivery_id, t.status FROM try t WHERE t.delivery_id = ANY($1::bigint[]) "
             "AND t.number = (SELECT max(l.number) FROM try l WHERE l.delivery_id = t.delivery_id)",
-            [delivery.id for delivery in found],
+            [_lead(delivery) for delivery in found],
         )
     )
     for delivery in found:
         delivery.final = bool(delivery.final)
         delivery.type = types.get(delivery.event_id)
         delivery.message_id = uuids.get(delivery.message_row)
-        delivery.last_status = last.get(delivery.id)
+        delivery.last_status = last.get(_lead(delivery))
     return found
+
+
+def _lead(delivery: Delivery) -> int:
+    """The delivery that keeps the tries of its batch; one that is in none keeps its own."""
+    return delivery.batch or delivery.id
 
 
 async def _pairs(tx: Tx, sql: str, ids: Sequence[int]) -> list[tuple[int, Any]]:
@@ -134,7 +139,7 @@ async def find_delivery(tx: Tx, delivery_id: int) -> Detail | None:
     if not rows:
         return None
     (delivery,) = await _with_related(tx, rows)
-    lead = delivery.batch or delivery.id
+    lead = _lead(delivery)
     event = await tx.fetch("SELECT created_at, data FROM event WHERE id = $1", delivery.event_id)
     at, data = event[0] if event else (None, None)
     call = await tx.fetch("SELECT call FROM delivery WHERE id = $1", lead)

@@ -9,7 +9,7 @@ RECENT = 200
 
 
 class Lately(NamedTuple):
-    """The tries of the newest deliveries, newest first; times in microseconds.
+    """The last tries, newest first; times in microseconds.
 
     ``why`` is the error of the last failed try of a delivery that still waits.
     """
@@ -20,11 +20,18 @@ class Lately(NamedTuple):
 
 
 async def lately(tx: Tx, endpoint_id: int) -> Lately:
-    """The tries of an endpoint's newest :data:`RECENT` deliveries."""
+    """The tries of an endpoint's newest :data:`RECENT` deliveries, and of as many that wait.
+
+    While calls are held back there are only newer deliveries that nobody tried. Of those that wait,
+    the ones that were tried have the latest next try.
+    """
     rows = await tx.fetch(
-        "SELECT t.status, t.error, t.total_us FROM (SELECT id FROM delivery WHERE endpoint_id = $1 "
-        "ORDER BY id DESC LIMIT $2) AS d JOIN try t ON t.delivery_id = d.id "
-        "ORDER BY t.at DESC LIMIT $2",
+        "SELECT t.status, t.error, t.total_us FROM ("
+        "SELECT id FROM (SELECT id FROM delivery WHERE endpoint_id = $1 "
+        "ORDER BY id DESC LIMIT $2) AS newest UNION "
+        "SELECT id FROM (SELECT id FROM delivery WHERE endpoint_id = $1 AND state = 'waiting' "
+        "ORDER BY next_at DESC LIMIT $2) AS waiting"
+        ") AS d JOIN try t ON t.delivery_id = d.id ORDER BY t.at DESC LIMIT $2",
         endpoint_id,
         RECENT,
     )

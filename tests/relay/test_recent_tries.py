@@ -1,0 +1,27 @@
+"""How an endpoint answered recently."""
+
+import pytest
+
+from delivrd.store.queries import tries
+from tests.relay.relay_support import Sink, says, telling
+from tests.support import run
+
+
+def test_what_it_answered_is_known_also_behind_a_backlog_that_nobody_tried(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tries, "RECENT", 2)
+
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            endpoint = await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            for message in (2, 3, 4):
+                await story.happens(message=message)
+            await story.relay.fan_out()
+            found = await story.store.read(lambda tx: tries.lately(tx, endpoint))
+            assert [status for status, _, _ in found.answers] == [500]
+            assert found.why is not None
+
+    run(test())
