@@ -175,7 +175,7 @@ WORDS = {
 """What was made of a request -> tone of its mark, and the word beside it."""
 
 _FIXES = (
-    ("no such webhook", "Compare the address at the gateway with the one on the first-run page."),
+    ("no such webhook", "Compare the address at the gateway with the one under First steps."),
     (
         "allow_from",
         "If that address is the gateway’s, add its network to the account’s allow_from.",
@@ -204,7 +204,7 @@ _FIXES = (
 )
 """A piece of why a call was refused -> what mends it."""
 
-ADMIT = "It is kept in full: after the fix it can be admitted below."
+ADMIT = "It is kept in full: after the fix it can be admitted here."
 
 _OTHERS = {
     "probe": "An empty check that the webhook answers; there is nothing to read.",
@@ -229,7 +229,7 @@ def of_request(request: Mapping[str, Any]) -> Verdict:
         case "unreadable":
             return Verdict(
                 f"Kept, but nothing could be read from it{': ' if why else ''}{why}.",
-                "Nothing is lost: once delivrd supports this format, replay it.",
+                "Nothing is lost: once delivrd supports this format, read it again.",
             )
         case "refused":
             return _refused(request, why)
@@ -272,7 +272,7 @@ def _partly(request: Mapping[str, Any]) -> Verdict:
     receipts, faults = _receipts(request), _faults(request)
     return Verdict(
         f"Read {receipts} of {counted(receipts + faults, 'item')}; {faults} could not be read.",
-        "The others were applied. Once delivrd supports the missing format, replay it.",
+        "The others were applied. Once delivrd supports the missing format, read it again.",
     )
 
 
