@@ -133,6 +133,7 @@ def test_one_that_fails_says_why_wherever_it_stands(hub: PagesHub, page: Any, si
         "aria-label", "Last 24 hours: 0 delivered, 1 failed"
     )
     opened(page, failing)
+    expect(page.locator(".verdict")).to_contain_text("Broken")
     heading(page).to_contain_text("Retrying")
     heading(page).to_contain_text("it answered 500: an error of its own")
     page.get_by_role("button", name="Pause").click()
@@ -144,6 +145,7 @@ def test_paused_it_is_told_afterwards_what_it_missed_with_the_count_first(
 ) -> None:
     endpoint = hub.endpoint(f"{sink.url}/ok-missed", statuses=["rejected"])
     opened(page, endpoint)
+    expect(page.locator(".figure", has_text="Next try")).to_contain_text("nothing waiting")
     page.get_by_role("button", name="Pause").click()
     heading(page).to_contain_text("Paused")
     for _ in range(2):
