@@ -108,6 +108,21 @@ def test_looking_can_be_paused_and_goes_on_with_what_was_missed(
     more_than(overview, before)
 
 
+@pytest.mark.parametrize("kind", ["endpoint", "delivery"])
+def test_the_page_of_one_can_be_paused(page: Any, ones: dict[str, str], kind: str) -> None:
+    """WCAG 2.2, 2.2.2: what updates by itself can be stopped."""
+    page.goto(ones[kind])
+    button = page.locator("button.live")
+    expect(button).to_have_text("Live")
+    button.click()
+    expect(button).to_contain_text("Paused")
+    page.clock.install()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(60_000)
+    assert asked == []
+
+
 def test_a_hidden_page_asks_for_nothing(hub: PagesHub, overview: Any) -> None:
     overview.clock.install()
     hide(overview, hidden=True)
