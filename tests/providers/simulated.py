@@ -33,8 +33,8 @@ def known_as(part, submission):
     """The id by which the hub knows a part: the gateway's, unless its answer names none. Then it
     is the hub's own, at the end of the address for receipts."""
     known = dialect(submission.dialect)
-    if known.names_id:
-        return submission.parts[0].id if known.known_by_first else part.id
+    if known.returns_id:
+        return submission.parts[0].id if known.first_id_only else part.id
     return submission.callback.partition("?")[0].rpartition("/")[2]
 
 

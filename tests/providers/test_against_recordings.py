@@ -44,7 +44,7 @@ def read_as_meant(name, push, request):
     [receipt] = provider(name).read(request, settings(name)).receipts
     told = request.query + request.body
     first = (push.submission.parts or [push.part])[0]
-    part = first if dialect(name).known_by_first else push.part
+    part = first if dialect(name).first_id_only else push.part
     assert receipt.provider_message_id == (part.id if part.id.encode() in told else None)
     assert receipt.provider_status == push.word
     open_ = receipt.status is Status.UNKNOWN and not receipt.final
@@ -62,7 +62,7 @@ def test_every_cause_is_read_as_the_gateway_tells_it(name, cause):
             name, "447400000001", "Acme", "x", None, None, shape, 0.0, AT, "accepted",
             network="23410", price="0.05",
         )  # fmt: skip
-        part, said = Part(of.new_id(b"some bytes of a digest " * 2)), of.said(cause, shape)
+        part, said = Part(of.new_id(b"some bytes of a digest " * 2)), of.report(cause, shape)
         push = Push(text, part, *said, of.meaning(*said), 1.0)
         part.pushes.append(push)
         read_as_meant(name, push, received(of.receipt(push, account(name), AT), AT))

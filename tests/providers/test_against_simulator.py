@@ -125,7 +125,7 @@ def test_an_answer_names_every_part_and_which_was_refused(talked):
     answers, _, journal = talked
     for answer, submission in accepted(answers, journal):
         told = [(part.provider_message_id, part.status is Status.REJECTED) for part in answer.parts]
-        named = submission.parts[: 1 if dialect(submission.dialect).known_by_first else None]
+        named = submission.parts[: 1 if dialect(submission.dialect).first_id_only else None]
         assert told == [(known_as(part, submission), part.refused) for part in named]
 
 

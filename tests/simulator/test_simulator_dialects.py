@@ -28,7 +28,7 @@ TOLD = [(name, shape) for name in names() for shape in dialect(name).shapes]
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize(("name", "shape"), TOLD)
 def test_every_cause_has_a_word_in_its_dialect(name, shape, cause):
-    meaning = dialect(name).meaning(*dialect(name).said(cause, shape))
+    meaning = dialect(name).meaning(*dialect(name).report(cause, shape))
     assert meaning.final or meaning.status == "pending"
     if CAUSES[cause] in ("taken", "delivered"):
         assert meaning.status == {"taken": "pending"}.get(CAUSES[cause], "delivered")
@@ -39,9 +39,9 @@ def test_every_cause_has_a_word_in_its_dialect(name, shape, cause):
 @pytest.mark.parametrize("name", names())
 def test_only_causes_that_there_are_have_a_word(name):
     of = dialect(name)
-    for table in (of.table, *of.table_by_shape.values()):
+    for table in (of.reported_as, *of.reported_as_by_shape.values()):
         assert set(table) <= {*CAUSES, *CAUSES.values()}
-    assert set(of.table_by_shape) <= set(of.shapes)
+    assert set(of.reported_as_by_shape) <= set(of.shapes)
 
 
 @pytest.mark.parametrize("name", names())
@@ -118,7 +118,7 @@ from delivrd.simulator.words import DELIVERED, PENDING, UNDELIVERED
 NAME = "acme"
 ROUTES = ("POST /accounts/{account}/Messages.json",)
 WORDS = {"sent": PENDING, "done": DELIVERED, "lost": UNDELIVERED}
-SAID = {
+REPORTED_AS = {
     "taken": ("sent", ""), "delivered": ("done", ""), "expired": ("lost", "1"),
     "undelivered": ("lost", "2"), "rejected": ("lost", "3"), "unknown": ("sent", "4"),
 }

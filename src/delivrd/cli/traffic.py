@@ -170,7 +170,7 @@ class Run:
             progress=self._note,
         )
         quiet = await self._quiet(within)
-        await self._simulation.hush()
+        await self._simulation.stop_pushing()
         ids = [each.body["id"] for each in sent if each.accepted]
         shown = await fetch_messages(self._stage.hub, self._stage.key, ids)
         journal = self._simulation.journal

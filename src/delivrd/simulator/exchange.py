@@ -40,19 +40,22 @@ class Exchange:
     def take(
         self, dialect: Dialect, send: Send, account: Account, *, at: float, now: float
     ) -> Submission:
-        """Decide about a text at ``at`` (simulated seconds since the start), ``now`` since 1970."""
+        """Decide what happens to a text, record it and plan its pushes.
+
+        ``at`` is in simulated seconds since the start, ``now`` in seconds since 1970.
+        """
         key = f"{self.seed}/{dialect.name}/{send.to}/{send.text}"
-        place_ = f"{key}/{self._seen[key]}"
+        text_key = f"{key}/{self._seen[key]}"
         self._seen[key] += 1
         start = self._first.setdefault(dialect.name, at)
-        rng = random.Random(place_)
+        rng = random.Random(text_key)
         submission = self._submission(dialect, send, account, rng, at, now)
         if self._is_down(dialect.name, at - start):
             submission.outcome, submission.why = _down(rng)
         elif submission.outcome == "accepted":
-            self._fill(dialect, submission, send, rng, place_, account, at - start)
+            self._accept(dialect, submission, send, rng, text_key, account, at - start)
             for push in submission.pushes:
-                push.after = self._held(dialect.name, at + push.after, start) - at
+                push.after = self._send_time(dialect.name, at + push.after, start) - at
             if submission.overtaken and all(push.after > 0 for push in submission.pushes):
                 submission.overtaken = False  # a burst or an outage holds the receipts back
         self.journal.submissions.append(submission)
@@ -86,20 +89,20 @@ class Exchange:
             taken_at=now,
             outcome=outcome,
             why="throttled" if outcome == "later" else "",
-            named=dialect.names_id,
+            named=dialect.returns_id,
             network=carrier.network,
             price=country.price,
             hours=country.hours,
             extra=dict(send.extra),
         )
 
-    def _fill(
+    def _accept(
         self,
         dialect: Dialect,
         submission: Submission,
         send: Send,
         rng: random.Random,
-        place_: str,
+        text_key: str,
         account: Account,
         since: float,
     ) -> None:
@@ -107,12 +110,12 @@ class Exchange:
         _, carrier = place(send.to)
         validity = min(scenario.validity, send.validity or scenario.validity)
         drawn = fate(rng, scenario, carrier, validity)
-        if self._is_shaken(dialect.name, since) and rng.random() < LOST:
+        if self._is_recovering(dialect.name, since) and rng.random() < LOST:
             drawn = drawn._replace(cause="network")
         submission.cause = drawn.cause
         count = segments.count(send.text) if dialect.id_per_part else 1
         submission.parts = [
-            Part(send.id or dialect.new_id(blake2b(f"{self.run}/{place_}/{n}".encode()).digest()))
+            Part(send.id or dialect.new_id(blake2b(f"{self.run}/{text_key}/{n}".encode()).digest()))
             for n in range(count)
         ]
         if dialect.refuses_parts and count > 1 and rng.random() < scenario.partial:
@@ -134,14 +137,14 @@ class Exchange:
             and outage[0] <= since < outage[1]
         )
 
-    def _is_shaken(self, name: str, since: float) -> bool:
+    def _is_recovering(self, name: str, since: float) -> bool:
         """Whether the outage is over but still has consequences."""
         scenario = self.scenario
         if scenario.outage is None or name != scenario.outage_of:
             return False
         return scenario.outage[1] <= since < scenario.outage[1] + scenario.aftermath
 
-    def _held(self, name: str, due: float, start: float) -> float:
+    def _send_time(self, name: str, due: float, start: float) -> float:
         """When a push that is due is sent: after the outage, or with the next burst."""
         if self._is_down(name, due - start):
             return start + (self.scenario.outage or (0, 0))[1]
@@ -196,16 +199,16 @@ class _Plan:
     def fill(self, ending: Fate, *, authentic: bool) -> None:
         scenario, rng = self.scenario, self.rng
         early = None
-        told = ending.off or rng.random() < scenario.interim
-        if told and not self._is_refused(ending):
+        interim = ending.off or rng.random() < scenario.interim
+        if interim and not self._is_refused_late(ending):
             wait = min(rng.uniform(0.5, 5), ending.after * 0.8)
-            early = self._say("waiting" if ending.off else "taken", wait)
+            early = self._report("waiting" if ending.off else "taken", wait)
         if not ending.silent:
-            end = self._say(ending.cause, ending.after)
+            end = self._report(ending.cause, ending.after)
             if early and rng.random() < scenario.reordered:
                 early.after = ending.after + rng.uniform(0.2, 8)
             if _may_be_corrected(end) and rng.random() < scenario.corrections:
-                self._say("delivered", ending.after + rng.uniform(20, 120))
+                self._report("delivered", ending.after + rng.uniform(20, 120))
         for push in list(self.part.pushes):
             if rng.random() < scenario.duplicates:
                 copy = self._add(push.word, push.code, push.after + rng.uniform(0.05, 20))
@@ -213,12 +216,13 @@ class _Plan:
         for push in self.part.pushes:
             push.authentic = authentic
 
-    def _is_refused(self, ending: Fate) -> bool:
-        word, _ = self.dialect.said(ending.cause, self.submission.shape)
+    def _is_refused_late(self, ending: Fate) -> bool:
+        """Whether the gateway refuses the text in its first receipt."""
+        word, _ = self.dialect.report(ending.cause, self.submission.shape)
         return word in self.dialect.refusals and not ending.silent
 
-    def _say(self, cause: str, after: float) -> Push:
-        return self._add(*self.dialect.said(cause, self.submission.shape), after)
+    def _report(self, cause: str, after: float) -> Push:
+        return self._add(*self.dialect.report(cause, self.submission.shape), after)
 
     def _add(self, word: str, code: str, after: float) -> Push:
         meaning = self.dialect.meaning(word, code)

@@ -1,6 +1,6 @@
 """Records what the gateways accepted, answered and pushed, and which status a hub must derive.
 
-The journal is what a hub is checked against. A hub knows only what gateways told it, so the right
+The journal is what a hub is checked against. A hub knows only what gateways sent it, so the right
 status follows from what was pushed and answered 2xx, not from what happened at the phone.
 """
 
@@ -126,8 +126,8 @@ class Submission:
     @property
     def linked(self) -> bool:
         """Whether a hub can tell which of its messages the receipts belong to."""
-        told = self.answered and self.named
-        return told or self.reference is not None or self.callback is not None
+        answer_has_ids = self.answered and self.named
+        return answer_has_ids or self.reference is not None or self.callback is not None
 
 
 @dataclass(eq=False)
@@ -168,7 +168,7 @@ def _strongest(meanings: Iterable[Meaning]) -> Meaning:
     return max(meanings, key=lambda m: (_STRENGTH.index(m.status), m.final), default=PENDING)
 
 
-def part_truths(part: Part) -> frozenset[Meaning]:
+def possible_statuses(part: Part) -> frozenset[Meaning]:
     """The statuses a part may have: one, or several if it is uncertain whether a push arrived."""
     if part.refused:
         return frozenset({REJECTED})
@@ -184,10 +184,12 @@ def expected_status(submission: Submission) -> frozenset[Meaning]:
         return frozenset({REJECTED})
     if submission.outcome != "accepted" or not submission.linked:
         return frozenset({PENDING})
-    return frozenset(_together(parts) for parts in product(*map(part_truths, submission.parts)))
+    return frozenset(
+        _combined(parts) for parts in product(*map(possible_statuses, submission.parts))
+    )
 
 
-def _together(parts: tuple[Meaning, ...]) -> Meaning:
+def _combined(parts: tuple[Meaning, ...]) -> Meaning:
     """Failed if any part failed, delivered if all parts arrived, unknown if all have ended
     otherwise; else pending."""
     failed = [part for part in parts if part in FAILURES]

@@ -56,7 +56,7 @@ class Pusher:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._due.clear()
 
-    async def hush(self) -> None:
+    async def stop_pushing(self) -> None:
         """Drop pushes that are still due, and wait for calls in progress."""
         if self._loop:
             self._loop.cancel()
@@ -85,7 +85,7 @@ class Pusher:
     async def push(self, push: Push) -> None:
         """Call the hub once, now, and record its answer."""
         call = push.call or (push.copy_of.call if push.copy_of else None)
-        if push.tries and self._dialect.tries_anew:
+        if push.tries and self._dialect.rebuilds_retries:
             call = None
         push.call = call = call or self._dialect.receipt(push, self._account, self._clock.now())
         status, good = None, False
@@ -138,7 +138,7 @@ class Pusher:
         await self.push(push)
         if push.tries[-1].good or not self._dialect.retries:
             return
-        if len(push.tries) >= self._dialect.most_tries:
+        if len(push.tries) >= self._dialect.max_tries:
             return
         since = self._clock.elapsed() - push.submission.at - push.after
         if since + self._scenario.retry_every <= self._scenario.retry_for:

@@ -86,9 +86,11 @@ class Simulation:
             return False
         return True
 
-    async def hush(self) -> None:
+    async def stop_pushing(self) -> None:
         """Stop pushing; returns when the calls in progress are answered."""
-        await asyncio.gather(*(gateway.pusher.hush() for gateway in self._gateways.values()))
+        await asyncio.gather(
+            *(gateway.pusher.stop_pushing() for gateway in self._gateways.values())
+        )
 
     async def __aenter__(self) -> Self:
         clock = self._given_clock or ScaledClock(self._speed)

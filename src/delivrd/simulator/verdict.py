@@ -128,19 +128,19 @@ def _compare(
         taken = [s for s in submissions if s.outcome == "accepted"]
         if len(taken) > 1:
             yield Difference(name, f"one attempt was handed over {len(taken)} times")
-    wanted = {_fold(each) for each in product(*map(_truths, attempts))}
+    wanted = {_fold(each) for each in product(*map(_possible, attempts))}
     if timed_out and PENDING in wanted:
         wanted.add(UNKNOWN)
     shown = Meaning(str(message.get("status")), bool(message.get("final")))
     if shown not in wanted:
         right = " or ".join(sorted(_words(each) for each in wanted))
-        told = (
+        received = (
             ", ".join(_name(s) for attempt in attempts for s in attempt) or "no gateway received it"
         )
-        yield Difference(name, f"the hub says {_words(shown)}, but {right} is right ({told})")
+        yield Difference(name, f"the hub says {_words(shown)}, but {right} is right ({received})")
 
 
-def _truths(submissions: Sequence[Submission]) -> frozenset[Meaning]:
+def _possible(submissions: Sequence[Submission]) -> frozenset[Meaning]:
     """A deferred attempt is tried again: only its final acceptance or refusal counts."""
     for submission in submissions:
         if submission.outcome in ("accepted", "refused"):
@@ -161,6 +161,6 @@ def _words(meaning: Meaning) -> str:
 
 
 def _name(submission: Submission) -> str:
-    said = [f"{push.word}/{push.code}" for push in submission.pushes if push.acknowledged]
+    acknowledged = [f"{push.word}/{push.code}" for push in submission.pushes if push.acknowledged]
     ids = "+".join(part.id or "refused" for part in submission.parts) or submission.outcome
-    return f"{submission.dialect} {ids} acknowledged {said}"
+    return f"{submission.dialect} {ids} acknowledged {acknowledged}"

@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -121,24 +120,8 @@ def e164(number: object, complain: Complain, where: str) -> str:
     return "".join(char for char in text if char.isdigit())
 
 
-def mark(push: Push, size: int = 16) -> bytes:
-    """Bytes unique to this push, for nonces and event ids; the same in every run of a seed."""
-    place = f"{push.part.id}/{push.part.pushes.index(push)}"
-    return blake2b(place.encode(), digest_size=size).digest()
-
-
-def signing_secret(push: Push, secret: str | None) -> str | None:
-    """The secret to sign this push with: the account's, if it has one.
-
-    For a push that is not authentic, a wrong one or, for half of the messages, none.
-    """
-    if not secret or push.authentic:
-        return secret
-    return None if ord((push.part.id or "0")[-1]) % 2 else secret + "x"
-
-
 def address(push: Push, account: Account) -> str:
-    """Where a receipt goes: the message's own URL, else the account's.
+    """The URL that a receipt goes to: the message's own, else the account's.
 
     Raises:
         LookupError: there is neither.

@@ -1,40 +1,42 @@
 """The simulated gateways' dialects, one module each, and how to find them.
 
 A module of this package is a dialect if it has a ``NAME``; it needs no registration. It holds
-everything about its gateway, written from the vendor's pages and not from the hub's adapter:
+everything about its gateway, written from the vendor's pages and not from the hub's adapter. All
+names but NAME, ROUTES, WORDS, REPORTED_AS, account, read, answer and receipt are optional:
 
-    NAME           the name of the hub's provider that it stands behind
-    ROUTES         the calls that it takes: "POST /path/{placeholder}", one or several
-    Account        credentials and secrets, from ``accounts.Account``; ``signs`` where it signs
+    NAME           the name of the hub's provider that it simulates
+    ROUTES         the calls that it accepts: "POST /path/{placeholder}", one or several
+    Account        credentials and secrets, a subclass of ``accounts.Account``; ``signs`` is true
+                   if it signs receipts
     account        (settings, webhook) -> Account: from the settings of a hub's account
     WORDS          each status word that it may push -> Meaning
-    CODES          codes that say more exactly how it failed -> Meaning, which goes before a
-                   failure's word; optional
-    SAID           cause of ``words.CAUSES`` -> (word, code); the general causes (taken, delivered,
-                   expired, undelivered, rejected, unknown) are enough, others go before them
-    SAID_BY_SHAPE  shape -> causes that are told otherwise in receipts of that shape; optional
-    SHAPES         the forms in which its receipts come, with their shares where the account says
-                   ``mixed``; default one without a name
-    RETRIES        whether a push that was not acknowledged comes again; default yes
-    MOST_TRIES     how often it comes at most; default for as long as the scenario says
-    TRIES_ANEW     whether each try is a call of its own, signed anew; default the same bytes
-    ID_PER_PART    whether each part of a long text has an id of its own; default no
-    KNOWN_BY_FIRST whether the hub knows all parts by the first one's id, which alone the answer
-                   names; default no
-    REFUSES_PARTS  whether one part may be refused and the others taken; default no
-    NAMES_ID       whether the answer names the text's id; default yes. If not, a hub knows the text
-                   by its address for receipts alone
-    REFUSALS       words by which a text is refused after its call was answered: nothing is told
-                   of it before, and perhaps not its id; default none
-    new_id         (digest) -> id, where the call names none; default a UUID
+    CODES          error code -> Meaning, which replaces the meaning of a failure's word
+    REPORTED_AS    cause of ``words.CAUSES`` -> (word, code) of its receipt; a cause without an
+                   entry is reported as its general cause (taken, delivered, expired, undelivered,
+                   rejected or unknown)
+    REPORTED_AS_BY_SHAPE  shape -> the entries of REPORTED_AS that differ in receipts of that shape
+    SHAPES         the forms of its receipts -> their shares in ``mixed``; default: one without a
+                   name
+    RETRIES        whether a push that was not acknowledged is retried; default: yes
+    MAX_TRIES      the most tries of a push; default: as many as the scenario's ``retry_for`` allows
+    REBUILDS_RETRIES  whether each try is built and signed anew; default: all have the same bytes
+    ID_PER_PART    whether each part of a long text has its own id; default: no
+    FIRST_ID_ONLY  whether the answer contains only the first part's id, to which the receipts of
+                   the others refer; default: no
+    REFUSES_PARTS  whether one part may be refused and the others accepted; default: no
+    RETURNS_ID     whether the answer contains the text's id; default: yes. If not, a hub recognizes
+                   the text by the URL for its receipts alone
+    REFUSALS       words by which a text is refused after its call was answered: no receipt precedes
+                   them, and they may lack the id; default: none
+    new_id         (digest) -> id, for calls that do not set one; default: a UUID
     read           (call, account, complain) -> the texts to send; raises Refusal
-    answer         (submissions, account) -> Answer; by the ``outcome`` of each: accepted, refused,
+    answer         (submissions, account) -> Answer, by the ``outcome`` of each: accepted, refused,
                    later (``why`` is throttled or outage)
     receipt        (push, account, now) -> Call; one that is not ``authentic`` gets no signature,
                    or a wrong one
-    acknowledged   (status, body) -> whether the hub's answer to a push will do; default any 2xx
+    acknowledged   (status, body) -> whether the hub's answer acknowledges a push; default: any 2xx
 
-The ``word`` of a push is what the hub is to show as the provider's status, in the same spelling.
+The ``word`` of a push is what the hub must show as the provider's status, in the same spelling.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Africa's Talking's SMS API as the gateway speaks it.
+"""Africa's Talking's SMS API.
 
 https://developers.africastalking.com/docs/sms/sending/bulk (send) and
 https://developers.africastalking.com/docs/sms/notifications (receipts).
@@ -54,7 +54,7 @@ CODES = dict.fromkeys(
     REJECTED,
 )
 
-SAID = {
+REPORTED_AS = {
     "taken": ("Sent", ""),
     "waiting": ("Buffered", ""),
     "delivered": ("Success", ""),
@@ -73,8 +73,8 @@ SAID = {
 }
 
 SENT, REFUSED = (101, "Success"), (406, "UserInBlackList")
-PUT_OFF = {"throttled": 429, "outage": 503}
-"""The vendor's pages do not say how it puts off; these are what HTTP has for it."""
+DEFERRED = {"throttled": 429, "outage": 503}
+"""The vendor's pages do not say how it defers texts; these are HTTP's own codes for it."""
 
 
 @dataclass(kw_only=True)
@@ -105,7 +105,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
     if "json" not in call.headers.get("accept", ""):
         complain("africastalking: the answer is XML unless Accept asks for application/json")
     if params.get("bulkSMSMode", "1") != "1":
-        complain("africastalking: whoever sends should pay (bulkSMSMode=1)")
+        complain("africastalking: the sender should pay (bulkSMSMode=1)")
     numbers = params["to"].split(",")
     if not all(number.startswith("+") for number in numbers):
         complain("africastalking: the recipient should start with a plus")
@@ -117,10 +117,10 @@ def _refusal(text: str, status: int) -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """An element for each recipient, with its own code; 201 in every case but being put off."""
+    """An element for each recipient, with its own code; 201 unless the texts are deferred."""
     for submission in submissions:
         if submission.outcome == "later":
-            return _refusal("Please try again later", PUT_OFF[submission.why]).answer
+            return _refusal("Please try again later", DEFERRED[submission.why]).answer
     taken = sum(submission.outcome == "accepted" for submission in submissions)
     message = f"Sent to {taken}/{len(submissions)} Total Cost: KES {taken * 0.8:.4f}"
     elements = [_element(submission) for submission in submissions]
@@ -140,7 +140,7 @@ def _element(submission: Submission) -> dict[str, Any]:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """A form; it bears no time. Only a failure has a reason."""
+    """A form without a time. Only a failure has a reason."""
     fields = {
         "id": push.part.id or "",
         "status": push.word,

@@ -1,4 +1,4 @@
-"""Bandwidth's Messaging API v2 as a gateway speaks it.
+"""Bandwidth's Messaging API v2.
 
 https://dev.bandwidth.com/docs/messaging/createMessage (send),
 https://dev.bandwidth.com/docs/messaging/webhooks (status callbacks, in arrays) and
@@ -43,7 +43,7 @@ WORDS = {
     "message-failed": UNDELIVERED,
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("message-sent", ""),
     "delivered": ("message-delivered", ""),
     "expired": ("message-failed", "4360"),
@@ -80,7 +80,7 @@ FAILURES = {
     "9902": ("delivery receipt expired", UNKNOWN),
     "9999": ("unknown carrier error", UNDELIVERED),
 }
-"""The descriptions are not the vendor's, who says to go by the number."""
+"""The descriptions are not the vendor's, which documents only the numbers as stable."""
 CODES = {code: meaning for code, (_, meaning) in FAILURES.items()}
 
 ERRORS = {
@@ -93,7 +93,7 @@ ERRORS = {
 
 @dataclass(kw_only=True)
 class Account(accounts.Account):
-    """``callback_login`` ("user:password") comes with the callbacks, as the application says."""
+    """Callbacks are sent with ``callback_login`` ("user:password") if it is set."""
 
     account_id: str | None = None
     application_id: str | None = None
@@ -118,7 +118,7 @@ def new_id(digest: bytes) -> str:
 
 
 def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
-    """The text to send, to one number; several would be one group's MMS."""
+    """The text to send, to one number; several numbers would make it a group MMS."""
     given = call.basic()
     if not all(given) or (account.password and given != (account.username, account.password)):
         raise _refusal(401)
@@ -148,7 +148,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
 
 
 def _validity(expiration: str | None) -> float | None:
-    """Told is a date, which needs a zone."""
+    """Seconds until the given time, which must have a time zone and lie in the future."""
     if expiration is None:
         return None
     try:
@@ -195,9 +195,9 @@ def _iso(now: float) -> str:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """An array with one callback, whose message says nothing of the text."""
+    """An array with one callback, whose message has an empty text."""
     message = _message(push.submission, push.part.id, push.submission.taken_at) | {"text": ""}
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "time": _iso(now),
         "eventTime": _iso(now),
         "type": push.word,
@@ -206,9 +206,9 @@ def receipt(push: Push, account: Account, now: float) -> Call:
         "message": message,
     }
     if push.code:
-        told |= {"description": FAILURES[push.code][0], "errorCode": int(push.code)}
+        report |= {"description": FAILURES[push.code][0], "errorCode": int(push.code)}
     headers = {}
     if account.callback_login:
         login = base64.b64encode(account.callback_login.encode()).decode()
         headers["Authorization"] = f"Basic {login}"
-    return post_json(address(push, account), [told], headers)
+    return post_json(address(push, account), [report], headers)

@@ -1,8 +1,8 @@
-"""BulkSMS' JSON API as the gateway speaks it.
+"""BulkSMS' JSON API.
 
 https://www.bulksms.com/developer/json/v1/ (send, the resource of a message) and
-https://www.bulksms.com/developer/webhooks/ (receipts, whose status is built otherwise). Both forms
-of a message are pushed, since the vendor's pages do not agree.
+https://www.bulksms.com/developer/webhooks/ (receipts, whose status has another structure). Both
+forms of a message are pushed, since the vendor's pages disagree.
 """
 
 import json
@@ -13,7 +13,7 @@ from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
 from delivrd.simulator.segments import count, is_gsm
-from delivrd.simulator.signing import nonce
+from delivrd.simulator.signing import mark
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -30,7 +30,7 @@ NAME = "bulksms"
 ROUTES = ("POST /v1/messages",)
 SHAPES = {"webhook": 0.7, "resource": 0.3}
 PROBLEM = "application/problem+json"
-PARTS_UNLESS_SAID = 3
+DEFAULT_MAX_PARTS = 3
 MAX_REFERENCE = 20
 
 WORDS = {
@@ -45,9 +45,9 @@ WORDS = {
     "FAILED.NOT_SENT": REJECTED,
     "UNKNOWN": PENDING,
 }
-"""The ids of statuses, of type and subtype; the webhook's form has no subtypes."""
+"""The ids of statuses, made of type and subtype; the webhook's form has no subtypes."""
 
-SAID = {
+REPORTED_AS = {
     "taken": ("SENT", ""),
     "delivered": ("DELIVERED", ""),
     "expired": ("FAILED.EXPIRED", ""),
@@ -56,7 +56,7 @@ SAID = {
     "rejected": ("FAILED.BLOCKED", ""),
     "unknown": ("UNKNOWN", ""),
 }
-SAID_BY_SHAPE = {
+REPORTED_AS_BY_SHAPE = {
     "webhook": dict.fromkeys(("expired", "undelivered", "unroutable", "rejected"), ("FAILED", ""))
 }
 
@@ -67,7 +67,7 @@ TITLES = {
     429: ("too-many-requests", "Too Many Requests"),
     503: ("service-unavailable", "Service Unavailable"),
 }
-PUT_OFF = {"throttled": 429, "outage": 503}
+DEFERRED = {"throttled": 429, "outage": 503}
 
 
 @dataclass(kw_only=True)
@@ -110,7 +110,7 @@ def _sends(message: Any, complain: Complain) -> list[Send]:
         complain("bulksms: not every report was asked for (deliveryReports)")
     if message.get("encoding", "TEXT") == "TEXT" and not is_gsm(text):
         complain("bulksms: a text outside GSM 7-bit was sent as TEXT and is garbled")
-    if count(text) > message.get("longMessageMaxParts", PARTS_UNLESS_SAID):
+    if count(text) > message.get("longMessageMaxParts", DEFAULT_MAX_PARTS):
         complain("bulksms: a text has more parts than longMessageMaxParts and is cut")
     to = message["to"] if isinstance(message["to"], list) else [message["to"]]
     sender = _number(message.get("from") or "")
@@ -133,12 +133,14 @@ def _refusal(status: int) -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """A resource for each message; or a problem, and nothing was taken."""
+    """A resource for each message; a problem if none was accepted."""
     for submission in submissions:
         if submission.outcome != "accepted":
-            return _refusal(PUT_OFF.get(submission.why, 403)).answer
-    told = [_resource(submission, submission.parts[0].id, "ACCEPTED") for submission in submissions]
-    return Answer(201, json.dumps(told).encode())
+            return _refusal(DEFERRED.get(submission.why, 403)).answer
+    resources = [
+        _resource(submission, submission.parts[0].id, "ACCEPTED") for submission in submissions
+    ]
+    return Answer(201, json.dumps(resources).encode())
 
 
 def _resource(submission: Submission, id: str | None, word: str) -> dict[str, Any]:
@@ -175,17 +177,17 @@ def _time(seconds: float) -> str:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """A list of one report, with the headers of the vendor's invoker."""
+    """A list of one report, with the vendor's headers."""
     headers = {
         "X-BulkSMS-Event": "status-report",
-        "X-BulkSMS-Delivery": nonce(push),
+        "X-BulkSMS-Delivery": mark(push).hex(),
         "X-BulkSMS-Delivery-Attempt": "1",
         "X-BulkSMS-Webhook-Id": "1",
     }
-    told = _resource(push.submission, push.part.id, push.word)
+    report = _resource(push.submission, push.part.id, push.word)
     if push.submission.shape == "webhook":
-        told |= _as_webhook(push, now)
-    return post_json(address(push, account), [told], headers)
+        report |= _as_webhook(push, now)
+    return post_json(address(push, account), [report], headers)
 
 
 def _as_webhook(push: Push, now: float) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Clickatell's One API as the gateway speaks it, and the receipts of all its generations.
+"""Clickatell's One API, and the receipts of all generations of its APIs.
 
 https://docs.clickatell.com/channels/one-api/ (send, tables of statuses and of errors) and
 https://www.clickatell.com/developers/api-documentation/rest-api-status-callback/ (the older
-platform, whose codes mean something else). Nobody outside knows which integration pushes which
+platform, whose codes mean something else). It is not documented which integration pushes which
 form, so an account pushes all.
 """
 
@@ -29,7 +29,7 @@ from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDEL
 NAME = "clickatell"
 ROUTES = ("POST /v1/message",)
 SHAPES = {"one": 0.6, "platform": 0.25, "classic": 0.15}
-MOST_MESSAGES = 100
+MAX_MESSAGES = 100
 
 CLASSIC = {
     "001": PENDING,
@@ -64,7 +64,7 @@ WORDS = {
     **{code.lstrip("0"): meaning for code, meaning in CLASSIC.items()},
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("SENT_TO_SUPPLIER", "4"),
     "waiting": ("QUEUED", "2"),
     "delivered": ("DEVICE_ACK", "5"),
@@ -77,7 +77,7 @@ SAID = {
     "spam": ("VOLUME_LIMIT", "26"),
     "unknown": ("UNKNOWN", "1"),
 }
-CLASSIC_SAID = {
+CLASSIC_REPORTED_AS = {
     "taken": "003",
     "waiting": "011",
     "delivered": "004",
@@ -89,9 +89,9 @@ CLASSIC_SAID = {
     "spam": "014",
     "unknown": "001",
 }
-SAID_BY_SHAPE = {
-    "platform": {cause: (code.lstrip("0"), "") for cause, code in CLASSIC_SAID.items()},
-    "classic": {cause: (code, "") for cause, code in CLASSIC_SAID.items()},
+REPORTED_AS_BY_SHAPE = {
+    "platform": {cause: (code.lstrip("0"), "") for cause, code in CLASSIC_REPORTED_AS.items()},
+    "classic": {cause: (code, "") for cause, code in CLASSIC_REPORTED_AS.items()},
 }
 
 ERRORS = {
@@ -106,7 +106,7 @@ ERRORS = {
     43: "Rate limit exceeded.",
 }
 REFUSED = 26
-PUT_OFF = {"throttled": (400, 43), "outage": (503, 19)}
+DEFERRED = {"throttled": (400, 43), "outage": (503, 19)}
 
 
 @dataclass(kw_only=True)
@@ -133,7 +133,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
         raise _refusal(400, 21) from None
     if not isinstance(messages, list) or not messages:
         raise _refusal(400, 21)
-    if len(messages) > MOST_MESSAGES:
+    if len(messages) > MAX_MESSAGES:
         raise _refusal(400, 22)
     return [_send(message, complain) for message in messages]
 
@@ -158,10 +158,10 @@ def _error(code: int) -> dict[str, Any]:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """An element for each message; 207 where one of several was refused, 400 where the only one."""
+    """An element for each message; 207 if one of several was refused, 400 if the only one was."""
     for submission in submissions:
         if submission.outcome == "later":
-            return _refusal(*PUT_OFF[submission.why]).answer
+            return _refusal(*DEFERRED[submission.why]).answer
     elements = [_element(submission) for submission in submissions]
     refused = 207 if len(elements) > 1 else 400
     status = 202 if all(element["accepted"] for element in elements) else refused
@@ -179,11 +179,11 @@ def _element(submission: Submission) -> dict[str, Any]:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """By One API in an envelope, by the platform as flat JSON, by the classic push in a query."""
+    """One API: JSON in an envelope; platform: flat JSON; classic: a query."""
     submission, url = push.submission, address(push, account)
     reference = submission.reference or ""
     if submission.shape == "classic":
-        told = {
+        report = {
             "apiMsgId": push.part.id or "",
             "cliMsgId": reference,
             "to": submission.to,
@@ -192,7 +192,7 @@ def receipt(push: Push, account: Account, now: float) -> Call:
             "charge": "0.8",
             "status": push.word,
         }
-        return get(url, told)
+        return get(url, report)
     if submission.shape == "platform":
         return post_json(url, _platform(push, reference, now))
     update = {

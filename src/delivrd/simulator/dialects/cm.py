@@ -1,9 +1,9 @@
-"""CM.com's messaging gateway as it speaks: it has no ids but the references of the senders.
+"""CM.com's messaging gateway, whose only ids are the senders' references.
 
 https://developers.cm.com/messaging/docs/sms (send) and
 https://developers.cm.com/messaging/docs/incoming-status-report (receipts by JSON and XML; the
-older ones by GET have the names of their placeholders). The codes of answers are those of the
-vendor's SDKs.
+older ones by GET use the names of the vendor's placeholders). The codes of answers are those of
+the vendor's SDKs.
 """
 
 import re
@@ -40,7 +40,7 @@ MAX_REFERENCE = 32
 
 WORDS = {"0": PENDING, "1": REJECTED, "2": DELIVERED, "3": UNDELIVERED, "4": DELIVERED}
 CODES = {"8": EXPIRED}
-SAID = {
+REPORTED_AS = {
     "taken": ("0", ""),
     "delivered": ("2", ""),
     "expired": ("3", "8"),
@@ -52,7 +52,7 @@ SAID = {
 
 REFUSED = 402
 """The recipient is on a blocking list."""
-PUT_OFF = {"throttled": (429, "Too many requests"), "outage": (503, "Service unavailable")}
+DEFERRED = {"throttled": (429, "Too many requests"), "outage": (503, "Service unavailable")}
 
 
 @dataclass(kw_only=True)
@@ -70,9 +70,9 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
         messages = call.params().get("messages")
     except ValueError:
         messages = None
-    told = messages if isinstance(messages, dict) else {}
-    _check_token(call, told.get("authentication") or {}, account)
-    listed = told.get("msg")
+    envelope = messages if isinstance(messages, dict) else {}
+    _check_token(call, envelope.get("authentication") or {}, account)
+    listed = envelope.get("msg")
     if not isinstance(listed, list) or not listed:
         raise _refusal(400, 203, "The MSG array is incorrect")
     return [send for message in listed for send in _sends(message, complain)]
@@ -94,7 +94,7 @@ def _sends(message: dict[str, Any], complain: Complain) -> list[Send]:
     if len(reference or "") > MAX_REFERENCE:
         raise _refusal(400, 305, "The reference is invalid")
     if not reference:
-        complain("cm: without a reference nobody knows what the receipts are about")
+        complain("cm: without a reference the receipts cannot be matched")
     return [
         Send(
             to=_digits(each.get("number"), complain),
@@ -123,7 +123,7 @@ def _digits(number: Any, complain: Complain) -> str:
 
 
 def _seconds(validity: str | None) -> float | None:
-    """``2h`` or ``30m``; a combination of both is not taken."""
+    """A validity such as ``2h`` or ``30m``, in seconds; combinations are refused."""
     if not validity:
         return None
     found = re.fullmatch(r"(\d+)([hm])", validity)
@@ -133,21 +133,21 @@ def _seconds(validity: str | None) -> float | None:
 
 
 def _refusal(status: int, code: int, details: str) -> Refusal:
-    told = {"details": details, "errorCode": code, "messages": []}
-    return Refusal(json_answer(told, status))
+    body = {"details": details, "errorCode": code, "messages": []}
+    return Refusal(json_answer(body, status))
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """An element for each recipient; 400 where one was refused."""
+    """An element for each recipient; 400 if one was refused."""
     for submission in submissions:
         if submission.outcome == "later":
-            status, words = PUT_OFF[submission.why]
+            status, words = DEFERRED[submission.why]
             return Answer(status, words.encode(), "text/plain")
     elements = [_element(submission) for submission in submissions]
     failed = any(element["messageErrorCode"] for element in elements)
     details = "Some messages were not sent" if failed else f"Created {len(elements)} message(s)"
-    told = {"details": details, "errorCode": 201 if failed else 0, "messages": elements}
-    return json_answer(told, 400 if failed else 200)
+    body = {"details": details, "errorCode": 201 if failed else 0, "messages": elements}
+    return json_answer(body, 400 if failed else 200)
 
 
 def _element(submission: Submission) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _element(submission: Submission) -> dict[str, Any]:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """One report in the account's form, in Dutch time, of a number with two leading zeros."""
+    """One report in the account's form, in Dutch time; the number has the prefix 00."""
     url, shape = address(push, account), push.submission.shape
     to, reference = f"00{push.submission.to}", push.part.id or ""
     received = utc(now).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M:%S")
@@ -172,14 +172,14 @@ def receipt(push: Push, account: Account, now: float) -> Call:
         return get(url, _placeholders(push, to, reference, received, words))
     if shape == "xml":
         return post(url, "text/xml", _xml(push, to, reference, received, words))
-    told = {
+    report = {
         "received": received,
         "to": to,
         "reference": reference,
         "status": {"code": push.word, "errorCode": push.code, "errorDescription": words},
         "operator": push.submission.network,
     }
-    return post_json(url, {"messages": {"msg": [told] if shape == "list" else told}})
+    return post_json(url, {"messages": {"msg": [report] if shape == "list" else report}})
 
 
 def _placeholders(push: Push, to: str, reference: str, made: str, words: str) -> dict[str, str]:

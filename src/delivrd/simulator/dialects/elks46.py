@@ -1,7 +1,7 @@
-"""46elks' SMS API as a gateway speaks it: forms, with plain words for errors.
+"""46elks' SMS API: forms, with plain text for errors.
 
 https://46elks.com/docs/send-sms and https://46elks.com/docs/sms-delivery-reports (three fields, no
-code; an answer of 200 to 204 will do).
+code; 200 to 204 acknowledges a receipt).
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ NAME = "46elks"
 ROUTES = ("POST /a1/sms", "POST /a1/SMS")
 
 WORDS = {"sent": PENDING, "delivered": DELIVERED, "failed": UNDELIVERED}
-SAID = {
+REPORTED_AS = {
     "taken": ("sent", ""),
     "delivered": ("delivered", ""),
     "expired": ("failed", ""),
@@ -45,7 +45,7 @@ ERRORS = {
     403: "Not enough credits",
     429: "Too many requests",
 }
-"""The vendor publishes the numbers only."""
+"""The vendor publishes only the HTTP codes."""
 
 
 @dataclass(kw_only=True)
@@ -92,7 +92,7 @@ def _refusal(status: int, name: str = "") -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """The message as it is kept; its cost is in ten-thousandths of the account's currency."""
+    """The message's resource; its cost is in ten-thousandths of the account's currency."""
     [submission] = submissions
     if submission.outcome == "later":
         return _refusal(429).answer
@@ -115,7 +115,7 @@ def answer(submissions: list[Submission], account: Account) -> Answer:
 
 
 def _iso(time: datetime) -> str:
-    """UTC, without saying so."""
+    """UTC, without an offset."""
     return time.replace(tzinfo=None).isoformat(timespec="microseconds")
 
 

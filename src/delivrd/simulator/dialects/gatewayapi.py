@@ -1,4 +1,4 @@
-"""GatewayAPI's two interfaces as one gateway speaks them: REST, and the newer messaging API.
+"""GatewayAPI's two interfaces at one gateway: REST, and the newer messaging API.
 
 https://gatewayapi.com/docs/apis/rest (send, notifications, their token; also
 onlinecity/gatewayapi-docs, with the codes) and https://gatewayapi.com/docs/message/overview (the
@@ -15,6 +15,7 @@ from typing import Any
 from delivrd.simulator import accounts, segments
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -24,9 +25,7 @@ from delivrd.simulator.wire import (
     address,
     digits,
     json_answer,
-    mark,
     post,
-    signing_secret,
     utc,
     uuid_of,
 )
@@ -48,7 +47,7 @@ WORDS = {
     "REJECTED": REJECTED,
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("ENROUTE", ""),
     "waiting": ("BUFFERED", ""),
     "delivered": ("DELIVERED", ""),
@@ -68,7 +67,9 @@ SAID = {
     "header_filter": ("REJECTED", "0x1033"),
     "unknown": ("ACCEPTED", ""),
 }
-SAID_BY_SHAPE = {MESSAGING: {"waiting": ("ENROUTE", ""), "general": ("UNDELIVERABLE", "0x1053")}}
+REPORTED_AS_BY_SHAPE = {
+    MESSAGING: {"waiting": ("ENROUTE", ""), "general": ("UNDELIVERABLE", "0x1053")}
+}
 
 FAILURES = {
     "0x1010": "Unknown subscriber",
@@ -85,7 +86,7 @@ FAILURES = {
     "0x107E": "Request failed",
 }
 CODES = {code: REJECTED for code in FAILURES if code.startswith("0x103")}
-"""The codes of the group SCREEN: somebody blocked it."""
+"""The codes of the group SCREEN: the text was blocked."""
 
 ERRORS = {
     "0x0216": (403, "Insufficient credit"),
@@ -93,7 +94,7 @@ ERRORS = {
     "0x0223": (401, "Invalid Consumer Key"),
     "0x0308": (400, "Invalid argument"),
 }
-LONGEST = 432_000
+MAX_VALIDITY = 432_000
 
 
 @dataclass(kw_only=True)
@@ -135,7 +136,7 @@ def _read_rest(call: Inbound, account: Account, complain: Complain) -> Send:
     try:
         params = call.params()
     except ValueError:
-        raise _complaint(422, "Invalid JSON") from None
+        raise _detail_error(422, "Invalid JSON") from None
     for name in ("message", "recipients"):
         if not params.get(name):
             raise _refusal("0x0222", name)
@@ -156,7 +157,7 @@ def _read_rest(call: Inbound, account: Account, complain: Complain) -> Send:
 
 
 def _recipient(listed: Any) -> Any:
-    """The only one that is listed."""
+    """The number of the only recipient; several in one call are refused."""
     try:
         [recipient] = listed
         return recipient["msisdn"]
@@ -165,23 +166,23 @@ def _recipient(listed: Any) -> Any:
 
 
 def _sender(params: dict[str, Any]) -> str:
-    """Up to 11 letters and digits, or 15 digits; empty where it is neither."""
+    """Up to 11 characters, or 12 to 15 digits; empty if it is neither."""
     sender = str(params.get("sender") or "ExampleSMS")
     return sender if len(sender) <= 11 or re.fullmatch(r"\d{12,15}", sender) else ""
 
 
 def _read_messaging(call: Inbound, token: str, account: Account, complain: Complain) -> Send:
     if not token or (account.token and token != account.token):
-        raise _complaint(401, "Invalid token")
+        raise _detail_error(401, "Invalid token")
     try:
         params = call.params()
     except ValueError:
-        raise _complaint(422, "JSON decode error") from None
+        raise _detail_error(422, "JSON decode error") from None
     for name in ("sender", "recipient", "message"):
         if not params.get(name):
-            raise _complaint(422, "Field required")
+            raise _detail_error(422, "Field required")
     if not isinstance(params["recipient"], int) or not _sender(params):
-        raise _complaint(422, "Input should be valid")
+        raise _detail_error(422, "Input should be valid")
     return Send(
         to=digits(params["recipient"], complain, NAME),
         sender=str(params["sender"]),
@@ -192,23 +193,23 @@ def _read_messaging(call: Inbound, token: str, account: Account, complain: Compl
     )
 
 
-def _expiration(told: Any) -> float | None:
-    """Seconds as ISO 8601 writes them; the other forms are not taken here."""
-    if told is None:
+def _expiration(duration: Any) -> float | None:
+    """The seconds of an ISO 8601 duration; only ``PT…S`` is accepted here."""
+    if duration is None:
         return None
-    seconds = re.fullmatch(r"PT(\d+)S", str(told))
-    if not seconds or int(seconds[1]) > LONGEST:
-        raise _complaint(422, "Input should be a valid duration")
+    seconds = re.fullmatch(r"PT(\d+)S", str(duration))
+    if not seconds or int(seconds[1]) > MAX_VALIDITY:
+        raise _detail_error(422, "Input should be a valid duration")
     return float(seconds[1])
 
 
 def _refusal(code: str, *variables: str) -> Refusal:
     status, message = ERRORS[code]
-    told = {"code": code, "incident_uuid": uuid_of(code.encode() * 3), "message": message}
-    return Refusal(json_answer(told | ({"variables": variables} if variables else {}), status))
+    body = {"code": code, "incident_uuid": uuid_of(code.encode() * 3), "message": message}
+    return Refusal(json_answer(body | ({"variables": variables} if variables else {}), status))
 
 
-def _complaint(status: int, message: str) -> Refusal:
+def _detail_error(status: int, message: str) -> Refusal:
     """An error of the messaging API, or one without a code."""
     listed = [{"loc": ["body"], "msg": message, "type": "value_error"}]
     return Refusal(json_answer({"detail": listed if status == 422 else message}, status))
@@ -217,10 +218,10 @@ def _complaint(status: int, message: str) -> Refusal:
 def answer(submissions: list[Submission], account: Account) -> Answer:
     [submission] = submissions
     if submission.outcome == "later":
-        return _complaint(429, "Too many requests").answer
+        return _detail_error(429, "Too many requests").answer
     if submission.outcome == "refused":
         messaging = submission.shape == MESSAGING
-        return (_complaint(403, "Forbidden") if messaging else _refusal("0x0216")).answer
+        return (_detail_error(403, "Forbidden") if messaging else _refusal("0x0216")).answer
     part = submission.parts[0]
     if submission.shape == MESSAGING:
         return json_answer(
@@ -238,10 +239,10 @@ def answer(submissions: list[Submission], account: Account) -> Answer:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """A notification with a token that repeats it, or an event with an HMAC over its body."""
+    """A notification with a JSON web token of its content, or an event with an HMAC of its body."""
     messaging = push.submission.shape == MESSAGING
-    told = _event(push, now) if messaging else _notification(push, now)
-    body, headers = json.dumps(told, separators=(",", ":")), {}
+    report = _event(push, now) if messaging else _notification(push, now)
+    body, headers = json.dumps(report, separators=(",", ":")), {}
     if secret := signing_secret(push, account.signature_secret):
         if messaging:
             headers["Signature"] = f"v1={_hmac(secret, body).hex()}"

@@ -1,4 +1,4 @@
-"""Infobip's SMS API (v3) as the gateway speaks it.
+"""Infobip's SMS API (v3).
 
 https://www.infobip.com/docs/api/channels/sms/outbound-sms/send-sms-messages (send),
 https://www.infobip.com/docs/api/channels/sms/logs-and-status-reports (receipts, whose older form
@@ -79,7 +79,7 @@ ERRORS = {
 """Id -> (id of the group, group, name, whether it is permanent)."""
 CODES = {**dict.fromkeys(("603", "607", "4140"), REJECTED), "4098": EXPIRED}
 
-SAID = {
+REPORTED_AS = {
     "taken": ("PENDING_ENROUTE", "0"),
     "waiting": ("PENDING_WAITING_DELIVERY", "27"),
     "delivered": ("DELIVERED_TO_HANDSET", "0"),
@@ -101,13 +101,13 @@ SAID = {
 }
 
 TAKEN, REFUSED = "PENDING_ACCEPTED", "REJECTED_NOT_ENOUGH_CREDITS"
-WRONG = {
+DESCRIPTIONS = {
     400: "The request contains invalid data.",
     401: "The request lacks valid authentication credentials.",
     429: "Too many requests.",
     503: "The service is unavailable.",
 }
-PUT_OFF = {"throttled": 429, "outage": 503}
+DEFERRED = {"throttled": 429, "outage": 503}
 
 
 @dataclass(kw_only=True)
@@ -134,7 +134,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
 
 
 def _sends(message: dict[str, Any], complain: Complain) -> list[Send]:
-    """An id that the sender chose is kept; so is what it wants to see again (callbackData)."""
+    """One text for each destination, with the sender's own id and ``callbackData`` if given."""
     text, to = (message.get("content") or {}).get("text"), message.get("destinations")
     if not text or not to:
         raise _refusal(400)
@@ -163,21 +163,21 @@ def _seconds(period: dict[str, Any] | None) -> float | None:
 
 
 def _refusal(status: int) -> Refusal:
-    told = {
+    body = {
         "errorCode": f"E{status}",
-        "description": WRONG[status],
+        "description": DESCRIPTIONS[status],
         "action": "Check the request and try again.",
         "violations": [],
         "resources": [],
     }
-    return Refusal(json_answer(told, status))
+    return Refusal(json_answer(body, status))
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """An element for each destination, of which one may be rejected; 200 then as well."""
+    """An element for each destination; 200 even if some are rejected."""
     for submission in submissions:
         if submission.outcome == "later":
-            return _refusal(PUT_OFF[submission.why]).answer
+            return _refusal(DEFERRED[submission.why]).answer
     elements = [_element(submission) for submission in submissions]
     return json_answer({"bulkId": "simulated-bulk", "messages": elements})
 
@@ -185,15 +185,15 @@ def answer(submissions: list[Submission], account: Account) -> Answer:
 def _element(submission: Submission) -> dict[str, Any]:
     accepted = submission.outcome == "accepted"
     return {
-        "messageId": submission.parts[0].id if accepted else _spent_id(submission),
+        "messageId": submission.parts[0].id if accepted else _refused_id(submission),
         "status": _status(TAKEN if accepted else REFUSED),
         "destination": submission.to,
         "details": {"messageCount": count(submission.text)},
     }
 
 
-def _spent_id(submission: Submission) -> str:
-    """What is refused has an id as well, of which nothing more is heard."""
+def _refused_id(submission: Submission) -> str:
+    """An id for a refused text; no receipt ever names it."""
     return uuid_of(blake2b(f"{submission.to}/{submission.taken_at}".encode()).digest())
 
 
@@ -221,10 +221,10 @@ def _error(code: str) -> dict[str, Any]:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """A list of one report, in the names of either version."""
+    """A list of one report, with the field names of either version."""
     submission = push.submission
     older = submission.shape == "v2"
-    told = {
+    report = {
         "bulkId": "simulated-bulk",
         "messageId": push.part.id,
         "to": submission.to,
@@ -238,11 +238,11 @@ def receipt(push: Push, account: Account, now: float) -> Call:
         "error": _error(push.code),
     }
     if submission.reference:
-        told["callbackData"] = submission.reference
-    return post_json(address(push, account), {"results": [told]})
+        report["callbackData"] = submission.reference
+    return post_json(address(push, account), {"results": [report]})
 
 
 def _time(seconds: float) -> str:
-    """ISO 8601 in milliseconds, with an offset that has no colon."""
+    """ISO 8601 with milliseconds and an offset without a colon."""
     stamp = utc(seconds)
     return f"{stamp:%Y-%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03}+0000"

@@ -1,8 +1,8 @@
-"""Jasmin's HTTP API and the RESTful one before it, with an SMS centre behind them.
+"""Jasmin's HTTP API and its RESTful API, with an SMS centre behind them.
 
 https://docs.jasminsms.com/en/latest/apis/http/index.html (send, receipts),
 https://docs.jasminsms.com/en/latest/apis/rest/index.html, its source, and callbacks of Jasmin
-0.11.1. Of a long text only the last part's receipt is asked for: it has one id.
+0.11.1. Jasmin requests only the receipt of a long text's last part, so the text has one id.
 """
 
 import re
@@ -33,8 +33,8 @@ NAME = "jasmin"
 ROUTES = ("GET /send", "POST /send", "POST /{secure}/send")
 SHAPES = {"POST": 0.7, "GET": 0.3}
 """By ``dlr-method``."""
-MOST_TRIES = 4
-"""Three more after the first, unless configured otherwise."""
+MAX_TRIES = 4
+"""Jasmin's default: three retries."""
 
 WORDS = {
     "ESME_ROK": PENDING,
@@ -47,10 +47,10 @@ WORDS = {
     "REJECTD": REJECTED,
     "UNKNOWN": PENDING,
 }
-"""Level 1: what the SMS centre answered to the submit. Level 2: the words of its receipts."""
+"""Level 1: the SMS centre's answer to the submit. Level 2: the statuses of its receipts."""
 REFUSALS = ("ESME_RINVSRCADR", "ESME_RINVDSTADR")
 
-SAID = {
+REPORTED_AS = {
     "taken": ("ESME_ROK", ""),
     "delivered": ("DELIVRD", "000"),
     "expired": ("EXPIRED", "000"),
@@ -78,7 +78,7 @@ PATTERNS = {
     "dlr-method": "(?i:get|post)",
     "tags": "[-a-zA-Z0-9,]*",
 }
-ANYTHING = ("from", "content", "hex-content", "sdt", "custom_tlvs")
+FREE_FORM = ("from", "content", "hex-content", "sdt", "custom_tlvs")
 
 
 @dataclass(kw_only=True)
@@ -104,7 +104,7 @@ def _params(call: Inbound, rest: bool) -> dict[str, str]:
     """The parameters; the RESTful API passes JSON on, with the user of its basic authentication.
 
     Raises:
-        ValueError: the body is not what it says.
+        ValueError: the body does not match its content type.
     """
     params = {name: str(value) for name, value in call.params().items()}
     if not rest:
@@ -137,10 +137,10 @@ def _send(params: dict[str, str], account: Account, complain: Complain, rest: bo
 def _check(params: dict[str, str]) -> None:
     """
     Raises:
-        ValueError: something is missing, wrong or not known.
+        ValueError: an argument is missing, invalid or unknown.
     """
     for name in params:
-        if name not in PATTERNS and name not in ANYTHING:
+        if name not in PATTERNS and name not in FREE_FORM:
             raise ValueError(f"Argument [{name}] is unknown.")
     for name in MANDATORY:
         if name not in params:
@@ -155,7 +155,7 @@ def _check(params: dict[str, str]) -> None:
 
 
 def _text(params: dict[str, str], complain: Complain) -> str:
-    """The text as it arrives: hexadecimal in its coding, or converted to GSM 7-bit."""
+    """The text, from ``hex-content`` in its coding or from ``content``."""
     coding, text = params.get("coding", "0"), params.get("content", "")
     if "hex-content" in params:
         octets = bytes.fromhex(params["hex-content"])
@@ -168,7 +168,7 @@ def _text(params: dict[str, str], complain: Complain) -> str:
 
 
 def _callback(params: dict[str, str], complain: Complain) -> str | None:
-    """Where the receipts go; either of two parameters asks for them as ``dlr`` does."""
+    """Where the receipts go; ``dlr-url`` and ``dlr-level`` request them just as ``dlr`` does."""
     asked = params.get("dlr") == "yes" or "dlr-url" in params or "dlr-level" in params
     if not asked or params.get("dlr-level", "1") != "3":
         complain("jasmin: not every report was asked for (dlr, dlr-level)")
@@ -179,10 +179,10 @@ def _error(words: str, status: int, *, rest: bool) -> Answer:
     return _answer(f'Error "{words}"', status, rest=rest)
 
 
-def _answer(said: str, status: int, *, rest: bool) -> Answer:
+def _answer(words: str, status: int, *, rest: bool) -> Answer:
     if rest:
-        return json_answer({"data" if status == 200 else "message": said}, status)
-    return Answer(status, said.encode(), "text/plain")
+        return json_answer({"data" if status == 200 else "message": words}, status)
+    return Answer(status, words.encode(), "text/plain")
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
@@ -208,12 +208,12 @@ def receipt(push: Push, account: Account, now: float) -> Call:
 
 
 def _level_2(push: Push, now: float) -> dict[str, str]:
-    """What the receipt adds; ``connector`` then holds the SMS centre's id too."""
-    submission, theirs = push.submission, str(UUID(push.part.id).time_low)
+    """The fields of the SMS centre's receipt; ``connector`` then holds its id too."""
+    submission, smsc_id = push.submission, str(UUID(push.part.id).time_low)
     return {
         "level": "2",
-        "connector": theirs,
-        "id_smsc": theirs,
+        "connector": smsc_id,
+        "id_smsc": smsc_id,
         "sub": "001",
         "dlvrd": "001" if push.meaning is DELIVERED else "000",
         "subdate": utc(submission.taken_at).strftime("%y%m%d%H%M"),
@@ -224,5 +224,5 @@ def _level_2(push: Push, now: float) -> dict[str, str]:
 
 
 def acknowledged(status: int, body: bytes) -> bool:
-    """Without its own word Jasmin calls again."""
+    """Jasmin retries unless the answer is ``ACK/Jasmin``."""
     return status == 200 and body.strip() == b"ACK/Jasmin"

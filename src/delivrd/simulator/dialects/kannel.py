@@ -1,8 +1,8 @@
 """Kannel's smsbox, with an SMS centre behind it that speaks SMPP.
 
 https://www.kannel.org/download/kannel-userguide-snapshot/userguide.html (sendsms, delivery
-reports), its source, and callbacks of Kannel 1.4.5. An answer names no id: a receipt goes to the
-``dlr-url`` of its send, with the escapes in it filled in.
+reports), its source, and callbacks of Kannel 1.4.5. An answer contains no id: a receipt goes to
+the ``dlr-url`` of its send, with its escapes filled in.
 """
 
 import re
@@ -14,6 +14,7 @@ from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
 from delivrd.simulator.segments import is_gsm
+from delivrd.simulator.signing import mark
 from delivrd.simulator.wire import (
     USER_AGENT,
     Answer,
@@ -22,7 +23,6 @@ from delivrd.simulator.wire import (
     Refusal,
     Send,
     address,
-    mark,
     utc,
     uuid_of,
 )
@@ -30,9 +30,9 @@ from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDEL
 
 NAME = "kannel"
 ROUTES = ("GET /cgi-bin/sendsms",)
-NAMES_ID = False
-MOST_TRIES = 6
-"""By ``http-request-retry = 5``; it is 0 unless set, and a receipt then lost at the first try."""
+RETURNS_ID = False
+MAX_TRIES = 6
+"""With ``http-request-retry = 5``; the default is 0, and one failed try then loses a receipt."""
 
 WORDS = {
     "1": DELIVERED,
@@ -43,10 +43,10 @@ WORDS = {
 }
 """Values of ``%d``."""
 CODES = {"EXPIRED": EXPIRED, "REJECTD": REJECTED, "UNKNOWN": PENDING}
-"""What ``stat:`` in the centre's receipt makes of a 2, which is all that Kannel itself knows."""
+"""``stat:`` in the SMS centre's receipt refines a 2, Kannel's only value for these outcomes."""
 REFUSALS = ("16",)
 
-SAID = {
+REPORTED_AS = {
     "taken": ("8", ""),
     "waiting": ("4", "ENROUTE"),
     "delivered": ("1", "DELIVRD"),
@@ -59,18 +59,18 @@ SAID = {
     "header_filter": ("16", "0x0000000a"),
     "unknown": ("2", "UNKNOWN"),
 }
-"""The codes are the centre's words, or what it refused a submit with."""
+"""The codes are the SMS centre's statuses, or its error codes for a refused submit."""
 
 NACKS = {"0x0000000a": "Invalid Source Address", "0x0000000b": "Invalid Destination Address"}
 TAKEN = "0: Accepted for delivery"
-PUT_OFF = "Temporal failure, try again later."
+DEFERRED = "Temporal failure, try again later."
 NOT_ROUTABLE = "Not routable. Do not try again."
 DENIED = "Number(s) has/have been denied by white- and/or black-lists."
 
 REPORTS = 1 | 2 | 8 | 16
-MOST_MASK = 63
+MAX_MASK = 63
 ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
-"""What stands for a ``dlr-url`` behind the account's webhook, where a send names none."""
+"""The query of the ``dlr-url`` at the account's webhook, for sends without one."""
 _ESCAPE = re.compile("%(.)")
 
 
@@ -129,7 +129,7 @@ def _check_text(params: dict[str, str], complain: Complain) -> None:
     if coding != "2" and not is_gsm(params.get("text", "")):
         complain("kannel: a text outside GSM 7-bit was sent without coding=2 and is garbled")
     if coding == "2" and params.get("charset", "").upper() != "UTF-8":
-        complain("kannel: with coding=2 a text is taken for UTF-16BE, unless charset says UTF-8")
+        complain("kannel: with coding=2 a text is read as UTF-16BE unless charset is UTF-8")
 
 
 def _callback(params: dict[str, str], complain: Complain) -> str | None:
@@ -137,7 +137,7 @@ def _callback(params: dict[str, str], complain: Complain) -> str | None:
     url, mask = params.get("dlr-url"), _integer(params.get("dlr-mask", "0"))
     if url and not re.match("https?://", url, re.IGNORECASE):
         raise _refusal("DLR-URL field misformed, rejected")
-    if mask is None or not -1 <= mask <= MOST_MASK:
+    if mask is None or not -1 <= mask <= MAX_MASK:
         raise _refusal("DLR-Mask field misformed, rejected")
     if mask & REPORTS != REPORTS:
         complain("kannel: not every report was asked for (dlr-mask)")
@@ -149,7 +149,7 @@ def _integer(value: str) -> int | None:
 
 
 def _seconds(validity: str | None) -> float | None:
-    """A validity, which is in minutes, in seconds."""
+    """A validity given in minutes, in seconds."""
     if validity is None:
         return None
     minutes = _integer(validity)
@@ -167,9 +167,9 @@ def _answer(words: str, status: int) -> Answer:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """One sentence for all: which of several was refused is not told."""
+    """One sentence for all recipients: it does not say which of them were refused."""
     if any(submission.outcome == "later" for submission in submissions):
-        return _answer(PUT_OFF, 503)
+        return _answer(DEFERRED, 503)
     if all(submission.outcome == "refused" for submission in submissions):
         return _answer(NOT_ROUTABLE, 403)
     return _answer(TAKEN, 202)
@@ -188,7 +188,7 @@ def _dlr_url(push: Push, account: Account) -> str:
 
 
 def _values(push: Push, now: float) -> dict[str, str]:
-    """What each escape stands for; one that is none stays as it is written."""
+    """The value of each escape; unknown escapes are left as they are."""
     submission, reply = push.submission, _reply(push, now)
     to = submission.extra.get("to", submission.to)
     values = {
@@ -213,7 +213,7 @@ def _values(push: Push, now: float) -> dict[str, str]:
 
 
 def _reply(push: Push, now: float) -> str:
-    """What the SMS centre said: to the submit, or later on by a receipt."""
+    """The SMS centre's reply to the submit, or the text of its receipt."""
     if push.word in REFUSALS:
         return f"NACK/{push.code}/{NACKS[push.code]}"
     if not push.code:
@@ -227,5 +227,5 @@ def _reply(push: Push, now: float) -> str:
 
 
 def acknowledged(status: int, body: bytes) -> bool:
-    """No other success will do."""
+    """Kannel accepts only these two codes."""
     return status in (200, 202)

@@ -1,8 +1,8 @@
-"""MessageBird's SMS API as the gateway speaks it.
+"""MessageBird's SMS API.
 
 https://developers.messagebird.com/api/sms-messaging/ (send, and status reports by GET) and
-https://developers.messagebird.com/docs/verify-http-requests (signature: a JSON web token that
-counts for a minute).
+https://developers.messagebird.com/docs/verify-http-requests (signature: a JSON web token
+that is valid for a minute).
 """
 
 import base64
@@ -12,10 +12,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from delivrd.simulator import accounts, signing
+from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
 from delivrd.simulator.segments import count, is_gsm
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -30,11 +31,11 @@ from delivrd.simulator.wire import (
 from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDELIVERED
 
 NAME = "messagebird"
-TRIES_ANEW = True  # a token is good for a minute
+REBUILDS_RETRIES = True  # a token is valid for a minute only
 ROUTES = ("POST /messages",)
 SHAPES = {"escaped": 0.7, "bare-plus": 0.3}
-"""The plus of a time's offset comes escaped, or bare: which reads as a space."""
-TOKEN_COUNTS_FOR = 60
+"""The plus of a time's offset is escaped, or bare and thus decoded as a space."""
+TOKEN_SECONDS = 60
 
 WORDS = {
     "scheduled": PENDING,
@@ -46,7 +47,7 @@ WORDS = {
 }
 CODES = {"103": REJECTED}
 
-SAID = {
+REPORTED_AS = {
     "taken": ("sent", ""),
     "waiting": ("buffered", ""),
     "delivered": ("delivered", ""),
@@ -76,8 +77,8 @@ NOBODY = (422, 9, "no (correct) recipients found", "recipients")
 ORIGINATOR = (422, 10, "originator is invalid", "originator")
 TEXT = (422, 9, "body is required", "body")
 JSON = (422, 21, "JSON is not a valid format", None)
-PUT_OFF = {"throttled": (429, "Too Many Requests"), "outage": (503, "Service Unavailable")}
-"""What these say in their bodies is not published."""
+DEFERRED = {"throttled": (429, "Too Many Requests"), "outage": (503, "Service Unavailable")}
+"""Their real bodies are not published."""
 
 
 @dataclass(kw_only=True)
@@ -105,7 +106,7 @@ def new_id(digest: bytes) -> str:
 
 
 def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
-    """The text to send; only one recipient is taken, since a message has one id for all."""
+    """The text to send; only one recipient is accepted, since all would share one id."""
     scheme, _, key = call.headers.get("authorization", "").partition(" ")
     if scheme != "AccessKey" or not key or (account.access_key and key != account.access_key):
         raise _refusal(*KEY)
@@ -135,7 +136,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
 
 def _check_form(params: dict[str, Any], complain: Complain) -> None:
     if not params.get("reference"):
-        complain("messagebird: no report comes of a message without a reference")
+        complain("messagebird: a message without a reference gets no reports")
     if params.get("datacoding", "plain") == "plain" and not is_gsm(str(params["body"])):
         complain("messagebird: a text outside GSM 7-bit was sent as plain and is garbled")
 
@@ -146,10 +147,10 @@ def _refusal(status: int, code: int, words: str, parameter: str | None) -> Refus
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """The message with its id and its recipient; or errors, and nothing was taken."""
+    """The message with its id and its recipient; errors if it was not accepted."""
     submission = submissions[0]
     if submission.outcome == "later":
-        status, words = PUT_OFF[submission.why]
+        status, words = DEFERRED[submission.why]
         return Answer(status, words.encode(), "text/plain")
     if submission.outcome != "accepted":
         return _refusal(*NOBODY).answer
@@ -184,7 +185,7 @@ def _time(seconds: float) -> str:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """A status report by GET, signed where there is a key."""
+    """A status report by GET, signed if there is a key."""
     submission = push.submission
     fields = {
         "id": push.part.id or "",
@@ -205,8 +206,8 @@ def receipt(push: Push, account: Account, now: float) -> Call:
     call = get(address(push, account), {name: value for name, value in fields.items() if value})
     if submission.shape == "bare-plus":
         call = call._replace(url=call.url.replace("%2B", "+"))
-    key = signing.key(push, account.signature_secret)
-    return _signed(call, key, signing.nonce(push), int(now)) if key else call
+    secret = signing_secret(push, account.signature_secret)
+    return _signed(call, secret, mark(push).hex(), int(now)) if secret else call
 
 
 def _reason(push: Push) -> str:
@@ -214,11 +215,11 @@ def _reason(push: Push) -> str:
 
 
 def _signed(call: Call, key: str, nonce: str, now: int) -> Call:
-    """The token covers the whole address, and the body where there is one."""
+    """Adds a token over the whole URL, and over the body if there is one."""
     claims = {
         "iss": "MessageBird",
         "nbf": now,
-        "exp": now + TOKEN_COUNTS_FOR,
+        "exp": now + TOKEN_SECONDS,
         "jti": nonce,
         "url_hash": hashlib.sha256(call.url.encode()).hexdigest(),
     }

@@ -1,4 +1,4 @@
-"""Plivo's Message API as a gateway speaks it.
+"""Plivo's Message API.
 
 https://www.plivo.com/docs/messaging/api/messages (send, callbacks, codes) and
 https://www.plivo.com/docs/messaging/concepts/signature-validation (signature V3).
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -22,9 +23,7 @@ from delivrd.simulator.wire import (
     address,
     get,
     json_answer,
-    mark,
     post,
-    signing_secret,
     utc,
     uuid_of,
 )
@@ -34,7 +33,7 @@ NAME = "plivo"
 ROUTES = ("POST /v1/Account/{account}/Message/",)
 SHAPES = {"POST": 0.8, "GET": 0.2}
 ID_PER_PART = True
-KNOWN_BY_FIRST = True
+FIRST_ID_ONLY = True
 
 WORDS = {
     "queued": PENDING,
@@ -46,7 +45,7 @@ WORDS = {
 }
 CODES = dict.fromkeys(("30", "40", "50", "100", "200", "450", "900"), REJECTED) | {"420": EXPIRED}
 
-SAID = {
+REPORTED_AS = {
     "taken": ("sent", ""),
     "waiting": ("queued", ""),
     "delivered": ("delivered", "000"),
@@ -67,7 +66,7 @@ SAID = {
     "unknown": ("sent", ""),
 }
 
-MOST_RECIPIENTS = 1000
+MAX_RECIPIENTS = 1000
 EXPIRY = range(5, 14_401)
 
 
@@ -101,7 +100,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
         if not params.get(name):
             raise _refusal(400, f"{name} is a required parameter")
     numbers = str(params["dst"]).split("<")
-    if len(numbers) > MOST_RECIPIENTS:
+    if len(numbers) > MAX_RECIPIENTS:
         raise _refusal(400, "too many destination numbers")
     expiry = params.get("message_expiry", EXPIRY[-1])
     if expiry not in EXPIRY:
@@ -120,7 +119,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
 
 
 def _digits(number: str) -> str:
-    """Taken with a plus and without one."""
+    """The digits of a number, with or without a plus."""
     digits = number.strip().removeprefix("+")
     if not digits.isdigit():
         raise _refusal(400, "dst is invalid")
@@ -148,23 +147,23 @@ def _refusal(status: int, error: str) -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """One id for each recipient, whatever the length; those that were refused stand apart."""
+    """One id for each recipient, however long the text; refused ones are listed separately."""
     if any(submission.outcome == "later" for submission in submissions):
         return _refusal(429, "rate_limit_exceeded").answer
     taken = [submission.parts[0].id for submission in submissions if submission.parts]
     wrong = [submission.to for submission in submissions if submission.outcome == "refused"]
     if not taken:
         return _refusal(400, "destination country is not enabled").answer
-    told = {
+    body = {
         "message": "message(s) queued",
         "message_uuid": taken,
         "api_id": uuid_of((taken[0] or "").encode()),
     }
-    return json_answer(told | ({"invalid_number": wrong} if wrong else {}), 202)
+    return json_answer(body | ({"invalid_number": wrong} if wrong else {}), 202)
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """One callback; a long text has one for each part, and all name the first one's id."""
+    """The callback of one part; each also has the first part's id."""
     url, fields = address(push, account), _fields(push, now)
     shape, headers = push.submission.shape, {}
     if secret := signing_secret(push, account.auth_token):
@@ -204,7 +203,7 @@ def _fields(push: Push, now: float) -> dict[str, str]:
 
 
 def sign(method: str, url: str, fields: dict[str, str], nonce: str, secret: str) -> str:
-    """Signature V3: the URL, the sorted fields of its query, those of the form, and the nonce."""
+    """Signature V3 of the URL, the sorted fields of its query and of the form, and the nonce."""
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     if method == "GET":

@@ -1,7 +1,7 @@
-"""Ruach's SMS API as the gateway speaks it.
+"""Ruach's SMS API.
 
 https://docs.ruach.ng/api-reference/send-sms (send) and
-https://docs.ruach.ng/api-reference/webhooks/delivery-reports (receipts: GET, never again).
+https://docs.ruach.ng/api-reference/webhooks/delivery-reports (receipts: GET, never retried).
 """
 
 import json
@@ -41,7 +41,7 @@ WORDS = {
     "UNKNOWN": PENDING,
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("ACCEPTD", "000"),
     "delivered": ("DELIVRD", "000"),
     "expired": ("EXPIRED", "003"),
@@ -65,7 +65,7 @@ SAID = {
     "consent_filter": ("REJECTD", "053"),
     "nobody_knows": ("UNKNOWN", ""),
 }
-"""The vendor publishes no error codes; these only look like the platform's."""
+"""The vendor publishes no error codes; these are made up in the platform's style."""
 
 ERRORS = {
     "001": "Account details blank",

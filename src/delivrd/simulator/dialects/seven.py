@@ -1,8 +1,9 @@
-"""seven's SMS API as the gateway speaks it.
+"""seven's SMS API.
 
 https://docs.seven.io/en/rest-api/endpoints/sms (send),
 https://docs.seven.io/en/rest-api/webhooks (receipts) and
-https://docs.seven.io/en/rest-api/signing (signature). The answer to a wrong key is a bare code.
+https://docs.seven.io/en/rest-api/signing (signature). A call with a wrong key is
+answered by a bare code.
 """
 
 import hashlib
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from delivrd.simulator import accounts, signing
+from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
 from delivrd.simulator.segments import count, is_gsm
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -46,7 +48,7 @@ WORDS = {
     "REJECTED": REJECTED,
     "UNKNOWN": PENDING,
 }
-SAID = {
+REPORTED_AS = {
     "taken": ("TRANSMITTED", ""),
     "waiting": ("BUFFERED", ""),
     "delivered": ("DELIVERED", ""),
@@ -58,12 +60,12 @@ SAID = {
 }
 
 REFUSED = ("202", "The recipient number is invalid.")
-PUT_OFF = {"throttled": (429, "Too Many Requests"), "outage": (503, "Service Unavailable")}
+DEFERRED = {"throttled": (429, "Too Many Requests"), "outage": (503, "Service Unavailable")}
 
 
 @dataclass(kw_only=True)
 class Account(accounts.Account):
-    """Receipts are signed when there is a key for it."""
+    """Receipts are signed when there is a ``signing_key``."""
 
     api_key: str | None = None
     signing_key: str | None = None
@@ -116,18 +118,18 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
 
 
 def _refusal(code: str) -> Refusal:
-    """A code by itself; 200 all the same."""
+    """The bare code, with HTTP 200."""
     return Refusal(Answer(200, code.encode(), "text/plain"))
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """An element for each recipient; ``success`` is 101 where one failed."""
+    """An element for each recipient; ``success`` is 101 if one failed."""
     for submission in submissions:
         if submission.outcome == "later":
-            status, words = PUT_OFF[submission.why]
+            status, words = DEFERRED[submission.why]
             return Answer(status, words.encode(), "text/plain")
     elements = [_element(submission) for submission in submissions]
-    told = {
+    body = {
         "success": "100" if all(element["success"] for element in elements) else "101",
         "total_price": sum(element["price"] for element in elements),
         "balance": 593.994,
@@ -135,7 +137,7 @@ def answer(submissions: list[Submission], account: Account) -> Answer:
         "sms_type": "direct",
         "messages": elements,
     }
-    return json_answer(told)
+    return json_answer(body)
 
 
 def _element(submission: Submission) -> dict[str, Any]:
@@ -159,26 +161,26 @@ def _element(submission: Submission) -> dict[str, Any]:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """A webhook as JSON in its envelope or by GET, in German time, signed where there is a key."""
+    """JSON in an envelope, or a GET; in German time, signed if there is a key."""
     url, here = address(push, account), utc(now).astimezone(ZONE)
-    told = {
+    report = {
         "msg_id": push.part.id or "",
         "status": push.word,
         "timestamp": here.strftime("%Y-%m-%d %H:%M:%S.%f"),
     }
     if push.submission.reference:
-        told["foreign_id"] = push.submission.reference
+        report["foreign_id"] = push.submission.reference
     if push.submission.shape == "get":
-        call = get(url, told)
+        call = get(url, report)
     else:
         stamp = here.isoformat(timespec="seconds")
-        call = post_json(url, {"data": told, "webhook_event": "dlr", "webhook_timestamp": stamp})
-    key = signing.key(push, account.signing_key)
-    return _signed(call, key, signing.nonce(push), str(int(now))) if key else call
+        call = post_json(url, {"data": report, "webhook_event": "dlr", "webhook_timestamp": stamp})
+    secret = signing_secret(push, account.signing_key)
+    return _signed(call, secret, mark(push).hex(), str(int(now))) if secret else call
 
 
 def _signed(call: Call, key: str, nonce: str, stamp: str) -> Call:
-    """The signature covers time, nonce, method, the whole address, and the body's MD5."""
+    """Adds the signature of time, nonce, method, the whole URL and the MD5 of the body."""
     body = hashlib.md5(call.body, usedforsecurity=False).hexdigest()
     text = "\n".join((stamp, nonce, call.method, call.url, body))
     signature = hmac.new(key.encode(), text.encode(), "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Sinch's SMS REST API as the gateway speaks it.
+"""Sinch's SMS REST API.
 
 https://developers.sinch.com/docs/sms/api-reference/sms/tag/Batches (send),
 https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports (receipts, whose form
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from delivrd.simulator import accounts, signing
+from delivrd.simulator import accounts
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
 from delivrd.simulator.segments import count
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -56,7 +57,7 @@ WORDS = {
 }
 CODES = {"413": REJECTED}
 
-SAID = {
+REPORTED_AS = {
     "taken": ("Dispatched", "401"),
     "waiting": ("Queued", "400"),
     "delivered": ("Delivered", "0"),
@@ -71,12 +72,12 @@ SAID = {
 }
 
 REFUSED = (403, "unknown_campaign", "The campaign ID does not match the specified originator")
-PUT_OFF = {"throttled": 429, "outage": 503}
+DEFERRED = {"throttled": 429, "outage": 503}
 
 
 @dataclass(kw_only=True)
 class Account(accounts.Account):
-    """Receipts are signed when there is a secret."""
+    """Receipts are signed when there is a ``signature_secret``."""
 
     service_plan_id: str | None = None
     api_token: str | None = None
@@ -101,7 +102,7 @@ def new_id(digest: bytes) -> str:
 
 
 def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
-    """The text to send; only one recipient is taken, since a batch has one id for all."""
+    """The text to send; only one recipient is accepted, since a batch has one id for all."""
     scheme, _, token = call.headers.get("authorization", "").partition(" ")
     plan, right = account.service_plan_id, account.api_token
     if scheme != "Bearer" or (right and token != right) or (plan and call.match["plan"] != plan):
@@ -114,7 +115,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
     if not isinstance(to, list) or len(to) != 1 or not 1 <= len(text) <= MAX_TEXT:
         raise _refusal(400, "syntax_constraint_violation", "to or body is missing or too long")
     if batch.get("delivery_report") not in REPORTS:
-        complain("sinch: no report was asked for that names the recipient (delivery_report)")
+        complain("sinch: no report that has the recipient was requested (delivery_report)")
     return [
         Send(
             to=_digits(to[0]),
@@ -136,7 +137,7 @@ def _digits(number: Any) -> str:
 
 
 def _validity(until: str | None) -> float | None:
-    """Seconds until ``expire_at``, which has to lie ahead."""
+    """Seconds until ``expire_at``, which must lie in the future."""
     if not until:
         return None
     try:
@@ -154,10 +155,10 @@ def _refusal(status: int, code: str, text: str) -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """The batch with its id; only 400 and 403 say in a body what was wrong."""
+    """The batch with its id; of the errors, only 400 and 403 have a body."""
     submission = submissions[0]
     if submission.outcome == "later":
-        return Answer(PUT_OFF[submission.why], b"", "text/plain")
+        return Answer(DEFERRED[submission.why], b"", "text/plain")
     if submission.outcome != "accepted":
         return _refusal(*REFUSED).answer
     batch = {
@@ -182,12 +183,12 @@ def _time(seconds: float) -> str:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    told = _batch(push) if push.submission.shape == "batch" else _recipient(push, now)
+    report = _batch(push) if push.submission.shape == "batch" else _recipient(push, now)
     if push.submission.reference:
-        told["client_reference"] = push.submission.reference
-    call = post_json(address(push, account), told | {"batch_id": push.part.id})
-    key = signing.key(push, account.signature_secret)
-    return _signed(call, key, signing.nonce(push), str(int(now))) if key else call
+        report["client_reference"] = push.submission.reference
+    call = post_json(address(push, account), report | {"batch_id": push.part.id})
+    secret = signing_secret(push, account.signature_secret)
+    return _signed(call, secret, mark(push).hex(), str(int(now))) if secret else call
 
 
 def _batch(push: Push) -> dict[str, Any]:
@@ -215,7 +216,7 @@ def _recipient(push: Push, now: float) -> dict[str, Any]:
 
 
 def _signed(call: Call, key: str, nonce: str, stamp: str) -> Call:
-    """The signature covers body, nonce and time, with dots between them."""
+    """Adds the signature of body, nonce and time, joined by dots."""
     text = b".".join((call.body, nonce.encode(), stamp.encode()))
     signature = base64.b64encode(hmac.digest(key.encode(), text, "sha256")).decode()
     name = "x-sinch-webhook-signature"

@@ -1,7 +1,7 @@
-"""SMSPM's API as the gateway speaks it: a send names the address for its receipts.
+"""SMSPM's API, where a send contains the URL for its receipts.
 
 https://app.smspm.com/docs (send, and receipts by GET); the vendor's articles show receipts by POST
-with other names. All published shapes are pushed, since nobody outside knows which is in use.
+with other names. All published shapes are pushed, since it is not documented which is in use.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDEL
 NAME = "smspm"
 ROUTES = ("GET /", "POST /")
 RETRIES = True
-"""The vendor says that slow answers are tried again, not how often; the rest is assumed."""
+"""Documented for slow answers only, without a number; the rest is assumed."""
 SHAPES = {"post-json": 0.5, "get": 0.35, "event": 0.15}
-MOST_RECIPIENTS = 100
+MAX_RECIPIENTS = 100
 
 WORDS = {
     "queued": PENDING,
@@ -44,7 +44,7 @@ WORDS = {
     "expired": EXPIRED,
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("pending", ""),
     "delivered": ("delivered", ""),
     "expired": ("expired", ""),
@@ -52,7 +52,7 @@ SAID = {
     "rejected": ("rejected", ""),
     "unknown": ("pending", ""),
 }
-SAID_BY_SHAPE = {
+REPORTED_AS_BY_SHAPE = {
     "get": {
         "taken": ("submitted", ""),
         "waiting": ("sent", ""),
@@ -87,7 +87,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
             raise _refusal(f"Missing {name}", 400)
     numbers = params["toNumber"]
     numbers = numbers if isinstance(numbers, list) else [numbers]
-    if len(numbers) > MOST_RECIPIENTS:
+    if len(numbers) > MAX_RECIPIENTS:
         raise _refusal("Too many recipients", 400)
     return [
         Send(
@@ -114,7 +114,7 @@ def _refusal(error: str, status: int) -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """An element for each recipient; one that was refused says why inside its element."""
+    """An element for each recipient; that of a refused one has the error."""
     if any(submission.outcome == "later" for submission in submissions):
         return json_answer({"error": "rate_limit"}, 429)
     return json_answer({"messages": [_element(submission) for submission in submissions]})

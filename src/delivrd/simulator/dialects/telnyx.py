@@ -1,4 +1,4 @@
-"""Telnyx's Messaging API v2 as a gateway speaks it.
+"""Telnyx's Messaging API v2.
 
 https://developers.telnyx.com/docs/messaging/messages/send-message (send),
 https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks (events, their signature)
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from delivrd.simulator import accounts, segments
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -26,9 +27,7 @@ from delivrd.simulator.wire import (
     address,
     e164,
     json_answer,
-    mark,
     post_json,
-    signing_secret,
     utc,
     uuid_of,
 )
@@ -43,8 +42,8 @@ from delivrd.simulator.words import (
 
 NAME = "telnyx"
 ROUTES = ("POST /v2/messages",)
-MOST_TRIES = 3
-TRIES_ANEW = True
+MAX_TRIES = 3
+REBUILDS_RETRIES = True
 
 WORDS = {
     "sent": PENDING,
@@ -54,7 +53,7 @@ WORDS = {
     "delivery_unconfirmed": UNKNOWN,
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("sent", ""),
     "delivered": ("delivered", ""),
     "expired": ("delivery_failed", "40005"),
@@ -99,13 +98,12 @@ CODES = {code: meaning for code, (_, meaning) in FAILURES.items()}
 
 SIGNER = "the key of a simulated Telnyx"
 PUBLIC_KEY = "s8cU7lHtudpGANShB44BGTF8lXyvjYE7hbwdsa+OkTk="
-"""Belongs to ``SIGNER``: what stands as ``public_key`` in the hub's account that is simulated,
-since nobody has Telnyx's own private key."""
+"""The public key of ``SIGNER``; a hub's account must have it as ``public_key``."""
 
 
 @dataclass(kw_only=True)
 class Account(accounts.Account):
-    """Events are signed when the hub's account has a ``public_key``; it must be the one above."""
+    """Events are signed when there is a ``signer``, the seed of a private key (see ``SIGNER``)."""
 
     api_key: str | None = None
     signer: str | None = None
@@ -124,7 +122,7 @@ def account(settings: Any, webhook: str) -> Account:
 
 
 def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
-    """The text to send, to one number; a group (an array) would be an MMS."""
+    """The text to send, to one number; an array would make it a group MMS."""
     scheme, _, key = call.headers.get("authorization", "").partition(" ")
     if scheme != "Bearer" or not key or (account.api_key and key != account.api_key):
         raise _refusal("10009", "Could not find any usable credentials in the request.")
@@ -201,7 +199,7 @@ def _iso(time: datetime) -> str:
 
 
 def receipt(push: Push, account: Account, now: float) -> Call:
-    """An event with its own id, which stays the same in all its tries."""
+    """An event with its own id, which is the same in all tries."""
     url, time, end = address(push, account), _iso(utc(now)), push.meaning is not PENDING
     message = _message(push.submission, push.part.id, push.word)
     message["completed_at" if end else "sent_at"] = time

@@ -1,4 +1,4 @@
-"""Twilio's Programmable Messaging as a gateway speaks it.
+"""Twilio's Programmable Messaging.
 
 https://www.twilio.com/docs/messaging/api/message-resource (send),
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status (status callbacks) and
@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from delivrd.simulator import accounts, segments
 from delivrd.simulator.accounts import plain
 from delivrd.simulator.journal import Call, Push, Submission
+from delivrd.simulator.signing import signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -26,7 +27,6 @@ from delivrd.simulator.wire import (
     e164,
     json_answer,
     post,
-    signing_secret,
     utc,
 )
 from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDELIVERED
@@ -34,7 +34,7 @@ from delivrd.simulator.words import DELIVERED, EXPIRED, PENDING, REJECTED, UNDEL
 NAME = "twilio"
 ROUTES = ("POST /2010-04-01/Accounts/{account}/Messages.json",)
 RETRIES = False
-"""An answer that is no 2xx is an error in the customer's log, and that is that."""
+"""An answer other than 2xx is only logged in the customer's console."""
 
 WORDS = {
     "sent": PENDING,
@@ -46,7 +46,7 @@ CODES = dict.fromkeys(("21610", "30002", "30004", "30007", "30018", "30034"), RE
     "30036": EXPIRED
 }
 
-SAID = {
+REPORTED_AS = {
     "taken": ("sent", ""),
     "delivered": ("delivered", ""),
     "expired": ("failed", "30036"),
@@ -80,7 +80,7 @@ ERRORS = {
     21604: (400, "A 'To' phone number is required."),
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),
 }
-MOST_CHARACTERS, MOST_SECONDS = 1600, 36_000
+MAX_CHARACTERS, MAX_SECONDS = 1600, 36_000
 
 
 @dataclass(kw_only=True)
@@ -122,11 +122,11 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
             raise _refusal(code)
     if not re.fullmatch(r"\+?[1-9]\d{6,14}", params["To"]):
         raise _refusal(21211, params["To"])
-    if len(params["Body"]) > MOST_CHARACTERS:
+    if len(params["Body"]) > MAX_CHARACTERS:
         raise _refusal(21617)
-    seconds = params.get("ValidityPeriod", str(MOST_SECONDS))
-    if not (seconds.isdigit() and 1 <= int(seconds) <= MOST_SECONDS):
-        complain(f"twilio: a ValidityPeriod of {seconds} is not between 1 and {MOST_SECONDS} s")
+    seconds = params.get("ValidityPeriod", str(MAX_SECONDS))
+    if not (seconds.isdigit() and 1 <= int(seconds) <= MAX_SECONDS):
+        complain(f"twilio: a ValidityPeriod of {seconds} is not between 1 and {MAX_SECONDS} s")
     return [
         Send(
             to=e164(params["To"], complain, NAME),
@@ -140,7 +140,7 @@ def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
 
 
 def _check_credentials(call: Inbound, account: Account) -> None:
-    """By the account's own token or by an API key."""
+    """Accepts the account's own token or its API key."""
     given = call.basic()
     known = [(account.account_sid, account.auth_token), (account.api_key, account.api_secret)]
     if not all(given) or (account.auth_token and given not in known):
@@ -165,7 +165,7 @@ def _refusal(code: int, *values: str) -> Refusal:
 
 
 def answer(submissions: list[Submission], account: Account) -> Answer:
-    """The message's resource, which says nothing yet of its price and its end."""
+    """The message's resource; its price and outcome are not known yet."""
     [submission] = submissions
     if submission.outcome == "later":
         return _refusal(20429).answer
@@ -225,6 +225,6 @@ def receipt(push: Push, account: Account, now: float) -> Call:
 
 
 def sign(url: str, fields: dict[str, str], secret: str) -> str:
-    """The signature over the whole URL with the form's fields behind it, sorted by their names."""
+    """The signature of the whole URL, followed by the form's fields sorted by name."""
     text = url + "".join(name + fields[name] for name in sorted(fields))
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha1")).decode()

@@ -1,4 +1,4 @@
-"""Vonage's SMS API as a gateway speaks it.
+"""Vonage's SMS API.
 
 https://developer.vonage.com/en/api/sms (send) and
 https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts (receipts).
@@ -8,7 +8,6 @@ import hmac
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from delivrd.simulator.accounts import plain
 from delivrd.simulator.dialects.vonage_signing import sign
 from delivrd.simulator.journal import Call, Part, Push, Submission
 from delivrd.simulator.segments import is_gsm
+from delivrd.simulator.signing import mark, signing_secret
 from delivrd.simulator.wire import (
     Answer,
     Complain,
@@ -49,9 +49,9 @@ WORDS = {
     "unknown": PENDING,
 }
 CODES = dict.fromkeys(("6", "9", "10", "13", "14", "16", "50", "51", "52", "53", "54"), REJECTED)
-"""They make a ``failed`` a refusal: filters, opt-outs, barred senders and content."""
+"""Codes that turn ``failed`` into a rejection: filters, opt-outs, barred senders and content."""
 
-SAID = {
+REPORTED_AS = {
     "taken": ("accepted", "0"),
     "waiting": ("buffered", "0"),
     "delivered": ("delivered", "0"),
@@ -89,12 +89,12 @@ ERRORS = {
     "32": "Signature and API secret disallowed",
 }
 REFUSED, PART_REFUSED = "15", "9"
-PUT_OFF = {"throttled": "1", "outage": "5"}
+DEFERRED = {"throttled": "1", "outage": "5"}
 
 
 @dataclass(kw_only=True)
 class Account(accounts.Account):
-    """Receipts are signed when there is a secret."""
+    """Receipts are signed when there is a ``signature_secret``."""
 
     shape: str = "POST-JSON"
     api_key: str | None = None
@@ -123,7 +123,7 @@ def new_id(digest: bytes) -> str:
 
 
 def read(call: Inbound, account: Account, complain: Complain) -> list[Send]:
-    """The text to send; Refusal where a parameter is missing, wrong or not authentic."""
+    """The text to send, to one number."""
     try:
         params = {name: _text(value) for name, value in call.params().items()}
     except ValueError:
@@ -195,7 +195,7 @@ def answer(submissions: list[Submission], account: Account) -> Answer:
     """One element for each part, each with its own id and status; 200 in every case."""
     submission = submissions[0]
     if submission.outcome != "accepted":
-        return _refusal(PUT_OFF.get(submission.why, REFUSED)).answer
+        return _refusal(DEFERRED.get(submission.why, REFUSED)).answer
     return _answer([_element(submission, part) for part in submission.parts])
 
 
@@ -220,10 +220,10 @@ def _element(submission: Submission, part: Part) -> dict[str, str]:
 def receipt(push: Push, account: Account, now: float) -> Call:
     """One receipt in the account's method; ``msisdn`` is the recipient, ``to`` the sender."""
     params = _fields(push, account, now)
-    if account.signature_secret:
-        _add_signature(params, push, account, now)
-    url = address(push, account)
-    shape = push.submission.shape
+    if secret := signing_secret(push, account.signature_secret):
+        params |= {"timestamp": str(int(now)), "nonce": mark(push).hex()}
+        params["sig"] = sign(params, secret, account.signature_method)
+    url, shape = address(push, account), push.submission.shape
     if shape == "GET":
         return get(url, params)
     if shape == "POST":
@@ -248,15 +248,3 @@ def _fields(push: Push, account: Account, now: float) -> dict[str, str]:
         "client-ref": submission.reference or "",
     }
     return {name: value for name, value in fields.items() if value}
-
-
-def _add_signature(params: dict[str, str], push: Push, account: Account, now: float) -> None:
-    """Sign; or, where the push is not to be authentic, leave that out or spoil it."""
-    forged = not push.authentic
-    if forged and int((push.part.id or "0")[-1], 16) % 2:
-        return
-    place = f"{push.part.id}/{push.part.pushes.index(push)}"
-    params["timestamp"] = str(int(now))
-    params["nonce"] = blake2b(place.encode(), digest_size=16).hexdigest()
-    secret = account.signature_secret or ""
-    params["sig"] = sign(params, secret + "x" if forged else secret, account.signature_method)
