@@ -19,7 +19,7 @@ from delivrd.intake.webhook import Webhook
 from delivrd.jobs import taking_jobs
 from delivrd.keeping.sweep import Sweep
 from delivrd.metrics import Metrics, counter, gauge
-from delivrd.relay import enrolling
+from delivrd.relay import endpoint_sync
 from delivrd.relay.client import RelayClient
 from delivrd.relay.worker import Relay
 from delivrd.sending.http import GatewayClient
@@ -72,7 +72,7 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
             if path:
                 await _take_over(store, config)
             if "work" in roles:
-                await enrolling.enrol(store, config)
+                await endpoint_sync.sync_endpoints(store, config)
             async with _parts(config, store, roles) as hub, taking_jobs(store, config):
                 yield hub
         finally:

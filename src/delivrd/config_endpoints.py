@@ -70,7 +70,7 @@ def wrong(
     endpoints: Mapping[str, EndpointSettings], accounts: Iterable[str], relay: Any
 ) -> Iterator[tuple[str, str, str]]:
     """The errors of all endpoints: the setting's path, why, and what to do."""
-    from delivrd.relay.setting_up import CannotBe, settled
+    from delivrd.relay.endpoint_fields import InvalidField, checked
 
     known = sorted(accounts)
     for name, one in endpoints.items():
@@ -79,8 +79,8 @@ def wrong(
             yield path, "not a name for an endpoint", "Use a-z, 0-9, - and _, as in shop-2."
         yield from _wrong_secrets(path, one)
         try:
-            settled(relay, known, one.given())
-        except CannotBe as error:
+            checked(relay, known, one.given())
+        except InvalidField as error:
             yield f"{path}.{error.field}", error.why, error.hint
 
 

@@ -4,7 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from delivrd.config import Config
-from delivrd.relay.calling import Caller
+from delivrd.relay.caller import Caller
 from delivrd.relay.client import RelayClient
 from delivrd.relay.formats import sample
 from delivrd.relay.rounds import Taken

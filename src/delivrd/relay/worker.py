@@ -10,7 +10,7 @@ import structlog
 from delivrd.config import Config
 from delivrd.core.units import SECOND
 from delivrd.relay import rounds
-from delivrd.relay.calling import Caller
+from delivrd.relay.caller import Caller
 from delivrd.relay.client import RelayClient
 from delivrd.relay.rounds import Claimed, Taken
 from delivrd.store import deliveries, fan_out

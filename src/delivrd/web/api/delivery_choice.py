@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.core.statement import micros
-from delivrd.relay.recovering import STEPS, tell_since
+from delivrd.relay.replay import STEPS, replay_to_endpoint
 from delivrd.store import replays
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
@@ -152,7 +152,7 @@ async def since(context: Context, body: DeliveryReplay) -> Step:
     row_id, since = endpoint_row(body.endpoint), _past(body.since)
     endpoint = await context.store.read(lambda tx: found(tx, row_id))
     _check_since(endpoint, dry_run=body.dry_run)
-    return await tell_since(
+    return await replay_to_endpoint(
         context.store,
         endpoint,
         since,

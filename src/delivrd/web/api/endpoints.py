@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from delivrd.relay import setting_up
-from delivrd.relay.setting_up import CannotBe
+from delivrd.relay import endpoint_fields
+from delivrd.relay.endpoint_fields import InvalidField
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
@@ -65,7 +65,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
     @routes.post("", status_code=201, responses=responses(one, 400, 413, status=201))
     async def create(body: NewEndpoint, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Creates an endpoint. The answer holds the secret that signs its calls, only this once."""
-        fields = settled(context, body.model_dump())
+        fields = checked(context, body.model_dump())
 
         async def job(tx: Tx) -> relay_views.Endpoint:
             now = now_micros()
@@ -85,7 +85,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
 
         async def job(tx: Tx) -> relay_views.Endpoint:
             known = await editable(tx, row_id)
-            fields = changed(context, known, changes)
+            fields = checked_changes(context, known, changes)
             await endpoint_jobs.change(context, tx, caller, row_id, fields)
             return await shown(tx, row_id)
 
@@ -104,27 +104,29 @@ def _writing(routes: APIRouter, context: Context) -> None:
 # --- what is taken --------------------------------------------------------------------------------
 
 
-def settled(context: Context, given: Mapping[str, Any]) -> dict[str, Any]:
+def checked(context: Context, given: Mapping[str, Any]) -> dict[str, Any]:
     """All fields of a new endpoint, checked.
 
     Raises:
         Problem: about the first field that is not acceptable.
     """
     try:
-        return setting_up.settled(context.config.relay, context.store.accounts.names, given)
-    except CannotBe as error:
+        return endpoint_fields.checked(context.config.relay, context.store.accounts.names, given)
+    except InvalidField as error:
         raise invalid(*error.args) from None
 
 
-def changed(context: Context, known: Endpoint, changes: Mapping[str, Any]) -> dict[str, Any]:
+def checked_changes(
+    context: Context, known: Endpoint, changes: Mapping[str, Any]
+) -> dict[str, Any]:
     """The fields that these changes set, checked.
 
     Raises:
         Problem: with them the endpoint could not be called.
     """
     try:
-        return setting_up.changed(
+        return endpoint_fields.checked_changes(
             context.config.relay, context.store.accounts.names, known, changes
         )
-    except CannotBe as error:
+    except InvalidField as error:
         raise invalid(*error.args) from None

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from delivrd.core.statement import moment
-from delivrd.relay.calling import unpack
+from delivrd.relay.caller import unpack
 from delivrd.relay.formats import FORMATS
 from delivrd.store import endpoints as stored
 from delivrd.store.names import delivery_id, endpoint_id, event_id

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.relay.recovering import tell_since
+from delivrd.relay.replay import replay_to_endpoint
 from delivrd.relay.sample_call import call_with_sample
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
@@ -81,7 +81,7 @@ class _Acts:
         one = await self._store.read(lambda tx: found(tx, row_id))
         if one.kind == "callback" or (apply and not one.enabled):
             raise Problem(409, "Events cannot be sent to it now.", "Resume the endpoint first.")
-        step = await tell_since(
+        step = await replay_to_endpoint(
             self._store, one, since_of(choice), missed_only=not everything, dry_run=not apply
         )
         if apply:

@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.relay import setting_up
+from delivrd.relay import endpoint_fields
+from delivrd.relay.endpoint_fields import InvalidField
 from delivrd.relay.formats import FORMATS
-from delivrd.relay.setting_up import CannotBe
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.keys import Scope
 from delivrd.store.names import endpoint_id
@@ -58,8 +58,8 @@ class _Form:
         said, caller = await request.form(), caller_of(request)
         form, once = form_of(said), str(said.get("once", ""))
         try:
-            fields = setting_up.settled(self._relay, self._store.accounts.names, given(form))
-        except CannotBe as problem:
+            fields = endpoint_fields.checked(self._relay, self._store.accounts.names, given(form))
+        except InvalidField as problem:
             return self._shown(request, form, problem, once=once)
 
         async def job(tx: Tx) -> Endpoint:
@@ -88,10 +88,10 @@ class _Form:
         form = form_of(await request.form())
         known = await self._store.read(lambda tx: editable(tx, row_id))
         try:
-            fields = setting_up.changed(
+            fields = endpoint_fields.checked_changes(
                 self._relay, self._store.accounts.names, known, given(form, known)
             )
-        except CannotBe as problem:
+        except InvalidField as problem:
             return self._shown(request, form, problem, known=known)
         await self._store.write(
             lambda tx: endpoint_jobs.change(self._context, tx, caller, row_id, fields)
@@ -99,7 +99,7 @@ class _Form:
         return RedirectResponse(f"/endpoints/{endpoint_id}", 303)
 
     def _shown(
-        self, request: Request, form: Mapping[str, Any], problem: CannotBe | None = None, *,
+        self, request: Request, form: Mapping[str, Any], problem: InvalidField | None = None, *,
         known: Endpoint | None = None, once: str = "",
     ) -> Response:  # fmt: skip
         name = form["format"] if form["format"] in FORMATS else "delivrd"

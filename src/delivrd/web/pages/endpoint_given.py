@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from delivrd.relay.endpoint_fields import InvalidField
 from delivrd.relay.formats.own import BATCH
-from delivrd.relay.setting_up import CannotBe
 from delivrd.store.endpoints import Endpoint
 from delivrd.web.api.endpoint_bodies import NewEndpoint
 from delivrd.web.api.relay_views import HIDDEN, options_shown
@@ -58,7 +58,7 @@ def given(form: Mapping[str, Any], known: Endpoint | None = None) -> dict[str, A
     A secret option that is left covered stays as it is.
 
     Raises:
-        CannotBe: one of them is none.
+        InvalidField: one of them is none.
     """
     countries = [word.upper() for word in form["countries"].replace(",", " ").split()]
     try:
@@ -76,7 +76,7 @@ def given(form: Mapping[str, Any], known: Endpoint | None = None) -> dict[str, A
     except ValidationError as error:
         first = error.errors()[0]
         why = first["msg"].removeprefix("Value error, ")
-        raise CannotBe(str(first["loc"][0]), why[:1].lower() + why[1:], "") from None
+        raise InvalidField(str(first["loc"][0]), why[:1].lower() + why[1:], "") from None
     fields = body.model_dump()
     if known is not None and known.format == form["format"]:
         left_out = set(known.options or {}) - set(form["options"]) - {BATCH}
@@ -88,5 +88,5 @@ def _number(name: str, text: str) -> int | None:
     if not text:
         return {"batch_size": 1, "batch_ms": 1000}.get(name)
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise CannotBe(name, "must be a whole number", "Write it in digits.")
+        raise InvalidField(name, "must be a whole number", "Write it in digits.")
     return int(text)

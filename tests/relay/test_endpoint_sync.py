@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 
 from delivrd.config_endpoints import EndpointSettings
-from delivrd.relay import enrolling
+from delivrd.relay import endpoint_sync
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.open import open_store, sqlite_path
@@ -22,7 +22,7 @@ def shop(**fields: Any) -> EndpointSettings:
 
 async def started(hub: Telling, database_url: str, **said: EndpointSettings) -> list[Endpoint]:
     """What a start with these endpoints in the settings leaves."""
-    await enrolling.enrol(hub.store, settings(database_url, endpoints=said))
+    await endpoint_sync.sync_endpoints(hub.store, settings(database_url, endpoints=said))
     return list(await hub.store.read(endpoints.every))
 
 

@@ -10,7 +10,7 @@ STEPS = 20
 """Steps in one call; each reads up to 500 events in its own transaction."""
 
 
-async def tell_since(
+async def replay_to_endpoint(
     store: Store, endpoint: Endpoint, since: int, *, missed_only: bool, dry_run: bool,
     after: int = 0,
 ) -> Step:  # fmt: skip

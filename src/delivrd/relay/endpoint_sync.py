@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from delivrd.config import Config
-from delivrd.relay.setting_up import settled
+from delivrd.relay.endpoint_fields import checked
 from delivrd.store import endpoints
 from delivrd.store.base import Store
 from delivrd.store.endpoints import TAKEN_OUT, Endpoint
@@ -16,7 +16,7 @@ from delivrd.store.tx import Tx
 log = structlog.get_logger(__name__)
 
 
-async def enrol(store: Store, config: Config) -> None:
+async def sync_endpoints(store: Store, config: Config) -> None:
     """Stores the endpoints of the settings; several processes may do so at once.
 
     An endpoint that was removed from the settings is disabled and keeps its deliveries; if it is
@@ -25,15 +25,15 @@ async def enrol(store: Store, config: Config) -> None:
     names = config.accounts
     wanted = {
         name: {
-            **settled(config.relay, names, one.given()),
+            **checked(config.relay, names, one.given()),
             **({"secrets": [(secret, None) for secret in one.secrets]} if one.secrets else {}),
         }
         for name, one in config.endpoints.items()
     }
-    await store.write(lambda tx: _enrol(tx, store.ids, wanted))
+    await store.write(lambda tx: _sync(tx, store.ids, wanted))
 
 
-async def _enrol(tx: Tx, ids: Ids, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+async def _sync(tx: Tx, ids: Ids, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     now = now_micros()
     await endpoints.name_all(tx, ids, now, wanted)
     known = await endpoints.named(tx)

@@ -20,7 +20,7 @@ FIELDS = (
 """The fields of an endpoint that can be set."""
 
 
-class CannotBe(Exception):
+class InvalidField(Exception):
     """A field of an endpoint is not acceptable: which, why, and what to do instead."""
 
     def __init__(self, field: str, why: str, hint: str) -> None:
@@ -28,13 +28,13 @@ class CannotBe(Exception):
         self.field, self.why, self.hint = field, why, hint
 
 
-def changed(
+def checked_changes(
     relay: Relay, accounts: Collection[str], known: Endpoint, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields that these changes set, checked.
 
     Raises:
-        CannotBe: with them the endpoint could not be called.
+        InvalidField: with them the endpoint could not be called.
     """
     before = {name: getattr(known, name) for name in FIELDS}
     options = {} if changes.get("format", known.format) != known.format else known.options or {}
@@ -42,15 +42,15 @@ def changed(
         options = {name: value for name, value in options.items() if name != BATCH}
     options = {**options, **changes.get("options", {})}
     kept = {name: value for name, value in options.items() if value is not None}
-    after = settled(relay, accounts, {**before, **changes, "options": kept})
+    after = checked(relay, accounts, {**before, **changes, "options": kept})
     return {name: value for name, value in after.items() if value != getattr(known, name)}
 
 
-def settled(relay: Relay, accounts: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+def checked(relay: Relay, accounts: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """All fields of a new endpoint, checked.
 
     Raises:
-        CannotBe: about the first field that is not acceptable.
+        InvalidField: about the first field that is not acceptable.
     """
     fields = dict(given)
     _check_accounts(accounts, sorted(fields["accounts"] or ()))
@@ -68,21 +68,21 @@ def _check_accounts(known: Collection[str], names: Iterable[str]) -> None:
         if name not in known:
             there = f"Accounts: {', '.join(sorted(known)) or 'none'}."
             hint = f"{nearest(name, known)} {there}".strip()
-            raise CannotBe("accounts", f"there is no account {name[:50]!r}", hint)
+            raise InvalidField("accounts", f"there is no account {name[:50]!r}", hint)
 
 
 def _check_url(relay: Relay, url: str) -> None:
     try:
         check_url(url, allow_http=relay.allow_http, allow_networks=relay.allow_networks)
     except BadUrl as error:
-        raise CannotBe("url", str(error), error.hint) from None
+        raise InvalidField("url", str(error), error.hint) from None
 
 
 def _check_format(name: str) -> None:
     if name not in FORMATS:
         known = f"Formats: {', '.join(FORMATS)}."
         close = f"{nearest(name, FORMATS)} {known}".strip()
-        raise CannotBe("format", f"there is no format {name[:50]!r}", close)
+        raise InvalidField("format", f"there is no format {name[:50]!r}", close)
 
 
 def _options(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -93,12 +93,12 @@ def _options(fields: Mapping[str, Any]) -> dict[str, str]:
             known = f"It has {', '.join(form.OPTIONS)}." if form.OPTIONS else "It has none."
             hint = f"{nearest(name, form.OPTIONS)} {known}".strip()
             why = f"the format {fields['format']} has no option {name[:50]!r}"
-            raise CannotBe("options", why, hint)
+            raise InvalidField("options", why, hint)
     if fields["batch_size"] > 1:
         if not form.BATCHES:
             able = ", ".join(name for name, each in FORMATS.items() if each.BATCHES)
-            why = f"the format {fields['format']} tells one event a call"
-            raise CannotBe("batch_size", why, f"Leave it out, or use the format {able}.")
+            why = f"the format {fields['format']} sends one event a call"
+            raise InvalidField("batch_size", why, f"Leave it out, or use the format {able}.")
         options[BATCH] = "true"
     return options
 
@@ -109,7 +109,7 @@ def _check_options(url: str, form: str, options: Mapping[str, str]) -> None:
     try:
         formats.check(target)
     except Unfit as error:
-        asked = ", ".join(f"{name} ({o.says})" for name, o in FORMATS[form].OPTIONS.items())
-        hint = f"docs/webhooks.md tells of the format {form}."
-        field = "options" if options else "url"
-        raise CannotBe(field, str(error), f"{hint} Options: {asked}." if asked else hint) from None
+        hint = f"docs/webhooks.md describes the format {form}."
+        if known := ", ".join(f"{n} ({o.says})" for n, o in FORMATS[form].OPTIONS.items()):
+            hint = f"{hint} Options: {known}."
+        raise InvalidField("options" if options else "url", str(error), hint) from None
