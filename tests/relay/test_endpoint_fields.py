@@ -16,7 +16,7 @@ def test_every_format_can_be_set_up(name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_says_what_it_is_and_what_its_options_are(name):
     assert FORMATS[name].NAMES[name]
-    assert all(option.says for option in FORMATS[name].OPTIONS.values())
+    assert all(option.label for option in FORMATS[name].OPTIONS.values())
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import msgspec
 
 
 class Target(msgspec.Struct, frozen=True):
-    """An endpoint, as formats see it."""
+    """What a format needs to know about an endpoint."""
 
     url: str
     format: str
     secrets: tuple[str, ...] = ()
     """The newest first; both sign while one is being replaced."""
     options: Mapping[str, str] = {}
-    """For instance the credentials of a dialect's signature, or the template of a URL."""
+    """The values of the format's options, for instance the key of a dialect's signature."""
 
-    def __repr__(self) -> str:  # it may stand in a log
+    def __repr__(self) -> str:  # without secrets: it may be logged
         return f"Target({self.format!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""One try of a claimed delivery: render, sign, call, judge the answer."""
+"""One try of a claimed delivery: render it, sign it, make the call, and judge the answer."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,23 +12,23 @@ from delivrd.relay.client import Answered, RelayClient
 from delivrd.relay.event import Event
 from delivrd.relay.formats import Unfit
 from delivrd.relay.outcome import judge
-from delivrd.relay.rounds import Taken
+from delivrd.relay.rounds import ClaimedCall
 from delivrd.store.deliveries import Due
 from delivrd.store.names import event_id
 from delivrd.store.tries import Result
 
 _pack = msgspec.msgpack.Encoder().encode
 unpack = msgspec.msgpack.Decoder(Call).decode
-"""The call that a delivery keeps, from its bytes."""
+"""Decodes a delivery's stored call."""
 
 _headers = msgspec.json.Encoder().encode
 _data = msgspec.json.Decoder(dict).decode
-LONG_ENOUGH = 8
-"""Shorter values of options are not treated as secrets: masking them would hide half a header."""
+MIN_MASKED = 8
+"""Shorter option values are not masked: they would be found in unrelated parts of headers."""
 
 
 class Caller:
-    """Makes the claimed calls; never raises, whatever an endpoint does."""
+    """Makes claimed calls. An endpoint's failures are results, never exceptions."""
 
     def __init__(
         self, client: RelayClient, clock: Callable[[], int], callback_secret: str | None = None,
@@ -37,7 +37,7 @@ class Caller:
         self._client, self._clock, self._luck = client, clock, luck
         self._callback_secrets = (callback_secret,) if callback_secret else ()
 
-    async def make(self, taken: Taken) -> Result:
+    async def make(self, taken: ClaimedCall) -> Result:
         """Makes one call; returns the result for its delivery."""
         lead, at = taken.dues[0], self._clock()
         target = self._target(taken, at)
@@ -46,26 +46,26 @@ class Caller:
             signed = formats.sign(call, target, at) if self._is_signed(taken, target) else call
         except Unfit as error:
             return self._result(taken, state="skipped", why=str(error))
-        except Exception as error:  # a format's own fault: seen, and tried again
+        except Exception as error:  # a bug in the format: shown as a failed try, and retried
             answered = Answered(0, error=f"the call could not be made up: {error!r}"[:300])
             return self._judged(taken, at, None, answered)
         answered = await self._client.call(signed)
         result = self._judged(taken, at, call, answered)
-        result.request_headers = _headers(shown(signed.headers, target))
+        result.request_headers = _headers(masked(signed.headers, target))
         result.url = lead.url
         return result
 
-    def _target(self, taken: Taken, now: int) -> Target:
+    def _target(self, taken: ClaimedCall, now: int) -> Target:
         endpoint, url = taken.endpoint, taken.dues[0].url
         callback = endpoint.kind == "callback"
         secrets = self._callback_secrets if callback else endpoint.secrets_at(now)
         return Target(url or endpoint.url, endpoint.format, secrets, endpoint.options or {})
 
-    def _is_signed(self, taken: Taken, target: Target) -> bool:
+    def _is_signed(self, taken: ClaimedCall, target: Target) -> bool:
         """Whether the call is signed: all but callback_urls while `[relay] secret` is not set."""
         return bool(target.secrets) or taken.endpoint.kind != "callback"
 
-    def _rendered(self, taken: Taken, target: Target, now: int) -> Call:
+    def _rendered(self, taken: ClaimedCall, target: Target, now: int) -> Call:
         """The stored call, byte for byte, unless the endpoint was changed since."""
         lead = taken.dues[0]
         if lead.call is not None and lead.revision == taken.endpoint.revision:
@@ -73,7 +73,7 @@ class Caller:
         dues = sorted(taken.dues, key=lambda due: due.event_id)
         return formats.render([_event(due) for due in dues], target, now)
 
-    def _judged(self, taken: Taken, at: int, call: Call | None, answered: Answered) -> Result:
+    def _judged(self, taken: ClaimedCall, at: int, call: Call | None, answered: Answered) -> Result:
         outcome = judge(answered, taken.dues[0].failed, self._clock(), self._luck)
         return replace(
             self._result(taken, state=outcome.state, why=outcome.why),
@@ -92,7 +92,7 @@ class Caller:
             response=answered.body or None,
         )
 
-    def _result(self, taken: Taken, *, state: str, why: str | None) -> Result:
+    def _result(self, taken: ClaimedCall, *, state: str, why: str | None) -> Result:
         lead = taken.dues[0]
         return Result(
             delivery_id=lead.id,
@@ -115,9 +115,9 @@ def _event(due: Due) -> Event:
     return Event(event_id(due.event_id), due.type or "", due.created_at or 0, data, due.data)
 
 
-def shown(headers: Sequence[tuple[str, str]], target: Target) -> list[tuple[str, str]]:
+def masked(headers: Sequence[tuple[str, str]], target: Target) -> list[tuple[str, str]]:
     """Headers as they may be stored: with secrets masked."""
-    hidden = [*target.secrets, *(v for v in target.options.values() if len(v) >= LONG_ENOUGH)]
+    hidden = [*target.secrets, *(v for v in target.options.values() if len(v) >= MIN_MASKED)]
 
     def plain(name: str, value: str) -> str:
         if name.lower() in ("authorization", "cookie", "proxy-authorization"):

@@ -1,4 +1,4 @@
-"""The HTTP client for endpoints: checked addresses, limits on time and size, errors in words."""
+"""The HTTP client for endpoints: checked addresses, limits on time and size, readable errors."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from delivrd.relay.safety import Forbidden, guarded
 
 TIMEOUT_SECONDS = 10.0
 BODY_SECONDS = 2.0
-"""How long the body of an answer is waited for; only its status matters."""
+"""How long to wait for an answer's body; only its status matters."""
 
 MAX_RESPONSE = 16 * 1024
 _OURS = {"user-agent": f"delivrd/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
@@ -50,7 +50,7 @@ _timing: ContextVar[_Timing] = ContextVar("timing")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Times the making of a connection; aiohttp's own traces would cost every call."""
+    """Times how long a connection takes; aiohttp's own tracing would slow down every call."""
 
     async def _create_connection(self, *args: Any, **named: Any) -> Any:
         timing = _timing.get()
@@ -61,7 +61,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class RelayClient:
-    """Calls endpoints. Redirects are not followed, cookies not kept, proxies not asked."""
+    """Calls endpoints, without redirects, cookies and proxies."""
 
     def __init__(
         self, *, allow_http: bool = False, allow_networks: Iterable[Network] = (),
@@ -80,7 +80,7 @@ class RelayClient:
             max_line_size=16 * 1024,
             max_field_size=64 * 1024,
         )
-        # aiohttp asks again by itself where a GET breaks; each try is to be counted and seen
+        # aiohttp repeats a GET by itself when the connection breaks; each try must be recorded
         self._session._retry_connection = False
 
     async def call(self, call: Call) -> Answered:
@@ -91,8 +91,8 @@ class RelayClient:
             _check(call.url, self._allow_http, self._networks)
             return await self._call(call, began, timing)
         except Exception as error:
-            said = in_words(error, self._timeout)
-            return Answered(_since(began), error=said, connect_us=_connect(timing))
+            why = in_words(error, self._timeout)
+            return Answered(_since(began), error=why, connect_us=_connect(timing))
 
     async def _call(self, call: Call, began: float, timing: _Timing) -> Answered:
         url = URL(call.url, encoded=call.url.isascii())
@@ -118,12 +118,12 @@ class RelayClient:
 
 @lru_cache(maxsize=1024)
 def _check(url: str, allow_http: bool, networks: tuple[Network, ...]) -> None:
-    """:func:`check_url`, asked once for the URLs that are called all the time."""
+    """:func:`check_url`, cached: the same URLs are called again and again."""
     check_url(url, allow_http=allow_http, allow_networks=networks)
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """As much of the body as is kept and arrives in time; one that breaks off is no failure."""
+    """The start of the body, as far as it is stored and arrives in time; errors only end it."""
     if answer.content.at_eof():
         answer.release()
         return b""
@@ -169,7 +169,7 @@ _WORDS: Mapping[type[BaseException], str] = {
 
 
 def in_words(error: BaseException, timeout: float) -> str:
-    """Why there was no answer, in words for people."""
+    """Why there was no answer, as a sentence without a subject, which is the endpoint."""
     forbidden = _forbidden(error)
     if forbidden is not None:
         return f"it may not be called: {forbidden}"

@@ -110,6 +110,6 @@ def _check_options(url: str, form: str, options: Mapping[str, str]) -> None:
         formats.check(target)
     except Unfit as error:
         hint = f"docs/webhooks.md describes the format {form}."
-        if known := ", ".join(f"{n} ({o.says})" for n, o in FORMATS[form].OPTIONS.items()):
+        if known := ", ".join(f"{n} ({o.label})" for n, o in FORMATS[form].OPTIONS.items()):
             hint = f"{hint} Options: {known}."
         raise InvalidField("options" if options else "url", str(error), hint) from None

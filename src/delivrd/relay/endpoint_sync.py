@@ -1,4 +1,4 @@
-"""Creates, updates and disables the endpoints of the settings, at every start."""
+"""Makes the stored endpoints match those of the settings, at every start."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -38,24 +38,26 @@ async def _sync(tx: Tx, ids: Ids, wanted: Mapping[str, Mapping[str, Any]]) -> No
     await endpoints.name_all(tx, ids, now, wanted)
     known = await endpoints.named(tx)
     for name, fields in wanted.items():
-        await _bring_up_to_date(tx, known[name], fields)
-    await _take_out(tx, now, known, wanted)
+        await _update(tx, known[name], fields)
+    await _disable_removed(tx, now, known, wanted)
 
 
-async def _bring_up_to_date(tx: Tx, one: Endpoint, fields: Mapping[str, Any]) -> None:
-    changes = {name: value for name, value in fields.items() if value != _as_is(one, name)}
+async def _update(tx: Tx, one: Endpoint, fields: Mapping[str, Any]) -> None:
+    changes = {name: value for name, value in fields.items() if value != _current(one, name)}
     if changes:
         await endpoints.update(tx, one.id, **changes)
-        log.info("an endpoint is as its settings say", name=one.name, changed=sorted(changes))
+        log.info(
+            "an endpoint was updated from the settings", name=one.name, changed=sorted(changes)
+        )
     if one.disabled_why == TAKEN_OUT:
         await endpoints.enable(tx, one.id)
 
 
-def _as_is(one: Endpoint, name: str) -> Any:
+def _current(one: Endpoint, name: str) -> Any:
     return [tuple(s) for s in one.secrets] if name == "secrets" else getattr(one, name)
 
 
-async def _take_out(
+async def _disable_removed(
     tx: Tx, now: int, known: Mapping[str, Endpoint], wanted: Collection[str]
 ) -> None:
     for name, one in known.items():

@@ -26,7 +26,7 @@ _PHRASES = {
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """``state`` as the delivery's; ``why`` it failed, in words."""
+    """The delivery's new ``state``, and ``why`` it failed. Times are in microseconds."""
 
     state: str
     next_at: int | None = None
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def judge(
     answered: Answered, failed: int, now: int, luck: Callable[[], float] = random.random
 ) -> Outcome:
-    """The outcome of a try; if it failed, it is the ``failed``-th failure in a row."""
+    """The outcome of a try, which is the ``failed``-th failure in a row if it failed."""
     status = answered.status
     if status is not None and 200 <= status < 300:
         return Outcome("delivered")
@@ -53,14 +53,14 @@ def judge(
 
 
 def failure(status: int, location: str | None) -> str:
-    """An HTTP status that means failure, in words."""
+    """An HTTP status that means failure, in words; ``location`` is that of a redirect."""
     if 300 <= status < 400:
         to = f" to {location[:200]}" if location else ""
         return f"it answered {status}, a redirect{to}, which is not followed"
     if status in _PHRASES:
         return f"it answered {status}: {_PHRASES[status]}"
-    whose = "an error of its own" if status >= 500 else "no success"
-    return f"it answered {status}: {whose}"
+    kind = "an error of its own" if status >= 500 else "no success"
+    return f"it answered {status}: {kind}"
 
 
 def _header(answered: Answered, wanted: str) -> str | None:
@@ -68,7 +68,7 @@ def _header(answered: Answered, wanted: str) -> str | None:
 
 
 def retry_after(answered: Answered, now: int) -> int | None:
-    """The pause that a Retry-After header asks for, in microseconds; it holds seconds or a date."""
+    """The pause in a Retry-After header (seconds or a date), in microseconds; None without one."""
     text = (_header(answered, "retry-after") or "").strip()
     if text.isascii() and text.isdigit() and len(text) < 12:
         return int(text) * SECOND

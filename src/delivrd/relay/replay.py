@@ -17,7 +17,8 @@ async def replay_to_endpoint(
     """Sends the endpoint all events since then that pass its filters, also those delivered before.
 
     With ``missed_only`` only those that it never accepted; with ``dry_run`` they are only counted.
-    Continue with ``after`` set to the returned ``last``; None: there are no more.
+    At most ``STEPS`` steps are done; continue with ``after`` set to the returned ``last``, until it
+    is None. ``since`` is in microseconds since 1970.
     """
     total, last = 0, after
     for _ in range(STEPS):

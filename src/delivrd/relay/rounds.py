@@ -1,7 +1,7 @@
-"""One round of the relay: what came of the last calls is stored, and the next ones are claimed.
+"""One round of the relay: the results of the last calls are stored, and new calls are claimed.
 
-Both are jobs for one transaction. The rules (:mod:`delivrd.relay.schedule`) are applied to what
-stands in the store, so that all processes go by the same breakers and rates.
+Both run in one transaction. The rules (:mod:`delivrd.relay.schedule`) are applied to the stored
+state, so that all processes share the same breakers and rates.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,10 +24,10 @@ from delivrd.store.tx import Tx
 GONE_WHY = "it answered 410 Gone"
 DEAD_WHY = "nothing but failures for five days"
 NOTE_SUCCESS = 5 * SECOND
-"""While all goes well, how often a success is written to the endpoint's row, in microseconds."""
+"""How often, at most, a success after a success is written to the endpoint's row; microseconds."""
 
 
-class Taken(NamedTuple):
+class ClaimedCall(NamedTuple):
     """One call to make: the endpoint, and its event or batch of events."""
 
     endpoint: Endpoint
@@ -37,7 +37,7 @@ class Taken(NamedTuple):
 class Claimed(NamedTuple):
     """The calls to make, and when to look again for a batch that is not full."""
 
-    calls: list[Taken]
+    calls: list[ClaimedCall]
     wake_at: int | None = None
 
 
@@ -50,14 +50,14 @@ def health_of(endpoint: Endpoint) -> Health:
 
 
 async def claim(tx: Tx, now: int, room: Callable[[Endpoint], int]) -> Claimed:
-    """Claims what may be called now; ``room`` says how many calls an endpoint has room for."""
+    """Claims the calls that are due, for each endpoint at most as many as ``room`` returns."""
     calls, wakes = [], []
     for endpoint in await deliveries.due_endpoints(tx, now):
         limit = await _limit(tx, endpoint, now, room(endpoint))
         if limit <= 0:
             continue
         taken = await deliveries.claim(tx, endpoint, now, limit)
-        calls += [Taken(endpoint, dues) for dues in taken.calls]
+        calls += [ClaimedCall(endpoint, dues) for dues in taken.calls]
         wakes += [taken.wake_at] if taken.wake_at else []
         await _spend(tx, endpoint, now, len(taken.calls))
     return Claimed(calls, min(wakes, default=None))
@@ -75,7 +75,7 @@ async def _limit(tx: Tx, endpoint: Endpoint, now: int, room: int) -> int:
 
 
 async def _may_probe(tx: Tx, endpoint: Endpoint, health: Health, now: int) -> bool:
-    """Whether this process may probe: one of those that try gets to change the row."""
+    """Whether this process may probe: of several, only one succeeds in changing the row."""
     if not schedule.may_probe(health, now):
         return False
     then = schedule.probing(health, now)
@@ -93,14 +93,14 @@ async def _spend(tx: Tx, endpoint: Endpoint, now: int, calls: int) -> None:
 
 
 async def store(tx: Tx, ids: Ids, now: int, results: Sequence[Result]) -> None:
-    """Stores the results whose claims still hold, and what follows for their endpoints."""
+    """Stores the results whose claims still hold, and updates their endpoints' health."""
     ours = await tries.store_results(tx, now, results)
     for called in sorted({result.endpoint_id for result in ours}):
         made = [r for r in ours if r.endpoint_id == called and r.at is not None]
-        await _learn(tx, ids, now, called, made)
+        await _update_endpoint(tx, ids, now, called, made)
 
 
-async def _learn(tx: Tx, ids: Ids, now: int, called: int, results: list[Result]) -> None:
+async def _update_endpoint(tx: Tx, ids: Ids, now: int, called: int, results: list[Result]) -> None:
     if not results:
         return
     if all(result.succeeded for result in results):
@@ -118,10 +118,10 @@ async def _learn(tx: Tx, ids: Ids, now: int, called: int, results: list[Result])
     paused = max([endpoint.paused_until or 0, *pauses]) or None
     fields = {name: getattr(health, name) for name in health.__struct_fields__}
     await endpoints.set_fields(tx, called, **fields, paused_until=paused)
-    await _end(tx, ids, now, endpoint, health, results)
+    await _disable_if_dead(tx, ids, now, endpoint, health, results)
 
 
-async def _end(
+async def _disable_if_dead(
     tx: Tx, ids: Ids, now: int, endpoint: Endpoint, health: Health, results: Iterable[Result]
 ) -> None:
     """Disables an endpoint that answered 410, or has failed for days."""
@@ -137,7 +137,7 @@ async def _end(
 
 
 async def disable(tx: Tx, ids: Ids, now: int, endpoint: Endpoint, why: str) -> None:
-    """Disables an endpoint, and makes the event for endpoints with ``operational``."""
+    """Disables an endpoint, and adds the event that endpoints with ``operational`` get."""
     if not await endpoints.disable(tx, endpoint.id, now, why):
         return
     data = {

@@ -1,8 +1,7 @@
-"""No call reaches the inside of our own network (rule H6): the last check, at the socket.
+"""Keeps calls out of our own network (rule H6): the last check, when the socket is created.
 
-What a URL shows is checked when it is given; what its name resolves to may change at any look-up.
-So the address is judged where the socket for it is made: it is the very address that is connected
-to, however it was written or resolved.
+A URL is checked when it is given, but its name may resolve to another address at any time. The
+socket is created for the very address that is connected to, so the check cannot be bypassed.
 """
 
 import socket

@@ -7,7 +7,7 @@ from delivrd.config import Config
 from delivrd.relay.caller import Caller
 from delivrd.relay.client import RelayClient
 from delivrd.relay.formats import sample
-from delivrd.relay.rounds import Taken
+from delivrd.relay.rounds import ClaimedCall
 from delivrd.store import schema, tries
 from delivrd.store.base import Store
 from delivrd.store.deliveries import LEASE_MICROS, Due
@@ -24,31 +24,31 @@ async def call_with_sample(store: Store, config: Config, endpoint: Endpoint) -> 
 
     Returns the id of the delivery. The endpoint's breaker, rate and queue are not affected.
     """
-    due = await store.write(lambda tx: _begun(tx, store, endpoint))
+    due = await store.write(lambda tx: _start(tx, store, endpoint))
     relay = config.relay
     secret = relay.secret.get_secret_value() if relay.secret else None
     async with RelayClient(
         allow_http=relay.allow_http, allow_networks=relay.allow_networks
     ) as client:
-        result = await Caller(client, now_micros, secret).make(Taken(endpoint, [due]))
-    await store.write(lambda tx: tries.store_results(tx, now_micros(), [_ended(result)]))
+        result = await Caller(client, now_micros, secret).make(ClaimedCall(endpoint, [due]))
+    await store.write(lambda tx: tries.store_results(tx, now_micros(), [_without_retries(result)]))
     return due.id
 
 
-def _ended(result: Result) -> Result:
-    """Ends a failed test without retries: whoever started it sees the result."""
+def _without_retries(result: Result) -> Result:
+    """The result, with a failed test parked: its caller sees the failure and can repeat it."""
     if result.state != "waiting":
         return result
     return replace(result, state="parked", next_at=None, why=f"{ONCE}: {result.why}")
 
 
-async def _begun(tx: Tx, store: Store, endpoint: Endpoint) -> Due:
+async def _start(tx: Tx, store: Store, endpoint: Endpoint) -> Due:
     """Stores the event and its delivery, claimed by us; no other endpoint gets it."""
     now = now_micros()
     event = sample(now)
     data = msgspec.json.encode(event.data).decode()
     event_id, delivery_id = store.ids.next(), store.ids.next()
-    # numbered already, below all others: the stream does not show it
+    # its position is negative, so the event stream does not show it
     columns = ("id", "message_id", "type", "data", "created_at", "position", "fanned_out")
     row = (event_id, HUB, event.type, data, now, -event_id, True)
     await tx.insert(schema.event, columns, [row])

@@ -1,6 +1,6 @@
-"""When to try again, and when to leave an endpoint alone: pure functions of moments.
+"""When to retry, and when to stop calling an endpoint: pure functions of times.
 
-All moments are microseconds since 1970.
+All times are microseconds since 1970.
 """
 
 import msgspec
@@ -27,8 +27,8 @@ LONGEST_PAUSE = 5 * MINUTE
 def next_try(failed: int, now: int, luck: float, retry_after: int | None = None) -> int | None:
     """When to try again after so many failed tries; None: no more.
 
-    ``luck`` is a random number from 0 to 1. What an answer's Retry-After asks for (in microseconds)
-    can put the moment off, not bring it forward.
+    ``luck`` is a random number from 0 to 1. An answer's Retry-After (in microseconds) can only
+    lengthen the pause.
     """
     if failed > len(RETRIES):
         return None
@@ -95,7 +95,7 @@ def may_probe(health: Health, now: int) -> bool:
 
 
 def probing(health: Health, now: int) -> Health:
-    """The health of an endpoint once a probe goes out: how many went, when the next one may."""
+    """The health of an endpoint after a probe was sent: one more, and when the next one may be."""
     probes = health.probes + 1
     return replace(health, probes=probes, probe_at=now + PROBES[min(probes, len(PROBES) - 1)])
 
@@ -109,9 +109,9 @@ def should_give_up(health: Health, now: int) -> bool:
 
 
 def allowed(next_call_at: int | None, rate: int, wanted: int, now: int) -> tuple[int, int]:
-    """How many calls may go out now, at most ``rate`` a second, and when the next may after them.
+    """How many of ``wanted`` calls may be made now at ``rate`` a second, and when the next may be.
 
-    One second's worth may go at once after a quiet time.
+    After a pause, the calls of one second may be made at once.
     """
     start = max(next_call_at or 0, now - SECOND)
     count = min(wanted, max(0, now - start) * rate // SECOND)

@@ -12,7 +12,7 @@ from delivrd.core.units import SECOND
 from delivrd.relay import rounds
 from delivrd.relay.caller import Caller
 from delivrd.relay.client import RelayClient
-from delivrd.relay.rounds import Claimed, Taken
+from delivrd.relay.rounds import Claimed, ClaimedCall
 from delivrd.store import deliveries, fan_out
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
 from delivrd.store.endpoints import Endpoint
@@ -29,7 +29,7 @@ SLICE = {"sqlite": 200, "postgresql": 1000}
 """Events fanned out at once: on SQLite the writer is shared with intake."""
 
 AHEAD = 4
-"""How many times the concurrent calls are claimed at a healthy endpoint, so that it need not wait
+"""A healthy endpoint gets this many times its concurrent calls claimed, so that it need not wait
 for a commit; a lease lasts longer than they take.
 """
 
@@ -41,7 +41,7 @@ ahead.
 FAILING_AT_ONCE = 4
 """Concurrent calls to an endpoint whose last call failed: it may hang, and so would each call."""
 
-MOST_RESULTS = 2000
+MAX_RESULTS = 2000
 """With more unstored results than this, no further calls are made."""
 
 DRAIN_SECONDS = 15.0
@@ -52,7 +52,7 @@ Room = Callable[[Endpoint], int]
 """How many calls an endpoint has room for."""
 
 
-def nothing(endpoint: Endpoint) -> int:
+def no_room(endpoint: Endpoint) -> int:
     """No room at any endpoint."""
     return 0
 
@@ -76,14 +76,14 @@ class Relay:
         self._calls: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
         self._written, self._due = asyncio.Event(), asyncio.Event()
-        self._turn = asyncio.Lock()  # to claim: room is what nobody is claiming already
+        self._turn = asyncio.Lock()  # held while claiming: _room must count all claims
         self._wake_at: int | None = None
         self.calls = {"delivered": 0, "failed": 0}
         """Calls that this process made, by outcome."""
 
     async def run(self) -> None:
         """Works until cancelled; calls under way are then awaited, and their results stored."""
-        off = self._store.bell.listen(self._heard)
+        off = self._store.bell.listen(self._on_change)
         loops = (self._fan_out_forever(), self._deliver_forever(), self._sweep_forever())
         try:
             async with asyncio.TaskGroup() as group:
@@ -93,9 +93,9 @@ class Relay:
             off()
             if self._calls:
                 await asyncio.wait(self._calls, timeout=DRAIN_SECONDS)
-            await self._patiently("results", self.round(nothing))
+            await self._or_log("results", self.round(no_room))
 
-    def _heard(self, changed: set[int]) -> None:
+    def _on_change(self, changed: set[int]) -> None:
         self._written.set()
         self._due.set()
 
@@ -104,7 +104,7 @@ class Relay:
     async def _fan_out_forever(self) -> None:
         while True:
             self._written.clear()
-            done = await self._patiently("fan-out", self.fan_out(eager=True))
+            done = await self._or_log("fan-out", self.fan_out(eager=True))
             if not done:
                 await event_or_time(self._written, POLL_SECONDS)
 
@@ -115,10 +115,10 @@ class Relay:
         times an event waits for one commit less.
         """
         if not eager or self._calls or self._turn.locked():
-            done, _ = await self._fan_out(nothing)
+            done, _ = await self._fan_out(no_room)
         else:
             async with self._turn:
-                done, _ = await self._take_on(self._fan_out(self._room))
+                done, _ = await self._claim_and_begin(self._fan_out(self._room))
         if done.deliveries:
             self._due.set()
         return done.events
@@ -129,7 +129,7 @@ class Relay:
         async def job(tx: Tx) -> tuple[FannedOut, Claimed]:
             now = self._clock()
             done = await fan_out.fan_out(tx, store.ids, now, limit)
-            claims = done.deliveries and room is not nothing
+            claims = done.deliveries and room is not no_room
             return done, await rounds.claim(tx, now, room) if claims else Claimed([])
 
         return await store.write(job, background=True)
@@ -139,7 +139,7 @@ class Relay:
     async def _deliver_forever(self) -> None:
         while True:
             self._due.clear()
-            taken = await self._patiently("deliveries", self.round())
+            taken = await self._or_log("deliveries", self.round())
             if not taken:
                 await event_or_time(self._due, self._pause())
 
@@ -152,12 +152,14 @@ class Relay:
     async def round(self, room: Room | None = None) -> int:
         """Stores the results of the last calls and begins the next; returns how many it began."""
         async with self._turn:
-            _, claimed = await self._take_on(self._store_and_claim(room or self._room))
+            _, claimed = await self._claim_and_begin(self._store_and_claim(room or self._room))
         return len(claimed.calls)
 
-    async def _take_on(self, claiming: Coroutine[Any, Any, tuple[T, Claimed]]) -> tuple[T, Claimed]:
-        """Begins the calls that are claimed, also when this task is cancelled meanwhile: otherwise
-        they would not be made before their lease ends."""
+    async def _claim_and_begin(
+        self, claiming: Coroutine[Any, Any, tuple[T, Claimed]]
+    ) -> tuple[T, Claimed]:
+        """Begins the claimed calls, even if this task is cancelled: otherwise they would have to
+        wait until their lease ends."""
         claim = asyncio.ensure_future(claiming)
         try:
             done = await asyncio.shield(claim)
@@ -169,7 +171,7 @@ class Relay:
 
     async def _store_and_claim(self, room: Room) -> tuple[None, Claimed]:
         """Stores results and claims calls in one transaction; forgets them once it is durable."""
-        results = self._results[:MOST_RESULTS]
+        results = self._results[:MAX_RESULTS]
 
         async def job(tx: Tx) -> Claimed:
             now = self._clock()
@@ -184,8 +186,8 @@ class Relay:
         return None, claimed
 
     def _room(self, endpoint: Endpoint) -> int:
-        """How many calls to claim for an endpoint: none until half may begin, then many at once."""
-        if len(self._results) > MOST_RESULTS or len(self._calls) >= AT_ONCE:
+        """How many calls to claim for an endpoint: none until half of the most are free."""
+        if len(self._results) > MAX_RESULTS or len(self._calls) >= AT_ONCE:
             return 0
         most = self._each if endpoint.failing_since is None else min(self._each, FAILING_AT_ONCE)
         well = endpoint.failing_since is None and endpoint.succeeded_at is not None
@@ -202,7 +204,7 @@ class Relay:
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
 
-    async def _call(self, taken: Taken) -> None:
+    async def _call(self, taken: ClaimedCall) -> None:
         endpoint_id = taken.endpoint.id
         lane = self._lanes.setdefault(endpoint_id, asyncio.Semaphore(self._each))
         try:
@@ -220,11 +222,11 @@ class Relay:
 
     async def _sweep_forever(self) -> None:
         while True:
-            swept = await self._patiently("the relay's sweep", self.sweep())
+            swept = await self._or_log("the relay's sweep", self.sweep())
             await asyncio.sleep(0.05 if swept else SWEEP_SECONDS)
 
     async def sweep(self) -> int:
-        """Releases claims of dead workers, and ends what waits at disabled endpoints."""
+        """Releases claims of dead workers, and ends deliveries that wait for disabled endpoints."""
         store = self._store
         back = await store.write(
             lambda tx: deliveries.give_back(tx, self._clock()), background=True
@@ -235,8 +237,8 @@ class Relay:
             lambda tx: deliveries.end_for_disabled(tx, self._clock()), background=True
         )
 
-    async def _patiently(self, what: str, work: Coroutine[Any, Any, int]) -> int:
-        """Returns what the work returns; if it fails, logs that, pauses and returns 0."""
+    async def _or_log(self, what: str, work: Coroutine[Any, Any, int]) -> int:
+        """The result of ``work``; if it fails, logs that, pauses and returns 0."""
         try:
             return await work
         except StoreUnavailable as error:

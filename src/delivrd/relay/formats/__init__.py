@@ -1,7 +1,8 @@
 """How events are written for endpoints: delivrd's own format, and gateways' dialects.
 
-An application that listens to one of these gateways hears delivrd in the same words. The dialects
-are written from the vendors' pages, not from the adapters, which read them back in the tests.
+An application that receives one of these gateways' receipts can receive delivrd's events without
+changes. The dialects are written from the vendors' pages, not from the adapters; in the tests the
+adapters read them back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,10 @@ FORMATS: Mapping[str, Format] = {name: module for module in _MODULES for name in
 def render(events: Sequence[Event], target: Target, now: int) -> Call:
     """The unsigned call for these events; it is the same at any ``now``.
 
-    Several events only if the format has ``BATCHES``.
+    Several events are allowed only if the format has ``BATCHES``.
 
     Raises:
-        Unfit: the format has no word for this event, and never will: skip it.
+        Unfit: the format cannot express this event; a retry would not help.
     """
     return FORMATS[target.format].render(events, target)
 
@@ -34,7 +35,7 @@ def sign(call: Call, target: Target, now: int) -> Call:
     """The call signed as of ``now`` (microseconds since 1970), if the format signs.
 
     Raises:
-        ValueError: a secret is malformed; :func:`check` says so beforehand.
+        ValueError: a secret is malformed; :func:`check` finds that before.
     """
     return FORMATS[target.format].sign(call, target, now)
 

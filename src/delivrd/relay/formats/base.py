@@ -18,27 +18,27 @@ _STATUSES = {f"message.{status}": status for status in Status}
 
 
 class Unfit(Exception):
-    """The format cannot express this event, or not with these options; str() says why."""
+    """The format cannot express this event, or not with these options; str() is the reason."""
 
 
 class Option(NamedTuple):
-    """A setting of an endpoint that its format asks for; a secret one is never shown."""
+    """A setting that a format has for its endpoints; the value of a secret one is never shown."""
 
-    says: str
+    label: str
     secret: bool = False
     choices: tuple[str, ...] = ()
 
 
 class Format(Protocol):
-    """A module that writes calls.
+    """A module that turns events into calls.
 
-    ``render`` is pure, and what it returns is kept; ``sign`` is called anew before each try and
-    leaves what was kept as it is, but for what the signature adds. ``now`` is in microseconds.
+    ``render`` is pure, and its result is stored. ``sign`` is called before each try; it adds a
+    signature to the stored call and changes nothing else. ``now`` is in microseconds since 1970.
     """
 
     @property
     def NAMES(self) -> Mapping[str, str]:
-        """The formats' names, each with what a person reads."""
+        """The formats' names, each with its description for people."""
 
     @property
     def OPTIONS(self) -> Mapping[str, Option]: ...
@@ -51,7 +51,7 @@ class Format(Protocol):
     def sign(self, call: Call, target: Target, now: int) -> Call: ...
 
 
-class Told(NamedTuple):
+class StatusChange(NamedTuple):
     """The content of an event about a message.
 
     ``at`` is when its status changed, by our clock if no gateway gave a time; ``code`` is the
@@ -74,8 +74,8 @@ class Told(NamedTuple):
     data: Mapping[str, Any]
 
 
-def only(events: Sequence[Event]) -> Told:
-    """What the only event says, for a dialect that says one at a time.
+def status_change(events: Sequence[Event]) -> StatusChange:
+    """The content of the event, for formats that send one event a call.
 
     Raises:
         Unfit: the event is not about a message's status.
@@ -86,7 +86,7 @@ def only(events: Sequence[Event]) -> Told:
     if status is None:
         raise Unfit(f"this format has no word for {event.type}")
     reached = data.get("delivered_at" if status is Status.DELIVERED else "finished_at")
-    return Told(
+    return StatusChange(
         id=data["message_id"],
         status=status,
         reason=Reason(data["reason"]) if data.get("reason") else None,
@@ -108,19 +108,19 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def word(words: Mapping[Status, str], told: Told) -> str:
+def word(words: Mapping[Status, str], change: StatusChange) -> str:
     """The dialect's word for this status.
 
     Raises:
         Unfit: it has none.
     """
-    if told.status not in words:
-        raise Unfit(f"this format has no word for {told.status}")
-    return words[told.status]
+    if change.status not in words:
+        raise Unfit(f"this format has no word for {change.status}")
+    return words[change.status]
 
 
 def digits(number: str) -> str:
-    """A number without its plus; a name stays as it is."""
+    """A number without its plus; sender names are not changed."""
     return number.removeprefix("+")
 
 
@@ -144,5 +144,5 @@ def with_query(url: str, fields: Mapping[str, str]) -> str:
 
 
 def unsigned(call: Call, target: Target, now: int) -> Call:
-    """The ``sign`` of dialects without signatures: there the URL is the secret."""
+    """The ``sign`` of dialects without signatures, where only the URL is secret."""
     return call

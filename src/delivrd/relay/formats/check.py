@@ -10,7 +10,7 @@ from delivrd.relay.formats import standard
 
 
 class Unverified(Exception):
-    """The signature does not verify; str() says why."""
+    """The signature does not verify; str() is the reason."""
 
 
 class Verified(NamedTuple):
@@ -22,16 +22,16 @@ class Verified(NamedTuple):
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: int) -> Verified:
-    """That the body is what was sent, signed by one of the secrets within five minutes of ``now``.
+    """Verifies that one of the secrets signed this body, within five minutes of ``now``.
 
-    ``body`` is the bytes as they came, ``now`` in microseconds since 1970; names of headers are
-    taken in any case.
+    ``body`` is the bytes as received, ``now`` in microseconds since 1970; the case of header names
+    does not matter.
 
     Raises:
-        Unverified: it is not so.
+        Unverified: a header is missing, or the signature does not match or is too old.
     """
     given = {name.lower(): _clean(value) for name, value in headers.items()}
-    call_id, seconds, signatures = _taken(given)
+    call_id, seconds, signatures = _signature_headers(given)
     keys = _keys(secrets)
     position = _signed_by(keys, call_id, seconds, body, signatures)
     if position is None:
@@ -44,7 +44,7 @@ def _clean(value: str) -> str:
     return value.strip().encode(errors="replace").decode()
 
 
-def _taken(given: Mapping[str, str]) -> tuple[str, str, list[str]]:
+def _signature_headers(given: Mapping[str, str]) -> tuple[str, str, list[str]]:
     names = (standard.ID, standard.TIMESTAMP, standard.SIGNATURE)
     missing = [name for name in names if not given.get(name)]
     if missing:
@@ -80,14 +80,14 @@ def _signed_by(
 def _why(
     keys: Sequence[bytes], call_id: str, seconds: str, body: bytes, signatures: Sequence[str]
 ) -> str:
-    """Guesses why: most often something parsed the body and wrote it again."""
-    for what, other in _otherwise(body):
+    """The likely cause: most often something parsed the body and wrote it again."""
+    for what, other in _rewritten(body):
         if _signed_by(keys, call_id, seconds, other, signatures) is not None:
             return f"the signature fits the body {what}: check the bytes as they came"
     return "the signature does not match: another secret, or the body or a header was changed"
 
 
-def _otherwise(body: bytes) -> Iterator[tuple[str, bytes]]:
+def _rewritten(body: bytes) -> Iterator[tuple[str, bytes]]:
     yield "without the line break at its end", body.rstrip(b"\r\n")
     yield "without the carriage returns", body.replace(b"\r\n", b"\n")
     try:

@@ -1,4 +1,4 @@
-"""As Kannel calls: the endpoint's URL is a ``dlr-url``, in which Kannel's escapes are filled in.
+"""Kannel's delivery reports: the endpoint's URL is a ``dlr-url``, whose escapes are filled in.
 
 Beside Kannel's own escapes, ``%#delivrd#NAME#`` is a field of the event (``reference``) and
 ``%#metadata#NAME#`` one of the message's metadata, in the way in which Kannel writes meta-data.
@@ -19,11 +19,11 @@ from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats.base import (
     Option,
-    Told,
+    StatusChange,
     Unfit,
     address,
     digits,
-    only,
+    status_change,
     unsigned,
     word,
 )
@@ -42,7 +42,7 @@ WORDS = {
     Status.EXPIRED: "2",
     Status.UNKNOWN: "2",
 }
-"""``%d``. What is no more than unknown Kannel calls undelivered, and only ``%A`` says better."""
+"""``%d``. Kannel has no value for unknown: it reports 2 (failure), and ``%A`` has the detail."""
 
 STATS = {
     Status.DELIVERED: "DELIVRD",
@@ -61,16 +61,16 @@ REFUSALS = {
     Reason.CONTENT_INVALID: "0x000000c4",
     Reason.ACCOUNT_PROBLEM: "0x00000101",
 }
-"""Why a message centre refuses a message, as SMPP numbers it; else the general code."""
+"""SMPP error codes with which a message centre refuses; ``NOT_TAKEN`` for other reasons."""
 NOT_TAKEN = "0x00000045"
 
 NO_VALUE = frozenset("abcCDfkmMnoOrRsSuUvV")
-"""Escapes that Kannel knows and an event has nothing for: they are empty."""
+"""Kannel's escapes for which an event has no value: they are replaced by nothing."""
 
 _ESCAPE = re.compile(r"%(?:(%)|#([^#]*)#([^#]*)#|([A-Za-z]))")
 _ORIGIN = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _NUMBER = re.compile(r"0x[0-9a-f]{8}")
-_WORDLESS = re.compile(r"\S{1,16}")
+_NO_SPACES = re.compile(r"\S{1,16}")
 
 sign = unsigned
 
@@ -79,81 +79,81 @@ def render(events: Sequence[Event], target: Target) -> Call:
     """The call of the filled-in URL; values are percent-encoded, and the host is never filled in.
 
     Raises:
-        Unfit: the URL has no escape that could say this status.
+        Unfit: the URL has no escape that can express this status.
     """
-    told, template = only(events), _template(target)
+    change, template = status_change(events), _template(target)
     named = {found[4] for found in _ESCAPE.finditer(template) if found[4]}
     if not named & {"d", "A"}:
         raise Unfit("the URL says no status: it holds neither %d nor %A")
-    if told.status is Status.UNKNOWN and "A" not in named:
+    if change.status is Status.UNKNOWN and "A" not in named:
         raise Unfit("%d has no word for unknown, and the URL does not hold %A")
-    values = _values(told)
-    origin, rest = _parted(template)
-    filled = _ESCAPE.sub(lambda escape: _filled(escape, values, told.data), rest)
+    values = _values(change)
+    origin, rest = _split_origin(template)
+    filled = _ESCAPE.sub(lambda escape: _filled(escape, values, change.data), rest)
     return Call("GET", address(origin + filled), (), b"")
 
 
 def _template(target: Target) -> str:
     template = target.options.get("template") or target.url
-    if _parted(template)[0].lower() != _parted(target.url)[0].lower():
+    if _split_origin(template)[0].lower() != _split_origin(target.url)[0].lower():
         raise Unfit("the template's scheme and host are not those of the endpoint's URL")
     return template
 
 
-def _parted(url: str) -> tuple[str, str]:
+def _split_origin(url: str) -> tuple[str, str]:
     origin = _ORIGIN.match(url)
     if origin is None:
         raise Unfit("the template is no URL")
     return origin[0], url[origin.end() :]
 
 
-def _values(told: Told) -> Mapping[str, str]:
+def _values(change: StatusChange) -> Mapping[str, str]:
     return {
-        "d": word(WORDS, told),
-        "A": _reply(told),
-        "F": told.id,
-        "I": told.id,
-        "p": digits(told.to),
-        "P": digits(told.sender),
-        "q": told.to,
-        "Q": told.sender,
-        "t": told.at.strftime("%Y-%m-%d %H:%M:%S"),
-        "T": str(int(told.at.timestamp())),
-        "i": told.account,
-        "B": (told.code or "") if told.status in FAILURES else "",
+        "d": word(WORDS, change),
+        "A": _reply(change),
+        "F": change.id,
+        "I": change.id,
+        "p": digits(change.to),
+        "P": digits(change.sender),
+        "q": change.to,
+        "Q": change.sender,
+        "t": change.at.strftime("%Y-%m-%d %H:%M:%S"),
+        "T": str(int(change.at.timestamp())),
+        "i": change.account,
+        "B": (change.code or "") if change.status in FAILURES else "",
     }
 
 
-def _reply(told: Told) -> str:
-    """What the message centre would have answered: a receipt's text, or that it took or refused."""
-    if told.status is Status.PENDING:
+def _reply(change: StatusChange) -> str:
+    """What the message centre would have answered: its receipt, or that it accepted or refused."""
+    if change.status is Status.PENDING:
         return TAKEN
-    if told.status is Status.REJECTED:
-        return f"NACK/{_refusal(told)}/{(told.reason or Reason.OTHER).replace('_', ' ')}"
-    deleted = told.status is Status.UNDELIVERED and told.reason is Reason.DELETED
-    code = told.code if told.status in FAILURES and told.code else "000"
+    if change.status is Status.REJECTED:
+        return f"NACK/{_refusal(change)}/{(change.reason or Reason.OTHER).replace('_', ' ')}"
+    deleted = change.status is Status.UNDELIVERED and change.reason is Reason.DELETED
+    code = change.code if change.status in FAILURES and change.code else "000"
     return write(
         SmppReceipt(
-            id=told.id,
+            id=change.id,
             sub="001",
-            dlvrd="001" if told.status is Status.DELIVERED else "000",
-            submit_date=(told.sent_at or told.at).strftime("%y%m%d%H%M"),
-            done_date=told.at.strftime("%y%m%d%H%M"),
-            stat=DELETED if deleted else STATS[told.status],
-            err=code if _WORDLESS.fullmatch(code) else "000",
+            dlvrd="001" if change.status is Status.DELIVERED else "000",
+            submit_date=(change.sent_at or change.at).strftime("%y%m%d%H%M"),
+            done_date=change.at.strftime("%y%m%d%H%M"),
+            stat=DELETED if deleted else STATS[change.status],
+            err=code if _NO_SPACES.fullmatch(code) else "000",
             text="",
         )
     )
 
 
-def _refusal(told: Told) -> str:
-    if told.provider == "kannel" and _NUMBER.fullmatch(told.code or ""):
-        return told.code or ""
-    return REFUSALS.get(told.reason or Reason.OTHER, NOT_TAKEN)
+def _refusal(change: StatusChange) -> str:
+    if change.provider == "kannel" and _NUMBER.fullmatch(change.code or ""):
+        return change.code or ""
+    return REFUSALS.get(change.reason or Reason.OTHER, NOT_TAKEN)
 
 
 def _filled(escape: re.Match[str], values: Mapping[str, str], data: Mapping[str, Any]) -> str:
-    """What an escape stands for; one that Kannel does not know stays, as a text."""
+    """The value of an escape; escapes that Kannel does not have are kept as text."""
     percent, group, name, letter = escape.groups()
     if percent:
         return "%"

@@ -46,16 +46,16 @@ def _written(event: Event) -> dict[str, Any]:
 
 
 def _batch_id(events: Sequence[Event]) -> str:
-    """A batch's id, made of its events' ids: a receiver can tell that it had the same batch."""
+    """A batch's id, made of its events' ids, so that a receiver can recognize a repeated batch."""
     members = " ".join(event.id for event in events)
     return "bat_" + sha256(members.encode()).hexdigest()[:32]
 
 
 def sign(call: Call, target: Target, now: int) -> Call:
-    """With the time, and a signature by each of the secrets, over the body as it is.
+    """Adds the time, and a signature of the unchanged body by each of the secrets.
 
     Raises:
-        ValueError: there is no secret, or one is none.
+        ValueError: there is no secret, or one is malformed.
     """
     if not target.secrets:
         raise ValueError("there is no secret to sign with")

@@ -1,6 +1,6 @@
-"""As Ruach and other brands of its platform call, by GET.
+"""The receipts of Ruach and other brands of its platform, by GET.
 
-Its codes are the operators' own: the gateway's code goes on as it came. Times are in UTC.
+Its codes are the operators' own, so the gateway's code is passed on unchanged. Times are in UTC.
 Source: docs.ruach.ng/api-reference (webhooks).
 """
 
@@ -13,9 +13,9 @@ from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
 from delivrd.relay.formats.base import (
     Option,
-    Told,
+    StatusChange,
     digits,
-    only,
+    status_change,
     unsigned,
     with_query,
     word,
@@ -33,33 +33,33 @@ WORDS = {
     Status.EXPIRED: "EXPIRED",
     Status.UNKNOWN: "UNKNOWN",
 }
-CLOSER = {
+WORDS_BY_REASON = {
     (Status.UNDELIVERED, Reason.DELETED): "DELETED",
     (Status.REJECTED, Reason.BLOCKED_BY_RECIPIENT): "BLACKLIST",
 }
-"""Words that say the reason too."""
+"""More exact words for a status with this reason."""
 NO_ERROR = "000"
 
 sign = unsigned
 
 
 def render(events: Sequence[Event], target: Target) -> Call:
-    told = only(events)
+    change = status_change(events)
     fields = {
-        "messageId": told.id,
-        "mobile": digits(told.to),
-        "status": _word(told),
-        "errorCode": (told.code or "") if told.status in FAILURES else NO_ERROR,
-        "submitDate": _date(told.sent_at),
-        "doneDate": _date(told.at),
+        "messageId": change.id,
+        "mobile": digits(change.to),
+        "status": _word(change),
+        "errorCode": (change.code or "") if change.status in FAILURES else NO_ERROR,
+        "submitDate": _date(change.sent_at),
+        "doneDate": _date(change.at),
         "shortMessage": "",
     }
     return Call("GET", with_query(target.url, fields), (), b"")
 
 
-def _word(told: Told) -> str:
-    closer = CLOSER.get((told.status, told.reason)) if told.reason else None
-    return closer or word(WORDS, told)
+def _word(change: StatusChange) -> str:
+    exact = WORDS_BY_REASON.get((change.status, change.reason)) if change.reason else None
+    return exact or word(WORDS, change)
 
 
 def _date(moment: datetime | None) -> str:

@@ -1,20 +1,20 @@
-"""An event to try an endpoint with: of the real schema, about a message that nobody sent."""
+"""An event for testing an endpoint: of the real schema, about a message that does not exist."""
 
 from delivrd.core.statement import moment
 from delivrd.relay.event import Event
 
-NOBODY = "00000000-0000-7000-8000-000000000000"
+NO_MESSAGE = "00000000-0000-7000-8000-000000000000"
 
 
 def sample(now: int) -> Event:
-    """A ``message.delivered`` of this moment (microseconds since 1970), marked by its metadata."""
+    """A ``message.delivered`` at ``now`` (microseconds since 1970); its metadata has ``test``."""
     at = moment(now).isoformat().replace("+00:00", "Z")
     return Event(
         id=f"evt_test{now:012x}",
         type="message.delivered",
         created_at=now,
         data={
-            "message_id": NOBODY,
+            "message_id": NO_MESSAGE,
             "to": "+447700900123",
             "from": "delivrd",
             "country": "GB",

@@ -1,4 +1,4 @@
-"""As SMSPM calls, by POST JSON. It has no word for what nobody knows, and says no reasons.
+"""SMSPM's receipts, by POST JSON. It has no word for ``unknown``, and no reasons.
 
 Source: the vendor's site.
 """
@@ -10,7 +10,7 @@ import msgspec
 from delivrd.core.statement import Status
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
-from delivrd.relay.formats.base import JSON, Option, address, digits, only, unsigned, word
+from delivrd.relay.formats.base import JSON, Option, address, digits, status_change, unsigned, word
 
 NAMES = {"smspm": "SMSPM, by POST JSON"}
 OPTIONS: Mapping[str, Option] = {}
@@ -28,12 +28,12 @@ sign = unsigned
 
 
 def render(events: Sequence[Event], target: Target) -> Call:
-    told = only(events)
+    change = status_change(events)
     fields = {
-        "messageId": told.id,
-        "status": word(WORDS, told),
-        "to": digits(told.to),
-        "timestamp": told.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "messageId": change.id,
+        "status": word(WORDS, change),
+        "to": digits(change.to),
+        "timestamp": change.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     body = msgspec.json.encode(fields)
     return Call("POST", address(target.url), (("content-type", JSON),), body)

@@ -1,7 +1,7 @@
 """Signatures by Standard Webhooks: HMAC-SHA256 of id, time and body.
 
-Written out here, over bytes: a call is signed by several secrets while one is being replaced, and
-checked by any clock. The project's own library is the judge in the tests.
+Not the project's own library: while a secret is being replaced a call is signed by two, and
+verification takes the time as an argument. The tests compare with that library.
 Source: github.com/standard-webhooks/standard-webhooks, spec.
 """
 
@@ -23,6 +23,6 @@ def new_secret() -> str:
 
 
 def signature(key: bytes, call_id: str, seconds: str, body: bytes) -> str:
-    """What one secret adds to the header ``webhook-signature``."""
+    """One secret's part of the header ``webhook-signature``."""
     signed = f"{call_id}.{seconds}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()

@@ -1,7 +1,7 @@
-"""As Twilio calls: status callbacks by POST form, signed with the auth token.
+"""Twilio's status callbacks by POST form, signed with the auth token.
 
-Twilio has no word for what nobody knows. A message that was refused is ``failed`` with a code that
-says so; where no code says this reason, it is that of filtered messages, which blames no number.
+Twilio has no word for ``unknown``. A rejected message is ``failed`` with a code for its reason. For
+reasons without a code it is the code of filtered messages, which does not mark the number as bad.
 Sources: twilio.com/docs (track-outbound-message-status, webhooks-security, error dictionary).
 """
 
@@ -16,12 +16,20 @@ from delivrd.core.reasons import Reason
 from delivrd.core.statement import FAILURES, Status
 from delivrd.relay.call import Call, Target
 from delivrd.relay.event import Event
-from delivrd.relay.formats.base import FORM, Option, Told, address, known, only, word
+from delivrd.relay.formats.base import (
+    FORM,
+    Option,
+    StatusChange,
+    address,
+    known,
+    status_change,
+    word,
+)
 
 NAMES = {"twilio": "Twilio, by POST form"}
 OPTIONS = {
     "auth_token": Option("Auth token that signs the callbacks; without it nothing is signed", True),
-    "account_sid": Option("The AccountSid that callbacks name"),
+    "account_sid": Option("The AccountSid in the callbacks"),
 }
 BATCHES = False
 
@@ -59,56 +67,52 @@ CODES: Mapping[Status, tuple[Mapping[Reason, str], str]] = {
     Status.REJECTED: (REFUSED, FILTERED),
     Status.EXPIRED: ({}, TOO_LATE),
 }
-"""For each failure its codes, and the one of all other reasons."""
+"""For each failure its codes by reason, and the code of all other reasons."""
 
 
 def render(events: Sequence[Event], target: Target) -> Call:
-    told = only(events)
-    status = _word(told)
+    change = status_change(events)
+    status = _word(change)
     fields = known(
         {
-            "SmsSid": told.id,
+            "SmsSid": change.id,
             "SmsStatus": status,
-            "MessageSid": told.id,
+            "MessageSid": change.id,
             "MessageStatus": status,
-            "To": told.to,
-            "From": told.sender,
+            "To": change.to,
+            "From": change.sender,
             "AccountSid": target.options.get("account_sid"),
             "ApiVersion": VERSION,
-            "ErrorCode": None if status == CANCELED else _code(told),
-            "RawDlrDoneDate": _done(told),
+            "ErrorCode": None if status == CANCELED else _code(change),
+            "RawDlrDoneDate": _done(change),
         }
     )
     body = urlencode(fields).encode()
     return Call("POST", address(target.url), (("content-type", FORM),), body)
 
 
-def _word(told: Told) -> str:
-    refused = told.status is Status.REJECTED
-    return CANCELED if refused and told.reason is Reason.DELETED else word(WORDS, told)
+def _word(change: StatusChange) -> str:
+    refused = change.status is Status.REJECTED
+    return CANCELED if refused and change.reason is Reason.DELETED else word(WORDS, change)
 
 
-def _code(told: Told) -> str | None:
-    if told.status not in FAILURES:
+def _code(change: StatusChange) -> str | None:
+    if change.status not in FAILURES:
         return None
-    if told.provider == "twilio" and told.code:
-        return told.code
-    if told.status is Status.EXPIRED:
-        return TOO_LATE
-    codes, other = (
-        (REFUSED, FILTERED) if told.status is Status.REJECTED else (FAILED, UNKNOWN_ERROR)
-    )
-    return codes.get(told.reason or Reason.OTHER, other)
+    if change.provider == "twilio" and change.code:
+        return change.code
+    codes, other = CODES[change.status]
+    return codes.get(change.reason or Reason.OTHER, other)
 
 
-def _done(told: Told) -> str | None:
-    """When the network was done with it; None where the status is not the network's word."""
-    by_network = told.status in (Status.DELIVERED, Status.UNDELIVERED)
-    return told.at.strftime("%y%m%d%H%M") if by_network else None
+def _done(change: StatusChange) -> str | None:
+    """When the network finished; None if the status does not come from the network."""
+    by_network = change.status in (Status.DELIVERED, Status.UNDELIVERED)
+    return change.at.strftime("%y%m%d%H%M") if by_network else None
 
 
 def sign(call: Call, target: Target, now: int) -> Call:
-    """With ``X-Twilio-Signature`` over the URL and the fields, where there is a token."""
+    """Adds ``X-Twilio-Signature`` of the URL and the fields, if there is a token."""
     token = target.options.get("auth_token")
     if not token:
         return call

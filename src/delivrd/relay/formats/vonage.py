@@ -1,4 +1,4 @@
-"""As Vonage's SMS API calls: delivery receipts by POST JSON, POST form or GET; signed if asked for.
+"""Vonage's SMS API: delivery receipts by POST JSON, POST form or GET; signed if there is a secret.
 
 Sources: developer.vonage.com/messaging/sms (delivery receipts, error codes, signed webhooks).
 """
@@ -21,11 +21,11 @@ from delivrd.relay.formats.base import (
     FORM,
     JSON,
     Option,
-    Told,
+    StatusChange,
     address,
     digits,
     known,
-    only,
+    status_change,
     with_query,
     word,
 )
@@ -37,9 +37,9 @@ NAMES = {
 }
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 OPTIONS = {
-    "api_key": Option("The api-key that receipts name"),
+    "api_key": Option("The api-key in the receipts"),
     "signature_secret": Option("Secret of signed webhooks; without it nothing is signed", True),
-    "signature_method": Option("How they are signed, sha256 unless it is named", choices=METHODS),
+    "signature_method": Option("How they are signed; sha256 by default", choices=METHODS),
 }
 BATCHES = False
 
@@ -64,7 +64,7 @@ FAILED = {
     Reason.ROAMING: "8",
     Reason.PORTED: "5",
 }
-"""Codes that leave a failure what its word says; of all other reasons the general one does."""
+"""Codes that do not change the meaning of ``failed``; GENERAL is for all other reasons."""
 REFUSED = FAILED | {
     Reason.BLOCKED_BY_RECIPIENT: "9",
     Reason.BLOCKED_BY_CARRIER: "6",
@@ -74,11 +74,11 @@ REFUSED = FAILED | {
     Reason.THROTTLED: "16",
 }
 OWN = {str(code) for code in (*range(17), *range(50, 55), 99)}
-"""What Vonage's own receipts may say; such a code goes on as it came."""
+"""The codes of Vonage's own receipts, which are passed on unchanged."""
 
 
 def render(events: Sequence[Event], target: Target) -> Call:
-    fields = _fields(only(events), target)
+    fields = _fields(status_change(events), target)
     url = address(target.url)
     if target.format == "vonage-get":
         return Call("GET", with_query(url, fields), (), b"")
@@ -87,32 +87,32 @@ def render(events: Sequence[Event], target: Target) -> Call:
     return Call("POST", url, (("content-type", JSON),), msgspec.json.encode(fields))
 
 
-def _fields(told: Told, target: Target) -> dict[str, str]:
-    """All are strings, and what is not known is left out: blank fields are signed in two ways."""
+def _fields(change: StatusChange, target: Target) -> dict[str, str]:
+    """All values are strings. Unknown ones are left out: receivers differ on how to sign blanks."""
     return known(
         {
-            "msisdn": digits(told.to) or None,
-            "to": digits(told.sender) or None,
-            "network-code": told.network,
-            "messageId": told.id,
-            "price": told.price,
-            "status": word(WORDS, told),
-            "scts": told.at.strftime("%y%m%d%H%M"),
-            "err-code": _code(told),
+            "msisdn": digits(change.to) or None,
+            "to": digits(change.sender) or None,
+            "network-code": change.network,
+            "messageId": change.id,
+            "price": change.price,
+            "status": word(WORDS, change),
+            "scts": change.at.strftime("%y%m%d%H%M"),
+            "err-code": _code(change),
             "api-key": target.options.get("api_key"),
-            "message-timestamp": told.at.strftime("%Y-%m-%d %H:%M:%S"),
-            "client-ref": told.reference,
+            "message-timestamp": change.at.strftime("%Y-%m-%d %H:%M:%S"),
+            "client-ref": change.reference,
         }
     )
 
 
-def _code(told: Told) -> str:
-    if told.status not in FAILURES:
-        return NO_FAILURE[told.status]
-    if told.provider == "vonage" and told.code in OWN:
-        return told.code
-    codes = REFUSED if told.status is Status.REJECTED else FAILED
-    return codes.get(told.reason or Reason.OTHER, GENERAL)
+def _code(change: StatusChange) -> str:
+    if change.status not in FAILURES:
+        return NO_FAILURE[change.status]
+    if change.provider == "vonage" and change.code in OWN:
+        return change.code
+    codes = REFUSED if change.status is Status.REJECTED else FAILED
+    return codes.get(change.reason or Reason.OTHER, GENERAL)
 
 
 def _form(fields: Mapping[str, str]) -> bytes:
@@ -120,16 +120,16 @@ def _form(fields: Mapping[str, str]) -> bytes:
 
 
 def sign(call: Call, target: Target, now: int) -> Call:
-    """With time, nonce and ``sig`` behind the other fields, where there is a secret.
+    """Appends time, nonce and ``sig`` to the fields, if there is a secret.
 
-    They are made anew for each try, so that a receiver that takes five minutes takes a late one.
+    They are new in each try, so that receivers that accept only recent times accept a late retry.
     """
     secret = target.options.get("signature_secret")
     if not secret:
         return call
     added = {"timestamp": str(now // SECOND), "nonce": _nonce(call, now)}
     method = target.options.get("signature_method", "sha256")
-    added["sig"] = signature(_said(call) | added, secret, method)
+    added["sig"] = signature(_fields_of(call) | added, secret, method)
     if call.method == "GET":
         return replace(call, url=with_query(call.url, added))
     if call.body.startswith(b"{"):
@@ -142,7 +142,7 @@ def _nonce(call: Call, now: int) -> str:
     return str(UUID(bytes=hashlib.sha256(seen).digest()[:16]))
 
 
-def _said(call: Call) -> dict[str, str]:
+def _fields_of(call: Call) -> dict[str, str]:
     if call.body.startswith(b"{"):
         return msgspec.json.decode(call.body, type=dict[str, str])
     text = urlsplit(call.url).query if call.method == "GET" else call.body.decode()
@@ -150,8 +150,10 @@ def _said(call: Call) -> dict[str, str]:
 
 
 def signature(fields: Mapping[str, str], secret: str, method: str) -> str:
-    """The ``sig`` of these fields, in lower-case hex: in the order of their names, with what parts
-    them replaced in the values."""
+    """The ``sig`` of these fields, in lower-case hex.
+
+    They are signed in the order of their names, with ``&`` and ``=`` in values replaced by ``_``.
+    """
     plain = {name: fields[name].replace("&", "_").replace("=", "_") for name in sorted(fields)}
     base = "".join(f"&{name}={value}" for name, value in plain.items()).encode()
     if method == "md5hash":
