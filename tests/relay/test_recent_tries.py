@@ -2,6 +2,7 @@
 
 import pytest
 
+from delivrd.core.units import SECOND
 from delivrd.store.queries import tries
 from tests.relay.relay_support import Sink, says, telling
 from tests.support import run
@@ -22,6 +23,20 @@ def test_what_it_answered_is_known_also_behind_a_backlog_that_nobody_tried(
             await story.relay.fan_out()
             found = await story.store.read(lambda tx: tries.lately(tx, endpoint))
             assert [status for status, _, _ in found.answers] == [500]
-            assert found.why is not None
+
+    run(test())
+
+
+def test_why_it_fails_is_known_also_when_newer_deliveries_wait_untried(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            endpoint = await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            story.clock.now += 60 * SECOND
+            await story.happens(message=2)
+            await story.relay.fan_out()
+            why = await story.store.read(lambda tx: tries.why_failing(tx, endpoint))
+            assert "500" in str(why)
 
     run(test())

@@ -39,10 +39,12 @@ async def lately(tx: Tx, endpoint_id: int) -> Lately:
 
 
 async def why_failing(tx: Tx, endpoint_id: int) -> str | None:
-    """The error of the waiting delivery whose next try is the latest."""
+    """The error of the waiting delivery whose next try is the latest, of those that were tried."""
     rows = await tx.fetch(
-        "SELECT why FROM delivery WHERE endpoint_id = $1 AND state = 'waiting' "
-        "ORDER BY next_at DESC LIMIT 1",
+        "SELECT why FROM (SELECT why, next_at FROM delivery WHERE endpoint_id = $1 "
+        "AND state = 'waiting' ORDER BY next_at DESC LIMIT $2) AS latest "
+        "WHERE why IS NOT NULL ORDER BY next_at DESC LIMIT 1",
         endpoint_id,
+        RECENT,
     )
     return rows[0][0] if rows else None
