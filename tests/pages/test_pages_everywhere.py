@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from playwright.sync_api import expect
@@ -82,6 +83,17 @@ def test_what_is_not_there_leads_back_to_its_list(page: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Message not found")
     page.locator("main").get_by_role("link", name="Messages").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Messages")
+
+
+@pytest.mark.parametrize(
+    "path", ["/deliveries/none", "/endpoints/none", "/alerts/firings/none", "/requests/none"]
+)
+def test_what_is_not_there_is_told_without_calls_of_the_api(hub: PagesHub, path: str) -> None:
+    with pytest.raises(HTTPError) as told:
+        hub.page(path)
+    text = told.value.read().decode()
+    assert "pruned" in text
+    assert "/v1/" not in text
 
 
 def test_a_short_page_does_not_stretch_the_strip_of_pages_in_a_narrow_window(

@@ -45,6 +45,10 @@ HEADERS = {
 """No inline script and no inline style: what a gateway sends can never run."""
 
 
+GONE = "It may have been deleted, or pruned after its time of retention."
+"""On a page, instead of the call of the API that lists what there is."""
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a static file; it changes with the file, so that it may be kept for good."""
@@ -119,7 +123,7 @@ class Pages:
             "error.html",
             status=problem.status,
             what=problem.detail,
-            why=problem.hint,
+            why=GONE if "GET /v1/" in problem.hint else problem.hint,
             retry=problem.status >= 500,
         )
         page.headers.update(problem.headers)
