@@ -154,7 +154,7 @@ def _figures(hub: Hub) -> Iterator[Metric]:
     commit, folder, ring = hub.commit, hub.folder, hub.ring
     yield counter("delivrd_append_batches", "Shared commits of requests", commit.batches)
     yield counter("delivrd_appended_requests", "Requests kept and acknowledged", commit.appended)
-    yield counter("delivrd_lane_calls", "Calls taken without the long way", hub.lane.taken)
+    yield counter("delivrd_lane_calls", "Calls processed without the HTTP parser", hub.lane.taken)
     yield counter("delivrd_folded_receipts", "Receipts folded", folder.folded)
     yield counter("delivrd_fold_slices", "Slices of the fold", folder.slices)
     yield gauge("delivrd_fold_waiting_receipts", "Receipts in memory", folder.waiting)

@@ -22,10 +22,10 @@ class Looks:
         self.left = times
 
     @property
-    def crowded(self) -> bool:
+    def overloaded(self) -> bool:
         return self.left > 0
 
-    def judge(self) -> None:
+    def measure(self) -> None:
         self.left -= 1
 
 
@@ -44,7 +44,7 @@ async def looks(folder: Any) -> int:
     """How often it looks whether intake is still overrun, where that ends with the third look."""
     folder._load = Looks(3)
     async with asyncio.timeout(10):
-        await folder._give_way(spent=3600)
+        await folder._yield_to_intake(spent=3600)
     return 3 - int(folder._load.left)
 
 

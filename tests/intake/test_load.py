@@ -32,7 +32,7 @@ def test_a_thread_that_does_both_without_a_rest_is_overrun(sync: float) -> None:
     for _ in range(200):
         thread.takes_in(64, INTAKE)
         thread.folds(64, FOLD)
-    assert thread.load.crowded
+    assert thread.load.overloaded
 
 
 def test_a_moderate_stream_leaves_room_for_the_fold() -> None:
@@ -41,7 +41,7 @@ def test_a_moderate_stream_leaves_room_for_the_fold() -> None:
         thread.takes_in(50, INTAKE)
         thread.folds(50, FOLD)
         thread.now += 0.005  # nothing to do: 65 % busy
-    assert not thread.load.crowded
+    assert not thread.load.overloaded
 
 
 def test_catching_up_with_a_backlog_is_not_being_overrun() -> None:
@@ -49,7 +49,7 @@ def test_catching_up_with_a_backlog_is_not_being_overrun() -> None:
     for _ in range(200):
         thread.takes_in(20, INTAKE)
         thread.folds(125, FOLD)
-    assert not thread.load.crowded
+    assert not thread.load.overloaded
 
 
 def test_a_burst_that_has_passed_is_forgotten() -> None:
@@ -59,7 +59,7 @@ def test_a_burst_that_has_passed_is_forgotten() -> None:
         thread.folds(64, FOLD)
     for _ in range(100):
         thread.folds(125, FOLD)
-    assert not thread.load.crowded
+    assert not thread.load.overloaded
 
 
 def test_the_end_of_a_burst_is_seen_while_nothing_is_folded() -> None:
@@ -70,8 +70,8 @@ def test_the_end_of_a_burst_is_seen_while_nothing_is_folded() -> None:
     for requests, overrun in ((6000, True), (0, False)):
         thread.takes_in(requests, INTAKE)
         thread.now += 0.4 - requests * INTAKE
-        thread.load.judge()
-        assert thread.load.crowded is overrun
+        thread.load.measure()
+        assert thread.load.overloaded is overrun
 
 
 def test_what_comes_while_nothing_is_folded_is_priced_as_what_was_folded_last() -> None:
@@ -80,5 +80,5 @@ def test_what_comes_while_nothing_is_folded_is_priced_as_what_was_folded_last() 
     for requests, overrun in ((400, False), (1000, True)):  # of 0.1 s: half, a third more
         thread.takes_in(requests, INTAKE)
         thread.now += 0.101 - requests * INTAKE
-        thread.load.judge()
-        assert thread.load.crowded is overrun
+        thread.load.measure()
+        assert thread.load.overloaded is overrun

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from delivrd.core.statement import Status
+from delivrd.intake.folded import Folded
 from delivrd.intake.reread import CannotReread, reread
-from delivrd.intake.settled import Settled
 from delivrd.providers import smspm
 from delivrd.providers.base import Word
 from delivrd.providers.overrides import CodeMeaning, Overrides
@@ -66,7 +66,7 @@ def test_a_read_that_began_after_an_acknowledgement_sees_it(database_url: str) -
             for number in range(20):
                 told = {**RECEIPT, "messageId": f"M{number}"}
                 assert await hub.post("/webhooks/vonage", told) == 200
-                assert await Settled(hub.hub.store)()
+                assert await Folded(hub.hub.store)()
                 found = "SELECT count(*) FROM part WHERE provider_message_id = $1"
                 assert (await hub.rows(found, f"M{number}"))[0][0] == 1
 
@@ -81,7 +81,7 @@ def test_a_read_waits_no_longer_than_it_may(database_url: str) -> None:
                 "reading_no, deaths) VALUES (1, 1, 1, $1, 9, $2, 0, 0)", b"", 1 << 62
             ))  # fmt: skip
             began = asyncio.get_running_loop().time()
-            assert await Settled(hub.hub.store)(0.1) is False
+            assert await Folded(hub.hub.store)(0.1) is False
             assert asyncio.get_running_loop().time() - began < 1
 
     run(test())

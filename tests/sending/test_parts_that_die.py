@@ -98,7 +98,7 @@ def test_who_waits_for_a_message_hears_of_what_happened_meanwhile(
     async def test() -> None:
         async with sending(database_url, "http://127.0.0.1:9") as hub:
             uuid = await hub.send()
-            dies_once(monkeypatch, hub.hub.waiting, "_look_at_what_is_due")
+            dies_once(monkeypatch, hub.hub.waiting, "_query_due")
             waiting = asyncio.create_task(hub.hub.waiting.until_final(uuid, 20))
             await until(lambda: hub.hub.parts.down)
             await end(hub, uuid)

@@ -16,6 +16,7 @@ _OK_BODY = {"type": "http.response.body", "body": b""}
 
 
 async def respond(send: Send, answer: Response, headers: Mapping[str, str]) -> None:
+    """Sends an answer with these headers as ASGI messages."""
     if answer is OK:
         await send(_OK_START)
         await send(_OK_BODY)
@@ -26,22 +27,22 @@ async def respond(send: Send, answer: Response, headers: Mapping[str, str]) -> N
 
 
 class Wire:
-    """Renders answers as bytes; caches the plain one, which nearly all calls get."""
+    """Renders answers as bytes; caches the empty 200, which nearly all calls get."""
 
     def __init__(self) -> None:
-        self._standing: Headers = ()
+        self._defaults: Headers = ()
         self._ok = b""
 
-    def render(self, answer: Response, headers: Mapping[str, str], standing: Headers) -> bytes:
+    def render(self, answer: Response, headers: Mapping[str, str], defaults: Headers) -> bytes:
         if answer is not OK:
-            return _render(answer, headers, standing)
-        if standing is not self._standing:
-            self._standing, self._ok = standing, _render(OK, headers, standing)
+            return _render(answer, headers, defaults)
+        if defaults is not self._defaults:
+            self._defaults, self._ok = defaults, _render(OK, headers, defaults)
         return self._ok
 
 
-def _render(answer: Response, headers: Mapping[str, str], standing: Headers) -> bytes:
-    lines = [b"%s: %s\r\n" % line for line in (*standing, *head_of(answer, headers))]
+def _render(answer: Response, headers: Mapping[str, str], defaults: Headers) -> bytes:
+    lines = [b"%s: %s\r\n" % line for line in (*defaults, *head_of(answer, headers))]
     phrase = HTTPStatus(answer.status).phrase.encode()
     start = b"HTTP/1.1 %d %s\r\n" % (answer.status, phrase)
     return b"".join([start, *lines, b"\r\n", answer.body])

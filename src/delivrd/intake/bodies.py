@@ -29,12 +29,13 @@ class Bodies:
         """
         if (call.head.length or 0) > self._limits.max_body:
             raise self._too_large()
-        message = _come(await receive())
+        message = _connected(await receive())
         body: bytes = message.get("body", b"")
-        self.take_in(body, len(body))
+        self.acquire(body, len(body))
         return await self._rest(call, receive, body) if message.get("more_body") else body
 
     def release(self, body: bytes | bytearray) -> None:
+        """Ends the counting of a body as in flight."""
         self.in_flight -= len(body)
 
     async def _rest(self, call: Call, receive: Receive, first: bytes) -> bytes:
@@ -42,9 +43,9 @@ class Bodies:
         try:
             async with asyncio.timeout(self._limits.receive_seconds):
                 while more:
-                    message = _come(await receive())
+                    message = _connected(await receive())
                     chunk, more = message.get("body", b""), message.get("more_body", False)
-                    self.take_in(chunk, len(body) + len(chunk))
+                    self.acquire(chunk, len(body) + len(chunk))
                     body += chunk
                     call.body = bytes(body[:SHOWN])
         except BaseException as error:
@@ -54,7 +55,7 @@ class Bodies:
             raise
         return bytes(body)
 
-    def take_in(self, chunk: bytes, size: int) -> None:
+    def acquire(self, chunk: bytes, size: int) -> None:
         """Counts a chunk as in flight; ``size`` is the body's size including it.
 
         Raises:
@@ -71,7 +72,7 @@ class Bodies:
         return Stop(413, f"the body is larger than {int(self._limits.max_body)} bytes")
 
 
-def _come(message: Mapping[str, Any]) -> Mapping[str, Any]:
+def _connected(message: Mapping[str, Any]) -> Mapping[str, Any]:
     if message["type"] == "http.disconnect":
         raise Stop(400, "the client disconnected")
     return message

@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/webhooks/"
-LONGEST_PATH = 500
+MAX_PATH = 500
 
 
 class Stop(Exception):
@@ -29,8 +29,8 @@ class Stop(Exception):
         self.status, self.why, self.headers = status, why, headers
 
 
-class Door:
-    """What can be prepared for the calls of one account, or for calls to unknown accounts."""
+class Route:
+    """What is prepared once for the calls to one account, or for those to unknown accounts."""
 
     def __init__(self, account: Account | None, proof: Proof | None, redactor: Redactor) -> None:
         self.account, self.proof, self.redactor = account, proof, redactor
@@ -39,15 +39,32 @@ class Door:
         self.plain = account is not None and not (
             account.settings.open or account.provider.confirm is not None
         )
-        """Whether calls need only authentication and the store: no rate limit, no confirmation."""
+        """Whether calls need no more than authentication and the store: no rate limit, and no
+        confirmation of handshakes."""
 
 
 class Call:
     """The state of one call; the steps of its processing fill in the attributes."""
 
-    __slots__ = ("account", "address", "admissible", "answer", "began", "body", "door", "entry",
-                 "head", "method", "path", "proof", "proven", "query", "reading", "request",
-                 "source")  # fmt: skip
+    __slots__ = (
+        "account",
+        "address",
+        "admissible",
+        "answer",
+        "began",
+        "body",
+        "entry",
+        "head",
+        "method",
+        "path",
+        "proof",
+        "proven",
+        "query",
+        "reading",
+        "request",
+        "route",
+        "source",
+    )  # fmt: skip
 
     account: Account
     proof: Proof
@@ -58,10 +75,10 @@ class Call:
     answer: Response
 
     def __init__(
-        self, door: Door, method: str, path: str, query: bytes, head: Head, source: str
+        self, route: Route, method: str, path: str, query: bytes, head: Head, source: str
     ) -> None:
         self.began = time.perf_counter()
-        self.door, self.head, self.source = door, head, source
+        self.route, self.head, self.source = route, head, source
         self.method, self.path, self.query = method, path, query
         self.address = Address()
         self.body = b""
@@ -80,12 +97,12 @@ class Call:
 
     @property
     def kept_path(self) -> str:
-        """The path as it may be stored: without the secret in it, or a wrong guess at one."""
-        if not self.door.has_secret:
-            return clean(self.path)[:LONGEST_PATH]
+        """The path as it may be stored: without the secret in it, right or wrong."""
+        if not self.route.has_secret:
+            return clean(self.path)[:MAX_PATH]
         name, *rest = [part for part in self.path.removeprefix(PREFIX).split("/") if part] or [""]
         if self.address.secret is not None:
             rest[0] = "{secret:webhook_secret}"
         else:
             rest = ["{wrong}"] * bool(rest)
-        return PREFIX + clean("/".join([name, *rest]))[:LONGEST_PATH]
+        return PREFIX + clean("/".join([name, *rest]))[:MAX_PATH]

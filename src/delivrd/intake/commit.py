@@ -19,11 +19,11 @@ RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class Refused(Exception):
-    """The request was seen before with other content (rule B3)."""
+    """The request's nonce was seen before with other content (rule B3)."""
 
 
 class Written(Protocol):
-    """Is resolved when an entry was written: a future, or an object with these methods of one."""
+    """Resolved when an entry was written: a future, or an object with these methods of one."""
 
     def done(self) -> bool: ...
     def set_result(self, result: None, /) -> None: ...
@@ -85,7 +85,7 @@ class GroupCommit:
             self._wake.clear()
             while self._waiting:
                 await self._gather()
-                await self._folder.breathe()
+                await self._folder.throttle_intake()
                 batch = [w for w in self._waiting[:MAX_BATCH] if not w.written.done()]
                 del self._waiting[:MAX_BATCH]
                 self._written = batch
@@ -121,7 +121,7 @@ class GroupCommit:
         except StoreUnavailable:
             raise
         except Exception as error:
-            await self._alone(batch, error)
+            await self._write_singly(batch, error)
             return
         nonces.remember(judged)
         refused = judged.refused
@@ -129,21 +129,22 @@ class GroupCommit:
         self.appended += len(entries)
         for entry, written, _ in batch:
             if not written.done():
-                written.set_exception(Refused()) if entry.id in refused else written.set_result(
-                    None
-                )
+                if entry.id in refused:
+                    written.set_exception(Refused())
+                else:
+                    written.set_result(None)
         self._folder.offer([_work(e) for e in entries if e.id not in refused], own=own)
 
-    async def _alone(self, batch: "list[_Waiting]", error: Exception) -> None:
+    async def _write_singly(self, batch: "list[_Waiting]", error: Exception) -> None:
         """Writes a batch that failed for its data one by one, so that only the bad entry fails."""
         if len(batch) > 1:
             for one in batch:
                 await self._write([one])
             return
         entry, written, _ = batch[0]
-        stands = await self._store.read(lambda tx: is_appended(tx, entry.id))
+        appended = await self._store.read(lambda tx: is_appended(tx, entry.id))
         if not written.done():  # if it is in the store, an earlier commit succeeded unconfirmed
-            written.set_result(None) if stands else written.set_exception(error)
+            written.set_result(None) if appended else written.set_exception(error)
 
 
 def _work(entry: Entry) -> Work:

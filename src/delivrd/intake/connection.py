@@ -1,4 +1,4 @@
-"""A client's connection: ordinary calls take the lane, all others uvicorn's parser."""
+"""A client's connection: ordinary calls go through the lane, all others to uvicorn's parser."""
 
 from collections import Counter
 from typing import Any, ClassVar
@@ -16,19 +16,21 @@ def connection_class(limits: Limits, lane: Lane) -> type[LimitedProtocol]:
 
 
 class Connection(LimitedProtocol):
+    """Offers each call to the lane first; data that arrives meanwhile waits for its answer."""
+
     lane: ClassVar[Lane]
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._in_lane = False  # the lane has a call of ours that is not answered yet
-        self._behind: list[bytes] = []  # data that arrived after it
-        self._rests_since: float | None = None  # time of the lane's last answer
-        self._ends = False
+        self._queued: list[bytes] = []  # data that arrived after it
+        self._idle_since: float | None = None  # time of the lane's last answer
+        self._ends = False  # it is closed after the answer in progress
 
     def data_received(self, data: bytes) -> None:
-        self._rests_since = None
+        self._idle_since = None
         if self._in_lane:
-            self._behind.append(data)
+            self._queued.append(data)
             self.flow.pause_reading()
         elif self._is_between_calls() and self.lane.offer(self, data):
             self._in_lane, self._since = True, None
@@ -40,13 +42,13 @@ class Connection(LimitedProtocol):
         answered = self.cycle is None or self.cycle.response_complete
         return answered and self._whole is self.scope and not self.flow.write_paused
 
-    def go_long_way(self, data: bytes) -> Headers | None:
+    def use_parser(self, data: bytes) -> Headers | None:
         """Gives the data to the parser; returns the headers if it was one complete request."""
         if self.transport.is_closing():
             return None
         try:
             super().data_received(data)
-        except Exception:  # as the loop does with a protocol that fails
+        except Exception:  # like asyncio, when a protocol raises
             self.transport.abort()
             raise
         headers = self.headers if self._whole is self.scope is not None else None
@@ -55,7 +57,7 @@ class Connection(LimitedProtocol):
         self._leave_lane()
         return headers
 
-    def standing_headers(self) -> Headers:
+    def default_headers(self) -> Headers:
         """The headers that every answer has at the moment."""
         headers = self.server_state.default_headers
         return [*headers, (b"connection", b"close")] if self._ends else headers
@@ -66,21 +68,21 @@ class Connection(LimitedProtocol):
         if self.transport.is_closing():
             return
         self.transport.write(content)
-        self._rests_since = self.loop.time()
+        self._idle_since = self.loop.time()
         if self._ends:
             self.transport.close()
         else:
             self._leave_lane()
 
     def _leave_lane(self) -> None:
-        if self._behind:
+        if self._queued:
             self.loop.call_soon(self._catch_up)
         else:
             self._in_lane = False
 
     def _catch_up(self) -> None:
-        data = b"".join(self._behind)
-        self._behind.clear()
+        data = b"".join(self._queued)
+        self._queued.clear()
         self._in_lane = False
         if not self.transport.is_closing():
             self.flow.resume_reading()
@@ -88,7 +90,7 @@ class Connection(LimitedProtocol):
 
     def check_deadline(self, now: float) -> None:
         super().check_deadline(now)
-        if self._rests_since is not None and now - self._rests_since > self.timeout_keep_alive:
+        if self._idle_since is not None and now - self._idle_since > self.timeout_keep_alive:
             self.timeout_keep_alive_handler()
 
     def shutdown(self) -> None:

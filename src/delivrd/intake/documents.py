@@ -13,7 +13,7 @@ PAUSE_SECONDS = 30.0
 
 
 class Unavailable(Exception):
-    """The document is not available at the moment; str() says why."""
+    """The document is not available at the moment; str() is the reason."""
 
 
 class Documents:

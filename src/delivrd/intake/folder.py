@@ -60,7 +60,7 @@ class Folder:
         return not (self._queue or self._marked or self._more)
 
     def offer(self, works: Sequence[Work], *, own: bool) -> None:
-        """Queues requests just appended; ``own`` says that they are marked for this process."""
+        """Queues requests just appended; ``own``: they are marked for this process already."""
         self._load.taken_in(len(works))
         works = [work for work in works if work.receipts]
         if own:
@@ -83,8 +83,8 @@ class Folder:
         """The number of receipts waiting in this process's memory."""
         return self._queued + sum(len(work.receipts) - work.done for work in self._marked)
 
-    async def breathe(self) -> None:
-        """Slows intake to the fold's rate once the backlog is a minute old (rule A5)."""
+    async def throttle_intake(self) -> None:
+        """Makes intake wait for the next slice if the backlog is over a minute old (rule A5)."""
         if self.lag > BRAKE_SECONDS:
             self._slice_done.clear()
             await self._slice_done.wait()
@@ -109,7 +109,7 @@ class Folder:
             if self._marked:
                 began = time.monotonic()
                 await self._persist(self._fold_slice)
-                await self._give_way(time.monotonic() - began)
+                await self._yield_to_intake(time.monotonic() - began)
 
     async def _next_works(self) -> None:
         if not (self._queue or self._more):
@@ -117,10 +117,10 @@ class Folder:
             if not await event_or_time(self._wake, POLL_SECONDS):
                 self._more = True  # another process may have died, or left rows unowned
         if (self._queue or self._more) and not self._marked:
-            await self._persist(self._make_ours)
+            await self._persist(self._claim_next)
 
-    async def _give_way(self, spent: float) -> None:
-        """Pauses in favour of intake while that is overloaded; less, the older the backlog is.
+    async def _yield_to_intake(self, spent: float) -> None:
+        """Pauses to leave time to intake while it is overloaded; less, the older the backlog is.
 
         If jobs do not block the event loop, intake does not wait for slices. Then the fold pauses
         only if more than one slice is waiting: a few receipts at a time are costly to fold there,
@@ -128,20 +128,20 @@ class Folder:
         """
         share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
         until = time.monotonic() + spent * (1 / share - 1)
-        while self._load.crowded and (self._store.holds_loop or self.waiting > self._limit):
+        while self._load.overloaded and (self._store.holds_loop or self.waiting > self._limit):
             left = until - time.monotonic()
             if left <= 0:
                 return
             await asyncio.sleep(min(left, WINDOW_SECONDS))
-            self._load.judge()
+            self._load.measure()
 
-    async def _make_ours(self) -> None:
+    async def _claim_next(self) -> None:
         following = self._next_slice()
         ours = await self._store.write(lambda tx: self._own(tx, following), background=True)
         self._take(following, ours)
 
     async def _own(self, tx: Tx, following: Sequence[Work]) -> list[Work]:
-        """Marks as ours what to fold next: the works given or, if none, rows waiting in the store.
+        """Marks as ours what to fold next: the given works or, if none, rows of the store.
 
         Works that another process has claimed meanwhile are left out.
         """

@@ -12,7 +12,7 @@ from delivrd.intake.redact import Redactor
 Headers = Sequence[tuple[bytes, bytes]]
 
 REMEMBERED = 256
-LONGEST_REMEMBERED = 2048
+MAX_REMEMBERED_BYTES = 2048
 KEPT = 65536
 """The most bytes of a head that are stored."""
 
@@ -46,17 +46,18 @@ class Heads:
         """Heads by their raw bytes, of calls whose body has the length that the head states."""
 
     def of(self, headers: Headers) -> Head:
+        """The parsed head, from the cache if it is known."""
         raw = b"\n".join([name + b": " + value for name, value in headers])
-        return self._known.get(raw) or self._take_apart(raw, headers)
+        return self._known.get(raw) or self._parse(raw, headers)
 
     def learn(self, block: bytes, headers: Headers) -> None:
         """Remembers how the HTTP parser split the bytes of a head."""
         head = self.of(headers)
-        odd = _ODD & head.first.keys() or head.get("connection").lower() not in _STAYS
+        odd = _ODD & head.first.keys() or head.get("connection").lower() not in _KEEPS_OPEN
         if head.length is not None and not odd:
             _remember(self.plain, block, head)
 
-    def _take_apart(self, raw: bytes, headers: Headers) -> Head:
+    def _parse(self, raw: bytes, headers: Headers) -> Head:
         decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
         kept = self._redactor.headers(raw[:KEPT])
         head = Head(decoded, dict(reversed(decoded)), kept, _length(decoded))
@@ -66,18 +67,22 @@ class Heads:
 
 _ODD = {"transfer-encoding", "expect", "upgrade", "te", "trailer"}
 """Headers with which a request is more than a head and a body of a stated length."""
-_STAYS = ("", "keep-alive")
+_KEEPS_OPEN = ("", "keep-alive")
 
 
 def _length(headers: Sequence[tuple[str, str]]) -> int | None:
-    told = [value for name, value in headers if name == "content-length"]
-    if not told:
+    lengths = [value for name, value in headers if name == "content-length"]
+    if not lengths:
         return 0
-    return int(told[0]) if len(told) == 1 and told[0].isascii() and told[0].isdigit() else None
+    return int(lengths[0]) if len(lengths) == 1 and _is_number(lengths[0]) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _remember(known: dict[bytes, Head], raw: bytes, head: Head) -> None:
-    if len(raw) <= LONGEST_REMEMBERED:
+    if len(raw) <= MAX_REMEMBERED_BYTES:
         if len(known) >= REMEMBERED:
             known.clear()
         known[raw] = head

@@ -3,8 +3,8 @@
 A gateway's calls differ in target and body, hardly in their head. The HTTP parser, a task per call
 and ASGI's messages cost more than processing the call itself, mostly because between two system
 calls the code drops out of the processor's caches. So calls that arrive at about the same time are
-collected and processed together. The lane takes ordinary calls only; all others go the long way,
-through the parser and :class:`Webhook` as an ASGI app. Only the long way refuses calls.
+collected and processed together. The lane takes ordinary calls only. All others go through the
+parser and :class:`Webhook` as an ASGI app, and only that path refuses calls.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ class Caller(Protocol):
     def answer(self, content: bytes) -> None:
         """Sends the answer to a call that the lane took."""
 
-    def go_long_way(self, data: bytes) -> Headers | None:
+    def use_parser(self, data: bytes) -> Headers | None:
         """Gives the data to the parser; returns the headers if it was one complete request."""
 
-    def standing_headers(self) -> Headers:
+    def default_headers(self) -> Headers:
         """The headers that every answer has at the moment."""
 
 
@@ -53,7 +53,10 @@ class Lane:
         self.taken = 0
 
     def offer(self, caller: Caller, data: bytes) -> bool:
-        """Whether the data looks like a call; if so, a method of ``caller`` is called for it."""
+        """Takes data that looks like a call, and returns whether it does.
+
+        Later ``caller.answer`` is called, or ``caller.use_parser`` if the lane cannot process it.
+        """
         if not data.startswith(_BEGINS):
             return False
         if not self._arrived:
@@ -64,34 +67,34 @@ class Lane:
     def _take_all(self) -> None:
         turns, self._arrived = self._arrived, []
         for turn in turns:
-            self._look_at(turn)
-        self.webhook.take_plainly([turn for turn in turns if hasattr(turn, "call")])
+            self._parse(turn)
+        self.webhook.process_together([turn for turn in turns if hasattr(turn, "call")])
         left = [turn for turn in turns if not turn.taken]
         self.taken += len(turns) - len(left)
         for turn in left:  # one by one, so that a failure affects no other
-            asyncio.get_running_loop().call_soon(turn.go_long_way)
+            asyncio.get_running_loop().call_soon(turn.use_parser)
 
-    def _look_at(self, turn: "_Turn") -> None:
-        """Splits the bytes, and makes a call of them if the head is known and the body complete."""
+    def _parse(self, turn: "_Turn") -> None:
+        """Makes a call of the data if its head is known and its body is complete."""
         line, _, rest = turn.data.partition(b"\r\n")
         block, end, body = rest.partition(b"\r\n\r\n")
         found = _LINE.fullmatch(line)
         if found is None or not end:
             return
         path = found[2].decode()
-        door = self.webhook.door(path)
-        head = door.heads.plain.get(block)
-        if not door.plain:
+        route = self.webhook.route(path)
+        head = route.heads.plain.get(block)
+        if not route.plain:
             return
         if head is None:
-            turn.lesson = _Lesson(door.heads, block, len(body))
+            turn.new_head = _NewHead(route.heads, block, len(body))
         elif head.length == len(body):
             method, query = found[1].decode(), found[3] or b""
-            turn.call = self.webhook.call(door, method, path, query, head, turn.caller.host)
+            turn.call = self.webhook.call(route, method, path, query, head, turn.caller.host)
             turn.call.body = body
 
 
-class _Lesson(NamedTuple):
+class _NewHead(NamedTuple):
     """An unknown head, and the length in bytes of the body that came with it."""
 
     heads: Heads
@@ -107,34 +110,34 @@ class _Lesson(NamedTuple):
 class _Turn:
     """Data that arrived on a connection; a call made of it is resolved like a future."""
 
-    __slots__ = ("_done", "_lane", "call", "caller", "data", "lesson", "taken")
+    __slots__ = ("_done", "_lane", "call", "caller", "data", "new_head", "taken")
     call: Call
 
     def __init__(self, lane: Lane, caller: Caller, data: bytes) -> None:
         self._lane, self.caller, self.data = lane, caller, data
-        self.lesson: _Lesson | None = None
+        self.new_head: _NewHead | None = None
         self.taken = self._done = False
 
-    def go_long_way(self) -> None:
-        headers = self.caller.go_long_way(self.data)
-        if headers is not None and self.lesson is not None:
-            self.lesson.learn(headers)
+    def use_parser(self) -> None:
+        headers = self.caller.use_parser(self.data)
+        if headers is not None and self.new_head is not None:
+            self.new_head.learn(headers)
 
     def done(self) -> bool:
         return self._done
 
     def set_result(self, result: None, /) -> None:
-        self._tell(self.call.answer)
+        self._respond(self.call.answer)
 
     def set_exception(self, exception: Exception, /) -> None:
         try:
-            self._tell(*self._lane.webhook.ending(self.call, exception))
+            self._respond(*self._lane.webhook.ending(self.call, exception))
         except Exception:
             log.exception("a call failed")
-            self._tell(Response(500, b"Internal Server Error"))
+            self._respond(Response(500, b"Internal Server Error"))
 
-    def _tell(self, answer: Response, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+    def _respond(self, answer: Response, headers: Mapping[str, str] = _NO_HEADERS) -> None:
         self._done = True
         self._lane.webhook.bodies.release(self.call.body)
-        standing = self.caller.standing_headers()
-        self.caller.answer(self._lane.wire.render(answer, headers, standing))
+        defaults = self.caller.default_headers()
+        self.caller.answer(self._lane.wire.render(answer, headers, defaults))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 WINDOW_SECONDS = 0.1
-CROWDED = 0.9
+OVERLOADED = 0.9
 """Above this share of the thread's time, the fold yields to intake."""
 
 
@@ -26,11 +26,12 @@ class Load:
         self._began, self._cpu_began = clock(), cpu()
         self._taken_in = self._folded = 0
         self._fold_wall = self._fold_cpu = 0.0
-        self._price = 0.0
-        """Seconds to fold what one request brings, by the last window."""
-        self.crowded = False
+        self._fold_seconds = 0.0
+        """Seconds that the fold takes for a receipt, measured in the last window."""
+        self.overloaded = False
 
     def taken_in(self, requests: int) -> None:
+        """Records requests that were appended."""
         self._taken_in += requests
 
     def folded(self, receipts: int, wall: float, cpu: float) -> None:
@@ -38,17 +39,17 @@ class Load:
         self._folded += receipts
         self._fold_wall += wall
         self._fold_cpu += cpu
-        self.judge()
+        self.measure()
 
-    def judge(self) -> None:
-        """Evaluates the time since the last evaluation, if that is at least a window ago."""
+    def measure(self) -> None:
+        """Updates ``overloaded``, if the last update is at least a window ago."""
         wall, cpu = self._clock() - self._began, self._cpu() - self._cpu_began
         if wall < WINDOW_SECONDS:
             return
         if self._folded:
-            self._price = self._fold_wall / self._folded
-        wanted = cpu - self._fold_cpu + self._taken_in * self._price
-        self.crowded = wanted > CROWDED * wall
+            self._fold_seconds = self._fold_wall / self._folded
+        wanted = cpu - self._fold_cpu + self._taken_in * self._fold_seconds
+        self.overloaded = wanted > OVERLOADED * wall
         self._began, self._cpu_began = self._clock(), self._cpu()
         self._taken_in = self._folded = 0
         self._fold_wall = self._fold_cpu = 0.0

@@ -19,7 +19,7 @@ MAX_HEAD = 64 * 1024
 
 SWEEP_SECONDS = 1.0
 GRACE_SECONDS = 2.0
-"""Added to the application's deadline, whose answer is better where it can give one."""
+"""Added to the application's own deadline, since its answer is more helpful than ours."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -33,7 +33,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.host = ""
         """The peer's address."""
         self._head = 0
-        self._whole: object = None  # the scope of the last complete request
+        self._whole: object = None  # the scope of the last request received in full
         self._since: float | None = None  # when the current request began to arrive
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

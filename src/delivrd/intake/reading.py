@@ -29,7 +29,7 @@ def with_reference(reading: Reading, reference: str | None) -> Reading:
     A gateway without ids of its own returns the reference as the id.
     """
     alone = attempt_of(reference) is not None and len(reading.receipts) == 1
-    known = [reference if alone else _as_id(receipt) for receipt in reading.receipts]
+    known = [reference if alone else _reference_in_id(receipt) for receipt in reading.receipts]
     if not any(known):
         return reading
     receipts = tuple(
@@ -39,6 +39,6 @@ def with_reference(reading: Reading, reference: str | None) -> Reading:
     return msgspec.structs.replace(reading, receipts=receipts)
 
 
-def _as_id(receipt: Receipt) -> str | None:
+def _reference_in_id(receipt: Receipt) -> str | None:
     given = receipt.provider_message_id if receipt.reference is None else None
     return None if attempt_of(given) is None else given

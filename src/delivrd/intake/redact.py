@@ -14,7 +14,10 @@ _LIMIT = {"preview": PREVIEW, "none": 0}
 
 
 class Redactor:
-    """Redacts the requests of some accounts before they are stored."""
+    """Redacts the requests of some accounts before they are stored.
+
+    ``privacy`` is the setting for texts: ``preview``, ``full`` or ``none``.
+    """
 
     def __init__(self, accounts: Iterable[Account], privacy: str) -> None:
         accounts = tuple(accounts)

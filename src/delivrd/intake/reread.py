@@ -22,7 +22,7 @@ _RING = (
 
 
 class CannotReread(Exception):
-    """The request cannot be read again; str() says why."""
+    """The request cannot be read again; str() is the reason."""
 
 
 async def reread(
@@ -51,13 +51,13 @@ async def reread(
     reading = with_reference(read(account, request), row[1].removeprefix(PREFIX).split("/")[-1])
 
     async def job(tx: Tx) -> Difference:
-        told = await supersede(
+        difference = await supersede(
             tx, store.accounts, store.ids, now_micros(), request_id, account, row[5], reading,
             dry_run=dry_run, force=force,
         )  # fmt: skip
-        if told.applied:
+        if difference.applied:
             await note(tx, store.ids, actor, "requests.replay", str(request_id))
-        return told
+        return difference
 
     try:
         return await store.write(job)

@@ -5,8 +5,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
-LONGEST = 64
-"""Most characters of a source; addresses are shorter."""
+MAX_LENGTH = 64
+"""Characters of a source that are kept; real addresses are shorter."""
 
 FORWARDING = frozenset(
     {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
@@ -24,7 +24,7 @@ def source_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
     source = peer
     hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
     while hops and within(source, proxies):
-        source = _without_port(hops.pop())[:LONGEST]
+        source = _without_port(hops.pop())[:MAX_LENGTH]
     return source
 
 

@@ -1,4 +1,4 @@
-"""Those steps of processing a call that need nothing but the call."""
+"""The steps of processing a call that depend on nothing but the call."""
 
 from hashlib import blake2b
 
@@ -14,7 +14,7 @@ def enter(call: Call) -> None:
     Raises:
         Stop: there is none, or the call cannot carry a receipt.
     """
-    account, proof = call.door.account, call.door.proof
+    account, proof = call.route.account, call.route.proof
     if account is None or proof is None:
         raise Stop(404, "there is no such webhook")
     call.account, call.proof = account, proof

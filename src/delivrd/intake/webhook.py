@@ -13,7 +13,7 @@ from delivrd.core.bucket import Bucket
 from delivrd.core.statement import micros
 from delivrd.intake.answers import respond
 from delivrd.intake.bodies import Bodies
-from delivrd.intake.call import PREFIX, Call, Door, Receive, Scope, Send, Stop
+from delivrd.intake.call import PREFIX, Call, Receive, Route, Scope, Send, Stop
 from delivrd.intake.commit import GroupCommit, Refused, Written
 from delivrd.intake.documents import Documents, Unavailable
 from delivrd.intake.head import Head
@@ -50,7 +50,7 @@ class Turn(Written, Protocol):
 
 
 class Webhook:
-    """``/webhooks/{account}…``: see the module's docstring."""
+    """The ASGI app for ``/webhooks/{account}…``; its lane calls ``process_together`` instead."""
 
     def __init__(
         self,
@@ -68,21 +68,21 @@ class Webhook:
         self._buckets: dict[int, Bucket] = {}
         self._base = config.url
         text = config.privacy.text
-        self._doors = {
-            name: Door(account, Proof(account, local=config.local), Redactor([account], text))
+        self._routes = {
+            name: Route(account, Proof(account, local=config.local), Redactor([account], text))
             for name, account in accounts.by_name.items()
         }
-        self._wall = Door(None, None, Redactor(accounts.by_name.values(), text))
+        self._unknown = Route(None, None, Redactor(accounts.by_name.values(), text))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door = self.door(scope["path"])
+        route = self.route(scope["path"])
         source = scope["client"][0] if scope.get("client") else "127.0.0.1"
         call = self.call(
-            door,
+            route,
             scope["method"],
             scope["path"],
             scope["query_string"],
-            door.heads.of(scope["headers"]),
+            route.heads.of(scope["headers"]),
             source,
         )
         headers: Mapping[str, str] = {}
@@ -97,28 +97,35 @@ class Webhook:
             answer, headers = self.ending(call, error)
         await respond(send, answer, headers)
 
-    def door(self, path: str) -> Door:
-        """The door of the account with this webhook path; the wall if there is none."""
-        return self._doors.get(path.removeprefix(PREFIX).partition("/")[0], self._wall)
+    def route(self, path: str) -> Route:
+        """The route of this webhook path; for an unknown account one that refuses every call."""
+        return self._routes.get(path.removeprefix(PREFIX).partition("/")[0], self._unknown)
 
     def call(
-        self, door: Door, method: str, path: str, query: bytes, head: Head, source: str
+        self, route: Route, method: str, path: str, query: bytes, head: Head, source: str
     ) -> Call:
-        """Makes a call, with its source address by the trusted proxies."""
+        """A new call; behind trusted proxies, its source is the address that they forwarded."""
         if self._proxies and (forwarded := head.joined("x-forwarded-for")):
             source = source_of(source, forwarded, self._proxies)
-        return Call(door, method, path, query, head, source)
+        return Call(route, method, path, query, head, source)
 
-    def take_plainly(self, turns: Sequence[Turn]) -> None:
-        """Processes calls that arrived complete, on accounts whose door is plain.
+    def process_together(self, turns: Sequence[Turn]) -> None:
+        """Processes calls that arrived complete, on routes that are ``plain``.
 
         Each turn is resolved once its call is on disk, or with the error; until then its body
-        counts as in flight. A call that would be refused is left untaken and unchanged. Each step
-        runs for all calls before the next one: repeating the same code keeps the processor's caches
-        warm, and takes two thirds of the time.
+        counts as in flight. A call that would be refused is left unchanged, with ``taken`` False.
+        Each step runs for all calls before the next one: repeating the same code keeps the
+        processor's caches warm, and takes two thirds of the time.
         """
         going: Sequence[Turn] = turns
-        for step in (enter, self._prove, read_call, self._keep, answer_call, self._take_in):
+        for step in (
+            enter,
+            self._authenticate,
+            read_call,
+            self._make_entry,
+            answer_call,
+            self._acquire,
+        ):
             going = [turn for turn in going if _succeeds(step, turn.call)]
         for turn in going:
             turn.taken = True
@@ -127,14 +134,14 @@ class Webhook:
     async def _take(self, call: Call) -> Response:
         """Authenticates, reads and appends a call; returns the answer that its gateway expects."""
         try:
-            self._prove(call)
+            self._authenticate(call)
         except NeedsDocument as needed:
-            await self._learn(call, needed.url)
-            self._prove(call)
+            await self._fetch_document(call, needed.url)
+            self._authenticate(call)
         if call.proven.scheme == "none" and call.account.settings.open:
             self._limit(call.account)
         read_call(call)
-        self._keep(call)
+        self._make_entry(call)
         answer_call(call)
         written = asyncio.get_running_loop().create_future()
         self._commit.append(call.entry, call.account.provider.patience, written)
@@ -143,10 +150,10 @@ class Webhook:
             await self._confirm(call)
         return call.answer
 
-    def _take_in(self, call: Call) -> None:
-        self.bodies.take_in(call.body, len(call.body))
+    def _acquire(self, call: Call) -> None:
+        self.bodies.acquire(call.body, len(call.body))
 
-    def _prove(self, call: Call) -> None:
+    def _authenticate(self, call: Call) -> None:
         """Authenticates the call.
 
         Raises:
@@ -170,7 +177,7 @@ class Webhook:
         """The answer to a call that ended early, and its headers.
 
         Raises:
-            Exception: the error itself, if it is not one by which a call ends.
+            Exception: the error itself, if it is unexpected.
         """
         if isinstance(error, StoreUnavailable):
             return Response(503, b"the store is not available; please try again\n"), LATER
@@ -179,10 +186,10 @@ class Webhook:
         if not isinstance(error, Stop):
             raise error
         self._note(call, error.status, error.why)
-        said = b"" if error.status == 200 else (error.why + "\n").encode()
-        return Response(error.status, said), error.headers
+        body = b"" if error.status == 200 else (error.why + "\n").encode()
+        return Response(error.status, body), error.headers
 
-    async def _learn(self, call: Call, url: str) -> None:
+    async def _fetch_document(self, call: Call, url: str) -> None:
         """Fetches the document that is needed to authenticate the call."""
         try:
             await self._documents.learn(call.account.provider, url)
@@ -199,10 +206,10 @@ class Webhook:
             log.warning("a handshake was not confirmed", account=account.name, why=str(error))
             raise Stop(503, "the handshake could not be confirmed now", **LATER) from None
 
-    def _keep(self, call: Call) -> None:
+    def _make_entry(self, call: Call) -> None:
         """Makes the entry to be stored: the authentic call without secrets, and its reading."""
         assert call.request.received_at is not None
-        received_at, redactor = micros(call.request.received_at), call.door.redactor
+        received_at, redactor = micros(call.request.received_at), call.route.redactor
         nonce = call.proven.nonce
         call.entry = Entry(
             id=self._ids.next(),
@@ -228,7 +235,7 @@ class Webhook:
         bucket.take(1)
 
     def _note(self, call: Call, status: int, why: str) -> None:
-        account, redactor = call.door.account, call.door.redactor
+        account, redactor = call.route.account, call.route.redactor
         self._ring.note(
             Refusal(
                 account=account.name if account else None,
@@ -248,6 +255,6 @@ class Webhook:
 def _succeeds(step: Callable[[Call], None], call: Call) -> bool:
     try:
         step(call)
-    except Exception:  # the full path meets and reports it again
+    except Exception:  # the ASGI app processes this call again and reports the error
         return False
     return True

@@ -1,4 +1,4 @@
-"""The address that a gateway is told to send one message's receipts to (rule D1)."""
+"""The callback URL that a gateway gets with a message, for its receipts (rule D1)."""
 
 from urllib.parse import quote, urlsplit
 
@@ -7,14 +7,14 @@ from delivrd.store.accounts import Account
 
 
 def webhook_path(account: Account) -> str:
-    """The account's webhook, with its current secret where it has one."""
+    """The path of the account's webhook, with its current secret if it has one."""
     path = f"/webhooks/{account.name}"
     secrets = account.settings.webhook_secret
     return f"{path}/{quote(secrets[0].get_secret_value(), safe='')}" if secrets else path
 
 
 def callback_address(config: Config, account: Account, reference: str) -> str | None:
-    """The full address, or None where the gateway takes none, or could not reach it anyway."""
+    """The full URL; None if the gateway accepts none, or could not reach it."""
     if not account.provider.calls_back:
         return None
     base = config.public_url

@@ -1,8 +1,8 @@
-"""What a caller did wrong, in words that say what, why and what to do."""
+"""Errors of a caller, each with the reason and a hint what to do."""
 
 
 class Invalid(Exception):
-    """A field of the call cannot be taken (HTTP 422)."""
+    """A field of the call is not acceptable (HTTP 422)."""
 
     def __init__(self, field: str, why: str, hint: str) -> None:
         super().__init__(f"{field}: {why}")
@@ -10,4 +10,4 @@ class Invalid(Exception):
 
 
 class KeyReused(Exception):
-    """The Idempotency-Key came before with another body (HTTP 409)."""
+    """The Idempotency-Key was used before with another body (HTTP 409)."""

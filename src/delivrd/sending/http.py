@@ -10,8 +10,8 @@ from delivrd import __version__
 from delivrd.providers.base import HttpAnswer, NotSent
 
 KEPT_SECONDS = 4.0
-"""How long an idle connection is used again: Node's and Apache's HTTP servers close theirs after
-five seconds, and a text that is sent into a closing connection is ``unsure``.
+"""How long an idle connection is kept for reuse: Node's and Apache's servers close theirs after 5
+seconds, and a text that is sent on a closing connection becomes ``unsure``.
 """
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -36,7 +36,7 @@ class GatewayClient:
             headers={"user-agent": f"delivrd/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        # aiohttp asks again by itself where a GET or PUT breaks; a text sent so would go out twice
+        # aiohttp repeats a GET or PUT by itself when a connection breaks: texts would go out twice
         self._session._retry_connection = False
 
     async def request(
@@ -50,7 +50,7 @@ class GatewayClient:
         json: Any = None,
         auth: tuple[str, str] | None = None,
     ) -> HttpAnswer:
-        """One call; see the protocol for what is raised when."""
+        """Makes one call; see :class:`delivrd.providers.base.Http` for the errors."""
         if auth:
             headers = {**(headers or {}), "authorization": aiohttp.encode_basic_auth(*auth)}
         try:
@@ -83,9 +83,7 @@ class GatewayClient:
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:
-    """The whole body, cut if it is too long; a single ``read()`` returns only what has arrived so
-    far.
-    """
+    """The whole body, cut at ``MAX_ANSWER`` bytes. (``read`` returns only what has arrived.)"""
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk

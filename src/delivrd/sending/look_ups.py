@@ -1,4 +1,4 @@
-"""Looks up receipts that never came, at gateways that can be asked."""
+"""Asks gateways with a status API for receipts that never came."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ from delivrd.store.look_ups import Asking
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 5.0
-AT_ONCE = 4
+CONCURRENCY = 4
 PAUSE_SECONDS = 60.0
 """The pause of an account that answered "too many" without saying how long to wait."""
 
 
 class LookUps:
-    """Claims parts without an end, asks, and stores the answers."""
+    """Claims parts without a final status, asks their gateways, and stores the answers."""
 
     def __init__(self, store: Store, http: Http, clock: Callable[[], int] = now_micros) -> None:
         self._store, self._http, self._clock = store, http, clock
@@ -45,20 +45,20 @@ class LookUps:
             except Exception:
                 log.exception("look-ups failed")
             await asyncio.sleep(POLL_SECONDS)
-        await asyncio.Event().wait()  # a part of the hub does not end by itself
+        await asyncio.Event().wait()  # the hub would restart a part that returns
 
     async def once(self) -> int:
         """Asks about the parts that are due now; returns how many."""
         now = time.monotonic()
         account_ids = [i for i in self._asked if self._paused.get(i, 0) <= now]
-        store, limit = self._store, 5 * AT_ONCE
+        store, limit = self._store, 5 * CONCURRENCY
         asking = await store.write(
             lambda tx: look_ups.claim(
                 tx, store.accounts, store.ids, self._clock(), account_ids, limit
             ),
             background=True,
         )
-        at_once = asyncio.Semaphore(AT_ONCE)
+        at_once = asyncio.Semaphore(CONCURRENCY)
 
         async def ask(one: Asking) -> None:
             async with at_once:
@@ -69,28 +69,28 @@ class LookUps:
 
     async def _ask(self, asking: Asking) -> None:
         account = self._asked[asking.account_id]
-        told = await self._told(account, asking)
-        if isinstance(told, Unanswered):
-            if told.after is not None:
-                until = time.monotonic() + (told.after or PAUSE_SECONDS)
+        answer = await self._look_up(account, asking)
+        if isinstance(answer, Unanswered):
+            if answer.after is not None:
+                until = time.monotonic() + (answer.after or PAUSE_SECONDS)
                 self._paused[account.id] = max(until, self._paused.get(account.id, 0))
-            log.info("a look-up told nothing", account=account.name, why=told.detail)
+            log.info("a look-up got no answer", account=account.name, why=answer.detail)
             return
         store = self._store
         await store.write(
             lambda tx: look_ups.store_look_up(
-                tx, store.accounts, store.ids, self._clock(), asking, told
+                tx, store.accounts, store.ids, self._clock(), asking, answer
             ),
             background=True,
         )
 
-    async def _told(self, account: Account, asking: Asking) -> Receipt | Unanswered:
+    async def _look_up(self, account: Account, asking: Asking) -> Receipt | Unanswered:
         assert account.provider.look_up is not None
         sought = Sought(asking.provider_message_id, asking.to, asking.reference)
         try:
-            told: Receipt | Unanswered
-            told = await account.provider.look_up(sought, account.settings, self._http)
+            answer: Receipt | Unanswered
+            answer = await account.provider.look_up(sought, account.settings, self._http)
         except Exception as error:
             log.exception("an adapter failed to look up", account=account.name)
             return Unanswered(f"{type(error).__name__}: {error}"[:300])
-        return told
+        return answer

@@ -34,10 +34,10 @@ class SentElsewhere(NamedTuple):
 
 
 async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
-    """Makes the message known, or finds it; its id. The same again changes nothing.
+    """Registers the message, and returns its id. Repeating the call changes nothing.
 
     Raises:
-        Invalid: a field cannot be taken.
+        Invalid: a field is not acceptable.
         Contradiction: one of the ids is that of a message to another number, or of one that was
             registered with another sender or reference.
         StoreUnavailable: nothing is stored.
@@ -63,13 +63,13 @@ async def register(store: Store, config: Config, sent: SentElsewhere) -> str:
 
 
 def _segments(sent: SentElsewhere) -> int:
-    """As many as there are ids, or as its text takes where the gateway gave one id for all."""
+    """The number of ids, or that of the text's segments if the gateway gave one id for all."""
     counted = 1 if sent.text is None else segments.count(sent.text).count
     return max(len(set(sent.provider_message_ids)), counted)
 
 
 def _expiry(account: Account, config: Config, sent_at: int | None, now: int) -> int:
-    """The validity and the grace after it was sent; its receipts may yet follow for the grace."""
+    """When to stop waiting for receipts: after the validity, and at least the grace from now."""
     grace = config.sending.grace_seconds * SECOND
     validity = account.provider.default_validity * SECOND
     return max((now if sent_at is None else sent_at) + validity, now) + grace

@@ -1,4 +1,4 @@
-"""Accepting a message: checked, stored and queued in one transaction before the answer."""
+"""Accepts a message: checks it, then stores and queues it in one transaction."""
 
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ MAX_DEADLINE = 7 * 24 * 3600
 
 
 class Order(NamedTuple):
-    """A message as its caller orders it."""
+    """A message to send, as its caller gave it."""
 
     to: str
     sender: str
@@ -45,7 +45,7 @@ class Order(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """The message's id; ``repeated`` where this same order came before under its key."""
+    """The message's id; ``repeated`` if the same order was submitted before with its key."""
 
     uuid: str
     repeated: bool
@@ -63,8 +63,8 @@ async def submit(
     """Stores and queues a message; it is handed over in the background.
 
     Raises:
-        Invalid: a field cannot be taken; nothing is stored, and the key is not used up.
-        KeyReused: the key came before with another body.
+        Invalid: a field is not acceptable; nothing is stored, and the key is not used up.
+        KeyReused: the key was used before with another body.
         StoreUnavailable: nothing is stored.
     """
     account, phone = check(order, store.accounts, config)
@@ -87,10 +87,10 @@ async def submit(
 
 
 def check(order: Order, accounts: Accounts, config: Config) -> tuple[Account, Phone]:
-    """The account that sends and the recipient.
+    """Checks an order; returns the account that sends, and the recipient.
 
     Raises:
-        Invalid: the first field that cannot be taken.
+        Invalid: the first field that is not acceptable.
     """
     account = _account(order.via, accounts)
     try:
@@ -121,6 +121,7 @@ def _account(via: tuple[str, ...], accounts: Accounts) -> Account:
 
 
 def can_send(account: Account) -> bool:
+    """Whether messages can be sent through this account."""
     return account.provider.send is not None and not account.settings.receive_only
 
 
@@ -174,7 +175,7 @@ def _json(metadata: dict[str, Any]) -> str:
 
 
 def preview_of(text: str | None, config: Config) -> str | None:
-    """The part of a text that is kept to recognise it."""
+    """The beginning of a text that is stored for display, if the settings allow it."""
     return None if text is None or config.privacy.text == "none" else text[:PREVIEW]
 
 
@@ -220,7 +221,7 @@ def _message(
 async def _use_key(
     tx: Tx, key_id: int, key: str, body_hash: bytes, uuid: str, now: int, window: int
 ) -> str | None:
-    """Marks the key as used for this message; the earlier message where it was used (rule E2)."""
+    """Marks the key as used for this message; of a used key, returns the message (rule E2)."""
     await tx.execute(
         "DELETE FROM idempotency WHERE key_id = $1 AND key = $2 AND created_at < $3",
         key_id,

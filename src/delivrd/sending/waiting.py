@@ -1,4 +1,4 @@
-"""Waiting for the end of a message: thousands at once, and one query for all of them."""
+"""Waits for final statuses: one query serves all callers, of whom there may be thousands."""
 
 import asyncio
 from collections import defaultdict
@@ -14,8 +14,7 @@ log = structlog.get_logger(__name__)
 GATHER_SECONDS = 0.02
 POLL_SECONDS = 5.0
 REST = 4
-"""After a query there is a pause of this many times its length: queries take a fifth of the time.
-"""
+"""The pause after a query, as a multiple of its duration: queries take a fifth of the time."""
 
 _FINAL = (
     "SELECT asked.uuid, m.id, m.final FROM message asked "
@@ -25,23 +24,23 @@ _FINAL = (
 
 
 class Waiting:
-    """The waiting callers, by message; the store's bell wakes them, one query serves all."""
+    """The waiting callers, by message. Changes in the store trigger the query."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiters: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
         self._ids: dict[str, int] = {}
-        self._uuids: defaultdict[int, set[str]] = defaultdict(set)  # the same, turned round
-        self._unknown: set[str] = set()  # waited for, and its row not known yet
-        self._due: set[str] = set()  # to be looked at
+        self._uuids: defaultdict[int, set[str]] = defaultdict(set)  # the inverse of _ids
+        self._unknown: set[str] = set()  # waited for, without an entry in _ids
+        self._due: set[str] = set()  # to be queried next
         self._look = asyncio.Event()
-        self._silence = store.bell.listen(self._rung)
+        self._stop_listening = store.bell.listen(self._on_change)
         self._closed = False
 
     async def until_final(self, uuid: str, seconds: float) -> None:
         """Returns when the message's status is final, or there is none; after ``seconds`` anyway.
 
-        It returns early when the hub is about to end.
+        It returns early when the hub is stopping.
         """
         if self._closed or seconds <= 0:
             return
@@ -61,31 +60,31 @@ class Waiting:
                 self._forget(uuid)
 
     async def run(self) -> None:
-        """Queries whenever something happened, until cancelled."""
+        """Queries after each change, until cancelled."""
         loop = asyncio.get_running_loop()
         all_at = 0.0
-        self._look.set()  # what happened while it did not run
+        self._look.set()  # for changes before this run
         while True:
             await event_or_time(self._look, POLL_SECONDS)
             self._look.clear()
-            if loop.time() >= all_at:  # another process's word may have been lost
+            if loop.time() >= all_at:  # another process's notification may have been lost
                 all_at = loop.time() + POLL_SECONDS
                 self._due.update(self._waiters)
             if self._due:
                 began = loop.time()
-                await self._look_at_what_is_due()
+                await self._query_due()
                 await asyncio.sleep(max(GATHER_SECONDS, REST * (loop.time() - began)))
 
     def close(self) -> None:
-        """Wakes everybody who waits: the hub is about to stop."""
+        """Wakes all callers, for the shutdown of the hub; later ones return at once."""
         if not self._closed:
             self._closed = True
-            self._silence()
+            self._stop_listening()
         for uuid in list(self._waiters):
             self._wake(uuid)
 
-    def _rung(self, changed: set[int]) -> None:
-        if not changed:  # something, somewhere
+    def _on_change(self, changed: set[int]) -> None:
+        if not changed:  # an unknown set of messages
             self._want(self._waiters.keys())
             return
         known = (self._uuids[i] for i in changed & self._uuids.keys())
@@ -96,7 +95,7 @@ class Waiting:
             self._due.update(uuids)
             self._look.set()
 
-    async def _look_at_what_is_due(self) -> None:
+    async def _query_due(self) -> None:
         uuids, self._due = list(self._due & self._waiters.keys()), set()
 
         async def job(tx: Tx) -> list[tuple[str, int, bool]]:
@@ -122,7 +121,7 @@ class Waiting:
                 done.set_result(None)
 
     def _learn(self, uuid: str, message_id: int) -> None:
-        """Notes the row whose status decides: after a merge, that of another message."""
+        """Records whose row has the status: after a merge, that of another message."""
         if self._ids.get(uuid) != message_id:
             self._unlearn(uuid)
             self._ids[uuid] = message_id

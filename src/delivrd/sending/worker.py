@@ -24,7 +24,7 @@ POLL_SECONDS = 1.0
 
 
 class Worker:
-    """Claims, hands over, stores the answers; sweeps time-outs and abandoned hand-overs."""
+    """Claims messages, hands them over, stores the answers; sweeps overdue and abandoned ones."""
 
     def __init__(
         self, store: Store, config: Config, http: Http, clock: Callable[[], int] = now_micros
@@ -49,7 +49,7 @@ class Worker:
             sweep.cancel()
 
     async def finish(self) -> None:
-        """Returns when the hand-overs under way have come to their end."""
+        """Waits for the hand-overs in progress, at most 35 seconds."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=35)
 
@@ -60,7 +60,7 @@ class Worker:
         try:
             taken = await asyncio.shield(claim)
         except asyncio.CancelledError:
-            self._begin(await claim)  # what was claimed must go out, or nobody knows whether it did
+            self._begin(await claim)  # an abandoned claim would become ``unsure``
             raise
         self._begin(taken)
         if not taken:
@@ -149,14 +149,14 @@ class Worker:
             return Unsure(f"{type(error).__name__}: {error}"[:300])
         return answer
 
-    async def _store_answer(self, said: Said) -> None:
-        """Stores the answer, however long the store is away: it cannot be asked for again."""
+    async def _store_answer(self, answered: Said) -> None:
+        """Stores the answer, however long the store is away: it cannot be requested again."""
         store, pause = self._store, 0.1
         while True:
             try:
                 await store.write(
                     lambda tx: outbox.store_answer(
-                        tx, store.accounts, store.ids, self._clock(), said
+                        tx, store.accounts, store.ids, self._clock(), answered
                     )
                 )
                 return

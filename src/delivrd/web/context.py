@@ -7,10 +7,10 @@ from prometheus_client.metrics_core import Metric
 from delivrd.config import Config
 from delivrd.insight.settled import Settling
 from delivrd.intake.commit import GroupCommit
+from delivrd.intake.folded import Folded
 from delivrd.intake.folder import Folder
 from delivrd.intake.lane import Lane
 from delivrd.intake.ring import Ring
-from delivrd.intake.settled import Settled
 from delivrd.metrics import Metrics, gauge
 from delivrd.sending.waiting import Waiting
 from delivrd.store.audit import note
@@ -40,7 +40,7 @@ class Context:
     metrics: Metrics = field(default_factory=Metrics)
     auth: Auth = field(init=False)
     streams: Streams = field(init=False)
-    settled: Settled = field(init=False)
+    folded: Folded = field(init=False)
     settling: Settling = field(init=False)
     """Estimates how messages in flight will end; caches what it read of the past."""
     messages: Gathered[str, Message] = field(init=False)
@@ -49,14 +49,10 @@ class Context:
     def __post_init__(self) -> None:
         object.__setattr__(self, "auth", Auth(self.store, self.config))
         object.__setattr__(self, "streams", Streams(self.store, self.metrics.numbered))
-        object.__setattr__(self, "settled", Settled(self.store))
+        object.__setattr__(self, "folded", Folded(self.store))
         object.__setattr__(self, "settling", Settling(self.store.accounts))
         object.__setattr__(self, "messages", Gathered(self.store, self._find))
-        self.metrics.watch(
-            lambda: [
-                gauge("delivrd_stream_listeners", "Open event streams", self.streams.listeners)
-            ]
-        )
+        self.metrics.watch(self._figures)
 
     def _figures(self) -> list[Metric]:
         return [gauge("delivrd_stream_listeners", "Open event streams", self.streams.listeners)]

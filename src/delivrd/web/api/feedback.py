@@ -37,7 +37,7 @@ def router(context: Context) -> APIRouter:
         reports: GET /v1/stats/honesty. The last report for a message counts.
         """
         uuid = message_id(id)
-        await context.settled()
+        await context.folded()
         told = await store.write(lambda tx: tell(tx, now_micros(), uuid, body.outcome))
         if told is None:
             raise not_found("message", "GET /v1/messages lists them all.")

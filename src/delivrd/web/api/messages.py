@@ -236,7 +236,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
         messages: `scanned_to` says how far this page looked, and the next page continues there.
         """
         if filters.provider_message_id is not None:
-            await context.settled()
+            await context.folded()
         wanted = queries.Filters(
             status=filters.status,
             account=check_account(accounts, filters.account),
@@ -266,7 +266,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
         The id of a message that was merged into another returns that one, with `merged_into`.
         """
         uuid = message_id(id)
-        await context.settled()
+        await context.folded()
         return answer(await _message(context, uuid))
 
     @routes.get("/{id}/wait", dependencies=[follow], responses=responses(ref(Message), 404))
@@ -274,7 +274,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
         """The message, once its status is final or the timeout has passed."""
         uuid = message_id(id)
         await context.waiting.until_final(uuid, params.timeout)
-        await context.settled()
+        await context.folded()
         return answer(await _message(context, uuid))
 
 

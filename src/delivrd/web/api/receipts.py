@@ -43,7 +43,7 @@ def router(context: Context) -> APIRouter:
     async def list_receipts(filters: Annotated[ReceiptFilters, Query()]) -> Response:
         """Receipts, the newest first. Filters other than times and ids examine a bounded number."""
         if filters.provider_message_id is not None:
-            await context.settled()
+            await context.folded()
         account = check_account(accounts, filters.account)
         start = before("receipts", filters.cursor)
         found = await store.read(

@@ -27,7 +27,7 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/messages/{message_id}")
     async def message(request: Request, message_id: str) -> Response:
-        await pages.context.settled()
+        await pages.context.folded()
         uuid = clean(message_id.lower())
         found = await store.read(lambda tx: find_message(tx, store.accounts, uuid))
         if found is None:

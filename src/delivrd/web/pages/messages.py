@@ -62,7 +62,7 @@ class _Messages:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._store, self._config = pages.context.store, pages.context.config
-        self._settled = pages.context.settled
+        self._folded = pages.context.folded
 
     async def table(self, request: Request) -> Response:
         return await self._list(request, asked(request.query_params))
@@ -124,7 +124,7 @@ class _Messages:
         q = clean(request.query_params.get("q", "").strip())[:200]
         if not q:
             return RedirectResponse("/messages", 303)
-        await self._settled()
+        await self._folded()
         accounts, region = self._store.accounts, self._config.default_region
         found = await self._store.read(lambda tx: find_page(tx, accounts, q))
         if found is not None:

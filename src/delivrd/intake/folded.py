@@ -1,4 +1,4 @@
-"""Read your writes: a read shows everything acknowledged before it began (rule A6)."""
+"""Read your writes: a read waits for everything acknowledged before it began (rule A6)."""
 
 import asyncio
 from typing import NamedTuple
@@ -11,13 +11,13 @@ PAUSE = 0.01
 
 
 class _Span(NamedTuple):
-    """The oldest and the newest request waiting for the fold; None if none is."""
+    """The ids of the oldest and the newest request waiting for the fold; None if none is."""
 
     oldest: int | None
     newest: int | None
 
 
-class Settled:
+class Folded:
     """Waits for the fold; concurrent callers share one query."""
 
     def __init__(self, store: Store) -> None:
