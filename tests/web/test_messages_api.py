@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivrd.intake import settled as settling
+from delivrd.intake import folded
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
@@ -488,7 +488,7 @@ def test_a_read_waits_until_what_was_acknowledged_is_folded(
             await hub.receipt("inbox", status="accepted", messageId="id-1")
             (message,) = await hub.items("/v1/messages")
             waits = asyncio.Event()
-            monkeypatch.setattr(settling, "PAUSE", 0.001)
+            monkeypatch.setattr(folded, "PAUSE", 0.001)
 
             async def block(tx: Tx) -> None:
                 row = (hub.store.ids.next(), 0, 1, now_micros(), b"", 0, 99, 1 << 62, 0)
