@@ -77,15 +77,15 @@ def _acting(routes: APIRouter, context: Context) -> None:
     @routes.post("/firings/{id}/acknowledge", responses=responses(one, 404))
     async def acknowledge(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Acknowledges a firing: no notices are sent when it widens, only when it ends."""
-        return answer(await acknowledged(context, caller, id))
+        return answer(await acknowledge_firing(context, caller, id))
 
     @routes.post("/firings/{id}/snooze", responses=responses(one, 400, 404, 413))
     async def snooze(id: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Sends no notices about the firing for some time."""
-        return answer(await snoozed(context, caller, id, body))
+        return answer(await snooze_firing(context, caller, id, body))
 
 
-async def acknowledged(context: Context, caller: Caller, id: str) -> views.AlertFiring:
+async def acknowledge_firing(context: Context, caller: Caller, id: str) -> views.AlertFiring:
     """Records who acknowledged a firing.
 
     Raises:
@@ -102,7 +102,9 @@ async def acknowledged(context: Context, caller: Caller, id: str) -> views.Alert
     return await context.store.write(job)
 
 
-async def snoozed(context: Context, caller: Caller, id: str, body: Snooze) -> views.AlertFiring:
+async def snooze_firing(
+    context: Context, caller: Caller, id: str, body: Snooze
+) -> views.AlertFiring:
     """Sends no notices about a firing for some time.
 
     Raises:

@@ -57,7 +57,7 @@ class Snooze(BaseModel):
 def add_routes(routes: APIRouter, context: Context) -> None:
     _rules(routes, context)
     _changing(routes, context)
-    _taking_away(routes, context)
+    _deleting(routes, context)
 
 
 def _rules(routes: APIRouter, context: Context) -> None:
@@ -86,16 +86,16 @@ def _changing(routes: APIRouter, context: Context) -> None:
     async def create(body: NewRule, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Creates a rule. One with the name of a built-in rule replaces it."""
         rule = Rule.model_validate(body.model_dump(exclude={"name"}, exclude_none=True))
-        made = await created(context, caller, body.name, rule)
+        made = await create_rule(context, caller, body.name, rule)
         return answer(made, 201, {"Location": f"/v1/alerts/rules/{made.name}"})
 
     @routes.put("/rules/{name}", responses=responses(one, 400, 404, 409, 413))
     async def replace(name: str, body: Rule, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Replaces a rule. The firings of the old one end."""
-        return answer(await replaced(context, caller, name, body))
+        return answer(await replace_rule(context, caller, name, body))
 
 
-def _taking_away(routes: APIRouter, context: Context) -> None:
+def _deleting(routes: APIRouter, context: Context) -> None:
     admin = needs(Scope.ADMIN)
     one = ref(views.AlertRule)
 
@@ -104,7 +104,7 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
     )
     async def delete(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Deletes a rule. Its firings stay on record."""
-        await taken_away(context, caller, name)
+        await delete_rule(context, caller, name)
         return Response(status_code=204)
 
     @routes.post("/rules/{name}/snooze", responses=responses(one, 400, 404, 413))
@@ -112,7 +112,7 @@ def _taking_away(routes: APIRouter, context: Context) -> None:
         name: str, body: Snooze, caller: Annotated[Caller, Depends(admin)]
     ) -> Response:
         """Keeps a rule from firing for some time; if its condition still holds then, it fires."""
-        return answer(await snoozed(context, caller, name, body))
+        return answer(await snooze_rule(context, caller, name, body))
 
 
 # --- actions -------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ async def every_rule(context: Context, tx: Tx) -> list[views.AlertRule]:
     return [views.rule(one, memories.get(name), firing[name]) for name, one in known.items()]
 
 
-async def created(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
+async def create_rule(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
     """Creates a rule; it may replace a built-in one.
 
     Raises:
@@ -147,7 +147,7 @@ async def created(context: Context, caller: Caller, name: str, rule: Rule) -> vi
     return await context.store.write(job)
 
 
-async def replaced(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
+async def replace_rule(context: Context, caller: Caller, name: str, rule: Rule) -> views.AlertRule:
     """Replaces a rule.
 
     Raises:
@@ -171,7 +171,7 @@ async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) 
     return await view_of(context, tx, name)
 
 
-async def taken_away(context: Context, caller: Caller, name: str) -> None:
+async def delete_rule(context: Context, caller: Caller, name: str) -> None:
     """Deletes a rule.
 
     Raises:
@@ -193,7 +193,7 @@ async def taken_away(context: Context, caller: Caller, name: str) -> None:
     await context.store.write(job)
 
 
-async def snoozed(context: Context, caller: Caller, name: str, body: Snooze) -> views.AlertRule:
+async def snooze_rule(context: Context, caller: Caller, name: str, body: Snooze) -> views.AlertRule:
     """Keeps a rule from firing for some time.
 
     Raises:

@@ -68,7 +68,7 @@ def _channels(routes: APIRouter, context: Context) -> None:
     @routes.post("/channels/{name}/test", responses=responses(ref(views.AlertTest), 404))
     async def test(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Sends a test notice to a channel now, and returns the result."""
-        return answer(await tested(context, caller, name))
+        return answer(await test_channel(context, caller, name))
 
 
 async def every_channel(context: Context, tx: Tx) -> list[views.AlertChannel]:
@@ -77,7 +77,7 @@ async def every_channel(context: Context, tx: Tx) -> list[views.AlertChannel]:
     return [views.channel(n, c, await stored.doing(tx, n)) for n, c in channels.items()]
 
 
-async def tested(context: Context, caller: Caller, name: str) -> views.AlertTest:
+async def test_channel(context: Context, caller: Caller, name: str) -> views.AlertTest:
     """Sends a test notice to a channel.
 
     Raises:
@@ -112,10 +112,10 @@ def _trying(routes: APIRouter, context: Context) -> None:
             found = await store.read(lambda tx: named(context, tx, name))
         else:
             found = Named("preview", rule, "api")
-        return answer(await previewed(context, found, body.days))
+        return answer(await preview_rule(context, found, body.days))
 
 
-async def previewed(context: Context, found: Named, days: int) -> views.AlertPreview:
+async def preview_rule(context: Context, found: Named, days: int) -> views.AlertPreview:
     """Evaluates a rule on the last ``days`` days, in a thread that lets others run in between.
 
     Raises:
@@ -127,10 +127,10 @@ async def previewed(context: Context, found: Named, days: int) -> views.AlertPre
     past = await _past(store, found.rule, now - days * DAY // SECOND, now)
     outlooks = await past_outlooks(store, previews.by_quarters(found.rule), past.since, past.until)
 
-    def judged() -> previews.Preview:
+    def evaluate() -> previews.Preview:
         return previews.preview(found.rule, past._replace(outlooks=outlooks), lambda: sleep(0))
 
-    return views.preview(found, await asyncio.to_thread(judged))
+    return views.preview(found, await asyncio.to_thread(evaluate))
 
 
 async def _past(store: Store, rule: Rule, since: int, until: int) -> previews.Past:

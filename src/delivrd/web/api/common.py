@@ -24,7 +24,7 @@ MAX_LIMIT = 200
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Content (structs, dictionaries) as JSON."""
+    """A response with the content (structs, dictionaries) as JSON."""
     return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
 
 
@@ -222,7 +222,10 @@ def responses(schema: dict[str, Any], *problems: int, status: int = 200) -> Resp
 
 
 def no_content(*problems: int) -> Responses:
-    """The same for a call that answers 204. Every call may lack a key or find the store away."""
+    """The errors of a call, which are all the answers of one that returns 204.
+
+    Each call may also fail for its key, its parameters or the store.
+    """
     return dict.fromkeys(sorted({*problems, 401, 403, 422, 503}), PROBLEM)
 
 

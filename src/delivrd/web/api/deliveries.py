@@ -34,9 +34,9 @@ from delivrd.web.api.delivery_choice import (
     Choice,
     DeliveryReplay,
     State,
+    act_on_listed,
     delivery_row,
-    listed,
-    since,
+    replay_since,
 )
 from delivrd.web.api.messages import ID_HINT, uuid_or_none
 from delivrd.web.auth import Caller, needs
@@ -111,13 +111,13 @@ def _one(routes: APIRouter, context: Context) -> None:
     @routes.post("/{id}/replay", responses=answers)
     async def replay(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Replays a delivery as soon as possible, whatever its state."""
-        await told_again(context, caller, id)
+        await replay_delivery(context, caller, id)
         return answer(await shown(context, id))
 
     @routes.post("/{id}/cancel", responses=answers)
     async def cancel(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Cancels a delivery that is waiting or parked, with the rest of its batch."""
-        await given_up(context, caller, id)
+        await cancel_delivery(context, caller, id)
         return answer(await shown(context, id))
 
 
@@ -136,15 +136,15 @@ def _many(routes: APIRouter, context: Context) -> None:
         again with it as `cursor`.
         """
         if body.since is not None and body.state is None and body.ids is None:
-            step = await since(context, body)
+            step = await replay_since(context, body)
         else:
-            step = await listed(context, body, REPLAY)
+            step = await act_on_listed(context, body, REPLAY)
         return await _counted(context, caller, "deliveries.replay", body, step)
 
     @routes.post("/cancel", responses=answers)
     async def cancel_many(body: Choice, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Cancels many deliveries: `ids`, or those in the `state` waiting or parked."""
-        step = await listed(context, body, CANCEL)
+        step = await act_on_listed(context, body, CANCEL)
         return await _counted(context, caller, "deliveries.cancel", body, step)
 
 
@@ -159,13 +159,13 @@ async def _counted(
 async def note_step(
     context: Context, caller: Caller, action: str, body: Choice, step: Step
 ) -> None:
-    """Audits how many deliveries of which choice were replayed or cancelled, if any were."""
+    """Adds to the audit log how many deliveries were replayed or cancelled, if any were."""
     if step.told and not body.dry_run:
         detail = f"{step.told} of {body.endpoint or body.state or 'those named'}"
         await context.store.write(lambda tx: context.note(tx, caller, action, detail))
 
 
-# --- which ----------------------------------------------------------------------------------------
+# --- ids in filters -------------------------------------------------------------------------------
 
 
 def named_endpoint(name: str) -> int:
@@ -193,7 +193,7 @@ def named_message(name: str) -> str:
     return uuid
 
 
-# --- one ------------------------------------------------------------------------------------------
+# --- actions --------------------------------------------------------------------------------------
 
 
 async def shown(context: Context, name: str) -> relay_views.DeliveryDetail:
@@ -203,13 +203,13 @@ async def shown(context: Context, name: str) -> relay_views.DeliveryDetail:
         Problem: there is none.
     """
     row_id = delivery_row(name)
-    told = await context.store.read(lambda tx: queries.find_delivery(tx, row_id))
-    if told is None:
+    found = await context.store.read(lambda tx: queries.find_delivery(tx, row_id))
+    if found is None:
         raise not_found("delivery", HINT)
-    return relay_views.detail(told)
+    return relay_views.detail(found)
 
 
-async def told_again(context: Context, caller: Caller, name: str) -> None:
+async def replay_delivery(context: Context, caller: Caller, name: str) -> None:
     """Makes a delivery due now, whatever its state.
 
     Raises:
@@ -229,7 +229,7 @@ async def told_again(context: Context, caller: Caller, name: str) -> None:
     await context.store.write(job)
 
 
-async def given_up(context: Context, caller: Caller, name: str) -> None:
+async def cancel_delivery(context: Context, caller: Caller, name: str) -> None:
     """Cancels a delivery that is waiting or parked.
 
     Raises:

@@ -75,12 +75,12 @@ def delivery_row(name: str) -> int:
 
 
 class Act(NamedTuple):
-    """An action on deliveries: how to do it, how to count them before, and the states that allow
-    it.
+    """An action on deliveries: how to do it, how to count for a dry run, and the states that
+    allow it.
     """
 
     do: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
-    try_: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
+    dry_run: Callable[[Tx, int, Sequence[int]], Awaitable[int]]
     states: tuple[str, ...]
 
 
@@ -92,8 +92,12 @@ REPLAY = Act(replays.replay, queries.count_replayable, (*replays.ENDED, "waiting
 CANCEL = Act(replays.cancel, _cancellable, ("waiting", "parked"))
 
 
-async def listed(context: Context, body: Choice, act: Act) -> Step:
-    """Acts on the deliveries that the choice lists, step by step."""
+async def act_on_listed(context: Context, body: Choice, act: Act) -> Step:
+    """Acts on the deliveries with these ids or in this state, at most ``STEPS`` steps at a time.
+
+    Raises:
+        Problem: the choice is not complete, or the action does not apply to its state.
+    """
     _check(body, act)
     if body.ids is not None:
         return Step(await _do(context, body, act, [_row(name) for name in body.ids]), None)
@@ -109,7 +113,7 @@ async def listed(context: Context, body: Choice, act: Act) -> Step:
 
 
 def _past(since: datetime) -> int:
-    """Since then, as far as ids reach back and on."""
+    """In microseconds since 1970, within the times that ids can have."""
     return min(max(0, micros(since)), now_micros())
 
 
@@ -140,12 +144,16 @@ def _check(body: Choice, act: Act) -> None:
 async def _do(context: Context, body: Choice, act: Act, ids: Sequence[int]) -> int:
     now = now_micros()
     if body.dry_run:
-        return await context.store.read(lambda tx: act.try_(tx, now, ids))
+        return await context.store.read(lambda tx: act.dry_run(tx, now, ids))
     return await context.store.write(lambda tx: act.do(tx, now, ids))
 
 
-async def since(context: Context, body: DeliveryReplay) -> Step:
-    """Acts on all events since then that the endpoint subscribes to, delivered before or not."""
+async def replay_since(context: Context, body: DeliveryReplay) -> Step:
+    """Replays all events since a time that the endpoint subscribes to, delivered before or not.
+
+    Raises:
+        Problem: no endpoint is named, it does not exist, or it cannot be called.
+    """
     if body.endpoint is None:
         raise invalid("endpoint", "is missing", "Name the endpoint to send to again.")
     assert body.since is not None

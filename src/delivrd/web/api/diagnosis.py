@@ -47,8 +47,8 @@ def router(context: Context) -> APIRouter:
         rejected: which senders, which countries? Receipts come twice: how many, and from which
         account?
         """
-        told = await store.read(lambda tx: diagnosis(tx, store.accounts, now_micros()))
-        found = [finding._asdict() for finding in told.findings]
-        return answer({"at": told.at, "findings": found})
+        result = await store.read(lambda tx: diagnosis(tx, store.accounts, now_micros()))
+        found = [finding._asdict() for finding in result.findings]
+        return answer({"at": result.at, "findings": found})
 
     return routes

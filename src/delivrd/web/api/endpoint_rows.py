@@ -37,10 +37,10 @@ async def found(tx: Tx, row_id: int) -> Endpoint:
 
 
 async def own(tx: Tx, row_id: int) -> Endpoint:
-    """The endpoint, if it is one that somebody set up.
+    """The endpoint, if it has settings of its own.
 
     Raises:
-        Problem: there is none, or it stands for the callback_urls of messages.
+        Problem: there is none, or it represents the callback_urls of messages.
     """
     one = await found(tx, row_id)
     if one.kind == "callback":
@@ -56,7 +56,7 @@ async def editable(tx: Tx, row_id: int) -> Endpoint:
     """The endpoint, if its fields may be changed here.
 
     Raises:
-        Problem: there is none, it stands for the callback_urls of messages, or it is defined in
+        Problem: there is none, it represents the callback_urls of messages, or it is defined in
             `delivrd.toml`.
     """
     one = await own(tx, row_id)
@@ -71,5 +71,5 @@ async def editable(tx: Tx, row_id: int) -> Endpoint:
 
 async def shown(tx: Tx, row_id: int) -> relay_views.Endpoint:
     one, now = await found(tx, row_id), now_micros()
-    told = await figures(tx, [row_id], now)
-    return relay_views.endpoint(one, told[row_id], now, hours=True)
+    by_id = await figures(tx, [row_id], now)
+    return relay_views.endpoint(one, by_id[row_id], now, hours=True)

@@ -45,8 +45,8 @@ def _reading(routes: APIRouter, context: Context) -> None:
             found = [one for one in every if start is None or one.id < start]
             shown = found[: params.limit]
             now = now_micros()
-            told = await figures(tx, [one.id for one in shown], now)
-            views = [relay_views.endpoint(one, told[one.id], now) for one in shown]
+            by_id = await figures(tx, [one.id for one in shown], now)
+            views = [relay_views.endpoint(one, by_id[one.id], now) for one in shown]
             return Listed(views, shown[-1].id if len(found) > len(shown) else None)
 
         return page("endpoints", await store.read(job))
@@ -70,9 +70,9 @@ def _writing(routes: APIRouter, context: Context) -> None:
         async def job(tx: Tx) -> relay_views.Endpoint:
             now = now_micros()
             made = await endpoint_jobs.create(context, tx, caller, fields)
-            told = await figures(tx, [made.id], now)
+            by_id = await figures(tx, [made.id], now)
             secret = made.secrets[0][0]
-            return relay_views.endpoint(made, told[made.id], now, hours=True, secret=secret)
+            return relay_views.endpoint(made, by_id[made.id], now, hours=True, secret=secret)
 
         view = await store.write(job)
         return answer(view, 201, {"Location": f"/v1/endpoints/{view.id}"})
@@ -101,7 +101,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
         return Response(status_code=204)
 
 
-# --- what is taken --------------------------------------------------------------------------------
+# --- checks ---------------------------------------------------------------------------------------
 
 
 def checked(context: Context, given: Mapping[str, Any]) -> dict[str, Any]:

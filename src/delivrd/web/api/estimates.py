@@ -1,4 +1,4 @@
-"""``/v1/stats/settled``, ``/comparison`` and ``/honesty``: estimates and judgements."""
+"""``/v1/stats/settled``, ``/comparison`` and ``/honesty``."""
 
 from typing import Annotated
 
@@ -81,11 +81,11 @@ def router(context: Context) -> APIRouter:
         by = params.by.split(",") if params.by else []
         since, until = micros_or_none(params.since), micros_or_none(params.until)
         try:
-            told = await settled_stats(store, settling, by, since, until, which)
+            stats = await settled_stats(store, settling, by, since, until, which)
         except TooOld as error:
             hint = "GET /v1/stats/delivery tells of what is older; nearly all of it has settled."
             raise invalid("since", str(error), hint) from None
-        return answer({**told, "next_cursor": None})
+        return answer({**stats, "next_cursor": None})
 
     @routes.get("/comparison", responses=responses(COMPARISON))
     async def comparison(params: Annotated[ComparisonParams, Query()]) -> Response:
@@ -100,8 +100,8 @@ def router(context: Context) -> APIRouter:
             country=params.country, network=params.network, since=span[0], until=span[1]
         )
         with answerable():
-            told = await store.read(lambda tx: compared(tx, accounts, filters, params.minimum))
-        return answer({**told, "next_cursor": None})
+            stats = await store.read(lambda tx: compared(tx, accounts, filters, params.minimum))
+        return answer({**stats, "next_cursor": None})
 
     @routes.get("/honesty", responses=responses(HONESTY))
     async def honesty(params: Annotated[RouteParams, Query()]) -> Response:
@@ -111,7 +111,7 @@ def router(context: Context) -> APIRouter:
         /v1/messages/{id}/feedback`.
         """
         filters = wanted(accounts, params)
-        told = await store.read(lambda tx: honesty_stats(tx, accounts, filters))
-        return answer({**told, "next_cursor": None})
+        stats = await store.read(lambda tx: honesty_stats(tx, accounts, filters))
+        return answer({**stats, "next_cursor": None})
 
     return routes

@@ -38,10 +38,10 @@ def router(context: Context) -> APIRouter:
         """
         uuid = message_id(id)
         await context.folded()
-        told = await store.write(lambda tx: tell(tx, now_micros(), uuid, body.outcome))
-        if told is None:
+        stored = await store.write(lambda tx: tell(tx, now_micros(), uuid, body.outcome))
+        if stored is None:
             raise not_found("message", "GET /v1/messages lists them all.")
-        return answer({"id": told.uuid, "outcome": told.outcome, "previous": told.previous})
+        return answer({"id": stored.uuid, "outcome": stored.outcome, "previous": stored.previous})
 
     return routes
 

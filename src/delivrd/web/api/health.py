@@ -46,10 +46,10 @@ def router(context: Context) -> APIRouter:
                 503, f"The database does not answer: {error}", "`delivrd doctor` tells more."
             ) from error
         if context.down:
-            told = ", ".join(f"{part} ({why})" for part, why in sorted(context.down.items()))
+            down = ", ".join(f"{part} ({why})" for part, why in sorted(context.down.items()))
             raise Problem(
                 503,
-                f"Parts of the hub failed and wait to be started again: {told}.",
+                f"Parts of the hub failed and wait to be started again: {down}.",
                 "The hub's log tells why.",
             )
         restarts = {part: n for part, n in context.restarts.items() if n}

@@ -83,8 +83,8 @@ class NewMessage(Body):
 
     def digest(self) -> bytes:
         """A digest that is equal for bodies with the same meaning (rule E2)."""
-        said = self.model_dump(exclude_defaults=True)
-        return sha256(msgspec.json.encode(said, order="sorted")).digest()
+        given = self.model_dump(exclude_defaults=True)
+        return sha256(msgspec.json.encode(given, order="sorted")).digest()
 
 
 class SentMessage(Body):

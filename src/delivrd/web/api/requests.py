@@ -108,12 +108,14 @@ def router(context: Context) -> APIRouter:
     ) -> Response:
         """Reads a stored call again with today's adapters, or accepts one that was refused."""
         how = body or RequestReplay()
-        return answer(await replayed(context, row_id(id, "request", _HINT), how, caller))
+        return answer(await replay_request(context, row_id(id, "request", _HINT), how, caller))
 
     return routes
 
 
-async def replayed(context: Context, request_id: int, body: RequestReplay, caller: Caller) -> Any:
+async def replay_request(
+    context: Context, request_id: int, body: RequestReplay, caller: Caller
+) -> Any:
     """What a replay changed, or would change.
 
     Raises:
@@ -125,18 +127,18 @@ async def replayed(context: Context, request_id: int, body: RequestReplay, calle
         if body.admit:
             admitted = await admit(context.store, request_id, caller.name)
             return {"request_id": str(admitted), "admitted": True}
-        told = await reread(
+        difference = await reread(
             context.store, request_id, caller.name, dry_run=body.dry_run, force=body.force
         )
     except LookupError:
-        raise await _not_so(context, request_id, admit=body.admit) from None
+        raise await _why_not(context, request_id, admit=body.admit) from None
     except CannotReread as error:
         raise Problem(409, f"It cannot be read again: {error}.", _HINT) from None
-    return _difference(told)
+    return _difference(difference)
 
 
-async def _not_so(context: Context, request_id: int, *, admit: bool) -> Problem:
-    """Why a call cannot be read again, or admitted: it is not there, or is of the other kind."""
+async def _why_not(context: Context, request_id: int, *, admit: bool) -> Problem:
+    """Why a call cannot be read again or admitted: it does not exist, or the other one applies."""
     accounts = context.store.accounts
     found = await context.store.read(lambda tx: queries.find_request(tx, accounts, request_id))
     if found is None:
@@ -147,13 +149,13 @@ async def _not_so(context: Context, request_id: int, *, admit: bool) -> Problem:
     return Problem(409, "It was refused, and nothing was read from it.", hint)
 
 
-def _difference(told: Difference) -> dict[str, Any]:
+def _difference(difference: Difference) -> dict[str, Any]:
     return {
-        "request_id": str(told.request_id),
-        "changed": told.changed,
-        "applied": told.applied,
-        "why_not": told.why_not,
-        "before": [{"provider_message_id": i, "status": s} for i, s in told.before],
-        "after": [{"provider_message_id": i, "status": s} for i, s in told.after],
-        "messages": told.messages,
+        "request_id": str(difference.request_id),
+        "changed": difference.changed,
+        "applied": difference.applied,
+        "why_not": difference.why_not,
+        "before": [{"provider_message_id": i, "status": s} for i, s in difference.before],
+        "after": [{"provider_message_id": i, "status": s} for i, s in difference.after],
+        "messages": difference.messages,
     }

@@ -107,8 +107,8 @@ def router(context: Context) -> APIRouter:
             return await delivery_stats(tx, accounts, by, filters, zone, thresholds, silent)
 
         with answerable():
-            told = await store.read(read)
-        return answer({**told, "next_cursor": None})
+            stats = await store.read(read)
+        return answer({**stats, "next_cursor": None})
 
     @routes.get("/latency", responses=responses(LATENCY))
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
@@ -124,10 +124,10 @@ def router(context: Context) -> APIRouter:
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",") if params.by else []
         with answerable():
-            told = await store.read(
+            stats = await store.read(
                 lambda tx: latency_stats(tx, accounts, by, filters, params.status.value, zone)
             )
-        return answer({**told, "next_cursor": None})
+        return answer({**stats, "next_cursor": None})
 
     return routes
 
@@ -152,7 +152,7 @@ def wanted(accounts: Accounts, params: Any) -> Filters:
 
 @contextmanager
 def answerable() -> Iterator[None]:
-    """Answers a combination of dimensions by which no counts are kept with a 422."""
+    """Turns the error for dimensions by which no counts are kept into a Problem (422)."""
     try:
         yield
     except Unanswerable as error:
@@ -162,7 +162,7 @@ def answerable() -> Iterator[None]:
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """The time zone with that name; None stands for UTC.
+    """The time zone with that name; None means UTC.
 
     Raises:
         Problem: there is none.

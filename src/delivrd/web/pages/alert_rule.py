@@ -79,7 +79,7 @@ class _Rule:
     async def preview(self, request: Request, name: str) -> Response:
         """The piece of the page that takes a moment."""
         found = await self._named(name)
-        told = await alerts.previewed(self._context, found, DAYS)
+        told = await alerts.preview_rule(self._context, found, DAYS)
         return self._pages.page(request, "_preview.html", **shown(told, found.rule))
 
     async def _named(self, name: str) -> Named:
@@ -101,7 +101,9 @@ class _Rule:
         if made.rule is None or errors or do != "save":
             return await self._form(request, told, "/alerts/new", errors, made.rule)
         try:
-            await alert_rules.created(self._context, caller_of(request), told["name"], made.rule)
+            await alert_rules.create_rule(
+                self._context, caller_of(request), told["name"], made.rule
+            )
         except Problem as problem:
             return await self._form(request, told, "/alerts/new", _error(problem), made.rule)
         return RedirectResponse(f"/alerts/rules/{told['name']}", 303)
@@ -118,7 +120,7 @@ class _Rule:
         if made.rule is None or do != "save":
             return await self._form(request, told, _edit(name), made.errors, made.rule)
         try:
-            await alert_rules.replaced(self._context, caller_of(request), name, made.rule)
+            await alert_rules.replace_rule(self._context, caller_of(request), name, made.rule)
         except Problem as problem:
             return await self._form(request, told, _edit(name), _error(problem), made.rule)
         return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
@@ -131,7 +133,7 @@ class _Rule:
         preview: dict[str, Any] = {}
         if rule is not None and kind not in previews.NO_PAST:
             named = Named(told["name"] or "preview", rule, API)
-            preview = shown(await alerts.previewed(self._context, named, DAYS), rule)
+            preview = shown(await alerts.preview_rule(self._context, named, DAYS), rule)
         return self._pages.page(
             request,
             "rule_form.html",
@@ -157,18 +159,18 @@ class _Rule:
 
     async def snooze(self, request: Request, name: str) -> Response:
         body = await snooze_of(request)
-        await alert_rules.snoozed(self._context, caller_of(request), name, body)
+        await alert_rules.snooze_rule(self._context, caller_of(request), name, body)
         return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
 
     async def switch(self, request: Request, name: str) -> Response:
         """On, or off."""
         rule = (await self._named(name)).rule
         other = rule.model_copy(update={"enabled": not rule.enabled})
-        await alert_rules.replaced(self._context, caller_of(request), name, other)
+        await alert_rules.replace_rule(self._context, caller_of(request), name, other)
         return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
 
     async def delete(self, request: Request, name: str) -> Response:
-        await alert_rules.taken_away(self._context, caller_of(request), name)
+        await alert_rules.delete_rule(self._context, caller_of(request), name)
         return RedirectResponse("/alerts", 303)
 
 

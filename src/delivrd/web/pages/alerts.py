@@ -82,16 +82,16 @@ class _Alerts:
         return self._pages.page(request, template, one=found, at=datetime.now(UTC))
 
     async def acknowledge(self, request: Request, id: str) -> Response:
-        await alert_firings.acknowledged(self._context, caller_of(request), id)
+        await alert_firings.acknowledge_firing(self._context, caller_of(request), id)
         return await _back(request, f"/alerts/firings/{id}")
 
     async def snooze(self, request: Request, id: str) -> Response:
         seconds = await snooze_of(request)
-        await alert_firings.snoozed(self._context, caller_of(request), id, seconds)
+        await alert_firings.snooze_firing(self._context, caller_of(request), id, seconds)
         return await _back(request, f"/alerts/firings/{id}")
 
     async def test(self, request: Request, name: str) -> Response:
-        told = await alerts.tested(self._context, caller_of(request), name)
+        told = await alerts.test_channel(self._context, caller_of(request), name)
         return await self._page(request, told)
 
 

@@ -5,8 +5,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.store.keys import Scope
 from delivrd.store.queries.views import at
-from delivrd.web.api.deliveries import given_up, note_step, told_again
-from delivrd.web.api.delivery_choice import REPLAY, DeliveryReplay, State, listed
+from delivrd.web.api.deliveries import cancel_delivery, note_step, replay_delivery
+from delivrd.web.api.delivery_choice import REPLAY, DeliveryReplay, State, act_on_listed
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import ranges
 from delivrd.web.pages.deliveries import NAMES, selection
@@ -40,15 +40,15 @@ class _Acts:
             {"endpoint": told.get("endpoint"), "state": State(told["state"]), "since": at(since),
              "dry_run": not apply}
         )  # fmt: skip
-        step = await listed(self._context, choice, REPLAY)
+        step = await act_on_listed(self._context, choice, REPLAY)
         await note_step(self._context, caller_of(request), "deliveries.replay", choice, step)
         found = {"count": step.told, "more": step.last is not None, "applied": apply}
         return self._pages.page(request, "_again.html", selection=selection(told), again=found)
 
     async def resend(self, request: Request, delivery_id: str) -> Response:
-        await told_again(self._context, caller_of(request), delivery_id)
+        await replay_delivery(self._context, caller_of(request), delivery_id)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)
 
     async def cancel(self, request: Request, delivery_id: str) -> Response:
-        await given_up(self._context, caller_of(request), delivery_id)
+        await cancel_delivery(self._context, caller_of(request), delivery_id)
         return RedirectResponse(f"/deliveries/{delivery_id}", 303)
