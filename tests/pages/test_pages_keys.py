@@ -6,8 +6,17 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.pages.pages_support import PagesHub
-from tests.pages.test_pages_access import violations
+from tests.pages.test_pages_access import ONES, violations
 from tests.pages.test_pages_everywhere import NARROW
+
+ACTIONS = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
+REACHED = """() => {
+  const at = document.activeElement;
+  if (at === document.body) return null;
+  const row = at.matches(".row") ? at.closest("tr") : at;
+  return [at.outerHTML.slice(0, 100), getComputedStyle(row).outlineStyle];
+}"""
+"""What the focus is on, and the line around it; of a row, around the whole row."""
 
 
 @pytest.fixture
@@ -20,6 +29,22 @@ def messages(hub: PagesHub, page: Any) -> Any:
 
 def keys(page: Any) -> Any:
     return page.get_by_role("dialog", name="Keyboard")
+
+
+@pytest.mark.parametrize("kind", ONES)
+def test_every_action_is_reached_by_tab_and_shows_its_focus(
+    page: Any, ones: dict[str, str], kind: str
+) -> None:
+    page.goto(ones[kind])
+    page.evaluate("document.querySelector('.live')?.click()")  # a further try would add actions
+    actions = page.locator(ACTIONS).filter(visible=True).count()
+    reached = []
+    page.keyboard.press("Tab")
+    while at := page.evaluate(REACHED):
+        reached.append(at)
+        page.keyboard.press("Tab")
+    assert len(reached) == actions > 15
+    assert [one for one, outline in reached if outline != "solid"] == []
 
 
 def test_a_question_mark_lists_the_keys_and_escape_leads_back(messages: Any) -> None:
