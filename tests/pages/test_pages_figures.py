@@ -17,7 +17,7 @@ from delivrd.insight.statistics import latency_shown
 from delivrd.store.counts import step as latency_step
 from delivrd.store.histograms import digits, of
 from delivrd.store.ids import now_micros
-from delivrd.web.pages import delays, figures, issues, ranges, rated
+from delivrd.web.pages import delays, figures, issues, ranges, rate_table
 from delivrd.web.pages.links import Links
 from delivrd.web.pages.over_time import gapless, minutes_from, of_steps, step_of
 
@@ -147,8 +147,8 @@ def test_a_settled_rate_of_too_few_is_not_told() -> None:
 # --- rates side by side -------------------------------------------------------------------------
 
 
-def rows(now: list[dict[str, Any]], then: list[dict[str, Any]]) -> list[rated.Row]:
-    return list(rated.table(now, then, "country").rows)
+def rows(now: list[dict[str, Any]], then: list[dict[str, Any]]) -> list[rate_table.Row]:
+    return list(rate_table.table(now, then, "country").rows)
 
 
 def test_the_worst_change_comes_first_and_small_samples_last() -> None:
@@ -185,14 +185,14 @@ def test_every_plot_lies_within_its_scale(counts: list[tuple[int, int, int]]) ->
         item("country", f"C{n}", delivered=d, undelivered=u, pending=p)
         for n, (d, u, p) in enumerate(counts)
     ]
-    for row in rated.table(now, now, "country", most=50).rows:
+    for row in rate_table.table(now, now, "country", most=50).rows:
         if row.plot is not None:
             assert 0 <= row.plot.low <= row.plot.dot <= row.plot.high <= 100
 
 
 def test_rows_beyond_the_most_are_counted() -> None:
     now = [item("country", f"C{n}", delivered=50 + n) for n in range(20)]
-    assert rated.table(now, [], "country", most=12).more == 8
+    assert rate_table.table(now, [], "country", most=12).more == 8
 
 
 # --- how long deliveries take -------------------------------------------------------------------

@@ -14,7 +14,7 @@ from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
-from delivrd.web.pages import ranges, rated
+from delivrd.web.pages import ranges, rate_table
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.overview import places_of, ways
 from delivrd.web.pages.render import Pages
@@ -59,7 +59,7 @@ def routes(pages: Pages) -> APIRouter:
             networks=[item["network"] for item in networks[:MOST] if item["network"]],
             told=told,
             rows=rows(told["items"], told["minimum"]),
-            scale=rated.scale_of(plain(item, told["minimum"]) for item in told["items"]),
+            scale=rate_table.scale_of(plain(item, told["minimum"]) for item in told["items"]),
             times=times(told["items"]),
             links=links,
             json=address("/v1/stats/comparison", {"country": country, "network": network,
@@ -70,21 +70,21 @@ def routes(pages: Pages) -> APIRouter:
     return router
 
 
-def plain(item: Mapping[str, Any], minimum: int) -> rated.Row:
+def plain(item: Mapping[str, Any], minimum: int) -> rate_table.Row:
     """An account as a row of rates; under the minimum it is marked so."""
     enough = item["ended"] >= minimum
     word = "none" if item["delivery_rate"] is None else "same" if enough else "few"
-    return rated.Row(
+    return rate_table.Row(
         item["account"], item["total"], item["ended"], 0, item["delivery_rate"], item["low"],
         item["high"], None, word, item,
     )  # fmt: skip
 
 
-def rows(items: Sequence[Mapping[str, Any]], minimum: int) -> list[rated.Row]:
+def rows(items: Sequence[Mapping[str, Any]], minimum: int) -> list[rate_table.Row]:
     """The accounts in their order, each with its place in the plot."""
     found = [plain(item, minimum) for item in items]
-    scale = rated.scale_of(found)
-    return [rated.plotted(row, scale) for row in found]
+    scale = rate_table.scale_of(found)
+    return [rate_table.plotted(row, scale) for row in found]
 
 
 def times(items: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:

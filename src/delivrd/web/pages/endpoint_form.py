@@ -17,7 +17,7 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import endpoint_jobs
 from delivrd.web.api.endpoint_rows import editable, endpoint_row
 from delivrd.web.auth import caller_of
-from delivrd.web.pages.endpoint_given import EMPTY, form_of, form_of_known, given
+from delivrd.web.pages.endpoint_form_data import EMPTY, form_of, form_of_known, given
 from delivrd.web.pages.endpoints import detail
 from delivrd.web.pages.once import used
 from delivrd.web.pages.render import Pages

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from delivrd.web.pages.links import Links
-from delivrd.web.pages.rated import MINIMUM, apart, ended
+from delivrd.web.pages.rate_table import MINIMUM, apart, ended
 from delivrd.web.pages.show import interval, number, percent, span
 
 Item = Mapping[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivrd.core.reasons import Reason
-from delivrd.web.pages import tables
+from delivrd.web.pages import provider_tables
 from delivrd.web.pages.words import ADVICE
 
 Item = Mapping[str, Any]
@@ -79,7 +79,7 @@ def codes(items: Iterable[Item], providers: Mapping[str, str]) -> list[Code]:
     found = [
         Code(
             item["account"], item["code"], item["failed"],
-            tables.meaning(providers.get(item["account"]), item["code"]),
+            provider_tables.meaning(providers.get(item["account"]), item["code"]),
         )
         for item in items
         if item["failed"] and item["code"]

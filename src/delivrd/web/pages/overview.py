@@ -7,27 +7,36 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from delivrd.insight.statistics import delivery_stats
+from delivrd.store import alerts as stored
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.requests import list_requests
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
+from delivrd.web.api import alert_views
+from delivrd.web.api.alert_views import AlertFiring
 from delivrd.web.pages import (
     accounts,
-    behind,
     delays,
     figures,
     issues,
     over_time,
+    problem_routes,
     ranges,
-    rated,
-    watched,
+    rate_table,
 )
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.lists import chosen
 from delivrd.web.pages.over_time import step_of
-from delivrd.web.pages.reading import Found, Wanted, day_ago, in_flight, minutes_begin, read_all
+from delivrd.web.pages.overview_data import (
+    Found,
+    Wanted,
+    day_ago,
+    in_flight,
+    minutes_begin,
+    read_all,
+)
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 
@@ -54,7 +63,7 @@ def routes(pages: Pages) -> APIRouter:
         wanted = Wanted(span, ranges.before(span, now), places, step, now, begin)
         ahead = await in_flight(store, settling, wanted)
         found = await store.read(lambda tx: read_all(tx, store.accounts, ahead, wanted))
-        alerts = await store.read(watched.firing_now)
+        alerts = await store.read(_firing_now)
         links = Links(span, places)
         listed = accounts.listed(config, store.accounts)
         return pages.page(
@@ -76,6 +85,13 @@ def routes(pages: Pages) -> APIRouter:
         return not (await list_requests(tx, store.accounts, limit=1)).items
 
     return router
+
+
+async def _firing_now(tx: Tx) -> list[AlertFiring]:
+    """The current firings, the newest first, without those that sent no notices of their own."""
+    return [
+        alert_views.firing(one, []) for one in await stored.open_firings(tx) if one.beside is None
+    ]
 
 
 def places_of(request: Request) -> dict[str, str]:
@@ -166,9 +182,11 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
         "settled": "" if ended else figures.settled_words(found.hour["summary"]),
         "total": total,
         "over_time": steps,
-        "by_country": rated.table(found.country["items"], _items(found.country_then), "country"),
-        "by_account": rated.table(found.account["items"], _items(found.account_then), "account"),
-        "by_day": rated.table(found.day["items"], [], "day", most=found.day_count, order=_newest),
+        "by_country": _rates(found.country, found.country_then, "country"),
+        "by_account": _rates(found.account, found.account_then, "account"),
+        "by_day": rate_table.table(
+            found.day["items"], [], "day", most=found.day_count, order=_newest
+        ),
         "day_count": found.day_count,
         "latency": found.latency["summary"],
         "bins": [bin_._asdict() for bin_ in delays.bins(histogram)],
@@ -178,22 +196,22 @@ def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
             found.reason_days["items"], found.first_day,
         ),
         "codes": found.codes,
-        "overdue": behind.overdue(
+        "overdue": problem_routes.overdue(
             found.settled["items"], found.late, found.recent_since, wanted.now
         ),
         "overdue_known": overdue is not None,
         "recent_hours": found.recent_hours,
-        "silent": behind.doubted(found.silent, day_ago(wanted.now)),
-        "silent_networks": behind.silent_networks(found.silent_networks),
-        "made_up": behind.doubted(found.made_up, day_ago(wanted.now)),
+        "silent": problem_routes.doubted(found.silent, day_ago(wanted.now)),
+        "silent_networks": problem_routes.silent_networks(found.silent_networks),
+        "made_up": problem_routes.doubted(found.made_up, day_ago(wanted.now)),
         "relay": found.relay,
         "nothing": not total["total"],
     }  # fmt: skip
 
 
-def _items(found: Mapping[str, Any] | None) -> list[Any]:
-    return [] if found is None else list(found["items"])
+def _rates(now: Mapping[str, Any], then: Mapping[str, Any] | None, name: str) -> rate_table.Table:
+    return rate_table.table(now["items"], [] if then is None else then["items"], name)
 
 
-def _newest(row: rated.Row) -> int:
+def _newest(row: rate_table.Row) -> int:
     return -int((row.value or "0").replace("-", ""))

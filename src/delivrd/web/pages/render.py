@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from delivrd import __version__
 from delivrd.web.auth import CSRF_FIELD, CSRF_HEADER, Caller
 from delivrd.web.context import Context
-from delivrd.web.pages import alert_words, rated, relay_words, show, tables, words
+from delivrd.web.pages import alert_words, provider_tables, rate_table, relay_words, show, words
 from delivrd.web.problems import Problem
 
 WEB = Path(__file__).parent.parent
@@ -71,10 +71,10 @@ def environment() -> Environment:
         asset=asset,
         took=show.took,
         day_edges=show.day_edges,
-        minimum=rated.MINIMUM,
-        meaning=tables.meaning,
-        vendor_page=tables.docs,
-        set_up_steps=tables.steps,
+        minimum=rate_table.MINIMUM,
+        meaning=provider_tables.meaning,
+        vendor_page=provider_tables.docs,
+        set_up_steps=provider_tables.steps,
         interval=show.interval,
         statuses=show.STATUSES,
         verdict_words=words.WORDS,

@@ -7,7 +7,7 @@ what can be done.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from delivrd.web.pages import tables
+from delivrd.web.pages import provider_tables
 from delivrd.web.pages.show import clock_short, date, took
 
 ADVICE = {
@@ -141,7 +141,7 @@ def _code(message: Mapping[str, Any], error: Mapping[str, Any], why: str) -> str
 def _meaning(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     last = message["attempts"][-1] if message.get("attempts") else {}
     of_send = last.get("state") == "refused"
-    return tables.meaning(last.get("provider"), error.get("code"), of_send=of_send)
+    return provider_tables.meaning(last.get("provider"), error.get("code"), of_send=of_send)
 
 
 def _bare(message: Mapping[str, Any]) -> str:

@@ -20,9 +20,9 @@ from delivrd.store.queries.quarters import by_quarter
 from delivrd.store.queries.recent import Narrowed
 from delivrd.store.queries.views import at
 from delivrd.store.tx import Tx
-from delivrd.web.pages.behind import Route
 from delivrd.web.pages.issues import Code, codes
 from delivrd.web.pages.over_time import minutes_from, of_steps
+from delivrd.web.pages.problem_routes import Route
 from delivrd.web.pages.ranges import Range
 
 DAYS, MANY_DAYS = 7, 30
