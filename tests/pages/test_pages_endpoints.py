@@ -47,6 +47,7 @@ def test_the_form_makes_an_endpoint_whose_secret_is_shown_once(
     (call,) = sink.at("/ok-made")
     assert Webhook(secret).verify(call.body, call.headers)["type"] == "message.delivered"
     page.goto("/endpoints")
+    expect(row(page, "Order service")).to_contain_text("tested")
     row(page, "Order service").get_by_role("link").click()
     page.wait_for_url("**/endpoints/ep_*")
     assert secret not in page.content()

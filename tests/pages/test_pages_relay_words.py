@@ -25,7 +25,9 @@ TOLD = {
     ("fields", "word"),
     [
         ({}, "healthy"),
-        ({"last_success_at": None}, "not called yet"),
+        ({"last_success_at": None}, "tested"),
+        ({"last_success_at": None, "last_24h": {"delivered": 0, "failed": 1}}, "test failed"),
+        ({"last_success_at": None, "last_24h": {"delivered": 0, "failed": 0}}, "not called yet"),
         ({"state": "failing"}, "retrying"),
         ({"state": "open"}, "failing"),
         ({"state": "paused"}, "asked to wait"),
@@ -57,6 +59,20 @@ def test_one_that_fails_says_for_how_long_and_why() -> None:
     failing = {**WELL, "state": "failing", "failing_since": "2026-01-02T03:03:05Z"}
     said = relay_words.of_endpoint(failing, "it answered 500: an error of its own")
     assert said.what == "Retrying for 2 min: it answered 500: an error of its own."
+
+
+@pytest.mark.parametrize(
+    ("accepted", "failed", "said"),
+    [
+        (1, 1, "Tested: it accepts calls."),
+        (0, 1, "Tested: it did not accept the call."),
+        (0, 0, "Not called yet."),
+    ],
+)
+def test_one_that_was_only_tested_says_how_that_went(accepted: int, failed: int, said: str) -> None:
+    day = {"delivered": accepted, "failed": failed}
+    tested = {**WELL, "last_success_at": None, "last_24h": day}
+    assert relay_words.of_endpoint(tested, None).what == said
 
 
 @pytest.mark.parametrize(

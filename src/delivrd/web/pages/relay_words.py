@@ -47,9 +47,13 @@ def state(endpoint: Json) -> State:
             return State("warn", "asked to wait")
         case "failing":
             return State("warn", "retrying")
-    return (
-        State("ok", "healthy") if endpoint["last_success_at"] else State("idle", "not called yet")
-    )
+    if endpoint["last_success_at"]:
+        return State("ok", "healthy")
+    if endpoint["last_24h"]["delivered"]:
+        return State("ok", "tested")
+    if endpoint["last_24h"]["failed"]:
+        return State("warn", "test failed")
+    return State("idle", "not called yet")
 
 
 def hears(endpoint: Json) -> str:
@@ -106,11 +110,22 @@ def _not_called(endpoint: Json) -> Verdict:
 
 
 def _well(endpoint: Json) -> Verdict:
-    if not endpoint["last_success_at"]:
-        return Verdict("Not called yet.", "Send a test event to check that it accepts calls.")
     failed = endpoint["last_24h"]["failed"]
+    if not endpoint["last_success_at"]:
+        return _tested(endpoint["last_24h"]["delivered"], failed)
     more = f"{counted(failed, 'try', 'tries')} of the last 24 hours failed." if failed else ""
     return Verdict(f"Healthy: last successful call {ago(endpoint['last_success_at'])}.", more)
+
+
+def _tested(accepted: int, failed: int) -> Verdict:
+    """How the test events of the last day went, where no other call was made yet."""
+    if accepted:
+        return Verdict("Tested: it accepts calls.", "No event has matched its filters yet.")
+    if failed:
+        return Verdict(
+            "Tested: it did not accept the call.", "Its response stands in the latest deliveries."
+        )
+    return Verdict("Not called yet.", "Send a test event to check that it accepts calls.")
 
 
 def _since(endpoint: Json) -> str:
