@@ -101,6 +101,21 @@ def test_the_page_of_a_message_says_whom_it_was_told_to(
     expect(page.locator("tbody tr").first).to_contain_text("message.rejected")
 
 
+def test_an_endpoint_is_told_from_others_of_its_host(hub: PagesHub, page: Any, sink: Sink) -> None:
+    described = {"statuses": ["rejected"], "description": "Billing"}
+    endpoint = hub.endpoint(f"{sink.url}/ok-billing", **described)
+    theirs = hub.receipt("rejected")
+    delivery = hub.delivery(endpoint["id"], "delivered")
+    hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
+    for path in (f"/deliveries?endpoint={endpoint['id']}", f"/deliveries/{delivery}"):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text("(Billing)")
+    page.goto(f"/search?q={theirs}")
+    expect(page.locator("section", has_text="Sent to your systems").last).to_contain_text(
+        "(Billing)"
+    )
+
+
 def test_a_deliverys_page_fits_a_window_of_360_pixels(
     hub: PagesHub, new_page: Any, signed_in: Any, sink: Sink
 ) -> None:

@@ -24,9 +24,6 @@ from delivrd.web.pages.show import pretty
 from delivrd.web.problems import not_found
 
 LIMIT = 50
-MOST_WORDS = 40
-"""Characters of an endpoint's description in a list to choose from."""
-
 CHIPS = chips.of_words(relay_words.STATES)
 NAMES = ("state", "endpoint", "message", "range", "cursor")
 
@@ -60,7 +57,7 @@ class _Deliveries:
             older=address("/deliveries", {**told, "cursor": str(found.next_before or "")}),
             here=address("/deliveries", told),
             chips=CHIPS,
-            endpoints=[(id, named(one)) for id, one in names.items()],
+            endpoints=[(id, relay_words.named(one)) for id, one in names.items()],
             ranges=ranges.CHOICES,
         )
 
@@ -117,13 +114,6 @@ async def _listed(
         limit=LIMIT,
     )
     return found, await endpoints.names(tx)
-
-
-def named(endpoint: Mapping[str, str]) -> str:
-    """An endpoint in a list to choose from."""
-    about = endpoint["description"]
-    short = about if len(about) <= MOST_WORDS else about[: MOST_WORDS - 1] + "…"
-    return f"{endpoint['host']} ({short})" if about else endpoint["host"]
 
 
 def listed(delivery: Delivery) -> dict[str, Any]:

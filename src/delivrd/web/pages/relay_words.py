@@ -25,6 +25,10 @@ STATES = {
 """A delivery's state -> tone of its mark, and the word beside it."""
 
 
+MOST_WORDS = 40
+"""Characters of an endpoint's description beside its host."""
+
+
 class State(NamedTuple):
     tone: str
     word: str
@@ -33,6 +37,13 @@ class State(NamedTuple):
 def host(url: str) -> str:
     """The part of a URL by which people know an endpoint."""
     return urlsplit(url).netloc.rpartition("@")[2] or url
+
+
+def named(endpoint: Mapping[str, str]) -> str:
+    """An endpoint among others, which may be of the same host."""
+    about = endpoint["description"]
+    short = about if len(about) <= MOST_WORDS else about[: MOST_WORDS - 1] + "…"
+    return f"{endpoint['host']} ({short})" if about else endpoint["host"]
 
 
 def state(endpoint: Json) -> State:

@@ -80,6 +80,7 @@ def environment() -> Environment:
         verdict_words=words.WORDS,
         delivery_words=relay_words.STATES,
         host=relay_words.host,
+        named=relay_words.named,
         milliseconds=relay_words.milliseconds,
         nav=NAV,
         version=__version__,
