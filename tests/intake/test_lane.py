@@ -172,6 +172,26 @@ def test_what_is_out_of_the_ordinary_goes_the_long_way_each_time(
     run(test())
 
 
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+"""The headers by which Java's HTTP client offers HTTP/2 with each call."""
+
+
+@pytest.mark.parametrize("offer", [OFFER, ("Connection: upgrade", "Upgrade: websocket")])
+def test_the_body_of_a_call_that_offers_another_protocol_is_read(
+    sqlite_url: str, offer: tuple[str, ...]
+) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url) as hub, line_to(hub) as line:
+            calls = [body({**RECEIPT, "messageId": name}) for name in ("M1", "M2", "M3", "M4")]
+            assert await line.ask(post(calls[0], *offer)) == OK
+            line.writer.write(post(calls[1], *offer) + post(calls[2], *offer) + post(calls[3]))
+            assert [(await line.answer())[0] for _ in range(3)] == [OK] * 3
+            rows = await hub.rows("SELECT body FROM request ORDER BY id")
+            assert [bytes(kept) for (kept,) in rows] == calls
+
+    run(test())
+
+
 CALLS = st.lists(
     st.sampled_from(
         [
@@ -181,6 +201,7 @@ CALLS = st.lists(
             get("/webhooks/vonage?" + urlencode(RECEIPT)),
             get("/webhooks/vonage"),
             post(b"", "X-More: yes"),
+            post(body(RECEIPT), *OFFER),
         ]
     ),
     min_size=1,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from delivrd.config import Limits
@@ -30,6 +31,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.parser = _Parser(self)
         self.host = ""
         """The peer's address."""
         self._head = 0
@@ -64,9 +66,29 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._head > MAX_HEAD:
             self._refuse(b"431 Request Header Fields Too Large")
 
+    def on_headers_complete(self) -> None:
+        if not self._wants_upgrade():
+            super().on_headers_complete()
+
     def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._whole = self.scope
+        if not self._wants_upgrade():
+            super().on_message_complete()
+            self._whole = self.scope
+
+    def _wants_upgrade(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def without_upgrade(self, rest: bytes) -> None:
+        """Parses a request that offers another protocol again, without the offer.
+
+        ``rest`` is what followed its head. The parser reads no body behind an offer, but Java's
+        HTTP client offers HTTP/2 with each call, and its calls have bodies.
+        """
+        version = self.parser.get_http_version().encode()
+        head = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        head += [b"%b: %b" % pair for pair in self.headers if pair[0] != b"upgrade"]
+        self.parser = _Parser(self)
+        self.parser.feed_data(b"\r\n".join([*head, b"", rest]))
 
     def check_deadline(self, now: float) -> None:
         """Ends the connection if its request has been arriving for too long."""
@@ -81,6 +103,24 @@ class LimitedProtocol(HttpToolsProtocol):
             head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
             self.transport.write(head % status)
         self.transport.close()
+
+
+class _Parser(httptools.HttpRequestParser):
+    """Hands requests that offer another protocol back to their connection."""
+
+    def __init__(self, connection: LimitedProtocol) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        # as uvicorn sets it: a request may be answered though another follows its last one
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def feed_data(self, data: Any) -> None:
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            if self.get_method() == b"CONNECT":
+                raise
+            self._connection.without_upgrade(data[error.args[0] :])
 
 
 async def keep_deadlines(connections: Collection[object]) -> None:
