@@ -107,9 +107,10 @@ def test_an_endpoint_is_told_from_others_of_its_host(hub: PagesHub, page: Any, s
     theirs = hub.receipt("rejected")
     delivery = hub.delivery(endpoint["id"], "delivered")
     hub.api("PATCH", f"/v1/endpoints/{endpoint['id']}", {"statuses": ["expired"]})
-    for path in (f"/deliveries?endpoint={endpoint['id']}", f"/deliveries/{delivery}"):
-        page.goto(path)
-        expect(page.locator("main")).to_contain_text("(Billing)")
+    page.goto(f"/deliveries?endpoint={endpoint['id']}")
+    expect(page.locator(f"#{delivery}")).to_contain_text("(Billing)")
+    page.goto(f"/deliveries/{delivery}")
+    expect(page.locator(".verdict")).to_contain_text("(Billing)")
     page.goto(f"/search?q={theirs}")
     expect(page.locator("section", has_text="Sent to your systems").last).to_contain_text(
         "(Billing)"

@@ -65,6 +65,15 @@ def test_a_difference_is_read_out_and_its_button_keeps_the_focus(
     expect(show).to_be_focused()
 
 
+def test_copying_without_a_clipboard_keeps_the_focus(page: Any, ones: dict[str, str]) -> None:
+    """Browsers have none for pages by plain HTTP from another machine."""
+    page.add_init_script("delete Navigator.prototype.clipboard")
+    page.goto(ones["delivery"])
+    copy = press(page, "Copy the delivery id")
+    expect(page.locator("#said")).to_have_text("Copied")
+    expect(copy).to_be_focused()
+
+
 def test_an_update_does_not_put_another_button_under_the_focus(
     hub: PagesHub, clocked: Any, sink: Sink
 ) -> None:

@@ -43,6 +43,7 @@
       area.select();
       document.execCommand("copy");
       area.remove();
+      button.focus({ preventScroll: true }); // the selection took the focus, and with it went
     }
     button.classList.add("copied");
     say("Copied");
