@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.pages.pages_support import PagesHub, rule
 from tests.pages.test_pages_access import violations
+from tests.pages.test_pages_keys import walk
 
 
 @pytest.fixture
@@ -62,6 +63,12 @@ def test_the_next_try_of_a_notice_lies_ahead(firing: Any) -> None:
     expect(notice).to_contain_text(re.compile(r"next try (in \d|due now)"))
 
 
+def test_every_action_of_a_firing_is_reached_by_tab_and_shows_its_focus(firing: Any) -> None:
+    firing.locator(".fire h2 a").first.click()
+    firing.wait_for_url("**/alerts/firings/*")
+    walk(firing)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_firing_has_no_barrier_that_axe_knows(firing: Any, need: Any, scheme: str) -> None:
     need("axe_playwright_python")
@@ -83,7 +90,7 @@ def test_somebody_elses_acknowledgement_does_not_put_another_button_under_the_fo
     old_hub.api("POST", f"/v1/alerts/firings/{one}/acknowledge")
     firing.clock.run_for(15_000)
     expect(firing.get_by_text("Acknowledged by")).to_be_visible()
-    expect(firing.locator(".actions")).to_be_focused()
+    expect(firing.locator("#firing .actions")).to_be_focused()
 
 
 def test_a_rule_is_drawn_on_history(old_page: Any) -> None:

@@ -31,12 +31,9 @@ def keys(page: Any) -> Any:
     return page.get_by_role("dialog", name="Keyboard")
 
 
-@pytest.mark.parametrize("kind", ONES)
-def test_every_action_is_reached_by_tab_and_shows_its_focus(
-    page: Any, ones: dict[str, str], kind: str
-) -> None:
-    page.goto(ones[kind])
-    page.evaluate("document.querySelector('.live')?.click()")  # a further try would add actions
+def walk(page: Any) -> None:
+    """From action to action by Tab: all are reached, and each shows it."""
+    page.evaluate("document.querySelector('.live')?.click()")  # an update would add actions
     actions = page.locator(ACTIONS).filter(visible=True).count()
     reached = []
     page.keyboard.press("Tab")
@@ -45,6 +42,14 @@ def test_every_action_is_reached_by_tab_and_shows_its_focus(
         page.keyboard.press("Tab")
     assert len(reached) == actions > 15
     assert [one for one, outline in reached if outline != "solid"] == []
+
+
+@pytest.mark.parametrize("kind", ONES)
+def test_every_action_is_reached_by_tab_and_shows_its_focus(
+    page: Any, ones: dict[str, str], kind: str
+) -> None:
+    page.goto(ones[kind])
+    walk(page)
 
 
 def test_a_question_mark_lists_the_keys_and_escape_leads_back(messages: Any) -> None:
