@@ -5,16 +5,16 @@ URL, an exception's text or a traceback reaches the log.
 """
 
 import base64
-import json
 import logging
 import re
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
-from urllib.parse import quote, quote_plus
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from delivrd.core.escapes import escaped
 
 QUIET = (
     "aiohttp.access",
@@ -64,10 +64,7 @@ class Redactor:
 
 def _forms(secret: str) -> set[str]:
     """The encodings in which a secret may appear in a line."""
-    forms = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    forms |= {repr(secret)[1:-1], base64.b64encode(secret.encode()).decode()}
-    return forms
+    return escaped(secret) | {repr(secret)[1:-1], base64.b64encode(secret.encode()).decode()}
 
 
 def mask_number(number: str) -> str:

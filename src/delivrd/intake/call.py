@@ -99,10 +99,15 @@ class Call:
     def kept_path(self) -> str:
         """The path as it may be stored: without the secret in it, right or wrong."""
         if not self.route.has_secret:
-            return clean(self.path)[:MAX_PATH]
+            further = self.path.count("/") > PREFIX.count("/")
+            path = self.route.redactor.text(self.path) if further else self.path
+            return clean(path)[:MAX_PATH]
         name, *rest = [part for part in self.path.removeprefix(PREFIX).split("/") if part] or [""]
         if self.address.secret is not None:
             rest[0] = "{secret:webhook_secret}"
         else:
             rest = ["{wrong}"] * bool(rest)
-        return PREFIX + clean("/".join([name, *rest]))[:MAX_PATH]
+        path = PREFIX + "/".join([name, *rest])
+        if self.route.account is None or rest[1:]:
+            path = self.route.redactor.text(path)
+        return clean(path)[:MAX_PATH]

@@ -1,12 +1,15 @@
 """Redacts requests: secrets become ``{secret:SETTING}``, echoed texts are cut (rules B1, H5)."""
 
+import base64
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from pydantic import SecretStr
 
+from delivrd.config import MIN_SECRET
+from delivrd.core.escapes import escaped
 from delivrd.core.text import PREVIEW
 from delivrd.store.accounts import Account
 
@@ -21,11 +24,15 @@ class Redactor:
 
     def __init__(self, accounts: Iterable[Account], privacy: str) -> None:
         accounts = tuple(accounts)
-        self._needles = [
-            (needle, re.compile(_AS_VALUE % re.escape(needle)), b"{secret:%s}" % name.encode())
+        names = {
+            needle.encode(): name.encode()
             for account in accounts
             for name, value in account_secrets(account)
-            for needle in {v.encode() for v in (value, quote(value, safe=""), quote_plus(value))}
+            for needle in escaped(value)
+        }
+        self._needles = [
+            (needle, re.compile(_AS_VALUE % re.escape(needle)), b"{secret:%s}" % names[needle])
+            for needle in sorted(names, key=len, reverse=True)
         ]
         self._hidden = [
             (field.encode(), re.compile(_AS_FIELD % ((re.escape(field.encode()),) * 2)))
@@ -39,6 +46,8 @@ class Redactor:
 
     def value(self, raw: bytes) -> bytes:
         """The bytes of a query, a header block or a body, redacted."""
+        if b"%" in raw or b"\\u00" in raw:
+            raw = self._with_plain_secrets(raw)
         for needle, pattern, name in self._needles:
             if needle in raw:
                 raw = pattern.sub(name, raw)
@@ -50,6 +59,16 @@ class Redactor:
                 raw = echo.cut(raw)
         return raw
 
+    def text(self, text: str) -> str:
+        """The text of a path, redacted."""
+        return self.value(text.encode(errors="replace")).decode(errors="replace")
+
+    def _with_plain_secrets(self, raw: bytes) -> bytes:
+        """The bytes without needless escapes, if those hide a secret; else as they are."""
+        plain = _NEEDLESS_IN_JSON.sub(_unescaped, _NEEDLESS_IN_URLS.sub(_unescaped, raw))
+        hides = plain != raw and any(needle in plain for needle, _, _ in self._needles)
+        return plain if hides else raw
+
     def headers(self, raw: bytes) -> bytes:
         """A header block, redacted; the values of Authorization and cookies are always secret."""
         if b"authorization:" in raw:
@@ -60,13 +79,24 @@ class Redactor:
         return self.value(raw)
 
 
-_AS_VALUE = rb'(?<![^=&"?:\s,/])%s(?![^&"\s,;}\]])'
-"""A secret as a whole value of a query, a form, a JSON member or a header."""
+_AS_VALUE = rb"""(?:(?<![^=&"'?:\s,/>])|(?<=%%[0-9A-Fa-f]{2}))%s(?![^&"'\s,;}\]</?#%%\\])"""
+"""A secret as a whole value of a query, a form, a JSON member, an XML element, a path or a header;
+also of a URL that is itself a value, and escaped."""
+
+_NEEDLESS = rb"(2[DEde]|3\d|[46][1-9A-Fa-f]|[57][\dAa]|5[Ff]|7[Ee])"
+_NEEDLESS_IN_URLS = re.compile(rb"%%%b" % _NEEDLESS)
+_NEEDLESS_IN_JSON = re.compile(rb"\\u00%b" % _NEEDLESS)
+"""Escaped letters, digits and ``-._~``, which need no escape anywhere."""
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode())
+
 
 _AS_FIELD = rb'((?<![^?&\s])%s=|"%s"\s*:\s*")[^&"\s]+'
 """The value of a field that is secret by its name, in a query, a form or a JSON member."""
 
-_BASIC = re.compile(rb"(?mi)^(authorization: *basic +)\S+")
+_BASIC = re.compile(rb"(?mi)^((?:proxy-)?authorization: *basic +).+")
 _BEARER = re.compile(rb"(?mi)^((?:proxy-)?authorization:(?! *basic ) *(?:\w+ +)?).+")
 _COOKIE = re.compile(rb"(?mi)^(cookie: *).+")
 
@@ -103,4 +133,13 @@ def account_secrets(account: Account) -> list[tuple[str, str]]:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, SecretStr) and item.get_secret_value():
                 found.append((name, item.get_secret_value()))
+    if (basic := account.settings.basic_auth) is not None:
+        found += [("basic_auth", each) for each in _of_basic(basic.get_secret_value())]
     return found
+
+
+def _of_basic(pair: str) -> list[str]:
+    """The other forms of a user's name and password: as it is sent, and the password alone."""
+    password = pair.partition(":")[2]
+    alone = [password] if len(password) >= MIN_SECRET else []
+    return [base64.b64encode(pair.encode()).decode(), *alone]

@@ -1,0 +1,117 @@
+"""Secrets in stored requests: none as a whole value, however it is escaped (rules B1, H1)."""
+
+import json
+import re
+from base64 import b64encode
+from urllib.parse import quote
+
+import pytest
+
+from delivrd.intake.redact import Redactor
+from delivrd.providers import provider
+from delivrd.store.accounts import Account
+from tests.intake.calls import calling
+from tests.support import account, run
+
+SECRET = "canary/of+some&length=é"
+PLAIN = "canary-of-some-length"
+PASSWORD = "canary-basic-password"
+PAIR = b64encode(f"gateway:{PASSWORD}".encode()).decode()
+
+
+def redactor(**settings: object) -> Redactor:
+    made = Account(1, "ruach", 1, provider("ruach"), account("ruach", **settings))
+    return Redactor([made], "full")
+
+
+def redacted(raw: str, secret: str = SECRET) -> str:
+    made = redactor(api_key=secret, basic_auth=f"gateway:{PASSWORD}")
+    return made.value(raw.encode()).decode()
+
+
+def numbered(text: str, digits: str) -> str:
+    return "".join(f"\\u{ord(c):{digits}}" for c in text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        re.sub("%..", lambda found: found[0].lower(), quote(SECRET, safe="")),
+        "".join(f"%{byte:02x}" for byte in SECRET.encode()),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+        numbered(SECRET, "04x"),
+        numbered(SECRET, "04X"),
+        SECRET.replace("+", "\\u002B").replace("&", "\\u0026").replace("é", "\\u00E9"),
+        SECRET.replace("&", "&amp;"),
+    ],
+    ids=["plain", "url", "url in lower case", "every byte", "json", "php", "numbered",
+         "numbered in upper case", ".net", "xml"],
+)  # fmt: skip
+def test_a_secret_is_replaced_in_every_usual_escape(written: str) -> None:
+    assert redacted(f'{{"key": "{written}"}}') == '{"key": "{secret:api_key}"}'
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "a=1&key=@&b=2",
+        '{"keys": ["@", 1]}',
+        "{'key': '@'}",
+        "<receipt><key>@</key></receipt>",
+        "--b\r\ncontent-disposition: form-data; name=key\r\n\r\n@\r\n--b--",
+        "x-api-key: @",
+        "https://hub.example.org/webhooks/ruach/@/0199",
+        "https://hub.example.org/webhooks/ruach/@?to=1",
+        r'{"url": "https:\/\/hub.example.org\/webhooks\/ruach\/@\/0199"}',
+        "url=https%3A%2F%2Fhub.example.org%2Fwebhooks%2Fruach%2F@%2F0199",
+    ],
+)
+def test_a_secret_is_replaced_wherever_it_is_a_whole_value(around: str) -> None:
+    assert redacted(around.replace("@", PLAIN), PLAIN) == around.replace("@", "{secret:api_key}")
+
+
+@pytest.mark.parametrize("text", [f"a{PLAIN}", f"{PLAIN}a", f"a={PLAIN}-b", "a=%41%42&b=\\u0041"])
+def test_what_holds_no_secret_as_a_whole_value_is_kept_as_it_came(text: str) -> None:
+    assert redacted(text, PLAIN) == text
+
+
+@pytest.mark.parametrize("given", [PASSWORD, PAIR])
+def test_the_password_of_basic_is_replaced_where_it_stands_alone(given: str) -> None:
+    assert redacted(f"x-password: {given}") == "x-password: {secret:basic_auth}"
+
+
+@pytest.mark.parametrize("name", ["authorization", "proxy-authorization"])
+@pytest.mark.parametrize(
+    "value", ["Basic Z3Vlc3M6Z3Vlc3M=", "Bearer guess", "guess", "Digest a=1, response=guess"]
+)
+def test_the_headers_of_authentication_are_never_kept(name: str, value: str) -> None:
+    kept = redactor().headers(f"{name}: {value}\nhost: localhost".encode())
+    assert value.split()[-1].encode() not in kept
+    assert kept.endswith(b"\nhost: localhost")
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        (f"/webhooks/ruach/{PLAIN}", "/webhooks/ruach/{secret:api_key}"),
+        (f"/webhooks/{PLAIN}", "/webhooks/{secret:api_key}"),
+        (f"/webhooks/{PLAIN}/ruach", "/webhooks/{secret:api_key}/{wrong}"),
+        ("/webhooks/ruach/0199", "/webhooks/ruach/0199"),
+    ],
+)
+def test_a_path_is_kept_without_a_secret_that_is_one_of_its_segments(
+    sqlite_url: str, path: str, kept: str
+) -> None:
+    async def test() -> None:
+        accounts = {"ruach": account("ruach", api_key=PLAIN)}
+        async with calling(sqlite_url, accounts=accounts) as hub:
+            await hub.status("GET", f"{path}?messageId=7&status=DELIVRD")
+            await hub.hub.ring.flush()
+            assert await hub.rows("SELECT path FROM request UNION SELECT path FROM ring") == [
+                (kept,)
+            ]
+
+    run(test())
