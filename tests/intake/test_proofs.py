@@ -319,6 +319,11 @@ def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
         ({}, 200),
         ({"host": "localhost:8025"}, 200),
         ({"host": "[::1]:8025"}, 200),
+        ({"host": "LOCALHOST"}, 200),
+        ({"host": "hub.example.org@localhost"}, 401),
+        ({"host": "localhost:hub.example.org"}, 401),
+        ({"host": "[::1]hub.example.org"}, 401),
+        ({"host": "[::1"}, 401),
         ({"host": "hub.example.org"}, 401),
         ({"host": "localhost.example.org"}, 401),
         ({"host": "127.0.0.1.nip.io"}, 401),
@@ -328,6 +333,9 @@ def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
         ({"x-forwarded-host": "localhost"}, 401),
         ({"x-forwarded-proto": "https"}, 401),
         ({"via": "1.1 proxy"}, 401),
+        ({"cf-connecting-ip": "192.0.2.7"}, 401),
+        ({"true-client-ip": "192.0.2.7"}, 401),
+        ({"x-forwarded-prefix": "/sms"}, 401),
     ],
 )
 def test_an_account_without_proof_is_served_on_loopback_alone(
@@ -339,6 +347,18 @@ def test_an_account_without_proof_is_served_on_loopback_alone(
         async with calling(sqlite_url, accounts=ruach()) as hub:
             sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
             assert sent == status
+
+    run(test())
+
+
+def test_a_second_host_is_no_way_around_the_first(sqlite_url: str) -> None:
+    """H2."""
+    call = "GET /webhooks/ruach?messageId=7 HTTP/1.1\r\nHost: {}\r\nHost: {}\r\n\r\n"
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach()) as hub:
+            for hosts in (("localhost", "hub.example.org"), ("hub.example.org", "localhost")):
+                assert b" 401 " in await hub.raw(call.format(*hosts).encode())
 
     run(test())
 

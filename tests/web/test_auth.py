@@ -442,7 +442,10 @@ def test_the_first_start_gives_a_link_until_somebody_came(database_url: str) -> 
 # --- every answer -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "", "[::2]", "[::1]evil.example", "localhost:evil"],
+)
 def test_a_host_that_is_not_ours_is_refused(sqlite_url: str, host: str) -> None:
     """Against DNS rebinding: a name of somebody else's that points to this machine."""
 

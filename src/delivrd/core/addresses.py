@@ -17,6 +17,9 @@ _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 _SPECIAL = IPv4Network("192.0.0.0/24")
 
 
+_HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:@\[\]]*))(?::\d*)?")
+
+
 class BadUrl(ValueError):
     """The URL may not be called; str() says why, ``hint`` says what to do."""
 
@@ -55,6 +58,12 @@ def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] =
         raise BadUrl(f"{host} is not a public name", "Use the address, and allow its network.")
     if parts.scheme == "http" and not allow_http:
         raise BadUrl("it is not https", "Use https, or set [relay] allow_http = true.")
+
+
+def host_name(header: str) -> str:
+    """The name or address in a Host header, without its port; what is no host is returned whole."""
+    found = _HOST.fullmatch(header)
+    return (header if found is None else found[1] or found[2] or "").lower()
 
 
 def plain_host(host: str) -> str:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import NamedTuple
 
+from delivrd.core.addresses import host_name
 from delivrd.intake.source import FORWARDING, is_loopback, within
 from delivrd.providers.base import Authentic, Request, Unauthentic, same
 from delivrd.store.accounts import Account
@@ -105,8 +106,12 @@ class Proof:
                 "the account has no proof of origin: set a webhook_secret or the gateway's "
                 "signature secret, or say open = true"
             )
-        forwarded = [name for name, _ in request.headers if name in FORWARDING]
-        if forwarded or not _is_local(request.header("host")):
+        elsewhere = [
+            name
+            for name, value in request.headers
+            if name in FORWARDING or (name == "host" and not _is_local(value))
+        ]
+        if elsewhere or not request.header("host"):
             raise Unauthentic(
                 "an account without proof of origin is served on loopback only, and this call was "
                 "forwarded from elsewhere"
@@ -118,6 +123,5 @@ class Proof:
 @lru_cache(maxsize=256)
 def _is_local(host: str) -> bool:
     """Whether a Host header names the loopback."""
-    host = host.rpartition("@")[2]
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    name = host_name(host)
     return name == "localhost" or is_loopback(name)

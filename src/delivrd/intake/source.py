@@ -9,8 +9,11 @@ MAX_LENGTH = 64
 """Characters of a source that are kept; real addresses are shorter."""
 
 FORWARDING = frozenset(
-    {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
-     "x-forwarded-proto", "x-real-ip"}
+    {"cdn-loop", "cf-connecting-ip", "fly-client-ip", "forwarded", "true-client-ip", "via",
+     "x-azure-clientip", "x-client-ip", "x-cluster-client-ip", "x-envoy-external-address",
+     "x-forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+     "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-scheme", "x-forwarded-server",
+     "x-forwarded-ssl", "x-original-forwarded-for", "x-original-host", "x-real-ip"}
 )  # fmt: skip
 """Headers that proxies add: a request with one was sent from elsewhere."""
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delivrd.config import Config, is_loopback
+from delivrd.core.addresses import host_name
 from delivrd.metrics import Metrics
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.keys import Scope as Role
@@ -133,13 +134,13 @@ class Gate:
 
     def _check_host(self, headers: Headers) -> None:
         """Refuses host names that others could point at this machine (DNS rebinding)."""
-        host = host_name(headers.get("host", ""))
-        if not self._hosts(host):
-            raise Problem(
-                421,
-                f"{host[:100]!r} is not a host name of this hub.",
-                "Set public_url (or host) in delivrd.toml to the address that you use.",
-            )
+        for host in map(host_name, headers.getlist("host") or [""]):
+            if not self._hosts(host):
+                raise Problem(
+                    421,
+                    f"{host[:100]!r} is not a host name of this hub.",
+                    "Set public_url (or host) in delivrd.toml to the address that you use.",
+                )
 
     def _in_background(self) -> None:
         task = asyncio.create_task(self._note_uses())
@@ -232,13 +233,6 @@ def route_of(scope: MutableMapping[str, Any]) -> str:
     """The route's template, never the path itself, which may contain numbers and tokens."""
     route = scope.get("route")
     return str(getattr(route, "path", None) or "other")
-
-
-def host_name(header: str) -> str:
-    """The name in a Host header, without its port."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
 
 
 def allowed_hosts(config: Config) -> Callable[[str], bool]:
