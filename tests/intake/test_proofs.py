@@ -60,6 +60,18 @@ def test_a_nonce_with_other_content_is_refused(database_url: str) -> None:
     run(test())
 
 
+def test_a_signed_call_is_not_taken_again_for_another_message(sqlite_url: str) -> None:
+    """B3: the reference stands in the path, which Vonage's signature does not cover."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts={"vonage": signing_account()}) as hub:
+            call = signed(RECEIPT, nonce="n")
+            asked = [await hub.post(f"/webhooks/vonage/{name}", call) for name in ("A", "A", "B")]
+            assert asked == [200, 200, 401]
+
+    run(test())
+
+
 def test_of_two_contents_for_one_nonce_at_once_exactly_one_is_taken(database_url: str) -> None:
     async def test() -> None:
         async with calling(database_url, accounts={"vonage": signing_account()}) as hub:

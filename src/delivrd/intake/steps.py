@@ -49,6 +49,8 @@ def nonce_of(call: Call, received_at: int, value: str) -> Nonce:
     """The call's nonce, which must not recur with other content within the replay window (B3)."""
     request, account = call.request, call.account
     content = blake2b(b"%b%b\n%b" % (request.method.encode(), request.query, request.body))
+    if call.address.reference:  # it names the message, and no signature covers it
+        content.update(b"\n" + call.address.reference.encode(errors="replace"))
     window = account.settings.replay_window
     if window is None:
         window = account.provider.replay_behind
