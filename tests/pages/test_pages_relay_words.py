@@ -51,8 +51,8 @@ def test_how_an_endpoint_is_in_a_word(fields: dict[str, Any], word: str) -> None
         ({"countries": ["DE", "GB"]}, "all statuses · to DE, GB"),
     ],
 )
-def test_what_it_hears_in_a_line(fields: dict[str, Any], said: str) -> None:
-    assert relay_words.hears({**WELL, **fields}) == said
+def test_its_subscription_in_a_line(fields: dict[str, Any], said: str) -> None:
+    assert relay_words.subscription({**WELL, **fields}) == said
 
 
 def test_one_that_fails_says_for_how_long_and_why() -> None:

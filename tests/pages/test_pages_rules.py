@@ -15,13 +15,13 @@ from delivrd.web.pages.show import each_cost, price
 NOW = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
 
 
-def sent(rule: Rule, **changes: Any) -> alert_form.Made:
+def sent(rule: Rule, **changes: Any) -> alert_form.RuleOrErrors:
     """What comes of a rule's form, sent with these changes."""
-    form = {**alert_form.written(rule), "name": "mine"}
+    form = {**alert_form.form_of(rule), "name": "mine"}
     many = {name: form[name] for name in ("accounts", "by", "channels")}
     plain = {name: value for name, value in form.items() if name not in many}
     plain = {name: "1" if value is True else value for name, value in plain.items()}
-    return alert_form.made(alert_form.read({**plain, **changes}, many))
+    return alert_form.rule_of(alert_form.read({**plain, **changes}, many))
 
 
 @pytest.mark.parametrize("kind", list(SPECS))

@@ -1,4 +1,4 @@
-"""The dashboard: pages that the server renders, one file a page."""
+"""The dashboard: server-rendered pages, one module each."""
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -33,7 +33,7 @@ _PAGES = (
     alert_rule,
     compare,
     requests,
-    endpoint_form,  # before the endpoints: /endpoints/new is no endpoint's page
+    endpoint_form,  # before endpoints: /endpoints/new must not be taken for an id
     endpoints,
     endpoint_acts,
     deliveries,
@@ -45,7 +45,7 @@ _PAGES = (
 
 
 def install(app: FastAPI, context: Context) -> None:
-    """Shows a person who opens an address that is none a page, with the ways on."""
+    """Shows people who open an unknown address an error page instead of JSON."""
     pages = Pages(context)
 
     async def missing(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What the pages show of the configured accounts. Never their secrets."""
+"""The configured accounts as the pages show them, without their secrets."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _SIGNATURE = "its signature"
 
 
 class Account(NamedTuple):
-    """``webhook`` has SECRET where the secret stands; ``proofs`` are words for a person."""
+    """``webhook`` has SECRET in place of the secret; ``proofs`` are described in words."""
 
     name: str
     provider: str

@@ -1,4 +1,4 @@
-"""A rule as a form: which fields a kind has, what is written in them, and the rule they make."""
+"""A rule as a form: the fields of each kind, their values, and the rule that they make."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ NUMBERS = ("over", "below", "share", "times", "points", "at_least", "per_hour")
 
 
 class Field(NamedTuple):
-    """``width`` is how many of two columns it takes."""
+    """``place`` is the section of the form: ``where``, ``when`` or ``then``."""
 
     label: str
     hint: str
@@ -61,25 +61,25 @@ def kind_of(text: str) -> Kind:
 
 
 def blank(kind: Kind) -> dict[str, Any]:
-    """What a rule of that kind takes by itself."""
-    return written(Rule.model_validate({"kind": kind}))
+    """The form of a new rule of that kind, with its defaults."""
+    return form_of(Rule.model_validate({"kind": kind}))
 
 
-def written(rule: Rule) -> dict[str, Any]:
-    """What stands in the form of a rule."""
-    told: dict[str, Any] = {"kind": rule.kind, "unless_normal": rule.unless_normal}
+def form_of(rule: Rule) -> dict[str, Any]:
+    """The form of an existing rule."""
+    form: dict[str, Any] = {"kind": rule.kind, "unless_normal": rule.unless_normal}
     unit = SPECS[rule.kind].unit
     for name in NUMBERS:
         value = getattr(rule, name)
-        told[name] = "" if value is None else span(value) if _timed(name, unit) else f"{value:g}"
+        form[name] = "" if value is None else span(value) if _timed(name, unit) else f"{value:g}"
     for name in SPANS:
         value = getattr(rule, name)
-        told[name] = "" if value is None else span(value)
+        form[name] = "" if value is None else span(value)
     for name in LISTS:
-        told[name] = ", ".join(getattr(rule, name))
-    told["metadata"] = ", ".join(f"{name}={value}" for name, value in rule.metadata.items())
+        form[name] = ", ".join(getattr(rule, name))
+    form["metadata"] = ", ".join(f"{name}={value}" for name, value in rule.metadata.items())
     return {
-        **told,
+        **form,
         "accounts": list(rule.accounts),
         "by": list(rule.by),
         "channels": list(rule.channels or ()),
@@ -92,33 +92,33 @@ def _timed(name: str, unit: str) -> bool:
     return name == "over" and unit == "s"
 
 
-def read(form: Mapping[str, Any], many: Mapping[str, list[str]]) -> dict[str, Any]:
-    """What somebody wrote, under the same names as `written`; ``many`` are ticked boxes."""
-    told = {name: str(form.get(name, "")).strip()[:1000] for name in FIELDS}
+def read(posted: Mapping[str, Any], many: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A posted form, with the same names as in `form_of`; ``many`` are the ticked boxes."""
+    form = {name: str(posted.get(name, "")).strip()[:1000] for name in FIELDS}
     return {
-        **told,
-        "kind": kind_of(str(form.get("kind", ""))),
-        "name": str(form.get("name", "")).strip()[:100],
-        "unless_normal": bool(form.get("unless_normal")),
-        "enabled": bool(form.get("enabled")),
+        **form,
+        "kind": kind_of(str(posted.get("kind", ""))),
+        "name": str(posted.get("name", "")).strip()[:100],
+        "unless_normal": bool(posted.get("unless_normal")),
+        "enabled": bool(posted.get("enabled")),
         **{name: many.get(name, []) for name in ("accounts", "by", "channels")},
     }
 
 
-class Made(NamedTuple):
-    """The rule that a form makes, or what is wrong with which field."""
+class RuleOrErrors(NamedTuple):
+    """The rule that a form makes, or the errors by field."""
 
     rule: Rule | None
     errors: Mapping[str, str] = {}
 
 
-def made(told: Mapping[str, Any]) -> Made:
-    """The rule of what was written; empty fields take what the kind takes by itself."""
-    kind = told["kind"]
-    given: dict[str, Any] = {"kind": kind, "enabled": told["enabled"]}
+def rule_of(form: Mapping[str, Any]) -> RuleOrErrors:
+    """The rule that a form makes; empty fields get the defaults of its kind."""
+    kind = form["kind"]
+    given: dict[str, Any] = {"kind": kind, "enabled": form["enabled"]}
     errors: dict[str, str] = {}
     for name in fields(kind):
-        value = told[name]
+        value = form[name]
         if name in LISTS and isinstance(value, str):
             value = tuple(piece.strip() for piece in value.split(",") if piece.strip())
         if name == "metadata":
@@ -127,16 +127,16 @@ def made(told: Mapping[str, Any]) -> Made:
             value = _number(value, name, errors)
         if value or name == "by":
             given[name] = value
-    if told["unless_normal"] and "unless_normal" in SPECS[kind].takes:
+    if form["unless_normal"] and "unless_normal" in SPECS[kind].takes:
         given["unless_normal"] = True
-    if told["channels"]:
-        given["channels"] = tuple(told["channels"])
+    if form["channels"]:
+        given["channels"] = tuple(form["channels"])
     if errors:
-        return Made(None, errors)
+        return RuleOrErrors(None, errors)
     try:
-        return Made(Rule.model_validate(given))
+        return RuleOrErrors(Rule.model_validate(given))
     except ValidationError as error:
-        return Made(None, _errors(error))
+        return RuleOrErrors(None, _errors(error))
 
 
 def _number(value: str, name: str, errors: dict[str, str]) -> float | None:
@@ -159,7 +159,7 @@ def _errors(error: ValidationError) -> dict[str, str]:
     for one in error.errors():
         why = one["msg"].removeprefix("Value error, ")
         place = str(one["loc"][0]) if one["loc"] else ""
-        if not place:  # said of the rule as a whole: it begins with the field's name
+        if not place:  # errors of the whole rule begin with a field's name
             place = next((name for name in FIELDS if why.startswith(f"{name} ")), "")
             why = why.removeprefix(f"{place} ")
         found.setdefault(place, why)
@@ -167,7 +167,7 @@ def _errors(error: ValidationError) -> dict[str, str]:
 
 
 def name_trouble(name: str) -> str:
-    """Why a rule cannot have that name; empty where it can."""
+    """Why a rule cannot have that name; empty if it can."""
     if RULE_NAME.fullmatch(name):
         return ""
     return "must be lower-case letters, digits, - and _, such as gb-failures"

@@ -1,4 +1,4 @@
-"""The picture of a rule on history: its line, its firings, and the share that it calls bad."""
+"""The chart of a rule's preview: its line, its firings, and the limit."""
 
 from typing import Any
 
@@ -7,30 +7,30 @@ from delivrd.web.api.alert_views import AlertPreview
 from delivrd.web.pages.alert_words import ALL, BAD, COUNTED
 
 
-def shown(told: AlertPreview, rule: Rule) -> dict[str, Any]:
-    """What the picture of a preview needs, and the same in words."""
-    end, begun = told.until, told.known_since
+def shown(preview: AlertPreview, rule: Rule) -> dict[str, Any]:
+    """The values of the template of a preview."""
+    end, begun = preview.until, preview.known_since
     lasted = None if begun is None else (end - begun).total_seconds()
     return {
-        "told": told,
-        "points": [{"at": p.at.isoformat(), "n": p.n, "k": p.k} for p in told.line],
+        "result": preview,
+        "points": [{"at": p.at.isoformat(), "n": p.n, "k": p.k} for p in preview.line],
         "periods": [
             {"from": p.since.isoformat(), "fired": p.fired_at.isoformat(),
              "to": (p.until or end).isoformat()}
-            for p in told.firings
+            for p in preview.firings
         ],
         "all": ALL.get(rule.kind, "messages"),
         "bad": BAD.get(rule.kind, "failed"),
-        "days": (end - told.since).days,
+        "days": (end - preview.since).days,
         "known": lasted,
-        "whole": begun == told.since,
+        "whole": begun == preview.since,
         "ratio": rule.kind not in COUNTED,
         "limit": limit(rule),
     }  # fmt: skip
 
 
 def limit(rule: Rule) -> float | None:
-    """The share from which the rule calls it bad, where it has one."""
+    """The share of bad messages from which the rule fires; None for rules without one."""
     match rule.kind:
         case "failure_rate":
             return None if rule.over is None else rule.over / 100

@@ -1,4 +1,4 @@
-"""One rule: what it says, how it would have done on history, and a form to make or change it."""
+"""The page of one rule with its preview, and the form to create or change one."""
 
 import json
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class _Rule:
         self._pages, self._context = pages, pages.context
         self._store, self._config = pages.context.store, pages.context.config
 
-    # --- looking at one ---------------------------------------------------------------------------
+    # --- showing ----------------------------------------------------------------------------------
 
     async def page(self, request: Request, name: str) -> Response:
         async def job(tx: Tx) -> tuple[Any, Any]:
@@ -77,68 +77,68 @@ class _Rule:
         )
 
     async def preview(self, request: Request, name: str) -> Response:
-        """The piece of the page that takes a moment."""
+        """The preview, which the page loads by itself because it takes time."""
         found = await self._named(name)
-        told = await alerts.preview_rule(self._context, found, DAYS)
-        return self._pages.page(request, "_preview.html", **shown(told, found.rule))
+        preview = await alerts.preview_rule(self._context, found, DAYS)
+        return self._pages.page(request, "_preview.html", **shown(preview, found.rule))
 
     async def _named(self, name: str) -> Named:
         return await self._store.read(lambda tx: alert_rules.named(self._context, tx, name))
 
-    # --- making and changing one ------------------------------------------------------------------
+    # --- creating and changing --------------------------------------------------------------------
 
     async def new(self, request: Request) -> Response:
         kind = alert_form.kind_of(request.query_params.get("kind", ""))
-        told = alert_form.blank(kind)
+        form = alert_form.blank(kind)
         name = request.query_params.get("name", "")[:100]
-        return await self._form(request, {**told, "name": name}, "/alerts/new")
+        return await self._form(request, {**form, "name": name}, "/alerts/new")
 
     async def make(self, request: Request) -> Response:
-        told, do = await _sent(request)
-        trouble = alert_form.name_trouble(told["name"])
-        made = alert_form.made(told)
+        form, do = await _sent(request)
+        trouble = alert_form.name_trouble(form["name"])
+        made = alert_form.rule_of(form)
         errors = {**made.errors, **({"name": trouble} if trouble else {})}
         if made.rule is None or errors or do != "save":
-            return await self._form(request, told, "/alerts/new", errors, made.rule)
+            return await self._form(request, form, "/alerts/new", errors, made.rule)
         try:
             await alert_rules.create_rule(
-                self._context, caller_of(request), told["name"], made.rule
+                self._context, caller_of(request), form["name"], made.rule
             )
         except Problem as problem:
-            return await self._form(request, told, "/alerts/new", _error(problem), made.rule)
-        return RedirectResponse(f"/alerts/rules/{told['name']}", 303)
+            return await self._form(request, form, "/alerts/new", _error(problem), made.rule)
+        return RedirectResponse(f"/alerts/rules/{form['name']}", 303)
 
     async def edit(self, request: Request, name: str) -> Response:
         found = await self._named(name)
-        told = {**alert_form.written(found.rule), "name": name}
-        return await self._form(request, told, _edit(name))
+        form = {**alert_form.form_of(found.rule), "name": name}
+        return await self._form(request, form, _edit(name))
 
     async def change(self, request: Request, name: str) -> Response:
-        told, do = await _sent(request)
-        told["name"] = name
-        made = alert_form.made(told)
+        form, do = await _sent(request)
+        form["name"] = name
+        made = alert_form.rule_of(form)
         if made.rule is None or do != "save":
-            return await self._form(request, told, _edit(name), made.errors, made.rule)
+            return await self._form(request, form, _edit(name), made.errors, made.rule)
         try:
             await alert_rules.replace_rule(self._context, caller_of(request), name, made.rule)
         except Problem as problem:
-            return await self._form(request, told, _edit(name), _error(problem), made.rule)
+            return await self._form(request, form, _edit(name), _error(problem), made.rule)
         return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
 
     async def _form(
-        self, request: Request, told: Mapping[str, Any], action: str,
+        self, request: Request, form: Mapping[str, Any], action: str,
         errors: Mapping[str, str] = {}, rule: Rule | None = None,
     ) -> Response:  # fmt: skip
-        kind = told["kind"]
+        kind = form["kind"]
         preview: dict[str, Any] = {}
         if rule is not None and kind not in previews.NO_PAST:
-            named = Named(told["name"] or "preview", rule, API)
+            named = Named(form["name"] or "preview", rule, API)
             preview = shown(await alerts.preview_rule(self._context, named, DAYS), rule)
         return self._pages.page(
             request,
             "rule_form.html",
             status=422 if errors else 200,
-            form=told,
+            form=form,
             fields=alert_form.fields(kind),
             kinds=KINDS,
             errors=errors,
@@ -163,7 +163,7 @@ class _Rule:
         return RedirectResponse(f"/alerts/rules/{quote(name)}", 303)
 
     async def switch(self, request: Request, name: str) -> Response:
-        """On, or off."""
+        """Turns the rule on if it is off, and off if it is on."""
         rule = (await self._named(name)).rule
         other = rule.model_copy(update={"enabled": not rule.enabled})
         await alert_rules.replace_rule(self._context, caller_of(request), name, other)
@@ -175,14 +175,14 @@ class _Rule:
 
 
 async def _sent(request: Request) -> tuple[dict[str, Any], str]:
-    """The form that was sent, and which of its buttons was pressed."""
+    """The posted form, and the name of the button that was pressed."""
     form = await request.form()
     many = {name: [str(v) for v in form.getlist(name)] for name in ("accounts", "by", "channels")}
     return alert_form.read(form, many), str(form.get("do", "preview"))
 
 
 def _digest(rule: Mapping[str, Any]) -> str:
-    """A name for what the rule judges: a preview is made anew where that has changed."""
+    """A digest of the rule: the page loads the preview again when it changes."""
     return blake2b(json.dumps(rule, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
@@ -191,7 +191,7 @@ def _edit(name: str) -> str:
 
 
 def _error(problem: Problem) -> dict[str, str]:
-    """What is wrong of which field; the page writes the field's name before it."""
+    """The error by field, without the field's name, which the page shows before it."""
     field = str(problem.more.get("field", ""))
     what = problem.detail.removeprefix(f"{field}: ").rstrip(".")
     words = f"{what}. {problem.hint}".rstrip(". ")

@@ -1,4 +1,4 @@
-"""What the pages say of rules and firings: kinds, states, evidence, and what is behind them."""
+"""The words of rules and firings: kinds, states, evidence, and the links to their messages."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -36,10 +36,10 @@ BAD: Mapping[str, str] = {
     "rejected_signatures": "refused",
     "unmapped": "without a meaning",
 }
-"""What is counted as bad in a preview; failures unless it stands here."""
+"""What a preview counts as bad; ``failed`` for all other kinds."""
 
 COUNTED = frozenset({"failure", "no_messages", "rejected_signatures", "unmapped"})
-"""Kinds whose preview shows numbers; of the others, shares."""
+"""Kinds whose preview shows numbers instead of shares."""
 
 ALL: Mapping[str, str] = {"rejected_signatures": "refused", "unmapped": "receipts"}
 
@@ -47,7 +47,7 @@ SOURCES = {"file": "settings file", "api": "created here", "default": "built in"
 
 
 class State(NamedTuple):
-    """How a rule or firing is, in a word, and its tone (an icon goes with it)."""
+    """The state of a rule or firing in a word, and its tone, which selects colour and icon."""
 
     tone: str
     word: str
@@ -71,7 +71,7 @@ CHANNELS: Mapping[str, State] = {
 
 
 def of_rule(rule: AlertRule, now: Any) -> State:
-    """How a rule is at that moment (an aware datetime)."""
+    """The state of a rule at ``now`` (an aware datetime)."""
     if not rule.enabled:
         return State("idle", "off")
     if rule.snoozed_until is not None and rule.snoozed_until > now:
@@ -82,7 +82,7 @@ def of_rule(rule: AlertRule, now: Any) -> State:
 
 
 def marked(sentence: str) -> Markup:
-    """A sentence with what can be set in bold."""
+    """A sentence as HTML, with the values that can be set in bold."""
     pieces = sentence.split("*")
     return Markup("").join(
         Markup("<b>{}</b>").format(piece) if position % 2 else escape(piece)
@@ -91,14 +91,14 @@ def marked(sentence: str) -> Markup:
 
 
 def behind(firing: AlertFiring) -> str:
-    """The page of what is behind a firing; empty where there is none."""
+    """The link to the messages of a firing; empty if there is none."""
     until = None if firing.state == "told" and firing.facts.get("message") else firing.ended_at
     return pages.evidence_page(firing.kind, firing.place, firing.facts, firing.since, until)
 
 
 def reasons(firing: AlertFiring) -> list[tuple[str, str, int]]:
-    """Why messages failed: in words, the page of these messages, and how many they were."""
-    told = (firing.causes or {}).get("reasons", ())
+    """Why messages failed: in words, the link to these messages, and their number."""
+    counted = (firing.causes or {}).get("reasons", ())
     return [
         (
             words.replace("_", " "),
@@ -108,7 +108,7 @@ def reasons(firing: AlertFiring) -> list[tuple[str, str, int]]:
             ),
             n,
         )
-        for words, (status, reason, n) in zip(reasons_in_words(told), told, strict=True)
+        for words, (status, reason, n) in zip(reasons_in_words(counted), counted, strict=True)
     ]
 
 
@@ -133,7 +133,7 @@ _FACTS: Mapping[str, tuple[str, Any]] = {
 
 
 def evidence(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was seen, as names and values."""
+    """The facts of a firing, as labels and values."""
     found = []
     alone = {"n": "How many"} if "k" not in facts else {}
     for name, (label, shown) in _FACTS.items():
@@ -156,4 +156,4 @@ HELPERS: Mapping[str, Any] = {
     "rule_sources": SOURCES,
     "snoozes": SNOOZES,
 }
-"""What the templates of these pages use."""
+"""The names that the templates of these pages use."""

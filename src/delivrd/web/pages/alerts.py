@@ -1,4 +1,4 @@
-"""Alerts: what is bad now, the rules as sentences, channels, and the log of firings."""
+"""The alerts page: current firings, rules, channels, and the log of firings."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -91,18 +91,18 @@ class _Alerts:
         return await _back(request, f"/alerts/firings/{id}")
 
     async def test(self, request: Request, name: str) -> Response:
-        told = await alerts.test_channel(self._context, caller_of(request), name)
-        return await self._page(request, told)
+        result = await alerts.test_channel(self._context, caller_of(request), name)
+        return await self._page(request, result)
 
 
 async def _back(request: Request, default: str) -> Response:
-    """To the page that the form stood on: one of the two that have it."""
+    """Redirects to the page of the form, which is on two pages."""
     goal = str((await request.form()).get("back", ""))
     return RedirectResponse("/alerts" if goal == "/alerts" else default, 303)
 
 
 async def snooze_of(request: Request) -> Snooze:
-    """For how long, as the form says; an end of it for anything else."""
+    """The duration in the posted form; anything else ends the snooze."""
     seconds = str((await request.form()).get("seconds", "0"))
     return Snooze(seconds=int(seconds) if seconds in dict(SNOOZES) else 0)
 

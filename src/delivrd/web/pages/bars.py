@@ -1,6 +1,6 @@
-"""The last 24 hours of an endpoint as bars: what it took above the line, what failed below it.
+"""The last 24 hours of an endpoint as bars: successful calls above the line, failed ones below.
 
-Pure arithmetic; the template draws it. Up and down tell success from failure without a colour.
+Pure arithmetic; the template draws it. The direction shows success and failure without colour.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ UP, DOWN = 16.0, 8.0
 """Heights of the tallest bar above and below the line."""
 
 LEAST = 1.5
-"""A single try in a busy day still shows."""
+"""The lowest bar: a single try must be visible even on a busy day."""
 
 
 class Bar(NamedTuple):
-    """``up`` and ``down`` are heights; ``title`` says the numbers."""
+    """``up`` and ``down`` are heights; ``title`` has the numbers."""
 
     x: float
     up: float
@@ -49,7 +49,7 @@ def _clock(at: Any) -> str:
 
 
 def summary(day: Mapping[str, Any]) -> str:
-    """The same in one sentence, for whoever cannot see it."""
+    """The bars in one sentence, for screen readers."""
     if not day["delivered"] and not day["failed"]:
         return "No calls in the last 24 hours"
     delivered, failed = number(day["delivered"]), number(day["failed"])

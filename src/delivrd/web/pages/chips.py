@@ -1,11 +1,11 @@
-"""The choices of which one holds, above a list: its state, in a word with an icon."""
+"""The filter chips above a list: states with icons, of which one is selected."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
 class Chip(NamedTuple):
-    """``icon`` and ``tone`` (a class of the style sheet) are empty for one without."""
+    """``icon`` and ``tone`` (a CSS class) may be empty."""
 
     value: str
     label: str

@@ -1,4 +1,4 @@
-"""Accounts side by side on the same country, or network of it: rate, time, and cost."""
+"""Compares accounts in one country or network: rates, times and costs."""
 
 from collections.abc import Mapping, Sequence
 from math import log10
@@ -16,7 +16,7 @@ from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 from delivrd.web.pages import ranges, rate_table
 from delivrd.web.pages.links import Links, address
-from delivrd.web.pages.overview import places_of, ways
+from delivrd.web.pages.overview import places_of, range_links
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
@@ -42,25 +42,27 @@ def routes(pages: Pages) -> APIRouter:
             networks = (await delivery_stats(tx, store.accounts, ("network",), of))["items"]
             narrowed = Filters(country=country, network=network or None, since=span.since,
                                until=span.until)  # fmt: skip
-            told = await compared(tx, store.accounts, narrowed, MIN_SAMPLE)
-            return countries, networks, told
+            comparison = await compared(tx, store.accounts, narrowed, MIN_SAMPLE)
+            return countries, networks, comparison
 
-        countries, networks, told = await store.read(read)
-        country = told["country"] or ""
+        countries, networks, comparison = await store.read(read)
+        country = comparison["country"] or ""
         links = Links(span, {"country": country, "network": network})
         return pages.page(
             request,
             "compare.html",
             span=span,
-            ranges=ways(links, "/compare"),
+            ranges=range_links(links, "/compare"),
             country=country,
             network=network,
             countries=[item["country"] for item in countries[:MOST] if item["country"]],
             networks=[item["network"] for item in networks[:MOST] if item["network"]],
-            told=told,
-            rows=rows(told["items"], told["minimum"]),
-            scale=rate_table.scale_of(plain(item, told["minimum"]) for item in told["items"]),
-            times=times(told["items"]),
+            comparison=comparison,
+            rows=rows(comparison["items"], comparison["minimum"]),
+            scale=rate_table.scale_of(
+                plain(item, comparison["minimum"]) for item in comparison["items"]
+            ),
+            times=times(comparison["items"]),
             links=links,
             json=address("/v1/stats/comparison", {"country": country, "network": network,
                          **dict(zip(("since", "until"), span.edges, strict=True))}),
@@ -71,7 +73,7 @@ def routes(pages: Pages) -> APIRouter:
 
 
 def plain(item: Mapping[str, Any], minimum: int) -> rate_table.Row:
-    """An account as a row of rates; under the minimum it is marked so."""
+    """An account as a row of rates; ``word`` is ``few`` below the minimum."""
     enough = item["ended"] >= minimum
     word = "none" if item["delivery_rate"] is None else "same" if enough else "few"
     return rate_table.Row(
@@ -81,14 +83,14 @@ def plain(item: Mapping[str, Any], minimum: int) -> rate_table.Row:
 
 
 def rows(items: Sequence[Mapping[str, Any]], minimum: int) -> list[rate_table.Row]:
-    """The accounts in their order, each with its place in the plot."""
+    """The accounts in their order, with the coordinates of their plots."""
     found = [plain(item, minimum) for item in items]
     scale = rate_table.scale_of(found)
     return [rate_table.plotted(row, scale) for row in found]
 
 
 def times(items: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """By account: where its median and its 95 % stand on a logarithmic scale that all share."""
+    """By account: the places of its median and 95th percentile on a shared logarithmic scale."""
     known = {i["account"]: (i["p50"], i["p95"]) for i in items if i["p50"] and i["p95"]}
     if not known:
         return {}

@@ -1,4 +1,4 @@
-"""How long deliveries take, as a histogram on a logarithmic scale and the shares within a time."""
+"""Delivery times: a histogram on a logarithmic scale, and the shares within certain times."""
 
 from collections.abc import Sequence
 from math import floor, log2
@@ -8,16 +8,18 @@ from delivrd.insight.latency import Bar
 from delivrd.store.counts import STEPS
 
 MARKS = ((10.0, "10 s"), (60.0, "1 min"), (3600.0, "1 h"))
-"""A code is useless after some seconds, a notice after an hour."""
+"""One-time codes become useless within a minute, notices within an hour."""
 
 PER_DOUBLING = 2
 FINE = 2.0 ** (1 / STEPS)
-"""The width of the bars that the counts give, as a factor."""
+"""The width of the bars of the stored counts, as a factor."""
 
 
 class Bin(NamedTuple):
-    """``n`` took longer than ``over`` and at most ``to`` seconds; ``within`` is the share that took
-    at most so long."""
+    """``n`` messages took more than ``over`` and at most ``to`` seconds.
+
+    ``within`` is the share of all messages that took at most ``to``.
+    """
 
     over: float
     to: float
@@ -26,7 +28,7 @@ class Bin(NamedTuple):
 
 
 def bins(histogram: Sequence[Bar]) -> list[Bin]:
-    """Two bars per doubling, with empty ones between them; none without data."""
+    """Two bars for each doubling of the time, without gaps; none without data."""
     counted: dict[int, int] = {}
     for bar in histogram:
         # by the middle of the fine bar: in milliseconds its edges are powers of two as well
@@ -44,7 +46,7 @@ def bins(histogram: Sequence[Bar]) -> list[Bin]:
 
 
 def within(histogram: Sequence[Bar], seconds: float) -> float | None:
-    """The share that took at most so long; a bar that the time cuts counts by its part."""
+    """The share that took at most ``seconds``, interpolated within a bar; None without data."""
     total = sum(bar.count for bar in histogram)
     if not total:
         return None
@@ -56,7 +58,7 @@ def within(histogram: Sequence[Bar], seconds: float) -> float | None:
 
 
 def marks(histogram: Sequence[Bar]) -> list[dict[str, Any]]:
-    """The share that arrived within each of the times that matter."""
+    """The share that arrived within each of MARKS."""
     return [
         {"seconds": seconds, "label": label, "share": within(histogram, seconds)}
         for seconds, label in MARKS

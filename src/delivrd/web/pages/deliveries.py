@@ -1,4 +1,4 @@
-"""What was told to whom: the list by its filters, and one with every try of it."""
+"""The list of deliveries, and the page of one with all its tries."""
 
 import shlex
 from collections.abc import Mapping
@@ -42,20 +42,20 @@ class _Deliveries:
         self._store = pages.context.store
 
     async def table(self, request: Request) -> Response:
-        told = chosen(request.query_params, NAMES)
-        found, names = await self._store.read(lambda tx: _listed(tx, told))
+        given = chosen(request.query_params, NAMES)
+        found, names = await self._store.read(lambda tx: _listed(tx, given))
         return self._pages.page(
             request,
             "_deliveries.html" if partial(request) else "deliveries.html",
             page=page_of(found, [listed(each) for each in found.items]),
             names=names,
-            filters={name: told.get(name, "") for name in NAMES},
-            filtered=bool(told),
-            selection=selection(told),
+            filters={name: given.get(name, "") for name in NAMES},
+            filtered=bool(given),
+            selection=selection(given),
             again=None,
-            first=address("/deliveries", {**told, "cursor": ""}),
-            older=address("/deliveries", {**told, "cursor": str(found.next_before or "")}),
-            here=address("/deliveries", told),
+            first=address("/deliveries", {**given, "cursor": ""}),
+            older=address("/deliveries", {**given, "cursor": str(found.next_before or "")}),
+            here=address("/deliveries", given),
             chips=CHIPS,
             endpoints=[(id, relay_words.named(one)) for id, one in names.items()],
             ranges=ranges.CHOICES,
@@ -85,39 +85,39 @@ class _Deliveries:
         )
 
 
-def selection(told: Mapping[str, str]) -> dict[str, str] | None:
-    """The filters by which many are told again; None where these choose no such thing.
+def selection(given: Mapping[str, str]) -> dict[str, str] | None:
+    """The filters for replaying many deliveries; None if these filters do not allow it.
 
-    A message's few are sent again one by one; of what was parked all endpoints' may be, of the
-    rest one endpoint's.
+    Parked ones can be replayed for all endpoints together, others for one endpoint only. Those of a
+    message are few, and replayed one by one.
     """
-    state = told.get("state")
-    able = state in REPLAY.states and "message" not in told
-    if not able or (state != "parked" and "endpoint" not in told):
+    state = given.get("state")
+    able = state in REPLAY.states and "message" not in given
+    if not able or (state != "parked" and "endpoint" not in given):
         return None
-    return {name: told[name] for name in ("state", "endpoint", "range") if name in told}
+    return {name: given[name] for name in ("state", "endpoint", "range") if name in given}
 
 
 async def _listed(
-    tx: Tx, told: Mapping[str, str]
+    tx: Tx, given: Mapping[str, str]
 ) -> tuple[Listed[Delivery], dict[str, dict[str, str]]]:
     """The page of deliveries, and the endpoints' names."""
-    state = told.get("state")
-    endpoint = told.get("endpoint")
+    state = given.get("state")
+    endpoint = given.get("endpoint")
     found = await list_deliveries(
         tx,
         endpoint_id=(endpoints.row_or_none(endpoint) or -1) if endpoint else None,
-        message_id=told.get("message"),
+        message_id=given.get("message"),
         state=state if state in STATES else None,
-        since=ranges.range_of(told.get("range")).since,
-        before=cursor_of(told),
+        since=ranges.range_of(given.get("range")).since,
+        before=cursor_of(given),
         limit=LIMIT,
     )
     return found, await endpoints.names(tx)
 
 
 def listed(delivery: Delivery) -> dict[str, Any]:
-    """A delivery for a row of a table."""
+    """A delivery as a row of a table."""
     view: dict[str, Any] = plain(relay_views.delivery(delivery))
     return view
 
@@ -133,7 +133,7 @@ def _indented(event: Mapping[str, Any] | None) -> str:
 
 
 def curl(view: Mapping[str, Any]) -> str:
-    """The call as a shell would make it, with the headers of the last try; "" before any."""
+    """A curl command of the call, with the headers of the last try; "" if it was never made."""
     call, tries = view["request"], view["tries"]
     if call is None:
         return ""

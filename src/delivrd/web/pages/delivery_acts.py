@@ -1,4 +1,4 @@
-"""The buttons of deliveries: one sent again or given up, and many told again."""
+"""The buttons of deliveries: replay or cancel one, and replay many."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -30,20 +30,20 @@ class _Acts:
         self._pages, self._context = pages, pages.context
 
     async def again(self, request: Request) -> Response:
-        """Counts what the filters choose; with ``apply`` in the form, tells it again."""
+        """Counts the deliveries that match the filters; with ``apply`` in the form, replays."""
         form = await request.form()
-        told = chosen({name: str(value) for name, value in form.items()}, NAMES)
-        if selection(told) is None:
+        given = chosen({name: str(value) for name, value in form.items()}, NAMES)
+        if selection(given) is None:
             raise Problem(409, "This selection cannot be sent again.", "Choose a state first.")
-        apply, since = "apply" in form, ranges.range_of(told.get("range")).since
+        apply, since = "apply" in form, ranges.range_of(given.get("range")).since
         choice = DeliveryReplay.model_validate(
-            {"endpoint": told.get("endpoint"), "state": State(told["state"]), "since": at(since),
+            {"endpoint": given.get("endpoint"), "state": State(given["state"]), "since": at(since),
              "dry_run": not apply}
         )  # fmt: skip
         step = await act_on_listed(self._context, choice, REPLAY)
         await note_step(self._context, caller_of(request), "deliveries.replay", choice, step)
         found = {"count": step.told, "more": step.last is not None, "applied": apply}
-        return self._pages.page(request, "_again.html", selection=selection(told), again=found)
+        return self._pages.page(request, "_again.html", selection=selection(given), again=found)
 
     async def resend(self, request: Request, delivery_id: str) -> Response:
         await replay_delivery(self._context, caller_of(request), delivery_id)

@@ -43,20 +43,20 @@ class _Acts:
         return RedirectResponse(f"/endpoints/{endpoint_id}", 303)
 
     async def resume(self, request: Request, endpoint_id: str) -> Response:
-        """Lets calls go out again, and offers to tell what was missed meanwhile."""
+        """Enables the endpoint, and shows the form to replay what it missed."""
         row_id, caller = endpoint_row(endpoint_id), caller_of(request)
         await self._store.write(lambda tx: endpoint_jobs.enable(self._context, tx, caller, row_id))
         return RedirectResponse(f"/endpoints/{endpoint_id}#recover", 303)
 
     async def test(self, request: Request, endpoint_id: str) -> Response:
-        """Calls it with a made-up event, and shows the try."""
+        """Calls the endpoint with a test event, and shows the result."""
         row_id = endpoint_row(endpoint_id)
         one = await self._store.read(lambda tx: own(tx, row_id))
         made = await call_with_sample(self._store, self._context.config, one)
         return RedirectResponse(f"/deliveries/{delivery_id(made)}", 303)
 
     async def rotate(self, request: Request, endpoint_id: str) -> Response:
-        """Shows the new secret, this once: a page that is loaded again makes no further one."""
+        """Shows a new secret once; a reload of the page does not make another one."""
         row_id, caller, form = endpoint_row(endpoint_id), caller_of(request), await request.form()
         keep = next((s for s, _ in KEEP if str(s) == form.get("keep")), KEEP[0][0])
         once = str(form.get("once", ""))
@@ -73,7 +73,7 @@ class _Acts:
         return self._pages.page(request, "endpoint.html", **view, secret=secret)
 
     async def recover(self, request: Request, endpoint_id: str) -> Response:
-        """Counts what it would be told; with ``apply`` in the form, tells it."""
+        """Counts the missed events; with ``apply`` in the form, replays them."""
         row_id, form = endpoint_row(endpoint_id), await request.form()
         choice = str(form.get("since", ""))
         choice = choice if choice in dict(SINCE) else "24h"
@@ -86,14 +86,16 @@ class _Acts:
         )
         if apply:
             await self._note(request, f"{step.told} of {endpoint_id} since {choice}")
-        told = {"count": step.told, "more": step.last is not None, "applied": apply,
+        result = {"count": step.told, "more": step.last is not None, "applied": apply,
                 "since": choice, "everything": everything}  # fmt: skip
-        return await self._recovery(request, endpoint_id, told)
+        return await self._recovery(request, endpoint_id, result)
 
-    async def _recovery(self, request: Request, endpoint_id: str, told: dict[str, Any]) -> Response:
+    async def _recovery(
+        self, request: Request, endpoint_id: str, result: dict[str, Any]
+    ) -> Response:
         view = await detail(self._pages, endpoint_id)
         template = "_recover.html" if partial(request) else "endpoint.html"
-        values = {**view, "recovery": told, "since_default": told["since"]}
+        values = {**view, "recovery": result, "since_default": result["since"]}
         return self._pages.page(request, template, **values, secret=None)
 
     async def delete(self, request: Request, endpoint_id: str) -> Response:
@@ -109,6 +111,6 @@ class _Acts:
 
 
 def since_of(choice: str) -> int:
-    """The moment that a choice such as ``6h`` or ``3d`` means, in microseconds since 1970."""
+    """When a choice such as ``6h`` or ``3d`` begins, in microseconds since 1970."""
     number, unit = re.fullmatch(r"(\d+)([hd])", choice).groups()  # type: ignore[union-attr]
     return now_micros() - int(number) * UNITS[unit] * 1_000_000

@@ -1,4 +1,4 @@
-"""The form of an endpoint: what it hears and in which format; its secret is shown once."""
+"""The form to create or change an endpoint; the secret of a new one is shown once."""
 
 import secrets
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class _Form:
         return self._shown(request, EMPTY)
 
     async def options(self, request: Request) -> Response:
-        """The fields of a format's own options."""
+        """The form's fields for the options of a format."""
         form = request.query_params.get("format", "")
         form = form if form in FORMATS else "delivrd"
         return self._pages.page(
@@ -54,9 +54,9 @@ class _Form:
         )  # fmt: skip
 
     async def create(self, request: Request) -> Response:
-        """Makes it, and shows the secret; sent again, it leads to what was made."""
-        said, caller = await request.form(), caller_of(request)
-        form, once = form_of(said), str(said.get("once", ""))
+        """Creates it and shows its secret; posting the form again redirects to the first one."""
+        posted, caller = await request.form(), caller_of(request)
+        form, once = form_of(posted), str(posted.get("once", ""))
         try:
             fields = endpoint_fields.checked(self._relay, self._store.accounts.names, given(form))
         except InvalidField as problem:
@@ -66,12 +66,12 @@ class _Form:
             made = await endpoint_jobs.create(self._context, tx, caller, fields)
             before = await used(tx, once, endpoint_id(made.id))
             if before is not None:
-                raise _Again(before)
+                raise _PostedBefore(before)
             return made
 
         try:
             made = await self._store.write(job)
-        except _Again as again:
+        except _PostedBefore as again:
             return RedirectResponse(f"/endpoints/{again}", 303)
         view = await detail(self._pages, endpoint_id(made.id))
         return self._pages.page(
@@ -118,5 +118,5 @@ class _Form:
         )
 
 
-class _Again(Exception):
-    """The form came before; str() is the endpoint that was made of it. Nothing is made anew."""
+class _PostedBefore(Exception):
+    """The form was posted before; str() is the id of the endpoint that it created."""

@@ -1,4 +1,4 @@
-"""The form of an endpoint as data: what stands in it, and what it says in the API's words."""
+"""The data of an endpoint's form: its values, and the fields of the API that they mean."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,25 +21,25 @@ EMPTY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def form_of(said: FormData) -> dict[str, Any]:
-    """What stands in the form, as it is shown again where something is wrong."""
-    texts = {name: str(said.get(name, "")).strip() for name in EMPTY}
+def form_of(posted: FormData) -> dict[str, Any]:
+    """The values of a posted form, to show it again if something is wrong."""
+    texts = {name: str(posted.get(name, "")).strip() for name in EMPTY}
     options = {
         name.removeprefix("option."): str(value).strip()
-        for name, value in said.multi_items()
+        for name, value in posted.multi_items()
         if name.startswith("option.") and str(value).strip()
     }
     return {
         **texts,
-        **{flag: flag in said for flag in FLAGS},
+        **{flag: flag in posted for flag in FLAGS},
         "options": options,
-        "statuses": [str(v) for v in said.getlist("statuses")],
-        "accounts": [str(v) for v in said.getlist("accounts")],
+        "statuses": [str(v) for v in posted.getlist("statuses")],
+        "accounts": [str(v) for v in posted.getlist("accounts")],
     }
 
 
 def form_of_known(known: Endpoint) -> dict[str, Any]:
-    """The form of an endpoint as it is; secret options are covered."""
+    """The values of an existing endpoint's form; secret options are masked."""
     options = options_shown(known.format, known.options or {})
     return {
         **{name: getattr(known, name) for name in EMPTY},
@@ -53,12 +53,12 @@ def form_of_known(known: Endpoint) -> dict[str, Any]:
 
 
 def given(form: Mapping[str, Any], known: Endpoint | None = None) -> dict[str, Any]:
-    """The form as the API's fields, each checked by itself.
+    """The form as the fields of the API, each checked by itself.
 
-    A secret option that is left covered stays as it is.
+    A secret option that is still masked keeps its value.
 
     Raises:
-        InvalidField: one of them is none.
+        InvalidField: the first field that is not acceptable.
     """
     countries = [word.upper() for word in form["countries"].replace(",", " ").split()]
     try:

@@ -1,4 +1,4 @@
-"""Endpoints: who is told, how their calls go, and what can be done about it."""
+"""The list of endpoints, and the page of one with its last calls."""
 
 import secrets
 from collections import Counter
@@ -68,13 +68,13 @@ def routes(pages: Pages) -> APIRouter:
 
 
 async def _every(tx: Tx, *, callbacks: bool) -> list[dict[str, Any]]:
-    """All endpoints, the newest first, each with what its row says."""
+    """All endpoints as rows of the table, the newest first."""
     rows = list(reversed(await endpoints.every(tx, callbacks=callbacks)))
     now = now_micros()
-    told = await figures(tx, [row.id for row in rows], now)
+    by_id = await figures(tx, [row.id for row in rows], now)
     items = []
     for row in rows:
-        view = shown(relay_views.endpoint(row, told[row.id], now, hours=True), now)
+        view = shown(relay_views.endpoint(row, by_id[row.id], now, hours=True), now)
         failing = view["enabled"] and view["state"] in ("failing", "open")
         why = await why_failing(tx, row.id) if failing else view["disabled_why"]
         items.append({**view, "why": why})
@@ -82,13 +82,13 @@ async def _every(tx: Tx, *, callbacks: bool) -> list[dict[str, Any]]:
 
 
 def shown(view: relay_views.Endpoint, now: int) -> dict[str, Any]:
-    """An endpoint for the templates: the API's fields, and the words for them."""
+    """An endpoint for the templates: the fields of the API, and words for them."""
     fields = {**plain(view), "now": at(now)}
     return {
         **fields,
         "host": relay_words.host(view.url),
         "say": relay_words.state(fields),
-        "hears": relay_words.hears(fields),
+        "subscription": relay_words.subscription(fields),
         "bars": bars(fields["last_24h"]["hours"]),
         "summary": summary(fields["last_24h"]),
     }
@@ -104,14 +104,14 @@ async def detail(pages: Pages, name: str) -> dict[str, Any]:
 
     async def job(tx: Tx) -> dict[str, Any]:
         row, now = await found(tx, row_id), now_micros()
-        told = await figures(tx, [row_id], now)
-        endpoint = shown(relay_views.endpoint(row, told[row_id], now, hours=True), now)
+        by_id = await figures(tx, [row_id], now)
+        endpoint = shown(relay_views.endpoint(row, by_id[row_id], now, hours=True), now)
         late = await lately(tx, row_id)
-        told_lately = await list_deliveries(tx, endpoint_id=row_id, limit=SHOWN)
+        recent = await list_deliveries(tx, endpoint_id=row_id, limit=SHOWN)
         return {
             "endpoint": endpoint,
             "verdict": relay_words.of_endpoint(endpoint, late.why),
-            "deliveries": [plain(relay_views.delivery(each)) for each in told_lately.items],
+            "deliveries": [plain(relay_views.delivery(each)) for each in recent.items],
             "answers": answers(late),
             "times": times(late),
             "since_choices": SINCE,
@@ -125,13 +125,13 @@ async def detail(pages: Pages, name: str) -> dict[str, Any]:
 
 
 def answers(late: Lately) -> list[tuple[str, int, float]]:
-    """How often each answer came lately, and its share, the most frequent first."""
+    """The number and share of each recent answer, the most frequent first."""
     counts = Counter(relay_words.answer(status, error) for status, error, _ in late.answers)
     return [(word, n, n / len(late.answers)) for word, n in counts.most_common()]
 
 
 def times(late: Lately) -> Mapping[str, float] | None:
-    """Median and 95th percentile of the calls' times in seconds, of those that were answered."""
+    """Median and 95th percentile of the durations in seconds of recent, answered calls."""
     taken = sorted(total / 1e6 for status, _, total in late.answers if status and total is not None)
     if not taken:
         return None
@@ -142,7 +142,7 @@ def times(late: Lately) -> Mapping[str, float] | None:
 
 
 async def names(tx: Tx) -> dict[str, dict[str, str]]:
-    """Each endpoint's host and description by its id, also of the origins of callback_urls."""
+    """Host and description of each endpoint by its id, including origins of callback_urls."""
     rows = await endpoints.every(tx, callbacks=True)
     return {
         endpoint_id(row.id): {
@@ -154,5 +154,5 @@ async def names(tx: Tx) -> dict[str, dict[str, str]]:
 
 
 def row_or_none(name: str | None) -> int | None:
-    """The row of an endpoint that an address names; None for what can be none."""
+    """The row id of an endpoint's id; None if it cannot be one."""
     return row_of(name, "ep") if name else None

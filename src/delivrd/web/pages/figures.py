@@ -1,5 +1,4 @@
-"""The five numbers that answer "is it fine?", each with its change and the way to what is
-behind."""
+"""The five key figures of the overview, each with its change and a link to its messages."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ Item = Mapping[str, Any]
 
 
 class Change(NamedTuple):
-    """Against the window before: ``tone`` is ``good``, ``bad``, or empty within chance."""
+    """The change since the window before; ``tone`` is ``good`` or ``bad`` if it is significant."""
 
     words: str
     tone: str = ""
@@ -29,7 +28,7 @@ class Figure(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What the counts of one window say: `delivery_stats`, `latency_stats`, its length in µs."""
+    """The summaries of `delivery_stats` and `latency_stats` of one window, and its length in µs."""
 
     delivery: Item
     latency: Item
@@ -37,15 +36,14 @@ class Window(NamedTuple):
 
 
 class Open(NamedTuple):
-    """What still waits: for longer than is usual (None: that is not known yet), and where nothing
-    is ever reported."""
+    """Open messages: how many are overdue (None: not known yet), and how many on silent routes."""
 
     overdue: int | None
     silent: int
 
 
 def figures(now: Window, then: Window | None, waiting: Open, links: Links) -> list[Figure]:
-    """The five, in the order in which they are read."""
+    """The five figures, in the order of the page."""
     return [
         _messages(now, then, links),
         _rate(now.delivery, then and then.delivery, links),
@@ -62,7 +60,7 @@ def _messages(now: Window, then: Window | None, links: Links) -> Figure:
 
 
 def _pace(now: Window, then: Window | None, what: str) -> Change | None:
-    """How much more or fewer a time; windows may differ by some minutes."""
+    """The change per unit of time, since windows may differ by some minutes."""
     if then is None or not now.length or not then.length or not now.delivery["total"]:
         return None
     old, new = then.delivery[what] / then.length, now.delivery[what] / now.length
@@ -107,11 +105,11 @@ def _failing(now: Item, then: Item) -> str:
 
 def _waiting(now: Item, waiting: Open, links: Links) -> Figure:
     pending = now["counts"].get("pending", 0)
-    told = f"{number(waiting.overdue)} overdue" if waiting.overdue else "none overdue"
-    told = "too early to tell what is overdue" if waiting.overdue is None else told
+    overdue = f"{number(waiting.overdue)} overdue" if waiting.overdue else "none overdue"
+    overdue = "too early to tell what is overdue" if waiting.overdue is None else overdue
     silent = Change(f"{number(waiting.silent)} on silent routes") if waiting.silent else None
     return Figure(
-        "Awaiting receipt", number(pending), told if pending else "nothing is pending",
+        "Awaiting receipt", number(pending), overdue if pending else "nothing is pending",
         links.messages(status="pending"), silent,
         "Overdue: pending for longer than 99 % of the messages of its route",
     )  # fmt: skip
@@ -135,7 +133,7 @@ def _time(now: Item, then: Item | None, links: Links) -> Figure:
 
 
 def _as_fine(seconds: float, as_: float) -> str:
-    """A length of time, no finer than another is shown."""
+    """A duration, rounded like another one (``as_``)."""
     return f"{seconds:.1f} s" if seconds < 1 <= as_ else span(seconds)
 
 
@@ -146,29 +144,30 @@ def _signed(value: float, unit: str, digits: int) -> str:
     return f"{'+' if rounded > 0 else '−'}{abs(rounded):.{digits}f} {unit}"
 
 
-def settled_words(told: Item) -> str:
-    """The last hour as it will settle, beside what has ended of it, in words."""
-    total, pending = told["total"], told["pending"]
+def settled_words(settled: Item) -> str:
+    """The settled rate of the last hour and its rate so far, in words."""
+    total, pending = settled["total"], settled["pending"]
     if not total:
         return "Nothing was sent in the last hour."
-    so_far = told["rate_so_far"]
+    so_far = settled["rate_so_far"]
     if not pending:
         share = percent(so_far)
-        which = " on routes that report" if told["unreported"] else ""
-        said = f"All {number(total)} messages of the last hour{which} have ended"
-        return f"{said}: {share} were delivered."
-    if told["settled_rate"] is None or told["high"] - told["low"] > WIDEST:
+        which = " on routes that report" if settled["unreported"] else ""
+        messages = f"All {number(total)} messages of the last hour{which}"
+        return f"{messages} have ended: {share} were delivered."
+    if settled["settled_rate"] is None or settled["high"] - settled["low"] > WIDEST:
         return f"{number(total)} messages in the last hour: too few to estimate the settled rate."
     begun = (
         "None has ended yet" if so_far is None
         else f"Of those that have ended so far, {percent(so_far)} were"
     )  # fmt: skip
     return (
-        f"Of the {number(total)} messages of the last hour, about {percent(told['settled_rate'])} "
-        f"will be delivered in the end (between {100 * told['low']:.1f} and "
-        f"{100 * told['high']:.1f} %). {begun}; {number(pending)} are still waiting for a receipt."
+        f"Of the {number(total)} messages of the last hour, about "
+        f"{percent(settled['settled_rate'])} will be delivered in the end (between "
+        f"{100 * settled['low']:.1f} and {100 * settled['high']:.1f} %). {begun}; "
+        f"{number(pending)} are still waiting for a receipt."
     )
 
 
 WIDEST = 0.4
-"""An interval wider than this says nothing."""
+"""An estimate with a wider interval is not shown."""

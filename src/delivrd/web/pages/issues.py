@@ -1,4 +1,4 @@
-"""What goes wrong: the reasons and codes of the failures, how often, and since when."""
+"""The reasons and codes of failures, how often they occur, and since when."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,8 +12,11 @@ MOST = 8
 
 
 class Issue(NamedTuple):
-    """``share`` is of all failures; ``trend`` the numbers over time, the oldest first;
-    ``first_seen`` a day, None where it is older than what was looked at."""
+    """A reason for failures.
+
+    ``share`` is its share of all failures, ``trend`` its numbers over time, the oldest first, and
+    ``first_seen`` a day, None if it is older than the days that were read.
+    """
 
     reason: str | None
     failed: int
@@ -38,8 +41,8 @@ def issues(
 ) -> list[Issue]:
     """Reasons, the most frequent first.
 
-    ``over_time`` are counts by reason and step, ``days`` those by reason and day, of a time that
-    begins with ``first_day``.
+    ``over_time`` are counts by reason and step, ``days`` those by reason and day from
+    ``first_day`` on.
     """
     by_reason: dict[str | None, dict[str, int]] = {}
     for item in over_time:

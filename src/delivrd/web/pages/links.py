@@ -1,4 +1,4 @@
-"""From a number to the messages behind it: addresses that carry the page's span and places."""
+"""Links from a number to its messages, with the time span and the filters of the page."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,19 +16,19 @@ def address(path: str, given: Mapping[str, str]) -> str:
 
 
 class Links(NamedTuple):
-    """What leads on from a page: ``span`` is its time, ``places`` what it is narrowed to."""
+    """The links of a page: ``span`` is its time span, ``places`` its account and country."""
 
     span: Range
     places: Mapping[str, str] = {}
 
     @classmethod
     def everywhere(cls) -> "Links":
-        """From what is narrowed to nothing."""
+        """The links of a page without filters."""
         return cls(ALWAYS)
 
     @property
     def timeless(self) -> "Links":
-        """The same places, at any time."""
+        """The same without a time span."""
         return self._replace(span=ALWAYS)
 
     @property
@@ -36,18 +36,20 @@ class Links(NamedTuple):
         return {**self.places, **self.span.query}
 
     def messages(self, **more: str | None) -> str:
-        """The messages behind a number, by the moments that it was counted between; a value that
-        is None is not narrowed."""
-        return address("/messages", {**self.places, **self.span.pinned, **_told(more)})
+        """The messages that a number counts, with the edges of the span as fixed times.
+
+        Values that are None are ignored.
+        """
+        return address("/messages", {**self.places, **self.span.pinned, **_given(more)})
 
     def within(self, since: str, until: str, **more: str | None) -> str:
-        """The messages of a piece of the time, which stays where it is."""
+        """The messages of another time span, given by its edges (ISO 8601)."""
         times = {"since": since, "until": until}
-        return address("/messages", {**self.places, **_told(more), **times})
+        return address("/messages", {**self.places, **_given(more), **times})
 
     def here(self, path: str = "/", **more: str | None) -> str:
-        """The same page with other values; an empty one takes a value away."""
-        return address(path, {**self.given, **_told(more)})
+        """The same page with other values; an empty value removes a filter."""
+        return address(path, {**self.given, **_given(more)})
 
     def stats(self, what: str, by: str = "") -> str:
         """The same numbers as JSON."""
@@ -56,5 +58,5 @@ class Links(NamedTuple):
         return address(f"/v1/stats/{what}", given)
 
 
-def _told(given: Mapping[str, str | None]) -> dict[str, str]:
+def _given(given: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}

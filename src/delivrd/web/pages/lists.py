@@ -1,4 +1,4 @@
-"""What the pages with lists share: filters and cursors in an address, and a page of a list."""
+"""What the pages with lists share: filters and cursors in the query, and a page of a list."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,15 +22,15 @@ def cursor_of(given: Mapping[str, str]) -> int | None:
 
 
 def id_of(text: str) -> int | None:
-    """The row's id that stands in an address; None where the text can be none."""
+    """The row id in a query or path; None if the text cannot be one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def page_of(found: Listed[Any], items: list[Any]) -> dict[str, Any]:
-    """A page of a list for the templates: as the API gives it, its rows as they are shown."""
+    """A page of a list for the templates; ``items`` are its rows as they are shown."""
     return {"items": items, "next_cursor": found.next_before, "scanned_to": at(found.scanned_to)}
 
 
 def newest(items: list[Any], field: str) -> str:
-    """The time of the newest row, after which all else is new: now, where there is no row."""
+    """The time of the newest row; now if there is no row. Later rows are new."""
     return str(items[0][field]) if items else moment(now_micros()).isoformat()

@@ -1,4 +1,4 @@
-"""One message: what became of it in one sentence, and everything that bears on it."""
+"""The page of one message: its outcome in a sentence, its events and its deliveries."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from delivrd.store.tx import Tx
 from delivrd.web.pages import endpoints, timeline, words
 from delivrd.web.pages.deliveries import listed
 from delivrd.web.pages.render import Pages, partial
-from delivrd.web.pages.requests import as_it_came
+from delivrd.web.pages.requests import raw_call
 from delivrd.web.pages.route import router_for
 
-TOLD = 20
-"""Deliveries beside a message; the list has all."""
+SHOWN = 20
+"""Deliveries on a message's page; the list of deliveries has all."""
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -34,9 +34,9 @@ def routes(pages: Pages) -> APIRouter:
             why = "No message has this id. It may belong to another hub, or have been pruned."
             return pages.missing(request, "Message not found", why)
         view = plain(found)
-        told, names = await store.read(lambda tx: _told(tx, view["id"]))
+        deliveries, names = await store.read(lambda tx: _deliveries(tx, view["id"]))
         events = timeline.events(view)
-        deciding = telling(events)
+        deciding = first_to_show(events)
         numbers = deciding.receipt["requests"] if deciding and deciding.receipt else []
         call = None
         if numbers:
@@ -49,8 +49,8 @@ def routes(pages: Pages) -> APIRouter:
             verdict=words.of_message(view),
             events=events,
             deciding=deciding,
-            **(as_it_came(plain(call)) if call else {"call": None}),
-            deliveries=[listed(delivery) for delivery in told],
+            **(raw_call(plain(call)) if call else {"call": None}),
+            deliveries=[listed(delivery) for delivery in deliveries],
             names=names,
             curl='curl -H "Authorization: Bearer $DELIVRD_KEY" \\\n'
             f"  {config.url}/v1/messages/{view['id']}",
@@ -59,14 +59,14 @@ def routes(pages: Pages) -> APIRouter:
     return router
 
 
-async def _told(tx: Tx, uuid: str) -> tuple[Sequence[Delivery], dict[str, dict[str, str]]]:
-    """Whom it was told to, the newest first, and what they are called."""
-    found = (await list_deliveries(tx, message_id=uuid, limit=TOLD)).items
+async def _deliveries(tx: Tx, uuid: str) -> tuple[Sequence[Delivery], dict[str, dict[str, str]]]:
+    """The message's deliveries, the newest first, and the names of their endpoints."""
+    found = (await list_deliveries(tx, message_id=uuid, limit=SHOWN)).items
     return found, await endpoints.names(tx) if found else {}
 
 
-def telling(events: list[timeline.Event]) -> timeline.Event | None:
-    """The receipt that a reader wants to see first: the one that decides, else the last."""
+def first_to_show(events: list[timeline.Event]) -> timeline.Event | None:
+    """The receipt that the page shows: the one that decides the status, else the last."""
     receipts = [event for event in events if event.receipt is not None]
     deciding = [event for event in receipts if event.decides]
     return next(reversed(deciding or receipts), None)

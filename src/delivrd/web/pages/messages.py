@@ -1,4 +1,4 @@
-"""The list of messages: filters in the address, cursor pages, and what is new since."""
+"""The list of messages, its live updates, and the search."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ NAMES = (
 )
 EDGES = ("since", "until")
 BESIDE = ("network", "reason", "code", "provider_message_id")
-"""Filters that only a link sets: shown as marks that can be taken away."""
+"""Filters without a field, which only links set: shown as labels that can be removed."""
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -98,7 +98,7 @@ class _Messages:
         )
 
     async def live(self, request: Request) -> Response:
-        """What is new since the list was shown, and the shown rows whose status changed."""
+        """The number of messages since the list was shown, and the rows with a new status."""
         since = moment(request.query_params.get("newest"))
         fresh: list[Any] = []
         if since is not None:
@@ -117,9 +117,9 @@ class _Messages:
         )
 
     async def search(self, request: Request) -> Response:
-        """From whatever somebody has in the clipboard to the message.
+        """Finds a message by its id, a provider's id, a reference or a number.
 
-        A number without its country code is searched for in the countries that are sent to.
+        A number without its country code is tried with those of the countries of stored messages.
         """
         q = clean(request.query_params.get("q", "").strip())[:200]
         if not q:
@@ -143,14 +143,14 @@ class _Messages:
 
 
 def asked(params: Mapping[str, str]) -> dict[str, str]:
-    """The filters of an address; a time that was chosen by its name wins over moments."""
+    """The filters in a query; a named time range takes precedence over ``since`` and ``until``."""
     given = chosen(params, NAMES)
     without = EDGES if given.get("range") else ()
     return {name: value for name, value in given.items() if name not in without}
 
 
 def times(given: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The times to choose from; where moments hold, they stand first."""
+    """The time ranges to choose from, after the current one if it has no name."""
     span = ranges.asked({name: given.get(name, "") for name in EDGES})
     if not span.query:
         return [*ranges.CHOICES]
@@ -158,7 +158,7 @@ def times(given: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The filters that have no field of their own, and the address without each."""
+    """The filters without a field, each with the link that removes it."""
     span = ranges.asked({name: given.get(name, "") for name in EDGES})
     found: list[dict[str, Any]] = [
         {
@@ -177,7 +177,7 @@ def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
-    """What the address asks for; values that cannot be are left out."""
+    """The filters for the store; invalid values are left out."""
     status, to = given.get("status"), given.get("to")
     span = ranges.asked(given)
     return Filters(
@@ -196,13 +196,13 @@ def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
 
 
 def country_of(text: str) -> str | None:
-    """Two capital letters, or the word for one that is not known; None for what cannot be one."""
+    """A country code, or ``none`` for an unknown country; None if it is neither."""
     if text.lower() == NONE:
         return NONE
     return text.upper() if len(text) == 2 and text.isascii() and text.isalpha() else None
 
 
 def shown_of(text: str) -> dict[str, str]:
-    """``uuid:status,…``: what the reader sees."""
+    """The status by id of the rows that are shown, from ``uuid:status,…``."""
     pairs = (pair.partition(":") for pair in text.split(",")[:100])
     return {clean(uuid): status for uuid, _, status in pairs if uuid}

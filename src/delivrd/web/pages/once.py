@@ -1,4 +1,4 @@
-"""Forms that show a secret: sent again by a reload, they make nothing new."""
+"""Keeps forms that show a secret from having an effect twice, for instance after a reload."""
 
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
@@ -7,9 +7,9 @@ from delivrd.web.auth import SESSION_KEY_ID
 
 
 async def used(tx: Tx, once: str, made: str) -> str | None:
-    """What was made of this form before; None where it comes for the first time.
+    """The ``made`` of an earlier call with this token; None if this is the first.
 
-    ``made`` is kept for the next time, for as long as idempotency keys are.
+    ``once`` is the form's token, ``made`` what is created now; both are kept like idempotency keys.
     """
     key = f"secret {once[:100]}"
     columns = ("key_id", "key", "body_hash", "message_uuid", "created_at")

@@ -1,4 +1,4 @@
-"""Counts over time without gaps: a silent hour shows as one, and one that is cut says so."""
+"""Counts over time for the chart, with empty steps filled in and partial steps marked."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ STEPS: dict[str, tuple[timedelta, Callable[[datetime], str]]] = {
     "hour": (timedelta(hours=1), datetime.isoformat),
     "day": (timedelta(days=1), lambda when: when.date().isoformat()),
 }
-MOST_BARS = 1000
+MAX_BARS = 1000
 QUARTERLY, HOURLY = 6, 48
 """Hours up to which there is a bar for each quarter, and for each hour; beyond, for each day."""
 
@@ -27,11 +27,11 @@ MINUTELY = 5 * HOUR // 4
 """Microseconds up to which there is a bar for each minute: an hour, in whole quarters of one."""
 
 LEAST = HOUR // 4
-"""So much is drawn at least: the first minutes grow into it."""
+"""The shortest time that is drawn, also for a hub that started a minute ago."""
 
 WORDS = {"quarter": "quarter of an hour"}
 CUT = {"begin": "partly before the range", "end": "partly after the range", "now": "so far"}
-"""What is said of a bar that covers a part of its step only."""
+"""The words for a bar that covers only a part of its step."""
 
 
 def step_of(span: Range, now: int) -> str:
@@ -43,9 +43,9 @@ def step_of(span: Range, now: int) -> str:
 
 
 def minutes_from(span: Range, first: int | None, now: int) -> int | None:
-    """Where bars of minutes begin, in microseconds since 1970; None where they would be too many.
+    """Where bars of minutes begin, in microseconds since 1970; None if there would be too many.
 
-    ``first`` is when the first message was counted, ever: before it there is nothing to show.
+    ``first`` is when the first message of all was counted; there is nothing to show before it.
     """
     begin = max(span.since or 0, first or 0)
     over = span.until is not None and span.until <= begin
@@ -57,10 +57,10 @@ def minutes_from(span: Range, first: int | None, now: int) -> int | None:
 def gapless(
     items: Sequence[dict[str, Any]], step: str, span: Range, now: int
 ) -> list[dict[str, Any]]:
-    """The items under their ``value``, with empty ones between them.
+    """The items in order of time, each with its ``value``, and with empty ones in the gaps.
 
-    Each has where it begins and ends (ISO 8601), no further than the span; ``cut`` is ``begin`` or
-    ``end`` for one of which the span leaves out a part, ``now`` for one that is not over.
+    ``since`` and ``until`` are its edges within the span (ISO 8601). ``cut`` is ``begin`` or
+    ``end`` if the span does not contain all of it, ``now`` if it has not ended.
     """
     known = {item[step]: item for item in items}
     begin = at(span.since)
@@ -72,7 +72,7 @@ def gapless(
     begin = _floored(begin, step)
     end = moment(now if span.until is None else min(now, span.until))
     found: list[dict[str, Any]] = []
-    while begin < end and len(found) < MOST_BARS:
+    while begin < end and len(found) < MAX_BARS:
         value, after = form(begin), begin + width
         item = known.get(value, {"total": 0, "counts": {}, "delivery_rate": None, "failed": 0})
         found.append({**item, "value": value, **_edges(begin, after, span, now)})
@@ -84,25 +84,25 @@ Steps = Mapping[tuple[int, str | None], Counter[str]]
 """Counts by status, by step of time since 1970 and reason."""
 
 WIDTHS = {"minute": MINUTE, "quarter": BUCKET}
-"""How long these steps are, in microseconds."""
+"""The lengths of these steps in microseconds."""
 
 
 def of_steps(found: Steps, step: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Counts by step, and by reason and step, in the form in which those by hour come."""
+    """Counts by step, and failures by reason and step, in the form of `delivery_stats`."""
     steps: dict[str, Counter[str]] = {}
     reasons = []
     for (number, reason), counted in sorted(found.items(), key=lambda one: one[0][0]):
         value = moment(number * WIDTHS[step]).isoformat()
         steps.setdefault(value, Counter()).update(counted)
         reasons.append({step: value, "reason": reason, "failed": delivery(counted).failed})
-    return [{step: value, **_told(counts)} for value, counts in steps.items()], reasons
+    return [{step: value, **_item(counts)} for value, counts in steps.items()], reasons
 
 
-def _told(counts: Mapping[str, int]) -> dict[str, Any]:
-    told = delivery(counts)
-    rate = told.rate and told.rate.rate
-    named = {"counts": told.counts, "delivery_rate": rate, "failed": told.failed}
-    return {"total": told.total, **named}
+def _item(counts: Mapping[str, int]) -> dict[str, Any]:
+    found = delivery(counts)
+    rate = found.rate and found.rate.rate
+    named = {"counts": found.counts, "delivery_rate": rate, "failed": found.failed}
+    return {"total": found.total, **named}
 
 
 def _edges(begin: datetime, after: datetime, span: Range, now: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Is it fine? Five numbers, the outcomes over time, where it is bad, how slow, and why."""
+"""The overview: key figures, outcomes over time, rates, delivery times, and failures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +78,7 @@ def routes(pages: Pages) -> APIRouter:
         )
 
     async def _empty(tx: Tx) -> bool:
-        """Whether nothing was sent and nothing came in, ever."""
+        """Whether there are no messages and no requests at all."""
         counted = await delivery_stats(tx, store.accounts, (), Filters())
         if counted["summary"]["total"]:
             return False
@@ -95,7 +95,7 @@ async def _firing_now(tx: Tx) -> list[AlertFiring]:
 
 
 def places_of(request: Request) -> dict[str, str]:
-    """What the page is narrowed to; a country that cannot be is left out."""
+    """The account and country filters; an invalid country is left out."""
     given = chosen(request.query_params, PLACES)
     country = given.get("country", "").upper()
     if len(country) == 2 and country.isascii() and country.isalpha():
@@ -104,7 +104,7 @@ def places_of(request: Request) -> dict[str, str]:
 
 
 def _head(wanted: Wanted, links: Links) -> dict[str, Any]:
-    """The span, the places, and the ways to others."""
+    """The values of the template for time span and filters, with the links to change them."""
     span, now = wanted.span, wanted.now
     wide = ranges.wider(span, now)
     return {
@@ -112,7 +112,7 @@ def _head(wanted: Wanted, links: Links) -> dict[str, Any]:
         "root": span.value or span.zoomed,
         "edges": ranges.Range("", "", None, *ranges.inside(span, now)).edges,
         "zoom_out": links._replace(span=wide).here() if wide else "",
-        "ranges": ways(links),
+        "ranges": range_links(links),
         "marks": _marks(wanted, links),
         "links": links,
         "step": wanted.step,
@@ -126,8 +126,8 @@ def _head(wanted: Wanted, links: Links) -> dict[str, Any]:
     }
 
 
-def ways(links: Links, path: str = "/") -> list[tuple[str, str, str]]:
-    """The spans to choose from: name, label, address."""
+def range_links(links: Links, path: str = "/") -> list[tuple[str, str, str]]:
+    """The time spans to choose from: name, label and link."""
     return [
         (value, label, links._replace(span=ranges.named(value)).here(path))
         for value, label in CHOICES
@@ -135,7 +135,7 @@ def ways(links: Links, path: str = "/") -> list[tuple[str, str, str]]:
 
 
 def _marks(wanted: Wanted, links: Links) -> list[dict[str, str]]:
-    """What the page is narrowed to, each with the page without it."""
+    """The filters that are set, each with the link that removes it."""
     span = wanted.span
     found = [
         {"words": f"{name} {value}", "without": links.here(**{name: ""})}
@@ -152,7 +152,7 @@ def _country(places: Mapping[str, str]) -> dict[str, str]:
 
 
 def before_label(wanted: Wanted) -> str:
-    """What changes are against; empty where there is no window before."""
+    """The name of the window that changes are compared with; empty if there is none."""
     span = wanted.span
     if wanted.then is None:
         return ""
@@ -163,7 +163,7 @@ def before_label(wanted: Wanted) -> str:
 
 
 def _view(found: Found, wanted: Wanted, links: Links) -> dict[str, Any]:
-    """Everything that stands on the page."""
+    """The values of the template for the content of the page."""
     steps = over_time.gapless(found.steps, wanted.step, wanted.drawn, wanted.now)
     total = found.total
     overdue = found.settled["summary"]["overdue"]

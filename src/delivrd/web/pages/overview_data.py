@@ -1,4 +1,4 @@
-"""What the overview reads: the same answers that the API gives."""
+"""Reads the data of the overview, mostly with the functions of the API."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ from delivrd.web.pages.problem_routes import Route
 from delivrd.web.pages.ranges import Range
 
 DAYS, MANY_DAYS = 7, 30
-"""The table of days shows so many."""
+"""The numbers of days in the table of days, for short and long spans."""
 
 Answer = Mapping[str, Any]
 
 
 class Wanted(NamedTuple):
-    """A span and the one before it, places, the step over time, and the moment that it is now."""
+    """The span and the one before it, the filters, the step of the chart, and the current time."""
 
     span: Range
     then: Range | None
@@ -40,11 +40,11 @@ class Wanted(NamedTuple):
     step: str
     now: int
     begin: int | None = None
-    """Where bars of minutes begin."""
+    """Where bars of minutes begin (microseconds since 1970); None for longer bars."""
 
     @property
     def drawn(self) -> Range:
-        """The span that is drawn: of minutes, no more than there is."""
+        """The span of the chart, which begins later for bars of minutes."""
         return self.span if self.begin is None else self.span._replace(since=self.begin)
 
     def filters(self, span: Range) -> Filters:
@@ -53,10 +53,10 @@ class Wanted(NamedTuple):
 
 
 class Relay(NamedTuple):
-    """How it goes with telling others; times are aware datetimes."""
+    """The state of the relay; times are aware datetimes."""
 
     failing: Sequence[tuple[str, str, Any, str]]
-    """Endpoint's id, origin, since when, why."""
+    """For each endpoint its id, its origin, since when it fails, and why."""
     waiting: int
     oldest: Any
     tries: Mapping[str, int]
@@ -64,7 +64,7 @@ class Relay(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Answers by what they are about; ``_then`` are of the window before."""
+    """The data of the overview; fields with ``_then`` are of the window before."""
 
     total: Answer
     steps: Sequence[dict[str, Any]]
@@ -86,12 +86,12 @@ class Found(NamedTuple):
     recent_hours: int
     recent_since: int
     late: Mapping[Route, float]
-    """The age in seconds from which open messages of a route are overdue, where some are."""
+    """For routes with overdue messages: the age in seconds from which they are overdue."""
     older: int
-    """Pending for longer than counts by the minute are kept, on routes that report."""
+    """Messages on reporting routes that are open for longer than counts by the minute are kept."""
     silent: Sequence[Mapping[str, Any]]
-    """Routes that report nothing, with what the last day shows of them, and their ``open`` ones;
-    ``reported_on`` is the last day on which one did that has stopped."""
+    """Routes that report nothing, with the numbers of the last day and of ``open`` messages.
+    ``reported_on`` is the last day on which a route reported that has stopped."""
     silent_networks: Sequence[Silence]
     """Networks that report nothing, in countries that do."""
     made_up: Sequence[Mapping[str, Any]]
@@ -100,7 +100,7 @@ class Found(NamedTuple):
 
 
 class InFlight(NamedTuple):
-    """What messages in flight will come to: of the last hour, and of all known by the minute."""
+    """Settled rates: of the last hour, and of the time for which there are counts by the minute."""
 
     hour: Answer
     settled: Answer
@@ -110,15 +110,15 @@ class InFlight(NamedTuple):
 
 
 async def minutes_begin(tx: Tx, span: Range, now: int) -> int | None:
-    """Where bars of minutes begin; None where bars are of more: see `minutes_from`."""
+    """Where bars of minutes begin; None for longer bars: see `minutes_from`."""
     begin = minutes_from(span, await minutes.first_counted(tx), now)
     return begin if begin is not None and await minutes.few_since(tx, begin) else None
 
 
 async def in_flight(store: Store, settling: Settling, wanted: Wanted) -> InFlight:
-    """Read in one transaction, and worked out in a thread: the event loop goes on."""
+    """Reads in one transaction, and computes in a thread to keep the event loop free."""
     which = Narrowed(**wanted.places)
-    # a minute less than is kept: the clock may have gone on to the next one
+    # a minute less than is kept, because the clock may reach the next one
     since = (wanted.now // MINUTE - KEPT_MINUTES + 2) * MINUTE
 
     async def read(tx: Tx) -> tuple[Seen, Seen]:
@@ -144,7 +144,7 @@ def _late(accounts: Accounts, seen: Seen, items: Sequence[Answer]) -> Mapping[Ro
 
 
 async def read_all(tx: Tx, accounts: Accounts, ahead: InFlight, wanted: Wanted) -> Found:
-    """Everything that the overview tells; ``ahead`` by `in_flight`."""
+    """All data of the overview; ``ahead`` is the result of `in_flight`."""
 
     async def stats(by: Sequence[str], span: Range | None) -> Any:
         return span and await delivery_stats(tx, accounts, by, wanted.filters(span))
@@ -202,12 +202,12 @@ async def _over_time(tx: Tx, accounts: Accounts, wanted: Wanted) -> tuple[Any, A
 
 
 def day_ago(now: int) -> int:
-    """The beginning of the quarter of an hour a day ago: counts hold whole ones."""
+    """A day ago, rounded down to a quarter of an hour, the unit of the counts."""
     return (now - DAY) // BUCKET * BUCKET
 
 
 def _days(now: int, count: int) -> Range:
-    """So many days, today the last."""
+    """The last ``count`` days, including today."""
     return Range("", "", None, (now // DAY - count + 1) * DAY, None)
 
 
@@ -219,7 +219,7 @@ async def _codes(tx: Tx, accounts: Accounts, wanted: Wanted) -> Sequence[Code]:
 
 
 async def _older(tx: Tx, accounts: Accounts, wanted: Wanted, silent: Sequence[Answer]) -> int:
-    """How many of the span are open for longer than is told by the minute."""
+    """Open messages of the span that are older than the counts by the minute."""
     old = wanted.now - KEPT_MINUTES * MINUTE
     until = old if wanted.span.until is None else min(old, wanted.span.until)
     if wanted.span.since is not None and wanted.span.since >= until:
@@ -251,9 +251,9 @@ async def _silent(
         place = {"account": route["account"], "country": route["country"] or ""}
         filters = Filters(**place, since=day_ago(wanted.now))
         day = (await delivery_stats(tx, accounts, (), filters))["summary"]
-        told = day["counts"].get("delivered", 0) + day["counts"].get("undelivered", 0)
+        reported = day["counts"].get("delivered", 0) + day["counts"].get("undelivered", 0)
         still_open = pending.get((route["account"], route["country"]), 0)
-        found.append({**route, "day": day["total"], "told": told, "open": still_open})
+        found.append({**route, "day": day["total"], "told": reported, "open": still_open})
     return found
 
 
@@ -267,8 +267,8 @@ async def _silent_networks(tx: Tx, accounts: Accounts, wanted: Wanted) -> list[S
 
 async def _made_up(tx: Tx, accounts: Accounts, wanted: Wanted) -> list[Answer]:
     which = Filters(account=wanted.places.get("account"), country=wanted.places.get("country"))
-    told = await honesty_stats(tx, accounts, which)
-    return [item for item in told["items"] if item["flagged"]]
+    found = await honesty_stats(tx, accounts, which)
+    return [item for item in found["items"] if item["flagged"]]
 
 
 async def _relay(tx: Tx, now: int) -> Relay:

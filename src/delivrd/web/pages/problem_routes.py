@@ -1,4 +1,4 @@
-"""What is overdue, and routes to doubt: each with the way to the messages that were counted."""
+"""Overdue, silent and doubtful routes, each with the links to the messages that were counted."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,9 +17,9 @@ MOST = 8
 def overdue(
     items: Iterable[Item], late: Mapping[Route, float], since: int, now: int
 ) -> list[dict[str, Any]]:
-    """Routes with overdue messages; ``late`` is the age in seconds from which they are.
+    """Routes with overdue messages, which are older than ``late`` (in seconds).
 
-    ``since`` is when the oldest that were looked at were handed over, in microseconds since 1970.
+    ``since`` and ``now`` are in microseconds since 1970; messages before ``since`` are not counted.
     """
     found = []
     for item in items:
@@ -40,14 +40,16 @@ def overdue(
 
 
 def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
-    """Routes with the way to their messages since then."""
+    """The routes with links to their messages since ``since`` (microseconds since 1970)."""
     links = Links.everywhere()
     return [{**one, "behind": links.within(edge(since), "", **route(one))} for one in routes]
 
 
 def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
-    """Networks that report nothing, with the way to their open messages, which may be without a
-    network yet."""
+    """Networks that report nothing, with links to their open messages.
+
+    If only receipts name the network, these are the open messages without a network.
+    """
     return [
         {
             "account": one.account,
@@ -66,5 +68,5 @@ def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
 
 
 def route(item: Item) -> dict[str, str]:
-    """A route as an address says it."""
+    """A route as the parameters of a link."""
     return {"account": item["account"], "country": item["country"] or NONE}

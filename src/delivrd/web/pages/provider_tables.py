@@ -1,11 +1,11 @@
-"""What the providers' own tables say: the words of a code, the vendor's page, the set-up steps."""
+"""From the providers' tables: descriptions of codes, the vendor's page, the set-up steps."""
 
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import Provider
 
 
 def known(name: str | None) -> Provider | None:
-    """The provider of that name; None for one that is no longer installed."""
+    """The provider with that name; None if it is not installed."""
     try:
         return provider(name or "")
     except UnknownProvider:
@@ -28,7 +28,7 @@ def docs(name: str | None) -> str:
 
 
 def steps(name: str) -> list[list[tuple[str, bool]]]:
-    """The set-up steps, each in pieces: text, and whether it is code."""
+    """The set-up steps, each as pieces of text with whether they are code."""
     found = known(name)
     return [
         [(piece, bool(position % 2)) for position, piece in enumerate(step.split("`")) if piece]

@@ -1,4 +1,4 @@
-"""The spans of time that a page can be narrowed to, as its address says them."""
+"""The time ranges that a page can have, and their form in a query."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,9 +19,11 @@ RANGES = (
 
 
 class Range(NamedTuple):
-    """``since`` and ``until`` are microseconds since 1970, None without an edge; ``hours`` is the
-    length of a span that has a name. A span of two moments has an empty ``value``;
-    ``zoomed`` is the name of the span out of which it was picked."""
+    """``since`` and ``until`` are in microseconds since 1970, None for no limit.
+
+    ``value`` is the name of a range that has one and ``hours`` its length; ``zoomed`` is the name
+    of the range out of which one without a name was selected.
+    """
 
     value: str
     label: str
@@ -32,20 +34,20 @@ class Range(NamedTuple):
 
     @property
     def query(self) -> dict[str, str]:
-        """As an address says it."""
+        """The parameters of a query."""
         if self.value:
             return {"range": self.value}
         return {**self.pinned, **({"zoomed": self.zoomed} if self.zoomed else {})}
 
     @property
     def pinned(self) -> dict[str, str]:
-        """The moments of its edges, as an address says them."""
-        told = dict(zip(("since", "until"), self.edges, strict=True))
-        return {name: text for name, text in told.items() if text}
+        """Its edges as parameters of a query."""
+        edges = dict(zip(("since", "until"), self.edges, strict=True))
+        return {name: text for name, text in edges.items() if text}
 
     @property
     def edges(self) -> tuple[str, str]:
-        """Both edges as ISO 8601; empty without one."""
+        """Both edges in ISO 8601; empty for no limit."""
         return edge(self.since), edge(self.until)
 
     def length(self, now: int) -> int | None:
@@ -56,7 +58,7 @@ class Range(NamedTuple):
 
 
 def range_of(value: str | None) -> Range:
-    """The span of that name; all time for one that nobody knows."""
+    """The range with that name; all time for an unknown name."""
     for name, label, hours in RANGES:
         if name == value:
             return Range(name, label, hours, now_micros() - hours * HOUR)
@@ -64,13 +66,13 @@ def range_of(value: str | None) -> Range:
 
 
 def named(value: str) -> Range:
-    """The span of that name, ``all`` too, as a link says it."""
+    """The range with that name, which may be ``all``."""
     found = range_of(value)
     return found._replace(value=value) if value == "all" else found
 
 
 def asked(params: Mapping[str, str], default: str = "") -> Range:
-    """The span that an address asks for: by its moments, else by its name."""
+    """The range in a query: by ``since`` and ``until``, else by its name."""
     since, until = (_micros(params.get(name)) for name in ("since", "until"))
     if since is None and until is None:
         return named(params.get("range") or default)
@@ -80,14 +82,14 @@ def asked(params: Mapping[str, str], default: str = "") -> Range:
 
 
 def counted(span: Range) -> Range:
-    """The same with its edges on quarters of an hour, by which messages are counted."""
+    """The range extended to whole quarters of an hour, by which messages are counted."""
     since = None if span.since is None else span.since // QUARTER * QUARTER
     until = None if span.until is None else -(-span.until // QUARTER) * QUARTER
     return span._replace(since=since, until=until)
 
 
 def before(span: Range, now: int) -> Range | None:
-    """The window of the same length before it; None before all time."""
+    """The window of the same length before it; None for all time."""
     length = span.length(now)
     if length is None or span.since is None:
         return None
@@ -96,14 +98,14 @@ def before(span: Range, now: int) -> Range | None:
 
 
 def inside(span: Range, now: int) -> tuple[int, int]:
-    """Both edges of a span, no later than now; of all time, those of the last day."""
+    """Both edges, no later than now; for all time, those of the last day."""
     until = now if span.until is None else min(now, span.until)
     until = -(-until // QUARTER) * QUARTER
     return until - 24 * HOUR if span.since is None else span.since, until
 
 
 def wider(span: Range, now: int) -> Range | None:
-    """Twice the length around the same middle, no later than now; None for one with a name."""
+    """Twice the length around the same middle, no later than now; None for a named range."""
     length = span.length(now)
     if span.value or span.since is None or length is None:
         return None
@@ -113,7 +115,7 @@ def wider(span: Range, now: int) -> Range | None:
 
 
 def edge(micros_since_1970: int | None) -> str:
-    """An edge as an address says it; empty without one."""
+    """A time in ISO 8601 for a query; empty for None."""
     when = at(micros_since_1970)
     return iso(when) if when else ""
 

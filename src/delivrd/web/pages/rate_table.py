@@ -1,4 +1,4 @@
-"""Delivery rates side by side: each with its interval, its sample, and its change."""
+"""Tables of delivery rates: each with its interval, its sample and its change."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,20 +11,19 @@ Item = Mapping[str, Any]
 
 
 class Scale(NamedTuple):
-    """What the plots of a table show: from the share ``low`` to ``high``."""
+    """The scale of a table's plots: from the share ``low`` to ``high``."""
 
     low: float
     high: float = 1.0
 
     def place(self, share: float) -> float:
-        """Where a share stands, in per cent of the width."""
+        """The place of a share, in per cent of the width."""
         inside = min(self.high, max(self.low, share))
         return round(100 * (inside - self.low) / (self.high - self.low), 2)
 
 
 class Plot(NamedTuple):
-    """A dot with its interval, and where the dot was in the window before; per cent of the
-    width."""
+    """The places of a rate, its interval, and the rate before, in per cent of the width."""
 
     low: float
     dot: float
@@ -35,9 +34,9 @@ class Plot(NamedTuple):
 class Row(NamedTuple):
     """One value of a dimension.
 
-    ``change`` is in points, None where one of both windows has too few; ``word`` is ``worse`` or
-    ``better`` where the intervals are apart, ``same`` where they are not, ``few`` under the minimum
-    and ``none`` without any that ended.
+    ``change`` is in percentage points, None if a window has too few messages. ``word`` is ``worse``
+    or ``better`` if the intervals do not overlap, ``same`` if they do, ``few`` below the minimum,
+    and ``none`` if no message has ended.
     """
 
     value: str | None
@@ -58,15 +57,16 @@ class Table(NamedTuple):
     scale: Scale
     rows: Sequence[Row]
     more: int = 0
-    """So many further values are not shown."""
+    """The number of values that are not shown."""
 
 
 def ended(item: Item) -> int:
+    """The number of messages with a final status."""
     return int(item["total"]) - int(item["counts"].get("pending", 0))
 
 
 def compared(item: Item, before: Item | None, value: str | None) -> Row:
-    """An item beside the same of the window before."""
+    """The row of an item, compared with the same item of the window before."""
     enough = ended(item) >= MINIMUM
     known = before is not None and ended(before) >= MINIMUM
     change = word = None
@@ -85,7 +85,7 @@ def compared(item: Item, before: Item | None, value: str | None) -> Row:
 
 
 def apart(now: Item, then: Item) -> str:
-    """Whether a rate is worse or better than it was, beyond what chance does."""
+    """``worse`` or ``better`` if the rate changed significantly, else ``same``."""
     if now["high"] < then["low"]:
         return "worse"
     return "better" if now["low"] > then["high"] else "same"
@@ -108,22 +108,24 @@ def table(
 
 
 def worst_first(row: Row) -> tuple[Any, ...]:
-    """What got worse beyond chance, then by the change, then low rates, then small samples."""
+    """The sort key: significantly worse ones first, then by change, rate and sample."""
     few = row.word in ("few", "none")
     change = 0.0 if row.change is None else row.change
     return few, row.word != "worse", round(change, 1), row.rate or 0.0, -row.total
 
 
 def scale_of(rows: Iterable[Row]) -> Scale:
-    """From a round share under all intervals; small samples count only where there is no other."""
-    told = [row for row in rows if row.low is not None]
-    lows = [row.low or 0.0 for row in told if row.word != "few"] or [row.low or 0.0 for row in told]
+    """The scale from a round share below all intervals; small samples count only if there are no
+    others."""
+    known = [row for row in rows if row.low is not None]
+    enough = [row for row in known if row.word != "few"]
+    lows = [row.low or 0.0 for row in enough or known]
     least = min(lows, default=0.0)
     return Scale(max(0.0, min(0.9, int(least / STEP) * STEP)))
 
 
 def plotted(row: Row, scale: Scale) -> Row:
-    """The row with its place in the plot."""
+    """The row with its plot."""
     if row.rate is None or row.low is None or row.high is None:
         return row
     was = None if row.before is None else scale.place(row.before)

@@ -1,6 +1,6 @@
-"""How an endpoint is and what became of a delivery, in plain words.
+"""Words for the states of endpoints and deliveries.
 
-Pure functions over the JSON of the API, as :mod:`delivrd.web.pages.words` for messages.
+Pure functions of the JSON of the API, like those of :mod:`delivrd.web.pages.words` for messages.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ STATES = {
 """A delivery's state -> tone of its mark, and the word beside it."""
 
 
-MOST_WORDS = 40
+MAX_DESCRIPTION = 40
 """Characters of an endpoint's description beside its host."""
 
 
@@ -40,14 +40,14 @@ def host(url: str) -> str:
 
 
 def named(endpoint: Mapping[str, str]) -> str:
-    """An endpoint among others, which may be of the same host."""
+    """The label of an endpoint among others, which may be on the same host."""
     about = endpoint["description"]
-    short = about if len(about) <= MOST_WORDS else about[: MOST_WORDS - 1] + "…"
+    short = about if len(about) <= MAX_DESCRIPTION else about[: MAX_DESCRIPTION - 1] + "…"
     return f"{endpoint['host']} ({short})" if about else endpoint["host"]
 
 
 def state(endpoint: Json) -> State:
-    """How an endpoint is, as a mark and a word."""
+    """The state of an endpoint as a tone and a word."""
     if not endpoint["enabled"]:
         by_hand = endpoint["disabled_why"] == BY_HAND
         return State("idle", "paused") if by_hand else State("bad", "disabled")
@@ -67,27 +67,27 @@ def state(endpoint: Json) -> State:
     return State("idle", "not called yet")
 
 
-def hears(endpoint: Json) -> str:
-    """What its filters let through, in a line."""
+def subscription(endpoint: Json) -> str:
+    """The events that an endpoint subscribes to, in a line."""
     if endpoint["kind"] == "callback":
         return "callback_url of single messages"
-    said = []
+    words = []
     if endpoint["statuses"]:
-        said.append(" or ".join(endpoint["statuses"]))
+        words.append(" or ".join(endpoint["statuses"]))
     elif endpoint["final_only"]:
-        said.append("final statuses")
+        words.append("final statuses")
     else:
-        said.append("all statuses")
+        words.append("all statuses")
     if endpoint["statuses"] and endpoint["final_only"]:
-        said.append("final only")
+        words.append("final only")
     for field, word in (("accounts", "of"), ("countries", "to")):
         if endpoint[field]:
-            said.append(f"{word} {', '.join(endpoint[field])}")
-    return " · ".join(said)
+            words.append(f"{word} {', '.join(endpoint[field])}")
+    return " · ".join(words)
 
 
 def of_endpoint(endpoint: Json, why: str | None) -> Verdict:
-    """How it is in one sentence, why, and what follows."""
+    """The state of an endpoint in a sentence, with the cause and what happens next."""
     if not endpoint["enabled"]:
         return _not_called(endpoint)
     match endpoint["state"]:
@@ -104,7 +104,7 @@ def of_endpoint(endpoint: Json, why: str | None) -> Verdict:
                 f"Retrying{_since(endpoint)}: {why or 'its last calls failed'}.",
                 "Each delivery is tried for days, at growing intervals.",
             )
-    return _well(endpoint)
+    return _healthy(endpoint)
 
 
 def _not_called(endpoint: Json) -> Verdict:
@@ -120,7 +120,7 @@ def _not_called(endpoint: Json) -> Verdict:
     )
 
 
-def _well(endpoint: Json) -> Verdict:
+def _healthy(endpoint: Json) -> Verdict:
     failed = endpoint["last_24h"]["failed"]
     if not endpoint["last_success_at"]:
         return _tested(endpoint["last_24h"]["delivered"], failed)
@@ -148,7 +148,7 @@ def _since(endpoint: Json) -> str:
 
 
 def of_delivery(delivery: Json) -> Verdict:
-    """What became of it in one sentence, and what follows."""
+    """The state of a delivery in a sentence, and what happens next."""
     why, tries = delivery["why"], delivery["tries"]
     match delivery["state"]:
         case "delivered":
@@ -181,10 +181,10 @@ def _delivered(delivery: Json) -> Verdict:
 
 
 def answer(status: int | None, error: str | None) -> str:
-    """What a call was answered with, in a word or two."""
+    """The HTTP status of a call, or words if there is none."""
     return str(status) if status is not None else ("no response" if error else "not called")
 
 
 def milliseconds(value: float | None) -> str:
-    """A call's time, from milliseconds."""
+    """A duration given in milliseconds; empty for None."""
     return "" if value is None else span(value / 1000)

@@ -1,4 +1,4 @@
-"""Templates and static files, and what every page is given."""
+"""Renders templates with the values that all pages share, and links static files."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ NAV = (
 )
 
 SECTIONS = {"/search": "/messages", "/deliveries": "/endpoints"}
-"""Pages that stand below another entry of the navigation."""
+"""Pages that belong to another entry of the navigation."""
 
 HEADERS = {
     "Vary": "HX-Request-Type",
@@ -42,7 +42,7 @@ HEADERS = {
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
 }
-"""No inline script and no inline style: what a gateway sends can never run."""
+"""No inline scripts and styles: nothing that a gateway sends can run."""
 
 
 GONE = "It may have been deleted, or pruned after its time of retention."
@@ -51,7 +51,7 @@ GONE = "It may have been deleted, or pruned after its time of retention."
 
 @cache
 def asset(name: str) -> str:
-    """The address of a static file; it changes with the file, so that it may be kept for good."""
+    """The URL of a static file; it changes with the content, so that browsers may cache it."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
     return f"/static/{name}?v={digest}"
 
@@ -107,7 +107,7 @@ class Pages:
     def page(
         self, request: Request, template: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:
-        """A template with these values; strict about names that are missing."""
+        """The page of a template with these values; a missing name is an error."""
         shared: Mapping[str, Any] = {
             **self._shared,
             "now": datetime.now(UTC).isoformat(),
@@ -118,7 +118,7 @@ class Pages:
         return HTMLResponse(text, status_code=status, headers=HEADERS)
 
     def problem(self, request: Request, problem: Problem) -> HTMLResponse:
-        """An error as a page; a piece of a page is left as it was."""
+        """The error page of a problem."""
         page = self.page(
             request,
             "error.html",
@@ -135,7 +135,7 @@ class Pages:
 
 
 def csrf_of(request: Request) -> str:
-    """The token that the forms of this session carry; empty without a session."""
+    """The CSRF token for the forms of this session; empty without a session."""
     caller: Caller | None = getattr(request.state, "caller", None)
     return (caller.csrf or "") if caller else ""
 
@@ -146,5 +146,5 @@ def section_of(path: str) -> str:
 
 
 def partial(request: Request) -> bool:
-    """Whether htmx asks for a piece of the page."""
+    """Whether htmx requests only a part of the page."""
     return request.headers.get("HX-Request-Type") == "partial"

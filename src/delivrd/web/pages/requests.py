@@ -1,4 +1,4 @@
-"""The calls on the webhooks, as they came: what was made of each, why, and reading it again."""
+"""The list of webhook calls, and the page of one with its replay."""
 
 import base64
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ NAMES = ("verdict", "range", "account", "cursor")
 SHOWN = 100_000
 """Characters of a body that are shown."""
 
-MOST_PAIRS = 200
+MAX_PAIRS = 200
 CHIPS = chips.of_words(words.WORDS)
 
 
@@ -70,7 +70,7 @@ class _Requests:
         )
 
     async def live(self, request: Request) -> Response:
-        """How many came since the list was shown."""
+        """The number of calls since the list was shown."""
         since = moment(request.query_params.get("newest"))
         fresh: list[Any] = []
         if since is not None:
@@ -85,15 +85,15 @@ class _Requests:
 
     async def raw(self, request: Request, request_id: str) -> Response:
         found = await self._detail(request_id)
-        return self._pages.page(request, "_raw.html", **as_it_came(plain(found)), slim=True)
+        return self._pages.page(request, "_raw.html", **raw_call(plain(found)), slim=True)
 
     async def replay(self, request: Request, request_id: str) -> Response:
-        """Reads it again; without ``apply`` in the form, only to show the difference."""
+        """Reads the call again; without ``apply`` in the form, only to show the difference."""
         found = await self._detail(request_id)
         form = await request.form()
         apply = "apply" in form
         try:
-            told = await reread(
+            changes = await reread(
                 self._store,
                 int(found.id),
                 caller_of(request).name,
@@ -106,7 +106,7 @@ class _Requests:
             return self._shown(request, found, {"problem": str(error)})
         if apply:
             found = await self._detail(request_id)
-        return self._shown(request, found, difference(told))
+        return self._shown(request, found, difference(changes))
 
     async def admit(self, request: Request, request_id: str) -> Response:
         try:
@@ -146,7 +146,7 @@ class _Requests:
         return self._pages.page(
             request,
             "_replay.html" if partial(request) else "request.html",
-            **as_it_came(view),
+            **raw_call(view),
             verdict=words.of_request(view),
             difference=difference,
         )
@@ -158,8 +158,8 @@ def _missing() -> Problem:
     )
 
 
-def as_it_came(view: Mapping[str, Any]) -> dict[str, Any]:
-    """What is shown of the call: its fields, and its body."""
+def raw_call(view: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the template of a raw call: its fields and its body."""
     kind = next((v for n, v in view["headers"] if n.lower() == "content-type"), "")
     pairs = _pairs(view["query"])
     if view["body"] and "form-urlencoded" in kind:
@@ -168,7 +168,7 @@ def as_it_came(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True) if text.count("&") < MOST_PAIRS else []
+    return parse_qsl(text, keep_blank_values=True) if text.count("&") < MAX_PAIRS else []
 
 
 def _body(view: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -184,17 +184,17 @@ def _body(view: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"raw": text, "pretty": pretty(text), "note": note}
 
 
-def difference(told: Difference) -> dict[str, Any]:
-    """What re-reading changes, or has changed, for the template."""
-    before, after = dict(told.before), dict(told.after)
+def difference(changes: Difference) -> dict[str, Any]:
+    """The values of the template for what a replay changes or has changed."""
+    before, after = dict(changes.before), dict(changes.after)
     return {
         "problem": None,
-        "same": not told.changed,
-        "applied": told.applied,
-        "why_not": told.why_not,
+        "same": not changes.changed,
+        "applied": changes.applied,
+        "why_not": changes.why_not,
         "receipts": [
             {"id": key, "before": before.get(key), "after": after.get(key)}
             for key in {**before, **after}
         ],
-        "messages": [change for change in told.messages if change.before != change.after],
+        "messages": [change for change in changes.messages if change.before != change.after],
     }

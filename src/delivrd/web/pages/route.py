@@ -1,4 +1,4 @@
-"""A route whose errors are pages too: in words, with a way on."""
+"""Routers for pages, whose errors are shown as pages."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""The search box: from whatever somebody has in the clipboard to what became of it."""
+"""The search box: finds messages by id, provider's id, reference or number."""
 
 import re
 
@@ -12,16 +12,16 @@ from delivrd.store.tx import Tx
 from delivrd.web.pages.links import address
 
 COUNTRIES = 30
-"""Those with the most messages, in which a number without its country code is looked for."""
+"""How many countries, those with the most messages, are tried for a number without its code."""
 
 _DIALLED = re.compile(r"[\d\s()./-]{5,30}")
 
 
 async def find_page(tx: Tx, accounts: Accounts, q: str) -> str | None:
-    """The page of an id of ours or a gateway's, or of a reference; None when it is not known.
+    """The page of an id of ours or a gateway's, or of a reference; None if it is unknown.
 
-    As it is written comes first, then in capitals and in small letters. The id of a receipt without
-    a message leads to the request that brought it.
+    It is tried as written, in upper and in lower case. For a receipt without a message it is the
+    page of its request.
     """
     one = await find_message(tx, accounts, q.lower())
     if one is not None:
@@ -48,16 +48,17 @@ async def _page_of(tx: Tx, accounts: Accounts, q: str) -> str | None:
 
 
 async def numbers_like(tx: Tx, accounts: Accounts, q: str, region: str | None) -> list[str]:
-    """The numbers in E.164 that ``q`` may stand for: those that have messages, if any has.
+    """The numbers in E.164 that ``q`` may mean: those that have messages, if any has.
 
-    Without a plus it is read with its country code and, as it is written at home, in each of the
-    countries that are sent to.
+    Without a plus it is read with its country code, and as a national number of each country with
+    messages.
     """
     plain = number_of(q, region)
     could = {plain}
     if dialled(q):
-        told = (await delivery_stats(tx, accounts, ("country",), Counted()))["items"]
-        could |= {number_of(q, item["country"]) for item in told[:COUNTRIES] if item["country"]}
+        by_country = (await delivery_stats(tx, accounts, ("country",), Counted()))["items"]
+        known = [item["country"] for item in by_country[:COUNTRIES] if item["country"]]
+        could |= {number_of(q, country) for country in known}
     found = [
         number
         for number in sorted(filter(None, could))
@@ -72,7 +73,7 @@ def dialled(q: str) -> bool:
 
 
 def number_of(text: str, region: str | None) -> str | None:
-    """The number in E.164 that somebody wrote; bare digits are taken with their country code."""
+    """The number in E.164, None if it is not valid; bare digits begin with the country code."""
     for written in (text, f"+{text}"):
         try:
             return normalize(written, region).e164

@@ -1,4 +1,4 @@
-"""A form to send an SMS, with the length of the text counted while it is typed."""
+"""The form to send an SMS, which counts the segments of the text while it is typed."""
 
 import secrets
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ DEADLINES = (
     ("86400", "1 day"),
 )
 FIELDS = ("via", "to", "from", "text", "reference", "deadline_seconds")
-LONGEST = 20_000
+MAX_TEXT = 20_000
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -50,7 +50,7 @@ class _Send:
 
     async def segments(self, request: Request) -> Response:
         text = _newlines(str((await request.form()).get("text", "")))
-        return self._pages.page(request, "_segments.html", **counted(clean(text[:LONGEST])))
+        return self._pages.page(request, "_segments.html", **counted(clean(text[:MAX_TEXT])))
 
     async def send(self, request: Request) -> Response:
         form = {key: str(value) for key, value in (await request.form()).items()}
@@ -87,7 +87,7 @@ class _Send:
             deadlines=DEADLINES,
             once=form.get("once") or secrets.token_urlsafe(12),
             curl=curl(self._config.url, via),
-            **counted(clean(form.get("text", "")[:LONGEST])),
+            **counted(clean(form.get("text", "")[:MAX_TEXT])),
         )
 
 
@@ -104,7 +104,7 @@ def order_of(form: Mapping[str, str]) -> Order:
 
 
 def _newlines(text: str) -> str:
-    """Browsers send line ends as two characters, which would be counted as two."""
+    """The text with line ends of one character; browsers send two."""
     return text.replace("\r\n", "\n")
 
 
@@ -119,7 +119,7 @@ def curl(url: str, via: str) -> str:
 
 
 def counted(text: str) -> dict[str, Any]:
-    """How many SMS a text takes, how full they are, and which characters make it UCS-2."""
+    """The segments of a text, how full they are, and the characters that make it UCS-2."""
     found = segments.count(text)
     single, multi = (160, 153) if found.encoding == "gsm7" else (70, 67)
     odd = [char for char in dict.fromkeys(text) if char not in segments.ALPHABET]

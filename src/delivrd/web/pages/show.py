@@ -1,4 +1,4 @@
-"""How values are shown: times, spans, numbers, prices. Used as filters of the templates."""
+"""Formats values for people: times, durations, numbers, prices. Used as template filters."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from typing import Any
 STATUSES = ("delivered", "pending", "undelivered", "rejected", "expired", "unknown")
 
 LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
-"""There is no day after the one that begins after it."""
+"""The last time to which a day can be added."""
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 def moment(value: Any) -> datetime | None:
-    """An aware datetime of what the API gives for a time (ISO 8601 text), or None."""
+    """An aware datetime of the API's form of a time (ISO 8601), or None if it is none."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
@@ -33,7 +33,7 @@ def iso(when: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in two figures at most: ``2.1 s``, ``4 min``, ``1 h 20 min``, ``3 d``."""
+    """A duration with at most two units: ``2.1 s``, ``4 min``, ``1 h 20 min``, ``3 d``."""
     if seconds < 0:
         return f"−{span(-seconds)}"
     if seconds < 1:
@@ -56,7 +56,7 @@ def span(seconds: float) -> str:
 
 
 def ago(value: Any, now: datetime | None = None) -> str:
-    """``12 s ago``; under a second, ``now``, and also when it seems to lie ahead: clocks differ."""
+    """``12 s ago``; ``now`` under a second, and in the future, because clocks differ."""
     at = moment(value)
     if at is None:
         return ""
@@ -85,7 +85,7 @@ def _rough(seconds: float) -> str:
 
 
 def took(start: Any, end: Any) -> str:
-    """The time between two moments, or nothing where one is missing or they stand crosswise."""
+    """The time between two moments; empty if one is missing or they are in the wrong order."""
     first, last = moment(start), moment(end)
     if first is None or last is None or last < first:
         return ""
@@ -109,11 +109,11 @@ def clock(value: Any) -> str:
 
 
 _TURNED = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Characters by which a text could show itself from right to left, and be taken for another."""
+"""Characters that reverse the direction of a text, and could disguise it."""
 
 
 def phone(value: str | None) -> str:
-    """A number in groups that the eye can hold; names of senders stay as they are."""
+    """A number in international format with spaces; sender names are not changed."""
     if not value or not value.startswith("+") or not value[1:].isdigit():
         return _TURNED.sub("", value or "")
     import phonenumbers
@@ -126,12 +126,12 @@ def phone(value: str | None) -> str:
 
 
 def number(value: int | None) -> str:
-    """``12 345``, with a narrow space that does not break."""
+    """``12 345``, with a narrow no-break space."""
     return "–" if value is None else f"{value:,}".replace(",", "\u202f")
 
 
 def percent(share: float | None) -> str:
-    """``97.3 %``; of no data, a dash. Only a whole is shown as 100 %."""
+    """``97.3 %``; a dash for None. Only exactly 1 is shown as 100 %."""
     if share is None:
         return "–"
     if share < 1 and round(share * 100, 1) == 100:
@@ -140,7 +140,7 @@ def percent(share: float | None) -> str:
 
 
 def interval(item: Mapping[str, Any]) -> str:
-    """Where the true delivery rate lies, 19 times in 20."""
+    """The 95 % interval of the delivery rate, in words."""
     if item.get("delivery_rate") is None:
         return "none has ended yet"
     low, high = item["low"] * 100, item["high"] * 100
@@ -160,7 +160,7 @@ def day(value: str) -> str:
 
 
 def day_edges(value: str) -> tuple[str, str]:
-    """Where a day begins and ends, as an address says it."""
+    """The beginning and end of a day, in ISO 8601."""
     at = moment(value)
     if at is None:
         return "", ""
@@ -180,13 +180,14 @@ def clock_short(value: Any) -> str:
 
 
 def points(value: float) -> str:
-    """``−3.1``: a difference of shares, in points."""
+    """``−3.1``: a difference in percentage points."""
     rounded = round(value, 1)
     sign = "−" if rounded < 0 else "+" if rounded > 0 else "±"
     return f"{sign}{abs(rounded):.1f}"
 
 
 def price(value: Mapping[str, Any] | None) -> str:
+    """``0.0421 EUR``; empty if there is none."""
     if not value or value.get("amount") is None:
         return ""
     amount = str(value["amount"])
@@ -196,12 +197,12 @@ def price(value: Mapping[str, Any] | None) -> str:
 
 
 def each_cost(cost: Mapping[str, Any]) -> str:
-    """``0.0421 EUR``: what one that was delivered cost."""
+    """``0.0421 EUR``: the cost of a delivered message."""
     return f"{float(cost['per_delivered']):.4g} {cost['currency'] or '(no currency given)'}"
 
 
 def pretty(text: str) -> str | None:
-    """JSON set out over lines, or None where the text is no JSON object or array."""
+    """Indented JSON, or None if the text is no JSON object or array."""
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:

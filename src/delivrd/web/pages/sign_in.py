@@ -1,6 +1,6 @@
-"""The page to sign in on: by the one-time link that the first start prints, or by the admin key.
+"""The sign-in page, for one-time links and keys.
 
-What it sends goes to :mod:`delivrd.web.signin`.
+Its form is posted to :mod:`delivrd.web.signin`.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -16,7 +16,7 @@ def routes(pages: Pages) -> APIRouter:
     async def sign_in(
         request: Request, token: str = "", next: str = "/", failed: str = ""
     ) -> Response:
-        """Opening a link changes nothing: programs that look at links would use it up."""
+        """Opening a link does not use it up: mail programs open links to check them."""
         return pages.page(
             request, "sign_in.html", token=token, next=local_path(next), failed=bool(failed)
         )

@@ -1,4 +1,4 @@
-"""First run: three steps, which turn green by themselves."""
+"""The first-steps page: three steps whose state is updated live."""
 
 from typing import Any
 
@@ -37,11 +37,11 @@ def routes(pages: Pages) -> APIRouter:
                 by_account[account.name] = next(iter(plain(found.items)), None)
             return next(iter(plain(newest.items)), None), by_account
 
-        heard, by_account = await store.read(last)
+        newest_call, by_account = await store.read(last)
         rows = [{**a._asdict(), "last": by_account[a.name]} for a in known]
         return {
             "accounts": rows,
-            "heard": heard,
+            "newest_call": newest_call,
             "local": config.local,
             "sample": SAMPLE.strip(),
             "trial": f"curl '{known[0].webhook}?hello=1'" if known else "",

@@ -1,4 +1,4 @@
-"""The style sheet, the scripts and the icons. They hold no secret and need no session."""
+"""The style sheets, scripts and icons, which are served without a session."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -7,7 +7,7 @@ from starlette.staticfiles import StaticFiles
 from delivrd.web.pages.render import STATIC
 
 FOREVER = "public, max-age=31536000, immutable"
-A_WHILE = "public, max-age=300"
+SHORTLY = "public, max-age=300"
 
 
 def routes() -> APIRouter:
@@ -17,7 +17,7 @@ def routes() -> APIRouter:
     @router.get("/static/{path:path}")
     async def static(request: Request, path: str) -> Response:
         response = await files.get_response(path, request.scope)
-        response.headers["Cache-Control"] = FOREVER if "v" in request.query_params else A_WHILE
+        response.headers["Cache-Control"] = FOREVER if "v" in request.query_params else SHORTLY
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 

@@ -1,4 +1,4 @@
-"""What happened to a message, in the order of our clock, with what is odd about it explained."""
+"""The events of a message in the order of our clock, with notes on unusual ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,14 +12,14 @@ Json = Mapping[str, Any]
 
 
 class Note(NamedTuple):
-    """What is odd about an event: a word, and why it does no harm."""
+    """What is unusual about an event: a word, and why it does no harm."""
 
     word: str
     why: str
 
 
 class Event(NamedTuple):
-    """One thing that happened. ``status`` is the status it states, None where it states none."""
+    """One event. ``status`` is what it reports, if anything; ``gap`` is the time since the last."""
 
     at: datetime
     what: str
@@ -55,7 +55,7 @@ def _events(message: Json) -> Iterator[Event]:
     }
     yield from _event(message.get("created_at"), origins.get(message["origin"], "Created"))
     for attempt in message["attempts"]:
-        if message["origin"] == "api":  # of what others sent we know nothing of the kind
+        if message["origin"] == "api":  # hand-overs by other programs are not known
             yield from _handover(attempt)
         yield from _event(
             attempt["timeout_at"],
@@ -112,11 +112,11 @@ def _receipts(message: Json) -> Iterator[Event]:
         part = names.get(receipt["provider_message_id"], "")
         error = receipt["error"] or {}
         code = f"code {error['code']}" if error.get("code") else ""
-        said = f"“{receipt['provider_status']}”" if receipt["provider_status"] else ""
+        words = f"“{receipt['provider_status']}”" if receipt["provider_status"] else ""
         yield from _event(
             receipt["received_at"],
             _title(receipt),
-            more=" · ".join(filter(None, (part, f"{receipt['account']} {said}".strip(), code))),
+            more=" · ".join(filter(None, (part, f"{receipt['account']} {words}".strip(), code))),
             status=receipt["status"],
             decides=receipt is _strongest(receipts, receipt["provider_message_id"]),
             receipt=receipt,
@@ -142,17 +142,17 @@ def _part_names(message: Json) -> dict[Any, str]:
 
 
 def _strength(receipt: Json) -> tuple[int, bool, bool, float, float]:
-    """The order of rule C2, on what the API shows."""
+    """The order of rule C2, from the fields of the API."""
     occurred, received = moment(receipt["occurred_at"]), moment(receipt["received_at"])
-    told = occurred.timestamp() if occurred else 0.0
-    came = received.timestamp() if received else 0.0
+    occurred_at = occurred.timestamp() if occurred else 0.0
+    received_at = received.timestamp() if received else 0.0
     rank = RANK[Status(receipt["status"])]
     sign = -1 if rank else 1
-    return (rank, receipt["final"], occurred is not None, sign * told, sign * came)
+    return (rank, receipt["final"], occurred is not None, sign * occurred_at, sign * received_at)
 
 
 def _strongest(receipts: Sequence[Json], part: Any) -> Json | None:
-    """The receipt that settles the part; None while none is final."""
+    """The receipt that decides the part's status; None while none is final."""
     of_part = [r for r in receipts if r["provider_message_id"] == part]
     top = max(of_part, key=_strength, default=None)
     return top if top is not None and top["final"] else None

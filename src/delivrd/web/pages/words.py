@@ -1,6 +1,6 @@
-"""What became of a message or a request, in plain words.
+"""Sentences about the outcome of a message or a request.
 
-Pure functions over the JSON of the API. Every sentence says what happened first, then why, then
+Pure functions of the JSON of the API. A sentence begins with what happened, then come the cause and
 what can be done.
 """
 
@@ -38,7 +38,7 @@ FAILED = {
 
 
 class Verdict(NamedTuple):
-    """``what`` in one sentence; ``more`` is what follows from it, and what can be done."""
+    """``what`` happened in a sentence; ``more`` has details and what can be done."""
 
     what: str
     more: str = ""
@@ -50,7 +50,7 @@ def gateway(message: Mapping[str, Any]) -> str:
 
 
 def of_message(message: Mapping[str, Any]) -> Verdict:
-    """What became of a message."""
+    """The outcome of a message."""
     if message.get("withdrawn"):
         return Verdict(
             "Withdrawn: no receipt refers to it any more.",
@@ -91,16 +91,16 @@ def _pending(message: Mapping[str, Any]) -> Verdict:
                 "The answer to the hand-over never came, so it is not sent again; "
                 "its receipt will show what happened.",
             )
-    said = message.get("provider_status") or _last_word(message)
-    if said:
-        return Verdict(f"Pending: {account} reports “{said}”; no final receipt yet.")
+    word = message.get("provider_status") or _last_word(message)
+    if word:
+        return Verdict(f"Pending: {account} reports “{word}”; no final receipt yet.")
     return Verdict(f"Pending: {account} accepted it; no receipt yet.")
 
 
 def _last_word(message: Mapping[str, Any]) -> str | None:
     receipts = message.get("receipts") or ()
-    said = [r.get("provider_status") for r in receipts if r.get("provider_status")]
-    return said[-1] if said else None
+    words = [r.get("provider_status") for r in receipts if r.get("provider_status")]
+    return words[-1] if words else None
 
 
 def _failed(message: Mapping[str, Any]) -> Verdict:
@@ -115,11 +115,11 @@ def _failed(message: Mapping[str, Any]) -> Verdict:
 
 
 def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    """Our reason in words; the gateway's own where ours has no closer one."""
+    """Our reason in words; the gateway's own words for the reason ``other``."""
     if error.get("reason") == "other":
-        said = error.get("detail") or _meaning(message, error)
-        if said:
-            return f"{gateway(message)} says “{said.rstrip('.')}”"
+        detail = error.get("detail") or _meaning(message, error)
+        if detail:
+            return f"{gateway(message)} says “{detail.rstrip('.')}”"
         if error.get("code"):
             return f"{gateway(message)} gave code {error['code']}, which is unknown"
     why = str(error.get("explanation") or "").rstrip(".")
@@ -127,12 +127,12 @@ def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
 
 
 def _code(message: Mapping[str, Any], error: Mapping[str, Any], why: str) -> str:
-    """The gateway's code, its words unless ``why`` has them, and whether it would happen again."""
+    """The gateway's code, its meaning unless ``why`` contains it, and whether it is permanent."""
     if not error.get("code"):
         return ""
-    said = _meaning(message, error)
-    told = not said or said.rstrip(".") in why
-    code = f"Code {error['code']} of {gateway(message)}" + ("" if told else f", “{said}”")
+    meaning = _meaning(message, error)
+    in_why = not meaning or meaning.rstrip(".") in why
+    code = f"Code {error['code']} of {gateway(message)}" + ("" if in_why else f", “{meaning}”")
     permanent = error.get("permanent")
     lasting = "" if permanent is None else "; permanent" if permanent else "; temporary"
     return f"{code}{lasting}."
@@ -202,7 +202,7 @@ _FIXES = (
     ("too many calls", "Give the account a proof of origin; then no rate limit applies."),
     ("use GET or POST", "Set the gateway to call by GET or POST."),
 )
-"""A piece of why a call was refused -> what mends it."""
+"""A part of the reason for a refusal -> how to fix it."""
 
 ADMIT = "It is kept in full: after the fix it can be admitted here."
 
@@ -219,7 +219,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def of_request(request: Mapping[str, Any]) -> Verdict:
-    """What was made of an inbound call, and what to do about it."""
+    """The outcome of an inbound call, and what can be done."""
     verdict, why = request["verdict"], str(request.get("why") or "").rstrip(".")
     match verdict:
         case "read":
@@ -237,17 +237,17 @@ def of_request(request: Mapping[str, Any]) -> Verdict:
 
 
 def _receipts(request: Mapping[str, Any]) -> int:
-    told = request.get("receipts_total", request.get("receipts"))
-    return told if isinstance(told, int) else len(told or ())
+    value = request.get("receipts_total", request.get("receipts"))
+    return value if isinstance(value, int) else len(value or ())
 
 
 def _faults(request: Mapping[str, Any]) -> int:
-    told = request.get("faults")
-    return told if isinstance(told, int) else sum(not f["superseded"] for f in told or ())
+    value = request.get("faults")
+    return value if isinstance(value, int) else sum(not f["superseded"] for f in value or ())
 
 
 def _read(request: Mapping[str, Any]) -> Verdict:
-    sentence = f"Read: {_said(request) or counted(_receipts(request), 'receipt')}."
+    sentence = f"Read: {_only_receipt(request) or counted(_receipts(request), 'receipt')}."
     if not request.get("folded", True):
         return Verdict(sentence, "Kept durably; the messages follow in a moment.")
     if request.get("auth") in (None, "none"):
@@ -255,8 +255,8 @@ def _read(request: Mapping[str, Any]) -> Verdict:
     return Verdict(sentence)
 
 
-def _said(request: Mapping[str, Any]) -> str:
-    """What the only receipt of the call says, where it is at hand."""
+def _only_receipt(request: Mapping[str, Any]) -> str:
+    """What the call's receipt reports, if there is only one."""
     receipts = request.get("receipts")
     if not isinstance(receipts, list) or len(receipts) != 1:
         return ""
