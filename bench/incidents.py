@@ -246,11 +246,11 @@ def past(route: Simulated, start: int) -> History:
     ended: Counter[int] = Counter()
     fails: Counter[int] = Counter()
     for _ in range(min(2000, sum(hour.ended for hour in hours.values()))):
-        told = outcome(truth, random)
-        if told is not None:
-            ended[step(int(told[1] * 1e6))] += 1
-            if told[0] == FAILED:
-                fails[step(int(told[1] * 1e6))] += 1
+        ended_as = outcome(truth, random)
+        if ended_as is not None:
+            ended[step(int(ended_as[1] * 1e6))] += 1
+            if ended_as[0] == FAILED:
+                fails[step(int(ended_as[1] * 1e6))] += 1
     return History(hours, ended, fails)
 
 

@@ -119,8 +119,8 @@ def _once(name: str, lines: int) -> Found:
         command, input=line * lines, capture_output=True, text=True, check=True, timeout=300
     )
     seconds = time.perf_counter() - began
-    read = [json.loads(told) for told in done.stdout.splitlines()]
-    if len(read) != lines or not all(len(told.get("receipts", ())) == 1 for told in read):
+    read = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(read) != lines or not all(len(line.get("receipts", ())) == 1 for line in read):
         raise SystemExit(f"{name}: not every line was read as one receipt")
     return Found(name, lines, seconds, len(line))
 

@@ -54,16 +54,17 @@ class Plan:
 @dataclass
 class Results:
     plan: Plan
-    told: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    throughput: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     late: dict[tuple[str, int], list[list[float]]] = field(default_factory=dict)
     intake: dict[str, list[float]] = field(default_factory=dict)
 
     def rate(self, name: str) -> float:
-        return float(median(one["events"] / one["seconds"] for one in self.told[name]))
+        return float(median(one["events"] / one["seconds"] for one in self.throughput[name]))
 
     def share(self, name: str) -> float:
-        """Of the bare client, round by round: what the machine does meanwhile meets both."""
-        pairs = zip(self.told[name], self.told["bare"], strict=True)
+        """The rate as a share of the bare client's, round by round, so that the load of the machine
+        affects both."""
+        pairs = zip(self.throughput[name], self.throughput["bare"], strict=True)
         shares = [
             (own["events"] / own["seconds"]) / (bare["events"] / bare["seconds"])
             for own, bare in pairs
@@ -100,14 +101,14 @@ def run(plan: Plan, console: Console, folder: Path | None) -> Results:
 
 def _throughput(results: Results, port: int, databases: Callable[[str], str]) -> None:
     events = ("--events", str(results.plan.events))
-    told = results.told
+    runs = results.throughput
     bare = _work("bare", port, *events, "--at-once", str(AT_ONCE))
-    told.setdefault("bare", []).append(bare)
+    runs.setdefault("bare", []).append(bare)
     for store in KINDS:
         for batch in (1, BATCH):
             database = databases(store)
             one = _work("throughput", port, *events, "--database", database, "--batch", str(batch))
-            told.setdefault(f"{store}, {_words(batch)}", []).append(one)
+            runs.setdefault(f"{store}, {_words(batch)}", []).append(one)
 
 
 def _words(batch: int) -> str:
@@ -188,13 +189,13 @@ def _databases(folder: Path) -> Iterator[Callable[[str], str]]:
         yield make
 
 
-# --- what is told of it ---------------------------------------------------------------------------
+# --- the report -----------------------------------------------------------------------------------
 
 
 def rows(results: Results) -> list[list[str]]:
     """A line for the bare client and for each store, with and without batches."""
     found = []
-    for name, rounds in results.told.items():
+    for name, rounds in results.throughput.items():
         rates = [one["events"] / one["seconds"] for one in rounds]
         cpu = median(one["cpu"] / one["events"] for one in rounds)
         title = f"the bare client, {AT_ONCE} calls at once" if name == "bare" else name

@@ -148,10 +148,10 @@ async def throughput(store: Store, config: Config, url: str, events: int, batch:
         while not await done(store):  # noqa: ASYNC110  (asked, as from outside)
             await asyncio.sleep(0.02)
         found = watch.read()
-    told = await store.read(
+    rows = await store.read(
         lambda tx: tx.fetch("SELECT count(*) FROM delivery WHERE state = 'delivered'")
     )
-    assert told[0][0] == events, f"{told[0][0]} of {events} were delivered to {one.id}"
+    assert rows[0][0] == events, f"{rows[0][0]} of {events} were delivered to {one.id}"
     return {"events": events, **found}
 
 

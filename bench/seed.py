@@ -105,7 +105,7 @@ async def _fill(file: Path, messages: Messages) -> None:
             await store.write(partial(sending.write, numbers))
             if answered := [number for number in numbers if messages.is_answered(number)]:
                 await store.write(partial(receiving.write, await receiving.entries(answered)))
-        await _tell(store)
+        await _fan_out_all(store)
         await Sweep(store, config).once(pause=0)
     finally:
         await store.close()
@@ -113,14 +113,14 @@ async def _fill(file: Path, messages: Messages) -> None:
         await fetchval(config.database, "VACUUM ANALYZE")
 
 
-async def _tell(store: Store) -> None:
-    """Numbers the events and fans them out, to nobody."""
+async def _fan_out_all(store: Store) -> None:
+    """Numbers and fans out the events, without endpoints, as a running hub would have done."""
 
-    async def told(tx: Tx) -> int:
+    async def fan_out_some(tx: Tx) -> int:
         await stream.number_events(tx, BATCH)
         return (await fan_out(tx, store.ids, now_micros(), BATCH)).events
 
-    while await store.write(told):
+    while await store.write(fan_out_some):
         pass
 
 
@@ -145,9 +145,9 @@ class Receiving:
     async def entries(self, numbers: list[int]) -> list[Entry]:
         self.taken = []
         for number in numbers:
-            told = self.messages.created_at(number) + RECEIPT_AFTER
-            self.now = int(told.timestamp() * 1_000_000)
-            content = body(number, told, signed=False)
+            at = self.messages.created_at(number) + RECEIPT_AFTER
+            self.now = int(at.timestamp() * 1_000_000)
+            content = body(number, at, signed=False)
             await self.webhook(_scope(len(content)), partial(_receive, content), _send)
         return self.taken
 
