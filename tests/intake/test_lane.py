@@ -172,6 +172,22 @@ def test_what_is_out_of_the_ordinary_goes_the_long_way_each_time(
     run(test())
 
 
+@pytest.mark.parametrize("warm", [0, 2])
+def test_calls_before_an_invalid_one_are_answered_and_the_line_is_closed(
+    sqlite_url: str, warm: int
+) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url) as hub, line_to(hub) as line:
+            for _ in range(warm):
+                assert await line.ask(post(body(RECEIPT))) == OK
+            line.writer.write(post(body(RECEIPT)) * 2 + b"no request at all\r\n\r\n")
+            assert [(await line.answer())[0] for _ in range(2)] == [OK, OK]
+            assert await line.reader.read() == b""
+            assert await hub.one("SELECT count(*) FROM request") == warm + 2
+
+    run(test())
+
+
 OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
 """The headers by which Java's HTTP client offers HTTP/2 with each call."""
 

@@ -90,6 +90,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.parser = _Parser(self)
         self.parser.feed_data(b"\r\n".join([*head, b"", rest]))
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuses an invalid request, but a complete one before it is answered first."""
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_complete:
+            super().send_400_response(msg)
+        else:
+            cycle.keep_alive = False
+
     def check_deadline(self, now: float) -> None:
         """Ends the connection if its request has been arriving for too long."""
         if self._since is not None and now - self._since > self.limits.receive_seconds:
