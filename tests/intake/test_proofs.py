@@ -296,6 +296,21 @@ def test_a_header_that_a_proxy_adds_as_a_line_of_its_own_is_the_last_word(
     run(test())
 
 
+def test_a_trailer_is_no_header(sqlite_url: str) -> None:
+    """H3: some proxies pass trailers on, behind the headers that they wrote themselves."""
+    call = (
+        b"POST /webhooks/ruach HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.113.1\r\n"
+        b"transfer-encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\nx-forwarded-for: 192.0.2.7\r\n\r\n"
+    )
+
+    async def test() -> None:
+        accounts = ruach(allow_from=["192.0.2.0/24"])
+        async with calling(sqlite_url, accounts=accounts, trusted_proxies=PROXY) as hub:
+            assert b" 401 " in await hub.raw(call)
+
+    run(test())
+
+
 def test_a_source_that_is_no_address_is_kept_short(sqlite_url: str) -> None:
     async def test() -> None:
         accounts = ruach(allow_from=["192.0.2.0/24"])

@@ -51,7 +51,7 @@ class Connection(LimitedProtocol):
         except Exception:  # like asyncio, when a protocol raises
             self.transport.abort()
             raise
-        headers = self.headers if self._whole is self.scope is not None else None
+        headers = list(self.scope["headers"]) if self._whole is self.scope is not None else None
         if self._ends:
             super().shutdown()
         self._leave_lane()

@@ -69,6 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if not self._wants_upgrade():
             super().on_headers_complete()
+            self.headers = []  # trailers are no headers: nobody checks who wrote them
 
     def on_message_complete(self) -> None:
         if not self._wants_upgrade():
