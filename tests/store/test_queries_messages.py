@@ -147,8 +147,9 @@ class Explaining(SqliteTx):
         self.plans: list[str] = []
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
+        statement = for_sqlite(sql)
         plan = self.connection.execute(
-            "EXPLAIN QUERY PLAN " + for_sqlite(sql), [str(a) for a in args]
+            f"EXPLAIN QUERY PLAN {statement.sql}", statement.bound([str(a) for a in args])
         )
         self.plans += [row[3] for row in plan]
         return await super().fetch(sql, *args)

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -74,14 +74,27 @@ class Tx(Protocol):
         ...
 
 
+class SqliteStatement(NamedTuple):
+    """A statement for SQLite, whose placeholders are numbered by their order alone."""
+
+    sql: str
+    order: tuple[int, ...]
+    """For each placeholder, the position of its argument."""
+
+    def bound(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments in the order of the placeholders; lists as JSON."""
+        return [_json(args[i]) for i in self.order]
+
+
 @cache
-def for_sqlite(sql: str) -> str:
+def for_sqlite(sql: str) -> SqliteStatement:
     """Translates a statement for SQLite."""
-    sql = re.sub(r"= ANY\(\$(\d+)(::\w+\[\])?\)", r"IN (SELECT value FROM json_each(?\1))", sql)
+    sql = re.sub(r"= ANY\(\$(\d+)(::\w+\[\])?\)", r"IN (SELECT value FROM json_each($\1))", sql)
     sql = re.sub(r"\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?", "", sql)
-    sql = re.sub(r"\$(\d+)(::\w+)?", r"?\1", sql)
+    order = tuple(int(number) - 1 for number in re.findall(r"\$(\d+)", sql))
+    sql = re.sub(r"\$\d+", "?", sql)
     sql = sql.replace("sum(steps)", "steps_sum(steps)")
-    return re.sub(r"::\w+", "", sql)
+    return SqliteStatement(re.sub(r"::\w+", "", sql), order)
 
 
 def _json(value: Any) -> Any:
@@ -100,10 +113,12 @@ class SqliteTx:
         self.queued = False
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
-        return self.connection.execute(for_sqlite(sql), [_json(a) for a in args]).fetchall()
+        statement = for_sqlite(sql)
+        return self.connection.execute(statement.sql, statement.bound(args)).fetchall()
 
     async def execute(self, sql: str, *args: Any) -> int:
-        return self.connection.execute(for_sqlite(sql), [_json(a) for a in args]).rowcount
+        statement = for_sqlite(sql)
+        return self.connection.execute(statement.sql, statement.bound(args)).rowcount
 
     async def insert(
         self,
@@ -122,7 +137,8 @@ class SqliteTx:
         self, table: Table, key: str, columns: tuple[str, ...], rows: Sequence[Row]
     ) -> None:
         if rows:
-            self.connection.executemany(_update_sqlite(table, key, columns), rows)
+            key_last = [(*row[1:], row[0]) for row in rows]
+            self.connection.executemany(_update_sqlite(table, key, columns), key_last)
 
     def steps(self, value: Any) -> dict[int, int]:
         return histograms.steps(histograms.number_of(value))
@@ -131,8 +147,9 @@ class SqliteTx:
         self, key: Sequence[str], rows: str, *args: Any, distinct: bool = False
     ) -> list[tuple[Row, int]]:
         """Adds them in Python: an aggregate function would be called as often, and need a sort."""
-        sql = for_sqlite(f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL")
-        found = self.connection.execute(sql, [_json(a) for a in args])
+        sql = f"SELECT {', '.join([*key, 'steps'])} {rows} AND steps IS NOT NULL"
+        statement = for_sqlite(sql)
+        found = self.connection.execute(statement.sql, statement.bound(args))
         return list(histograms.by_key(found).items())
 
 
@@ -256,8 +273,9 @@ def _insert_postgres(table: Table, columns: tuple[str, ...], conflict: Conflict)
 
 @cache
 def _update_sqlite(table: Table, key: str, columns: tuple[str, ...]) -> str:
-    sets = ", ".join(f"{c} = ?{i}" for i, c in enumerate(columns, 2))
-    return f"UPDATE {table.name} SET {sets} WHERE {key} = ?1"
+    """Its rows are the columns, then the key."""
+    sets = ", ".join(f"{column} = ?" for column in columns)
+    return f"UPDATE {table.name} SET {sets} WHERE {key} = ?"
 
 
 @cache
