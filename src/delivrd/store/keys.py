@@ -16,7 +16,8 @@ _PREFIX_BYTES = 6
 
 
 class Scope(StrEnum):
-    """What a key may do: read everything; send and follow its own messages; everything."""
+    """What a key may do: read everything; send messages, and read single ones by their id;
+    everything."""
 
     READ = "read"
     SEND = "send"
