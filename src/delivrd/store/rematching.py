@@ -9,7 +9,7 @@ that tombstones are hashes, and keep their old keys.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -120,12 +120,13 @@ async def _rename_free(tx: Tx, moves: Sequence[_Move]) -> list[_Move]:
     wanted = Counter(move.new.key for move in moves)
     taken = {row[0] for row in await tx.fetch(_TAKEN, list(wanted))}
     free = [m for m in moves if m.new.key not in taken and wanted[m.new.key] == 1]
-    await _rename(tx, free)
+    await _rename(tx, *((move.part_id, move.new) for move in free))
     return [m for m in moves if m.new.key in taken or wanted[m.new.key] > 1]
 
 
-async def _rename(tx: Tx, moves: Iterable[_Move]) -> None:
-    rows = [(move.part_id, move.new.key, move.new.ns) for move in moves]
+async def _rename(tx: Tx, *names: tuple[int, PartName]) -> None:
+    """Gives parts, by their ids, new names."""
+    rows = [(part_id, name.key, name.ns) for part_id, name in names]
     await tx.update(schema.part, "id", ("key", "ns"), rows)
 
 
@@ -133,7 +134,7 @@ async def _move_to_taken(tx: Tx, store: Store, move: _Move) -> None:
     """Moves a part whose key another part may have: they become one, where they can be."""
     taken = await tx.fetch(_TAKEN, [move.new.key])
     if not taken:
-        await _rename(tx, [move])
+        await _rename(tx, (move.part_id, move.new))
         return
     names = [move.old, PartName(*taken[0])]
     graph = await load_with_siblings(tx, store.accounts, store.ids, now_micros(), parts=names)
@@ -143,9 +144,8 @@ async def _move_to_taken(tx: Tx, store: Store, move: _Move) -> None:
         await _unite(graph, parts, found, move.new)
         return
     older, newer = sorted(parts, key=lambda part: part.id)  # as where an id was reused
-    earlier = PartName(f"{move.new.key}~{older.id}", move.new.ns, None)
-    await _rename(tx, [_Move(older.id, move.old, earlier)])
-    await _rename(tx, [_Move(newer.id, move.old, move.new)])
+    await _rename(tx, (older.id, move.new._replace(key=f"{move.new.key}~{older.id}")))
+    await _rename(tx, (newer.id, move.new))
 
 
 def _can_be_one(parts: Sequence[PartRow], found: Sequence[MessageRow]) -> bool:
@@ -170,7 +170,7 @@ async def _unite(
     del graph.parts[gone.key]
     await _move_statements(graph.tx, kept, gone)
     await graph.tx.execute("DELETE FROM part WHERE id = $1", gone.id)
-    await _rename(graph.tx, [_Move(kept.id, name, name)])
+    await _rename(graph.tx, (kept.id, name))
     if found:
         await merge(graph, found[0], found[1:])
     else:
