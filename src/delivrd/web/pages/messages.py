@@ -163,7 +163,7 @@ def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "fields": [(name, given[name])],
-            "words": f"{name.replace('_', ' ')} {given[name].replace('_', ' ')}",
+            "words": f"{name.replace('_', ' ')} {in_words(name, given[name])}",
             "without": address("/messages", {**given, name: "", "cursor": ""}),
         }
         for name in BESIDE
@@ -174,6 +174,13 @@ def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
         fields = [(name, given[name]) for name in EDGES if name in given]
         found.append({"fields": fields, "words": span.label, "without": without})
     return found
+
+
+def in_words(name: str, value: str) -> str:
+    """The value of a filter as its mark says it; ids and codes as they are."""
+    if name not in ("network", "reason"):
+        return value
+    return "not known" if value == NONE else value.replace("_", " ")
 
 
 def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
