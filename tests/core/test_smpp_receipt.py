@@ -62,6 +62,11 @@ def test_the_text_of_the_specification():
         ("id:7 stat:DELIVRD text:stat:UNDELIV id:8", SmppReceipt(
             id="7", stat="DELIVRD", text="stat:UNDELIV id:8")),
         ("id:7 err:000 hello you", SmppReceipt(id="7", err="000", text="hello you")),
+        ("id:7 done date:2 DELIVRD err:000", SmppReceipt(
+            id="7", done_date="2", stat="DELIVRD", err="000")),
+        ("id:7 done date:2 DELIVRD stat:UNDELIV", SmppReceipt(
+            id="7", done_date="2", stat="UNDELIV")),
+        ("id:7 done date:2 hello err:000", SmppReceipt(id="7", done_date="2", err="000")),
         ("id:7 text:", SmppReceipt(id="7", text="")),
         ("id:7 text:\x04\x1a", SmppReceipt(id="7", text="\x04\x1a")),
         ("id:7 stat:DELIVRD\0", SmppReceipt(id="7", stat="DELIVRD")),

@@ -64,17 +64,20 @@ MESSAGE_STATES = {
     9: "SKIPPED",
 }
 """The values of message_state (tag 0x0427), with the equivalent word of a receipt's text."""
+_WORDS = frozenset(MESSAGE_STATES.values())
 
 
 def parse(text: str) -> SmppReceipt:
     """The fields of a receipt's text; all None if it is not a receipt.
 
     The first of repeated fields counts. Nothing after ``text:`` is a field, except a first
-    ``stat:`` that follows at once: some message centre writes an empty text before it.
+    ``stat:`` that follows at once: some message centre writes an empty text before it. Another
+    writes the status without its key, after the ``done date:`` (kneodev/ksmppd#108).
     """
     text = text.replace("\0", "")
     keys = list(_KEY.finditer(text))
     found: dict[str, str | None] = {}
+    bare = ""
     for key, after in zip_longest(keys, keys[1:]):
         name = key.lastgroup or ""
         if name == "text":
@@ -88,6 +91,10 @@ def parse(text: str) -> SmppReceipt:
             found[name] = _value(value)
         if after is None and rest:
             found["text"] = rest[0].strip(_BLANKS)
+        elif rest and name == "done_date":
+            bare = rest[0].strip(_BLANKS)
+    if "stat" not in found and bare.upper() in _WORDS:
+        found["stat"] = bare
     return SmppReceipt(**found)
 
 

@@ -29,6 +29,7 @@ STATUSES: Mapping[str, Word] = {
     "UNDELIVRD": Word(Status.UNDELIVERED, True),
     "SKIPPED": Word(Status.UNDELIVERED, True),
     "DELIVERED": Word(Status.DELIVERED, True),
+    "DELIVERD": Word(Status.DELIVERED, True),  # developers.cm.com/messaging/docs/smpp
     "UNDELIVERED": Word(Status.UNDELIVERED, True),
     "REJECTED": Word(Status.REJECTED, True),
     "ACCEPTED": ON_ITS_WAY,
