@@ -35,6 +35,7 @@ PATIENCE = 25.0  # Event Grid gives up after 30 seconds
 
 STATUSES = {
     "Delivered": Word(Status.DELIVERED, True),
+    "Success": Word(Status.DELIVERED, True),  # in the first version of the vendor's example
     "Failed": Word(Status.UNDELIVERED, True),
 }
 
@@ -63,16 +64,22 @@ DETAILS = (
     ("opt out", "4007"),
     ("opt-out", "4007"),
     ("fraud", "4000"),
+    ("toll-free", "4010"),
+    ("entitlement", "4009"),
+    ("maximum number of messages", "4008"),
     ("spam", "4005"),
     ("blocked", "4005"),
     ("does not exist", "4004"),
+    ("doesn't exist", "4004"),
     ("invalid source", "4001"),
     ("invalid destination", "4002"),
     ("unsupported destination", "4003"),
     ("not reachable", "4006"),
+    ("isn't reachable", "4006"),
+    ("temporary unavailability", "5001"),
     ("timeout", "5002"),
 )
-"""The code that the words of a failure stand for where they come without one."""
+"""The code that the words of a failure stand for where they come without one; the first counts."""
 
 FIELDS = {
     "messageId": "The id of the message, as in the answer to the send.",
@@ -161,7 +168,12 @@ def _camel(data: f.Fields) -> f.Fields:
 
 
 def _kind(event: f.Fields) -> str | None:
-    """What an event is where it is no report: ``inbound``, ``handshake`` or ``other``."""
+    """What an event is where it is no report: ``inbound``, ``handshake`` or ``other``.
+
+    Where a function passes on the data alone, and in CloudEvents' binary mode, its fields tell.
+    """
+    if "message" in event and "deliveryStatus" not in event:
+        return "inbound"
     return _KINDS.get((f.text(event, "eventType", "type") or "").lower(), "other")
 
 
