@@ -14,6 +14,8 @@ _LONGEST = 40
 _UTC = re.compile(r" ?(UTC|GMT|Z)$")
 _OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) ([+-]?)(\d{2}(?::?\d{2})?)$")
 """An offset after a space, which in a query string may have been a plus."""
+_ONE_DIGIT = re.compile(r"(?<![\d.])\d(?!\d)")
+"""A day, a month or an hour without its zero."""
 
 
 def parse(
@@ -77,8 +79,8 @@ def _iso(text: str) -> datetime:
 
 
 def _tidy(text: str) -> str:
-    """The text with dashes in its date, and its zone in a form that Python parses."""
-    text = _UTC.sub("+00:00", text.replace("/", "-"))
+    """The text with dashes, two digits for each number, and its zone as Python parses it."""
+    text = _ONE_DIGIT.sub(r"0\g<0>", _UTC.sub("+00:00", text.replace("/", "-")))
     return _OFFSET.sub(lambda found: found[1] + (found[2] or "+") + found[3], text)
 
 

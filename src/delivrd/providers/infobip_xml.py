@@ -5,7 +5,6 @@ version (``DeliveryReport``) have names of their own. Sources: public handlers o
 tests.
 """
 
-import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -13,9 +12,6 @@ from defusedxml import ElementTree
 
 from delivrd.providers import fields as f
 from delivrd.providers.base import Request, Unreadable
-
-_ONE_DIGIT = re.compile(r"\b(\d)\b")
-"""Months, days and hours of the old reports have no leading zeros: ``2010/8/2 9:05:10``."""
 
 
 def told(request: Request) -> f.Fields | list[Any] | None:
@@ -57,7 +53,7 @@ def _old_report(told: f.Fields) -> f.Fields:
         "status": {"name": told.get("status")},
         "error": {"id": told.get("gsmerror")},
         "price": {"pricePerMessage": told.get("price")},
-        "doneAt": _ONE_DIGIT.sub(r"0\1", told.get("donedate", "")),
+        "doneAt": told.get("donedate"),
     }
 
 
