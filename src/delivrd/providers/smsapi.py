@@ -108,14 +108,19 @@ def _meant(told: f.Fields, name: str) -> Word | None:
 def _listed(told: f.Fields) -> list[Any] | None:
     """Each receipt of parallel lists by itself; None where there is one.
 
-    A list of another length cannot be told apart and is left out, unless it is the status: then
-    nobody knows which message it is about.
+    A single value counts for all of them: the vendor's users read it so. A list of another length
+    cannot be told apart and is left out, and so is a status that is not told for each: nobody knows
+    which message it is about.
     """
     lists = {name: value.split(",") for name, value in told.items() if isinstance(value, str)}
     count = len(lists.get("MsgId", ()))
     if count < 2:
         return None
-    fitting = {name: values for name, values in lists.items() if len(values) == count}
+    fitting = {}
+    for name, values in lists.items():
+        each = values * count if len(values) == 1 and name not in WORDS else values
+        if len(each) == count:
+            fitting[name] = each
     if not any(name in fitting for name in WORDS):
         raise Unreadable(f"there are {count} ids, but not as many statuses")
     return [{name: values[n] for name, values in fitting.items()} for n in range(count)]
