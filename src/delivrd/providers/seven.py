@@ -1,8 +1,8 @@
 """seven (seven.io, formerly sms77): the SMS API.
 
 Webhooks come as JSON, as a form or by GET, as chosen in the account; what is answered with 4xx is
-dropped for good. Sources: docs.seven.io (webhooks, signing, endpoints sms and status); the vendor's
-JavaScript client for signatures and codes.
+dropped for good. Sources: docs.seven.io (webhooks, signing, endpoints sms, status and hooks); the
+vendor's JavaScript client for signatures, codes and what comes of RCS.
 """
 
 from datetime import datetime, tzinfo
@@ -46,6 +46,7 @@ STATUSES = {
     "TRANSMITTED": Word(Status.PENDING, False),
     "BUFFERED": Word(Status.PENDING, False),
     "DELIVERED": Word(Status.DELIVERED, True),
+    "READ": Word(Status.DELIVERED, True),  # of RCS
     "NOTDELIVERED": Word(Status.UNDELIVERED, True),
     "FAILED": Word(Status.UNDELIVERED, True),
     "EXPIRED": Word(Status.EXPIRED, True),
@@ -63,7 +64,7 @@ FIELDS = {
     "foreign_id": "The reference that was sent along.",
     "description": "Why it failed, where it is told.",
     "err": "The error code; there is no public table.",
-    "webhook_event, event_type": "`dlr` for receipts, `rcs` for those of RCS.",
+    "webhook_event, event_type": "`dlr` for receipts, `rcs_dlr` or `rcs` for those of RCS.",
     "webhook_timestamp": "When the webhook was made; its offset counts for `timestamp` too.",
 }
 
@@ -143,13 +144,15 @@ def _offset(told: f.Fields) -> tzinfo | None:
 
 
 def _other(told: f.Fields) -> str | None:
-    """Inbound texts, calls and clicks may come to the same address."""
-    event = f.text(told, "webhook_event", "event_type", limit=64)
-    if event is None or event.lower() == "dlr":
+    """Inbound texts, calls and clicks may come to the same address, and all that happens in RCS."""
+    event = (f.text(told, "webhook_event", "event_type", limit=64) or "dlr").lower()
+    data = packed.bracketed(told, "data") or told
+    if event in ("rcs", "rcs_dlr"):
+        told_of_rcs = {"msg_id", "status"} <= data.keys() and f.text(data, "status") != "IS_TYPING"
+        return None if told_of_rcs else "other"
+    if event == "dlr":
         return None
-    if event.lower() == "rcs" and {"msg_id", "status"} <= told.keys():
-        return None
-    return "inbound" if event.lower().endswith("_mo") else "other"
+    return "inbound" if event.endswith("_mo") else "other"
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
