@@ -71,7 +71,7 @@ ERRORS: dict[str, Code] = {}
 """There are no codes: the status says why."""
 
 FIELDS = {
-    "message_id": "The id of the message, as in the answer to the send.",
+    "message_id, message_id_str": "The id of the message, as in the answer to the send.",
     "id": "The id of the request; taken where there is no other.",
     "status": "The status; what stands after a bar (`|`) explains it.",
     "receiver": "The recipient's number.",
@@ -154,7 +154,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             STATUSES,
             ERRORS,
             pair=_meaning(f.text(told, "status") or ""),
-            provider_message_id=f.message_id(told, "message_id", "id"),
+            # the text goes first: as a number the id may have lost digits
+            provider_message_id=f.message_id(told, "message_id_str", "message_id", "id"),
             provider_status=word,
             to=f.number(told, "receiver"),
             sender=f.text(told, "sender", limit=64),
