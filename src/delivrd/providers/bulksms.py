@@ -104,9 +104,9 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _other(told: f.Fields) -> str | None:
-    """An inbound text is RECEIVED, or has (in the EAPI) a sender and no status."""
-    inbound = told.get("type") == "RECEIVED" or ("status" not in told and "sender" in told)
-    return "inbound" if inbound else None
+    """An inbound text is RECEIVED, or has no status, but a text or (in the EAPI) a sender."""
+    text = "status" not in told and ("body" in told or "sender" in told)
+    return "inbound" if text or told.get("type") == "RECEIVED" else None
 
 
 def answer(request: Request, reading: Reading) -> Response:
