@@ -64,8 +64,14 @@ ONE_API = {
     "132": ("WHATSAPP_SPAM_RATE_LIMIT_REACHED", Word(R, True, Reason.THROTTLED)),
     "133": ("WHATSAPP_SERVER_RATE_LIMIT", Word(R, True, Reason.THROTTLED)),
     "134": ("WHATSAPP_HSM_NOT_AVAILABLE", Word(R, True, Reason.CONTENT_INVALID)),
+    "135": ("WHATSAPP_HSM_PARAM_COUNT_MISMATCH", Word(R, True, Reason.CONTENT_INVALID)),
+    "136": ("WHATSAPP_HSM_IS_MISSING", Word(R, True, Reason.CONTENT_INVALID)),
+    "137": ("WHATSAPP_HSM_DOWNLOAD_FAILED", Word(R, True, Reason.CONTENT_INVALID)),
+    "138": ("WHATSAPP_HSM_PACK_IS_MISSING", Word(R, True, Reason.CONTENT_INVALID)),
     "139": ("WHATSAPP_EXPERIMENTAL_NUMBER", Word(U, True, Reason.OTHER)),
     "140": ("WHATSAPP_TEMPLATE_TEXT_TOO_LONG", Word(R, True, Reason.CONTENT_INVALID)),
+    "141": ("WHATSAPP_TEMPLATE_FORMAT_MISMATCH", Word(R, True, Reason.CONTENT_INVALID)),
+    "142": ("WHATSAPP_TEMPLATE_FORMATTING_POLICY_VIOLATED", Word(R, True, Reason.CONTENT_INVALID)),
 }
 """Code, word and meaning of the One API's statuses."""
 
@@ -104,7 +110,8 @@ def items(told: f.Fields) -> list[Any] | None:
 
 def fields(told: f.Fields) -> f.Fields:
     """The fields that stand beside the id, under lower-case names, whatever is around them."""
-    return _found(told, DEEPEST) or _lower(told)
+    event = f.inner(told, "event")
+    return _found({UPDATES: event[UPDATES]} if UPDATES in event else told, DEEPEST) or _lower(told)
 
 
 def _lower(told: f.Fields) -> f.Fields:
@@ -168,10 +175,15 @@ def _classic(word: str | None, code: str | None) -> Told:
 
 
 def other(told: f.Fields) -> str | None:
-    """Inbound texts have a text and no status; the One API lists them: moText, moMedia and more."""
+    """Inbound texts have a text and no status; the One API lists them: moText, moMedia and more.
+
+    The vendor announces events of new kinds: what holds no updates and no id is none of receipts.
+    """
     held = (told, *(value for value in told.values() if isinstance(value, dict)))
     names = {name.lower() for around in held for name in around}
-    texts = names & {"text", "momsgid"} and not names & {*WORDS, CODE}
-    event = f.inner(told, "event")
-    listed = any(name[:2] == "mo" and isinstance(value, list) for name, value in event.items())
-    return "inbound" if texts or listed or "motext" in names else None
+    if names & {"text", "momsgid", "motext"} and not names & {*WORDS, CODE, UPDATES.lower()}:
+        return "inbound"
+    event = told.get("event")
+    if not isinstance(event, dict) or UPDATES in event or _lower(event).keys() & set(IDS):
+        return None
+    return "inbound" if any(name.startswith("mo") for name in event) else "other"
