@@ -115,3 +115,12 @@ def test_a_path_is_kept_without_a_secret_that_is_one_of_its_segments(
             ]
 
     run(test())
+
+
+def test_a_field_that_a_gateway_fills_with_a_key_is_replaced_by_its_name() -> None:
+    """The Platform's callbacks name an integration's key, which is in no setting of ours."""
+    of = provider("clickatell")
+    made = Account(1, "clickatell", 1, of, of.Settings(receive_only=True))
+    body = b'{"apiKey":"canary-of-an-integration","messageId":"8a1b","statusCode":4}'
+    kept = b'{"apiKey":"{secret:apiKey}","messageId":"8a1b","statusCode":4}'
+    assert Redactor([made], "full").value(body) == kept

@@ -34,8 +34,10 @@ from delivrd.providers.base import (
 NAME = "clickatell"
 TITLE = "Clickatell"
 DOCS = "https://docs.clickatell.com/channels/one-api/one-api-message-status-table/"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://platform.clickatell.com"
+
+SECRET_FIELDS = ("apiKey",)  # older callbacks of the Platform repeat the integration's key
 
 STATUSES, ERRORS = updates.STATUSES, updates.ERRORS
 
