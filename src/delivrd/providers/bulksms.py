@@ -38,7 +38,7 @@ from delivrd.providers.base import (
 NAME = "bulksms"
 TITLE = "BulkSMS"
 DOCS = "https://www.bulksms.com/developer/json/v1/"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://api.bulksms.com"
 
 NUMBER_IN_KEY = True  # the EAPI's batch_id stands for all recipients of a batch

@@ -33,7 +33,7 @@ from delivrd.providers.base import (
 NAME = "46elks"
 TITLE = "46elks"
 DOCS = "https://46elks.com/docs/sms-delivery-reports"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://api.46elks.com"
 
 CALLS_BACK = True

@@ -14,7 +14,7 @@ from delivrd.providers.base import AccountSettings, Code, Request, Word
 NAME = "firetext"
 TITLE = "FireText"
 DOCS = "https://www.firetext.co.uk/docs"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 ZONE = "Europe/London"
 

@@ -14,7 +14,7 @@ from delivrd.providers.base import AccountSettings, Code, Request, Word
 NAME = "mmg"
 TITLE = "MMG"
 DOCS = "https://github.com/alphagov/notifications-api/blob/main/app/clients/sms/mmg.py"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 ZONE = "Europe/London"
 

@@ -33,7 +33,7 @@ from delivrd.providers.base import (
 NAME = "seven"
 TITLE = "seven.io"
 DOCS = "https://docs.seven.io/en/rest-api/webhooks"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://gateway.seven.io"
 
 PATIENCE = 4.0  # it gives up after 5 seconds

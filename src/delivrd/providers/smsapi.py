@@ -17,7 +17,7 @@ from delivrd.providers.base import AccountSettings, Request, Response, Unreadabl
 NAME = "smsapi"
 TITLE = "SMSAPI"
 DOCS = "https://www.smsapi.com/docs/"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 NAMED = {
     "NOT_FOUND": Word(Status.UNKNOWN, False),

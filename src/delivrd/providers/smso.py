@@ -12,7 +12,7 @@ from delivrd.providers.base import AccountSettings, Request, Word
 NAME = "smso"
 TITLE = "SMSO"
 DOCS = "https://api-docs.smso.ro/"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 STATUSES = {
     "dispatched": Word(Status.PENDING, False),

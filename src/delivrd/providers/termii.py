@@ -33,7 +33,7 @@ from delivrd.providers.base import (
 NAME = "termii"
 TITLE = "Termii"
 DOCS = "https://developers.termii.com/events-and-reports"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 TEXT_FIELDS = ("message",)
 
