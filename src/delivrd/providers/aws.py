@@ -2,11 +2,11 @@
 
 Events come through an SNS topic (signed; see :mod:`delivrd.providers.aws_sns`) or its raw message
 delivery, through EventBridge, through Firehose or Kinesis, or as a log's line: an event is read out
-of any of these envelopes. Sources: docs.aws.amazon.com/sms-voice (event types and format,
-EventBridge), …/sns (SMS delivery logs), …/pinpoint (SMS events), …/firehose (HTTP endpoints).
+of any of these envelopes (:mod:`delivrd.providers.aws_envelopes`). Sources:
+docs.aws.amazon.com/sms-voice (event types and format, EventBridge), …/sns (SMS delivery logs),
+…/pinpoint (SMS events).
 """
 
-import base64
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from delivrd.core import times
 from delivrd.core.statement import Reading, Receipt
-from delivrd.providers import aws_events, aws_sns, reading
+from delivrd.providers import aws_envelopes, aws_events, aws_sns, reading
 from delivrd.providers import fields as f
 from delivrd.providers.base import (
     FAILURES,
@@ -26,7 +26,6 @@ from delivrd.providers.base import (
     Http,
     Request,
     Response,
-    Unreadable,
 )
 
 NAME = "aws"
@@ -59,7 +58,8 @@ FIELDS = {
     "thousandths of a cent).",
     "Type, Message, TopicArn": "SNS's envelope; the event is a text inside.",
     "detail": "EventBridge's envelope.",
-    "records, data": "Firehose's envelope; each event is inside in base64 (Kinesis': `kinesis`).",
+    "records, data": "Firehose's envelope; each event is inside in base64 (Kinesis': `kinesis`), "
+    "and what comes from CloudWatch Logs is compressed there (`logEvents`; Lambda's: `awslogs`).",
 }
 
 SETUP = (
@@ -71,7 +71,7 @@ SETUP = (
     "Start `delivrd serve` where AWS reaches it, and subscribe "
     "`https://YOUR-HOST/webhooks/aws` to the topic (protocol HTTPS, raw message delivery off): "
     "the hub confirms the subscription by itself.",
-    "EventBridge (an API destination), Firehose (an HTTP endpoint, content encoding off) and raw "
+    "EventBridge (an API destination), Firehose (an HTTP endpoint) and raw "
     "message delivery sign nothing: give them an account of their own without `topic_arn`, with a "
     "`webhook_secret` (or `basic_auth`) of at least 12 random characters and "
     '`ids_with = "aws"`.',
@@ -125,8 +125,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        event = _event(told)
-        found = aws_events.told(event)
+        found = aws_events.told(aws_envelopes.event(told))
         stamp = times.parse(found.pop("stamp"), zone, now=request.received_at)
         stamp = stamp or times.parse(told.get("time"), zone, now=request.received_at)
         detail, meaning = found.pop("detail"), found["pair"]
@@ -141,7 +140,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             **found,
         )
 
-    return reading.read_each(request, one, _other, _items)
+    return reading.read_each(aws_envelopes.unpacked(request), one, _other, aws_envelopes.items)
 
 
 def answer(request: Request, reading: Reading) -> Response:
@@ -162,57 +161,9 @@ def _other(told: f.Fields) -> str | None:
     kind = _KINDS.get(f.text(told, "Type") or "")
     if kind is not None:
         return kind
-    event = _event(told)
-    if "inboundMessageId" in event:
+    event = aws_envelopes.event(told)
+    about = (f.text(event, "eventType", "event_type") or "TEXT_").upper()
+    if "inboundMessageId" in event or about == "_SMS.RECEIVED":
         return "inbound"
-    about = f.text(event, "eventType", "event_type") or "TEXT_"
     nothing = event is not told and not event
-    return "other" if nothing or not about.upper().startswith(_RECEIPTS) else None
-
-
-def _items(told: f.Fields) -> list[Any] | None:
-    """Firehose's records, or what a function between SNS (or a log) and this webhook passes on."""
-    for name in ("Records", "records", "logEvents"):
-        found = told.get(name)
-        if isinstance(found, list):
-            return found
-    return None
-
-
-_DEPTH = 4
-"""EventBridge's event may come by SNS through a function; more is nobody's."""
-
-
-def _event(told: f.Fields) -> f.Fields:
-    """The event inside its envelopes; an empty one where an envelope holds but words."""
-    for _ in range(_DEPTH):
-        inner = _inner(told)
-        if inner is None:
-            return told
-        told = inner
-    raise Unreadable("it is an envelope in an envelope in an envelope")
-
-
-def _inner(told: f.Fields) -> f.Fields | None:
-    for name in ("Message", "detail", "Sns", "message", "kinesis"):  # SNS signs the first
-        held = told.get(name)
-        if isinstance(held, dict):
-            return held
-        if isinstance(held, str):
-            return _decoded(held)
-    held = told.get("data")
-    return _decoded(_unpacked(held)) if isinstance(held, str) else None
-
-
-def _unpacked(packed: str) -> str:
-    try:
-        return base64.b64decode(packed, validate=True).decode(errors="replace")
-    except ValueError:
-        return ""
-
-
-def _decoded(text: str) -> f.Fields:
-    if not text.lstrip().startswith("{"):
-        return {}
-    told = f.of(Request("POST", body=text.strip().encode(errors="replace")))
-    return told if isinstance(told, dict) else {}
+    return "other" if nothing or not about.startswith(_RECEIPTS) else None
