@@ -82,8 +82,13 @@ def test_a_code_in_lower_case_is_known_too():
 
 
 def test_a_refusal_in_no_table_keeps_its_code():
+    answer = answered(gatewayapi, {"code": "0x0399", "message": "no"}, status=400)
+    assert answer == Refused(Reason.OTHER, "0x0399", "HTTP 400: no")
+
+
+def test_a_general_refusal_is_known_from_every_origin():
     answer = answered(gatewayapi, {"code": "0x0308", "message": "no"}, status=400)
-    assert answer == Refused(Reason.OTHER, "0x0308", "HTTP 400: no")
+    assert answer == Refused(Reason.CONTENT_INVALID, "0x0308", "no")
 
 
 @pytest.mark.usefixtures("messaging")

@@ -1,4 +1,4 @@
-"""GatewayAPI (OnlineCity): the REST API and the messaging API, told apart by their shapes.
+"""GatewayAPI (OnlineCity): the REST, messaging and legacy APIs, told apart by their shapes.
 
 Sources: gatewayapi.com/docs (REST, error codes, webhooks); onlinecity/gatewayapi-docs.
 """
@@ -16,6 +16,7 @@ from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import code_tables, handover, reading, signing
 from delivrd.providers import fields as f
+from delivrd.providers import gatewayapi_legacy as legacy
 from delivrd.providers import gatewayapi_messaging as messaging
 from delivrd.providers import gatewayapi_rest as rest
 from delivrd.providers.base import (
@@ -64,20 +65,32 @@ STATUSES = {
     "ACCEPTED": Word(Status.PENDING, False),  # by the network, not by the handset
     "REJECTED": Word(Status.REJECTED, True),
     "SKIPPED": Word(Status.UNDELIVERED, True),
-}
+} | legacy.STATUSES
 
 
 class HexCodes(dict[str, Code]):
-    """Codes in hex, found with and without 0x and in any case."""
+    """Codes in hex, found with and without 0x and in any case.
+
+    Those of two digits are found with an origin before them, too: 01 to 10, since the messaging
+    API's (19) have meanings of their own.
+    """
 
     def get(self, code: str, default: Any = None) -> Any:
-        return super().get(f"0x{code.lower().removeprefix('0x').upper()}", default)
+        digits = code.lower().removeprefix("0x").upper()
+        found = super().get(f"0x{digits}", default)
+        if found is None and len(digits) == 4 and digits[:2] <= "10":
+            return super().get(f"0x{digits[2:]}")
+        return found
 
 
-ERRORS = HexCodes(code_tables.load("gatewayapi_codes"))
+GENERAL = code_tables.load("gatewayapi_codes", "general")
+ERRORS = HexCodes(GENERAL | code_tables.load("gatewayapi_codes", "receipts"))
 
 SEND_ERRORS = HexCodes(
-    {
+    GENERAL
+    | {
+        "0x03": Code("Not permitted", Reason.ACCOUNT_PROBLEM),
+        "0x07": Code("Permission denied", Reason.ACCOUNT_PROBLEM),
         "0x0210": Code("The username is wrong", Reason.ACCOUNT_PROBLEM),
         "0x0211": Code("The password is wrong", Reason.ACCOUNT_PROBLEM),
         "0x0212": Code("The IP address is not valid", Reason.ACCOUNT_PROBLEM),
@@ -108,7 +121,11 @@ SEND_ERRORS = HexCodes(
     }
 )
 
-FIELDS = rest.FIELDS | {f"{name} (messaging API)": said for name, said in messaging.FIELDS.items()}
+FIELDS = (
+    rest.FIELDS
+    | {f"{name} (messaging API)": said for name, said in messaging.FIELDS.items()}
+    | {f"{name} (legacy API)": said for name, said in legacy.FIELDS.items()}
+)
 
 SETUP = (
     "In the GatewayAPI dashboard, under API keys, create an API token.",
@@ -169,7 +186,7 @@ def _says(request: Request, claims: Mapping[str, Any]) -> bool:
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
-    """The receipt in a notification of the REST API, or in an event of the messaging API.
+    """The receipt in a notification of the REST or legacy API, or in a messaging API's event.
 
     Raises:
         Unreadable: there is no message id in it.
@@ -177,19 +194,21 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        say = messaging.told if messaging.EVENT in told else rest.told
-        return _receipt(say(told), zone, request.received_at)
+        return _receipt(_api(told).told(told), zone, request.received_at)
 
-    return reading.read_each(request, one, _other)
+    return reading.read_each(request, one, lambda told: _api(told).other(told))
+
+
+def _api(told: f.Fields) -> Any:
+    """The module of the API that a call comes from."""
+    if messaging.EVENT in told:
+        return messaging
+    return legacy if legacy.ID in told else rest
 
 
 def _receipt(told: dict[str, Any], zone: tzinfo, now: datetime | None) -> Receipt:
-    happened = times.parse(told.pop("occurred_at"), zone, now=now)
+    happened = times.parse(told.pop("occurred_at", None), zone, now=now)
     return reading.receipt(STATUSES, ERRORS, occurred_at=happened, **told)
-
-
-def _other(told: f.Fields) -> str | None:
-    return messaging.other(told) if messaging.EVENT in told else rest.other(told)
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:

@@ -47,8 +47,9 @@ def told(whole: f.Fields) -> dict[str, Any]:
 
 
 def other(whole: f.Fields) -> str | None:
-    """An inbound text comes with id and msisdn too, but with a receiver and no status."""
-    return "inbound" if "receiver" in whole and "status" not in whole else None
+    """An inbound text comes with id and msisdn too, but with a text and no status."""
+    inbound = "status" not in whole and ("receiver" in whole or "message" in whole)
+    return "inbound" if inbound else None
 
 
 async def hand_over(
