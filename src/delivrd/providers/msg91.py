@@ -63,7 +63,8 @@ FIELDS = {
     "amount": "What it cost; the currency is not told.",
     "senderId": "The sender.",
     "request_id, mobile, timestamp": "Read too, where a template of your own names them so.",
-    "CRQID, meta": "Your own id; version 4 (`event`, `data`) has no other.",
+    "CRQID, meta": "Your own id; version 4 (`event`, `data`) has no other. Without one it is 0, "
+    "and receipts of version 4 cannot be told apart.",
 }
 
 SETUP = (
@@ -71,7 +72,7 @@ SETUP = (
     'Put it in `delivrd.toml`: `[accounts.msg91]` with `provider = "msg91"`, `webhook_secret` and '
     "`receive_only = true` (texts are sent by other programs).",
     "In the MSG91 panel, under SMS, Webhook, enter `https://YOUR-HOST/webhooks/msg91/SECRET`; "
-    "version v2 or v3 tells most.",
+    "version v2 or v3 tells most; v4 only serves if every send has a `CRQID` of its own.",
     "For a webhook of your own template, name its fields as below: "
     '`{"requestId": "{{requestId}}", "telNum": "{{telNum}}", "status": "{{status}}", '
     '"deliveryTime": "{{deliveryTime}}", "failureReason": "{{failureReason}}"}`.',
