@@ -1,6 +1,7 @@
 """Telnyx's API v2: its events hold a message, with a status for each recipient.
 
-Sources: developers.telnyx.com/docs/messaging (receiving webhooks, error codes); the vendor's SDK.
+Sources: developers.telnyx.com/docs/messaging (receiving webhooks, error codes, WhatsApp); the
+vendor's SDK.
 """
 
 from collections.abc import Mapping
@@ -26,17 +27,20 @@ STATUSES = {
     "delivery_unconfirmed": Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF),
     "expired": Word(Status.EXPIRED, True),
     "cancelled": Word(Status.UNDELIVERED, True, Reason.DELETED),
-    # What the event alone tells, where its recipient has no status:
+    "undeliverable": Word(Status.UNDELIVERED, True),  # by WhatsApp
+    # What the event alone tells, where its recipient has no status (by WhatsApp none has):
     "message.sent": Word(Status.PENDING, False),
+    "message.delivered": Word(Status.DELIVERED, True),
     "message.read": Word(Status.DELIVERED, True),
+    "message.failed": Word(Status.UNDELIVERED, True),
     "message.finalized": Word(Status.UNKNOWN, True),
 }
 FAILED = Word(Status.UNDELIVERED, True)
 """A finalized message without a status, but with errors."""
 
 FIELDS = {
-    "data.event_type": "message.sent, message.finalized or (RCS) message.read; others are no "
-    "receipts.",
+    "data.event_type": "message.sent or message.finalized; by RCS and WhatsApp also "
+    "message.delivered, message.read and message.failed.",
     "data.occurred_at": "When it happened (ISO 8601).",
     "data.payload.id": "The id of the message. (`data.id` is that of the event.)",
     "data.payload.to": "The recipients; of a group several, each read as one receipt.",
