@@ -85,6 +85,8 @@ FIELDS = {
         "The same as above."
     ),
     "data.timestamp (Event Streams)": "When it happened.",
+    "ChannelMessageSid, Status, DateUpdated (Conversations)": "Id, status word and time in the "
+    "event `onDeliveryUpdated`; Conversations' own `MessageSid` is none of a text.",
     "data.body (Event Streams)": "The text; cut before the request is kept.",
 }
 

@@ -1,7 +1,8 @@
-"""Twilio's three shapes of one statement: a status callback, an event of a stream, a REST resource.
+"""Twilio's shapes of one statement: a status callback, an event of a stream, a REST resource.
 
-They tell the same under other names. Sources: twilio.com/docs (status callbacks, event types of
-outbound messages, message resource).
+They tell the same under other names; what Conversations sent is told by its webhook alone. Sources:
+twilio.com/docs (status callbacks, event types of outbound messages, message resource,
+Conversations' webhooks and delivery receipts).
 """
 
 import re
@@ -37,20 +38,26 @@ CALLBACK = Names(
     "From",
 )
 EVENT = Names(("messageSid",), ("messageStatus",), "errorCode", (), "to", "from")
+RECEIPT = Names(("ChannelMessageSid",), ("Status",), "ErrorCode", (), "To", "From")
+"""Of Conversations, whose own ``MessageSid`` (IM…) is no id of a text."""
 RESOURCE = Names(("sid",), ("status",), "error_code", ("error_message",), "to", "from")
 
 INBOUND = ("received", "receiving")
 MESSAGE = "com.twilio.messaging.message."
 """What the types of events about outbound messages begin with."""
+RECEIPTS = ("onDeliveryUpdated", "com.twilio.conversations.delivery.updated")
+"""The types of Conversations' receipts: of its webhook, and of a stream."""
 
 _CHANNEL = re.compile(r"^[a-z]+:")
 
 
 def other(told: f.Fields) -> str | None:
     """Inbound texts come to the same address; a stream may carry any of Twilio's events."""
-    event = f.text(told, "type", limit=100) or ""
-    if event.startswith("com.twilio.") and not event.startswith(MESSAGE):
-        return "inbound" if "inbound" in event else "other"
+    event = f.text(told, "type", "EventType", limit=100) or ""
+    if event in RECEIPTS:
+        return None
+    if event.startswith(("com.twilio.", "on")) and not event.startswith(MESSAGE):
+        return "inbound" if "inbound" in event or event == "onMessageAdded" else "other"
     status = f.text(told, "MessageStatus", "SmsStatus", limit=64)
     inbound = "Body" in told if status is None else status.lower() in INBOUND
     return "inbound" if inbound else None
@@ -65,6 +72,9 @@ def pushed(
 ) -> Receipt:
     """The receipt in a callback or an event."""
     event = f.inner(told, "data")
+    if "ChannelMessageSid" in (event or told):
+        time = times.parse(f.text(event or told, "DateUpdated"), zone, now=now)
+        return _receipt(event or told, RECEIPT, statuses, errors, occurred_at=time)
     if not event:
         time = times.parse(f.text(told, "RawDlrDoneDate"), zone, now=now, smpp=True)
         return _receipt(told, CALLBACK, statuses, errors, occurred_at=time)
