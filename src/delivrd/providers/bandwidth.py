@@ -1,6 +1,8 @@
 """Bandwidth: status events of its Messaging API v2; they come as an array.
 
-Sources: dev.bandwidth.com/docs/messaging (webhooks, errors); the vendor's SDK for the words.
+Reports of its international API are told by their shape (see
+:mod:`delivrd.providers.bandwidth_international`). Sources: dev.bandwidth.com/docs/messaging
+(webhooks, errors); the vendor's SDK for the words.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from pydantic import Field, SecretStr
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import bandwidth_international as international
 from delivrd.providers import code_tables, handover, reading
 from delivrd.providers import fields as f
 from delivrd.providers.base import (
@@ -60,9 +63,9 @@ LOOKED_UP = {
     "FAILED": Word(Status.UNDELIVERED, True),
 }
 """The words of the answer to a look-up."""
-STATUSES = EVENTS | LOOKED_UP
+STATUSES = EVENTS | LOOKED_UP | international.STATUSES
 
-ERRORS = code_tables.load("bandwidth_codes")
+ERRORS = code_tables.load("bandwidth_codes") | international.ERRORS
 
 UNPROVEN = Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
 PAIRS = {("message-failed", "9902"): UNPROVEN, ("failed", "9902"): UNPROVEN}
@@ -91,6 +94,8 @@ FIELDS = {
     "message.from": "The sender.",
     "message.tag": "The reference that was sent along.",
     "message.text": "The text, often empty; cut before the request is kept.",
+    "msgId, event, errorMessage (international)": "Id, status word and words of the error; "
+    "`partNum` and `numParts` say which segment it is.",
 }
 
 SETUP = (
@@ -134,6 +139,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
+        if international.is_one(told):
+            return reading.receipt(STATUSES, ERRORS, **international.told(told))
         happened = f.text(told, "time", "eventTime")
         return _receipt(told, times.parse(happened, zone, now=request.received_at))
 
