@@ -65,9 +65,16 @@ def test_each_of_jasmins_refusals(words, body):
     reason = jasmin.SEND_ERRORS[words].reason
     said = f"{words} for it"
     expected = Refused(reason, "403", said)
-    if reason is Reason.THROTTLED:
+    if words in jasmin.TRY_AGAIN:
         expected = Later(detail=said)
     assert answered(jasmin, (body % words).encode(), status=403) == expected
+
+
+@pytest.mark.parametrize("write", [answered, lambda _, body, **answer: by_rest(body, **answer)[0]])
+def test_nothing_was_taken_while_jasmins_interceptor_is_away(write):
+    """jookies/jasmin:jasmin/protocols/http/errors.py"""
+    assert isinstance(write(jasmin, b'Error "InterceptorPB not connected !"', status=503), Later)
+    assert isinstance(write(jasmin, b'Error "Something else"', status=503), Unsure)
 
 
 def test_other_words_are_a_refusal_too():

@@ -66,12 +66,18 @@ SEND_ERRORS = {
     "No route found": Code("There is no route to this number", Reason.NETWORK_ERROR),
     "Authentication failure": Code("Wrong user or password", Reason.ACCOUNT_PROBLEM),
     "Authorization failed": Code("The user may not do this", Reason.ACCOUNT_PROBLEM),
+    "Value filter failed": Code("The user may not send this", Reason.ACCOUNT_PROBLEM),
+    "Failover route has no bound": Code("No connector of the route is up", Reason.NETWORK_ERROR),
     "Cannot charge submit_sm": Code("Not enough credit", Reason.ACCOUNT_PROBLEM),
     "User throughput exceeded": Code("Too many messages at once", Reason.THROTTLED),
     "Mandatory argument": Code("A parameter is missing", Reason.CONTENT_INVALID),
     "Argument": Code("A parameter is wrong", Reason.CONTENT_INVALID),
 }
 """How the words of a refusal begin."""
+TRY_AGAIN = {"User throughput exceeded", "Failover route has no bound"}
+"""Those with which nothing was taken, and that pass by themselves."""
+_NOT_NOW = b"InterceptorPB not"
+"""Words of a 503: the script that looks at each message first cannot be asked."""
 
 FIELDS = {
     "id": "The id of the message, as in the answer to the send.",
@@ -184,12 +190,12 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         url = handover.address(settings, "", "/secure/send")
         call = handover.call(
             http, settings, "POST", url,
-            json=_content(message), auth=(settings.username or "", password),
+            json=_content(message), auth=(settings.username or "", password), not_now=_NOT_NOW,
         )  # fmt: skip
     else:
         url = handover.address(settings, "", "/send")
         form = {"username": settings.username or "", "password": password, **_content(message)}
-        call = handover.call(http, settings, "POST", url, form=form)
+        call = handover.call(http, settings, "POST", url, form=form, not_now=_NOT_NOW)
     answer = await call
     return _answer(answer) if isinstance(answer, HttpAnswer) else answer
 
@@ -220,9 +226,9 @@ def _answer(answer: HttpAnswer) -> Answer:
             return Unsure("the answer says neither Success nor Error")
         return handover.refused(answer)
     words = short(refused[1].strip(), 300)
-    meaning = next((m for start, m in SEND_ERRORS.items() if words.startswith(start)), None)
-    if meaning is None or meaning.reason is None:
+    known = next((start for start in SEND_ERRORS if words.startswith(start)), None)
+    if known is None:
         return handover.refused(answer, detail=words)
-    if meaning.reason is Reason.THROTTLED:
+    if known in TRY_AGAIN:
         return Later(detail=words)
-    return Refused(meaning.reason, str(answer.status), words)
+    return Refused(SEND_ERRORS[known].reason or Reason.OTHER, str(answer.status), words)
