@@ -54,6 +54,19 @@ def test_an_answer_of_several_parts_with_one_refused_is_rejected(database_url: s
     run(test())
 
 
+def test_an_id_that_stands_twice_in_an_answer_is_one_part(database_url: str) -> None:
+    """D7: a second one would be waited for until the time-out."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A", "A")
+            await story.hear("main", receipt("A"))
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
 def test_an_answer_is_stored_once(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story:

@@ -106,6 +106,19 @@ def test_ids_of_a_message_to_another_number_are_refused_and_nothing_changes(
     run(test())
 
 
+def test_ids_that_are_equal_by_the_format_of_the_account_are_one_part(database_url: str) -> None:
+    """A second one would be waited for until the time-out."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid = await story.register("hex", "00AF", "af")
+            await story.hear("hex", receipt("AF"))
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
 def test_a_registration_knows_the_number_better_than_the_receipts(database_url: str) -> None:
     """Gateways mask it, or write it as it is dialled at home."""
 

@@ -117,7 +117,8 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
     match answer:
         case Accepted():
             attempt.state = State.ACCEPTED.value
-            attempt.answered_at, attempt.parts_expected = said.answered_at, max(1, len(names))
+            attempt.answered_at = said.answered_at
+            attempt.parts_expected = max(1, len({name.key for name in names}))
             asks = account.provider.look_up is not None
             attempt.due_at = next_look_up(attempt, now) if asks else None
             for name in names:

@@ -52,10 +52,11 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
             was registered with another sender or reference.
     """
     account = told.account
-    names = [
+    named = (
         PartName(account.part_key(i, told.to.lstrip("+")), account.ns, i)
         for i in told.provider_message_ids
-    ]
+    )
+    names = list({name.key: name for name in named}.values())  # by `id_format` two may be equal
     graph = await load_with_siblings(tx, accounts, ids, now, parts=names)
     for name in names:
         if _is_later(graph, graph.parts[name.key], told):
