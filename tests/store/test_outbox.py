@@ -54,6 +54,25 @@ def test_an_answer_of_several_parts_with_one_refused_is_rejected(database_url: s
     run(test())
 
 
+def test_a_refusal_does_not_take_back_what_a_receipt_says_was_delivered(database_url: str) -> None:
+    """C2: the stronger word counts, whichever came first."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            refusal = Refused(Reason.THROTTLED)
+            for receipt_first in (True, False):
+                uuid, attempt = await story.handing_over()
+                if not receipt_first:
+                    await story.answer(attempt, refusal)
+                await story.hear("main", receipt(f"A{attempt}", reference=reference(attempt)))
+                if receipt_first:
+                    await story.answer(attempt, refusal)
+                assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
 def test_an_id_that_stands_twice_in_an_answer_is_one_part(database_url: str) -> None:
     """D7: a second one would be waited for until the time-out."""
 

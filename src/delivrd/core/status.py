@@ -204,15 +204,7 @@ def fold_attempt(handover: Handover, parts: Sequence[Outcome]) -> Outcome:
     if handover.state in (State.QUEUED, State.HANDING_OVER):
         return _not_handed_over(handover)
     if handover.state is State.REFUSED:
-        return Outcome(
-            Status.REJECTED,
-            True,
-            reason=handover.reason,
-            permanent=handover.reason.permanent if handover.reason else None,
-            error_code=handover.error_code,
-            detail=handover.detail,
-            finished_at=handover.answered_at,
-        )
+        return _refused(handover, parts)
     failed = [part for part in parts if part.status in FAILURES]
     if failed:
         worst = max(failed, key=lambda part: (RANK[part.status], -(part.finished_at or 0)))
@@ -238,6 +230,22 @@ def _not_handed_over(handover: Handover) -> Outcome:
         permanent=False,
         detail="not handed over before its deadline",
         finished_at=handover.timeout_at,
+    )
+
+
+def _refused(handover: Handover, parts: Sequence[Outcome]) -> Outcome:
+    """Rejected, unless its parts were delivered all the same: the stronger word counts (C2)."""
+    told = fold_attempt(replace(handover, state=State.UNSURE), parts)
+    if told.status is Status.DELIVERED:
+        return told
+    return Outcome(
+        Status.REJECTED,
+        True,
+        reason=handover.reason,
+        permanent=handover.reason.permanent if handover.reason else None,
+        error_code=handover.error_code,
+        detail=handover.detail,
+        finished_at=handover.answered_at,
     )
 
 
