@@ -35,6 +35,12 @@ BEFORE = {
     "ruach": account("ruach"),
     "elsewhere": account("ruach", receive_only=True),
     "late": account("vonage"),
+    "one": account("vonage"),
+    "two": account("vonage"),
+    "three": account("vonage"),
+    "with one": account("vonage", ids_with="one"),
+    "with two": account("vonage", ids_with="two"),
+    "with three": account("vonage", ids_with="three"),
 }
 AFTER = {
     "main": account("vonage"),
@@ -42,6 +48,12 @@ AFTER = {
     "ruach": account("ruach", id_format="hex"),
     "elsewhere": account("ruach", receive_only=True, id_format="strip-zeros"),
     "late": account("vonage", receive_only=True),
+    "one": account("vonage"),
+    "two": account("vonage"),
+    "three": account("vonage"),
+    "with one": account("vonage", ids_with="two"),
+    "with two": account("vonage", ids_with="three"),
+    "with three": account("vonage", ids_with="one"),
 }
 
 
@@ -83,6 +95,11 @@ STEPS: Steps = [
     hear("late", "L2", "delivered", 24),
     lambda story, attempts: story.register("late", "L2", "L3", sender="Acme"),
     hear("late", "L4", "delivered", 25),
+    lambda story, attempts: story.answer(attempts["with one"], "S1"),
+    hear("with one", "S1", "delivered", 26),
+    hear("with two", "S1", "undelivered", 27),
+    hear("with three", "S1", "rejected", 28),
+    hear("with three", "S1", "pending", 29),
     lambda story, attempts: story.fold(),
     lambda story, attempts: story.fold(),
 ]
@@ -94,6 +111,7 @@ async def lived(url: str, order: list[int], changed_after: int) -> dict[str, Any
     async with begun_with(url, BEFORE if changed_after else AFTER) as story:
         for name, through in (
             ("main", "main"), ("second", "second"), ("unsure", "main"), ("ruach", "ruach"),
+            ("with one", "with one"),
         ):  # fmt: skip
             _, attempts[name] = await story.handing_over(through)
         for i in order[:changed_after]:
@@ -201,11 +219,11 @@ def test_a_pruned_message_does_not_come_back(database_url: str) -> None:
             made = (story.store.accounts, story.store.ids, story.now, now_micros() + DAY, 100)
             assert await story.store.write(lambda tx: prune(tx, *made)) == 1
             await story.hear("elsewhere", receipt("07", reference=reference(5)), at=2)
-        async with begun_with(database_url, AFTER) as story:
-            assert await story.one("SELECT count(*) FROM message") == 0
-            assert await story.rows("SELECT key, attempt_id FROM part") == [
-                ("4-strip-zeros/7", None)
-            ]
+        for accounts, key in ((AFTER, "4-strip-zeros/7"), (BEFORE, "4/07")):
+            async with begun_with(database_url, accounts) as story:
+                await story.hear("elsewhere", receipt("07", "pending"), at=3)
+                assert await story.one("SELECT count(*) FROM message") == 0
+                assert await story.rows("SELECT key, attempt_id FROM part") == [(key, None)]
 
     run(test())
 
@@ -241,6 +259,64 @@ def test_an_account_follows_the_format_of_the_one_whose_ids_it_shares(database_u
             uuid, _ = await story.sent("00AF", name="second")
             await story.hear("main", receipt("af"), at=1)
             assert await story.status(uuid) == "delivered"
+
+    run(test())
+
+
+@pytest.mark.parametrize("receive_only", [False, True])
+def test_accounts_that_swap_their_namespaces_keep_their_receipts(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, receive_only: bool
+) -> None:
+    """For a moment, each part has the key that the other one is to have."""
+    monkeypatch.setattr(rematching, "SLICE", 1)
+    before, after = (
+        {
+            "x": account("ruach"),
+            "y": account("ruach"),
+            "a": account("ruach", ids_with=one, receive_only=receive_only),
+            "b": account("ruach", ids_with=other, receive_only=receive_only),
+        }
+        for one, other in ("xy", "yx")
+    )
+    statuses = "SELECT p.key, s.status FROM part p JOIN statement s ON s.part_id = p.id ORDER BY 1"
+
+    async def test() -> None:
+        async with begun_with(database_url, before) as story:
+            await story.hear("a", receipt("1", "delivered"))
+            await story.hear("b", receipt("1", "undelivered"))
+            assert await story.rows(statuses) == [("1/1", "delivered"), ("2/1", "undelivered")]
+        async with begun_with(database_url, after) as story:
+            assert await story.rows(statuses) == [("1/1", "undelivered"), ("2/1", "delivered")]
+            await story.check()
+
+    run(test())
+
+
+def test_pruned_messages_of_accounts_that_swap_their_namespaces_do_not_come_back(
+    database_url: str,
+) -> None:
+    before, after = (
+        {
+            "x": account("ruach"),
+            "y": account("ruach"),
+            "a": account("ruach", ids_with=one, receive_only=True),
+            "b": account("ruach", ids_with=other, receive_only=True),
+        }
+        for one, other in ("xy", "yx")
+    )
+
+    async def test() -> None:
+        async with begun_with(database_url, before) as story:
+            for name in "ab":
+                await story.hear(name, receipt("1"))
+            made = (story.store.accounts, story.store.ids, story.now, now_micros() + DAY, 100)
+            assert await story.store.write(lambda tx: prune(tx, *made)) == 2
+            for name in "ab":
+                await story.hear(name, receipt("1"))
+        async with begun_with(database_url, after) as story:
+            assert await story.one("SELECT count(*) FROM message") == 0
+            unmatched = "SELECT key FROM part WHERE attempt_id IS NULL ORDER BY 1"
+            assert await story.rows(unmatched) == [("1/1",), ("2/1",)]
 
     run(test())
 

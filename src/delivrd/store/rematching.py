@@ -9,7 +9,7 @@ that tombstones are hashes, and keep their old keys.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -24,7 +24,7 @@ from delivrd.store.ids import now_micros
 from delivrd.store.merging import homes, load_with_siblings, merge
 from delivrd.store.messages import attempt_of
 from delivrd.store.rows import MessageRow, PartRow
-from delivrd.store.tombstones import buried
+from delivrd.store.tombstones import buried, bury
 from delivrd.store.tx import Row, Tx
 
 log = structlog.get_logger(__name__)
@@ -32,14 +32,16 @@ log = structlog.get_logger(__name__)
 SLICE = 500
 """The number of parts in one transaction."""
 TOLD_EVERY = 100_000
+_ASIDE = "~"
 
 _ONE_AT_A_TIME = "SELECT id FROM account ORDER BY id FOR UPDATE"  # processes that start together
-_PARTS = (
+_PART = (
     "SELECT p.id, p.key, p.ns, p.provider_message_id, p.attempt_id, coalesce(a.account_id, "
     "(SELECT s.account_id FROM statement s WHERE s.part_id = p.id ORDER BY s.id LIMIT 1)) "
-    "FROM part p LEFT JOIN attempt a ON a.id = p.attempt_id "
-    "WHERE p.id > $1 AND p.ns = ANY($2::bigint[]) ORDER BY p.id LIMIT $3"
+    "FROM part p LEFT JOIN attempt a ON a.id = p.attempt_id WHERE"
 )
+_PARTS = f"{_PART} p.id > $1 AND p.ns = ANY($2::bigint[]) ORDER BY p.id LIMIT $3"
+_HOLDERS = f"{_PART} p.key = ANY($1::text[])"
 _TAKEN = "SELECT key, ns, provider_message_id FROM part WHERE key = ANY($1::text[])"
 _LOOSE = (
     "SELECT p.id, p.key, p.ns, p.provider_message_id, s.reference FROM part p "
@@ -70,7 +72,7 @@ async def rematch(store: Store) -> None:
         return
     names = [account.name for account in changed]
     log.info("settings changed: stored receipts are matched with messages anew", accounts=names)
-    spaces = sorted({*accounts.outdated.values(), *(account.ns for account in changed)})
+    spaces = {*accounts.outdated.values(), *(account.ns for account in changed)}
     last: int | None = 0
     done = 0
     while last is not None:
@@ -83,16 +85,20 @@ async def rematch(store: Store) -> None:
     log.info("stored receipts are matched by the new settings", accounts=names, ids=done)
 
 
-async def _slice(tx: Tx, store: Store, spaces: list[int], after: int) -> tuple[int | None, int]:
+async def _slice(
+    tx: Tx, store: Store, spaces: Collection[int], after: int
+) -> tuple[int | None, int]:
     """Matches some parts; returns the last one's id (None: there are no more), and how many."""
     await tx.fetch(_ONE_AT_A_TIME)
-    rows = await tx.fetch(_PARTS, after, spaces, SLICE)
-    loose = {row[1]: row[0] for row in rows if row[4] is None}
-    pruned = {loose[key] for key in await buried(tx, loose)}
+    rows = await tx.fetch(_PARTS, after, list(spaces), SLICE)
+    loose = {row[0]: _not_aside(row[1]) for row in rows if row[4] is None}
+    graves = await buried(tx, loose.values())
+    pruned = {part_id for part_id, key in loose.items() if key in graves}
     moves = [move for row in rows if (move := _move(store, row)) is not None]
-    for move in await _rename_free(tx, moves):
+    await bury(tx, now_micros(), (move.new.key for move in moves if move.part_id in pruned))
+    for move in await _rename_free(tx, await _make_room(tx, store, moves)):
         await _move_to_taken(tx, store, move)
-    await _match_loose(tx, store, list(loose.values()), pruned)
+    await _match_loose(tx, store, list(loose), pruned)
     return (rows[-1][0] if rows else None), len(rows)
 
 
@@ -113,6 +119,27 @@ def _key(account: Account, part_id: int, old: PartName) -> str:
         return f"{account.ns}/{key.partition('/')[2]}{generation}"
     to = key.rpartition("|")[2] if account.provider.number_in_key else None
     return account.part_key(old.provider_message_id, to) + generation
+
+
+async def _make_room(tx: Tx, store: Store, moves: Sequence[_Move]) -> list[_Move]:
+    """Puts aside parts that hold a wanted key and are to move themselves: two accounts may have
+    swapped their namespaces or formats. Returns the moves with the parts' names as they are now."""
+    holders = await tx.fetch(_HOLDERS, [move.new.key for move in moves])
+    misplaced = [move for row in holders if (move := _move(store, row)) is not None]
+    aside = {move.part_id: move.old._replace(key=_aside(move.old.key)) for move in misplaced}
+    await _rename(tx, *aside.items())
+    return [move._replace(old=aside.get(move.part_id, move.old)) for move in moves]
+
+
+def _aside(key: str) -> str:
+    """A key for the meantime, in a namespace that no account has."""
+    space, _, rest = key.partition("/")
+    return f"{space}{_ASIDE}/{rest}"
+
+
+def _not_aside(key: str) -> str:
+    space, _, rest = key.partition("/")
+    return f"{space.removesuffix(_ASIDE)}/{rest}"
 
 
 async def _rename_free(tx: Tx, moves: Sequence[_Move]) -> list[_Move]:
