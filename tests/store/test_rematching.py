@@ -341,13 +341,35 @@ def test_a_change_cut_short_is_completed_by_the_next_start(
             sent = [(await story.sent(part, name="ruach"))[0] for part in ("00AF", "0B")]
         with pytest.raises(StoreUnavailable):
             async with telling(database_url, **AFTER) as story:
-                await rematch(failing_after(story.store, 1))
+                await rematch(failing_after(story.store, 2))
         async with telling(database_url, **AFTER) as story:
             assert await story.one(formats) == 0
         async with begun_with(database_url, AFTER) as story:
             await story.hear("ruach", receipt("af"), receipt("b"), at=1)
             assert {await story.status(uuid) for uuid in sent} == {"delivered"}
             assert await story.one(formats) == 2
+
+    run(test())
+
+
+@pytest.mark.parametrize("then", [BEFORE, {**BEFORE, "second": account("vonage", ids_with="two")}],
+                         ids=["as before", "yet others"])  # fmt: skip
+def test_a_change_cut_short_may_be_taken_back(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, then: dict[str, Any]
+) -> None:
+    """What was moved already goes where the settings say that are in force at last."""
+    monkeypatch.setattr(rematching, "SLICE", 1)
+
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            sent = [(await story.sent(part, name="second"))[0] for part in ("A", "B")]
+        with pytest.raises(StoreUnavailable):
+            async with telling(database_url, **AFTER) as story:
+                await rematch(failing_after(story.store, 2))
+        async with begun_with(database_url, then) as story:
+            await story.hear("second", receipt("A"), receipt("B"), at=1)
+            assert {await story.status(uuid) for uuid in sent} == {"delivered"}
+            assert await story.one("SELECT count(*) FROM part") == 2
 
     run(test())
 

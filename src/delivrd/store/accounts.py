@@ -12,6 +12,9 @@ from delivrd.store.tx import Tx
 REUSE_AFTER_SECONDS = 7 * DAY_SECONDS
 """Twice the usual validity of a text at SMS centres, plus a day."""
 
+UNDER_WAY = 0
+"""Stands for the namespace of an account whose receipts are just being matched anew."""
+
 
 class Account(NamedTuple):
     """One account; ``ns`` is its id namespace: its own id, or that of the one in ``ids_with``."""
@@ -57,7 +60,7 @@ class Accounts:
     ) -> None:
         self.outdated = dict(outdated or {})
         """The accounts whose receipts were matched by other settings: their ids, and the namespace
-        of their parts (see :mod:`delivrd.store.rematching`)."""
+        of their parts, or `UNDER_WAY` (see :mod:`delivrd.store.rematching`)."""
         self.keep_texts = keep_texts
         """Whether full texts are kept once no attempt needs them any more (rule H5)."""
         self.by_id = {account.id: account for account in accounts}
@@ -99,6 +102,13 @@ async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings
         a.id: before[a.id][0] for a in accounts if a.id in before and before[a.id] != _matching(a)
     }
     return Accounts(accounts, {i: name for name, i in known.items()}, outdated=outdated)
+
+
+async def mark_under_way(tx: Tx, accounts: Iterable[Account]) -> None:
+    """Notes that some receipts of these accounts may be matched by other settings than the rest."""
+    await tx.update(
+        schema.account, "id", ("ns",), [(account.id, UNDER_WAY) for account in accounts]
+    )
 
 
 async def mark_current(tx: Tx, accounts: Iterable[Account]) -> None:

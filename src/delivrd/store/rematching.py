@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from delivrd.store import schema
-from delivrd.store.accounts import Account, mark_current
+from delivrd.store.accounts import UNDER_WAY, Account, mark_current, mark_under_way
 from delivrd.store.base import Store
 from delivrd.store.fold import match
 from delivrd.store.graph import Graph, PartName
@@ -73,6 +73,9 @@ async def rematch(store: Store) -> None:
     names = [account.name for account in changed]
     log.info("settings changed: stored receipts are matched with messages anew", accounts=names)
     spaces = {*accounts.outdated.values(), *(account.ns for account in changed)}
+    if UNDER_WAY in spaces:  # by settings that nobody knows any more
+        spaces = set(accounts.ids)
+    await store.write(lambda tx: mark_under_way(tx, changed))
     last: int | None = 0
     done = 0
     while last is not None:
