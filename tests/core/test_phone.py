@@ -111,7 +111,7 @@ def test_a_gateway_s_number_is_digits_as_far_as_it_tells(sent, kept):
     assert digits(sent) == kept
 
 
-@given(st.text())
+@given(st.text(max_size=64))  # longer ones are cut, which may leave digits alone
 def test_digits_of_digits_stay(text):
     once = digits(text)
     if once and not once.startswith("00"):
