@@ -70,6 +70,12 @@ def test_each_of_telnyx_refusals(code):
         assert answer == Refused(telnyx.SEND_ERRORS[code].reason, code, "Because")
 
 
+def test_a_spend_limit_is_a_refusal_though_it_comes_as_429():
+    answer = answered(telnyx, refusal("40333"), status=429)
+    assert answer == Refused(Reason.ACCOUNT_PROBLEM, "40333", "So it is")
+    assert isinstance(answered(telnyx, refusal("10011"), status=429), Later)
+
+
 def test_a_refusal_with_a_title_alone():
     answer = answered(telnyx, refusal("40300"), status=409)
     assert answer == Refused(Reason.BLOCKED_BY_RECIPIENT, "40300", "So it is")

@@ -48,11 +48,13 @@ async def call(
     url: str,
     *,
     not_now: bytes = b"",
+    never: bytes = b"",
     **content: Any,
 ) -> HttpAnswer | Refused | Later | Unsure:
     """The gateway's answer if it can be read (2xx, 4xx), else the result of having none.
 
-    ``not_now`` are the words of a 503 that, by the gateway's documentation, mean "not accepted".
+    ``not_now`` are the words of a 503 that, by the gateway's documentation, mean "not accepted",
+    ``never`` those of a 429 that no waiting mends: its answer is read.
     The account's secrets are removed from the answer, as some gateways repeat them.
     """
     try:
@@ -61,7 +63,7 @@ async def call(
         return Later(detail=_said(error))
     except OSError as error:
         return Unsure(_said(error))
-    if answer.status == 429:
+    if answer.status == 429 and not (never and never in answer.body):
         return Later(retry_after(answer), "the gateway answered HTTP 429, too many requests")
     if answer.status == 503 and not_now and not_now in answer.body:
         return Later(retry_after(answer), "the gateway answered HTTP 503, try again later")

@@ -78,6 +78,9 @@ SEND_ERRORS = ERRORS | {
 }
 TRY_AGAIN = {"10011", "40011", "40318"}
 """Codes of a refused send that only say: not now."""
+SPENT = b'"40333"'
+"""The code of a profile that has reached its spend limit, which comes with HTTP 429
+(developers.telnyx.com/docs/messaging/messages/configurable-spend-limits)."""
 
 FIELDS = v2.FIELDS | {f"{name} (API v1)": said for name, said in v1.FIELDS.items()}
 
@@ -160,7 +163,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
         content["webhook_url"] = message.callback_url
     url = handover.address(settings, API, "/v2/messages")
     answer = await handover.call(
-        http, settings, "POST", url, headers=_headers(settings), json=content
+        http, settings, "POST", url, never=SPENT, headers=_headers(settings), json=content
     )
     return _answer(answer) if isinstance(answer, HttpAnswer) else answer
 
