@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from delivrd.core.statement import Reading
 from delivrd.intake.folder import Folder
 from delivrd.store.append import Entry, append
@@ -9,7 +11,7 @@ from delivrd.store.base import Store
 from delivrd.store.fold import Work
 from delivrd.store.ids import now_micros
 from delivrd.store.verify import verify
-from tests.filled import opened, receipt
+from tests.filled import opened, receipt, scalar
 from tests.support import run
 
 
@@ -46,6 +48,31 @@ def test_what_is_offered_while_a_slice_is_written_is_folded_next(
             assert (folder.folded, folder.waiting) == (1, 1)
             await folder._fold_slice()
             assert (folder.folded, folder.waiting) == (2, 0)
+            assert await verify(store) == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "last"])
+def test_what_was_there_at_two_deaths_is_set_aside_and_its_neighbour_is_folded(
+    database_url: str, place: int
+) -> None:
+    """A8: taken for done with it, the neighbour would wait until this process is taken for dead."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            folder = Folder(store)
+            works = [await appended(store, "A"), await appended(store, "B")]
+            works[place] = works[place]._replace(deaths=2)
+            folder.offer(works, own=True)
+            await folder._fold_slice()
+            assert folder.waiting == 1
+            await folder._fold_slice()
+            assert folder.waiting == 0
+            assert await scalar(store, "SELECT count(*) FROM to_fold") == 0
+            assert await scalar(store, "SELECT count(*) FROM link") == 1
+            fault = "SELECT request_id FROM fault WHERE set_aside"
+            assert await scalar(store, fault) == works[place].request_id
             assert await verify(store) == []
 
     run(test())

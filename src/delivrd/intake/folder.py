@@ -166,7 +166,7 @@ class Folder:
 
     async def _fold_slice(self) -> None:
         """Folds marked works, marks the next ones and settles nonces, in one transaction."""
-        works, store = self._marked.copy(), self._store  # more may be offered meanwhile
+        works, store = self._together(), self._store
         if works[0].deaths >= 2:
             why = "the process died twice while folding it"
             await store.write(
@@ -195,6 +195,11 @@ class Folder:
         self._adapt(folded, spent)
         if following or claims:
             self._take(following, ours)
+
+    def _together(self) -> list[Work]:
+        """The first marked works; one over which a process died is folded alone (rule A8)."""
+        end = next((i for i, work in enumerate(self._marked) if work.deaths), len(self._marked))
+        return self._marked[: max(1, end)]
 
     def _next_slice(self) -> list[Work]:
         """The first works in memory that together fit a slice; at least one, if there is any."""
