@@ -71,7 +71,7 @@ UNPROVEN = Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
 PAIRS = {("message-failed", "9902"): UNPROVEN, ("failed", "9902"): UNPROVEN}
 """No receipt came in time: that is called a failure, and is none."""
 
-INBOUND = {"message-received", "suggestion-response", "requested-location-response"}
+INBOUND = {"message-received", "suggestion-response", "request-location-response"}
 
 SEND_ERRORS = {
     "request-validation": Code("The request is not valid", Reason.CONTENT_INVALID),
@@ -148,7 +148,9 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _other(told: f.Fields) -> str | None:
-    return "inbound" if f.text(told, "type") in INBOUND else None
+    kind, message = f.text(told, "type"), f.inner(told, "message")
+    from_handset = kind not in EVENTS and f.text(message, "direction") == "in"
+    return "inbound" if kind in INBOUND or from_handset else None
 
 
 def _receipt(told: f.Fields, occurred_at: datetime | None) -> Receipt:
