@@ -69,6 +69,15 @@ def test_every_line_of_a_subscribed_log_is_a_receipt(content):
     assert {receipt.status for receipt in reading.receipts} == {"delivered"}
 
 
+@pytest.mark.parametrize(
+    "body", [EVENT, {"Type": "Notification", "MessageId": "s-1", "Message": json.dumps(EVENT)}]
+)
+def test_a_message_of_a_queue_has_an_id_of_its_own(body):
+    """docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    record = {"messageId": "q-1", "eventSource": "aws:sqs", "body": json.dumps(body)}
+    assert ids(read({"Records": [record]})) == ["e-1"]
+
+
 def test_a_compressed_request_of_firehose_is_read_as_any_other():
     assert ids(read({"records": [{"data": plain(EVENT)}]}, compress=True)) == ["e-1"]
 

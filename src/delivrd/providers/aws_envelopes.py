@@ -1,8 +1,8 @@
-"""AWS's envelopes: how events come by SNS, EventBridge, Firehose, Kinesis and CloudWatch Logs.
+"""AWS's envelopes: how events come by SNS, EventBridge, SQS, Firehose, Kinesis and CloudWatch Logs.
 
 Firehose may compress a request, and CloudWatch Logs compresses what its subscriptions are sent:
 several events in one record. Sources: docs.aws.amazon.com/firehose (HTTP endpoints),
-…/AmazonCloudWatch/latest/logs (subscriptions), …/lambda (events of SNS, Kinesis and these logs).
+…/AmazonCloudWatch/latest/logs (subscriptions), …/lambda (events of SNS, SQS, Kinesis, logs).
 """
 
 import base64
@@ -96,7 +96,7 @@ def event(told: f.Fields) -> f.Fields:
 
 
 def _inner(told: f.Fields) -> f.Fields | None:
-    for name in ("Message", "detail", "Sns", "message", "kinesis"):  # SNS signs the first
+    for name in ("Message", "detail", "Sns", "message", "kinesis", "body"):  # SNS signs the first
         held = told.get(name)
         if isinstance(held, dict):
             return held
