@@ -98,7 +98,19 @@ def _database_url(value: str) -> str:
     value = re.sub(r"^postgres://", "postgresql://", value)
     if not value.startswith(("sqlite:///", "postgresql://")):
         raise ValueError("must start with sqlite:/// or postgresql://")
+    if value.startswith("postgresql:") and not _parts_are_told_apart(value):
+        raise ValueError(
+            "must be like postgresql://USER:PASSWORD@HOST:5432/NAME; in a password, "
+            "write @ / ? # as %40 %2F %3F %23"
+        )
     return value
+
+
+def _parts_are_told_apart(url: str) -> bool:
+    """They are not where a password has an ``@`` or ``/`` as it is: some of it seems the host."""
+    _, at, hosts = urlsplit(url).netloc.rpartition("@")
+    named = all(re.fullmatch(r"(\[[^]]*\]|[^][:]*)(:\d+)?", host) for host in hosts.split(","))
+    return named and url.count("@") == len(at)
 
 
 def _region(value: str) -> str:

@@ -177,6 +177,7 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ("", {"DELIVRD_PORT": "70000"}, ["environment: DELIVRD_PORT"]),
         ('public_url = "sms.example.org"', {}, ["public_url: must be an address like https://"]),
         ('database = "mysql://x"', {}, ["database: must start with sqlite:/// or postgresql://"]),
+        ('database = "postgresql://u:p@h:port/d"', {}, ["database: must be like postgresql://"]),
         ('trusted_proxies = ["10.0.0.1/8"]', {}, ["line 1: trusted_proxies"]),
         ("[sending.rate]\nmain = 3", {}, ["sending.rate.main: there is no account main"]),
         (
@@ -214,6 +215,27 @@ def test_a_file_that_is_not_utf8_is_refused(content: bytes) -> None:
     Path("delivrd.toml").write_bytes(content)
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(None, {})
+
+
+@pytest.mark.parametrize("sign", "@/?#")
+def test_a_database_whose_password_is_not_escaped_is_refused_and_not_shown(sign: str) -> None:
+    """Some of the password would be taken for the host, and told as one that does not exist."""
+    said = refused(f'database = "postgresql://u:12{sign}word@h/d"')
+    assert "%40" in said
+    assert "word@" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%40ss@h1:5432,h2/d?target_session_attrs=read-write",
+        "postgresql://[::1]:5432/d",
+        "postgresql:///d?host=/run/postgresql",
+        "sqlite:///kept@home/delivrd.db",
+    ],
+)
+def test_what_a_driver_can_use_is_a_database(url: str) -> None:
+    assert load(None, {"DELIVRD_DATABASE": url}).database == url
 
 
 def test_postgres_is_another_word_for_postgresql() -> None:
