@@ -268,9 +268,58 @@ def test_a_database_of_a_later_release_is_explained(settings, delivrd, command):
 def test_a_server_that_has_no_such_database_is_explained(postgres_url, tmp_path, delivrd):
     url = urlsplit(postgres_url)._replace(path="/nothing_of_this_name").geturl()
     path = write_settings(tmp_path, url)
-    ran = delivrd("serve", "--config", str(path))
-    assert ran.code == 3
-    assert "nothing_of_this_name" in ran.err
+    for command in COMMANDS:
+        ran = delivrd(*command, "--config", str(path))
+        assert (ran.code, ran.out) == (3, "")
+        assert "nothing_of_this_name" in ran.err
+        assert "createdb" in ran.err
+
+
+@pytest.mark.parametrize("empty", [True, False], ids=["without tables", "of another user"])
+def test_a_user_without_rights_is_told_what_the_database_needs(postgres, tmp_path, delivrd, empty):
+    url = postgres.create()
+    name = urlsplit(url).path[1:]
+    postgres.sql("CREATE USER stranger")
+    if empty:
+        postgres.sql(f'CREATE DATABASE "empty_{name}"')
+    path = write_settings(tmp_path, _as(url, "stranger", f"empty_{name}" if empty else name))
+    try:
+        for command in [("serve",), ("db", "upgrade") if empty else ("db", "verify")]:
+            ran = delivrd(*command, "--config", str(path))
+            assert ran.code == 3, ran.err
+            assert "permission denied" in ran.err
+            assert "OWNER TO" in ran.err
+    finally:
+        postgres.drop(_as(url, "postgres", f"empty_{name}"))
+        postgres.take_back(url)
+        postgres.sql("DROP USER stranger")
+
+
+def _as(url, user, database):
+    parts = urlsplit(url)
+    return parts._replace(
+        netloc=f"{user}@" + parts.netloc.rpartition("@")[2], path=f"/{database}"
+    ).geturl()
+
+
+def test_tables_are_made_over_a_connection_as_the_address_wants_it(postgres, tmp_path, delivrd):
+    """Hosted servers want sslmode=require; SQLAlchemy's own connections do not know the word."""
+    url = postgres.create()
+    name = f"made_{urlsplit(url).path[1:]}"
+    postgres.sql(f'CREATE DATABASE "{name}"')
+    made = _as(url, "postgres", name)
+    try:
+        path = write_settings(tmp_path, f"{made}&sslmode=disable")
+        ran = delivrd("db", "upgrade", "--config", str(path))
+        assert (ran.code, ran.out) == (0, ""), ran.err
+        assert delivrd("db", "verify", "--config", str(path)).code == 0
+        path = write_settings(tmp_path, f"{made}&sslmode=perhaps")
+        ran = delivrd("db", "upgrade", "--config", str(path))
+        assert ran.code == 3
+        assert "sslmode" in ran.err
+    finally:
+        postgres.drop(made)
+        postgres.take_back(url)
 
 
 def test_a_folder_in_which_no_file_can_be_made_is_unreachable(tmp_path, delivrd):

@@ -37,13 +37,14 @@ def database_errors(job: Coroutine[Any, Any, T]) -> T:
     """
     from delivrd.jobs import JobFailed
     from delivrd.store.base import StoreUnavailable
+    from delivrd.store.open import advice
     from delivrd.store.reader import NotUpgraded
     from delivrd.store.sqlite import Busy
 
     try:
         return asyncio.run(job)
     except StoreUnavailable as error:
-        hint = "check `database` in the settings: delivrd doctor"
+        hint = advice(error) or "check `database` in the settings: delivrd doctor"
         raise Failure("the database cannot be reached", str(error), hint, UNREACHABLE) from None
     except NotUpgraded as error:
         raise Failure("the database is not upgraded", str(error), "delivrd db upgrade") from None

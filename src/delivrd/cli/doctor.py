@@ -91,6 +91,7 @@ async def examine(config: Config) -> list[Check]:
     from delivrd.store import health
     from delivrd.store.base import StoreUnavailable
     from delivrd.store.endpoints import every
+    from delivrd.store.open import advice
     from delivrd.store.reader import NotUpgraded, open_reader
 
     running, answers = await asyncio.to_thread(_hub_answers, config)
@@ -108,7 +109,8 @@ async def examine(config: Config) -> list[Check]:
             doing = await reader.read(lambda tx: channels_doing(tx, config.alerts.channels))
             checks += endpoints(await reader.read(lambda tx: every(tx, callbacks=True)))
     except StoreUnavailable as error:
-        checks += [Check("database", "bad", str(error), _mend_database(config)), running]
+        mend = advice(error) or _mend_database(config)
+        checks += [Check("database", "bad", str(error), mend), running]
     except NotUpgraded as error:
         checks += [Check("database", "bad", str(error), "delivrd db upgrade"), running]
     return [*checks, *channels(config, doing)]

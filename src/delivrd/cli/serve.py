@@ -58,6 +58,7 @@ def command(
 def _serve_here(config: Config, sock: Any, roles: tuple[str, ...]) -> None:
     from delivrd import server
     from delivrd.store.base import StoreUnavailable
+    from delivrd.store.open import advice
     from delivrd.store.sqlite import Busy
 
     def started(link: str | None) -> None:
@@ -72,7 +73,8 @@ def _serve_here(config: Config, sock: Any, roles: tuple[str, ...]) -> None:
         raise Failure(
             "the database cannot be opened",
             str(error),
-            "check `database` in the settings, and that its server runs: delivrd doctor",
+            advice(error)
+            or "check `database` in the settings, and that its server runs: delivrd doctor",
             UNREACHABLE,
         ) from None
     note("stopped; everything acknowledged is on disk.")

@@ -1,6 +1,7 @@
 """Opens a store by its URL: migrates it, enrols the accounts, starts it."""
 
 import os
+import socket
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from delivrd.providers.base import AccountSettings, Provider
@@ -36,9 +36,9 @@ async def open_store(url: str, configured: Configured) -> Store:
     """
     path = sqlite_path(url)
     if path is not None:
-        with _unavailable():
+        with unavailable():
             return await _open_sqlite(path, configured)
-    if make_url(url).get_backend_name() == "postgresql":
+    if url.startswith("postgresql://"):
         return await _open_postgres(url, configured)
     raise ValueError(f"database = {url!r}: use sqlite:///PATH or postgresql://USER@HOST/NAME")
 
@@ -72,7 +72,7 @@ def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
     Raises:
         StoreUnavailable: it cannot be opened, or is not a database.
     """
-    with _unavailable():
+    with unavailable():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds people's numbers, texts
         sqlite.connect(path, write=True).close()  # auto_vacuum must be set before the first table
         engine = create_engine(f"sqlite:///{path}")
@@ -84,10 +84,14 @@ def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
 
 
 async def upgrade_postgres(url: str) -> tuple[str | None, str]:
-    """Upgrades the tables to this release; processes that start together take turns."""
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    """Upgrades the tables to this release; processes that start together take turns.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached, or refuses the user or the upgrade.
+    """
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(url))
     try:
-        with _unavailable():
+        with unavailable():
             async with engine.begin() as connection:
                 await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7242001)")
                 return await connection.run_sync(migrations.upgrade)
@@ -96,28 +100,59 @@ async def upgrade_postgres(url: str) -> tuple[str | None, str]:
 
 
 @contextmanager
-def _unavailable() -> Generator[None]:
+def unavailable() -> Generator[None]:
     """Turns the driver's errors, bare or wrapped by SQLAlchemy, into StoreUnavailable."""
     try:
         yield
     except Exception as error:
-        if is_store_error(error) or is_store_error(error.__cause__ or error):
-            raise StoreUnavailable(str(error) or type(error).__name__) from error
-        raise
+        cause: BaseException | None = error
+        while cause is not None and not is_store_error(cause):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise StoreUnavailable(str(cause) or type(cause).__name__) from cause
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection to PostgreSQL, by all that its own addresses may say (sslmode, many hosts).
+
+    Raises:
+        StoreUnavailable: the server cannot be reached, or refuses the user.
+    """
+    with unavailable():
+        try:
+            return await asyncpg.connect(url)
+        except ValueError as error:  # such as a value of sslmode that does not exist
+            raise StoreUnavailable(str(error)) from error
+
+
+ADVICE: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "check the host in `database`"),
+    (asyncpg.InvalidAuthorizationSpecificationError, "check user and password in `database`"),
+    (asyncpg.InvalidCatalogNameError, "make it by createdb, or check its name in `database`"),
+    (asyncpg.InsufficientPrivilegeError, "ALTER DATABASE … OWNER TO …: the user makes tables"),
+    (
+        asyncpg.TooManyConnectionsError,
+        "raise max_connections of the server, or the limit of the user: a process uses up to 12",
+    ),
+)
+"""What to do about an error of PostgreSQL."""
+
+
+def advice(error: StoreUnavailable) -> str | None:
+    """What to do about it; None where the error does not tell."""
+    return next((do for kind, do in ADVICE if isinstance(error.__cause__, kind)), None)
 
 
 async def _open_postgres(url: str, configured: Configured) -> Store:
-    with _unavailable():
-        try:
-            connection = await asyncpg.connect(url)
-        except asyncpg.PostgresError as error:  # no such database, a wrong password
-            raise StoreUnavailable(str(error)) from error
+    connection = await connect(url)
     try:
-        if await _revision(connection) != migrations.head():
-            await upgrade_postgres(url)
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(7242002)")
-            accounts = await enrol(PostgresTx(connection), configured)
+        with unavailable():
+            if await _revision(connection) != migrations.head():
+                await upgrade_postgres(url)
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock(7242002)")
+                accounts = await enrol(PostgresTx(connection), configured)
     finally:
         await connection.close()
     return await postgres.connect(url, accounts)

@@ -13,8 +13,8 @@ from delivrd.store import sqlite
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Job, StoreUnavailable
 from delivrd.store.migrations import head
-from delivrd.store.open import sqlite_path
-from delivrd.store.tx import PostgresTx, SqliteTx, Tx, is_store_error
+from delivrd.store.open import connect, sqlite_path, unavailable
+from delivrd.store.tx import PostgresTx, SqliteTx, Tx
 
 T = TypeVar("T")
 
@@ -64,8 +64,9 @@ async def _check_revision(tx: Tx) -> None:
         rows = await tx.fetch("SELECT version_num FROM alembic_version")
     except (sqlite3.OperationalError, asyncpg.UndefinedTableError):
         rows = []
-    found = rows[0][0] if rows else None
-    if found != head():
+    if not rows:
+        raise NotUpgraded("it has no tables yet")
+    if (found := rows[0][0]) != head():
         raise NotUpgraded(f"the tables are of revision {found}, and this release needs {head()}")
 
 
@@ -112,23 +113,14 @@ class _Postgres:
         self._connection, self.accounts = connection, Accounts((), {})
 
     async def read(self, job: Job[T]) -> T:
-        try:
+        with unavailable():
             async with self._connection.transaction(readonly=True):
                 return await job(PostgresTx(self._connection))
-        except Exception as error:
-            if is_store_error(error):
-                raise StoreUnavailable(str(error) or type(error).__name__) from error
-            raise
 
 
 @asynccontextmanager
 async def _open_postgres(url: str) -> AsyncGenerator[Reader]:
-    try:
-        connection = await asyncpg.connect(url)
-    except Exception as error:
-        if is_store_error(error) or isinstance(error, asyncpg.PostgresError):
-            raise StoreUnavailable(str(error) or type(error).__name__) from error
-        raise
+    connection = await connect(url)
     try:
         yield _Postgres(connection)
     finally:
