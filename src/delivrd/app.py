@@ -29,6 +29,7 @@ from delivrd.sending.worker import Worker
 from delivrd.store import deliveries, fold, outbox, process_figures
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
+from delivrd.store.leases import end_all_leases
 from delivrd.store.open import open_store, sqlite_path
 from delivrd.store.rematching import rematch
 from delivrd.store.sqlite import FileGuard
@@ -84,6 +85,7 @@ async def running(config: Config, roles: tuple[str, ...] = ROLES) -> AsyncGenera
 
 async def _take_over(store: Store, config: Config) -> None:
     """Releases all claims: in the only process of a store, whoever held them before is dead."""
+    await store.write(end_all_leases)
     await store.write(fold.disown_all)
     while await store.write(lambda tx: deliveries.give_back(tx, now_micros(), all_leases=True)):
         pass

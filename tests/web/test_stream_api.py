@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
+from delivrd.store.leases import take_lease
 from delivrd.store.tx import Tx
 from delivrd.web import stream
 from delivrd.web.api import events as events_api
@@ -206,6 +207,31 @@ def test_events_of_one_process_reach_listeners_of_another(postgres_url: str) -> 
             await reader.begun()
             await one.receipt("inbox", **DELIVERED)
             assert (await reader.next()).event == "message.delivered"
+
+    run(test())
+
+
+def test_the_process_after_one_that_stopped_streams_at_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivrd.store.stream.LEASE_SECONDS", 3600.0)
+
+    async def test() -> None:
+        for number in (1, 2):
+            async with web(database_url) as hub, hub.context.streams.listen() as listener:
+                await hub.receipt("inbox", messageId=f"id-{number}", **DELIVERED)
+                assert await listener.next(10) is not None
+
+    run(test())
+
+
+def test_on_sqlite_so_does_the_one_after_one_that_was_killed(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.store.write(lambda tx: take_lease(tx, "stream", "one that dies", 3600))
+        async with web(sqlite_url) as hub, hub.context.streams.listen() as listener:
+            await hub.receipt("inbox", **DELIVERED)
+            assert await listener.next(10) is not None
 
     run(test())
 

@@ -3,13 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import structlog
 
 from delivrd.store import stream
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
+from delivrd.store.leases import give_lease_back
 from delivrd.store.stream import Event
 from delivrd.store.tx import Tx
 
@@ -129,6 +130,8 @@ class Streams:
                 await asyncio.sleep(GATHER_SECONDS)
         finally:
             silence()
+            with suppress(StoreUnavailable):  # then the lease expires
+                await self._store.write(lambda tx: give_lease_back(tx, stream.LEASE, self._holder))
 
     async def step(self) -> None:
         """Numbers the new events, and passes them on."""
