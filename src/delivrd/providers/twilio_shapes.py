@@ -1,8 +1,8 @@
 """Twilio's shapes of one statement: a status callback, an event of a stream, a REST resource.
 
 They tell the same under other names; what Conversations sent is told by its webhook alone. Sources:
-twilio.com/docs (status callbacks, event types of outbound messages, message resource,
-Conversations' webhooks and delivery receipts).
+twilio.com/docs (status callbacks, event types of outbound messages, message resource, link
+shortening, Conversations' webhooks and delivery receipts).
 """
 
 import re
@@ -52,12 +52,14 @@ _CHANNEL = re.compile(r"^[a-z]+:")
 
 
 def other(told: f.Fields) -> str | None:
-    """Inbound texts come to the same address; a stream may carry any of Twilio's events."""
+    """Inbound texts and clicks come to the same address; a stream may carry any event."""
     event = f.text(told, "type", "EventType", limit=100) or ""
     if event in RECEIPTS:
         return None
     if event.startswith(("com.twilio.", "on")) and not event.startswith(MESSAGE):
         return "inbound" if "inbound" in event or event == "onMessageAdded" else "other"
+    if "event_type" in told:  # a link shortening domain's callback: a click, or a preview
+        return "other"
     status = f.text(told, "MessageStatus", "SmsStatus", limit=64)
     inbound = "Body" in told if status is None else status.lower() in INBOUND
     return "inbound" if inbound else None
