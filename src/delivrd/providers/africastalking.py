@@ -31,7 +31,7 @@ from delivrd.providers.base import (
 NAME = "africastalking"
 TITLE = "Africa's Talking"
 DOCS = "https://developers.africastalking.com/docs/sms/notifications"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://api.africastalking.com"
 
 STATUSES = {

@@ -31,7 +31,7 @@ from delivrd.providers.base import (
 NAME = "aws"
 TITLE = "AWS (End User Messaging SMS, SNS, Pinpoint)"
 DOCS = "https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-format.html"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 PATIENCE = 12.0  # SNS gives up after 15 seconds
 REPLAY_BEHIND = 3600  # SNS tries again for an hour, with the first signature

@@ -29,7 +29,7 @@ TITLE = "Azure Communication Services"
 DOCS = (
     "https://learn.microsoft.com/en-us/azure/event-grid/communication-services-telephony-sms-events"
 )
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 PATIENCE = 25.0  # Event Grid gives up after 30 seconds
 

@@ -38,7 +38,7 @@ from delivrd.providers.base import (
 NAME = "bandwidth"
 TITLE = "Bandwidth"
 DOCS = "https://dev.bandwidth.com/docs/messaging/webhooks"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://messaging.bandwidth.com"
 
 NUMBER_IN_KEY = True  # a group has one id, and an event for each of its recipients

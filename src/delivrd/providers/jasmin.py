@@ -36,7 +36,7 @@ from delivrd.providers.base import (
 NAME = "jasmin"
 TITLE = "Jasmin"
 DOCS = "https://docs.jasminsms.com/en/latest/apis/http/index.html"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
 
 CALLS_BACK = True
 PATIENCE = 25.0

@@ -43,7 +43,7 @@ from delivrd.providers.base import (
 NAME = "sinch"
 TITLE = "Sinch"
 DOCS = "https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
 API = "https://us.sms.api.sinch.com"
 
 CALLS_BACK = True

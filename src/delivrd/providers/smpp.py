@@ -27,7 +27,7 @@ from delivrd.providers.smpp_words import STATUSES as STATUSES
 NAME = "smpp"
 TITLE = "SMPP"
 DOCS = "https://smpp.org/SMPP_v3_4_Issue1_2.pdf"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 REUSES_IDS = True
 

@@ -41,7 +41,7 @@ from delivrd.providers.base import (
 NAME = "twilio"
 TITLE = "Twilio"
 DOCS = "https://www.twilio.com/docs/messaging/guides/track-outbound-message-status"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
 API = "https://api.twilio.com"
 
 CALLS_BACK = True
