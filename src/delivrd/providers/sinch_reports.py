@@ -2,7 +2,7 @@
 
 A batch's report lists its recipients by status; the Conversation API has names of its own.
 Sources: developers.sinch.com/docs/sms/api-reference (delivery reports), /docs/conversation
-/callbacks.
+(callbacks, metadata).
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,9 @@ from delivrd.providers.base import Unreadable
 
 def plain(told: f.Fields) -> f.Fields:
     """A receipt of the Conversation API in the SMS API's words; any other as it is.
+
+    What the sender gave with the message comes back as ``correlation_id`` and as the report's
+    ``metadata``; the receipt's own ``message_metadata`` is the channel's.
 
     Raises:
         Unreadable: it is one entry of a summary, and nobody knows whose.
@@ -31,7 +34,7 @@ def plain(told: f.Fields) -> f.Fields:
         "status_message": reason.get("description"),
         "recipient": f.inner(report, "channel_identity").get("identity"),
         "at": told.get("event_time"),
-        "client_reference": told.get("message_metadata"),
+        "client_reference": told.get("correlation_id") or report.get("metadata"),
     }
 
 
