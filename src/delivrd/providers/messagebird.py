@@ -47,6 +47,7 @@ API = "https://rest.messagebird.com"
 
 CALLS_BACK = True
 NUMBER_IN_KEY = True  # a message has one id for all its recipients
+TEXT_FIELDS = ("text",)
 REPLAY_BEHIND = signature.REPLAY_BEHIND
 MAX_VALIDITY = DEFAULT_VALIDITY = 48 * 3600
 
@@ -114,6 +115,8 @@ FIELDS = {
     "price[amount], price[currency]": "What it cost.",
     "messagePartCount": "The number of parts; one id stands for all.",
     "message (Conversations)": "`id`, `status`, `to`, `from`, `updatedDatetime`, `error`.",
+    "content.text, body.text.text": "The text (Conversations, Channels); cut before the request "
+    "is kept.",
     "payload (Channels)": "`id`, `status`, `receiver`, `lastStatusAt`, `reason` and `failure`, "
     "whose `source` holds the extended code.",
     "data (Bird API)": "`sms_id`, `to`, `from`, `error`, `cost`, `mcc_mnc`; the event's `type` is "

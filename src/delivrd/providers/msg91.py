@@ -20,6 +20,7 @@ DOCS = "https://msg91.com/help/how-can-i-get-the-delivery-reports-on-my-webhook-
 CHECKED = "2026-11-27"
 
 NUMBER_IN_KEY = True
+TEXT_FIELDS = ("msgData",)
 ZONE = "Asia/Kolkata"
 
 STATUSES = {
@@ -63,6 +64,7 @@ FIELDS = {
     "amount": "What it cost; the currency is not told.",
     "senderId": "The sender.",
     "request_id, mobile, timestamp": "Read too, where a template of your own names them so.",
+    "msgData": "The text, where a template names it; cut before the request is kept.",
     "CRQID, meta": "Your own id; version 4 (`event`, `data`) has no other. Without one it is 0, "
     "and receipts of version 4 cannot be told apart.",
 }

@@ -1,0 +1,76 @@
+"""The gateways' echoes of the text of a message are cut before a call is stored (rule H5)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from delivrd.core.text import PREVIEW
+from delivrd.intake.redact import Redactor
+from delivrd.providers import provider
+from delivrd.providers.base import Request
+from delivrd.store.accounts import Account
+
+TEXT = 'Your code is 123456. "Never" tell it to anybody, not even to those who say they are us.'
+
+# In the order of the vendors' pages: developers.messagebird.com (Conversations), docs.bird.com
+# (Channels), msg91.com/help (Webhook (New), whose template may name the text).
+ECHOES: list[tuple[str, Any]] = [
+    (
+        "messagebird",
+        {
+            "type": "message.updated",
+            "message": {
+                "id": "m-1",
+                "to": "+31612345678",
+                "type": "text",
+                "content": {"text": TEXT},
+                "direction": "sent",
+                "status": "delivered",
+            },
+        },
+    ),
+    (
+        "messagebird",
+        {
+            "service": "channels",
+            "event": "sms.outbound",
+            "payload": {
+                "id": "m-1",
+                "body": {"type": "text", "text": {"text": TEXT}},
+                "status": "delivered",
+                "direction": "outgoing",
+            },
+        },
+    ),
+    ("msg91", {"requestId": "m-1", "telNum": "919512346558", "status": "1", "msgData": TEXT}),
+    (
+        "msg91",  # some values are JSON text
+        {
+            "requestId": "m-1",
+            "telNum": "919512346558",
+            "status": "1",
+            "msgData": json.dumps([{"to": "919512346558", "message": TEXT}]),
+        },
+    ),
+]
+
+
+def kept(name: str, told: Any, privacy: str) -> bytes:
+    settings = provider(name).Settings(webhook_secret="canary-of-some-length", receive_only=True)
+    made = Account(1, name, 1, provider(name), settings)
+    return Redactor([made], privacy).value(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize(("name", "told"), ECHOES)
+def test_an_echoed_text_is_cut_and_the_receipt_reads_as_before(name: str, told: Any) -> None:
+    whole = kept(name, told, "full")
+    module = provider(name).module
+    for privacy, limit in [("preview", PREVIEW), ("none", 0)]:
+        raw = kept(name, told, privacy)
+        assert len(raw) < len(whole) - len(TEXT) + limit + 10, privacy
+        assert b"not even to those" not in raw
+        readings = [module.read(Request("POST", body=body)) for body in (raw, whole)]
+        assert readings[0] == readings[1]
+        assert readings[0].receipts[0].provider_message_id == "m-1"
+    assert json.loads(whole) == told
