@@ -94,8 +94,8 @@ FIELDS = {
     "statuses": "In a batch's report: per status its `code` and, in full reports, its "
     "`recipients`. A summary of one status stands for the batch; of several, nobody knows whose.",
     "message_delivery_report (Conversation API)": "`message_id`, `status`, `reason` with its "
-    "`code`, and `channel_identity` with the number; its `metadata`, or the `correlation_id` beside "
-    "it, is taken as the reference.",
+    "`code`, and `channel_identity` with the number; its `metadata`, or the `correlation_id` "
+    "beside it, is taken as the reference.",
 }
 
 SETUP = (
