@@ -71,7 +71,12 @@ UNPROVEN = Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
 PAIRS = {("message-failed", "9902"): UNPROVEN, ("failed", "9902"): UNPROVEN}
 """No receipt came in time: that is called a failure, and is none."""
 
-INBOUND = {"message-received", "suggestion-response", "request-location-response"}
+INBOUND = {
+    "message-received",
+    "suggestion-response",
+    "request-location-response",  # in the documentation
+    "requested-location-response",  # in the vendor's SDK
+}
 
 SEND_ERRORS = {
     "request-validation": Code("The request is not valid", Reason.CONTENT_INVALID),
