@@ -46,6 +46,8 @@ class Redactor:
 
     def value(self, raw: bytes) -> bytes:
         """The bytes of a query, a header block or a body, redacted."""
+        if not raw:
+            return raw
         if b"%" in raw or b"\\u00" in raw:
             raw = self._with_plain_secrets(raw)
         for needle, pattern, name in self._needles:

@@ -27,7 +27,7 @@ from delivrd.core.statement import FAILURES as FAILURES
 from delivrd.core.statement import Reading, Status
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, dict=True):
     """One HTTP call as it came. ``query`` and ``body`` are raw bytes; header names are in any case.
 
     ``url`` is the address that the provider called, without the query; signatures that cover the

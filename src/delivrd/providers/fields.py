@@ -37,9 +37,19 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 def of(request: Request) -> Fields | list[Any] | None:
     """The fields of a request, or the items of a JSON array; of an empty GET or HEAD, None.
 
+    They are parsed once for each request, for its signature and its reading.
+
     Raises:
         Unreadable: it holds no fields at all.
     """
+    known = request.__dict__
+    if "fields" not in known:
+        known["fields"] = _parsed(request)
+    found: Fields | list[Any] | None = known["fields"]
+    return found
+
+
+def _parsed(request: Request) -> Fields | list[Any] | None:
     looks = request.method in ("GET", "HEAD")
     if request.body and not (looks and request.query) and not request.body.isspace():
         return _body(request)
