@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from delivrd.providers.base import AccountSettings, Provider
-from delivrd.store import migrations, postgres, sqlite
+from delivrd.store import migrations, postgres, schema, sqlite
 from delivrd.store.accounts import Accounts, enrol
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import Ids
@@ -57,10 +57,9 @@ async def _open_sqlite(path: Path, configured: Configured) -> Store:
     return sqlite.SqliteStore(path, accounts, Ids(0, after=last or 0))
 
 
-_LAST_ID = "SELECT max(m) FROM (" + " UNION ALL ".join(
-    f"SELECT max(id) AS m FROM {table}"
-    for table in ("request", "message", "attempt", "part", "statement", "event", "ring",
-                  "delivery", "endpoint", "firing", "notice")
+_LAST_ID = "SELECT max(last) FROM (" + " UNION ALL ".join(
+    f"SELECT max(id) AS last FROM {table.name}"
+    for table in schema.metadata.sorted_tables if "id" in table.c
 ) + ")"  # fmt: skip
 
 
