@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from delivrd.providers import provider
 from tests.intake.calls import RECEIPT, calling
 from tests.support import run
 
@@ -142,5 +143,24 @@ def test_whatever_stands_in_a_query_is_acknowledged_and_kept(database_url: str, 
                 assert answer.startswith(b"HTTP/1.1 200 "), query
             await hub.folded()
             assert await hub.one("SELECT count(*) FROM request") == len(queries)
+
+    run(test())
+
+
+@pytest.mark.parametrize("broken", ["read", "own_answer"])
+def test_an_adapter_that_fails_costs_no_request(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A9: the gateway would not send it again, or only so often."""
+
+    def fails(*args: Any) -> Any:
+        raise TypeError("a mistake of ours")
+
+    monkeypatch.setattr(provider("vonage"), broken, fails)
+
+    async def test() -> None:
+        async with calling(database_url) as hub:
+            assert await hub.status("POST", "/webhooks/vonage", data=json.dumps(told())) == 200
+            assert await hub.one("SELECT count(*) FROM request") == 1
 
     run(test())
