@@ -67,6 +67,10 @@ def test_the_text_of_the_specification():
         ("id:7 done date:2 DELIVRD stat:UNDELIV", SmppReceipt(
             id="7", done_date="2", stat="UNDELIV")),
         ("id:7 done date:2 hello err:000", SmppReceipt(id="7", done_date="2", err="000")),
+        ("id:7 done date:2013-02-17 00:04:32 stat:DELIVRD", SmppReceipt(
+            id="7", done_date="2013-02-17 00:04:32", stat="DELIVRD")),
+        ("id:7 stat:FAILED:Mob. Abst.|nt ext|out ser err:100", SmppReceipt(
+            id="7", stat="FAILED", err="100")),
         ("id:7 text:", SmppReceipt(id="7", text="")),
         ("id:7 text:\x04\x1a", SmppReceipt(id="7", text="\x04\x1a")),
         ("id:7 stat:DELIVRD\0", SmppReceipt(id="7", stat="DELIVRD")),
@@ -126,6 +130,7 @@ def test_bytes_that_are_no_utf8_cost_only_their_own_characters():
         ("150519232657", "2015-05-19T23:26:57+00:00"),
         ("201506201641", "2015-06-20T16:41:00+00:00"),
         ("20110314181741", "2011-03-14T18:17:41+00:00"),
+        ("2013-02-17 00:04:32", "2013-02-17T00:04:32+00:00"),
         ("180711070003912+", "2018-07-11T04:00:03.900000+00:00"),
         ("180711070003912-", "2018-07-11T10:00:03.900000+00:00"),
     ],

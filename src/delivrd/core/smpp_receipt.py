@@ -43,6 +43,8 @@ _KEY = re.compile(
     r"|(?P<id>id)|(?P<sub>sub)|(?P<dlvrd>dlvrd)|(?P<stat>stat)|(?P<err>err)|(?P<text>text))\s*:",
     re.IGNORECASE,
 )
+_DASHED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_VALUE = re.compile(rf"\s*({_DASHED.pattern}|\S*)\s*(.*)", re.DOTALL)
 _PLACEHOLDERS = frozenset({"", "...", "null", "none", "nd"})  # ND: Jasmin, as an SMPP server
 _BLANKS = " \t\r\n"
 
@@ -72,7 +74,9 @@ def parse(text: str) -> SmppReceipt:
 
     The first of repeated fields counts. Nothing after ``text:`` is a field, except a first
     ``stat:`` that follows at once: some message centre writes an empty text before it. Another
-    writes the status without its key, after the ``done date:`` (kneodev/ksmppd#108).
+    writes the status without its key, after the ``done date:`` (kneodev/ksmppd#108). In India, one
+    writes dates with a blank in them, and one a colon and its own words after the status (both in
+    the samples of ``com.winnovature.unitia.util.misc.DnBean``).
     """
     text = text.replace("\0", "")
     keys = list(_KEY.finditer(text))
@@ -86,13 +90,13 @@ def parse(text: str) -> SmppReceipt:
                 continue
             found["text"] = text[key.end() :].strip(_BLANKS)
             break
-        value, *rest = text[key.end() : after.start() if after else None].split(None, 1) or [""]
+        value, rest = _VALUE.findall(text[key.end() : after.start() if after else None])[0]
         if found.get(name) is None:
-            found[name] = _value(value)
+            found[name] = _value(value.partition(":")[0] if name == "stat" else value)
         if after is None and rest:
-            found["text"] = rest[0].strip(_BLANKS)
+            found["text"] = rest.strip(_BLANKS)
         elif rest and name == "done_date":
-            bare = rest[0].strip(_BLANKS)
+            bare = rest.strip(_BLANKS)
     if "stat" not in found and bare.upper() in _WORDS:
         found["stat"] = bare
     return SmppReceipt(**found)
@@ -133,8 +137,14 @@ def decode(raw: bytes) -> str:
 
 
 def date(value: str | None, zone: tzinfo = UTC, *, now: datetime | None = None) -> datetime | None:
-    """The time in a ``submit date`` or ``done date`` of 10, 12, 14 or 16 characters, else None."""
-    if value is None or len(value) not in (10, 12, 14, 16) or not value[:-1].isdigit():
+    """The time in a ``submit date`` or ``done date``, else None.
+
+    It is of 10, 12, 14 or 16 characters, or has dashes, a blank and colons in it.
+    """
+    if value is None:
+        return None
+    plain = len(value) in (10, 12, 14, 16) and value[:-1].isdigit()
+    if not plain and not _DASHED.fullmatch(value):
         return None
     return times.parse(value, zone, now=now, smpp=True)
 
