@@ -295,6 +295,30 @@ def test_a_failure_that_is_read_twice_is_told_once() -> None:
     assert whats(play(Rule(kind="failure"), [found, found])) == ["failure"]
 
 
+def test_single_failures_in_maintenance_are_never_told() -> None:
+    """Neither at once, nor afterwards, nor in the digest."""
+    rule, state = Rule(kind="failure", per_hour=1), State()
+    burst = tuple(failure(n, account=account) for n, account in enumerate(["main", "other"] * 3))
+    said = []
+    for moment in (Data(NOON, failures=burst), Data(NOON + 30, failures=burst), Data(NOON + HOUR)):
+        verdict = evaluate(rule, moment, state, lambda place, now=moment.now: (
+            ("account", "main") in place and now == NOON))  # fmt: skip
+        state = verdict.state
+        said += verdict.says
+    assert [(say.what, say.place[:1]) for say in said] == [
+        ("failure", (("account", "other"),)), ("digest", ()),
+    ]  # fmt: skip
+    assert said[-1].facts["held"] == {"other: unreachable": 2}
+
+
+def test_a_digest_is_not_told_while_the_rule_is_snoozed() -> None:
+    rule, burst = Rule(kind="failure", per_hour=1), Data(NOON, failures=(failure(1), failure(2)))
+    state = evaluate(rule, burst, State()).state
+    verdict = evaluate(rule, Data(NOON + HOUR), state, lambda place: True)
+    assert verdict.says == ()
+    assert evaluate(rule, Data(NOON + HOUR + 30), verdict.state).says == ()
+
+
 def test_only_failures_that_match_are_told() -> None:
     rule = Rule(kind="failure", accounts="main", senders="Acme", metadata={"type": "otp"})
     found = Data(NOON, failures=(failure(1), failure(2, sender="Other"), failure(3, account="x")))

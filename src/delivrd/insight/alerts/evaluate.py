@@ -34,10 +34,11 @@ Hushed = Callable[[Place], bool]
 def evaluate(rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False) -> Verdict:
     """Evaluates a rule at the moment ``data.now``.
 
-    At ``hushed`` places (maintenance, snoozed) no firing begins until that is over.
+    At ``hushed`` places (maintenance, snoozed) no firing begins until that is over; single failures
+    there are not reported, also not later.
     """
     if rule.kind == "failure":
-        return failures.judge(rule, data, state)
+        return failures.judge(rule, data, state, hushed)
     floors = {p: at for p, at in state.floors if data.now - at < FLOOR_SECONDS}
     found = FINDERS[rule.kind](rule, data, floors)
     return _Round(rule, data.now, state, floors, found, hushed).run()

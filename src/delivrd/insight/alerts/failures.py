@@ -1,29 +1,33 @@
 """Reports failures individually, up to a number an hour; the rest goes into a digest."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS
-from delivrd.insight.alerts.data import Data, Failure
+from delivrd.insight.alerts.data import Data, Failure, Place
 from delivrd.insight.alerts.state import Say, State, Told, Verdict
 
 REMEMBERED = 5000
 """Failures remembered, so that overlapping reads report none twice."""
 
 
-def judge(rule: Rule, data: Data, state: State) -> Verdict:
-    """What to say of the failures since the last evaluation."""
+def judge(rule: Rule, data: Data, state: State, hushed: Callable[[Place], bool]) -> Verdict:
+    """What to say of the failures since the last evaluation, except those at ``hushed`` places."""
     told, says, firings = state.told, list[Say](), state.firings
     if told.hour != data.now // HOUR_SECONDS:
-        if told.held:
+        digest = _digest(rule, told, data.now, firings + 1)
+        if told.held and not hushed(digest.place):
             firings += 1
-            says.append(_digest(rule, told, data.now, firings))
+            says.append(digest)
         told = Told(hour=data.now // HOUR_SECONDS, seen=told.seen)
     held, n, seen = Counter(told.held), told.n, dict.fromkeys(told.seen)
     for failure in data.failures:
         if failure.event in seen or not matches(rule, failure):
             continue
         seen[failure.event] = None
+        if hushed(_place(failure)):
+            continue
         if n < (rule.per_hour or 1):
             n, firings = n + 1, firings + 1
             says.append(_single(failure, data.now, firings))
@@ -51,8 +55,18 @@ def _single(failure: Failure, now: int, firing: int) -> Say:
         name: getattr(failure, name)
         for name in ("message", "account", "country", "to", "sender", "status", "reason", "code")
     }
-    place = (("account", failure.account), ("country", failure.country))
-    return Say(what="failure", at=now, firing=firing, place=place, since=failure.at, facts=facts)
+    return Say(
+        what="failure",
+        at=now,
+        firing=firing,
+        place=_place(failure),
+        since=failure.at,
+        facts=facts,
+    )
+
+
+def _place(failure: Failure) -> Place:
+    return (("account", failure.account), ("country", failure.country))
 
 
 def _digest(rule: Rule, told: Told, now: int, firing: int) -> Say:
