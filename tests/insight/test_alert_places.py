@@ -52,6 +52,16 @@ def test_a_great_account_that_is_out_is_not_the_whole_hub() -> None:
     assert explain(bad, parts) == [account("a")]
 
 
+def test_a_bad_route_beside_an_account_that_is_out_is_named_and_not_its_country() -> None:
+    """The country is bad for the account's messages alone, which are told of already."""
+    parts = fleet({("a", str(c)) for c in range(8)} | {("b", "3")}, accounts="ab")
+    country: Place = (("country", "3"),)
+    bad = {p: 20.0 for p, part in parts.items() if part.score > 2}
+    assert explain(bad | {account("a"): 90.0, country: 50.0}, parts) == [
+        account("a"), leaf("b", "3"),
+    ]  # fmt: skip
+
+
 def test_a_hub_that_is_out_is_one_finding() -> None:
     parts = fleet({(a, str(c)) for a in "abc" for c in range(8)})
     bad = dict.fromkeys(parts, 20.0) | {account(a): 60.0 for a in "abc"} | {(): 150.0}

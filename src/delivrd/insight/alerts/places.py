@@ -53,9 +53,11 @@ def explain(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> list[Pla
     ``bad`` are places of any width with their scores, ``parts`` all the finest places.
     """
     found: list[Place] = []
+    open_parts = dict(parts)  # not covered yet: an account's outage must not blame its countries
     for place in sorted(_wider(bad, parts), key=lambda p: (len(p), -bad.get(p, 0.0), p)):
-        if not any(within(place, taken) for taken in found) and _explains(place, bad, parts):
+        if not any(within(place, taken) for taken in found) and _explains(place, bad, open_parts):
             found.append(place)
+            open_parts = {p: part for p, part in open_parts.items() if not within(p, place)}
     for place in sorted(parts, key=lambda p: -parts[p].score):
         if place in bad and not any(within(place, taken) for taken in found):
             found.append(place)
