@@ -146,6 +146,18 @@ def test_a_rate_over_its_bound_needs_proof() -> None:
     assert whats(play(rule, moments(0, 1, ("main", "GB", many)))) == ["fired"]
 
 
+def test_a_notice_about_a_rate_counts_since_the_rate_went_bad() -> None:
+    """Not since the first failure within the hour, which may be a normal one."""
+    bad = ("main", "GB", broken_from(NOON))
+    (fired,) = play(Rule(kind="failure_rate"), moments(0, 10, bad))
+    assert fired.since == NOON
+    assert (
+        fired.facts["n"]
+        == fired.facts["k"]
+        == fired.facts["share"] * 20 * ((fired.at - NOON) // MINUTE)
+    )
+
+
 def test_a_rate_that_is_normal_there_is_let_be_where_the_rule_says_so() -> None:
     usual = USUAL._replace(typical=0.12, failing=0.125)
     bad: Minute = lambda at: cell(at, 50, failed=6)  # noqa: E731

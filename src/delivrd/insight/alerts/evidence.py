@@ -56,6 +56,12 @@ def usual_again(steps: Sequence[Step], ratio: float) -> Found:
     return _summed(score, steps[begin:]) if score > 0.0 else Found()
 
 
+def most_excess(steps: Sequence[Step]) -> Found:
+    """The span up to now that exceeds its usual number by most; its score is by how much."""
+    score, begin = _scan(steps, 1.0, -1.0)
+    return _summed(score, steps[begin:]) if score > 0.0 else Found()
+
+
 def _scan(steps: Sequence[Step], event: float, usual: float) -> tuple[float, int]:
     """The greatest sum over a suffix of the steps, and where that begins: after the least of the
     cumulative sums."""

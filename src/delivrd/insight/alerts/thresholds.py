@@ -1,12 +1,13 @@
 """Rules with a fixed threshold on messages: a rate, a latency, or that nothing was sent."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.data import FLOOR, Data, Place, Route
+from delivrd.insight.alerts.evidence import most_excess
 from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
@@ -54,7 +55,7 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
         n, k, known = n + ended, k + failed, known + route.normal.sent
         usual += ended * max(FLOOR, route.normal.failing)
     facts = _facts(n, k, first if k else since, _normal(routes, lambda r: r.normal.typical))
-    over = (rule.over or 0.0) / 100
+    over = _allowed(rule)
     judged = rule.unless_normal and known >= ENOUGH
     over_it = binomial_tail(k, n, over)
     odd = poisson_tail(k, usual) if judged else 0.0
@@ -95,7 +96,7 @@ def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: i
     took = [(s, n) for route in routes for at, s, n in route.took if at >= since]
     n = sum(count for _, count in took)
     k = sum(count for seconds, count in took if seconds > (rule.over or 0.0))
-    allowed = 1 - (rule.share or 95.0) / 100
+    allowed = _allowed(rule)
     facts = {**_facts(n, k, since), "seconds": _percentile(took, n, rule.share or 95.0)}
     chance = binomial_tail(k, n, allowed)
     if n < (rule.at_least or 1):
@@ -132,6 +133,45 @@ def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], sinc
     return Reading(place, GOOD if sent else BAD if always else UNSURE, facts)
 
 
+def _ends(rule: Rule, route: Route) -> Iterator[tuple[int, int, int]]:
+    """By span of time: its beginning, how many messages ended, and how many of them failed."""
+    return ((cell.at, cell.ended, cell.failed) for cell in route.cells)
+
+
+def _delays(rule: Rule, route: Route) -> Iterator[tuple[int, int, int]]:
+    """By span of time: its beginning, how many were delivered, and how many of them too late."""
+    return ((at, n, n if seconds > (rule.over or 0.0) else 0) for at, seconds, n in route.took)
+
+
+_EVENTS: Mapping[str, Callable[[Rule, Route], Iterator[tuple[int, int, int]]]] = {
+    "failure_rate": _ends,
+    "latency": _delays,
+}
+
+
+def _beginning(rule: Rule, bad: Reading, routes: Iterable[Route], since: int) -> int:
+    """Since when a place is bad: that is seldom since the first failure within the rule's time,
+    because a few failures are normal."""
+    if rule.kind not in _EVENTS:
+        return since
+    allowed = _allowed(rule)
+    if rule.kind == "failure_rate":
+        allowed = max(allowed, float(bad.facts.get("normal", 0.0)))
+    sums: defaultdict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for route in routes:
+        for at, n, k in _EVENTS[rule.kind](rule, route):
+            sums[at] = (sums[at][0] + n, sums[at][1] + k)
+    steps = [(at, n, k, allowed * n) for at, (n, k) in sorted(sums.items()) if at >= since]
+    return most_excess(steps).since or since
+
+
+def _allowed(rule: Rule) -> float:
+    """The share that a rule with a fixed limit allows to fail, or to be late."""
+    if rule.kind == "latency":
+        return 1 - (rule.share or 95.0) / 100
+    return (rule.over or 0.0) / 100
+
+
 JUDGES: Mapping[str, Judge] = {
     "failure_rate": _failure_rate,
     "settled_rate": _settled_rate,
@@ -152,15 +192,22 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
             grouped[place_of(route.key, some)].append(route)
     judge = JUDGES[rule.kind]
 
+    def floor(place: Place) -> int:
+        return max([since, *(at for p, at in floors.items() if set(p) <= set(place))])
+
     def look(place: Place, fired: int) -> Reading:
-        begin = max([since, *(at for p, at in floors.items() if set(p) <= set(place))])
-        return judge(rule, data, place, grouped.get(place, []), begin)
+        return judge(rule, data, place, grouped.get(place, []), floor(place))
+
+    def from_its_beginning(reading: Reading) -> Reading:
+        routes = grouped[reading.place]
+        begin = _beginning(rule, reading, routes, floor(reading.place))
+        return reading._replace(facts=judge(rule, data, reading.place, routes, begin).facts)
 
     seen = {place: look(place, 0) for place in grouped}
     bad = {place: 10.0 for place, reading in seen.items() if reading.level == BAD}
     parts = {p: _part(seen[p], p in bad) for p in grouped if len(p) == len(by)}
     named = [_alone(seen[place], parts, seen) for place in explain(bad, parts)]
-    return Findings(tuple(named), look)
+    return Findings(tuple(map(from_its_beginning, named)), look)
 
 
 def _part(reading: Reading, bad: bool) -> Part:
