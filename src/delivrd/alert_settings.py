@@ -78,8 +78,32 @@ def _one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Span = Annotated[int, BeforeValidator(span_seconds), Field(ge=0, le=30 * 86400)]
+def _between(least: int, most: int, words: str) -> AfterValidator:
+    """Limits a span of time; ``words`` name the limits as people write them."""
+
+    def check(seconds: int) -> int:
+        if not least <= seconds <= most:
+            raise ValueError(f"must be {words}")
+        return seconds
+
+    return AfterValidator(check)
+
+
+Span = Annotated[
+    int,
+    BeforeValidator(span_seconds),
+    _between(0, 30 * 86400, "from 0 s to 30 d"),
+    Field(json_schema_extra={"minimum": 0, "maximum": 30 * 86400}),
+]
 """Seconds."""
+
+Window = Annotated[
+    int,
+    BeforeValidator(span_seconds),
+    _between(60, 86400, "from 1 min to 1 d"),
+    Field(json_schema_extra={"minimum": 60, "maximum": 86400}),
+]
+"""Seconds, as many as a rule can look back."""
 
 
 def _printable(text: str) -> str:
@@ -160,9 +184,7 @@ class Rule(Table):
     times: float | None = Field(None, gt=1, le=100, description="Multiple of the normal share.")
     points: float | None = Field(None, ge=0, le=100, description="Percentage points above normal.")
     unless_normal: bool = Field(False, description="Do not fire where that is normal.")
-    within: Span | None = Field(
-        None, ge=60, le=86400, description="The time span examined; at most a day."
-    )
+    within: Window | None = Field(None, description="The time span examined; at most a day.")
     at_least: PositiveInt | None = Field(None, description="Fewest messages to judge by.")
     per_hour: PositiveInt | None = Field(
         None, le=1000, description="Most notices an hour; the rest goes into a digest."
@@ -193,6 +215,12 @@ class Rule(Table):
             except ValueError as error:
                 raise ValueError(f"{name} {error}") from None
         return completed
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Rule":
+        if SPECS[self.kind].unit == "%" and (self.over or 0.0) >= 100:
+            raise ValueError("over must be under 100 %: no share is over it")
+        return self
 
     @field_validator("by")
     @classmethod
@@ -249,7 +277,15 @@ class Maintenance(Table):
         once = self.begin is not None and self.end is not None
         if once == (self.daily is not None) or (self.begin is None) != (self.end is None):
             raise ValueError("must have either begin and end, or daily")
+        if self.begin and self.end and self.moment(self.begin) >= self.moment(self.end):
+            raise ValueError("end must be after begin")
+        if self.daily is not None and self.daily[0] == self.daily[1]:
+            raise ValueError("daily must have two different times")
         return self
+
+    def moment(self, written: datetime) -> datetime:
+        """A time of the window; one that names no zone is in the window's."""
+        return written if written.tzinfo else written.replace(tzinfo=ZoneInfo(self.zone))
 
 
 class Alerts(Table):

@@ -48,9 +48,12 @@ def test_spans_of_time_are_written_as_people_do(text: object, seconds: int) -> N
         ({"kind": "latency", "over": "5 mins"}, "over must be a span of time"),
         ({"kind": "failure_rate", "over": "much"}, "over must be a share"),
         ({"kind": "backlog", "by": ["account"]}, "has no by"),
+        ({"kind": "failure_rate", "over": "500 %"}, "over must be under 100 %"),
+        ({"kind": "failure_rate", "within": "2 d"}, "must be from 1 min to 1 d"),
+        ({"kind": "failure_rate", "hold": "60 d"}, "must be from 0 s to 30 d"),
     ],
 )
-def test_what_a_kind_does_not_take_is_refused_by_name(
+def test_what_a_kind_does_not_take_is_refused_in_words(
     fields: dict[str, object], words: str
 ) -> None:
     with pytest.raises(ValidationError, match=words):
@@ -61,6 +64,20 @@ def test_a_maintenance_is_once_or_every_day() -> None:
     assert Maintenance.model_validate({"daily": "02:00-04:00"}).daily is not None
     with pytest.raises(ValidationError, match="begin and end, or daily"):
         Maintenance.model_validate({})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"begin": "2026-12-01T20:00:00Z", "end": "2026-12-01T10:00:00Z"}, "end must be after"),
+        ({"begin": "2026-12-01T20:00:00Z", "end": "2026-12-01T20:30:00", "zone": "Europe/Vienna"},
+         "end must be after"),
+        ({"daily": "02:00-02:00"}, "two different times"),
+    ],
+)  # fmt: skip
+def test_a_maintenance_that_never_is_is_refused(fields: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Maintenance.model_validate(fields)
 
 
 def test_a_sentence_reads_on_after_what_is_judged_apart() -> None:

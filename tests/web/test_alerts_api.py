@@ -58,7 +58,7 @@ def test_rules_of_the_settings_are_read_only(sqlite_url: str) -> None:
                 await hub.client.post("/v1/alerts/rules", json={"name": "rate", **RATE}),
             ):
                 assert answer.status_code == 409
-            assert answer.json()["hint"]
+            assert answer.json()["hint"] == "Change [alerts.rules.rate] in delivrd.toml."
 
     run(test())
 
@@ -234,6 +234,12 @@ def test_a_rule_is_run_over_the_past(database_url: str) -> None:
             assert (await hub.post("/v1/alerts/preview", quiet))["firings"] == []
             assert period["fired_at"] > told["known_since"] > told["since"]
             await hub.post("/v1/alerts/preview", {"rule": {"kind": "backlog"}}, 422)
+            for rule, field in (
+                ({"kind": "change", "times": 0.5}, "rule.times"),
+                ({"kind": "change", "accounts": ["nobody"]}, "rule.accounts"),
+            ):
+                wrong = await hub.post("/v1/alerts/preview", {"rule": rule}, 422)
+                assert wrong["field"] == field
             await hub.post("/v1/alerts/preview", {"rule": "rat"}, 404)
 
     run(test())

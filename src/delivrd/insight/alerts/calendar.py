@@ -10,19 +10,14 @@ from delivrd.insight.alerts.data import Place
 
 def under_way(window: Maintenance, now: int) -> bool:
     """Whether a maintenance window is open at ``now`` (seconds since 1970)."""
-    zone = ZoneInfo(window.zone)
-    moment = datetime.fromtimestamp(now, UTC).astimezone(zone)
+    moment = datetime.fromtimestamp(now, UTC)
     if window.daily is not None:
         begin, end = window.daily
-        at = moment.time()
+        at = moment.astimezone(ZoneInfo(window.zone)).time()
         return begin <= at < end if begin <= end else at >= begin or at < end
     assert window.begin is not None
     assert window.end is not None
-    return _aware(window.begin, zone) <= moment < _aware(window.end, zone)
-
-
-def _aware(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return window.moment(window.begin) <= moment < window.moment(window.end)
 
 
 def concerns(window: Maintenance, rule: str, place: Place) -> bool:

@@ -136,11 +136,13 @@ async def create_rule(context: Context, caller: Caller, name: str, rule: Rule) -
 
     async def job(tx: Tx) -> views.AlertRule:
         known = (await known_rules(context, tx)).get(name)
+        if known is not None:
+            _check_own(known)
         if known is not None and known.source != DEFAULT:
             raise Problem(
                 409,
                 f"A rule {name} already exists.",
-                "PUT /v1/alerts/rules/{name} replaces it.",
+                f"PUT /v1/alerts/rules/{name} replaces it.",
             )
         return await _put(context, tx, name, rule, caller)
 
@@ -163,9 +165,7 @@ async def replace_rule(context: Context, caller: Caller, name: str, rule: Rule) 
 
 
 async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) -> views.AlertRule:
-    known = context.store.accounts.names, context.config.alerts.channels
-    for field, what, hint in missing(rule, *known):
-        raise invalid(field, what, hint)
+    check_names(context, rule)
     await stored.put_rule(tx, name, written(rule), now_micros())
     await context.note(tx, caller, "alerts.rules.put", name)
     return await view_of(context, tx, name)
@@ -207,6 +207,17 @@ async def snooze_rule(context: Context, caller: Caller, name: str, body: Snooze)
         return await view_of(context, tx, name)
 
     return await context.store.write(job)
+
+
+def check_names(context: Context, rule: Rule, prefix: str = "") -> None:
+    """Checks what a rule names; ``prefix`` stands before its fields in the error.
+
+    Raises:
+        Problem: there is no such account, country or channel.
+    """
+    known = context.store.accounts.names, context.config.alerts.channels
+    for field, what, hint in missing(rule, *known):
+        raise invalid(f"{prefix}{field}", what, hint)
 
 
 def _check_own(found: Named) -> None:

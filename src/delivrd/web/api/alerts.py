@@ -1,11 +1,13 @@
 """``/v1/alerts``: rules, firings, channels and previews."""
 
 import asyncio
+from collections.abc import Mapping
 from time import sleep
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from delivrd.alert_settings import Rule
 from delivrd.config import nearest
@@ -37,7 +39,10 @@ class Preview(BaseModel):
         json_schema_extra={"examples": [{"rule": "more-failures", "days": 7}]},
     )
 
-    rule: str | Rule = Field(description="A rule's name, or a rule.", union_mode="left_to_right")
+    rule: Annotated[
+        str | dict[str, Any],
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"$ref": "#/components/schemas/Rule"}]}),
+    ] = Field(description="A rule's name, or a rule.")
     days: int = Field(7, ge=1, le=previews.MAX_DAYS, description="Number of days, up to now.")
 
 
@@ -106,13 +111,31 @@ def _trying(routes: APIRouter, context: Context) -> None:
     )  # fmt: skip
     async def preview(body: Preview) -> Response:
         """Evaluates a rule on the past, and returns when it would have fired."""
-        rule = body.rule
-        if isinstance(rule, str):
-            name = rule
-            found = await store.read(lambda tx: named(context, tx, name))
+        given = body.rule
+        if isinstance(given, str):
+            found = await store.read(lambda tx: named(context, tx, given))
         else:
-            found = Named("preview", rule, "api")
+            found = Named("preview", _new_rule(context, given), "api")
         return answer(await preview_rule(context, found, body.days))
+
+
+def _new_rule(context: Context, given: Mapping[str, Any]) -> Rule:
+    """The rule that a body describes.
+
+    A union of a name and a rule would report a rule's errors as "not a string".
+
+    Raises:
+        Problem: it names an account, country or channel that does not exist.
+        RequestValidationError: it is not a valid rule.
+    """
+    try:
+        rule = Rule.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", "rule", *one["loc"])} for one in error.errors()]
+        ) from None
+    alert_rules.check_names(context, rule, "rule.")
+    return rule
 
 
 async def preview_rule(context: Context, found: Named, days: int) -> views.AlertPreview:
@@ -122,7 +145,8 @@ async def preview_rule(context: Context, found: Named, days: int) -> views.Alert
         Problem: no history is kept for rules of this kind.
     """
     if found.rule.kind in previews.NO_PAST:
-        raise invalid("rule", f"of {found.rule.kind} no past is kept", "Try another kind.")
+        kept = "is of a kind whose history is not kept"
+        raise invalid("rule", kept, f"All but {' and '.join(sorted(previews.NO_PAST))} have one.")
     store, now = context.store, now_micros() // SECOND
     past = await _past(store, found.rule, now - days * DAY // SECOND, now)
     outlooks = await past_outlooks(store, previews.by_quarters(found.rule), past.since, past.until)
