@@ -19,8 +19,8 @@ FIRING = {
     "headline": "main: 40 % fail (normal 3 %)", "sentence": "Over *5 %*",
     "fired_at": "2026-11-26T10:00:00Z",
     "ended_at": None, "acknowledged_by": None, "beside": None, "snoozed_until": None,
-    "causes": {"reasons": [["undelivered", "unreachable", 7]]}, "facts": {}, "place": {},
-    "messages": {}, "notices": [
+    "causes": {"reasons": [["undelivered", "unreachable", 7]], "codes": [["2", 7]]},
+    "facts": {}, "place": {}, "messages": {}, "notices": [
         {"channel": "ops", "what": "fired", "state": "waiting", "why": "connection refused"}
     ],
 }  # fmt: skip
@@ -44,6 +44,7 @@ def test_show_tells_rules_and_firings_apart_by_their_name(hub: StubHub, delivrd:
     told = delivrd("alerts", "show", FIRING["id"]).out
     assert told.startswith("main: 40 % fail (normal 3 %)")
     assert "7 × unreachable" in told
+    assert "7 × code 2" in told
     assert "ops: fired, waiting: connection refused" in told
 
 

@@ -120,6 +120,8 @@ def _print_firing(firing: Mapping[str, Any], as_json: bool) -> None:
     print_fields((name, value) for name, value in shown.items() if name not in left_out)
     for status, reason, n in (firing["causes"] or {}).get("reasons", ()):
         typer.echo(f"  {n} × {clean(reason or status)}")
+    for code, n in (firing["causes"] or {}).get("codes", ()):
+        typer.echo(f"  {n} × code {clean(code)}")
     for told in (firing["causes"] or {}).get("also", ()):
         typer.echo(f"  {clean(told)}")
     for told in firing["notices"]:
@@ -156,7 +158,7 @@ def ack(
     """Acknowledge a firing: from now on only its end is notified.
 
     \b
-    delivrd alerts ack 4711
+    delivrd alerts ack fir_0c62e016f3c1d000
     """
     path = f"/v1/alerts/firings/{segment(firing_id)}/acknowledge"
     found = connect(config).post(path, None)
