@@ -95,7 +95,7 @@ def _without_secrets(body: bytes, settings: AccountSettings) -> bytes:
 
 
 def _said(error: Exception) -> str:
-    return short(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 300)
+    return short(str(error) or type(error).__name__, 300)
 
 
 def retry_after(answer: HttpAnswer) -> float | None:

@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from delivrd import __version__
+from delivrd.core import os_error
 from delivrd.core.addresses import BadUrl, Network, check_url
 from delivrd.core.text import short
 from delivrd.core.units import SECOND
@@ -179,7 +180,8 @@ def in_words(error: BaseException, timeout: float) -> str:
     if kind is None:
         return short(f"the call failed: {type(error).__name__}: {error}", 300)
     cause = getattr(error, "os_error", None) or error
-    return short(_WORDS[kind].format(str(cause) or type(cause).__name__), 300)
+    said = os_error.in_words(cause) if isinstance(cause, OSError) else str(cause)
+    return short(_WORDS[kind].format(said or type(cause).__name__), 300)
 
 
 def _forbidden(error: BaseException | None) -> Forbidden | None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import aiohttp
 
 from delivrd import __version__
+from delivrd.core.os_error import in_words
 from delivrd.providers.base import HttpAnswer, NotSent
 
 KEPT_SECONDS = 4.0
@@ -61,9 +62,9 @@ class GatewayClient:
                 body = await _read(answer.content)
                 return HttpAnswer(answer.status, dict(answer.headers), body)
         except _NEVER_SENT as error:
-            raise NotSent(str(error) or type(error).__name__) from error
+            raise NotSent(_why_not_sent(error)) from error
         except aiohttp.ClientError as error:
-            raise ConnectionError(str(error) or type(error).__name__) from error
+            raise ConnectionError(f"the connection broke: {_words(error)}") from error
         except TimeoutError as error:
             raise TimeoutError("the gateway did not answer in time") from error
 
@@ -80,6 +81,16 @@ class GatewayClient:
         at: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _why_not_sent(error: aiohttp.ClientError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection to {error.host}:{error.port}: {in_words(error.os_error)}"
+    return _words(error)
+
+
+def _words(error: aiohttp.ClientError) -> str:
+    return in_words(error) if isinstance(error, OSError) else str(error) or type(error).__name__
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:
