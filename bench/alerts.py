@@ -24,7 +24,7 @@ from delivrd.insight.alerts.data import Data, Route
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.routes import TRACKS
-from delivrd.insight.alerts.state import Say, State
+from delivrd.insight.alerts.state import State, Update
 
 NOON = 20_000 * DAY_SECONDS + 12 * HOUR_SECONDS
 RULES = {n: r for n, r in DEFAULTS.items() if r.kind in TRACKS or r.kind == "failure_rate"}
@@ -129,30 +129,30 @@ def incident(number: int, seed: int) -> Run:
     ]
     world = World(routes, NOON - WARM_MINUTES * MINUTE)
     world.warm(WARM_MINUTES - LOOKED_BEFORE)
-    says: list[Say] = []
+    updates: list[Update] = []
     plain, rules = None, dict[int, str]()
     states = {name: State() for name in RULES}
     for data in world.minutes(LOOKED_BEFORE + of.minutes):
         if plain is None and data.now > NOON and any(map(over_5_percent, data.routes)):
             plain = (data.now - NOON) / MINUTE
-        if any(NOON < say.at < data.now - FOLLOWED for say in says):
+        if any(NOON < update.at < data.now - FOLLOWED for update in updates):
             if plain is not None or data.now > NOON + HOUR_SECONDS:
                 break
             continue
         whole = data._replace(routes=(*data.routes, *others()))
         for name, rule in RULES.items():
-            verdict = evaluate(rule, whole, states[name])
-            states[name] = verdict.state
-            says += verdict.says
-            for say in verdict.says:
-                rules.setdefault(say.at, name)
-    fired = [say for say in says if say.what == "fired"]
-    after = [say.at for say in fired if say.at > NOON]
+            evaluation = evaluate(rule, whole, states[name])
+            states[name] = evaluation.state
+            updates += evaluation.updates
+            for update in evaluation.updates:
+                rules.setdefault(update.at, name)
+    fired = [update for update in updates if update.what == "fired"]
+    after = [update.at for update in fired if update.at > NOON]
     first = min(after, default=None)
-    notices = sum(say.what in ("fired", "widened") and say.at > NOON for say in says)
+    notices = sum(update.what in ("fired", "widened") and update.at > NOON for update in updates)
     return Run(
         None if first is None else (first - NOON) / MINUTE,
-        sum(say.at <= NOON for say in fired),
+        sum(update.at <= NOON for update in fired),
         notices,
         rules[first] if first is not None else NEVER,
         plain,
@@ -205,9 +205,9 @@ def quiet(seed: int, days: int) -> Counter[str]:
     over: dict[object, int] = {}
     for data in _days(seed, days):
         for name, rule in RULES.items():
-            verdict = evaluate(rule, data, states[name])
-            states[name] = verdict.state
-            found[name] += sum(say.what == "fired" for say in verdict.says)
+            evaluation = evaluate(rule, data, states[name])
+            states[name] = evaluation.state
+            found[name] += sum(update.what == "fired" for update in evaluation.updates)
         found["plain"] += _plain(data, over)
     return found
 

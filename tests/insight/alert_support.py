@@ -6,7 +6,7 @@ from typing import Any
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.data import Cell, Data, Normal, Route
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.state import Say, State
+from delivrd.insight.alerts.state import State, Update
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NOON = 20_000 * DAY + 12 * HOUR
@@ -39,15 +39,15 @@ def data(now: int, *routes: Route, **more: Any) -> Data:
     return Data(now, tuple(routes), **more)
 
 
-def play(rule: Rule, moments: list[Data], state: State | None = None) -> list[Say]:
-    """What a rule says of moments one after the other."""
-    state, says = state or State(), []
+def play(rule: Rule, moments: list[Data], state: State | None = None) -> list[Update]:
+    """The updates of a rule over these moments, one after the other."""
+    state, updates = state or State(), []
     for moment in moments:
-        verdict = evaluate(rule, moment, state)
-        state = verdict.state
-        says += verdict.says
-    return says
+        evaluation = evaluate(rule, moment, state)
+        state = evaluation.state
+        updates += evaluation.updates
+    return updates
 
 
-def whats(says: list[Say]) -> list[str]:
-    return [say.what for say in says]
+def whats(updates: list[Update]) -> list[str]:
+    return [update.what for update in updates]

@@ -8,7 +8,7 @@ from delivrd.alert_settings import Channel, Rule
 from delivrd.core.statement import moment
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
 from delivrd.insight.alerts.notifier import RETRIES
-from delivrd.insight.alerts.state import Say
+from delivrd.insight.alerts.state import Update
 from delivrd.insight.alerts.watch import firing_id
 from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
@@ -37,7 +37,7 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
     async def test() -> None:
         async with Sink().listening() as sink, watched(database_url, sink) as hub:
             await sent(hub.store, failed=30)
-            (say,) = await hub.watch.once()
+            (update,) = await hub.watch.once()
             assert await hub.notifier.once() == 1
             (call,) = sink.calls
             title, body = call.json["title"], call.json["message"]
@@ -45,7 +45,7 @@ def test_a_notice_says_what_where_since_when_how_bad_and_why(database_url: str) 
             assert "30 of 30 messages" in body
             assert "Since 20" in body
             assert "Reasons: other (30)." in body
-            since = f"{moment(say.since * 1_000_000):%Y-%m-%dT%H}"
+            since = f"{moment(update.since * 1_000_000):%Y-%m-%dT%H}"
             assert f"/messages?account=main&country=GB&status=failed&since={since}" in body
             (firing,) = await hub.store.read(lambda tx: stored.firings(tx, 1 << 62, 5))
             assert f"Firing: {BASE}/alerts/firings/{firing_id(firing.id)}" in body
@@ -165,7 +165,7 @@ def test_an_address_that_apprise_can_read_is_no_trouble() -> None:
 
 
 def test_a_headline_says_what_the_rule_is_about_where_it_is_all_of_it() -> None:
-    say = Say(what="fired", at=0, firing=1, place=(), since=0, facts={"n": 10, "k": 5})
+    update = Update(what="fired", at=0, firing=1, place=(), since=0, facts={"n": 10, "k": 5})
     for fields, told in (({}, "all accounts"), ({"countries": ["GB", "DE"]}, "GB, DE")):
         rule = Rule.model_validate({"kind": "failure_rate", **fields})
-        assert headline(say, rule).startswith(f"{told}: ")
+        assert headline(update, rule).startswith(f"{told}: ")

@@ -46,9 +46,9 @@ def test_a_hub_that_does_nothing_is_quiet(name: str) -> None:
 
 def test_a_route_that_dies_is_told_once_within_minutes_and_its_recovery_too() -> None:
     died = broken_from(NOON, NOON + HOUR)
-    says = play(CHANGE, moments(-10, 200, ("main", "GB", died)))
-    assert whats(says) == ["fired", "recovered"]
-    fired, recovered = says
+    updates = play(CHANGE, moments(-10, 200, ("main", "GB", died)))
+    assert whats(updates) == ["fired", "recovered"]
+    fired, recovered = updates
     assert fired.at - NOON <= 5 * MINUTE
     assert fired.place == (("account", "main"), ("country", "GB"))
     assert fired.facts["share"] > 0.5 > 0.03 == pytest.approx(fired.facts["normal"])
@@ -60,19 +60,19 @@ def test_an_account_that_dies_everywhere_is_one_firing() -> None:
     """Two hundred countries: at first the first ones that prove it, then the account."""
     routes = [("main", f"C{i}", broken_from(NOON, sent=4, phase=i)) for i in range(200)]
     fine = [("other", f"C{i}", broken_from(2**40, sent=4, phase=i)) for i in range(20)]
-    says = play(CHANGE, moments(-2, 20, *routes, *fine))
-    assert whats(says) == ["fired"]
-    assert says[0].place == (("account", "main"),)
+    updates = play(CHANGE, moments(-2, 20, *routes, *fine))
+    assert whats(updates) == ["fired"]
+    assert updates[0].place == (("account", "main"),)
 
 
 def test_a_firing_is_widened_when_the_rest_of_the_account_follows() -> None:
     big, small = broken_from(NOON, sent=40), broken_from(NOON + 10 * MINUTE, sent=20)
     routes = [("main", "GB", big), ("main", "DE", small), ("main", "FR", small)]
     fine = [("other", c, broken_from(2**40)) for c in ("GB", "DE", "FR")]
-    says = play(CHANGE, moments(-2, 40, *routes, *fine))
-    assert whats(says) == ["fired", "widened"]
-    assert {say.firing for say in says} == {1}
-    assert says[1].place == (("account", "main"),)
+    updates = play(CHANGE, moments(-2, 40, *routes, *fine))
+    assert whats(updates) == ["fired", "widened"]
+    assert {update.firing for update in updates} == {1}
+    assert updates[1].place == (("account", "main"),)
 
 
 def test_a_route_without_a_normal_is_not_judged_by_it() -> None:
@@ -92,9 +92,9 @@ def test_failures_that_come_late_are_expected_late() -> None:
 
 def test_what_swings_within_the_quiet_period_is_told_once() -> None:
     swinging = lambda at: cell(at, 20, 20 if (at - NOON) // (20 * MINUTE) % 2 == 0 else 0)  # noqa: E731
-    says = play(Rule(kind="change", quiet=2 * HOUR), moments(1, 110, ("main", "GB", swinging)))
-    assert whats(says).count("fired") == 1
-    assert "again" in whats(says)
+    updates = play(Rule(kind="change", quiet=2 * HOUR), moments(1, 110, ("main", "GB", swinging)))
+    assert whats(updates).count("fired") == 1
+    assert "again" in whats(updates)
 
 
 def test_hold_waits_for_it_to_last() -> None:
@@ -109,18 +109,18 @@ def test_hold_waits_for_it_to_last() -> None:
 def test_a_hushed_place_fires_after_the_hush_if_it_is_still_bad() -> None:
     state, first = State(), None
     for moment in moments(0, 60, ("main", "GB", broken_from(NOON))):
-        verdict = evaluate(CHANGE, moment, state, lambda _, now=moment.now: now < NOON + 1800)
-        state = verdict.state
-        first = first or (verdict.says and verdict.says[0])
+        evaluation = evaluate(CHANGE, moment, state, lambda _, now=moment.now: now < NOON + 1800)
+        state = evaluation.state
+        first = first or (evaluation.updates and evaluation.updates[0])
     assert first
     assert first.at == NOON + 1800
 
 
 def test_messages_without_any_receipt_are_told_by_account() -> None:
     silent: Minute = lambda at: cell(at, 20, pending=20 if at >= NOON else 0)  # noqa: E731
-    says = play(Rule(kind="no_receipts"), moments(-5, 30, ("main", "GB", silent)))
-    assert whats(says) == ["fired"]
-    assert says[0].at - NOON <= 5 * MINUTE
+    updates = play(Rule(kind="no_receipts"), moments(-5, 30, ("main", "GB", silent)))
+    assert whats(updates) == ["fired"]
+    assert updates[0].at - NOON <= 5 * MINUTE
 
 
 def test_a_carrier_that_never_reports_is_no_outage() -> None:
@@ -134,8 +134,8 @@ def test_a_carrier_that_never_reports_is_no_outage() -> None:
 
 def test_overdue_messages_are_told_when_there_are_more_than_usual() -> None:
     slow: Minute = lambda at: cell(at, 20, pending=3 if at >= NOON else 0)  # noqa: E731
-    says = play(Rule(kind="overdue"), moments(-5, 60, ("main", "GB", slow)))
-    assert whats(says) == ["fired"]
+    updates = play(Rule(kind="overdue"), moments(-5, 60, ("main", "GB", slow)))
+    assert whats(updates) == ["fired"]
 
 
 def test_a_rate_over_its_bound_needs_proof() -> None:
@@ -195,16 +195,16 @@ def test_a_small_route_that_is_to_blame_alone_is_named_and_not_its_account() -> 
 def test_a_firing_is_not_widened_because_its_route_sends_less() -> None:
     less: Minute = lambda at: cell(at, int(at < NOON), int(at < NOON and at % 120 == 0))  # noqa: E731
     routes = ("main", "EE", less), ("main", "GB", failing(0, every=2))
-    says = play(BY_ROUTE, moments(0, 20, *routes))
-    assert whats(says) == ["fired"]
+    updates = play(BY_ROUTE, moments(0, 20, *routes))
+    assert whats(updates) == ["fired"]
 
 
 def test_a_settled_rate_counts_what_is_overdue_as_lost() -> None:
     rule = Rule(kind="settled_rate", below=90)
     lost: Minute = lambda at: cell(at, 20, pending=6)  # noqa: E731
-    says = play(rule, moments(0, 12, ("main", "GB", lost)))
-    assert whats(says) == ["fired"]
-    assert says[0].facts["share"] == pytest.approx(0.7, abs=0.05)
+    updates = play(rule, moments(0, 12, ("main", "GB", lost)))
+    assert whats(updates) == ["fired"]
+    assert updates[0].facts["share"] == pytest.approx(0.7, abs=0.05)
 
 
 def test_slow_deliveries_are_told_with_their_percentile() -> None:
@@ -212,10 +212,10 @@ def test_slow_deliveries_are_told_with_their_percentile() -> None:
     slow = route("main", "GB", cell, now)._replace(
         took=((now - 900, 5.0, 80), (now - 900, 90.0, 20))
     )
-    says = play(Rule(kind="latency", over=30), [data(now, slow)])
-    assert whats(says) == ["fired"]
-    assert says[0].facts["seconds"] == 90.0
-    assert says[0].facts["slow"] == USUAL.slow
+    updates = play(Rule(kind="latency", over=30), [data(now, slow)])
+    assert whats(updates) == ["fired"]
+    assert updates[0].facts["seconds"] == 90.0
+    assert updates[0].facts["slow"] == USUAL.slow
 
 
 @pytest.mark.parametrize("minute", range(1, 16))
@@ -256,20 +256,20 @@ def test_marks_endpoints_and_lags_are_told_over_their_bounds() -> None:
     )
     assert whats(play(DEFAULTS["refused-calls"], [found])) == ["fired"]
     assert play(DEFAULTS["unmapped-codes"], [found]) == []
-    (say,) = play(DEFAULTS["refused-calls"], [found])
-    assert say.since == NOON - 60  # when it began, not when the rule's time did
+    (update,) = play(DEFAULTS["refused-calls"], [found])
+    assert update.since == NOON - 60  # when it began, not when the rule's time did
     assert whats(play(DEFAULTS["endpoints"], [found])) == ["fired"]
     later = found._replace(now=NOON + 120)
-    says = play(DEFAULTS["backlog"], [found, later])
-    assert [say.place for say in says] == [(("queue", "fold"),)]
+    updates = play(DEFAULTS["backlog"], [found, later])
+    assert [update.place for update in updates] == [(("queue", "fold"),)]
 
 
 def test_an_endpoint_that_fails_beside_another_is_told_too() -> None:
     """D39: what fires at one endpoint keeps nobody quiet about the next."""
     one, other = (Endpoint(f"ep_{i}", f"https://{i}.example.org", NOON - 700, "500") for i in "ab")
     alone, both = Data(NOON, endpoints=(one,)), Data(NOON + 60, endpoints=(one, other))
-    says = play(DEFAULTS["endpoints"], [alone, both, both._replace(now=NOON + 120)])
-    assert [(say.what, dict(say.place)["endpoint"]) for say in says] == [
+    updates = play(DEFAULTS["endpoints"], [alone, both, both._replace(now=NOON + 120)])
+    assert [(update.what, dict(update.place)["endpoint"]) for update in updates] == [
         ("fired", "ep_a"),
         ("fired", "ep_b"),
     ]
@@ -297,9 +297,9 @@ def failure(number: int, **fields: str) -> Failure:
 def test_each_failure_is_told_up_to_the_cap_and_then_a_digest() -> None:
     rule = Rule(kind="failure", per_hour=3)
     burst = Data(NOON, failures=tuple(map(failure, range(10))))
-    says = play(rule, [burst, Data(NOON + HOUR)])
-    assert whats(says) == ["failure"] * 3 + ["digest"]
-    assert says[-1].facts["held"] == {"main: unreachable": 7}
+    updates = play(rule, [burst, Data(NOON + HOUR)])
+    assert whats(updates) == ["failure"] * 3 + ["digest"]
+    assert updates[-1].facts["held"] == {"main: unreachable": 7}
 
 
 def test_a_failure_that_is_read_twice_is_told_once() -> None:
@@ -313,11 +313,11 @@ def test_single_failures_in_maintenance_are_never_told() -> None:
     burst = tuple(failure(n, account=account) for n, account in enumerate(["main", "other"] * 3))
     said = []
     for moment in (Data(NOON, failures=burst), Data(NOON + 30, failures=burst), Data(NOON + HOUR)):
-        verdict = evaluate(rule, moment, state, lambda place, now=moment.now: (
+        evaluation = evaluate(rule, moment, state, lambda place, now=moment.now: (
             ("account", "main") in place and now == NOON))  # fmt: skip
-        state = verdict.state
-        said += verdict.says
-    assert [(say.what, say.place[:1]) for say in said] == [
+        state = evaluation.state
+        said += evaluation.updates
+    assert [(update.what, update.place[:1]) for update in said] == [
         ("failure", (("account", "other"),)), ("digest", ()),
     ]  # fmt: skip
     assert said[-1].facts["held"] == {"other: unreachable": 2}
@@ -326,15 +326,15 @@ def test_single_failures_in_maintenance_are_never_told() -> None:
 def test_a_digest_is_not_told_while_the_rule_is_snoozed() -> None:
     rule, burst = Rule(kind="failure", per_hour=1), Data(NOON, failures=(failure(1), failure(2)))
     state = evaluate(rule, burst, State()).state
-    verdict = evaluate(rule, Data(NOON + HOUR), state, lambda place: True)
-    assert verdict.says == ()
-    assert evaluate(rule, Data(NOON + HOUR + 30), verdict.state).says == ()
+    evaluation = evaluate(rule, Data(NOON + HOUR), state, lambda place: True)
+    assert evaluation.updates == ()
+    assert evaluate(rule, Data(NOON + HOUR + 30), evaluation.state).updates == ()
 
 
 def test_only_failures_that_match_are_told() -> None:
     rule = Rule(kind="failure", accounts="main", senders="Acme", metadata={"type": "otp"})
     found = Data(NOON, failures=(failure(1), failure(2, sender="Other"), failure(3, account="x")))
-    assert [say.facts["message"] for say in play(rule, [found])] == ["id-1"]
+    assert [update.facts["message"] for update in play(rule, [found])] == ["id-1"]
 
 
 # --- whatever comes -------------------------------------------------------------------------------
@@ -361,16 +361,16 @@ def test_firings_begin_and_end_in_order_and_never_overlap(
             )
             for n, (account, country) in enumerate(routes)
         ))  # fmt: skip
-        verdict = evaluate(rule, moment, state)
-        state = verdict.state
-        for say in verdict.says:
-            before = firing.get(say.firing)
+        evaluation = evaluate(rule, moment, state)
+        state = evaluation.state
+        for update in evaluation.updates:
+            before = firing.get(update.firing)
             allowed = {
                 "fired": {None}, "again": {"recovered"}, "widened": {"fired", "widened", "again"},
                 "recovered": {"fired", "widened", "again"}, "merged": {"fired", "widened", "again"},
             }  # fmt: skip
-            assert before in allowed[say.what], (before, say)
-            firing[say.firing] = say.what
+            assert before in allowed[update.what], (before, update)
+            firing[update.firing] = update.what
     assert evaluate(rule, moment, state) == evaluate(rule, moment, state)
 
 
@@ -386,5 +386,5 @@ def test_a_rule_about_one_place_names_it() -> None:
         ({"countries": ["GB", "DE"]}, {}),
     ):
         rule = Rule.model_validate({"kind": "failure_rate", **fields})
-        (say,) = play(rule, [data(NOON, *routes)])
-        assert dict(say.place) == named
+        (update,) = play(rule, [data(NOON, *routes)])
+        assert dict(update.place) == named

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.data import Cell, Data, Route
-from delivrd.insight.alerts.state import Say, State
+from delivrd.insight.alerts.state import State, Update
 from delivrd.insight.alerts.words import Why, headline, news
 from delivrd.insight.silent_networks import Tally
 from tests.insight.alert_support import DAY, MINUTE, NOON, USUAL, data, play, route, whats
@@ -44,15 +44,15 @@ def at(network: str, country: str = "GB") -> tuple[tuple[str, str], ...]:
 
 def test_a_network_that_stops_reporting_is_named_and_not_its_country() -> None:
     moments = [moment(now, stopped(now)) for now in range(NOON, NOON + 4 * QUARTER, MINUTE)]
-    (say,) = play(OVERDUE, moments)
-    assert say.place == at("23420")
-    assert say.since == NOON
-    assert say.at - NOON <= 2 * QUARTER + USUAL.late
-    assert headline(say, OVERDUE) == (
+    (update,) = play(OVERDUE, moments)
+    assert update.place == at("23420")
+    assert update.since == NOON
+    assert update.at - NOON <= 2 * QUARTER + USUAL.late
+    assert headline(update, OVERDUE) == (
         "main → GB → 23420: no receipts: 24 messages, 20 % of those to the country; "
         "before, it sent 20 % of the receipts there"
     )
-    told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    told = news(update, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
     assert "Other networks of the country report: ask the gateway about this one." in told.body
     assert "/messages?account=main&country=GB&network=23420&status=pending" in told.body
 
@@ -64,9 +64,9 @@ def test_messages_whose_receipts_would_name_the_network_are_found_without_it() -
         return {"23420": reports(12, NOON), "": silent(12, NOON, now), "23410": reports(48, now)}
 
     moments = [moment(now, networks(now)) for now in range(NOON, NOON + 4 * QUARTER, MINUTE)]
-    (say,) = play(OVERDUE, moments)
-    assert say.place == at("23420")
-    told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    (update,) = play(OVERDUE, moments)
+    assert update.place == at("23420")
+    told = news(update, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
     assert "/messages?account=main&country=GB&network=none&status=pending" in told.body
 
 
@@ -80,9 +80,9 @@ def test_it_recovers_when_the_network_reports_again() -> None:
 
     bad = [moment(NOON + 3 * QUARTER, stopped(NOON + 3 * QUARTER))]
     good = [moment(now, networks(now)) for now in range(again, again + 4 * QUARTER, MINUTE)]
-    says = play(OVERDUE, bad + good)
-    assert whats(says) == ["fired", "recovered"]
-    assert says[1].at - again <= 2 * QUARTER
+    updates = play(OVERDUE, bad + good)
+    assert whats(updates) == ["fired", "recovered"]
+    assert updates[1].at - again <= 2 * QUARTER
 
 
 def test_a_network_that_never_reported_fires_on_a_young_hub_and_then_never_again() -> None:
@@ -105,10 +105,10 @@ def test_many_silent_networks_of_an_account_are_one_notice() -> None:
     now = NOON + 3 * QUARTER
     countries = ("GB", "DE", "EE", "US", "FR")
     found = Data(now, networks={("main", country): stopped(now) for country in countries})
-    (say,) = play(OVERDUE, [found])
-    assert say.place == (("account", "main"),)
-    assert say.facts["networks"] == "DE → 23420, EE → 23420, FR → 23420, GB → 23420, US → 23420"
-    assert headline(say, OVERDUE) == "main: networks without receipts: 120 messages"
+    (update,) = play(OVERDUE, [found])
+    assert update.place == (("account", "main"),)
+    assert update.facts["networks"] == "DE → 23420, EE → 23420, FR → 23420, GB → 23420, US → 23420"
+    assert headline(update, OVERDUE) == "main: networks without receipts: 120 messages"
 
 
 def late(share: int) -> Any:
@@ -123,18 +123,18 @@ def test_what_a_silent_network_explains_is_told_once() -> None:
     now = NOON + 4 * QUARTER
     found = data(now, route("main", "GB", late(4), now))
     state = State()
-    assert [say.place for say in play(OVERDUE, [found], state)] == [at("23420")[:2]]
+    assert [update.place for update in play(OVERDUE, [found], state)] == [at("23420")[:2]]
     found = found._replace(networks={("main", "GB"): stopped(now)})
-    assert [say.place for say in play(OVERDUE, [found], state)] == [at("23420")]
+    assert [update.place for update in play(OVERDUE, [found], state)] == [at("23420")]
 
 
 def test_a_country_that_is_worse_than_its_silent_network_is_named_itself() -> None:
     now = NOON + 4 * QUARTER
     found = data(now, route("main", "GB", late(12), now), networks={("main", "GB"): stopped(now)})
-    (say,) = play(OVERDUE, [found])
-    assert say.place == at("23420")[:2]
-    assert say.facts["networks"] == "23420"
-    told = news(say, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    (update,) = play(OVERDUE, [found])
+    assert update.place == at("23420")[:2]
+    assert update.facts["networks"] == "23420"
+    told = news(update, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
     assert "Networks without receipts: 23420." in told.body
 
 
@@ -164,5 +164,5 @@ def test_networks_that_report_raise_no_alarm(seed: int, open_share: float) -> No
         return found
 
     networks = {f"2342{i}": tallies(NOON, share) for i, share in enumerate(shares)}
-    says: list[Say] = play(OVERDUE, [moment(NOON, networks)])
-    assert says == []
+    updates: list[Update] = play(OVERDUE, [moment(NOON, networks)])
+    assert updates == []

@@ -51,9 +51,9 @@ def test_an_estimate_counts_in_place_of_what_has_ended_so_far() -> None:
     well = Estimate(1200, 840, 360, expected=340, variance=20)
     assert play(RULE, [with_estimate(well)]) == []
     ill = well._replace(expected=60)
-    says = play(RULE, [with_estimate(ill)])
-    assert whats(says) == ["fired"]
-    assert (says[0].facts["n"], says[0].facts["share"]) == (1200, 0.75)
+    updates = play(RULE, [with_estimate(ill)])
+    assert whats(updates) == ["fired"]
+    assert (updates[0].facts["n"], updates[0].facts["share"]) == (1200, 0.75)
 
 
 def test_few_messages_prove_little_though_all_of_them_have_ended() -> None:
@@ -161,10 +161,10 @@ def test_failures_that_come_late_are_foreseen(database_url: str) -> None:
         async with hub(database_url) as known:
             await fill(known.store, LATE_FAILURES)
             await sent(known.store, 0, pending=200, sent_at=now_micros() - 600 * SECOND)
-            (say,) = await known.watch.once()
-            assert (say.what, say.facts["n"]) == ("fired", 200)
-            assert say.facts["share"] < 0.1
-            assert say.facts["share"] == pytest.approx(await rate_of(known), abs=0.01)
+            (update,) = await known.watch.once()
+            assert (update.what, update.facts["n"]) == ("fired", 200)
+            assert update.facts["share"] < 0.1
+            assert update.facts["share"] == pytest.approx(await rate_of(known), abs=0.01)
 
     run(test())
 
@@ -198,10 +198,10 @@ def test_a_rule_that_looks_back_further_than_an_estimate_counts_everything_once(
             now = now_micros()
             for hours in range(12):
                 await sent(known.store, failed=10, sent_at=now - (hours * 3600 + 60) * SECOND)
-            (say,) = await known.watch.once()
+            (update,) = await known.watch.once()
             # an hour in which the rule's time begins counts wholly or not at all
-            assert say.facts["n"] in (110, 120)
-            assert say.facts["share"] == 0
+            assert update.facts["n"] in (110, 120)
+            assert update.facts["share"] == 0
 
     run(test())
 

@@ -42,8 +42,8 @@ def test_a_route_that_fails_is_written_down_with_its_causes(database_url: str) -
     async def test() -> None:
         async with watched(database_url) as hub:
             await sent(hub.store, failed=30, pending=2)
-            says = await hub.watch.once()
-            assert [say.what for say in says] == ["fired"]
+            updates = await hub.watch.once()
+            assert [update.what for update in updates] == ["fired"]
             (found,) = await firings(hub.store)
             assert (found.rule, found.number, found.state) == ("rate", 1, "firing")
             assert found.place == (("account", "main"), ("country", "GB"))
@@ -96,7 +96,7 @@ def test_rules_are_judged_without_a_look_at_messages(database_url: str) -> None:
             await sent(hub.store, failed=30, pending=2)
             for table in ("attempt", "message"):
                 await hub.store.write(lambda tx, table=table: tx.execute(f"DELETE FROM {table}"))
-            assert [say.facts["n"] for say in await hub.watch.once()] == [30]
+            assert [update.facts["n"] for update in await hub.watch.once()] == [30]
 
     run(test())
 
@@ -109,7 +109,7 @@ def test_networks_give_way_to_the_rollups_where_there_are_too_many_messages(
         rules = {"rate": {**RATE, "by": ["account", "network"]}}
         async with watched(database_url, rules=rules) as hub:
             await sent(hub.store, failed=40)
-            assert [say.facts["n"] for say in await hub.watch.once()] == [40]
+            assert [update.facts["n"] for update in await hub.watch.once()] == [40]
 
     run(test())
 
@@ -120,7 +120,7 @@ def test_one_process_judges_at_a_time_and_another_when_it_dies(postgres_url: str
         async with opened(postgres_url) as one, opened(postgres_url) as other:
             first, second = Watch(one, config), Watch(other, config)
             await sent(one, failed=30)
-            assert [say.what for say in await first.once()] == ["fired"]
+            assert [update.what for update in await first.once()] == ["fired"]
             with pytest.raises(NotOurs):
                 await second.once()
             await one.write(lambda tx: tx.execute("UPDATE lease SET expires_at = 0"))
@@ -210,11 +210,11 @@ def test_an_endpoint_that_fails_is_told_once_by_an_own_rule_and_the_one_that_com
         sooner = {"kind": "endpoint_failing", "over": "20 s"}
         async with watched(database_url, defaults=True, rules={"crm": sooner}) as hub:
             await failing_endpoint(hub.store, since=now_micros() - 30 * SECOND)
-            assert [say.what for say in await hub.watch.once()] == ["fired"]
+            assert [update.what for update in await hub.watch.once()] == ["fired"]
             await hub.store.write(
                 lambda tx: tx.execute("UPDATE endpoint SET failing_since = 60000000")
             )
-            assert [say.what for say in await hub.watch.once()] == ["fired"]
+            assert [update.what for update in await hub.watch.once()] == ["fired"]
             later, first = await firings(hub.store)
             assert (first.rule, first.beside) == ("crm", None)
             assert (later.rule, later.beside) == ("endpoints", first.id)
@@ -238,7 +238,7 @@ def test_endpoints_of_one_origin_are_told_apart_by_their_names(database_url: str
         async with watched(database_url, defaults=True, rules={}) as hub:
             for number, name in ((1, "crm"), (2, "billing")):
                 await failing_endpoint(hub.store, since=60 * SECOND, number=number, name=name)
-            told = {str(say.facts["label"]) for say in await hub.watch.once()}
+            told = {str(update.facts["label"]) for update in await hub.watch.once()}
             assert told == {"https://a.example (crm)", "https://a.example (billing)"}
 
     run(test())
@@ -289,7 +289,7 @@ def test_a_snoozed_rule_is_quiet_until_then(database_url: str) -> None:
             await hub.store.write(lambda tx: stored.snooze_rule(tx, "rate", until))
             assert await hub.watch.once() == []
             await hub.store.write(lambda tx: stored.snooze_rule(tx, "rate", None))
-            assert [say.what for say in await hub.watch.once()] == ["fired"]
+            assert [update.what for update in await hub.watch.once()] == ["fired"]
 
     run(test())
 

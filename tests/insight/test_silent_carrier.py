@@ -63,8 +63,8 @@ def test_a_silent_carrier_is_diagnosed_shown_and_alerted_on(database_url: str) -
                 page = (await hub.client.get("/?range=24h")).text
                 assert f"Network {SILENT} reports nothing, while others there do" in page
 
-                says = await Watch(hub.store, hub.hub.config).once()
-                assert [dict(say.place) for say in says] == [
+                updates = await Watch(hub.store, hub.hub.config).once()
+                assert [dict(update.place) for update in updates] == [
                     {"account": "vonage", "country": "GB", "network": SILENT}
                 ]
                 (firing,) = await hub.items("/v1/alerts/firings")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts.missing_receipts import why_no_receipts
-from delivrd.insight.alerts.state import Say
+from delivrd.insight.alerts.state import Update
 from delivrd.insight.alerts.words import Why
 from delivrd.insight.network_reports import in_words, newest_silences
 from delivrd.store.base import Store
@@ -32,19 +32,19 @@ class _Place(NamedTuple):
         return None if self.account is None else self.store.accounts.id_of(self.account)
 
 
-async def causes(store: Store, rule: Rule, say: Say) -> Why:
+async def causes(store: Store, rule: Rule, update: Update) -> Why:
     """The likely causes; empty unless the firing has begun or widened.
 
     Raises:
         StoreUnavailable: the store did not answer.
     """
     ask = _ASK.get(rule.kind)
-    if ask is None or say.what not in ("fired", "widened"):
+    if ask is None or update.what not in ("fired", "widened"):
         return Why()
-    values = dict(say.place)
-    networks = "network" in values or "networks" in say.facts
+    values = dict(update.place)
+    networks = "network" in values or "networks" in update.facts
     account, country = values.get("account"), values.get("country")
-    at = _Place(store, account, country, say.since * SECOND, say.at, networks)
+    at = _Place(store, account, country, update.since * SECOND, update.at, networks)
     return await store.read(lambda tx: ask(tx, at))
 
 

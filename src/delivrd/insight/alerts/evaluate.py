@@ -1,4 +1,4 @@
-"""Evaluates one rule on data and its previous state; returns what to say and the new state.
+"""Evaluates one rule on data and its previous state; returns updates and the new state.
 
 Nothing here reads a clock or a store: the same function runs live, over history and in the bench.
 """
@@ -13,7 +13,7 @@ from delivrd.insight.alerts import failures, overdue, routes, thresholds, troubl
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.readings import GOOD, Findings, Reading
-from delivrd.insight.alerts.state import Say, Spot, State, Verdict
+from delivrd.insight.alerts.state import Evaluation, Spot, State, Update
 
 Finder = Callable[[Rule, Data, Mapping[Place, int]], Findings]
 
@@ -31,7 +31,9 @@ FLOOR_SECONDS = 7 * DAY_SECONDS
 Hushed = Callable[[Place], bool]
 
 
-def evaluate(rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False) -> Verdict:
+def evaluate(
+    rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False
+) -> Evaluation:
     """Evaluates a rule at the moment ``data.now``.
 
     At ``hushed`` places (maintenance, snoozed) no firing begins until that is over; single failures
@@ -55,9 +57,9 @@ class _Round:
         self.found, self.hushed = found, hushed
         self.firings = state.firings
         self.spots = list(state.spots)
-        self.says: list[Say] = []
+        self.updates: list[Update] = []
 
-    def run(self) -> Verdict:
+    def run(self) -> Evaluation:
         fresh = [reading for reading in self.found.bad if not self._absorbed(reading)]
         self.spots = [after for spot in self.spots if (after := self._next(spot))]
         for reading in fresh:
@@ -66,7 +68,7 @@ class _Round:
             spots=tuple(self.spots), floors=tuple(sorted(self.floors.items())),
             firings=self.firings,
         )  # fmt: skip
-        return Verdict(state, tuple(self.says))
+        return Evaluation(state, tuple(self.updates))
 
     # --- places that are bad now ------------------------------------------------------------------
 
@@ -81,9 +83,9 @@ class _Round:
         first, *others = sorted(inside, key=lambda spot: spot.firing or 0)
         wide = msgspec.structs.replace(first, place=reading.place, good_since=None)
         self.spots = [s for s in self.spots if s not in inside] + [wide]
-        self._say("widened", wide, reading)
+        self._update("widened", wide, reading)
         for spot in others:
-            self._say("merged", spot, reading, into=first.firing)
+            self._update("merged", spot, reading, into=first.firing)
         return True
 
     def _begin(self, reading: Reading) -> None:
@@ -97,14 +99,14 @@ class _Round:
             self.spots.remove(spot)
         if spot.ended_at is not None:  # bad again within its quiet period
             spot = msgspec.structs.replace(spot, ended_at=None, good_since=None)
-            self._say("again", spot, reading)
+            self._update("again", spot, reading)
         elif self.now - spot.bad_since >= self.rule.hold and not self.hushed(reading.place):
             self.firings += 1
             began = int(reading.facts.get("since") or spot.bad_since)
             spot = msgspec.structs.replace(
                 spot, firing=self.firings, fired_at=self.now, since=began
             )
-            self._say("fired", spot, reading)
+            self._update("fired", spot, reading)
         self.spots.append(spot)
 
     # --- places that were bad before --------------------------------------------------------------
@@ -123,16 +125,16 @@ class _Round:
             return msgspec.structs.replace(spot, good_since=good)
         since = int(reading.facts.get("since") or good)
         self.floors[spot.place] = max(since, spot.fired_at or 0)
-        self._say("recovered", spot, reading)
+        self._update("recovered", spot, reading)
         return msgspec.structs.replace(spot, good_since=good, ended_at=self.now)
 
-    def _say(self, what: str, spot: Spot, reading: Reading, into: int | None = None) -> None:
+    def _update(self, what: str, spot: Spot, reading: Reading, into: int | None = None) -> None:
         since = int(reading.facts.get("since") or spot.bad_since)
         if what == "recovered":
             since = spot.since or spot.fired_at or spot.bad_since
         assert spot.firing is not None
-        said = Say(
+        update = Update(
             what=what, at=self.now, firing=spot.firing, place=spot.place, since=since,
             facts=dict(reading.facts), into=into,
         )  # fmt: skip
-        self.says.append(said)
+        self.updates.append(update)

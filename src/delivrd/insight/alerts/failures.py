@@ -6,20 +6,20 @@ from collections.abc import Callable
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS
 from delivrd.insight.alerts.data import Data, Failure, Place
-from delivrd.insight.alerts.state import Say, State, Told, Verdict
+from delivrd.insight.alerts.state import Evaluation, State, Told, Update
 
 REMEMBERED = 5000
 """Failures remembered, so that overlapping reads report none twice."""
 
 
-def judge(rule: Rule, data: Data, state: State, hushed: Callable[[Place], bool]) -> Verdict:
-    """What to say of the failures since the last evaluation, except those at ``hushed`` places."""
-    told, says, firings = state.told, list[Say](), state.firings
+def judge(rule: Rule, data: Data, state: State, hushed: Callable[[Place], bool]) -> Evaluation:
+    """Reports the failures since the last evaluation, except those at ``hushed`` places."""
+    told, updates, firings = state.told, list[Update](), state.firings
     if told.hour != data.now // HOUR_SECONDS:
         digest = _digest(rule, told, data.now, firings + 1)
         if told.held and not hushed(digest.place):
             firings += 1
-            says.append(digest)
+            updates.append(digest)
         told = Told(hour=data.now // HOUR_SECONDS, seen=told.seen)
     held, n, seen = Counter(told.held), told.n, dict.fromkeys(told.seen)
     for failure in data.failures:
@@ -30,12 +30,12 @@ def judge(rule: Rule, data: Data, state: State, hushed: Callable[[Place], bool])
             continue
         if n < (rule.per_hour or 1):
             n, firings = n + 1, firings + 1
-            says.append(_single(failure, data.now, firings))
+            updates.append(_single(failure, data.now, firings))
         else:
             held[f"{failure.account}: {failure.reason or failure.status}"] += 1
     kept = tuple(seen)[-REMEMBERED:]
     told = Told(hour=told.hour, n=n, held=dict(held), seen=kept)
-    return Verdict(State(firings=firings, told=told), tuple(says))
+    return Evaluation(State(firings=firings, told=told), tuple(updates))
 
 
 def matches(rule: Rule, failure: Failure) -> bool:
@@ -50,12 +50,12 @@ def matches(rule: Rule, failure: Failure) -> bool:
     return all(failure.metadata.get(name) == value for name, value in rule.metadata.items())
 
 
-def _single(failure: Failure, now: int, firing: int) -> Say:
+def _single(failure: Failure, now: int, firing: int) -> Update:
     facts = {
         name: getattr(failure, name)
         for name in ("message", "account", "country", "to", "sender", "status", "reason", "code")
     }
-    return Say(
+    return Update(
         what="failure",
         at=now,
         firing=firing,
@@ -69,11 +69,11 @@ def _place(failure: Failure) -> Place:
     return (("account", failure.account), ("country", failure.country))
 
 
-def _digest(rule: Rule, told: Told, now: int, firing: int) -> Say:
+def _digest(rule: Rule, told: Told, now: int, firing: int) -> Update:
     facts = {"n": sum(told.held.values()), "told": told.n, "held": told.held}
     about = (("account", rule.accounts), ("country", rule.countries))
     place = tuple((name, only[0]) for name, only in about if len(only) == 1)
-    return Say(
+    return Update(
         what="digest",
         at=now,
         firing=firing,

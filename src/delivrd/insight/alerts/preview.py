@@ -22,7 +22,7 @@ from delivrd.insight.alerts.past_outlooks import PastOutlooks
 from delivrd.insight.alerts.read import wants_networks
 from delivrd.insight.alerts.routes import chosen
 from delivrd.insight.alerts.settled_rate import is_estimated
-from delivrd.insight.alerts.state import Say, State
+from delivrd.insight.alerts.state import State, Update
 from delivrd.insight.alerts.timeline import End, Packed, Timeline, ended
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import alerts as queries
@@ -68,7 +68,7 @@ class Period(NamedTuple):
     since: int
     fired_at: int
     until: int | None
-    say: Say
+    update: Update
 
 
 class Point(NamedTuple):
@@ -164,7 +164,7 @@ def by_quarters(rule: Rule) -> Rule:
 def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) -> Preview:
     """Evaluates the rule for every quarter of an hour; calls ``each`` after each."""
     rule = by_quarters(rule)
-    state, says, normal = State(), list[Say](), dict[Key, Normal]()
+    state, updates, normal = State(), list[Update](), dict[Key, Normal]()
     took = {key: times(history) for key, history in known.histories.items()}
     timelines = {
         key: Timeline(known.cells.get(key, {}), known.ends.get(key, {})) for key in known.histories
@@ -173,12 +173,12 @@ def preview(rule: Rule, known: Past, each: Callable[[], object] = lambda: None) 
         if known.histories and (now % HOUR_SECONDS == 0 or not normal):
             normal = normals(known.histories, now, took)
         seen = _with_outlooks(_data(rule, known, timelines, normal, now), known.outlooks, state)
-        verdict = evaluate(rule, seen, state)
-        state = verdict.state
-        says += verdict.says
+        evaluation = evaluate(rule, seen, state)
+        state = evaluation.state
+        updates += evaluation.updates
         each()
     span = (known.since, known.until, known_since(rule, known))
-    return Preview(*span, tuple(periods(says)), _line(rule, known))
+    return Preview(*span, tuple(periods(updates)), _line(rule, known))
 
 
 def known_since(rule: Rule, known: Past) -> int | None:
@@ -229,21 +229,23 @@ def _took(rule: Rule, known: Past, key: Key, now: int) -> Iterable[tuple[int, fl
                 yield at, end.seconds, n
 
 
-def periods(says: Iterable[Say]) -> list[Period]:
-    """The firings that result from what the rule said, the earliest first."""
+def periods(updates: Iterable[Update]) -> list[Period]:
+    """The firings that result from the updates, the earliest first."""
     found: dict[int, Period] = {}
-    for say in says:
-        known = found.get(say.firing)
-        if say.what in ("failure", "digest"):
-            found[say.firing] = Period(say.place, say.since, say.at, say.at, say)
-        elif say.what == "fired":
-            found[say.firing] = Period(say.place, say.since, say.at, None, say)
-        elif known is not None and say.what == "merged":
-            del found[say.firing]
-        elif known is not None and say.what == "widened":
-            found[say.firing] = known._replace(place=say.place)
+    for update in updates:
+        known = found.get(update.firing)
+        if update.what in ("failure", "digest"):
+            found[update.firing] = Period(update.place, update.since, update.at, update.at, update)
+        elif update.what == "fired":
+            found[update.firing] = Period(update.place, update.since, update.at, None, update)
+        elif known is not None and update.what == "merged":
+            del found[update.firing]
+        elif known is not None and update.what == "widened":
+            found[update.firing] = known._replace(place=update.place)
         elif known is not None:
-            found[say.firing] = known._replace(until=say.at if say.what == "recovered" else None)
+            found[update.firing] = known._replace(
+                until=update.at if update.what == "recovered" else None
+            )
     return list(found.values())
 
 

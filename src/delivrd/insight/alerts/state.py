@@ -1,4 +1,4 @@
-"""The state of a rule between evaluations, and what an evaluation says."""
+"""The state of a rule between evaluations, and the outcome of an evaluation."""
 
 from typing import Any
 
@@ -44,8 +44,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     told: Told = Told()
 
 
-class Say(msgspec.Struct, frozen=True, kw_only=True):
-    """A change to report: ``fired``, ``widened``, ``recovered``, ``merged`` (into another firing;
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """News about a firing: ``fired``, ``widened``, ``recovered``, ``merged`` (into another firing;
     no notice), ``again`` (within the quiet period; no notice), ``failure``, ``digest``.
     """
 
@@ -58,8 +58,8 @@ class Say(msgspec.Struct, frozen=True, kw_only=True):
     into: int | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Evaluation(msgspec.Struct, frozen=True):
     """The outcome of one evaluation."""
 
     state: State
-    says: tuple[Say, ...]
+    updates: tuple[Update, ...]

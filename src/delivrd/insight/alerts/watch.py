@@ -22,7 +22,7 @@ from delivrd.insight.alerts.outlooks import OutlookInput, read_outlooks, with_ou
 from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
-from delivrd.insight.alerts.state import Say, State, Verdict
+from delivrd.insight.alerts.state import Evaluation, State, Update
 from delivrd.insight.alerts.words import Why, headline, news
 from delivrd.insight.settled import Settling
 from delivrd.store import alerts as store_alerts
@@ -50,10 +50,10 @@ class NotOurs(Exception):
 
 
 class Outcome(NamedTuple):
-    """One rule's verdict, with the likely causes of each thing it says."""
+    """The evaluation of one rule, with the likely causes of each update."""
 
     named: Named
-    verdict: Verdict
+    evaluation: Evaluation
     whys: Sequence[Why]
 
 
@@ -84,8 +84,8 @@ class Watch:
         with suppress(StoreUnavailable):  # then the lease expires
             await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
 
-    async def once(self) -> list[Say]:
-        """Evaluates every rule as of now; returns what was said.
+    async def once(self) -> list[Update]:
+        """Evaluates every rule as of now; returns the updates.
 
         Raises:
             NotOurs: another process evaluates the rules.
@@ -96,12 +96,12 @@ class Watch:
         rules, memories = await self._store.read(self._rules)
         active = {name: one for name, one in rules.items() if one.rule.enabled}
         data = await self._known(active, memories, now)
-        verdicts = await asyncio.to_thread(self._judge, active, memories, data)
-        outcomes = [await self._explained(named, verdict) for named, verdict in verdicts]
+        evaluations = await asyncio.to_thread(self._judge, active, memories, data)
+        outcomes = [await self._explained(named, evaluation) for named, evaluation in evaluations]
         await self._store.write(
             lambda tx: self._write(tx, active, memories, outcomes, now), background=True
         )
-        return [say for outcome in outcomes for say in outcome.verdict.says]
+        return [update for outcome in outcomes for update in outcome.evaluation.updates]
 
     async def _take(self, tx: Tx) -> None:
         if not await take_lease(tx, LEASE, self._holder, LEASE_SECONDS):
@@ -133,7 +133,7 @@ class Watch:
 
     def _judge(
         self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data
-    ) -> list[tuple[Named, Verdict]]:
+    ) -> list[tuple[Named, Evaluation]]:
         return [
             (one, evaluate(one.rule, data, state_of(memories.get(name), one),
                            partial(self._hushed, name, memories.get(name), data.now)))
@@ -144,9 +144,9 @@ class Watch:
         snoozed = memory is not None and (memory.snoozed_until or 0) > now * SECOND
         return snoozed or hushed(self._config.alerts.maintenance.values(), name, place, now)
 
-    async def _explained(self, named: Named, verdict: Verdict) -> Outcome:
-        whys = [await causes(self._store, named.rule, say) for say in verdict.says]
-        return Outcome(named, verdict, whys)
+    async def _explained(self, named: Named, evaluation: Evaluation) -> Outcome:
+        whys = [await causes(self._store, named.rule, update) for update in evaluation.updates]
+        return Outcome(named, evaluation, whys)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -176,60 +176,60 @@ class Watch:
     async def _remember(
         self, tx: Tx, outcome: Outcome, memory: Memory | None, active: Mapping[str, Named], now: int
     ) -> None:
-        named, verdict, whys = outcome
-        state = verdict.state
+        named, evaluation, whys = outcome
+        state = evaluation.state
         if memory is None or memory.rule != written(named.rule):
             before = await store_alerts.last_number(tx, named.name)
-            state, verdict = renumbered(state, verdict, before)
-        for say, why in zip(verdict.says, whys, strict=True):
-            await self._say(tx, named, say, why, active)
+            state, evaluation = renumbered(state, evaluation, before)
+        for update, why in zip(evaluation.updates, whys, strict=True):
+            await self._update(tx, named, update, why, active)
         data = msgspec.json.encode(state).decode()
         await store_alerts.remember(tx, named.name, written(named.rule), data, now * SECOND)
 
-    async def _say(
-        self, tx: Tx, named: Named, say: Say, why: Why, active: Mapping[str, Named]
+    async def _update(
+        self, tx: Tx, named: Named, update: Update, why: Why, active: Mapping[str, Named]
     ) -> None:
-        known = await store_alerts.numbered(tx, named.name, say.firing)
+        known = await store_alerts.numbered(tx, named.name, update.firing)
         if known is None:
-            await self._begin(tx, named, say, why, active)
+            await self._begin(tx, named, update, why, active)
             return
-        await store_alerts.change(tx, known.id, **changed(known, named, say, why))
-        quiet = known.beside is not None or (known.snoozed_until or 0) > say.at * SECOND
-        heard = say.what == "recovered" or (say.what == "widened" and known.acked_at is None)
+        await store_alerts.change(tx, known.id, **changed(known, named, update, why))
+        quiet = known.beside is not None or (known.snoozed_until or 0) > update.at * SECOND
+        heard = update.what == "recovered" or (update.what == "widened" and known.acked_at is None)
         if heard and not quiet:
-            await self._post(tx, named, say, why, known.id)
+            await self._post(tx, named, update, why, known.id)
 
     async def _begin(
-        self, tx: Tx, named: Named, say: Say, why: Why, active: Mapping[str, Named]
+        self, tx: Tx, named: Named, update: Update, why: Why, active: Mapping[str, Named]
     ) -> None:
         beside = None
-        if say.what == "fired":
+        if update.what == "fired":
             others = await store_alerts.open_firings(tx)
             heard = [other for other in others if self._hears(named, active.get(other.rule))]
-            beside = told_by(named.rule.kind, say.place, heard)
-        single = say.what in ("failure", "digest")
+            beside = told_by(named.rule.kind, update.place, heard)
+        single = update.what in ("failure", "digest")
         made = await store_alerts.begin(
-            tx, self._store.ids, rule=named.name, number=say.firing, kind=named.rule.kind,
-            sentence=sentence(named.rule), place=say.place, state="told" if single else "firing",
-            since=say.since * SECOND, fired_at=say.at * SECOND,
-            ended_at=say.at * SECOND if single else None, beside=beside,
-            facts=told_facts(say, named), causes=why._asdict(),
+            tx, self._store.ids, rule=named.name, number=update.firing, kind=named.rule.kind,
+            sentence=sentence(named.rule), place=update.place, state="told" if single else "firing",
+            since=update.since * SECOND, fired_at=update.at * SECOND,
+            ended_at=update.at * SECOND if single else None, beside=beside,
+            facts=told_facts(update, named), causes=why._asdict(),
         )  # fmt: skip
         if beside is None:
-            await self._post(tx, named, say, why, made.id)
+            await self._post(tx, named, update, why, made.id)
 
     def _hears(self, named: Named, other: Named | None) -> bool:
         """Whether every channel of one rule is also a channel of the other."""
         told = set() if other is None else set(channels_for(self._config, other))
         return set(channels_for(self._config, named)) <= told
 
-    async def _post(self, tx: Tx, named: Named, say: Say, why: Why, row_id: int) -> None:
-        told = news(say, named.name, named.rule, why, self._config.url, firing_id(row_id))
+    async def _post(self, tx: Tx, named: Named, update: Update, why: Why, row_id: int) -> None:
+        told = news(update, named.name, named.rule, why, self._config.url, firing_id(row_id))
         channels = channels_for(self._config, named)
         now = self._clock()
         ids = self._store.ids
-        await store_alerts.post(tx, ids, row_id, channels, say.what, told.title, told.body, now)
-        log.warning("alert", what=say.what, rule=named.name, title=told.title)
+        await store_alerts.post(tx, ids, row_id, channels, update.what, told.title, told.body, now)
+        log.warning("alert", what=update.what, rule=named.name, title=told.title)
 
 
 def state_of(memory: Memory | None, named: Named) -> State:
@@ -239,34 +239,34 @@ def state_of(memory: Memory | None, named: Named) -> State:
     return msgspec.json.decode(memory.data, type=State)
 
 
-def renumbered(state: State, verdict: Verdict, before: int) -> tuple[State, Verdict]:
+def renumbered(state: State, evaluation: Evaluation, before: int) -> tuple[State, Evaluation]:
     """The same, with firings numbered after the ``before`` earlier ones of a rule of that name."""
     replace = msgspec.structs.replace
-    says = tuple(replace(say, firing=say.firing + before) for say in verdict.says)
+    updates = tuple(replace(update, firing=update.firing + before) for update in evaluation.updates)
     spots = tuple(
         spot if spot.firing is None else replace(spot, firing=spot.firing + before)
         for spot in state.spots
     )
     state = replace(state, spots=spots, firings=state.firings + before)
-    return state, Verdict(state, says)
+    return state, Evaluation(state, updates)
 
 
-def told_facts(say: Say, named: Named) -> dict[str, object]:
+def told_facts(update: Update, named: Named) -> dict[str, object]:
     """The facts of a firing, with its headline."""
-    return {**say.facts, "what": say.what, "headline": headline(say, named.rule)}
+    return {**update.facts, "what": update.what, "headline": headline(update, named.rule)}
 
 
-def changed(known: Firing, named: Named, say: Say, why: Why) -> dict[str, object]:
+def changed(known: Firing, named: Named, update: Update, why: Why) -> dict[str, object]:
     """The changes to a stored firing."""
-    match say.what:
+    match update.what:
         case "widened":
-            facts = told_facts(say, named)
-            return {"place": say.place, "facts": facts, "causes": why._asdict()}
+            facts = told_facts(update, named)
+            return {"place": update.place, "facts": facts, "causes": why._asdict()}
         case "recovered":
-            facts = {**known.facts, "recovered": say.facts}
-            return {"state": "recovered", "ended_at": say.at * SECOND, "facts": facts}
+            facts = {**known.facts, "recovered": update.facts}
+            return {"state": "recovered", "ended_at": update.at * SECOND, "facts": facts}
         case "merged":
-            return {"state": "merged", "ended_at": say.at * SECOND, "merged_into": say.into}
+            return {"state": "merged", "ended_at": update.at * SECOND, "merged_into": update.into}
         case _:
             return {"state": "firing", "ended_at": None}
 

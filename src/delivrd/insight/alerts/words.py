@@ -10,7 +10,7 @@ from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.data import Place
 from delivrd.insight.alerts.evidence_page import evidence_page, shown
 from delivrd.insight.alerts.sentence import about, percent, place, plain, sentence, span
-from delivrd.insight.alerts.state import Say
+from delivrd.insight.alerts.state import Update
 
 
 class Why(NamedTuple):
@@ -101,15 +101,15 @@ _HINTS: Mapping[str, str] = {
 }
 
 
-def headline(say: Say, rule: Rule) -> str:
+def headline(update: Update, rule: Rule) -> str:
     """One line: where, and how bad."""
-    if say.what == "failure":
-        f = say.facts
-        return f"{place(say.place)}: message to {f['to'] or '?'} {f['status']}"
-    if say.what == "digest":
-        at = f"{place(say.place)}: " if say.place else ""
-        return f"{at}{say.facts['n']} more messages failed in the last hour"
-    return f"{where(say.place, say.facts, rule)}: {_BAD[rule.kind](say.facts, rule)}"
+    if update.what == "failure":
+        f = update.facts
+        return f"{place(update.place)}: message to {f['to'] or '?'} {f['status']}"
+    if update.what == "digest":
+        at = f"{place(update.place)}: " if update.place else ""
+        return f"{at}{update.facts['n']} more messages failed in the last hour"
+    return f"{where(update.place, update.facts, rule)}: {_BAD[rule.kind](update.facts, rule)}"
 
 
 def where(at: Place, facts: Facts, rule: Rule) -> str:
@@ -119,40 +119,43 @@ def where(at: Place, facts: Facts, rule: Rule) -> str:
     return str(facts.get("label", whole))
 
 
-def news(say: Say, name: str, rule: Rule, why: Why, base: str, firing: str) -> News:
+def news(update: Update, name: str, rule: Rule, why: Why, base: str, firing: str) -> News:
     """The notice about a firing; ``base`` is the hub's address, ``firing`` the firing's id."""
-    line = headline(say, rule)
-    if say.what == "recovered":
-        now = _recovered(say, rule)
-        body = [now, f"It was bad from {_moment(say.since)} for {about(say.at - say.since)}."]
-        title = f"Recovered: {where(say.place, say.facts, rule)} ({name})"
-        return News(title, "\n".join([*body, *_end(say, name, rule, base, firing)]))
-    if say.what in ("failure", "digest"):
-        return News(line, "\n".join([*_single(say), *_end(say, name, rule, base, firing)]))
-    head = "Wider now: " if say.what == "widened" else ""
-    began = f"Since {_moment(say.since)} ({about(say.at - say.since)})."
-    body = [f"{line}.", began, *_causes(say, rule, why)]
-    return News(f"{head}{line}", "\n".join([*body, *_end(say, name, rule, base, firing)]))
+    line = headline(update, rule)
+    if update.what == "recovered":
+        now = _recovered(update, rule)
+        body = [
+            now,
+            f"It was bad from {_moment(update.since)} for {about(update.at - update.since)}.",
+        ]
+        title = f"Recovered: {where(update.place, update.facts, rule)} ({name})"
+        return News(title, "\n".join([*body, *_end(update, name, rule, base, firing)]))
+    if update.what in ("failure", "digest"):
+        return News(line, "\n".join([*_single(update), *_end(update, name, rule, base, firing)]))
+    head = "Wider now: " if update.what == "widened" else ""
+    began = f"Since {_moment(update.since)} ({about(update.at - update.since)})."
+    body = [f"{line}.", began, *_causes(update, rule, why)]
+    return News(f"{head}{line}", "\n".join([*body, *_end(update, name, rule, base, firing)]))
 
 
-def _recovered(say: Say, rule: Rule) -> str:
-    if say.facts.get("silent"):
-        return f"{where(say.place, say.facts, rule)}: nothing is sent there any more."
-    if not say.facts.get("n"):
-        return f"{where(say.place, say.facts, rule)}: back to normal."
-    words = _GOOD[rule.kind](say.facts, rule)
-    return f"{where(say.place, say.facts, rule)}: back to normal, {words}."
+def _recovered(update: Update, rule: Rule) -> str:
+    if update.facts.get("silent"):
+        return f"{where(update.place, update.facts, rule)}: nothing is sent there any more."
+    if not update.facts.get("n"):
+        return f"{where(update.place, update.facts, rule)}: back to normal."
+    words = _GOOD[rule.kind](update.facts, rule)
+    return f"{where(update.place, update.facts, rule)}: back to normal, {words}."
 
 
-def _single(say: Say) -> list[str]:
-    f = say.facts
-    if say.what == "digest":
+def _single(update: Update) -> list[str]:
+    f = update.facts
+    if update.what == "digest":
         held = sorted(f["held"].items(), key=lambda item: -item[1])
         return [f"{f['told']} were reported singly.", *(f"{n} × {words}" for words, n in held)]
     parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
              f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
     told = ", ".join(p for p in parts if p) or "no reason given"
-    return [f"{f['status'].capitalize()} at {_moment(say.since)}: {told}."]
+    return [f"{f['status'].capitalize()} at {_moment(update.since)}: {told}."]
 
 
 def reasons_in_words(reasons: Sequence[tuple[str, str, int]]) -> list[str]:
@@ -164,45 +167,45 @@ def reasons_in_words(reasons: Sequence[tuple[str, str, int]]) -> list[str]:
     ]
 
 
-def _causes(say: Say, rule: Rule, why: Why) -> list[str]:
+def _causes(update: Update, rule: Rule, why: Why) -> list[str]:
     found = []
-    if say.facts.get("worst"):
-        found.append(f"Worst: {say.facts['worst']}.")
+    if update.facts.get("worst"):
+        found.append(f"Worst: {update.facts['worst']}.")
     if why.reasons:
         told = zip(reasons_in_words(why.reasons), why.reasons, strict=True)
         found.append(f"Reasons: {', '.join(f'{words} ({n})' for words, (_, _, n) in told)}.")
     if why.codes:
         found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in why.codes)}.")
-    if say.facts.get("networks"):
-        found.append(f"Networks without receipts: {say.facts['networks']}.")
-    if say.facts.get("why"):
-        found.append(f"Why: {say.facts['why']}.")
-    hint = _hint(say, rule)
+    if update.facts.get("networks"):
+        found.append(f"Networks without receipts: {update.facts['networks']}.")
+    if update.facts.get("why"):
+        found.append(f"Why: {update.facts['why']}.")
+    hint = _hint(update, rule)
     return [*found, *why.also, *([hint] if hint else [])]
 
 
-def _hint(say: Say, rule: Rule) -> str:
+def _hint(update: Update, rule: Rule) -> str:
     """What to do next; may be empty."""
-    if say.facts.get("off"):
-        return f"Once it works: `delivrd endpoints enable {dict(say.place)['endpoint']}`."
-    if "part" in say.facts:
+    if update.facts.get("off"):
+        return f"Once it works: `delivrd endpoints enable {dict(update.place)['endpoint']}`."
+    if "part" in update.facts:
         return "Other networks of the country report: ask the gateway about this one."
     return _HINTS.get(rule.kind, "")
 
 
-def _end(say: Say, name: str, rule: Rule, base: str, firing: str) -> list[str]:
-    page = _page(say, rule)
+def _end(update: Update, name: str, rule: Rule, base: str, firing: str) -> list[str]:
+    page = _page(update, rule)
     found = [f"{shown(rule.kind)}: {base}{page}"] if page else []
     told = [*found, f"Rule {name}: {plain(sentence(rule))}."]
     return [*told, f"Firing: {base}/alerts/firings/{firing}"]
 
 
-def _page(say: Say, rule: Rule) -> str:
+def _page(update: Update, rule: Rule) -> str:
     """The page with the evidence; for a firing that ended, up to its end."""
-    ended = say.at if say.what in ("recovered", "digest") else None
+    ended = update.at if update.what in ("recovered", "digest") else None
     until = None if ended is None else datetime.fromtimestamp(ended, UTC)
-    since = datetime.fromtimestamp(say.since, UTC)
-    return evidence_page(rule.kind, dict(say.place), say.facts, since, until)
+    since = datetime.fromtimestamp(update.since, UTC)
+    return evidence_page(rule.kind, dict(update.place), update.facts, since, until)
 
 
 def _moment(seconds: int) -> str:

@@ -226,11 +226,11 @@ def _period(named: Named, one: previews.Period) -> AlertPeriod:
     return AlertPeriod(
         place=dict(one.place),
         where=place(one.place),
-        headline=headline(one.say, named.rule),
+        headline=headline(one.update, named.rule),
         since=moment(one.since * SECOND),
         fired_at=moment(one.fired_at * SECOND),
         until=None if one.until is None else moment(one.until * SECOND),
-        facts=one.say.facts,
+        facts=one.update.facts,
     )
 
 
