@@ -195,14 +195,19 @@ def _devtools(process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"Chromium does not start: {''.join(said)[-2000:]}")
 
 
+NO_FAULTS = (
+    "Failed to load resource",  # an answer of 4xx
+    "htmx: htmx:error: Failed to fetch",  # a hub that is away
+)
+
+
 @pytest.fixture
 def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens pages that are closed at the end; what the browser complains of fails the test."""
     contexts, complaints = [], []
 
     def complain(message: Any) -> None:
-        status = message.text.startswith("Failed to load resource")  # an answer of 4xx: no fault
-        if message.type == "error" and not status:
+        if message.type == "error" and not message.text.startswith(NO_FAULTS):
             complaints.append(message.text)
 
     def open_page(url: str, **options: Any) -> Any:

@@ -65,6 +65,18 @@ def test_a_difference_is_read_out_and_its_button_keeps_the_focus(
     expect(show).to_be_focused()
 
 
+def test_trying_again_takes_the_focus_back_to_what_was_tried(
+    page: Any, ones: dict[str, str]
+) -> None:
+    page.goto(ones["read"])
+    page.route("**/replay**", lambda route: route.abort(), times=1)
+    show = press(page, "Show what would change")
+    press(page, "Try again")
+    expect(page.locator("#said")).to_have_text(re.compile("^No difference"))
+    expect(page.locator("#toast")).to_be_hidden()
+    expect(show).to_be_focused()
+
+
 def test_copying_without_a_clipboard_keeps_the_focus(page: Any, ones: dict[str, str]) -> None:
     """Browsers have none for pages by plain HTTP from another machine."""
     page.add_init_script("delete Navigator.prototype.clipboard")

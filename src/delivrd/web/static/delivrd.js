@@ -56,10 +56,12 @@
   }
 
   let again = null;
+  let before = null; // what had the focus when the toast came
   function toast(text, retry) {
     const box = document.getElementById("toast");
     box.querySelector("span").textContent = text;
     again = retry;
+    before = document.activeElement;
     box.querySelector("button").hidden = !retry;
     box.hidden = false;
   }
@@ -72,6 +74,7 @@
     }
     if (event.target.closest("[data-retry]")) {
       document.getElementById("toast").hidden = true;
+      before?.focus({ preventScroll: true });
       again?.();
     }
     const reload = event.target.closest("[data-reload]");
@@ -104,9 +107,9 @@
   });
 
   document.addEventListener("htmx:error", (event) => {
-    const source = event.detail.ctx?.sourceElement;
+    const { sourceElement: source, sourceEvent } = event.detail.ctx ?? {};
     if (source?.dataset.quiet !== undefined) return;
-    toast("The hub is not responding.", () => source && htmx.trigger(source, source.dataset.again || "click"));
+    toast("The hub is not responding.", () => source && htmx.trigger(source, sourceEvent?.type ?? "click"));
   });
   document.addEventListener("htmx:response:error", (event) => {
     const { response, sourceElement } = event.detail.ctx;
