@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from delivrd.config import Retention
-from delivrd.core.units import DAY, HOUR
+from delivrd.core.units import DAY, HOUR, SECOND
 from delivrd.keeping import sweep as keeping
 from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import tombstones
@@ -361,14 +361,32 @@ def test_a_receipt_for_a_pruned_message_is_unmatched_and_creates_nothing(databas
     run(test())
 
 
-def test_an_id_that_comes_again_after_its_message_was_pruned_makes_a_new_one(database_url):
+@pytest.mark.parametrize("status", ["delivered", "pending"])
+def test_an_id_that_comes_again_after_its_message_was_pruned_makes_a_new_one(database_url, status):
     async def test():
         again = {"receive_only": True, "id_reuse_after": 3600}
         async with opened(database_url, vonage=again) as store:
-            await receive(store, receipt("a", to="447400000001"))
+            await receive(store, receipt("a", status, to="447400000001"))
             await sweep(store, database_url, later=40 * DAY, messages_days=30).once(pause=0)
             assert await scalar(store, "SELECT count(*) FROM message") == 0
             await receive(store, receipt("a", "undelivered", to="447400000002"))
+            assert await scalar(store, "SELECT status FROM message") == "undelivered"
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_a_tombstone_of_an_id_that_comes_again_is_kept_no_longer_than_it_must(database_url):
+    async def test():
+        again = {"receive_only": True, "id_reuse_after": 7 * DAY // SECOND}
+        async with opened(database_url, vonage=again) as store:
+            await receive(store, receipt("a"))
+            await sweep(store, database_url, later=2 * DAY, messages_days=1).once(pause=0)
+            await receive(store, receipt("a", "undelivered"))  # a late one, for the pruned message
+            assert await scalar(store, "SELECT count(*) FROM message") == 0
+            for later in (8 * DAY, 45 * DAY):  # also the unmatched receipt is pruned
+                await sweep(store, database_url, later=later, messages_days=1).once(pause=0)
+            await receive(store, receipt("a", "undelivered"))
             assert await scalar(store, "SELECT status FROM message") == "undelivered"
             assert await verify(store) == []
 

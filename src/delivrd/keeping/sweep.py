@@ -157,6 +157,6 @@ class Sweep:
         before = now - kept.messages_days * DAY
         return [
             Step("messages", lambda tx: messages.prune(tx, accounts, ids, now, before, 50)),
-            Step("unmatched", lambda tx: messages.prune_unmatched(tx, now, before, 100)),
+            Step("unmatched", lambda tx: messages.prune_unmatched(tx, accounts, now, before, 100)),
             Step("requests", lambda tx: messages.prune_requests(tx, before, 100)),
         ]

@@ -20,17 +20,16 @@ async def renew(graph: Graph, account: Account, key: str, receipt: Receipt | Non
     with the reference of the old part's attempt.
     """
     part = graph.parts[key]
-    if is_free(account, part, graph.now) and not _is_of(part, receipt):
+    if _is_free(account, part, graph.now) and not _is_of(part, receipt):
         await graph.begin_again(key)
 
 
-def is_free(account: Account | None, part: PartRow, now: int) -> bool:
+def _is_free(account: Account, part: PartRow, now: int) -> bool:
     """Whether the part's id may stand for another message by now."""
-    after = None if account is None else account.reuse_after
-    if after is None:
+    if account.reuse_after is None:
         return False
     ended = part.outcome().finished_at
-    return ended is not None and now - ended >= after
+    return ended is not None and now - ended >= account.reuse_after
 
 
 def _is_of(part: PartRow, receipt: Receipt | None) -> bool:

@@ -1,6 +1,8 @@
 """Tombstones of the parts of pruned messages: a hash, kept for 13 months (rule F5).
 
-A receipt for such a part is kept as unmatched and creates no message.
+A receipt for such a part is kept as unmatched and creates no message. Ids that are reused mean
+another message much earlier: their tombstones are kept for ``id_reuse_after``, then to the end of
+the month.
 """
 
 from collections.abc import Iterable
@@ -13,9 +15,11 @@ from delivrd.store.tx import Tx
 MONTHS = 13
 
 
-async def bury(tx: Tx, now: int, keys: Iterable[str]) -> None:
-    """Adds a tombstone for each of these parts."""
-    rows = [(_grave(key), _month(now)) for key in sorted(keys)]
+async def bury(tx: Tx, now: int, keys: Iterable[str], *, kept: int | None = None) -> None:
+    """Adds a tombstone for each of these parts, to be kept at least for ``kept`` microseconds, and
+    not much longer (None: 13 months)."""
+    month = _month(now) if kept is None else _month(now + kept) - MONTHS
+    rows = [(_grave(key), month) for key in sorted(keys)]
     await tx.insert(schema.tombstone, ("hash", "month"), rows, "ignore")
 
 

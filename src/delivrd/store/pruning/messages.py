@@ -1,14 +1,15 @@
 """Deletes messages with their parts, unmatched receipts, and requests without any content."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from delivrd.store.accounts import Accounts
 from delivrd.store.adding import add
 from delivrd.store.counts import PRUNED, first_minute
 from delivrd.store.feedback import forget
-from delivrd.store.generations import is_free
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids, floor
+from delivrd.store.rows import PartRow
 from delivrd.store.tally import Tally
 from delivrd.store.tombstones import bury
 from delivrd.store.tx import Tx
@@ -23,7 +24,8 @@ _PARTS_OF = (
     "WHERE a.message_id = ANY($1::bigint[])"
 )
 _UNMATCHED = (
-    "SELECT id, key FROM part WHERE attempt_id IS NULL AND id < $1 ORDER BY id LIMIT $2 FOR UPDATE"
+    "SELECT id, key, ns, (SELECT max(s.received_at) FROM statement s WHERE s.part_id = part.id) "
+    "FROM part WHERE attempt_id IS NULL AND id < $1 ORDER BY id LIMIT $2 FOR UPDATE"
 )
 
 
@@ -45,8 +47,7 @@ async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, lim
     await _move_counts(tx, tally, first_minute(now))
     attempts = [attempt for message in doomed for attempt in message.attempts]
     parts = [part for attempt in attempts for part in attempt.parts]
-    taken = [p for p in parts if not is_free(accounts.by_id.get(p.ns), p, now)]
-    await bury(tx, now, [part.key for part in taken])
+    await _bury(tx, accounts, now, {part.key: (part.ns, _last_heard(part)) for part in parts})
     await _forget_parts(tx, [part.id for part in parts])
     await _delete(tx, "attempt", [attempt.id for attempt in attempts])
     await _delete(tx, "message", [message.id for message in doomed])
@@ -54,10 +55,10 @@ async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, lim
     return len(doomed)
 
 
-async def prune_unmatched(tx: Tx, now: int, before: int, limit: int) -> int:
+async def prune_unmatched(tx: Tx, accounts: Accounts, now: int, before: int, limit: int) -> int:
     """Deletes receipts older than ``before`` that were never matched with a message."""
     rows = await tx.fetch(_UNMATCHED, floor(before), limit)
-    await bury(tx, now, [row[1] for row in rows])
+    await _bury(tx, accounts, now, {row[1]: (row[2], row[3] or 0) for row in rows})
     await _forget_parts(tx, [row[0] for row in rows])
     return len(rows)
 
@@ -77,6 +78,25 @@ async def prune_requests(tx: Tx, before: int, limit: int) -> int:
     await tx.execute("DELETE FROM fault WHERE request_id = ANY($1::bigint[])", gone)
     await _delete(tx, "request", gone)
     return len(gone)
+
+
+def _last_heard(part: PartRow) -> int:
+    return max((row.statement.received_at for row in part.statements), default=part.created_at)
+
+
+async def _bury(tx: Tx, accounts: Accounts, now: int, parts: Mapping[str, tuple[int, int]]) -> None:
+    """Leaves tombstones of parts, given by key: namespace, and when one last heard of it.
+
+    A reused id has none, or only a short one: it will mean another message.
+    """
+    kept: defaultdict[int | None, list[str]] = defaultdict(list)
+    for key, (ns, heard) in parts.items():
+        account = accounts.by_id.get(ns)
+        after = None if account is None else account.reuse_after
+        if after is None or now - heard < after:
+            kept[after].append(key)
+    for after, keys in kept.items():
+        await bury(tx, now, keys, kept=after)
 
 
 async def _move_counts(tx: Tx, tally: Tally, first: int) -> None:
