@@ -7,11 +7,14 @@ from contextlib import closing
 import pytest
 
 from delivrd.config import Retention
+from delivrd.core.statement import Reading
 from delivrd.core.units import DAY, HOUR, SECOND
 from delivrd.keeping import sweep as keeping
 from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import tombstones
+from delivrd.store.append import Entry, append
 from delivrd.store.counts import BUCKET
+from delivrd.store.fold import Work, fold_slice
 from delivrd.store.ids import floor, now_micros
 from delivrd.store.leases import take_lease
 from delivrd.store.pruning import bodies, messages
@@ -338,6 +341,27 @@ def test_what_was_pruned_and_what_stays_add_up(database_url):
             assert await totals(store) == before
             assert await verify(store) == []
             await receive(store, receipt("b", "delivered", price="0.1", currency="EUR"))
+            assert await verify(store) == []
+
+    run(test())
+
+
+def test_messages_may_be_pruned_between_the_slices_of_a_request(database_url):
+    async def test():
+        async with opened(database_url, vonage={"receive_only": True}) as store:
+            now, read = now_micros(), (store.accounts, store.ids, now_micros())
+            reading = Reading(receipts=tuple(receipt(part) for part in "abc"))
+            entry = Entry(
+                store.ids.next(), 1, now, 1, "", "POST", "", b"", b"", b"x", "none", reading
+            )
+            await store.write(lambda tx: append(tx, store.ids, [entry], own=True))
+            work = Work(entry.id, 0, 1, now, reading.receipts)
+            await store.write(lambda tx: fold_slice(tx, *read, [work], 2))
+            assert await store.write(lambda tx: messages.prune(tx, *read, now + DAY, 9)) == 2
+            assert await verify(store) == []
+            rest = work._replace(done=2)
+            await store.write(lambda tx: fold_slice(tx, *read, [rest], 2))
+            assert await scalar(store, "SELECT receipts FROM request") == 1
             assert await verify(store) == []
 
     run(test())
