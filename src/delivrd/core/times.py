@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 _AHEAD = timedelta(days=2)
 _LONGEST = 40
 _UTC = re.compile(r" ?(UTC|GMT|Z)$")
-_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) ([+-]?)(\d{2}(?::?\d{2})?)$")
-"""An offset after a space, which in a query string may have been a plus."""
+_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) ([ +-]?)(\d{2}(?::?\d{2})?)$")
+"""An offset after a space; a space in it may have been a plus of a query string."""
 _ONE_DIGIT = re.compile(r"(?<![\d.])\d(?!\d)")
 """A day, a month or an hour without its zero."""
+_MAIL = re.compile(r"^[A-Z][a-z]{2}, ?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) ")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def parse(
@@ -27,9 +29,9 @@ def parse(
 ) -> datetime | None:
     """Parses a provider's time; returns it aware and in UTC, or None.
 
-    Formats: ISO 8601 (with ``T`` or a space, with or without an offset), SMPP's digits (12, 14 or
-    16 characters), and seconds or milliseconds since 1970. Ten digits are seconds, or YYMMDDhhmm
-    with ``smpp``.
+    Formats: ISO 8601 (with ``T`` or a space, with or without an offset), that of mails and HTTP
+    (``Thu, 25 Nov 2021 10:27:33 +0800``), SMPP's digits (12, 14 or 16 characters), and seconds or
+    milliseconds since 1970. Ten digits are seconds, or YYMMDDhhmm with ``smpp``.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
@@ -80,8 +82,13 @@ def _iso(text: str) -> datetime:
 
 def _tidy(text: str) -> str:
     """The text with dashes, two digits for each number, and its zone as Python parses it."""
+    text = _MAIL.sub(lambda found: f"{found[3]}-{_month(found[2])}-{found[1]} ", text)
     text = _ONE_DIGIT.sub(r"0\g<0>", _UTC.sub("+00:00", text.replace("/", "-")))
-    return _OFFSET.sub(lambda found: found[1] + (found[2] or "+") + found[3], text)
+    return _OFFSET.sub(lambda found: found[1] + (found[2].strip() or "+") + found[3], text)
+
+
+def _month(name: str) -> int:
+    return _MONTHS.index(name) + 1
 
 
 def _digits(text: str, smpp: bool) -> datetime | None:

@@ -31,7 +31,7 @@ from delivrd.providers.generic_settings import Signature, at
 NAME = "generic"
 TITLE = "Any other gateway"
 DOCS = "https://www.rfc-editor.org/rfc/rfc9110"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 
 CALLS_BACK = True
 REPLAY_BEHIND = 300

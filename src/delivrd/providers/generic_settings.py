@@ -58,13 +58,17 @@ class Table(BaseModel):
 
 
 class FieldNames(Table):
-    """The names of a receipt's fields; of several names, the first that is present counts."""
+    """The names of a receipt's fields; of several names, the first that is present counts.
+
+    The id of an envelope is the event's; the message's is in its ``data`` (as of LOX24, whose
+    documentation shows both).
+    """
 
     id: Names = ("message_id", "messageId", "message-id", "messageid", "msg_id", "msgId", "msgid",
-                 "sms_id", "smsId", "smsid", "MessageSid", "uuid", "sid", "id",
-                 "data.message_id", "data.messageId", "data.id")  # fmt: skip
+                 "MessageId", "messageID", "sms_id", "smsId", "smsid", "MessageSid",
+                 "data.message_id", "data.messageId", "data.id", "uuid", "sid", "id")  # fmt: skip
     status: Names = ("status", "message_status", "messageStatus", "MessageStatus", "dlr_status",
-                     "dlrStatus", "delivery_status", "deliveryStatus", "stat", "state",
+                     "dlrStatus", "delivery_status", "deliveryStatus", "Status", "stat", "state",
                      "data.status", "data.state", "event")  # fmt: skip
     code: Names = ("error_code", "errorCode", "error-code", "err_code", "err-code", "ErrorCode",
                    "err", "errcode", "reason_code", "code", "data.error_code")  # fmt: skip

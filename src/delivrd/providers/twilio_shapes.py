@@ -8,7 +8,6 @@ shortening, Conversations' webhooks and delivery receipts).
 import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from delivrd.core import phone, times
@@ -97,7 +96,7 @@ def looked_up(told: f.Fields, statuses: Mapping[str, Word], errors: Mapping[str,
         errors,
         price=price and price.removeprefix("-"),
         currency=f.text(told, "price_unit", limit=8) if price else None,
-        occurred_at=_updated(told),
+        occurred_at=times.parse(f.text(told, "date_updated")),
     )
 
 
@@ -120,11 +119,3 @@ def _receipt(
         sender=f.text(told, names.sender, limit=64),
         **more,
     )
-
-
-def _updated(told: f.Fields) -> datetime | None:
-    """When the message last changed; the REST API writes times as mails do."""
-    try:
-        return times.parse(parsedate_to_datetime(f.text(told, "date_updated") or "").isoformat())
-    except (ValueError, TypeError, IndexError):
-        return None
