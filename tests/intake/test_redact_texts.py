@@ -53,6 +53,16 @@ ECHOES: list[tuple[str, Any]] = [
             "msgData": json.dumps([{"to": "919512346558", "message": TEXT}]),
         },
     ),
+    (
+        "msg91",  # by WhatsApp
+        {
+            "requestId": "m-1",
+            "customerNumber": "919512346558",
+            "eventName": "delivered",
+            "content": json.dumps({"body_1": {"type": "text", "text": TEXT}}),
+            "direction": "outbound",
+        },
+    ),
 ]
 
 

@@ -1,8 +1,9 @@
 """MSG91: its webhook in all versions, and a template of your own; receipts only.
 
 One request id covers every recipient of a request, so the number belongs to the key. Nothing is
-signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new); public
-handlers for the names that people give in templates.
+signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new, the new one
+also for WhatsApp and RCS); walkover101/analytics-api, the vendor's own, for the other numbers and
+their words; public handlers for the names that people give in templates, 0 and inbound texts.
 """
 
 from typing import Any
@@ -20,53 +21,81 @@ DOCS = "https://msg91.com/help/how-can-i-get-the-delivery-reports-on-my-webhook-
 CHECKED = "2026-11-27"
 
 NUMBER_IN_KEY = True
-TEXT_FIELDS = ("msgData",)
+TEXT_FIELDS = ("msgData", "content", "text")
 ZONE = "Asia/Kolkata"
 
-STATUSES = {
-    "1": Word(Status.DELIVERED, True),
-    "2": Word(Status.UNDELIVERED, True),
-    "8": Word(Status.PENDING, False),
-    "9": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
-    "16": Word(Status.REJECTED, True),
-    "17": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
-    "25": Word(Status.REJECTED, True),
-    "DELIVERED": Word(Status.DELIVERED, True),
-    "FAILED": Word(Status.UNDELIVERED, True),
-    "NDNC": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
-    "REJECTED": Word(Status.REJECTED, True),
-    "BLOCKED NUMBER": Word(Status.REJECTED, True, Reason.BLOCKED_BY_RECIPIENT),
-    "QUEUED": Word(Status.PENDING, False),
-    "SUBMITTED": Word(Status.PENDING, False),
-    "SENDING": Word(Status.PENDING, False),
-    "SENT": Word(Status.PENDING, False),
-    "READ": Word(Status.DELIVERED, True),
-    "UNDELIVERED": Word(Status.UNDELIVERED, True),
+P, U, R = Word(Status.PENDING, False), Word(Status.UNDELIVERED, True), Word(Status.REJECTED, True)
+DELIVERED, UNWANTED = Word(Status.DELIVERED, True), R._replace(reason=Reason.BLOCKED_BY_RECIPIENT)
+SHUT = R._replace(reason=Reason.ACCOUNT_PROBLEM)
+"""Refused by a limit that the account itself has set, on a country or a price."""
+UNPROVEN = Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
+
+STATUSES = {"1": DELIVERED, "2": U, "9": UNWANTED, "16": R, "17": UNWANTED, "25": R} | {
+    "0": P,
+    "3": DELIVERED,
+    "5": P,
+    "6": P,
+    "7": U,
+    "8": P,
+    "13": U,
+    "18": R,
+    "19": SHUT,
+    "20": SHUT,
+    "26": DELIVERED,
+    "28": U._replace(reason=Reason.UNKNOWN_NUMBER),
+    "29": R._replace(reason=Reason.UNKNOWN_NUMBER),
+    "30": UNPROVEN,
+    "81": P,
+    "DELIVERED": DELIVERED,
+    "FAILED": U,
+    "NDNC": UNWANTED,
+    "REJECTED": R,
+    "BLOCKED NUMBER": UNWANTED,
+    "PENDING": P,
+    "SUBMITTED": P,
+    "SENT": P,
+    "AUTO FAILED": U,
+    "NDNC NUMBER": UNWANTED,
+    "REJECTED BY PROVIDER": R,
+    "BLOCKED CIRCLE": R,
+    "PRICE RANGE BLOCKED": SHUT,
+    "COUNTRY CODE BLOCKED": SHUT,
+    "INVALID NUMBER": U._replace(reason=Reason.UNKNOWN_NUMBER),
+    "DLR NOT AVAILABLE": UNPROVEN,
+    "READ": DELIVERED,
+    "QUEUED": P,
+    "SENDING": P,
+    "UNDELIVERED": U,
     "EXPIRED": Word(Status.EXPIRED, True),
 }
-"""The vendor's numbers and words; those after BLOCKED NUMBER are in no list of it, but in what
-handlers of templates expect."""
+"""The vendor's numbers and words; the first six are those of its help, and those after READ are in
+no list of it, but in what handlers of templates expect."""
 
-WORDS = ("status", "desc", "description", "event")
+WORDS = ("status", "eventName", "desc", "description", "event")
 """Where the status stands, the most exact first."""
 
-TIMES = ("date", "deliveryTime", "ts", "timestamp")
+TIMES = ("date", "deliveryTime", "statusUpdatedAt", "ts", "timestamp")
+IDS = ("requestId", "request_id", "oneApiRequestId", "meta")
+TEXTS = {"text", "content", "messages"}
 
 FIELDS = {
     "data": "Version 2: a form's field whose value is a JSON array of requests.",
     "requestId": "The id of the request, as in the answer to the send; one for all recipients.",
     "report": "Version 2: the array of the request's receipts, with the fields below.",
-    "number, telNum": "The recipient's number, often masked in examples.",
-    "status": "The status as a number.",
+    "number, telNum, customerNumber": "The recipient's number, often masked in examples.",
+    "status, eventName": "The status as a number, or as a word (by WhatsApp and RCS).",
     "desc, description": "The status as a word; taken where the number says nothing.",
-    "failedReason, failureReason": "Why it failed, in the operator's words.",
-    "date, deliveryTime, ts": "When it happened: Indian time, or seconds since 1970.",
+    "failedReason, failureReason, reason": "Why it failed, in the operator's words.",
+    "date, deliveryTime, statusUpdatedAt, ts": "When it happened: Indian time, or seconds since "
+    "1970.",
     "amount": "What it cost; the currency is not told.",
-    "senderId": "The sender.",
-    "request_id, mobile, timestamp": "Read too, where a template of your own names them so.",
-    "msgData": "The text, where a template names it; cut before the request is kept.",
-    "CRQID, meta": "Your own id; version 4 (`event`, `data`) has no other. Without one it is 0, "
-    "and receipts of version 4 cannot be told apart.",
+    "senderId, integratedNumber": "The sender.",
+    "direction": "By WhatsApp and RCS: a text from a handset is inbound, no receipt.",
+    "request_id, oneApiRequestId, mobile, timestamp": "Read too, where a template of your own "
+    "names them so.",
+    "msgData, content, text": "The text, where a template names it; cut before the call is kept.",
+    "CRQID, crqid, meta": "Your own id; version 4 (`event`, `data`) has no other. Without one it "
+    "is 0, and receipts of version 4 cannot be told apart.",
 }
 
 SETUP = (
@@ -98,24 +127,32 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone((settings.time_zone if settings else None) or ZONE)
 
     def one(told: f.Fields) -> Receipt:
-        own = f.text(told, "CRQID", "meta")
+        own = f.text(told, "CRQID", "crqid", "meta")
         said, known = _words(told)
         return reading.receipt(
             STATUSES,
             {},
             pair=reading.word(STATUSES, known),
-            provider_message_id=f.message_id(told, "requestId", "request_id", "meta"),
+            provider_message_id=f.message_id(told, *IDS),
             provider_status=said,
-            detail=f.text(told, "failedReason", "failureReason"),
-            to=f.number(told, "number", "telNum", "mobile"),
-            sender=f.text(told, "senderId", limit=64),
+            detail=f.text(told, "failedReason", "failureReason", "reason"),
+            to=f.number(told, "number", "telNum", "customerNumber", "mobile"),
+            sender=f.text(told, "senderId", "integratedNumber", limit=64),
             price=f.amount(told, "amount"),
             occurred_at=times.parse(f.text(told, *TIMES), zone, now=request.received_at),
             reference=None if own == "0" else own,  # so it says that you sent none
         )
 
     told = f.of(request)
-    return reading.read_told(told if told is None else _items(told), one)
+    return reading.read_told(told if told is None else _items(told), one, _other)
+
+
+def _other(told: f.Fields) -> str | None:
+    """A text from a handset: it says so, or it names neither a request nor a status."""
+    inbound = str(told.get("direction")).lower().startswith("in")
+    if not inbound and TEXTS & told.keys() and f.text(told, *IDS) is None:
+        inbound = _words(told)[1] is None
+    return "inbound" if inbound else None
 
 
 def _words(told: f.Fields) -> tuple[str | None, str | None]:
