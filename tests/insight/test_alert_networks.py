@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from delivrd.alert_settings import Rule
 from delivrd.insight.alerts.data import Cell, Data, Route
 from delivrd.insight.alerts.state import State, Update
-from delivrd.insight.alerts.words import Why, headline, news
+from delivrd.insight.alerts.words import Causes, headline, notice_text
 from delivrd.insight.silent_networks import Tally
 from tests.insight.alert_support import DAY, MINUTE, NOON, USUAL, data, play, route, whats
 
@@ -52,7 +52,7 @@ def test_a_network_that_stops_reporting_is_named_and_not_its_country() -> None:
         "main → GB → 23420: no receipts: 24 messages, 20 % of those to the country; "
         "before, it sent 20 % of the receipts there"
     )
-    told = news(update, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    told = notice_text(update, "overdue", OVERDUE, Causes(), "https://hub", "fir_1")
     assert "Other networks of the country report: ask the gateway about this one." in told.body
     assert "/messages?account=main&country=GB&network=23420&status=pending" in told.body
 
@@ -66,7 +66,7 @@ def test_messages_whose_receipts_would_name_the_network_are_found_without_it() -
     moments = [moment(now, networks(now)) for now in range(NOON, NOON + 4 * QUARTER, MINUTE)]
     (update,) = play(OVERDUE, moments)
     assert update.place == at("23420")
-    told = news(update, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    told = notice_text(update, "overdue", OVERDUE, Causes(), "https://hub", "fir_1")
     assert "/messages?account=main&country=GB&network=none&status=pending" in told.body
 
 
@@ -134,7 +134,7 @@ def test_a_country_that_is_worse_than_its_silent_network_is_named_itself() -> No
     (update,) = play(OVERDUE, [found])
     assert update.place == at("23420")[:2]
     assert update.facts["networks"] == "23420"
-    told = news(update, "overdue", OVERDUE, Why(), "https://hub", "fir_1")
+    told = notice_text(update, "overdue", OVERDUE, Causes(), "https://hub", "fir_1")
     assert "Networks without receipts: 23420." in told.body
 
 

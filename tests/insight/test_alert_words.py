@@ -7,13 +7,13 @@ import pytest
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
-from delivrd.insight.alerts.causes import causes
+from delivrd.insight.alerts.causes import find_causes
 from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.missing_receipts import why_no_receipts
 from delivrd.insight.alerts.read import known
 from delivrd.insight.alerts.state import Update
 from delivrd.insight.alerts.watch import Baseline
-from delivrd.insight.alerts.words import News, Why, news, reasons_in_words
+from delivrd.insight.alerts.words import Causes, NoticeText, notice_text, reasons_in_words
 from delivrd.store import schema
 from delivrd.store.base import Store
 from delivrd.store.ids import floor, now_micros
@@ -29,11 +29,11 @@ MAIN = (("account", "main"),)
 GB = (*MAIN, ("country", "GB"))
 
 
-def told(kind: str, place: Any = GB, what: str = "fired", **facts: Any) -> News:
+def told(kind: str, place: Any = GB, what: str = "fired", **facts: Any) -> NoticeText:
     """The news of something that began ten minutes before noon."""
     since = NOON - 10 * MINUTE
     update = Update(what=what, at=NOON, firing=1, place=place, since=since, facts=facts)
-    return news(update, "mine", Rule.model_validate({"kind": kind}), Why(), BASE, "fir_1")
+    return notice_text(update, "mine", Rule.model_validate({"kind": kind}), Causes(), BASE, "fir_1")
 
 
 def line(body: str, begin: str) -> str:
@@ -194,7 +194,7 @@ def test_what_is_no_failure_of_messages_is_explained_too(
             now = now_micros() // SECOND
             await fill(store)
             update = Update(what="fired", at=now, firing=1, place=MAIN, since=now - 600)
-            why = await causes(store, Rule.model_validate({"kind": kind}), update)
+            why = await find_causes(store, Rule.model_validate({"kind": kind}), update)
             assert list(why.also) == [says]
 
     run(test())
@@ -236,7 +236,7 @@ def test_the_first_notice_of_an_overdue_country_names_the_network_that_is_silent
             now = now_micros() // SECOND // 60 * 60
             await _sent_by_network(store, now)
             update = Update(what="fired", at=now, firing=1, place=GB, since=now - 600, facts=facts)
-            why = await causes(store, Rule.model_validate({"kind": "overdue"}), update)
+            why = await find_causes(store, Rule.model_validate({"kind": "overdue"}), update)
             named = [one for one in why.also if "23415" in one]
             if facts:
                 assert named == []

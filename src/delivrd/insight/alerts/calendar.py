@@ -30,6 +30,6 @@ def concerns(window: Maintenance, rule: str, place: Place) -> bool:
     )
 
 
-def hushed(windows: Iterable[Maintenance], rule: str, place: Place, now: int) -> bool:
+def suppressed(windows: Iterable[Maintenance], rule: str, place: Place, now: int) -> bool:
     """Whether an open window suppresses new firings of the rule at this place."""
     return any(under_way(w, now) and concerns(w, rule, place) for w in windows)

@@ -8,7 +8,7 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts.missing_receipts import why_no_receipts
 from delivrd.insight.alerts.state import Update
-from delivrd.insight.alerts.words import Why
+from delivrd.insight.alerts.words import Causes
 from delivrd.insight.network_reports import in_words, newest_silences
 from delivrd.store.base import Store
 from delivrd.store.queries import alerts as queries
@@ -32,7 +32,7 @@ class _Place(NamedTuple):
         return None if self.account is None else self.store.accounts.id_of(self.account)
 
 
-async def causes(store: Store, rule: Rule, update: Update) -> Why:
+async def find_causes(store: Store, rule: Rule, update: Update) -> Causes:
     """The likely causes; empty unless the firing has begun or widened.
 
     Raises:
@@ -40,7 +40,7 @@ async def causes(store: Store, rule: Rule, update: Update) -> Why:
     """
     ask = _ASK.get(rule.kind)
     if ask is None or update.what not in ("fired", "widened"):
-        return Why()
+        return Causes()
     values = dict(update.place)
     networks = "network" in values or "networks" in update.facts
     account, country = values.get("account"), values.get("country")
@@ -48,40 +48,43 @@ async def causes(store: Store, rule: Rule, update: Update) -> Why:
     return await store.read(lambda tx: ask(tx, at))
 
 
-async def _failed(tx: Tx, at: _Place) -> Why:
-    return Why(
+async def _failed(tx: Tx, at: _Place) -> Causes:
+    return Causes(
         await queries.reasons(tx, at.account_id, at.country, at.since),
         await queries.codes(tx, at.account_id, at.country, at.since),
     )
 
 
-async def _silent(tx: Tx, at: _Place) -> Why:
+async def _silent(tx: Tx, at: _Place) -> Causes:
     calls = await diagnosis.calls(tx, at.store.accounts, at.since)
-    return Why(also=[f"{why_no_receipts(at.account, calls, at.now)}."])
+    return Causes(also=[f"{why_no_receipts(at.account, calls, at.now)}."])
 
 
-async def _overdue(tx: Tx, at: _Place) -> Why:
-    why = await _silent(tx, at)
+async def _overdue(tx: Tx, at: _Place) -> Causes:
+    causes = await _silent(tx, at)
     if at.networks or at.account_id is None or at.country is None:
-        return why
+        return causes
     found = await newest_silences(tx, at.account_id, at.country, at.now * SECOND)
-    return Why(also=[*why.also, *(f"Network {one.network} {in_words(one)}." for one in found)])
+    return Causes(
+        also=[*causes.also, *(f"Network {one.network} {in_words(one)}." for one in found)]
+    )
 
 
-async def _refused(tx: Tx, at: _Place) -> Why:
-    told = await queries.refused_why(tx, at.account, at.since)
-    return Why(also=[f"Why: {'; '.join(f'{why} ({n})' for why, n in told)}."] if told else [])
+async def _refused(tx: Tx, at: _Place) -> Causes:
+    reasons = await queries.refused_why(tx, at.account, at.since)
+    words = "; ".join(f"{why} ({n})" for why, n in reasons)
+    return Causes(also=[f"Why: {words}."] if reasons else [])
 
 
-async def _unmapped(tx: Tx, at: _Place) -> Why:
-    told = [
+async def _unmapped(tx: Tx, at: _Place) -> Causes:
+    found = [
         f"{' with code '.join(part for part in (word, code) if part)} ({n})"
         for word, code, n in await queries.unmapped_words(tx, at.account_id, at.since)
     ]
-    return Why(also=[f"They say: {', '.join(told)}."] if told else [])
+    return Causes(also=[f"They say: {', '.join(found)}."] if found else [])
 
 
-_ASK: Mapping[str, Callable[[Tx, _Place], Awaitable[Why]]] = {
+_ASK: Mapping[str, Callable[[Tx, _Place], Awaitable[Causes]]] = {
     **dict.fromkeys(("change", "failure_rate", "settled_rate"), _failed),
     "no_receipts": _silent,
     "overdue": _overdue,

@@ -57,8 +57,8 @@ def _send(channel: Channel, what: str, title: str, body: str) -> Sent:
         return Sent(masked(f"{type(error).__name__}: {error}", url))
     if result:
         return Sent(None)
-    told = [entry.message for each in getattr(result, "results", ()) for entry in each.logs()]
-    return Sent(masked(told[-1] if told else "the service did not accept it", url))
+    logs = [entry.message for each in getattr(result, "results", ()) for entry in each.logs()]
+    return Sent(masked(logs[-1] if logs else "the service did not accept it", url))
 
 
 def _service(url: str) -> apprise.Apprise | None:

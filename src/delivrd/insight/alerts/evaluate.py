@@ -28,22 +28,22 @@ FINDERS: Mapping[str, Finder] = {
 }
 
 FLOOR_SECONDS = 7 * DAY_SECONDS
-Hushed = Callable[[Place], bool]
+Suppressed = Callable[[Place], bool]
 
 
 def evaluate(
-    rule: Rule, data: Data, state: State, hushed: Hushed = lambda place: False
+    rule: Rule, data: Data, state: State, suppressed: Suppressed = lambda place: False
 ) -> Evaluation:
     """Evaluates a rule at the moment ``data.now``.
 
-    At ``hushed`` places (maintenance, snoozed) no firing begins until that is over; single failures
-    there are not reported, also not later.
+    At ``suppressed`` places (maintenance, snoozed) no firing begins until that is over; single
+    failures there are not reported, also not later.
     """
     if rule.kind == "failure":
-        return failures.judge(rule, data, state, hushed)
+        return failures.judge(rule, data, state, suppressed)
     floors = {p: at for p, at in state.floors if data.now - at < FLOOR_SECONDS}
     found = FINDERS[rule.kind](rule, data, floors)
-    return _Round(rule, data.now, state, floors, found, hushed).run()
+    return _Round(rule, data.now, state, floors, found, suppressed).run()
 
 
 class _Round:
@@ -51,10 +51,10 @@ class _Round:
 
     def __init__(
         self, rule: Rule, now: int, state: State, floors: dict[Place, int], found: Findings,
-        hushed: Hushed,
+        suppressed: Suppressed,
     ) -> None:  # fmt: skip
         self.rule, self.now, self.floors = rule, now, floors
-        self.found, self.hushed = found, hushed
+        self.found, self.suppressed = found, suppressed
         self.firings = state.firings
         self.spots = list(state.spots)
         self.updates: list[Update] = []
@@ -100,7 +100,7 @@ class _Round:
         if spot.ended_at is not None:  # bad again within its quiet period
             spot = msgspec.structs.replace(spot, ended_at=None, good_since=None)
             self._update("again", spot, reading)
-        elif self.now - spot.bad_since >= self.rule.hold and not self.hushed(reading.place):
+        elif self.now - spot.bad_since >= self.rule.hold and not self.suppressed(reading.place):
             self.firings += 1
             began = int(reading.facts.get("since") or spot.bad_since)
             spot = msgspec.structs.replace(

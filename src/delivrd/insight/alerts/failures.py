@@ -6,27 +6,27 @@ from collections.abc import Callable
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS
 from delivrd.insight.alerts.data import Data, Failure, Place
-from delivrd.insight.alerts.state import Evaluation, State, Told, Update
+from delivrd.insight.alerts.state import Evaluation, Reported, State, Update
 
 REMEMBERED = 5000
 """Failures remembered, so that overlapping reads report none twice."""
 
 
-def judge(rule: Rule, data: Data, state: State, hushed: Callable[[Place], bool]) -> Evaluation:
-    """Reports the failures since the last evaluation, except those at ``hushed`` places."""
-    told, updates, firings = state.told, list[Update](), state.firings
-    if told.hour != data.now // HOUR_SECONDS:
-        digest = _digest(rule, told, data.now, firings + 1)
-        if told.held and not hushed(digest.place):
+def judge(rule: Rule, data: Data, state: State, suppressed: Callable[[Place], bool]) -> Evaluation:
+    """Reports the failures since the last evaluation, except those at ``suppressed`` places."""
+    reported, updates, firings = state.reported, list[Update](), state.firings
+    if reported.hour != data.now // HOUR_SECONDS:
+        digest = _digest(rule, reported, data.now, firings + 1)
+        if reported.held and not suppressed(digest.place):
             firings += 1
             updates.append(digest)
-        told = Told(hour=data.now // HOUR_SECONDS, seen=told.seen)
-    held, n, seen = Counter(told.held), told.n, dict.fromkeys(told.seen)
+        reported = Reported(hour=data.now // HOUR_SECONDS, seen=reported.seen)
+    held, n, seen = Counter(reported.held), reported.n, dict.fromkeys(reported.seen)
     for failure in data.failures:
         if failure.event in seen or not matches(rule, failure):
             continue
         seen[failure.event] = None
-        if hushed(_place(failure)):
+        if suppressed(_place(failure)):
             continue
         if n < (rule.per_hour or 1):
             n, firings = n + 1, firings + 1
@@ -34,8 +34,8 @@ def judge(rule: Rule, data: Data, state: State, hushed: Callable[[Place], bool])
         else:
             held[f"{failure.account}: {failure.reason or failure.status}"] += 1
     kept = tuple(seen)[-REMEMBERED:]
-    told = Told(hour=told.hour, n=n, held=dict(held), seen=kept)
-    return Evaluation(State(firings=firings, told=told), tuple(updates))
+    reported = Reported(hour=reported.hour, n=n, held=dict(held), seen=kept)
+    return Evaluation(State(firings=firings, reported=reported), tuple(updates))
 
 
 def matches(rule: Rule, failure: Failure) -> bool:
@@ -69,8 +69,8 @@ def _place(failure: Failure) -> Place:
     return (("account", failure.account), ("country", failure.country))
 
 
-def _digest(rule: Rule, told: Told, now: int, firing: int) -> Update:
-    facts = {"n": sum(told.held.values()), "told": told.n, "held": told.held}
+def _digest(rule: Rule, reported: Reported, now: int, firing: int) -> Update:
+    facts = {"n": sum(reported.held.values()), "told": reported.n, "held": reported.held}
     about = (("account", rule.accounts), ("country", rule.countries))
     place = tuple((name, only[0]) for name, only in about if len(only) == 1)
     return Update(
@@ -78,6 +78,6 @@ def _digest(rule: Rule, told: Told, now: int, firing: int) -> Update:
         at=now,
         firing=firing,
         place=place,
-        since=told.hour * HOUR_SECONDS,
+        since=reported.hour * HOUR_SECONDS,
         facts=facts,
     )

@@ -12,13 +12,13 @@ def why_no_receipts(account: str | None, calls: Mapping[str, Calls], now: int) -
 
     ``account`` is None where it is about all accounts; ``now`` is in seconds since 1970.
     """
-    told = calls.get(account or "", Calls())
+    own = calls.get(account or "", Calls())
     others = sorted(name for name, of in calls.items() if of.last_at is not None)
-    if told.last_at is not None:
-        ago = about(max(0, now - told.last_at // SECOND))
+    if own.last_at is not None:
+        ago = about(max(0, now - own.last_at // SECOND))
         return f"Calls of {account} come in (the last {ago} ago), but not about these messages"
-    if told.refused:
-        return f"{told.refused} calls of {account} were refused ({told.why}): check its secrets"
+    if own.refused:
+        return f"{own.refused} calls of {account} were refused ({own.why}): check its secrets"
     if others and account is not None:
         return (
             f"{account} has not called since, while {', '.join(others[:3])} "

@@ -22,7 +22,9 @@ class OutlookInput(NamedTuple):
     def outlook(self) -> Outlook:
         """The estimate for each route; slow with hundreds of routes."""
         found = self.seen.estimates().items()
-        return Outlook(self.since, {(self.names(i), country): told for (i, country), told in found})
+        return Outlook(
+            self.since, {(self.names(i), country): estimate for (i, country), estimate in found}
+        )
 
 
 async def read_outlooks(

@@ -61,10 +61,10 @@ class PastOutlooks:
         span = self._rule.within or 0
         since = begin_of(span, now)
         so_far = self.replay.so_far(now, since)
-        told = self.replay.estimates(now, since, self._wanted(so_far, firing))
+        known = self.replay.estimates(now, since, self._wanted(so_far, firing))
         return {
             span: Outlook(since, {
-                (self._names(key[0]), key[1]): told[key] if key in told else _at_best(*counted)
+                (self._names(key[0]), key[1]): known[key] if key in known else _at_best(*counted)
                 for key, counted in so_far.items()
             })
         }  # fmt: skip

@@ -48,9 +48,9 @@ def sentence(rule: Rule) -> str:
         "unless": " (more than is normal there)" if rule.unless_normal else "",
     }
     marked = {k: v if k in _WHOLE else mark(v) for k, v in words.items()}
-    told = Template(_TEMPLATES[rule.kind]).substitute(marked).replace(",,", ",")
+    text = Template(_TEMPLATES[rule.kind]).substitute(marked).replace(",,", ",")
     held = f", for {mark(span(rule.hold))}" if rule.hold else ""
-    return f"{told[:1].upper()}{told[1:]}{held}"
+    return f"{text[:1].upper()}{text[1:]}{held}"
 
 
 def compares_networks(rule: Rule) -> bool:
@@ -76,9 +76,8 @@ def _amount(rule: Rule, value: float | None) -> str:
 def _where(rule: Rule) -> str:
     """Which routes, in words: named ones, then "each account", "each country"."""
     named = [mark(one_of(some)) for some in (rule.accounts, rule.countries, rule.networks) if some]
-    told = set(rule.by)
     each = [d for d, some in zip(_MANY, (rule.accounts, rule.countries, rule.networks), strict=True)
-            if d in told and len(some) != 1]  # fmt: skip
+            if d in rule.by and len(some) != 1]  # fmt: skip
     words = " → ".join(named)
     if rule.kind == "failure":
         words = f"of {words or 'any account'}"

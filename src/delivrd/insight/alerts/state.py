@@ -22,7 +22,7 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
     """When it recovered; it is remembered for the quiet period."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule about single failures has reported in the current hour."""
 
     hour: int = 0
@@ -41,7 +41,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """By place: the last recovery, before which its messages no longer count."""
     firings: int = 0
     """How often the rule has fired, ever."""
-    told: Told = Told()
+    reported: Reported = msgspec.field(default=Reported(), name="told")
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,8 +31,8 @@ Judge = Callable[[Rule, Data, Place, list[Route], int], Reading]
 
 
 def _facts(n: int, k: int, since: int, normal: float | None = None) -> Facts:
-    told: dict[str, int | float | str] = {"n": n, "k": k, "share": k / n if n else 0.0}
-    return {**told, "since": since, **({} if normal is None else {"normal": normal})}
+    facts: dict[str, int | float | str] = {"n": n, "k": k, "share": k / n if n else 0.0}
+    return {**facts, "since": since, **({} if normal is None else {"normal": normal})}
 
 
 def _normal(routes: Iterable[Route], usual: Callable[[Route], float]) -> float | None:
@@ -69,20 +69,21 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
 
 
 def _settled_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
-    told = settled_rate(rule, data, routes, since)
-    if told.rate is None or told.high is None:
-        unsure = told.total or told.unreported  # a route that stopped reporting is not recovered
-        return Reading(place, UNSURE if unsure else GOOD, {"n": told.total, "since": since})
+    estimate = settled_rate(rule, data, routes, since)
+    if estimate.rate is None or estimate.high is None:
+        # a route that stopped reporting is not recovered
+        unsure = estimate.total or estimate.unreported
+        return Reading(place, UNSURE if unsure else GOOD, {"n": estimate.total, "since": since})
     normal = _normal(routes, lambda r: 1 - r.normal.typical)
-    facts = _facts(told.total, round(told.total * told.rate), since, normal)
-    facts = {**facts, "share": told.rate}
+    facts = _facts(estimate.total, round(estimate.total * estimate.rate), since, normal)
+    facts = {**facts, "share": estimate.rate}
     below = (rule.below or 0.0) / 100
-    chance = binomial_tail(round(told.total * (1 - told.high)), told.total, 1 - below)
-    if told.total < (rule.at_least or 1):
+    chance = binomial_tail(round(estimate.total * (1 - estimate.high)), estimate.total, 1 - below)
+    if estimate.total < (rule.at_least or 1):
         return Reading(place, UNSURE, facts, chance)
-    if _proven(told.high, told.total) < below:
+    if _proven(estimate.high, estimate.total) < below:
         return Reading(place, BAD, facts, chance)
-    good = told.rate > below + (1 - below) * (1 - SLACK)
+    good = estimate.rate > below + (1 - below) * (1 - SLACK)
     return Reading(place, GOOD if good else UNSURE, facts, chance)
 
 

@@ -13,8 +13,8 @@ import structlog
 from delivrd.config import Config
 from delivrd.core.units import HOUR_SECONDS, SECOND
 from delivrd.insight.alerts import read
-from delivrd.insight.alerts.calendar import hushed
-from delivrd.insight.alerts.causes import causes
+from delivrd.insight.alerts.calendar import suppressed
+from delivrd.insight.alerts.causes import find_causes
 from delivrd.insight.alerts.data import Data, Place
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.histories import Baseline, week
@@ -23,7 +23,7 @@ from delivrd.insight.alerts.places import within
 from delivrd.insight.alerts.rules import Named, in_force, written
 from delivrd.insight.alerts.sentence import sentence
 from delivrd.insight.alerts.state import Evaluation, State, Update
-from delivrd.insight.alerts.words import Why, headline, news
+from delivrd.insight.alerts.words import Causes, headline, notice_text
 from delivrd.insight.settled import Settling
 from delivrd.store import alerts as store_alerts
 from delivrd.store.alerts import Firing, Memory
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
 
     named: Named
     evaluation: Evaluation
-    whys: Sequence[Why]
+    causes: Sequence[Causes]
 
 
 class Watch:
@@ -136,17 +136,19 @@ class Watch:
     ) -> list[tuple[Named, Evaluation]]:
         return [
             (one, evaluate(one.rule, data, state_of(memories.get(name), one),
-                           partial(self._hushed, name, memories.get(name), data.now)))
+                           partial(self._suppressed, name, memories.get(name), data.now)))
             for name, one in active.items()
         ]  # fmt: skip
 
-    def _hushed(self, name: str, memory: Memory | None, now: int, place: Place) -> bool:
+    def _suppressed(self, name: str, memory: Memory | None, now: int, place: Place) -> bool:
         snoozed = memory is not None and (memory.snoozed_until or 0) > now * SECOND
-        return snoozed or hushed(self._config.alerts.maintenance.values(), name, place, now)
+        return snoozed or suppressed(self._config.alerts.maintenance.values(), name, place, now)
 
     async def _explained(self, named: Named, evaluation: Evaluation) -> Outcome:
-        whys = [await causes(self._store, named.rule, update) for update in evaluation.updates]
-        return Outcome(named, evaluation, whys)
+        causes = [
+            await find_causes(self._store, named.rule, update) for update in evaluation.updates
+        ]
+        return Outcome(named, evaluation, causes)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -176,60 +178,64 @@ class Watch:
     async def _remember(
         self, tx: Tx, outcome: Outcome, memory: Memory | None, active: Mapping[str, Named], now: int
     ) -> None:
-        named, evaluation, whys = outcome
+        named, evaluation, causes = outcome
         state = evaluation.state
         if memory is None or memory.rule != written(named.rule):
             before = await store_alerts.last_number(tx, named.name)
             state, evaluation = renumbered(state, evaluation, before)
-        for update, why in zip(evaluation.updates, whys, strict=True):
-            await self._update(tx, named, update, why, active)
+        for update, found in zip(evaluation.updates, causes, strict=True):
+            await self._update(tx, named, update, found, active)
         data = msgspec.json.encode(state).decode()
         await store_alerts.remember(tx, named.name, written(named.rule), data, now * SECOND)
 
     async def _update(
-        self, tx: Tx, named: Named, update: Update, why: Why, active: Mapping[str, Named]
+        self, tx: Tx, named: Named, update: Update, causes: Causes, active: Mapping[str, Named]
     ) -> None:
         known = await store_alerts.numbered(tx, named.name, update.firing)
         if known is None:
-            await self._begin(tx, named, update, why, active)
+            await self._begin(tx, named, update, causes, active)
             return
-        await store_alerts.change(tx, known.id, **changed(known, named, update, why))
+        await store_alerts.change(tx, known.id, **changed(known, named, update, causes))
         quiet = known.beside is not None or (known.snoozed_until or 0) > update.at * SECOND
-        heard = update.what == "recovered" or (update.what == "widened" and known.acked_at is None)
-        if heard and not quiet:
-            await self._post(tx, named, update, why, known.id)
+        notify = update.what == "recovered" or (update.what == "widened" and known.acked_at is None)
+        if notify and not quiet:
+            await self._post(tx, named, update, causes, known.id)
 
     async def _begin(
-        self, tx: Tx, named: Named, update: Update, why: Why, active: Mapping[str, Named]
+        self, tx: Tx, named: Named, update: Update, causes: Causes, active: Mapping[str, Named]
     ) -> None:
         beside = None
         if update.what == "fired":
             others = await store_alerts.open_firings(tx)
-            heard = [other for other in others if self._hears(named, active.get(other.rule))]
-            beside = told_by(named.rule.kind, update.place, heard)
+            covering = [other for other in others if self._reaches(named, active.get(other.rule))]
+            beside = covered_by(named.rule.kind, update.place, covering)
         single = update.what in ("failure", "digest")
         made = await store_alerts.begin(
             tx, self._store.ids, rule=named.name, number=update.firing, kind=named.rule.kind,
             sentence=sentence(named.rule), place=update.place, state="told" if single else "firing",
             since=update.since * SECOND, fired_at=update.at * SECOND,
             ended_at=update.at * SECOND if single else None, beside=beside,
-            facts=told_facts(update, named), causes=why._asdict(),
+            facts=stored_facts(update, named), causes=causes._asdict(),
         )  # fmt: skip
         if beside is None:
-            await self._post(tx, named, update, why, made.id)
+            await self._post(tx, named, update, causes, made.id)
 
-    def _hears(self, named: Named, other: Named | None) -> bool:
+    def _reaches(self, named: Named, other: Named | None) -> bool:
         """Whether every channel of one rule is also a channel of the other."""
-        told = set() if other is None else set(channels_for(self._config, other))
-        return set(channels_for(self._config, named)) <= told
+        others = set() if other is None else set(channels_for(self._config, other))
+        return set(channels_for(self._config, named)) <= others
 
-    async def _post(self, tx: Tx, named: Named, update: Update, why: Why, row_id: int) -> None:
-        told = news(update, named.name, named.rule, why, self._config.url, firing_id(row_id))
+    async def _post(
+        self, tx: Tx, named: Named, update: Update, causes: Causes, row_id: int
+    ) -> None:
+        text = notice_text(
+            update, named.name, named.rule, causes, self._config.url, firing_id(row_id)
+        )
         channels = channels_for(self._config, named)
         now = self._clock()
         ids = self._store.ids
-        await store_alerts.post(tx, ids, row_id, channels, update.what, told.title, told.body, now)
-        log.warning("alert", what=update.what, rule=named.name, title=told.title)
+        await store_alerts.post(tx, ids, row_id, channels, update.what, text.title, text.body, now)
+        log.warning("alert", what=update.what, rule=named.name, title=text.title)
 
 
 def state_of(memory: Memory | None, named: Named) -> State:
@@ -251,17 +257,17 @@ def renumbered(state: State, evaluation: Evaluation, before: int) -> tuple[State
     return state, Evaluation(state, updates)
 
 
-def told_facts(update: Update, named: Named) -> dict[str, object]:
+def stored_facts(update: Update, named: Named) -> dict[str, object]:
     """The facts of a firing, with its headline."""
     return {**update.facts, "what": update.what, "headline": headline(update, named.rule)}
 
 
-def changed(known: Firing, named: Named, update: Update, why: Why) -> dict[str, object]:
+def changed(known: Firing, named: Named, update: Update, causes: Causes) -> dict[str, object]:
     """The changes to a stored firing."""
     match update.what:
         case "widened":
-            facts = told_facts(update, named)
-            return {"place": update.place, "facts": facts, "causes": why._asdict()}
+            facts = stored_facts(update, named)
+            return {"place": update.place, "facts": facts, "causes": causes._asdict()}
         case "recovered":
             facts = {**known.facts, "recovered": update.facts}
             return {"state": "recovered", "ended_at": update.at * SECOND, "facts": facts}
@@ -271,7 +277,7 @@ def changed(known: Firing, named: Named, update: Update, why: Why) -> dict[str, 
             return {"state": "firing", "ended_at": None}
 
 
-def told_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
+def covered_by(kind: str, place: Place, others: Iterable[Firing]) -> int | None:
     """The firing of another rule that covers the same incident, at this place or one around it."""
     family = next((f for f in FAMILIES if kind in f), frozenset({kind}))
     for other in others:

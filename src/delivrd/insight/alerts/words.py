@@ -13,7 +13,7 @@ from delivrd.insight.alerts.sentence import about, percent, place, plain, senten
 from delivrd.insight.alerts.state import Update
 
 
-class Why(NamedTuple):
+class Causes(NamedTuple):
     """Likely causes: reasons with their status, and the gateways' codes, the most frequent first.
 
     ``also`` are further hints in words.
@@ -24,7 +24,7 @@ class Why(NamedTuple):
     also: Sequence[str] = ()
 
 
-class News(NamedTuple):
+class NoticeText(NamedTuple):
     """A notice, before it goes to any channel."""
 
     title: str
@@ -119,7 +119,9 @@ def where(at: Place, facts: Facts, rule: Rule) -> str:
     return str(facts.get("label", whole))
 
 
-def news(update: Update, name: str, rule: Rule, why: Why, base: str, firing: str) -> News:
+def notice_text(
+    update: Update, name: str, rule: Rule, causes: Causes, base: str, firing: str
+) -> NoticeText:
     """The notice about a firing; ``base`` is the hub's address, ``firing`` the firing's id."""
     line = headline(update, rule)
     if update.what == "recovered":
@@ -129,13 +131,15 @@ def news(update: Update, name: str, rule: Rule, why: Why, base: str, firing: str
             f"It was bad from {_moment(update.since)} for {about(update.at - update.since)}.",
         ]
         title = f"Recovered: {where(update.place, update.facts, rule)} ({name})"
-        return News(title, "\n".join([*body, *_end(update, name, rule, base, firing)]))
+        return NoticeText(title, "\n".join([*body, *_end(update, name, rule, base, firing)]))
     if update.what in ("failure", "digest"):
-        return News(line, "\n".join([*_single(update), *_end(update, name, rule, base, firing)]))
+        return NoticeText(
+            line, "\n".join([*_single(update), *_end(update, name, rule, base, firing)])
+        )
     head = "Wider now: " if update.what == "widened" else ""
     began = f"Since {_moment(update.since)} ({about(update.at - update.since)})."
-    body = [f"{line}.", began, *_causes(update, rule, why)]
-    return News(f"{head}{line}", "\n".join([*body, *_end(update, name, rule, base, firing)]))
+    body = [f"{line}.", began, *_causes(update, rule, causes)]
+    return NoticeText(f"{head}{line}", "\n".join([*body, *_end(update, name, rule, base, firing)]))
 
 
 def _recovered(update: Update, rule: Rule) -> str:
@@ -154,8 +158,8 @@ def _single(update: Update) -> list[str]:
         return [f"{f['told']} were reported singly.", *(f"{n} × {words}" for words, n in held)]
     parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
              f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
-    told = ", ".join(p for p in parts if p) or "no reason given"
-    return [f"{f['status'].capitalize()} at {_moment(update.since)}: {told}."]
+    words = ", ".join(p for p in parts if p) or "no reason given"
+    return [f"{f['status'].capitalize()} at {_moment(update.since)}: {words}."]
 
 
 def reasons_in_words(reasons: Sequence[tuple[str, str, int]]) -> list[str]:
@@ -167,21 +171,21 @@ def reasons_in_words(reasons: Sequence[tuple[str, str, int]]) -> list[str]:
     ]
 
 
-def _causes(update: Update, rule: Rule, why: Why) -> list[str]:
+def _causes(update: Update, rule: Rule, causes: Causes) -> list[str]:
     found = []
     if update.facts.get("worst"):
         found.append(f"Worst: {update.facts['worst']}.")
-    if why.reasons:
-        told = zip(reasons_in_words(why.reasons), why.reasons, strict=True)
-        found.append(f"Reasons: {', '.join(f'{words} ({n})' for words, (_, _, n) in told)}.")
-    if why.codes:
-        found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in why.codes)}.")
+    if causes.reasons:
+        named = zip(reasons_in_words(causes.reasons), causes.reasons, strict=True)
+        found.append(f"Reasons: {', '.join(f'{words} ({n})' for words, (_, _, n) in named)}.")
+    if causes.codes:
+        found.append(f"Codes: {', '.join(f'{code} ({n})' for code, n in causes.codes)}.")
     if update.facts.get("networks"):
         found.append(f"Networks without receipts: {update.facts['networks']}.")
     if update.facts.get("why"):
         found.append(f"Why: {update.facts['why']}.")
     hint = _hint(update, rule)
-    return [*found, *why.also, *([hint] if hint else [])]
+    return [*found, *causes.also, *([hint] if hint else [])]
 
 
 def _hint(update: Update, rule: Rule) -> str:
@@ -196,8 +200,8 @@ def _hint(update: Update, rule: Rule) -> str:
 def _end(update: Update, name: str, rule: Rule, base: str, firing: str) -> list[str]:
     page = _page(update, rule)
     found = [f"{shown(rule.kind)}: {base}{page}"] if page else []
-    told = [*found, f"Rule {name}: {plain(sentence(rule))}."]
-    return [*told, f"Firing: {base}/alerts/firings/{firing}"]
+    lines = [*found, f"Rule {name}: {plain(sentence(rule))}."]
+    return [*lines, f"Firing: {base}/alerts/firings/{firing}"]
 
 
 def _page(update: Update, rule: Rule) -> str:
