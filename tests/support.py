@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 import uvicorn
@@ -128,6 +128,5 @@ class _Server(uvicorn.Server):
         pass
 
     def capture_signals(self) -> Any:
-        from contextlib import nullcontext
 
         return nullcontext()

@@ -1,6 +1,7 @@
 """A command line run in this process, and a real server on loopback that answers as a hub does."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,7 +77,6 @@ class StubHub:
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the developer's own settings."""
-    import os
 
     for name in [name for name in os.environ if name.startswith("DELIVRD_")]:
         monkeypatch.delenv(name)

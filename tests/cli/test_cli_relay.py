@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from urllib.request import urlopen
@@ -196,7 +197,6 @@ SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
 def signed(body: bytes = b'{"a":1}') -> dict[str, str]:
-    from datetime import UTC, datetime
 
     now = datetime.now(UTC)
     signature = Webhook(SECRET).sign("evt_1", now, body.decode())

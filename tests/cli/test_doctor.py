@@ -4,9 +4,12 @@ import pytest
 
 from delivrd.cli.doctor import propose_format
 from delivrd.cli.init import block
+from delivrd.config import load
 from delivrd.core.units import HOUR
 from delivrd.keeping import sweep
+from delivrd.providers import provider
 from delivrd.store import alerts, endpoints, health
+from delivrd.store.open import open_store
 from tests.cli.served import serving, write_settings
 from tests.filled import execute, opened, receipt, receive, send
 from tests.support import run
@@ -114,9 +117,6 @@ def test_a_shared_login_is_proposed(tmp_path, database_url, delivrd, monkeypatch
     path = write_settings(tmp_path, database_url, more)
 
     async def fill():
-        from delivrd.config import load
-        from delivrd.providers import provider
-        from delivrd.store.open import open_store
 
         accounts = load(path, {}).accounts
         store = await open_store(

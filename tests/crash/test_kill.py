@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 from aiohttp import web
 
@@ -195,7 +196,6 @@ async def _expire_leases(process: Process) -> None:
     config = load(process.settings, {})
     if config.database.startswith("sqlite:"):
         return
-    import asyncpg
 
     connection = await asyncpg.connect(config.database)
     await connection.execute("UPDATE attempt SET lease_until = 1 WHERE state = 'handing_over'")

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 
 from delivrd.config import load
 from delivrd.providers import provider
@@ -34,7 +35,6 @@ async def bring_leases_back(process: Process) -> None:
     config = load(process.settings, {})
     if config.database.startswith("sqlite:"):
         return
-    import asyncpg
 
     connection = await asyncpg.connect(config.database)
     await connection.execute("UPDATE delivery SET lease_until = 1 WHERE state = 'in_flight'")

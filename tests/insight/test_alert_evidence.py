@@ -1,6 +1,6 @@
 """The statistics behind an alert: exact tails, and evidence that piles up."""
 
-from math import comb, exp, factorial
+from math import comb, exp, factorial, log
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,6 @@ steps = st.lists(st.tuples(st.integers(0, 20), st.floats(0, 5)), max_size=40).ma
 
 @given(steps)
 def test_the_score_is_that_of_the_best_beginning(found: list[tuple[int, int, int, float]]) -> None:
-    from math import log
 
     best = max(
         (

@@ -2,6 +2,7 @@
 
 from delivrd.store import endpoints, replays
 from tests.relay.relay_support import START, Sink, says, telling
+from tests.relay.test_delivering import message
 from tests.support import run
 
 
@@ -52,7 +53,6 @@ def test_what_was_parked_can_be_cancelled(database_url: str) -> None:
 
 
 def test_without_a_secret_callbacks_go_out_unsigned(sqlite_url: str) -> None:
-    from tests.relay.test_delivering import message
 
     async def test() -> None:
         async with telling(sqlite_url) as story, Sink().listening() as sink:

@@ -1,5 +1,6 @@
 """docs/webhooks.md: its tables are the code's, and its handlers run."""
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import jsonschema_rs
 import pytest
+from fastapi.testclient import TestClient
 
 import delivrd.relay
 from delivrd.core.statement import Status
@@ -52,7 +54,6 @@ def handler(framework):
 
 @contextmanager
 def fastapi():
-    from fastapi.testclient import TestClient
 
     client = TestClient(handler("FastAPI").app)
     yield lambda headers, body: client.post("/events", headers=headers, content=body).status_code
@@ -137,7 +138,6 @@ def ruby(need, tmp_path):
     program.write_text(RACK + block("Ruby", "ruby"), "utf-8")
 
     def post(calls):
-        import base64
 
         given = [(headers, base64.b64encode(body).decode()) for headers, body in calls]
         done = subprocess.run(

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from delivrd.app import running
 from delivrd.config import Sending
 from delivrd.store import outbox, sqlite
 from delivrd.store.ids import now_micros
 from delivrd.store.open import sqlite_path
+from delivrd.store.sqlite import Busy
 from tests.ports import free_port
 from tests.sending.gateways import (
     Behaviour,
     Gateway,
+    Sender,
     accepts,
     after,
     answers,
@@ -25,7 +28,7 @@ from tests.sending.gateways import (
     sending,
     slow,
 )
-from tests.support import run, until
+from tests.support import account, run, settings, until
 
 
 @pytest.fixture(autouse=True)
@@ -260,9 +263,6 @@ def test_what_was_claimed_by_a_process_that_died_before_the_call_is_unsure(
 
 async def _die_with_a_claim(database_url: str) -> None:
     """A process that submits, claims and is gone; on PostgreSQL its lease has run out since."""
-    from delivrd.app import running
-    from tests.sending.gateways import Sender
-    from tests.support import account, settings
 
     accounts = {"main": account("vonage", base_url="http://127.0.0.1:9")}
     config = settings(database_url, accounts=accounts)
@@ -296,7 +296,6 @@ def test_two_workers_never_send_one_message_twice(postgres_url: str) -> None:
 
 
 def test_a_second_hub_on_one_sqlite_file_is_refused(sqlite_url: str) -> None:
-    from delivrd.store.sqlite import Busy
 
     async def test() -> None:
         async with sending(sqlite_url, "http://127.0.0.1:9"):

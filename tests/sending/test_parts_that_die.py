@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 
 from delivrd import supervise
+from delivrd.core.statement import Reading
+from delivrd.sending.worker import Worker
+from delivrd.store.append import Entry
+from delivrd.store.base import StoreUnavailable
+from delivrd.store.ids import now_micros
 from tests.filled import receipt, receive
 from tests.sending.gateways import Gateway, at, end, sending, slow
 from tests.support import appended, run, until
@@ -45,7 +50,6 @@ def test_who_waits_for_the_append_gives_up_in_time_while_it_is_down(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A7: also then the gateway is answered as long as it listens."""
-    from delivrd.store.base import StoreUnavailable
 
     monkeypatch.setattr(supervise, "PAUSES", (3.0,))
 
@@ -60,9 +64,6 @@ def test_who_waits_for_the_append_gives_up_in_time_while_it_is_down(
 
 
 async def _entry(hub: Any) -> Any:
-    from delivrd.core.statement import Reading
-    from delivrd.store.append import Entry
-    from delivrd.store.ids import now_micros
 
     store = hub.hub.store
     return Entry(
@@ -111,7 +112,6 @@ def test_who_waits_for_a_message_hears_of_what_happened_meanwhile(
 def test_the_worker_sends_on_and_what_was_under_way_is_sent_once(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from delivrd.sending.worker import Worker
 
     async def test() -> None:
         async with (
@@ -132,7 +132,6 @@ def test_the_worker_sends_on_and_what_was_under_way_is_sent_once(
 def test_hand_overs_under_way_are_awaited_though_the_worker_is_down_when_the_hub_ends(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from delivrd.sending.worker import Worker
 
     monkeypatch.setattr(supervise, "PAUSES", (60.0,))
 

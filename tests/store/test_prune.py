@@ -15,7 +15,7 @@ from delivrd.store import tombstones
 from delivrd.store.append import Entry, append
 from delivrd.store.counts import BUCKET
 from delivrd.store.fold import Work, fold_slice
-from delivrd.store.ids import floor, now_micros
+from delivrd.store.ids import born, floor, now_micros
 from delivrd.store.leases import take_lease
 from delivrd.store.pruning import bodies, messages
 from delivrd.store.pruning.vacuum import vacuum
@@ -327,8 +327,7 @@ def test_what_was_pruned_and_what_stays_add_up(database_url):
     async def test():
         async with opened(database_url) as store:
             old = await send(store, "a")
-            await asyncio.sleep(0.002)
-            bound = now_micros()
+            bound = born(store.ids.next())
             await send(store, "b")
             await receive(store, receipt("a"), receipt("b"))
             before = await totals(store)

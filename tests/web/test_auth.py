@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from delivrd.store.tx import Tx
-from delivrd.web.app import create
+from delivrd.web.app import create, routes
 from delivrd.web.auth import COOKIE
 from delivrd.web.gate import allowed_hosts
 from delivrd.web.signin import first_link, local_path
@@ -29,7 +29,6 @@ async def make_key(hub: Web, *scopes: str) -> str:
 
 def addresses(hub: Web) -> list[tuple[str, str]]:
     """Every address of the app, also the pages'."""
-    from delivrd.web.app import routes
 
     found = []
     waiting = list(routes(hub.context).routes)

@@ -9,6 +9,7 @@ from standardwebhooks import Webhook
 
 from delivrd.config import Relay
 from delivrd.config_endpoints import EndpointSettings
+from delivrd.store import endpoints
 from tests.relay.relay_support import Sink, says
 from tests.support import run, until
 from tests.web.web_support import Web, web
@@ -269,8 +270,6 @@ def test_a_test_is_not_in_the_stream_and_nobody_else_is_told(sqlite_url: str) ->
 def test_origins_of_callback_urls_are_listed_on_request(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
-            from delivrd.store import endpoints
-
             store = hub.store
             origin = "https://shop.example.org:443"
             await hub.store.write(lambda tx: endpoints.callbacks(tx, store.ids, 1, [origin]))

@@ -8,7 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from delivrd.alert_settings import Alerts
 from delivrd.app import ROLES
+from delivrd.insight.alerts.watch import Watch
 from tests.support import run, until
 from tests.web.web_support import Web, web
 
@@ -100,8 +102,6 @@ def test_its_queries_name_only_metrics_that_exist(sqlite_url: str) -> None:
     ],
 )
 def test_rates_and_alerts_are_there_to_be_scraped(database_url: str, line: str) -> None:
-    from delivrd.alert_settings import Alerts
-    from delivrd.insight.alerts.watch import Watch
 
     rule = {"kind": "failure_rate", "at_least": 1, "over": 0}
     alerts = Alerts.model_validate({"rules": {"rate": rule}, "defaults": False})

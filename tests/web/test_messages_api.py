@@ -10,7 +10,7 @@ from delivrd.intake import folded
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
-from tests.support import run
+from tests.support import account, run
 from tests.web.web_support import NEW, web
 
 DELIVERED = {"status": "delivered", "err-code": "0", "message-timestamp": "2026-06-29 22:40:30"}
@@ -548,7 +548,6 @@ def test_an_invalid_timeout_is_422(sqlite_url: str, timeout: str) -> None:
 
 
 def test_simulated_data_is_marked(sqlite_url: str) -> None:
-    from tests.support import account
 
     accounts = {"inbox": account("vonage", receive_only=True, simulated=True)}
 

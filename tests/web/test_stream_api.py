@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
+from delivrd.store.base import StoreUnavailable
 from delivrd.store.leases import take_lease
 from delivrd.store.tx import Tx
 from delivrd.web import stream
@@ -250,7 +251,6 @@ def test_streams_end_when_the_hub_ends(sqlite_url: str) -> None:
 def test_a_store_that_is_away_stops_no_stream_for_good(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from delivrd.store.base import StoreUnavailable
 
     monkeypatch.setattr(stream, "IDLE_SECONDS", 0.01)
     failures = iter([True, True])
