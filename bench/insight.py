@@ -74,15 +74,15 @@ def before(chance: random.Random, shape: Shape, now: int, number: int) -> Past:
             ended[one.status, step(int(one.took * SECOND)), old] += 1
         else:
             waiting[one.at // BUCKET] += 1
-    told = (
+    counts = (
         [Ended(ACCOUNT, COUNTRY, *key, n) for key, n in ended.items()],
         [Waiting(ACCOUNT, COUNTRY, bucket, n) for bucket, n in waiting.items()],
         now,
     )
-    return usual(past_of(*told), {ACCOUNT: "bench"}, silent_of(*told))
+    return usual(past_of(*counts), {ACCOUNT: "bench"}, silent_of(*counts))
 
 
-def told(past: Past, messages: Iterable[Message], now: int) -> Settled:
+def estimate_at(past: Past, messages: Iterable[Message], now: int) -> Settled:
     """The estimate for all messages that were handed over by now."""
     counts: Counter[tuple[int, str, int]] = Counter()
     seconds: Counter[int] = Counter()
@@ -133,7 +133,7 @@ def burst(seed: int, shape: Shape, number: int, after: float, day: int) -> Run:
         for _ in range(number)
     ]
     now = start + int(after * SECOND)
-    return _run(told(before(chance, shape, now, day), sent, now), truth(sent, now))
+    return _run(estimate_at(before(chance, shape, now, day), sent, now), truth(sent, now))
 
 
 def _run(found: Settled, true: float) -> Run:
@@ -179,7 +179,7 @@ def broken(seed: int, kind: str, a_minute: int) -> Broken:
     errors = []
     for minute in range(1, LOOK + 1):
         now = at + minute * MINUTE
-        errors.append((told(past, sent, now).rate or 0.0) - truth(sent, now))
+        errors.append((estimate_at(past, sent, now).rate or 0.0) - truth(sent, now))
     off = [minute for minute, error in enumerate(errors, 1) if abs(error) > NEAR]
     return Broken(None if LOOK in off else max(off, default=0), errors[0], errors[4])
 

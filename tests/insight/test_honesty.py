@@ -74,5 +74,5 @@ def test_claimed_deliveries_that_nobody_used_are_held_against_other_accounts(
     used: int, elsewhere: int, flags: bool
 ) -> None:
     there = rate(elsewhere, 500) if elsewhere else None
-    found = evidence(seen(HANDSETS, conversion=rate(used, 100), elsewhere=there, told=100))
+    found = evidence(seen(HANDSETS, conversion=rate(used, 100), elsewhere=there, outcomes=100))
     assert flagged(found) is flags

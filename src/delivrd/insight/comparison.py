@@ -18,10 +18,10 @@ async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -
 
     ``why`` is the reason that there is no ranking, or None.
     """
-    told = await delivery_stats(tx, accounts, ("account",), filters)
+    stats = await delivery_stats(tx, accounts, ("account",), filters)
     times = await latency_stats(tx, accounts, ("account",), filters)
     by_account = {item["account"]: item for item in times["items"]}
-    items = [_item(item, by_account.get(item["account"], {})) for item in told["items"]]
+    items = [_item(item, by_account.get(item["account"], {})) for item in stats["items"]]
     measured = [item for item in items if item["ended"] >= minimum]
     places = ranks([_rate(item) for item in measured])
     for item, place in zip(measured, places, strict=True):
@@ -41,18 +41,18 @@ def ranks(rates: Sequence[Rate]) -> list[int]:
     return [1 + sum(other.low > one.high for other in rates) for one in rates]
 
 
-def _item(told: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+def _item(stats: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
     return {
-        "account": told["account"],
+        "account": stats["account"],
         "rank": None,
-        "total": told["total"],
-        "ended": told["total"] - told["counts"].get("pending", 0),
-        "delivery_rate": told["delivery_rate"],
-        "low": told["low"],
-        "high": told["high"],
+        "total": stats["total"],
+        "ended": stats["total"] - stats["counts"].get("pending", 0),
+        "delivery_rate": stats["delivery_rate"],
+        "low": stats["low"],
+        "high": stats["high"],
         "p50": times.get("p50"),
         "p95": times.get("p95"),
-        "cost": told["cost"],
+        "cost": stats["cost"],
     }
 
 

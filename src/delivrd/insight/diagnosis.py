@@ -83,22 +83,22 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
     for account, _, status, n in known.traffic:
         by_account[account][status] += n
     silent = {a for a, counts in by_account.items() if _is_silent(counts)}
-    heard = {a for a in by_account if known.calls.get(a, Calls()).last_at is not None}
+    called = {a for a in by_account if known.calls.get(a, Calls()).last_at is not None}
     found = False
     for account in sorted(by_account):
         counts = by_account[account]
         if account in silent:
             found = True
-            yield _silent(account, counts, known.calls.get(account, Calls()), heard, now)
+            yield _silent(account, counts, known.calls.get(account, Calls()), called, now)
         else:
             for finding in (*_silent_countries(account, known), *_silent_networks(account, known)):
                 found = True
                 yield finding
     if not found:
-        told = "receipts come in for all accounts"
+        what = "receipts come in for all accounts"
         if not by_account:
-            told = "no messages of the last day are old enough to tell"
-        yield Finding("reporting", "ok", told)
+            what = "no messages of the last day are old enough to tell"
+        yield Finding("reporting", "ok", what)
 
 
 def _without_end(counts: Counter[str]) -> tuple[int, int]:
@@ -111,10 +111,12 @@ def _is_silent(counts: Counter[str]) -> bool:
     return total >= ENOUGH and n >= total * OPEN
 
 
-def _silent(account: str, counts: Counter[str], calls: Calls, heard: set[str], now: int) -> Finding:
-    """The account's messages stay open; ``heard`` are the accounts that were called."""
+def _silent(
+    account: str, counts: Counter[str], calls: Calls, called: set[str], now: int
+) -> Finding:
+    """The account's messages stay open; ``called`` are the accounts that were called."""
     n, total = _without_end(counts)
-    cause, advice = _silence(account, calls, sorted(heard - {account}), now)
+    cause, advice = _silence(account, calls, sorted(called - {account}), now)
     what = f"{account}: {n} of {total} messages of the last day have no known end{cause}"
     return Finding("reporting", "bad", what, advice, account)
 
@@ -248,10 +250,10 @@ def _repeats(known: Figures) -> Iterator[Finding]:
     if more <= total * MANY_REPEATS:
         yield Finding("duplicates", "ok", f"{more} of {total + more} receipts were repeats")
         return
-    told = [f"{a} ({m})" for a, (_, m) in sorted(again.items(), key=lambda one: -one[1][1])]
+    sources = [f"{a} ({m})" for a, (_, m) in sorted(again.items(), key=lambda one: -one[1][1])]
     yield Finding(
         "duplicates", "warning",
-        f"{more} of {total + more} receipts were repeats, from {', '.join(told[:5])}; each "
+        f"{more} of {total + more} receipts were repeats, from {', '.join(sources[:5])}; each "
         "receipt counts once",
         "often the gateway times out before the hub answers: check …/metrics and the proxy",
     )  # fmt: skip

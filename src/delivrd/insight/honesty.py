@@ -58,7 +58,8 @@ class Seen(NamedTuple):
     conversion: Rate | None = None
     elsewhere: Rate | None = None
     """The conversion rate of other accounts' messages to the same country."""
-    told: int = 0
+    outcomes: int = 0
+    """How many outcomes applications reported."""
 
 
 def evidence(seen: Seen) -> list[Evidence]:
@@ -73,9 +74,9 @@ def flagged(found: Sequence[Evidence]) -> bool:
 
 
 def _instant(seen: Seen) -> Evidence | None:
-    told = {at: n for at, n in seen.steps.items() if at != UNTOLD}
-    sample = sum(told.values())
-    quick = sum(n for at, n in told.items() if at < INSTANT)
+    known = {at: n for at, n in seen.steps.items() if at != UNTOLD}
+    sample = sum(known.values())
+    quick = sum(n for at, n in known.items() if at < INSTANT)
     if sample < SAMPLE or quick < INSTANT_SHARE * sample:
         return None
     words = "nearly all delivered in under a second: no network pages every handset that fast"
@@ -112,13 +113,13 @@ def _no_failures(seen: Seen) -> Evidence | None:
 
 def _conversion(seen: Seen) -> Evidence | None:
     here, there = seen.conversion, seen.elsewhere
-    if here is None or there is None or seen.told < SAMPLE or here.high >= there.low:
+    if here is None or there is None or seen.outcomes < SAMPLE or here.high >= there.low:
         return None
     words = (
         f"{here.rate:.0%} of its messages converted, against {there.rate:.0%} of those that other "
         "accounts sent to the same country"
     )
-    return Evidence("conversion", words, here.rate, seen.told)
+    return Evidence("conversion", words, here.rate, seen.outcomes)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -134,28 +135,28 @@ async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[st
     counts = await stats.counts(tx, accounts, BY, filters)
     took = await steps(tx, accounts, BY, filters, "delivered")
     everywhere = Filters(country=filters.country, since=filters.since, until=filters.until)
-    told = await conversions(tx, accounts, everywhere)
+    outcomes = await conversions(tx, accounts, everywhere)
     items = []
     for values, counted in counts.items():
         delays = await newest_delays(tx, accounts, *values)
-        seen = _seen(values, counted, took.get(values, {}), delays, told)
-        items.append(_item(values, counted, seen, told.get(values, {})))
+        seen = _seen(values, counted, took.get(values, {}), delays, outcomes)
+        items.append(_item(values, counted, seen, outcomes.get(values, {})))
     items.sort(key=lambda item: (-len(item["evidence"]), -item["total"], str(item["account"])))
     since = filters.since or 0
     return {"since": moment(since).isoformat(timespec="seconds"), "items": items}
 
 
-Told = Mapping[Values, Mapping[str, int]]
+Outcomes = Mapping[Values, Mapping[str, int]]
 """By account and country: how often applications reported each outcome."""
 
 
 def _seen(
     values: Values, counted: Mapping[str, int], steps: Mapping[int, int],
-    delays: Sequence[float], told: Told,
+    delays: Sequence[float], reported: Outcomes,
 ) -> Seen:  # fmt: skip
-    here = Counter(told.get(values, {}))
+    here = Counter(reported.get(values, {}))
     others: Counter[str] = Counter()
-    for (account, country), outcomes in told.items():
+    for (account, country), outcomes in reported.items():
         if country == values[1] and account != values[0]:
             others.update(outcomes)
     ended = sum(counted.values()) - counted.get("pending", 0)
@@ -168,7 +169,7 @@ def _used(outcomes: Mapping[str, int]) -> Rate | None:
 
 
 def _item(
-    values: Values, counted: Mapping[str, int], seen: Seen, told: Mapping[str, int]
+    values: Values, counted: Mapping[str, int], seen: Seen, outcomes: Mapping[str, int]
 ) -> dict[str, Any]:
     found = evidence(seen)
     used = seen.conversion
@@ -179,8 +180,8 @@ def _item(
         "evidence": [{**one._asdict(), "share": round(one.share, 6)} for one in found],
         "total": sum(counted.values()),
         "delivered": counted.get("delivered", 0),
-        "converted": told.get("converted", 0),
-        "not_converted": told.get("not_converted", 0),
+        "converted": outcomes.get("converted", 0),
+        "not_converted": outcomes.get("not_converted", 0),
         "conversion_rate": None if used is None else round(used.rate, 6),
         "conversion_low": None if used is None else round(used.low, 6),
         "conversion_high": None if used is None else round(used.high, 6),

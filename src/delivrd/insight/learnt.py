@@ -35,8 +35,8 @@ class Learnt:
     The first access to ``past`` takes a tenth of a second with a hundred routes: use a thread.
     """
 
-    def __init__(self, told: "Told", hour: Sequence[ByMinute] | None, now: int) -> None:
-        self._told, self._hour, self.read_at = told, hour, now
+    def __init__(self, day: "DayCounts", hour: Sequence[ByMinute] | None, now: int) -> None:
+        self._day, self._hour, self.read_at = day, hour, now
 
     @property
     def young(self) -> bool:
@@ -46,15 +46,15 @@ class Learnt:
     @property
     def stopped(self) -> Mapping[Key, int]:
         """Routes that have stopped reporting, with the day of the last report (days since 1970)."""
-        return self._told.stopped
+        return self._day.stopped
 
     @cached_property
     def past(self) -> Past:
-        told, seen, now = self._told, SETTLED_AFTER, self.read_at
-        tables = past_of(told.ended, told.waiting, now)
+        day, seen, now = self._day, SETTLED_AFTER, self.read_at
+        tables = past_of(day.ended, day.waiting, now)
         if self._hour is not None:  # a young hub
             tables, seen = first_hour(self._hour, now)
-        return usual(tables, told.providers, told.silent, seen)
+        return usual(tables, day.providers, day.silent, seen)
 
     def work_out(self) -> None:
         """Computes the model of every route, which is kept."""
@@ -64,15 +64,15 @@ class Learnt:
     @cached_property
     def never(self) -> Silent:
         """The routes that never report, and the countries that have only such routes."""
-        routes = self._told.silent - self.stopped.keys()
-        some: Iterable[Ended | Waiting] = (*self._told.ended, *self._told.waiting)
+        routes = self._day.silent - self.stopped.keys()
+        some: Iterable[Ended | Waiting] = (*self._day.ended, *self._day.waiting)
         keys = {(one.account_id, one.country) for one in some if one.n > 0}
-        heard = {country for _, country in keys - routes}
-        countries = {country for _, country in routes} - heard
+        reporting = {country for _, country in keys - routes}
+        countries = {country for _, country in routes} - reporting
         return Silent(tuple(sorted(routes)), tuple(sorted(countries)))
 
 
-class Told(NamedTuple):
+class DayCounts(NamedTuple):
     """The counts of the last day, the routes that report nothing, and those that stopped."""
 
     ended: Sequence[Ended]
@@ -92,16 +92,16 @@ async def learn(tx: Tx, accounts: Accounts, now: int) -> Learnt:
     if not has_old(ended, waiting, now):
         hour = await queries.by_minute(tx, accounts, minute_of(now) - HOUR_MINUTES, minute_of(now))
     providers = {i: a.provider.name for i, a in accounts.by_id.items()}
-    return Learnt(Told(ended, waiting, silent, stopped, providers), hour, now)
+    return Learnt(DayCounts(ended, waiting, silent, stopped, providers), hour, now)
 
 
 async def _stopped(tx: Tx, silent: set[Key], now: int) -> Mapping[Key, int]:
     """The silent routes that reported in the `DAYS_BEFORE`, with the last day of a report."""
     today = now // DAY
     before = await queries.reports(tx, silent, range(today - DAYS_BEFORE, today))
-    return {key: told.last for key, told in before.items() if _reported(told)}
+    return {key: reports.last for key, reports in before.items() if _reported(reports)}
 
 
-def _reported(told: Reports) -> bool:
+def _reported(reports: Reports) -> bool:
     """Whether more than stray reports came; no minimum sample is asked for."""
-    return told.reported > REPORTS_SHARE * told.total
+    return reports.reported > REPORTS_SHARE * reports.total

@@ -124,13 +124,13 @@ def hazards(
     In each step the kinds of end and staying open have a Dirichlet prior whose mean is the prior's
     shares and whose weight is that many messages at risk.
     """
-    told = [
+    posterior = [
         [n + by * share for n, by, share in zip(ends, weight, shares, strict=True)]
         for ends, shares in zip(table.ends, prior, strict=True)
     ]
-    among = zip(table.at_risk, weight, map(sum, zip(*told, strict=True)), strict=True)
+    among = zip(table.at_risk, weight, map(sum, zip(*posterior, strict=True)), strict=True)
     whole = [max(n + by, ended) or 1.0 for n, by, ended in among]
-    return [[n / of for n, of in zip(ended, whole, strict=True)] for ended in told]
+    return [[n / of for n, of in zip(ended, whole, strict=True)] for ended in posterior]
 
 
 def mean(some: Sequence[Hazards]) -> Hazards:

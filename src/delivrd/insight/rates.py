@@ -61,13 +61,15 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
 
     ``silent`` are those of the counts that belong to routes without receipts.
     """
-    told = {status: n for status, n in sorted(counts.items()) if n}
+    counted = {status: n for status, n in sorted(counts.items()) if n}
     silent = silent or {}
-    heard = {status: n - silent.get(status, 0) for status, n in told.items()} if silent else told
-    ended = sum(heard.values()) - heard.get("pending", 0)
+    reporting = (
+        {status: n - silent.get(status, 0) for status, n in counted.items()} if silent else counted
+    )
+    ended = sum(reporting.values()) - reporting.get("pending", 0)
     return Delivery(
-        sum(told.values()), told, rate(heard.get("delivered", 0), ended),
-        _failed(told), rate(_failed(heard), ended), sum(silent.values()), ended,
+        sum(counted.values()), counted, rate(reporting.get("delivered", 0), ended),
+        _failed(counted), rate(_failed(reporting), ended), sum(silent.values()), ended,
     )  # fmt: skip
 
 
@@ -128,5 +130,5 @@ def cost(
     ``priced_at_all`` is how many messages have a price in any currency; by default ``priced``.
     """
     amount, known = micro_units / 1e6, priced if priced_at_all is None else priced_at_all
-    told = delivered and known >= PRICED_ENOUGH * delivered
-    return Cost(currency, amount, priced, amount / delivered if told else None)
+    enough = delivered and known >= PRICED_ENOUGH * delivered
+    return Cost(currency, amount, priced, amount / delivered if enough else None)

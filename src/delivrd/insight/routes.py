@@ -151,8 +151,8 @@ class Past(NamedTuple):
             above = mean([level for level in levels if level is not None] or [self.whole])
             table = self.tables.get(key, NONE)
             found = hazards(table, above, self.weight)
-            told = [n + by for n, by in zip(table.at_risk, self.weight, strict=True)]
-            known = at_most(STEADY, told)
+            at_risk = [n + by for n, by in zip(table.at_risk, self.weight, strict=True)]
+            known = at_most(STEADY, at_risk)
             until = SIZE if self.seen >= SETTLED_AFTER else step_of(self.seen) if self.seen else 0
             late = time_of(OVERDUE, found) if until == SIZE else None
             self.routes[key] = Usual(found, known, until, late, key in self.silent)

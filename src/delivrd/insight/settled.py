@@ -165,9 +165,9 @@ def estimates_of(
         ]
         table = observe(groups_of(rows, now)) if still_open else NONE
         of = route(past.of(key), table)
-        told = estimate(of, delivered[key], done[key], still_open)
-        if told.total or told.unreported:
-            found[key] = told
+        estimated = estimate(of, delivered[key], done[key], still_open)
+        if estimated.total or estimated.unreported:
+            found[key] = estimated
     return found
 
 
@@ -182,28 +182,28 @@ async def settled_stats(
     until: int | None = None,
     which: Narrowed = ALL,
 ) -> dict[str, Any]:
-    """`told` for a span of time, computed in a thread to keep the event loop free.
+    """`stats_of` for a span of time, computed in a thread to keep the event loop free.
 
     Raises:
         TooOld: the span begins before the stored counts by the minute.
     """
     seen = await store.read(lambda tx: settling.seen(tx, since, until, which))
-    return await asyncio.to_thread(told, settling.accounts, by, seen)
+    return await asyncio.to_thread(stats_of, settling.accounts, by, seen)
 
 
-def told(accounts: Accounts, by: Sequence[str], seen: Seen) -> dict[str, Any]:
+def stats_of(accounts: Accounts, by: Sequence[str], seen: Seen) -> dict[str, Any]:
     """``{"by", "unit", "items", "summary", "no_receipts", "stopped"}``: rates by dimension."""
     found = seen.estimates()
     items, summary = grouped(accounts, by, found)
-    silent = {key: told for key, told in sorted(found.items()) if told.unreported}
+    silent = {key: one for key, one in sorted(found.items()) if one.unreported}
     stopped = {key: day for key, day in seen.learnt.stopped.items() if key in silent}
     return {
         "by": ",".join(by) or None,
         "unit": "attempts",
-        "items": [{**dict(zip(by, values, strict=True)), **shown(told)} for values, told in items],
+        "items": [{**dict(zip(by, values, strict=True)), **shown(one)} for values, one in items],
         "summary": shown(summary),
         "no_receipts": [
-            _route(accounts, key, told) for key, told in silent.items() if key not in stopped
+            _route(accounts, key, one) for key, one in silent.items() if key not in stopped
         ],
         "stopped": [
             {**_route(accounts, key, silent[key]), "reported_on": _date(day)}
@@ -212,12 +212,12 @@ def told(accounts: Accounts, by: Sequence[str], seen: Seen) -> dict[str, Any]:
     }
 
 
-def _route(accounts: Accounts, key: Key, told: Estimate) -> dict[str, Any]:
+def _route(accounts: Accounts, key: Key, one: Estimate) -> dict[str, Any]:
     account_id, country = key
     return {
         "account": accounts.name(account_id),
         "country": country or None,
-        "messages": round(told.unreported),
+        "messages": round(one.unreported),
     }
 
 
@@ -235,20 +235,20 @@ class Answer(NamedTuple):
 def grouped(accounts: Accounts, by: Sequence[str], found: Mapping[Key, Estimate]) -> Answer:
     """The estimates by dimension, the items with most messages first."""
     some: dict[tuple[str | None, ...], list[Estimate]] = {}
-    for (account_id, country), told in found.items():
+    for (account_id, country), one in found.items():
         account = accounts.by_id.get(account_id)
         named = {
             "account": accounts.name(account_id),
             "provider": account.provider.name if account else None,
             "country": country or None,
         }
-        some.setdefault(tuple(named[name] for name in by), []).append(told)
+        some.setdefault(tuple(named[name] for name in by), []).append(one)
     items = [(values, settled(estimates)) for values, estimates in some.items()] if by else []
     items.sort(key=lambda item: (-item[1].total, str(item[0])))
     return Answer(items, settled(found.values()))
 
 
-def shown(told: Settled) -> dict[str, Any]:
+def shown(settled: Settled) -> dict[str, Any]:
     """A settled rate as the API gives it."""
 
     def share(value: float | None) -> float | None:
@@ -256,13 +256,13 @@ def shown(told: Settled) -> dict[str, Any]:
 
     return {
         "unit": "attempts",
-        "total": told.total,
-        "delivered": told.delivered,
-        "pending": told.pending,
-        "overdue": told.overdue,
-        "unreported": told.unreported,
-        "settled_rate": share(told.rate),
-        "low": share(told.low),
-        "high": share(told.high),
-        "rate_so_far": share(told.so_far and told.so_far.rate),
+        "total": settled.total,
+        "delivered": settled.delivered,
+        "pending": settled.pending,
+        "overdue": settled.overdue,
+        "unreported": settled.unreported,
+        "settled_rate": share(settled.rate),
+        "low": share(settled.low),
+        "high": share(settled.high),
+        "rate_so_far": share(settled.so_far and settled.so_far.rate),
     }

@@ -20,7 +20,7 @@ CHANCE = 1e-6
 """How rarely chance alone may leave as many messages without a report."""
 
 OTHERS_REPORT = 0.5
-"""A country reports when the network told the end of at least this share of its other messages."""
+"""A country reports when the end is known of at least this share of its other messages."""
 
 EXPLAINED = 0.5
 """The messages missing from a network must be found among the open ones: at least this share."""

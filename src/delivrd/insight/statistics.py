@@ -55,10 +55,10 @@ async def delivery_stats(
     one_kind = {*by, *filters.used()} & _KINDS_OF_ENDS
 
     def item(values: Values) -> dict[str, Any]:
-        told = delivery(counted[values], unreported.get(values))
+        found = delivery(counted[values], unreported.get(values))
         charges = None if charged is None else charged.get(values, {})
         judged_by = None if one_kind else thresholds
-        return {**_named(by, values), **_delivery(unit, told, charges, judged_by)}
+        return {**_named(by, values), **_delivery(unit, found, charges, judged_by)}
 
     sizes = [(values, values, sum(some.values())) for values, some in counted.items()]
     whole = delivery(_added(counted.values()), _added(unreported.values()))
@@ -72,24 +72,24 @@ async def delivery_stats(
 
 
 def _delivery(
-    unit: str, told: Delivery, charges: Charges | None, thresholds: Thresholds | None
+    unit: str, found: Delivery, charges: Charges | None, thresholds: Thresholds | None
 ) -> dict[str, Any]:
-    rate, low, high = _shares(told.rate)
-    failure, failure_low, failure_high = _shares(told.failure)
+    rate, low, high = _shares(found.rate)
+    failure, failure_low, failure_high = _shares(found.failure)
     return {
         "unit": unit,
-        "total": told.total,
-        "counts": told.counts,
+        "total": found.total,
+        "counts": found.counts,
         "delivery_rate": rate,
         "low": low,
         "high": high,
-        "failed": told.failed,
+        "failed": found.failed,
         "failure_rate": failure,
         "failure_low": failure_low,
         "failure_high": failure_high,
-        "health": None if thresholds is None else thresholds.word(told.rate, told.ended),
-        "unreported": told.unreported,
-        "cost": None if charges is None else _cost(charges, told.counts.get("delivered", 0)),
+        "health": None if thresholds is None else thresholds.word(found.rate, found.ended),
+        "unreported": found.unreported,
+        "cost": None if charges is None else _cost(charges, found.counts.get("delivered", 0)),
     }
 
 
@@ -109,12 +109,12 @@ def _cost(charges: Charges, delivered: int) -> list[dict[str, Any]]:
     ]
     return [
         {
-            "currency": told.currency or None,
-            "amount": f"{told.amount:.6f}",
-            "priced": told.priced,
-            "per_delivered": None if told.per_delivered is None else f"{told.per_delivered:.6f}",
+            "currency": one.currency or None,
+            "amount": f"{one.amount:.6f}",
+            "priced": one.priced,
+            "per_delivered": None if one.per_delivered is None else f"{one.per_delivered:.6f}",
         }
-        for told in sorted(costs, key=lambda told: (-told.priced, told.currency))
+        for one in sorted(costs, key=lambda one: (-one.priced, one.currency))
     ]
 
 
@@ -143,22 +143,23 @@ async def latency_stats(
         "status": status,
         "error": STATED_ERROR,
         "items": [
-            {**_named(by, values), **latency_shown(unit, told)}
-            for values, told in ordered(by, [(v, t, t.total + t.untold) for v, t in items])
+            {**_named(by, values), **latency_shown(unit, one)}
+            for values, one in ordered(by, [(v, t, t.total + t.untold) for v, t in items])
         ],
         "summary": latency_shown(unit, latency(found.whole)),
     }
 
 
-def latency_shown(unit: str, told: Latency) -> dict[str, Any]:
+def latency_shown(unit: str, found: Latency) -> dict[str, Any]:
     return {
         "unit": unit,
-        "total": told.total,
-        "untold": told.untold,
+        "total": found.total,
+        "untold": found.untold,
         **{
-            f"p{share}": seconds and rounded(seconds) for share, seconds in told.percentiles.items()
+            f"p{share}": seconds and rounded(seconds)
+            for share, seconds in found.percentiles.items()
         },
-        "histogram": told.histogram,
+        "histogram": found.histogram,
     }
 
 
@@ -187,4 +188,4 @@ def ordered(by: By, items: list[tuple[Values, Any, int]]) -> list[tuple[Values, 
 
     items = sorted(items, key=key)
     kept = items[-MAX_ITEMS:] if at else items[:MAX_ITEMS]
-    return [(values, told) for values, told, _ in kept]
+    return [(values, one) for values, one, _ in kept]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from delivrd.core.units import DAY, MINUTE
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.network_reports import Silence, silences
-from delivrd.insight.settled import Seen, Settling, told
+from delivrd.insight.settled import Seen, Settling, stats_of
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Store
@@ -129,9 +129,9 @@ async def in_flight(store: Store, settling: Settling, wanted: Wanted) -> InFligh
 
     def work(hour: Seen, all_: Seen) -> InFlight:
         accounts = settling.accounts
-        by_route = told(accounts, ("account", "country"), all_)
+        by_route = stats_of(accounts, ("account", "country"), all_)
         late = _late(accounts, all_, by_route["items"])
-        return InFlight(told(accounts, (), hour), by_route, since, late)
+        return InFlight(stats_of(accounts, (), hour), by_route, since, late)
 
     return await asyncio.to_thread(work, *await store.read(read))
 
