@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-OK, FAILED, USAGE, UNREACHABLE = range(4)
+FAILED, USAGE, UNREACHABLE = range(1, 4)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -163,11 +163,3 @@ async def charges(
 
 STATUS = Kinds("status", tuple(status.value for status in Status))
 CHARGED = Kinds("what", (MICRO_UNITS, PRICED), "currency")
-
-
-async def statuses(tx: Tx) -> dict[str, int]:
-    """How many messages of each status there have ever been."""
-    rows = await tx.fetch(
-        "SELECT status, CAST(sum(n) AS BIGINT) FROM status_day WHERE unit = 0 GROUP BY status"
-    )
-    return {status: n for status, n in rows if n}
