@@ -6,7 +6,6 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-import pytest
 from standardwebhooks import Webhook
 
 from delivrd.store import deliveries, endpoints, replays
