@@ -1,5 +1,6 @@
 """What the folder holds in memory, while its slices are written (rule A4)."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -74,5 +75,27 @@ def test_what_was_there_at_two_deaths_is_set_aside_and_its_neighbour_is_folded(
             fault = "SELECT request_id FROM fault WHERE set_aside"
             assert await scalar(store, fault) == works[place].request_id
             assert await verify(store) == []
+
+    run(test())
+
+
+def test_a_backlog_that_other_processes_claimed_is_waited_for_no_more(
+    database_url: str, monkeypatch: Any
+) -> None:
+    """A stop would wait for it as long as it may, and intake for ever (rule A5)."""
+    monkeypatch.setattr("delivrd.intake.folder.BRAKE_SECONDS", -1.0)
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            folder = Folder(store)
+            folder._more = False
+            folder.offer([await appended(store, "A")], own=False)
+            assert folder.waiting == 1
+            async with asyncio.timeout(20), asyncio.TaskGroup() as waiting:
+                waiting.create_task(folder.throttle_intake())
+                waiting.create_task(folder.drain(3600))
+                await asyncio.sleep(0)
+                await folder._claim_next()
+            assert folder.waiting == 0
 
     run(test())

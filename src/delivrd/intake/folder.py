@@ -48,7 +48,7 @@ class Folder:
         self._marked: list[Work] = []  # marked as ours, to be folded next
         self._more = True  # the store may hold rows that are not in memory
         self._wake = asyncio.Event()
-        self._slice_done = asyncio.Event()
+        self._progress = asyncio.Event()
         self._limit = 50  # receipts a slice; adapted to the time they take
         self._load = Load()
         self.folded = 0
@@ -84,18 +84,18 @@ class Folder:
         return self._queued + sum(len(work.receipts) - work.done for work in self._marked)
 
     async def throttle_intake(self) -> None:
-        """Makes intake wait for the next slice if the backlog is over a minute old (rule A5)."""
+        """Makes intake wait until some of a backlog over a minute old is taken off (rule A5)."""
         if self.lag > BRAKE_SECONDS:
-            self._slice_done.clear()
-            await self._slice_done.wait()
+            self._progress.clear()
+            await self._progress.wait()
 
     async def drain(self, seconds: float) -> None:
         """Waits at most ``seconds`` for the fold to catch up; the next start folds the rest."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._queue or self._marked:
-                    self._slice_done.clear()
-                    await self._slice_done.wait()
+                    self._progress.clear()
+                    await self._progress.wait()
 
     async def run(self) -> None:
         """Folds until cancelled; what is left is durable, and folded by the next process."""
@@ -217,6 +217,7 @@ class Folder:
         for work in following:
             self._queue.popleft()
             self._queued -= len(work.receipts)
+        self._progress.set()  # other processes may have claimed all of them
         if not following:
             self._more = bool(ours)
         self._marked += ours
@@ -228,7 +229,7 @@ class Folder:
         self._marked = left + self._marked[len(works) :]
         self.folded += folded
         self.slices += 1
-        self._slice_done.set()
+        self._progress.set()
         return folded
 
     def _adapt(self, folded: int, spent: float) -> None:
