@@ -6,10 +6,12 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
 from standardwebhooks import Webhook
 
-from delivrd.store import deliveries, endpoints, replays
+from delivrd.store import deliveries, endpoints, postgres, replays
 from delivrd.store.endpoints import Endpoint, new_secret
+from delivrd.store.ids import now_micros
 from delivrd.store.queries.deliveries import list_deliveries
 from tests.relay.relay_support import (
     START,
@@ -417,6 +419,29 @@ def test_a_dead_workers_claims_come_back(database_url: str) -> None:
             assert await story.states() == ["delivered"]
             errors = await story.errors()
             assert "ended in between" in (errors[0] or "")
+
+    run(test())
+
+
+def test_a_worker_whose_clock_is_ahead_takes_no_claim_of_another(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D46: every call under way would be made again."""
+
+    async def test() -> None:
+        async with telling(postgres_url) as story:
+            monkeypatch.setattr(postgres, "now_micros", lambda: now_micros() + 3_600_000_000)
+            clock = Clock()
+            clock.now = story.clock.now + 3_600_000_000
+            async with telling(postgres_url, clock=clock) as other:
+                await story.endpoint("https://shop.example/events")
+                await story.happens()
+                await story.relay.fan_out()
+                (endpoint,) = await endpoints_of(story)
+                await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+                assert await other.relay.sweep() == 0
+                clock.now += 61_000_000
+                assert await other.relay.sweep() == 1
 
     run(test())
 

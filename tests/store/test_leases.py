@@ -1,9 +1,18 @@
-"""Leases: one holder at a time (rule G3)."""
+"""Leases: one holder at a time, by the database's clock (rule G3)."""
 
+import pytest
+
+from delivrd.core.units import SECOND
+from delivrd.store import fold, outbox, postgres
 from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back, take_lease
+from tests import filled
+from tests.intake.test_folder import appended
 from tests.store.query_support import opened
 from tests.support import run
+
+HOUR = 3600 * SECOND
 
 
 async def take(store: Store, holder: str, seconds: float = 60) -> bool:
@@ -44,5 +53,32 @@ def test_it_can_be_given_back(database_url: str) -> None:
             await take(store, "a")
             await store.write(lambda tx: give_lease_back(tx, "work", "a"))
             assert await take(store, "b")
+
+    run(test())
+
+
+def test_a_process_whose_clock_is_ahead_takes_over_only_what_the_dead_claimed(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would make hand-overs `unsure` that are under way, and set good receipts aside."""
+
+    async def test() -> None:
+        async with filled.opened(postgres_url) as one:
+            monkeypatch.setattr(postgres, "now_micros", lambda: now_micros() + HOUR)
+            async with filled.opened(postgres_url) as ahead:
+                await filled.send(one)
+                await appended(one, "A")
+
+                async def taken_over(now: int) -> tuple[int, int]:
+                    works = await ahead.write(lambda tx: fold.claim(tx, now, 10))
+                    unsure = await ahead.write(
+                        lambda tx: outbox.abandon(
+                            tx, ahead.accounts, ahead.ids, now, grace_seconds=0
+                        )
+                    )
+                    return len(works), unsure
+
+                assert await taken_over(now_micros() + HOUR) == (0, 0)
+                assert await taken_over(now_micros() + 2 * HOUR) == (1, 1)
 
     run(test())

@@ -13,6 +13,7 @@ from delivrd.store.base import Store
 from delivrd.store.deliveries import LEASE_MICROS, Due
 from delivrd.store.endpoints import HUB, Endpoint
 from delivrd.store.ids import now_micros
+from delivrd.store.leases import shared_time
 from delivrd.store.tries import Result
 from delivrd.store.tx import Tx
 
@@ -57,7 +58,7 @@ async def _start(tx: Tx, store: Store, endpoint: Endpoint) -> Due:
         ("id", "event_id", "endpoint_id", "message_id", "state", "final", "ordered", "tries",
          "next_at", "lease_until", "created_at"),
         [(delivery_id, event_id, endpoint.id, HUB, "in_flight", True, False, 1, now,
-          now + LEASE_MICROS, now)],
+          shared_time(tx, now) + LEASE_MICROS, now)],
     )  # fmt: skip
     return Due(
         delivery_id, event_id, HUB, False, 1, 0, now, None, None, 0, None, event.type, data, now

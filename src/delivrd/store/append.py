@@ -53,9 +53,9 @@ async def append(
     judged = await _judged(tx, entries, nonces or Nonces())
     kept = [entry for entry in entries if entry.id not in judged.refused]
     await tx.insert(schema.request, _REQUEST, [_request(entry) for entry in kept])
-    owner = tx.slot if own else None
+    owner, owned = tx.slot if own else None, tx.clock_ahead + OWNED_MICROS
     waiting = [
-        (e.id, e.account_id, e.received_at, _pack(e.reading), owner, e.received_at + OWNED_MICROS)
+        (e.id, e.account_id, e.received_at, _pack(e.reading), owner, e.received_at + owned)
         for e in kept
         if e.reading.receipts
     ]

@@ -8,6 +8,7 @@ import msgspec
 from delivrd.core.units import SECOND
 from delivrd.store import endpoints, schema
 from delivrd.store.endpoints import Endpoint
+from delivrd.store.leases import shared_time
 from delivrd.store.tx import Row, Tx
 
 LEASE_MICROS = 60 * SECOND
@@ -125,14 +126,14 @@ async def _with_members(tx: Tx, leaders: Sequence[Due]) -> list[tuple[Due, list[
 
 async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:
     """Marks deliveries as in flight before they are called, each with the number of its try."""
-    marks = []
+    marks, until = [], shared_time(tx, now) + LEASE_MICROS
     for call in calls:
         lead = call[0]
         for row in call:
             row.tries += 1
             row.batch = lead.id if len(call) > 1 or row.batch else None
             at = row.next_at if row is lead else None
-            marks.append((row.id, "in_flight", row.tries, now + LEASE_MICROS, row.batch, at))
+            marks.append((row.id, "in_flight", row.tries, until, row.batch, at))
     columns = ("state", "tries", "lease_until", "batch", "next_at")
     await tx.update(schema.delivery, "id", columns, marks)
 
@@ -209,7 +210,7 @@ async def give_back(tx: Tx, now: int, *, all_leases: bool = False, limit: int = 
 
     Whether the call was made is unknown: at worst the endpoint gets the event twice.
     """
-    horizon = (1 << 62) if all_leases else now
+    horizon = (1 << 62) if all_leases else shared_time(tx, now)
     rows = await tx.fetch(
         "SELECT id, tries, batch FROM delivery WHERE state = 'in_flight' AND lease_until <= $1 "
         "ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED",

@@ -14,6 +14,7 @@ from delivrd.store.append import OWNED_MICROS
 from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, Link, Moved, PartName
 from delivrd.store.ids import Ids
+from delivrd.store.leases import shared_time
 from delivrd.store.messages import attempt_of, sent_elsewhere
 from delivrd.store.rows import PartRow
 from delivrd.store.tombstones import buried
@@ -65,7 +66,7 @@ async def claim(tx: Tx, now: int, limit: int) -> list[Work]:
     rows = await tx.fetch(
         "SELECT id, reading_no, account_id, received_at, data, done, deaths, owner FROM to_fold "
         "WHERE owner IS NULL OR owned_until < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED",
-        now,
+        shared_time(tx, now),
         limit,
     )
     if rows and rows[0][7] is not None:
@@ -75,7 +76,7 @@ async def claim(tx: Tx, now: int, limit: int) -> list[Work]:
         for i, row in enumerate(rows)
         if i == 0 or row[7] is None
     ]
-    until = now + OWNED_MICROS
+    until = shared_time(tx, now) + OWNED_MICROS
     marks = [(row[0], tx.slot, until, row[6]) for row in taken]
     await tx.update(schema.to_fold, "id", ("owner", "owned_until", "deaths"), marks)
     return [
@@ -94,7 +95,7 @@ async def mark(tx: Tx, now: int, works: Sequence[Work]) -> set[int]:
         "WHERE id = ANY($1::bigint[]) AND owner IS NULL RETURNING id",
         [work.request_id for work in works],
         tx.slot,
-        now + OWNED_MICROS,
+        shared_time(tx, now) + OWNED_MICROS,
     )
     return {row[0] for row in rows}
 
@@ -133,7 +134,7 @@ async def _take_off(tx: Tx, now: int, works: Sequence[Work], limit: int) -> set[
                 work.request_id,
                 tx.slot,
                 work.done + limit,
-                now + OWNED_MICROS,
+                shared_time(tx, now) + OWNED_MICROS,
                 work.done,
             )
             ours |= {row[0] for row in rows}

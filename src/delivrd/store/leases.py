@@ -1,4 +1,8 @@
-"""Leases for work that one process at a time may do, by the database's clock (rule G3)."""
+"""Leases of work, by the database's clock: those of hosts differ (rule G3).
+
+Work that one process at a time may do has a lease in the table ``lease``. What is claimed row by
+row has one in its own row, up to a time that :func:`shared_time` gives.
+"""
 
 from delivrd.core.units import SECOND
 from delivrd.store.ids import now_micros
@@ -17,6 +21,11 @@ def database_now(tx: Tx) -> str:
     if isinstance(tx, PostgresTx):
         return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
     return str(now_micros())
+
+
+def shared_time(tx: Tx, now: int) -> int:
+    """``now`` by the database's clock, as the leases in rows are given and judged."""
+    return now + tx.clock_ahead
 
 
 async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:

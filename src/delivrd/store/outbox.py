@@ -10,6 +10,7 @@ from delivrd.store.accounts import Account, Accounts
 from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
+from delivrd.store.leases import shared_time
 from delivrd.store.look_ups import next_look_up
 from delivrd.store.merging import homes, load_with_siblings, merge
 from delivrd.store.rows import AttemptRow, MessageRow
@@ -67,7 +68,7 @@ async def claim(
             attempt.timeout_at = now
             continue
         attempt.state = State.HANDING_OVER.value
-        attempt.handed_at, attempt.lease_until = now, now + LEASE_MICROS
+        attempt.handed_at, attempt.lease_until = now, shared_time(tx, now) + LEASE_MICROS
         attempt.tries += 1
         taken.append(_handover(attempt, message, now))
     await graph.save()
@@ -215,7 +216,7 @@ async def abandon(
     Their receipts are awaited until the validity and ``grace_seconds`` have passed. Returns how
     many.
     """
-    horizon = (1 << 62) if all_leases else now
+    horizon = (1 << 62) if all_leases else shared_time(tx, now)
     due = [row[0] for row in await tx.fetch(_ABANDONED, horizon, limit)]
     if not due:
         return 0

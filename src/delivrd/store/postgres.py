@@ -11,7 +11,7 @@ import asyncpg
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.graph import Moved
-from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids
+from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids, now_micros
 from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
 from delivrd.supervise import Parts
 
@@ -34,7 +34,8 @@ VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) + {SLOT_SECONDS})::bigint
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
 WHERE lease.holder = excluded.holder
    OR lease.expires_at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-RETURNING (SELECT expires_at FROM lease WHERE name = $1)
+RETURNING (SELECT expires_at FROM lease WHERE name = $1),
+          (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 """
 
 
@@ -53,6 +54,7 @@ class PostgresStore:
         self.ids: Ids
         self.parts = Parts()
         self._renewed = 0.0  # when the slot was last renewed, by the loop's clock
+        self._clock_ahead = 0  # of the database, in microseconds, as of then
 
     async def start(self) -> None:
         """Takes a writer slot, and starts to listen to the other processes."""
@@ -75,7 +77,7 @@ class PostgresStore:
 
     async def _write_once(self, job: Job[T]) -> T:
         async with self.pool.acquire(timeout=5) as connection:
-            tx = PostgresTx(connection, self.ids.slot)
+            tx = PostgresTx(connection, self.ids.slot, self._clock_ahead)
             async with connection.transaction():
                 result = await job(tx)
                 if tx.changed or tx.queued:
@@ -116,6 +118,7 @@ class PostgresStore:
                 row = await connection.fetchrow(_TAKE_SLOT, f"slot:{slot}", self.holder)
             if row is not None:
                 before = row[0] or 0
+                self._clock_ahead = row[1] - now_micros()
                 self.ids = Ids(slot, after=max(0, before - EPOCH) << SLOT_BITS)
                 return
         raise StoreUnavailable(
@@ -134,6 +137,7 @@ class PostgresStore:
                     )
                 if row is not None:
                     self._renewed = loop.time()
+                    self._clock_ahead = row[1] - now_micros()
                     continue
             except Exception as error:
                 if not is_store_error(error):

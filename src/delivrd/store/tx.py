@@ -34,6 +34,8 @@ class Tx(Protocol):
     """Ids of the messages whose status this transaction changed."""
     queued: bool
     """Whether this transaction queued a message to send."""
+    clock_ahead: int
+    """Microseconds by which the database's clock is ahead of this process's."""
     locks_rows: bool
     """Whether written rows are locked one by one, so that two transactions which write the same
     rows in different orders may deadlock."""
@@ -106,6 +108,8 @@ class SqliteTx:
 
     locks_rows = False
 
+    clock_ahead = 0
+
     def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
         self.connection = connection
         self.slot = slot
@@ -158,9 +162,9 @@ class PostgresTx:
 
     locks_rows = True
 
-    def __init__(self, connection: Any, slot: int = 0) -> None:
+    def __init__(self, connection: Any, slot: int = 0, clock_ahead: int = 0) -> None:
         self.connection = connection
-        self.slot = slot
+        self.slot, self.clock_ahead = slot, clock_ahead
         self.changed: set[int] = set()
         self.queued = False
 
