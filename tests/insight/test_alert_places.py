@@ -62,6 +62,22 @@ def test_a_bad_route_beside_an_account_that_is_out_is_named_and_not_its_country(
     ]  # fmt: skip
 
 
+def test_a_small_route_that_is_suspect_by_chance_is_not_blamed_with_a_great_one() -> None:
+    """As happens now and then while an outage lasts; its own evidence has to be strong."""
+    great, small = leaf("a", "3"), leaf("b", "3")
+    country: Place = (("country", "3"),)
+    bad = {great: 200.0, country: 190.0}
+    by_chance = {great: Part(200.0, 40), small: Part(4.0, 6)}
+    assert explain(bad, by_chance) == [great]
+    assert explain(bad, {**by_chance, small: Part(8.0, 6)}) == [country]
+
+
+def test_a_route_that_is_out_is_named_beside_a_greater_one_that_is_suspect_by_chance() -> None:
+    out, greater = leaf("a", "3"), leaf("a", "4")
+    parts = {out: Part(700.0, 34), greater: Part(4.6, 36)}
+    assert explain({out: 700.0, account("a"): 500.0}, parts) == [out]
+
+
 def test_a_hub_that_is_out_is_one_finding() -> None:
     parts = fleet({(a, str(c)) for a in "abc" for c in range(8)})
     bad = dict.fromkeys(parts, 20.0) | {account(a): 60.0 for a in "abc"} | {(): 150.0}

@@ -1,6 +1,6 @@
 """Names the places that are bad: one outage is one finding, not one for each of 200 countries."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -16,6 +16,11 @@ MANY = 5
 
 SUSPECT = 2.0
 """Evidence, in nats, from which a part of a bad place counts as suspect."""
+
+APART = 5.0
+"""Evidence, in nats beyond `SUSPECT` each, that the parts beside the worst one need together to be
+blamed with it: an outage that lasts is looked at hundreds of times, and chance makes one or two
+small parts suspect in some of them."""
 
 
 def place_of(key: Key, by: Iterable[Dimension]) -> Place:
@@ -94,15 +99,20 @@ def _explains(place: Place, bad: Mapping[Place, float], parts: Mapping[Place, Pa
 def _one_alone(place: Place, inside: Mapping[Place, Part]) -> bool:
     """Whether a single account, country, … is to blame: without it the place would not be bad."""
     for dimension in {pair[0] for p in inside for pair in p} - {pair[0] for pair in place}:
-        weights: Counter[str] = Counter()
+        weights, scores = Counter[str](), defaultdict[str, float](float)
         for p, part in inside.items():
             if part.score >= SUSPECT:
                 weights[dict(p)[dimension]] += part.weight
-        heaviest = max(weights, key=lambda value: weights[value], default="")
-        if not _mostly_suspect({p: part for p, part in inside.items()
-                                if dict(p)[dimension] != heaviest}):  # fmt: skip
-            return True
+                scores[dict(p)[dimension]] += part.score
+        for value in {max(some, key=lambda v: some[v], default="") for some in (weights, scores)}:
+            rest = {p: part for p, part in inside.items() if dict(p)[dimension] != value}
+            if not _mostly_suspect(rest) or _evidence(rest) < APART:
+                return True
     return False
+
+
+def _evidence(parts: Mapping[Place, Part]) -> float:
+    return sum(max(0.0, part.score - SUSPECT) for part in parts.values())
 
 
 def _mostly_suspect(parts: Mapping[Place, Part]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import log
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
@@ -213,7 +214,8 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
 
 def _part(reading: Reading, bad: bool) -> Part:
     n = int(reading.facts.get("n") or reading.facts.get("usual") or 0)
-    return Part(10.0 if bad or reading.chance <= SUSPECT else 0.0, n)
+    nats = -log(max(reading.chance, 1e-9)) if reading.chance <= SUSPECT else 0.0
+    return Part(max(nats, 10.0) if bad else nats, n)
 
 
 def _alone(bad: Reading, parts: Mapping[Place, Part], seen: Mapping[Place, Reading]) -> Reading:
