@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
+from delivrd.core.units import HOUR
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
+from delivrd.store.fold import claim, disown_all, fold_slice
+from delivrd.store.ids import born
+from delivrd.store.pruning import messages
 from delivrd.store.verify import verify
 from tests.store.story import Story, receipt, reference, telling
 from tests.support import run
@@ -171,11 +175,11 @@ class History:
         match kind:
             case "hear":
                 self.requests.append(await story.hear(one, *other, at=len(self.requests)))
-            case "hear of":
+            case "hear of" if one < len(self.attempts):
                 sent_along = reference(self.attempts[one])
                 told = receipt(other.provider_message_id, other.status, reference=sent_along)
                 self.requests.append(await story.hear("main", told, at=50))
-            case "answer":
+            case "answer" if one < len(self.attempts):
                 await story.answer(self.attempts[one], other)
             case "register":
                 await story.register(one, *other)
@@ -184,6 +188,29 @@ class History:
                 await story.reread(request, *other, force=True)
             case "time out":
                 await story.time_out()
+            case "receive":
+                self.requests.append(await story.receive(one, *other, at=len(self.requests)))
+            case "fold a slice":
+                await self._fold_a_slice()
+            case "prune":
+                await self._prune(one)
+
+    async def _fold_a_slice(self) -> None:
+        """One receipt of the oldest request that waits; then the process dies."""
+        write, parts = self.story.store.write, self.story._parts
+        later = self.story.now + 10 * HOUR
+        works = await write(lambda tx: claim(tx, later, 1))
+        await write(lambda tx: fold_slice(tx, *parts, works, 1))
+        await write(disown_all)
+
+    async def _prune(self, limit: int) -> None:
+        """Messages, and what was never matched, as if all were past its time."""
+        write, parts = self.story.store.write, self.story._parts
+        bound = born(self.story.store.ids.next())
+        await write(lambda tx: messages.prune(tx, *parts, bound, limit))
+        await write(lambda tx: messages.prune_unmatched(tx, parts[0], self.story.now, bound, limit))
+        left = {row[0] for row in await self.story.rows("SELECT id FROM attempt")}
+        self.attempts = [attempt for attempt in self.attempts if attempt in left]
 
 
 @few
@@ -229,5 +256,36 @@ def test_a_part_never_goes_back_in_any_history_without_re_readings(
                     now = rank.index(part.outcome().status)
                     assert now >= before.get(key, 0)
                     before[key] = now
+
+    run(test())
+
+
+unfolded = st.one_of(
+    events,
+    st.tuples(st.just("receive"), names, st.lists(told, min_size=1, max_size=3)),
+    st.tuples(st.just("fold a slice"), st.none(), st.none()),
+    st.tuples(st.just("prune"), st.integers(1, 5), st.none()),
+)
+
+
+@few
+@given(history=st.lists(unfolded, min_size=3, max_size=15))
+def test_pruning_amid_any_history_leaves_no_difference(
+    new_database: NewDatabase, history: list[tuple[str, Any, Any]]
+) -> None:
+    """F5: also between the slices of a request, and where one is read again later."""
+
+    url = new_database()
+
+    async def test() -> None:
+        async with telling(url) as story:
+            lived = History(story)
+            await lived.begin()
+            for step in history:
+                await lived.do(*step)
+                assert await verify(story.store) == []
+            await story.fold()
+            assert await story.faults() == 0
+            assert await verify(story.store) == []
 
     run(test())
