@@ -15,7 +15,7 @@ from delivrd.store.graph import Graph
 from delivrd.store.ids import now_micros
 from delivrd.store.messages import new_uuid
 from delivrd.store.open import open_store
-from delivrd.store.outbox import Said
+from delivrd.store.outbox import Answered
 from delivrd.store.rows import AttemptRow, MessageRow
 from tests.support import SECRETS, account
 
@@ -81,7 +81,7 @@ async def send(store: Store, *parts: str, by: str = "vonage", country: str = "GB
     assert [each.attempt_id for each in taken] == [message.attempts[0].id]
     if parts:
         answer = Accepted(tuple(SentPart(part) for part in parts))
-        said = Said(message.attempts[0].id, answer, now_micros(), now_micros() + 10**12)
+        said = Answered(message.attempts[0].id, answer, now_micros(), now_micros() + 10**12)
         await store.write(
             lambda tx: outbox.store_answer(tx, store.accounts, store.ids, now_micros(), said)
         )

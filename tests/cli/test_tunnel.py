@@ -18,7 +18,7 @@ def through(*calls, hub=None):
     async def take(request):
         body = await request.read()
         reached.append((request.method, request.raw_path, dict(request.headers), body))
-        return web.Response(status=207, body=b"taken", headers={"X-Said": "yes"})
+        return web.Response(status=207, body=b"taken", headers={"X-Answered": "yes"})
 
     def call(port, method, path, headers=None, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -29,7 +29,7 @@ def through(*calls, hub=None):
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         answer = connection.getresponse()
-        return answer.status, answer.getheader("X-Said"), answer.read()
+        return answer.status, answer.getheader("X-Answered"), answer.read()
 
     async def run():
         app = web.Application()

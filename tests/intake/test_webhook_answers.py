@@ -362,7 +362,7 @@ def test_a_message_without_an_id_of_its_gateway_is_known_by_the_reference_wherev
     from delivrd.sending.submit import Order, submit
     from delivrd.store.ids import now_micros
     from delivrd.store.messages import reference_of
-    from delivrd.store.outbox import Said, claim, store_answer
+    from delivrd.store.outbox import Answered, claim, store_answer
 
     async def test() -> None:
         send = {"url": "http://127.0.0.1:9", "accepted": "ok", "accepted_values": ["1"]}
@@ -378,7 +378,7 @@ def test_a_message_without_an_id_of_its_gateway_is_known_by_the_reference_wherev
             order = Order("+447700900123", "Acme", "Hello", ("any",))
             uuid = (await submit(store, config, order)).uuid
             (taken,) = await store.write(lambda tx: claim(tx, *parts, [1], 1))
-            said = Said(taken.attempt_id, Accepted(()), now, None)
+            said = Answered(taken.attempt_id, Accepted(()), now, None)
             await store.write(lambda tx: store_answer(tx, *parts, said))
             mine = reference_of(taken.attempt_id)
             told = {"id": "9", "status": "delivered"}

@@ -173,7 +173,7 @@ class Story:
         """The gateway's answer; words are the ids of an accepted message's parts."""
         if isinstance(answer, str):
             answer = Accepted(tuple(SentPart(part) for part in (answer, *more)))
-        said = outbox.Said(attempt, answer, START + SECOND, START + expires_in * SECOND)
+        said = outbox.Answered(attempt, answer, START + SECOND, START + expires_in * SECOND)
         await self.store.write(lambda tx: outbox.store_answer(tx, *self._parts, said))
 
     async def sent(self, *parts: str, name: str = "main", **more: Any) -> tuple[str, int]:

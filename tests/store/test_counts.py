@@ -17,7 +17,7 @@ from delivrd.store.counts import (
     deltas,
     first_minute,
     micro_units,
-    told,
+    single_counts,
 )
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.days import TABLES as DAYS
@@ -47,7 +47,7 @@ places = st.one_of(
 
 
 def total(moves, table):
-    found = told(table, deltas(moves, first_minute(NOW))[table])
+    found = single_counts(table, deltas(moves, first_minute(NOW))[table])
     return {key: n for key, n in found.items() if n}
 
 

@@ -128,7 +128,7 @@ def test_somebody_came_once_a_key_or_a_session_was_made(database_url: str) -> No
         async with opened(database_url) as store:
 
             async def first(tx: Tx) -> bool:
-                return await sessions.nobody_came_yet(tx)
+                return await sessions.is_first_start(tx)
 
             await link(store)
             assert await store.read(first)

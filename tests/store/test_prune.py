@@ -421,8 +421,8 @@ def test_tombstones_go_after_thirteen_months(database_url):
         async with opened(database_url) as store:
             now = now_micros()
             await store.write(lambda tx: tombstones.bury(tx, now, ["a"]))
-            kept = await store.write(lambda tx: tombstones.weather(tx, now + 390 * DAY, 9))
-            gone = await store.write(lambda tx: tombstones.weather(tx, now + 430 * DAY, 9))
+            kept = await store.write(lambda tx: tombstones.delete_expired(tx, now + 390 * DAY, 9))
+            gone = await store.write(lambda tx: tombstones.delete_expired(tx, now + 430 * DAY, 9))
             assert (kept, gone) == (0, 1)
 
     run(test())

@@ -11,7 +11,7 @@ from delivrd.insight.statistics import MAX_BARRED, latency_stats
 from delivrd.store.adding import add
 from delivrd.store.counts import BUCKET, NOWHERE, deltas
 from delivrd.store.days import BUCKETS_A_DAY
-from delivrd.store.feedback import conversions, tell
+from delivrd.store.feedback import conversions, store_feedback
 from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.pruning.messages import prune
@@ -179,7 +179,7 @@ def test_feedback_goes_with_its_message_and_its_count_stays(database_url, outcom
             message = await send(store, "a")
             await receive(store, receipt("a"))
             now = now_micros()
-            told = await store.write(lambda tx: tell(tx, now, message.uuid, outcome))
+            told = await store.write(lambda tx: store_feedback(tx, now, message.uuid, outcome))
             assert told.previous is None
             later = now_micros() + 1000
             await store.write(lambda tx: prune(tx, store.accounts, store.ids, later, later, 10))
@@ -195,7 +195,9 @@ def test_verify_tells_a_wrong_count_of_feedback(database_url):
     async def test():
         async with opened(database_url) as store:
             message = await send(store, "a")
-            await store.write(lambda tx: tell(tx, now_micros(), message.uuid, "converted"))
+            await store.write(
+                lambda tx: store_feedback(tx, now_micros(), message.uuid, "converted")
+            )
             await execute(store, "UPDATE conversion SET n = 7")
             assert {d.what for d in await verify(store)} == {"conversion"}
 

@@ -93,7 +93,7 @@ def folds(number: int) -> Writer:
 
 async def answers(story: Story, world: World, gate: Gate) -> None:
     for number in OPEN:
-        said = outbox.Said(
+        said = outbox.Answered(
             world.attempts[number], Accepted((SentPart(f"P{number}"),)), START, START + 100
         )
         here = gate if number == 12 else Gate(None)

@@ -135,7 +135,7 @@ class Sweep:
             Step("nonces", lambda tx: aged.nonces(tx, now, 500)),
             Step("notices", lambda tx: aged.notices(tx, now - kept.deliveries_days * DAY, 500)),
             Step("sessions", lambda tx: aged.sessions(tx, now, 500)),
-            Step("tombstones", lambda tx: tombstones.weather(tx, now, 500)),
+            Step("tombstones", lambda tx: tombstones.delete_expired(tx, now, 500)),
             Step("counts_by_minute", lambda tx: aged.minutes(tx, now, 10)),
             Step("refused_calls", lambda tx: aged.ring(tx, kept.ring_rows, int(kept.ring_bytes))),
             *self._messages(kept, now),

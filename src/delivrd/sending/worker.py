@@ -16,7 +16,7 @@ from delivrd.store.accounts import Account
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
 from delivrd.store.ids import now_micros
 from delivrd.store.messages import reference_of
-from delivrd.store.outbox import Handover, Said
+from delivrd.store.outbox import Answered, Handover
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +127,7 @@ class Worker:
         else:
             seconds = handover.validity or account.provider.default_validity
             expires_at = handed_at + (seconds + self._config.sending.grace_seconds) * SECOND
-        await self._store_answer(Said(handover.attempt_id, answer, self._clock(), expires_at))
+        await self._store_answer(Answered(handover.attempt_id, answer, self._clock(), expires_at))
 
     async def _ask(self, account: Account, handover: Handover) -> Answer:
         reference = reference_of(handover.attempt_id)
@@ -149,7 +149,7 @@ class Worker:
             return Unsure(f"{type(error).__name__}: {error}"[:300])
         return answer
 
-    async def _store_answer(self, answered: Said) -> None:
+    async def _store_answer(self, answered: Answered) -> None:
         """Stores the answer, however long the store is away: it cannot be requested again."""
         store, pause = self._store, 0.1
         while True:

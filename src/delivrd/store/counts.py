@@ -137,7 +137,7 @@ def addends(
     return [((*TABLES[name], "slot", "n", latencies.STEPS), rows)]
 
 
-def told(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
+def single_counts(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
     """The content of a table as single counts; those of a histogram have the row's key,
     `latencies.STEPS` and the step as their key."""
     if name not in TIMED:

@@ -9,7 +9,7 @@ from delivrd.core.status import Outcome
 from delivrd.store.rows import MessageRow
 
 
-class Told(msgspec.Struct, gc=False):
+class EventData(msgspec.Struct, gc=False):
     """The data of an event about a message; unknown fields are present as null."""
 
     message_id: str
@@ -41,13 +41,15 @@ class Told(msgspec.Struct, gc=False):
 _encode = msgspec.json.Encoder().encode
 
 
-def as_text(data: Told) -> str:
+def as_text(data: EventData) -> str:
     return _encode(data).decode()
 
 
-def told(message: MessageRow, account: tuple[str, str | None], outcome: Outcome) -> Told:
+def status_data(
+    message: MessageRow, account: tuple[str, str | None], outcome: Outcome
+) -> EventData:
     """The data of a change of status, from the one on the message to the new outcome."""
-    return Told(
+    return EventData(
         message.uuid,
         message.to_number,
         message.sender,
@@ -72,9 +74,9 @@ def told(message: MessageRow, account: tuple[str, str | None], outcome: Outcome)
     )
 
 
-def merge_told(gone: MessageRow, account: tuple[str, str | None], into: MessageRow) -> Told:
+def merge_data(gone: MessageRow, account: tuple[str, str | None], into: MessageRow) -> EventData:
     """The data of a merge into a message whose status is already folded."""
-    return Told(
+    return EventData(
         gone.uuid, gone.to_number, gone.sender, gone.country, *account, gone.reference,
         _raw(gone.metadata), into.status, into.final, gone.status, False, into.reason,
         into.permanent, into.error_code, into.provider_status, into.network, into.price,

@@ -17,7 +17,7 @@ from delivrd.store.endpoints import HUB, Endpoint
 from delivrd.store.ids import Ids
 from delivrd.store.tx import Tx
 
-_UNTOLD = (
+_NEW = (
     "SELECT e.id, e.message_id, e.type, e.data, m.callback_url FROM event e "
     "LEFT JOIN message m ON m.id = e.message_id WHERE NOT e.fanned_out AND NOT EXISTS ("
     "SELECT 1 FROM event b WHERE b.message_id = e.message_id AND b.id < e.id "
@@ -30,7 +30,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class Said(msgspec.Struct):
+class FilteredFields(msgspec.Struct):
     """The fields that filters test."""
 
     status: str | None = None
@@ -39,30 +39,30 @@ class Said(msgspec.Struct):
     country: str | None = None
 
 
-said_in = msgspec.json.Decoder(Said).decode
+filtered_fields = msgspec.json.Decoder(FilteredFields).decode
 
 
-class Untold(NamedTuple):
-    """An event that is not fanned out yet."""
+class Event(NamedTuple):
+    """An event, with the fields by which endpoints choose."""
 
     id: int
     message_id: int
     type: str
-    said: Said
+    fields: FilteredFields
     callback_url: str | None = None
 
 
-def wants(endpoint: Endpoint, event: Untold) -> bool:
+def wants(endpoint: Endpoint, event: Event) -> bool:
     """Whether the event passes the endpoint's filters."""
     if event.message_id == HUB:
         return endpoint.operational
-    said = event.said
-    if endpoint.final_only and not said.final:
+    fields = event.fields
+    if endpoint.final_only and not fields.final:
         return False
     return (
-        (endpoint.statuses is None or said.status in endpoint.statuses)
-        and (endpoint.accounts is None or said.account in endpoint.accounts)
-        and (endpoint.countries is None or said.country in endpoint.countries)
+        (endpoint.statuses is None or fields.status in endpoint.statuses)
+        and (endpoint.accounts is None or fields.account in endpoint.accounts)
+        and (endpoint.countries is None or fields.country in endpoint.countries)
     )
 
 
@@ -75,10 +75,10 @@ class FannedOut(NamedTuple):
 
 async def fan_out(tx: Tx, ids: Ids, now: int, limit: int) -> FannedOut:
     """Claims up to ``limit`` events and makes their deliveries."""
-    rows = await tx.fetch(_UNTOLD, limit)
+    rows = await tx.fetch(_NEW, limit)
     if not rows:
         return FannedOut(0, 0)
-    events = [Untold(row[0], row[1], row[2], said_in(row[3]), row[4]) for row in rows]
+    events = [Event(row[0], row[1], row[2], filtered_fields(row[3]), row[4]) for row in rows]
     listening = [e for e in await endpoints.every(tx) if e.enabled]
     made = [
         delivery(ids, now, event, endpoint)
@@ -94,17 +94,17 @@ async def fan_out(tx: Tx, ids: Ids, now: int, limit: int) -> FannedOut:
     return FannedOut(len(events), len(made))
 
 
-def delivery(ids: Ids, now: int, event: Untold, endpoint: Endpoint) -> tuple[object, ...]:
+def delivery(ids: Ids, now: int, event: Event, endpoint: Endpoint) -> tuple[object, ...]:
     """The row of a new delivery; if the endpoint takes batches, it is due after ``batch_ms``."""
     due = now + endpoint.batch_ms * 1000 if endpoint.batch_size > 1 else now
     return (
-        ids.next(), event.id, endpoint.id, event.message_id, None, "waiting", event.said.final,
+        ids.next(), event.id, endpoint.id, event.message_id, None, "waiting", event.fields.final,
         endpoint.ordered and event.message_id != HUB, due, now,
     )  # fmt: skip
 
 
 async def _to_callbacks(
-    tx: Tx, ids: Ids, now: int, events: Sequence[Untold]
+    tx: Tx, ids: Ids, now: int, events: Sequence[Event]
 ) -> list[tuple[object, ...]]:
     """Deliveries to the callback_urls of single messages, grouped by their origin."""
     called = [event for event in events if event.callback_url]
@@ -117,7 +117,7 @@ async def _to_callbacks(
         if enabled:
             made.append(
                 (ids.next(), event.id, endpoint_id, event.message_id, event.callback_url,
-                 "waiting", event.said.final, True, now, now)
+                 "waiting", event.fields.final, True, now, now)
             )  # fmt: skip
     return made
 

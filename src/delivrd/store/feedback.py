@@ -22,7 +22,7 @@ _COLUMNS = ("message_id", "outcome", "at", "bucket", "account_id", "country")
 _COUNTED = ("bucket", "account_id", "country", "outcome", "slot", "n")
 
 
-class Told(NamedTuple):
+class Feedback(NamedTuple):
     """The feedback given now, and the earlier one, if any."""
 
     uuid: str
@@ -30,7 +30,7 @@ class Told(NamedTuple):
     previous: str | None
 
 
-async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
+async def store_feedback(tx: Tx, now: int, uuid: str, outcome: str) -> Feedback | None:
     """Stores feedback on a message; the latest counts. None: there is no such message."""
     found = await _message(tx, uuid)
     if found is None:
@@ -41,7 +41,7 @@ async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
         message_id,
     )
     if old and old[0][0] == outcome:
-        return Told(uuid, outcome, outcome)
+        return Feedback(uuid, outcome, outcome)
     moves: Counter[tuple[int, int, str, str]] = Counter()
     if old:
         previous, *place = old[0]
@@ -52,7 +52,7 @@ async def tell(tx: Tx, now: int, uuid: str, outcome: str) -> Told | None:
     await tx.insert(schema.feedback, _COLUMNS, [row])
     rows = [(*key, tx.slot, n) for key, n in sorted(moves.items())]
     await tx.insert(schema.conversion, _COUNTED, rows, "add")
-    return Told(uuid, outcome, old[0][0] if old else None)
+    return Feedback(uuid, outcome, old[0][0] if old else None)
 
 
 async def _message(tx: Tx, uuid: str) -> tuple[int, str, int, int, str] | None:

@@ -35,7 +35,7 @@ from delivrd.store.counts import (
     latency_step,
     spread,
 )
-from delivrd.store.event_data import Told, as_text, merge_told, told
+from delivrd.store.event_data import EventData, as_text, merge_data, status_data
 from delivrd.store.ids import Ids
 from delivrd.store.messages import describe
 from delivrd.store.rows import (
@@ -262,7 +262,7 @@ class Graph:
         self.fold()
         if into is not None:
             for gone in merged:
-                self._tell_of_merge(gone, into)
+                self._queue_merge_event(gone, into)
         await self._write_parts()
         await _write(
             self.tx, schema.attempt, ATTEMPT_COLUMNS, ATTEMPT_FACTS, self.attempts.values()
@@ -310,7 +310,7 @@ class Graph:
         self._count(message, 0, 0, outcome, message.sent_at, cohort,
                     message.country, country_before)  # fmt: skip
         if message.merged_into is None:
-            self._tell(message, outcome)
+            self._queue_status_event(message, outcome)
             _settle(message, outcome)
 
     def _count(
@@ -330,17 +330,19 @@ class Graph:
             self._moves[unit, account_id, old, new] += 1
             row.bucket, row.latency = bucket, step
 
-    def _tell(self, message: MessageRow, outcome: Outcome) -> None:
+    def _queue_status_event(self, message: MessageRow, outcome: Outcome) -> None:
         status = outcome.status._value_
         if message.stored is None and outcome.status is Status.PENDING:
             return
         if (message.status, message.final) == (status, outcome.final):
             return
-        self.event(message, f"message.{status}", told(message, self._account_of(message), outcome))
+        self.event(
+            message, f"message.{status}", status_data(message, self._account_of(message), outcome)
+        )
 
-    def _tell_of_merge(self, gone: MessageRow, into: MessageRow) -> None:
+    def _queue_merge_event(self, gone: MessageRow, into: MessageRow) -> None:
         """Writes the event of a merge: the id that the message now has, and the status there."""
-        data = merge_told(gone, self._account_of(gone), into)
+        data = merge_data(gone, self._account_of(gone), into)
         self.event(gone, "message.merged", data)
 
     def _account_of(self, message: MessageRow) -> tuple[str, str | None]:
@@ -349,7 +351,7 @@ class Graph:
         name = self.accounts.name(message.account_id)
         return name, account and account.provider.name
 
-    def event(self, message: MessageRow, kind: str, data: Told) -> None:
+    def event(self, message: MessageRow, kind: str, data: EventData) -> None:
         """Queues an event about a message, to be written by :meth:`save`.
 
         A message's events are delivered in the order of their ids. The message is locked, and its

@@ -30,13 +30,13 @@ async def load_with_siblings(
         tx, *parts_of, parts=[*parts, *(PartName(*row) for row in siblings)], attempts=attempts
     )
     locked = {part.key for part in parts} | {row[0] for row in siblings}
-    for message in homes(graph, [graph.parts[part.key] for part in parts]):
+    for message in messages_of(graph, [graph.parts[part.key] for part in parts]):
         if not locked.issuperset(p.key for a in message.attempts for p in a.parts):
             raise Moved
     return graph
 
 
-def homes(graph: Graph, parts: Iterable[PartRow]) -> list[MessageRow]:
+def messages_of(graph: Graph, parts: Iterable[PartRow]) -> list[MessageRow]:
     """The messages of the parts: those that we sent first, then by age, oldest first."""
     found = {
         graph.attempts[part.attempt_id].message_id for part in parts if part.attempt_id is not None

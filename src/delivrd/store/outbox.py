@@ -12,7 +12,7 @@ from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.leases import shared_time
 from delivrd.store.look_ups import next_look_up
-from delivrd.store.merging import homes, load_with_siblings, merge
+from delivrd.store.merging import load_with_siblings, merge, messages_of
 from delivrd.store.rows import AttemptRow, MessageRow
 from delivrd.store.tx import Tx
 
@@ -89,7 +89,7 @@ def _handover(attempt: AttemptRow, message: MessageRow, now: int) -> Handover:
     )
 
 
-class Said(NamedTuple):
+class Answered(NamedTuple):
     """A gateway's answer to a hand-over, when it arrived, and when the attempt will time out."""
 
     attempt_id: int
@@ -98,27 +98,27 @@ class Said(NamedTuple):
     expires_at: int | None
 
 
-async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Said) -> None:
+async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, answered: Answered) -> None:
     """Stores an answer, and matches receipts that arrived before it (rule D2)."""
-    answer = said.answer
-    account_id, to = await _whose(tx, said.attempt_id)
+    answer = answered.answer
+    account_id, to = await _whose(tx, answered.attempt_id)
     account = accounts.by_id[account_id]
     sent = answer.parts if isinstance(answer, Accepted) else ()
-    names = [_part_name(account, said.attempt_id, i, part, to) for i, part in enumerate(sent)]
+    names = [_part_name(account, answered.attempt_id, i, part, to) for i, part in enumerate(sent)]
     graph = await load_with_siblings(
-        tx, accounts, ids, now, parts=names, attempts=[said.attempt_id]
+        tx, accounts, ids, now, parts=names, attempts=[answered.attempt_id]
     )
-    attempt = graph.attempts[said.attempt_id]
+    attempt = graph.attempts[answered.attempt_id]
     if attempt.state not in (State.HANDING_OVER, State.UNSURE):
         return  # already answered: an answer is stored once
     message = graph.messages[attempt.message_id]
     attempt.lease_until = None
-    attempt.expires_at = said.expires_at or attempt.expires_at
+    attempt.expires_at = answered.expires_at or attempt.expires_at
     others: list[MessageRow] = []
     match answer:
         case Accepted():
             attempt.state = State.ACCEPTED.value
-            attempt.answered_at = said.answered_at
+            attempt.answered_at = answered.answered_at
             attempt.parts_expected = max(1, len({name.key for name in names}))
             asks = account.provider.look_up is not None
             attempt.due_at = next_look_up(attempt, now) if asks else None
@@ -126,13 +126,15 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, said: Sai
                 await renew(graph, account, name.key)
             rows = [graph.parts[name.key] for name in names]
             # earlier receipts on a receive-only account have created messages of their own
-            others = [m for m in homes(graph, rows) if m.id != message.id and m.origin != "api"]
+            others = [
+                m for m in messages_of(graph, rows) if m.id != message.id and m.origin != "api"
+            ]
             for row, part in zip(rows, sent, strict=True):
                 if row.attempt_id is None:
                     graph.attach(row, attempt)
                 graph.state(row, account.id, Kind.ANSWER, _stated(part), None)
         case Refused():
-            attempt.state, attempt.answered_at = State.REFUSED.value, said.answered_at
+            attempt.state, attempt.answered_at = State.REFUSED.value, answered.answered_at
             attempt.answer_reason = answer.reason.value
             attempt.answer_code, attempt.answer_detail = answer.error_code, answer.detail
         case Later() if attempt.standing:  # receipts show that it was sent after all

@@ -6,7 +6,7 @@ from delivrd.store.accounts import Account, Accounts
 from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import Ids
-from delivrd.store.merging import homes, load_with_siblings, merge
+from delivrd.store.merging import load_with_siblings, merge, messages_of
 from delivrd.store.messages import sent_elsewhere
 from delivrd.store.rows import MessageRow, PartRow
 from delivrd.store.tx import Tx
@@ -62,7 +62,7 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
         if _is_later(graph, graph.parts[name.key], told):
             await renew(graph, account, name.key)
     parts = [graph.parts[name.key] for name in names]
-    found = homes(graph, parts)
+    found = messages_of(graph, parts)
     for known in found:
         if field := _contradicted(known, told):
             raise Contradiction(known.uuid, field)

@@ -21,7 +21,7 @@ from delivrd.store.base import Store
 from delivrd.store.fold import match
 from delivrd.store.graph import Graph, PartName
 from delivrd.store.ids import now_micros
-from delivrd.store.merging import homes, load_with_siblings, merge
+from delivrd.store.merging import load_with_siblings, merge, messages_of
 from delivrd.store.messages import attempt_of
 from delivrd.store.rows import MessageRow, PartRow
 from delivrd.store.tombstones import buried, bury
@@ -43,7 +43,7 @@ _PART = (
 _PARTS = f"{_PART} p.id > $1 AND p.ns = ANY($2::bigint[]) ORDER BY p.id LIMIT $3"
 _HOLDERS = f"{_PART} p.key = ANY($1::text[])"
 _TAKEN = "SELECT key, ns, provider_message_id FROM part WHERE key = ANY($1::text[])"
-_LOOSE = (
+_UNMATCHED = (
     "SELECT p.id, p.key, p.ns, p.provider_message_id, s.reference FROM part p "
     "JOIN statement s ON s.part_id = p.id "
     "WHERE p.id = ANY($1::bigint[]) AND p.attempt_id IS NULL"
@@ -94,14 +94,14 @@ async def _slice(
     """Matches some parts; returns the last one's id (None: there are no more), and how many."""
     await tx.fetch(_ONE_AT_A_TIME)
     rows = await tx.fetch(_PARTS, after, list(spaces), SLICE)
-    loose = {row[0]: _not_aside(row[1]) for row in rows if row[4] is None}
-    graves = await buried(tx, loose.values())
-    pruned = {part_id for part_id, key in loose.items() if key in graves}
+    unmatched = {row[0]: _not_aside(row[1]) for row in rows if row[4] is None}
+    tombstones = await buried(tx, unmatched.values())
+    pruned = {part_id for part_id, key in unmatched.items() if key in tombstones}
     moves = [move for row in rows if (move := _move(store, row)) is not None]
     await bury(tx, now_micros(), (move.new.key for move in moves if move.part_id in pruned))
     for move in await _rename_free(tx, await _make_room(tx, store, moves)):
         await _move_to_taken(tx, store, move)
-    await _match_loose(tx, store, list(loose), pruned)
+    await _match_unmatched(tx, store, list(unmatched), pruned)
     return (rows[-1][0] if rows else None), len(rows)
 
 
@@ -169,7 +169,7 @@ async def _move_to_taken(tx: Tx, store: Store, move: _Move) -> None:
     names = [move.old, PartName(*taken[0])]
     graph = await load_with_siblings(tx, store.accounts, store.ids, now_micros(), parts=names)
     parts = [graph.parts[name.key] for name in names]
-    found = homes(graph, parts)
+    found = messages_of(graph, parts)
     if _can_be_one(parts, found):
         await _unite(graph, parts, found, move.new)
         return
@@ -237,12 +237,12 @@ async def _move_statements(tx: Tx, kept: PartRow, gone: PartRow) -> None:
         await tx.execute("DELETE FROM statement WHERE id = $1", row.id)
 
 
-async def _match_loose(tx: Tx, store: Store, part_ids: list[int], pruned: set[int]) -> None:
+async def _match_unmatched(tx: Tx, store: Store, part_ids: list[int], pruned: set[int]) -> None:
     """Gives parts without a message the one that their receipts refer to or create (D1, D5).
 
     ``pruned`` are those whose message was deleted: they create none.
     """
-    rows = await tx.fetch(_LOOSE, part_ids)
+    rows = await tx.fetch(_UNMATCHED, part_ids)
     if not rows:
         return
     names = {row[0]: PartName(*row[1:4]) for row in rows}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from delivrd.store import fan_out, schema
 from delivrd.store.deliveries import release
 from delivrd.store.endpoints import HUB, Endpoint
-from delivrd.store.fan_out import Untold, delivery, said_in, wants
+from delivrd.store.fan_out import Event, delivery, filtered_fields, wants
 from delivrd.store.ids import Ids, floor
 from delivrd.store.tx import Tx
 
@@ -113,7 +113,7 @@ def _counts(known: tuple[int, str] | None, missed_only: bool) -> bool:
     return known is None or known[1] in (MISSED if missed_only else ENDED)
 
 
-async def _events(tx: Tx, since: int, after: int) -> tuple[list[Untold], int | None]:
+async def _events(tx: Tx, since: int, after: int) -> tuple[list[Event], int | None]:
     """The next fanned-out events about messages; the others will be fanned out anyway."""
     rows = await tx.fetch(
         "SELECT id, message_id, type, data FROM event WHERE id > $1 AND fanned_out "
@@ -121,12 +121,14 @@ async def _events(tx: Tx, since: int, after: int) -> tuple[list[Untold], int | N
         max(after, floor(since) - 1),
         STEP,
     )
-    events = [Untold(row[0], row[1], row[2], said_in(row[3])) for row in rows if row[1] != HUB]
+    events = [
+        Event(row[0], row[1], row[2], filtered_fields(row[3])) for row in rows if row[1] != HUB
+    ]
     return events, rows[-1][0] if len(rows) == STEP else None
 
 
 async def _states(
-    tx: Tx, endpoint: Endpoint, events: Sequence[Untold]
+    tx: Tx, endpoint: Endpoint, events: Sequence[Event]
 ) -> dict[int, tuple[int, str]]:
     rows = await tx.fetch(
         "SELECT event_id, id, state FROM delivery "

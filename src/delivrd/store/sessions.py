@@ -81,7 +81,7 @@ async def end_session(tx: Tx, cookie: str) -> None:
     await tx.execute("DELETE FROM session WHERE hash = $1", digest(cookie))
 
 
-async def nobody_came_yet(tx: Tx) -> bool:
+async def is_first_start(tx: Tx) -> bool:
     """Whether this is a first start: nobody has signed in and no key was made."""
     rows = await tx.fetch(
         "SELECT 1 FROM session WHERE kind = 'cookie' UNION ALL SELECT 1 FROM api_key LIMIT 1"

@@ -19,21 +19,21 @@ async def bury(tx: Tx, now: int, keys: Iterable[str], *, kept: int | None = None
     """Adds a tombstone for each of these parts, to be kept at least for ``kept`` microseconds, and
     not much longer (None: 13 months)."""
     month = _month(now) if kept is None else _month(now + kept) - MONTHS
-    rows = [(_grave(key), month) for key in sorted(keys)]
+    rows = [(_hash(key), month) for key in sorted(keys)]
     await tx.insert(schema.tombstone, ("hash", "month"), rows, "ignore")
 
 
 async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
     """Those of the keys that have a tombstone."""
-    graves = {_grave(key): key for key in keys}
-    if not graves:
+    by_hash = {_hash(key): key for key in keys}
+    if not by_hash:
         return set()
-    marks = ", ".join(f"${i}" for i in range(1, len(graves) + 1))
-    rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({marks})", *graves)
-    return {graves[bytes(row[0])] for row in rows}
+    marks = ", ".join(f"${i}" for i in range(1, len(by_hash) + 1))
+    rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({marks})", *by_hash)
+    return {by_hash[bytes(row[0])] for row in rows}
 
 
-async def weather(tx: Tx, now: int, limit: int) -> int:
+async def delete_expired(tx: Tx, now: int, limit: int) -> int:
     """Deletes tombstones older than 13 months; returns how many."""
     return await tx.execute(
         "DELETE FROM tombstone WHERE hash IN "
@@ -43,7 +43,7 @@ async def weather(tx: Tx, now: int, limit: int) -> int:
     )
 
 
-def _grave(key: str) -> bytes:
+def _hash(key: str) -> bytes:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

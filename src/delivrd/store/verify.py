@@ -22,7 +22,7 @@ from delivrd.store.counts import (
     Move,
     deltas,
     first_minute,
-    told,
+    single_counts,
 )
 from delivrd.store.days import BUCKETS_A_DAY, HOURS
 from delivrd.store.days import TABLES as DAYS
@@ -303,7 +303,7 @@ async def _counts(store: Reader, tally: Tally, first: int) -> list[Difference]:
     for table in TABLES:
         at_one_moment = _Recount(table, first)
         stored = await store.read(at_one_moment.stored)
-        differing = _differing(stored, told(table, counted[table]))
+        differing = _differing(stored, single_counts(table, counted[table]))
         at_one_moment.buckets = sorted({b for key in differing for b in _buckets(table, key)})
         if at_one_moment.buckets:
             stored, counts = await store.read(at_one_moment.both)
@@ -318,12 +318,12 @@ async def _conversions(tx: Tx) -> list[Difference]:
     """Verifies the counts of feedback against the feedback."""
     await snapshot(tx)
     key = "bucket, account_id, country, outcome"
-    told = await tx.fetch(f"SELECT {key}, count(*) FROM feedback GROUP BY {key}")
+    given = await tx.fetch(f"SELECT {key}, count(*) FROM feedback GROUP BY {key}")
     rows = await tx.fetch(
         f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM conversion WHERE slot <> {PRUNED} "
         f"GROUP BY {key}"
     )
-    derived, stored = (Counter({tuple(row[:4]): row[4] for row in some}) for some in (told, rows))
+    derived, stored = (Counter({tuple(row[:4]): row[4] for row in some}) for some in (given, rows))
     return [
         Difference("conversion", str(place), "n", stored[place], derived[place])
         for place in _differing(stored, derived)
@@ -381,7 +381,7 @@ class _Recount:
         places: Counter[Move] = Counter()
         for unit, account_id, *place, n in await tx.fetch(_PLACES, self.buckets):
             places[unit, account_id, NOWHERE, tuple(place)] += n
-        counts = told(self._table, deltas(places, self._first)[self._table])
+        counts = single_counts(self._table, deltas(places, self._first)[self._table])
         within = set(self.buckets)
         stored = (await self.stored(tx)).items()
         return Counter(
@@ -403,7 +403,7 @@ class _Recount:
         return Counter(dict(pair for row in rows for pair in self._counted(tx, row)))
 
     def _counted(self, tx: Tx, row: Row) -> Iterator[tuple[Count, int]]:
-        """The single counts in a row, in the form of `counts.told`."""
+        """The single counts in a row, in the form of `counts.single_counts`."""
         width = len(TABLES[self._table])
         key, numbers = tuple(row[:width]), row[width : width + len(_NUMBERS[self._table])]
         if self._table in TIMED and row[-1] is not None:

@@ -14,7 +14,7 @@ from delivrd.store.sessions import (
     create_link,
     create_session,
     end_session,
-    nobody_came_yet,
+    is_first_start,
     redeem_link,
 )
 from delivrd.store.tx import Tx
@@ -31,7 +31,7 @@ async def first_link(store: Store, config: Config) -> str | None:
     """At the first start, the URL of a link to print; None once somebody has signed in."""
 
     async def job(tx: Tx) -> str | None:
-        return await create_link(tx, now_micros()) if await nobody_came_yet(tx) else None
+        return await create_link(tx, now_micros()) if await is_first_start(tx) else None
 
     token = await store.write(job)
     return None if token is None else link_address(config, token)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Response
 
-from delivrd.store.feedback import OUTCOMES, tell
+from delivrd.store.feedback import OUTCOMES, store_feedback
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.web.api.common import answer, responses
@@ -38,7 +38,7 @@ def router(context: Context) -> APIRouter:
         """
         uuid = message_id(id)
         await context.folded()
-        stored = await store.write(lambda tx: tell(tx, now_micros(), uuid, body.outcome))
+        stored = await store.write(lambda tx: store_feedback(tx, now_micros(), uuid, body.outcome))
         if stored is None:
             raise not_found("message", "GET /v1/messages lists them all.")
         return answer({"id": stored.uuid, "outcome": stored.outcome, "previous": stored.previous})
