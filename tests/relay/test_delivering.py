@@ -92,6 +92,8 @@ def test_an_ordered_endpoint_gets_the_events_of_a_message_in_order(database_url:
             await story.endpoint(sink.url, ordered=True)
             await story.happens("undelivered")
             await story.happens("delivered")
+            await story.settle()
+            assert sink.statuses == ["undelivered"], "the second event waits for the first"
             await story.happens("delivered", message=2)
             await story.settle()
             assert sink.statuses == ["undelivered", "delivered"], "the other message does not wait"
