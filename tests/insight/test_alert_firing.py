@@ -300,6 +300,7 @@ def test_each_failure_is_told_up_to_the_cap_and_then_a_digest() -> None:
     updates = play(rule, [burst, Data(NOON + HOUR)])
     assert whats(updates) == ["failure"] * 3 + ["digest"]
     assert updates[-1].facts["held"] == {"main: unreachable": 7}
+    assert "sender" not in updates[-1].facts
 
 
 def test_a_failure_that_is_read_twice_is_told_once() -> None:

@@ -131,6 +131,11 @@ def test_a_digest_tells_where_and_leads_to_the_failures_of_its_hour(at: Any, beg
     assert line(found.body, "Messages: ").startswith(f"{BASE}/messages?{account}status=failed&")
 
 
+def test_a_digest_about_one_sender_leads_to_its_messages() -> None:
+    found = told("failure", what="digest", n=45, told=3, held={"main: other": 45}, sender="Acme")
+    assert "&from=Acme&" in line(found.body, "Messages: ")
+
+
 def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
     title = told("backlog", (("queue", "fold"),), label="Receipts in the hub", seconds=83).title
     assert title == "Receipts in the hub: the oldest has waited for 83 s"

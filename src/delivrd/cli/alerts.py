@@ -41,7 +41,7 @@ def firing_state(row: Mapping[str, Any]) -> str:
     """How a firing is, and whether somebody is at it."""
     if row["state"] == "firing" and row["acknowledged_by"]:
         return "acknowledged"
-    return f"{row['state']}, told by another" if row["beside"] else str(row["state"])
+    return f"{row['state']}, reported by another rule" if row["beside"] else str(row["state"])
 
 
 RULES = (

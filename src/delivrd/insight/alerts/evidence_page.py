@@ -64,6 +64,8 @@ def messages(
     given = {name: place.get(name, "") for name in ("account", "country", "network")}
     if not facts.get("named", True):  # the missing receipts would have named the network
         given["network"] = NONE
+    if kind == "failure":
+        given["from"] = facts.get("sender", "")
     if kind == "no_messages":  # the last ones before the silence
         given["until"] = _moment(since)
     else:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import HOUR_SECONDS
@@ -70,7 +71,13 @@ def _place(failure: Failure) -> Place:
 
 
 def _digest(rule: Rule, reported: Reported, now: int, firing: int) -> Update:
-    facts = {"n": sum(reported.held.values()), "told": reported.n, "held": reported.held}
+    facts: dict[str, Any] = {
+        "n": sum(reported.held.values()),
+        "told": reported.n,
+        "held": reported.held,
+    }
+    if len(rule.senders) == 1:
+        facts["sender"] = rule.senders[0]
     about = (("account", rule.accounts), ("country", rule.countries))
     place = tuple((name, only[0]) for name, only in about if len(only) == 1)
     return Update(

@@ -155,7 +155,7 @@ def _single(update: Update) -> list[str]:
     f = update.facts
     if update.what == "digest":
         held = sorted(f["held"].items(), key=lambda item: -item[1])
-        return [f"{f['told']} were reported singly.", *(f"{n} × {words}" for words, n in held)]
+        return [f"{f['told']} were reported one by one.", *(f"{n} × {words}" for words, n in held)]
     parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
              f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
     words = ", ".join(p for p in parts if p) or "no reason given"
