@@ -176,6 +176,21 @@ def test_set_aside_unmapped_unreadable_and_refused_are_counted(examined):
         assert checks[name][0]["mend"]
 
 
+def test_calls_with_a_wrong_secret_in_their_path_are_refused_ones(examined):
+    async def fill(store):
+        for account in ("smspm", None):
+            await execute(
+                store,
+                "INSERT INTO ring (id, received_at, account, method, path, status, why) "
+                "VALUES ($1, 1, $2, 'POST', '/', 404, 'there is no such webhook')",
+                store.ids.next(),
+                account,
+            )
+
+    (check,) = examined(fill)["refused"]
+    assert check["what"].startswith("1 webhook calls refused")
+
+
 def test_a_clock_that_was_set_back_is_bad(examined):
     async def fill(store):
         await execute(

@@ -13,6 +13,8 @@ from delivrd.store.tx import PostgresTx, Tx
 RECENT_REQUESTS = 100_000
 UNMATCHED = 500
 """The number of newest receipts without a message that are examined."""
+REFUSED = "(status = 401 OR (status = 404 AND account IS NOT NULL))"
+"""Calls that prove nothing: a 404 with an account had a wrong secret in its path."""
 WEEK = 7 * DAY
 SETTLING = MINUTE
 """Microseconds by which a receipt may precede the answer to its send."""
@@ -62,7 +64,7 @@ async def figures(tx: Tx) -> Figures:
             since,
         ),
         unmapped=await _count(tx, "statement WHERE unmapped AND id > $1", since),
-        refused=await _count(tx, "ring WHERE status = 401 AND id > $1", since),
+        refused=await _count(tx, f"ring WHERE {REFUSED} AND id > $1", since),
         set_aside=await _count(tx, "fault WHERE set_aside AND id > $1", 0),
         newest_id=newest,
         oldest_body=None if body is None else born(body),
