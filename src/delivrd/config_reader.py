@@ -99,7 +99,7 @@ def _read_file(path: Path | None, environ: Mapping[str, str]) -> Tree:
     named = path or environ.get("DELIVRD_CONFIG")
     file = Path(named or Config.FILE)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
         return Tree(tomllib.loads(text), str(file), text)
     except FileNotFoundError:
         if named is None:
@@ -164,7 +164,7 @@ def _path(tree: Tree, variable: str) -> Path_:
 
 def _content(variable: str, file: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        return Path(file).read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         what = f"{file} cannot be read: {_why_unreadable(error)}"
         raise ConfigError(Problem(variable, "environment", what)) from None

@@ -1,6 +1,7 @@
 """Settings from the file, the environment and files named by it, and what is said of wrong ones."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,18 @@ def refused(text: str = "", environ: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as raised:
         load(written(text), environ or {})
     return str(raised.value)
+
+
+def test_a_byte_order_mark_before_a_file_is_no_part_of_it() -> None:
+    """Editors on Windows write one."""
+    secret = written("\ufeffout of the vault\r\n", "secret")
+    config = load(
+        written(f"\ufeffport = 8026\r\n[accounts.a]\r\n{VONAGE}\r\n"),
+        {"DELIVRD_ACCOUNTS__A__API_SECRET_FILE": str(secret)},
+    )
+    kept: Any = config.accounts["a"]
+    assert config.port == 8026
+    assert kept.api_secret.get_secret_value() == "out of the vault"
 
 
 def test_without_a_file_all_is_default() -> None:

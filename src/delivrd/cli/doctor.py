@@ -95,7 +95,8 @@ async def examine(config: Config) -> list[Check]:
     from delivrd.store.reader import NotUpgraded, open_reader
 
     running, answers = await asyncio.to_thread(_hub_answers, config)
-    checks = [ok("settings", f"{len(config.accounts)} accounts"), *accounts(config)]
+    count = len(config.accounts)
+    checks = [ok("settings", f"{count} account{'s' * (count != 1)}"), *accounts(config)]
     doing: Mapping[str, Doing] = {}
     try:
         async with open_reader(config.database) as reader:
