@@ -8,7 +8,7 @@ import pytest
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.web.pages import show, timeline, words
-from delivrd.web.pages.messages import beside
+from delivrd.web.pages.messages import asked, beside, filters_of
 from delivrd.web.pages.send import counted
 
 START = datetime(2026, 11, 21, 20, 0, 0, tzinfo=UTC)
@@ -241,6 +241,13 @@ def test_what_happened_never_lies_ahead_though_clocks_differ() -> None:
     assert show.ago(at(-3), START) == "3 s ago"
     assert show.due(at(240), START) == "in 4 min"
     assert show.due(at(-3), START) == "due now"
+
+
+def test_messages_are_filtered_by_their_sender_as_a_digest_links_to_them() -> None:
+    given = asked({"from": "Acme", "status": "failed"})
+    assert filters_of(given, None).sender == "Acme"
+    (mark,) = beside(given)
+    assert (mark["words"], mark["without"]) == ("from Acme", "/messages?status=failed")
 
 
 def test_a_mark_says_a_filter_in_words_and_an_id_as_it_is() -> None:

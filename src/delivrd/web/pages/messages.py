@@ -35,6 +35,7 @@ NAMES = (
     "account",
     "country",
     "to",
+    "from",
     "reference",
     "provider_message_id",
     "network",
@@ -45,7 +46,7 @@ NAMES = (
     "cursor",
 )
 EDGES = ("since", "until")
-BESIDE = ("network", "reason", "code", "provider_message_id")
+BESIDE = ("from", "network", "reason", "code", "provider_message_id")
 """Filters without a field, which only links set: shown as labels that can be removed."""
 
 
@@ -192,6 +193,7 @@ def filters_of(given: Mapping[str, str], region: str | None) -> Filters:
         account=given.get("account"),
         country=country_of(given.get("country", "")),
         to=None if to is None else (number_of(to, region) or to),
+        sender=given.get("from"),
         reference=given.get("reference"),
         provider_message_id=given.get("provider_message_id"),
         network=given.get("network"),
