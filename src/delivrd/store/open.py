@@ -23,8 +23,15 @@ Configured = Mapping[str, tuple[Provider, AccountSettings]]
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of a ``sqlite:///`` URL; None for any other URL."""
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+    """The file of a ``sqlite:///`` URL; None for any other URL.
+
+    A symbolic link is followed, as SQLite does: its log lies beside the file itself, and so must
+    our lock and socket, under whatever name a process opens it.
+    """
+    if not url.startswith("sqlite:///"):
+        return None
+    path = Path(url.removeprefix("sqlite:///"))
+    return path.resolve() if path.is_symlink() else path
 
 
 async def open_store(url: str, configured: Configured) -> Store:
