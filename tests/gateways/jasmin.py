@@ -1,16 +1,15 @@
 """The real Jasmin of PyPI, with RabbitMQ and Redis of Debian, between a hub and an SMS centre.
 
-All on loopback, at free ports; nothing outlives the test but a folder with their logs.
+All on loopback, at free ports; nothing outlives the test; their logs do if it fails.
 """
 
 import asyncio
 import os
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-from tests.gateways.programs import listens, running, up
+from tests.gateways.programs import listens, logs, running, up
 from tests.gateways.smsc import Smsc
 from tests.ports import free_ports
 from tests.support import until
@@ -90,27 +89,27 @@ ok
 @asynccontextmanager
 async def jasmin() -> AsyncGenerator[tuple[str, Smsc]]:
     """A Jasmin that is bound to its SMS centre: the address of its HTTP API, and the centre."""
-    folder = Path(tempfile.mkdtemp(prefix="delivrd-jasmin-"))
-    (folder / "var/log/jasmin").mkdir(parents=True)
-    (folder / "etc/jasmin/store").mkdir(parents=True)
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    config = folder / "jasmin.cfg"
-    config.write_text(CONFIG.format(**ports, spec=_amqp_spec()))
-    async with Smsc(ports["smpp"]) as smsc:
-        with ExitStack() as programs:
-            erlang = _erlang(folder, ports)
-            mapper = programs.enter_context(running("epmd", folder=folder, env=erlang))
-            await up(mapper, ports["mapper"], 20)
-            rabbit = programs.enter_context(running(str(RABBITMQ), folder=folder, env=erlang))
-            redis = programs.enter_context(_redis(folder, ports["redis"]))
-            await up(redis, ports["redis"], 20)
-            await up(rabbit, ports["amqp"], 60)
-            jasmind = programs.enter_context(_jasmind(folder, config))
-            await up(jasmind, ports["console"], 30)
-            await _operate(ports["console"], ports["smpp"])
-            await until(lambda: smsc.bound, 30)
-            await until(lambda: listens(ports["http"]), 20)
-            yield f"http://127.0.0.1:{ports['http']}", smsc
+    with logs("jasmin") as folder:
+        (folder / "var/log/jasmin").mkdir(parents=True)
+        (folder / "etc/jasmin/store").mkdir(parents=True)
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        config = folder / "jasmin.cfg"
+        config.write_text(CONFIG.format(**ports, spec=_amqp_spec()))
+        async with Smsc(ports["smpp"]) as smsc:
+            with ExitStack() as programs:
+                erlang = _erlang(folder, ports)
+                mapper = programs.enter_context(running("epmd", folder=folder, env=erlang))
+                await up(mapper, ports["mapper"], 20)
+                rabbit = programs.enter_context(running(str(RABBITMQ), folder=folder, env=erlang))
+                redis = programs.enter_context(_redis(folder, ports["redis"]))
+                await up(redis, ports["redis"], 20)
+                await up(rabbit, ports["amqp"], 60)
+                jasmind = programs.enter_context(_jasmind(folder, config))
+                await up(jasmind, ports["console"], 30)
+                await _operate(ports["console"], ports["smpp"])
+                await until(lambda: smsc.bound, 30)
+                await until(lambda: listens(ports["http"]), 20)
+                yield f"http://127.0.0.1:{ports['http']}", smsc
 
 
 def _amqp_spec() -> Path:

@@ -1,11 +1,10 @@
 """The real Kannel of Debian: bearerbox and smsbox, between a hub and an SMS centre on loopback."""
 
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.gateways.programs import listens, running
+from tests.gateways.programs import listens, logs, running
 from tests.gateways.smsc import Smsc
 from tests.ports import free_ports
 from tests.support import until
@@ -53,19 +52,19 @@ text = no
 async def kannel() -> AsyncGenerator[tuple[str, Smsc]]:
     """A Kannel that is bound to its SMS centre: the address of smsbox, and the centre."""
     admin, box, smpp, sendsms = free_ports(4)
-    folder = Path(tempfile.mkdtemp(prefix="delivrd-kannel-"))
-    config = folder / "kannel.conf"
-    config.write_text(
-        CONFIG.format(
-            admin=admin, box=box, smpp=smpp, sendsms=sendsms, user=USER, password=PASSWORD
+    with logs("kannel") as folder:
+        config = folder / "kannel.conf"
+        config.write_text(
+            CONFIG.format(
+                admin=admin, box=box, smpp=smpp, sendsms=sendsms, user=USER, password=PASSWORD
+            )
         )
-    )
-    async with Smsc(smpp) as smsc:
-        with _box("bearerbox", config, folder) as bearerbox:
-            await until(lambda: smsc.bound or bearerbox.poll() is not None, 20)
-            with _box("smsbox", config, folder):
-                await until(lambda: listens(sendsms), 20)
-                yield f"http://127.0.0.1:{sendsms}", smsc
+        async with Smsc(smpp) as smsc:
+            with _box("bearerbox", config, folder) as bearerbox:
+                await until(lambda: smsc.bound or bearerbox.poll() is not None, 20)
+                with _box("smsbox", config, folder):
+                    await until(lambda: listens(sendsms), 20)
+                    yield f"http://127.0.0.1:{sendsms}", smsc
 
 
 def _box(program: str, config: Path, folder: Path) -> running:

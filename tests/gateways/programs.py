@@ -2,11 +2,22 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import until
+
+
+@contextmanager
+def logs(name: str) -> Generator[Path]:
+    """A folder for the files of programs and their logs; it stays only if the test fails."""
+    folder = Path(tempfile.mkdtemp(prefix=f"delivrd-{name}-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class running:
