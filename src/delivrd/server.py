@@ -8,12 +8,15 @@ import resource
 import signal
 import socket
 import sys
+import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+import structlog
 import uvicorn
 import uvloop
 
@@ -21,8 +24,15 @@ from delivrd import app, log
 from delivrd.config import Config, load, secrets
 from delivrd.intake.connection import connection_class
 from delivrd.intake.protocol import keep_deadlines
+from delivrd.store.base import StoreUnavailable
 
 GRACE_SECONDS = 15
+
+MOST_RESTARTS, WITHIN_SECONDS = 20, 600.0
+"""A hub ends whose processes die more often than that, each."""
+
+AWAY, PAUSE_SECONDS = 3, 2.0
+"""How a process exits whose database is away, and the pause before it is started again."""
 
 
 class Plan(NamedTuple):
@@ -208,7 +218,7 @@ def stopping(stop: Callable[[], None]) -> Any:
 def serve_many(plan: Plan, sock: socket.socket, workers: int) -> int:
     """Runs that many processes on one socket until a signal; restarts those that die.
 
-    Returns 0, or 1 if processes keep dying (more than 20 restarts for each).
+    Returns 0, or 1 if processes keep dying. One whose database is away is started until it is back.
     """
     context = multiprocessing.get_context("spawn")
     ended = False
@@ -228,19 +238,28 @@ def serve_many(plan: Plan, sock: socket.socket, workers: int) -> int:
     processes = [spawn(first=number == 0) for number in range(workers)]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    restarts = 0
+    deaths: deque[float] = deque(maxlen=MOST_RESTARTS * workers + 1)
     while not ended:
-        multiprocessing.connection.wait([p.sentinel for p in processes], timeout=1.0)
-        dead = [p for p in processes if not p.is_alive()]
-        if dead and not ended:
-            restarts += len(dead)
-            if restarts > 20 * workers:
-                stop(signal.SIGTERM, None)
-                return 1
-            processes = [p for p in processes if p.is_alive()] + [spawn() for _ in dead]
+        dead = _ended(processes)
+        deaths.extend(time.monotonic() for p in dead if p.exitcode != AWAY)
+        if len(deaths) == deaths.maxlen and deaths[-1] - deaths[0] < WITHIN_SECONDS:
+            stop(signal.SIGTERM, None)
+            return 1
+        if not ended:
+            processes = [p for p in processes if p not in dead] + [spawn() for _ in dead]
+    stop(signal.SIGTERM, None)  # also those that were just being started
     for process in processes:
         process.join(GRACE_SECONDS + app.DRAIN_SECONDS)
     return 0
+
+
+def _ended(processes: list[Any]) -> list[Any]:
+    """Those that ended within a second; after a pause, if their database is away."""
+    multiprocessing.connection.wait([p.sentinel for p in processes], timeout=1.0)
+    ended = [p for p in processes if not p.is_alive()]
+    if any(p.exitcode == AWAY for p in ended):
+        time.sleep(PAUSE_SECONDS)
+    return ended
 
 
 def _worker(plan: Plan, sock: socket.socket, first: bool) -> None:
@@ -250,3 +269,6 @@ def _worker(plan: Plan, sock: socket.socket, first: bool) -> None:
         serve(config, sock, plan.roles, plan.started if first else lambda link: None)
     except KeyboardInterrupt:
         sys.exit(0)
+    except StoreUnavailable as error:
+        structlog.get_logger(__name__).error("the database cannot be opened", error=str(error))
+        sys.exit(AWAY)

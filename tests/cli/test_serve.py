@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_sqlite_is_served_by_one_process_that_does_everything(tmp_path, sqlite_u
     ran = delivrd("serve", *more, "--config", str(settings))
     assert ran.code == 2
     assert "postgresql://" in ran.err
+
+
+def test_several_processes_are_not_started_on_a_database_that_is_not_there(
+    postgres_url, tmp_path, delivrd
+):
+    url = urlsplit(postgres_url)._replace(path="/nothing_of_this_name").geturl()
+    ran = delivrd("serve", "--workers", "2", "--config", str(write_settings(tmp_path, url)))
+    assert ran.code == 3
+    assert "nothing_of_this_name" in ran.err
 
 
 def test_an_interrupted_start_leaves_no_traceback(tmp_path, sqlite_url):

@@ -1,8 +1,12 @@
 """The store is away for a while: no 2xx without it, as much patience as the gateway has (A7)."""
 
 import asyncio
+import os
+import re
+import signal
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from delivrd.app import running
 from delivrd.providers import provider
 from delivrd.store.append import append
 from delivrd.store.verify import verify
+from tests.crash.crash_support import Process
 from tests.intake.calls import ELSEWHERE, Caller, calling
 from tests.postgres import start_server
 from tests.support import appended, run, settings, until
@@ -164,6 +169,27 @@ def test_while_postgresql_is_away_nothing_is_acknowledged(
             assert await verify(hub.hub.store) == []
 
     run(test())
+
+
+def test_a_process_that_dies_while_postgresql_is_away_comes_back_with_it(
+    own_server: OwnServer, tmp_path: Path
+) -> None:
+    """D43: it is started again and again, and the others go on."""
+    process = Process(tmp_path, own_server.url, "", workers=2)
+
+    def started() -> list[str]:
+        return re.findall(r"Started server process \[(\d+)\]", (tmp_path / "hub.log").read_text())
+
+    async def test() -> None:
+        async with process.running():
+            await until(lambda: len(started()) == 2)
+            await own_server.stop()
+            os.kill(int(started()[0]), signal.SIGKILL)
+            await until(lambda: "cannot be opened" in (tmp_path / "hub.log").read_text())
+            await own_server.start()
+            await until(lambda: len(started()) == 3)
+
+    run(test(), 120)
 
 
 def test_an_append_whose_commit_nobody_confirmed_is_not_refused_when_tried_again(

@@ -1,7 +1,10 @@
 """`delivrd serve`: run the hub."""
 
+import asyncio
 import errno
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +38,7 @@ def command(
     Example: delivrd serve --config delivrd.toml --port 8025
     """
     from delivrd import log, server
+    from delivrd.store.open import prepare
 
     overrides: dict[str, Any] = {
         name: value for name, value in (("host", host), ("port", port)) if value is not None
@@ -49,6 +53,8 @@ def command(
         raise _cannot_listen(loaded, error) from None
     bound = loaded.model_copy(update={"port": sock.getsockname()[1]})
     if workers > 1:
+        with _explained():
+            asyncio.run(prepare(bound.database))
         _banner(bound, workers)
         plan = plan._replace(overrides={**overrides, "port": bound.port})
         raise typer.Exit(server.serve_many(plan, sock, workers))
@@ -57,16 +63,25 @@ def command(
 
 def _serve_here(config: Config, sock: Any, roles: tuple[str, ...]) -> None:
     from delivrd import server
-    from delivrd.store.base import StoreUnavailable
-    from delivrd.store.open import advice
-    from delivrd.store.sqlite import Busy
 
     def started(link: str | None) -> None:
         _banner(config, 1)
         _say_link(link)
 
-    try:
+    with _explained():
         server.serve(config, sock, roles, started)
+    note("stopped; everything acknowledged is on disk.")
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    """Turns errors of opening the database into messages for people."""
+    from delivrd.store.base import StoreUnavailable
+    from delivrd.store.open import advice
+    from delivrd.store.sqlite import Busy
+
+    try:
+        yield
     except Busy as error:
         raise Failure("the database is in use", str(error), "", FAILED) from None
     except StoreUnavailable as error:
@@ -77,7 +92,6 @@ def _serve_here(config: Config, sock: Any, roles: tuple[str, ...]) -> None:
             or "check `database` in the settings, and that its server runs: delivrd doctor",
             UNREACHABLE,
         ) from None
-    note("stopped; everything acknowledged is on disk.")
 
 
 def _cannot_listen(config: Config, error: OSError) -> Failure:

@@ -150,12 +150,30 @@ def advice(error: StoreUnavailable) -> str | None:
     return next((do for kind, do in ADVICE if isinstance(error.__cause__, kind)), None)
 
 
+async def prepare(url: str) -> None:
+    """Makes sure that PostgreSQL can be used, and its tables are those of this release.
+
+    Raises:
+        StoreUnavailable: it cannot.
+    """
+    connection = await connect(url)
+    try:
+        await _prepare(connection, url)
+    finally:
+        await connection.close()
+
+
+async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]", url: str) -> None:
+    with unavailable():
+        if await _revision(connection) != migrations.head():
+            await upgrade_postgres(url)
+
+
 async def _open_postgres(url: str, configured: Configured) -> Store:
     connection = await connect(url)
     try:
+        await _prepare(connection, url)
         with unavailable():
-            if await _revision(connection) != migrations.head():
-                await upgrade_postgres(url)
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock(7242002)")
                 accounts = await enrol(PostgresTx(connection), configured)
