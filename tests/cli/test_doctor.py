@@ -325,3 +325,31 @@ def test_a_channel_that_takes_no_notice_is_bad(tmp_path, database_url, delivrd):
         assert check["state"] == state
     assert check["what"] == "ops: the last notice did not go out, 1 to be tried again: no"
     assert check["mend"] == "delivrd alerts test ops"
+
+
+def test_a_channel_or_a_maintenance_for_a_rule_that_is_none_is_told(
+    tmp_path, database_url, delivrd
+):
+    settings = """
+[alerts.channels.ops]
+url = "json://127.0.0.1:9/a-secret"
+rules = ["many-failure", "backlog", "by-api"]
+[alerts.maintenance.night]
+daily = "02:00-04:00"
+rules = ["no-such-thing"]
+"""
+    path = write_settings(tmp_path, database_url, ACCOUNTS + settings)
+
+    async def fill():
+        async with opened(database_url) as store:
+            await store.write(lambda tx: alerts.put_rule(tx, "by-api", '{"kind": "change"}', 1))
+
+    run(fill())
+    ran = delivrd("doctor", "--json", "--config", str(path))
+    assert [(c["what"], c["mend"]) for c in ran.json["checks"] if c["state"] == "warning" and
+            c["name"] == "alerts"] == [
+        ("[alerts.channels.ops] is for a rule 'many-failure', which does not exist",
+         "Did you mean many-failures?"),
+        ("[alerts.maintenance.night] is for a rule 'no-such-thing', which does not exist",
+         "delivrd alerts list shows them all"),
+    ]  # fmt: skip

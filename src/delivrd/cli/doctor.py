@@ -24,7 +24,7 @@ from delivrd.config import (
 from delivrd.core.statement import moment
 from delivrd.core.units import DAY
 from delivrd.providers.base import comparable
-from delivrd.store.alerts import Doing, channels_doing
+from delivrd.store.alerts import Doing, channels_doing, rules
 from delivrd.store.health import Figures, Loose
 from delivrd.store.ids import born, now_micros
 
@@ -87,6 +87,7 @@ def _print(checks: Iterable[Check], as_json: bool) -> None:
 
 async def examine(config: Config) -> list[Check]:
     """Every finding about these settings, their database and the hub that runs on it."""
+    from delivrd.cli.doctor_alerts import channels, rule_names
     from delivrd.cli.doctor_relay import endpoints
     from delivrd.store import health
     from delivrd.store.base import StoreUnavailable
@@ -108,6 +109,7 @@ async def examine(config: Config) -> list[Check]:
             checks += await _unmatched(config, reader)
             checks += await _diagnosed(reader)
             doing = await reader.read(lambda tx: channels_doing(tx, config.alerts.channels))
+            checks += rule_names(config, await reader.read(rules))
             checks += endpoints(await reader.read(lambda tx: every(tx, callbacks=True)))
     except StoreUnavailable as error:
         mend = advice(error) or _mend_database(config)
@@ -307,29 +309,6 @@ async def _diagnosed(reader: Any) -> list[Check]:
     now = now_micros()
     told = await reader.read(lambda tx: diagnosis(tx, reader.accounts, now))
     return [Check(one.name, one.state, one.what, one.next) for one in told.findings]
-
-
-def channels(config: Config, doing: Mapping[str, Doing]) -> Iterator[Check]:
-    """Whether each alert channel can be used and took its last notice, and whether there is one."""
-    from delivrd.insight.alerts.channels import shown, trouble
-
-    if not config.alerts.channels and config.alerts.enabled:
-        mend = 'write [alerts.channels.ops] url = "…": docs/alerts.md'
-        yield Check("alerts", "warning", "nobody is told when deliverability goes bad", mend)
-    for name, channel in config.alerts.channels.items():
-        told = doing.get(name)
-        if why := trouble(channel):
-            yield Check("alerts", "bad", f"{name}: {why}", "docs/alerts.md names the services")
-        elif channel.enabled and told is not None and told.failing:
-            mend = f"delivrd alerts test {name}"
-            yield Check("alerts", "bad", f"{name}: {_takes_nothing(told)}", mend)
-        else:
-            yield ok("alerts", f"{name}: {shown(channel)}")
-
-
-def _takes_nothing(doing: Doing) -> str:
-    waits = f", {doing.waiting} to be tried again" if doing.waiting else ", and is not tried again"
-    return f"the last notice did not go out{waits}: {doing.why}"
 
 
 # --- receipts without a message -----------------------------------------------------------------
