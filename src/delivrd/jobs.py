@@ -42,8 +42,8 @@ TAKE_OVER_SECONDS = 10.0
 OTHERS_SWEEP_SECONDS = 120.0
 """By then the lease of a process that died has expired."""
 
-Tell = Callable[[Any], None]
-Job = Callable[[Store, Config, Mapping[str, Any], Tell], Awaitable[Any]]
+Report = Callable[[Any], None]
+Job = Callable[[Store, Config, Mapping[str, Any], Report], Awaitable[Any]]
 
 
 class JobFailed(Exception):
@@ -53,19 +53,19 @@ class JobFailed(Exception):
 # --- the jobs -----------------------------------------------------------------------------------
 
 
-async def _prune(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _prune(store: Store, config: Config, args: Mapping[str, Any], report: Report) -> Any:
     """Prunes everything that is past its time now; waits for a sweep that is under way."""
     end = asyncio.get_running_loop().time() + OTHERS_SWEEP_SECONDS
     while True:
         try:
-            return await Sweep(store, config).once(lambda what, count: tell({what: count}))
+            return await Sweep(store, config).once(lambda what, count: report({what: count}))
         except NotOurs:
             if asyncio.get_running_loop().time() > end:
                 raise JobFailed("another process is pruning this database") from None
         await asyncio.sleep(0.2)
 
 
-async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _create_key(store: Store, config: Config, args: Mapping[str, Any], report: Report) -> Any:
     name, scopes = str(args["name"]), {Scope(scope) for scope in args["scopes"]}
     if not 0 < len(name) <= LONGEST_NAME or clean(name) != name:
         raise JobFailed(f"a key's name must have 1 to {LONGEST_NAME} printable characters")
@@ -79,7 +79,7 @@ async def _create_key(store: Store, config: Config, args: Mapping[str, Any], tel
     return views.plain(views.key(key, secret))
 
 
-async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], report: Report) -> Any:
     key_id = int(text) if re.fullmatch("[0-9]{1,18}", text := str(args["id"])) else -1
 
     async def job(tx: Tx) -> bool:
@@ -93,7 +93,7 @@ async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], tel
     return {}
 
 
-async def _durability(store: Store, config: Config, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _durability(store: Store, config: Config, args: Mapping[str, Any], report: Report) -> Any:
     """The durability settings of the writing connection."""
     return await store.write(health.durability)
 
@@ -106,14 +106,16 @@ JOBS: Mapping[str, Job] = {
 }
 
 
-async def _run(store: Store, config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _run(
+    store: Store, config: Config, name: str, args: Mapping[str, Any], report: Report
+) -> Any:
     job = JOBS.get(name)
     if job is None:
         raise JobFailed(
             f"the hub does not know the job {name!r}: command and hub must be of the same release"
         )
     try:
-        return await job(store, config, args, tell)
+        return await job(store, config, args, report)
     except (KeyError, ValueError) as error:
         raise JobFailed(f"{type(error).__name__}: {error}") from error
 
@@ -176,6 +178,9 @@ async def _serve(
     def say(line: Mapping[str, Any]) -> None:
         writer.write(json.dumps(line).encode() + b"\n")
 
+    def report(progress: Any) -> None:
+        say({"progress": progress})
+
     try:
         asked = json.loads(await reader.readline())
         name, args = str(asked["job"]), dict(asked["args"])
@@ -183,7 +188,7 @@ async def _serve(
         say({"error": "the request is not a job in JSON"})
     else:
         try:
-            say({"result": await _run(store, config, name, args, lambda p: say({"progress": p}))})
+            say({"result": await _run(store, config, name, args, report)})
         except (JobFailed, StoreUnavailable) as error:
             say({"error": str(error)})
         except Exception as error:
@@ -197,7 +202,7 @@ async def _serve(
 
 
 async def hand_over(
-    config: Config, name: str, args: Mapping[str, Any], tell: Tell = lambda progress: None
+    config: Config, name: str, args: Mapping[str, Any], report: Report = lambda progress: None
 ) -> Any:
     """Runs a job in the hub that runs on this database, or here if none does; returns its result.
 
@@ -208,11 +213,11 @@ async def hand_over(
     """
     database = sqlite_path(config.database)
     if database is None:
-        return await _here(config, name, args, tell)
+        return await _here(config, name, args, report)
     end = asyncio.get_running_loop().time() + TAKE_OVER_SECONDS
     while True:
         with suppress(FileNotFoundError, ConnectionRefusedError):
-            return await _ask(socket_path(database), name, args, tell)
+            return await _ask(socket_path(database), name, args, report)
         try:
             guard = FileGuard(database)
         except Busy:  # a hub is just starting or stopping
@@ -221,7 +226,7 @@ async def hand_over(
             await asyncio.sleep(0.05)
             continue
         try:
-            return await _here(config, name, args, tell)
+            return await _here(config, name, args, report)
         finally:
             guard.release()
 
@@ -239,7 +244,7 @@ async def ask_hub(config: Config, name: str, args: Mapping[str, Any]) -> Any:
     return await _ask(socket_path(database), name, args, lambda progress: None)
 
 
-async def _here(config: Config, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _here(config: Config, name: str, args: Mapping[str, Any], report: Report) -> Any:
     store = await open_store(config.database, config.configured)
     try:
         if store.accounts.outdated:
@@ -249,23 +254,23 @@ async def _here(config: Config, name: str, args: Mapping[str, Any], tell: Tell) 
                 "started; stop all its processes and start them again: they match stored receipts "
                 "anew"
             )
-        return await _run(store, config, name, args, tell)
+        return await _run(store, config, name, args, report)
     finally:
         await store.close()
 
 
-async def _ask(path: Path, name: str, args: Mapping[str, Any], tell: Tell) -> Any:
+async def _ask(path: Path, name: str, args: Mapping[str, Any], report: Report) -> Any:
     with _short(path) as address:
         reader, writer = await asyncio.open_unix_connection(address, limit=LINE)
     try:
         writer.write(json.dumps({"job": name, "args": dict(args)}).encode() + b"\n")
         while line := await reader.readline():
-            said = json.loads(line)
-            if "result" in said:
-                return said["result"]
-            if "error" in said:
-                raise JobFailed(said["error"])
-            tell(said.get("progress"))
+            reply = json.loads(line)
+            if "result" in reply:
+                return reply["result"]
+            if "error" in reply:
+                raise JobFailed(reply["error"])
+            report(reply.get("progress"))
     except (OSError, ValueError) as error:
         raise JobFailed(f"the connection to the hub failed: {error}") from error
     finally:

@@ -97,34 +97,34 @@ def strength(statement: Statement) -> tuple[int, bool, bool, int, int, bytes]:
     rank = RANK[receipt.status]
     if receipt.status is Status.UNKNOWN and not receipt.final:
         rank = 0
-    occurred = receipt.occurred_at
-    told = 0 if occurred is None else micros(occurred)
-    received = statement.received_at
+    occurred_at = 0 if receipt.occurred_at is None else micros(receipt.occurred_at)
+    received_at = statement.received_at
     if rank:  # the earlier of two equal results wins, but the later of two pending statements
-        told, received = -told, -received
-    return (rank, receipt.final, occurred is not None, told, received, statement.hash)
+        occurred_at, received_at = -occurred_at, -received_at
+    timed = receipt.occurred_at is not None
+    return (rank, receipt.final, timed, occurred_at, received_at, statement.hash)
 
 
 def fold_part(statements: Iterable[Statement]) -> Outcome:
     """The outcome of one part; pending if there are no statements."""
-    told = list(statements)
-    for statement in told:
+    listed = list(statements)
+    for statement in listed:
         if statement.receipt.segment is not None:
-            return _fold_segments(told)
-    return _fold_whole(told)
+            return _fold_segments(listed)
+    return _fold_whole(listed)
 
 
-def _fold_segments(told: list[Statement]) -> Outcome:
+def _fold_segments(statements: list[Statement]) -> Outcome:
     """The outcome of an id that covers several segments, each folded like a part (rule C4).
 
     A statement without a segment applies to each of them; a final one decides alone.
     """
-    whole = [s for s in told if s.receipt.segment is None]
+    whole = [s for s in statements if s.receipt.segment is None]
     if any(s.receipt.final for s in whole):
-        return _fold_whole(told)
+        return _fold_whole(statements)
     segments: dict[str, list[Statement]] = {}
     expected = 1
-    for statement in told:
+    for statement in statements:
         number, _, of = (statement.receipt.segment or "").partition("/")
         if number:
             segments.setdefault(number, []).append(statement)
@@ -147,15 +147,16 @@ def _fold_whole(ranked: list[Statement]) -> Outcome:
         status = _PENDING
     finished_at = received_at if final else None
     if status is _DELIVERED:
-        told = receipt.occurred_at
-        delivered_at = received_at if told is None else micros(told)
+        occurred_at = receipt.occurred_at
+        delivered_at = received_at if occurred_at is None else micros(occurred_at)
     network, price, currency = receipt.network, receipt.price, receipt.currency
     provider_status = receipt.provider_status
-    for weaker in ranked[1:]:  # nulls never wipe
-        said = weaker.receipt
-        network, provider_status = network or said.network, provider_status or said.provider_status
+    for statement in ranked[1:]:  # nulls never wipe
+        weaker = statement.receipt
+        network = network or weaker.network
+        provider_status = provider_status or weaker.provider_status
         if price is None:
-            price, currency = said.price, said.currency
+            price, currency = weaker.price, weaker.currency
     if status is _DELIVERED or status is _PENDING:
         return Outcome(
             status, final, provider_status=provider_status, network=network, price=price,
@@ -175,12 +176,14 @@ def _explained(ranked: Sequence[Statement]) -> Receipt:
     If it gives no cause at all, one other failure supplies code and reason together: combined from
     several, they would describe a failure that nobody stated.
     """
-    told = ranked[0].receipt
-    if told.error_code is None and told.reason in (None, Reason.OTHER):
+    strongest = ranked[0].receipt
+    if strongest.error_code is None and strongest.reason in (None, Reason.OTHER):
         failures = (s.receipt for s in ranked if s.receipt.status in FAILURES)
-        told = next((receipt for receipt in failures if receipt.error_code is not None), told)
-    said = {name: _first(ranked, name) for name in _CAUSE if getattr(told, name) is None}
-    return replace(told, detail=_first(ranked, "detail"), **said)
+        strongest = next(
+            (receipt for receipt in failures if receipt.error_code is not None), strongest
+        )
+    filled_in = {name: _first(ranked, name) for name in _CAUSE if getattr(strongest, name) is None}
+    return replace(strongest, detail=_first(ranked, "detail"), **filled_in)
 
 
 _CAUSE = ("error_code", "reason", "permanent")
@@ -235,9 +238,9 @@ def _not_handed_over(handover: Handover) -> Outcome:
 
 def _refused(handover: Handover, parts: Sequence[Outcome]) -> Outcome:
     """Rejected, unless its parts were delivered all the same: the stronger word counts (C2)."""
-    told = fold_attempt(replace(handover, state=State.UNSURE), parts)
-    if told.status is Status.DELIVERED:
-        return told
+    by_parts = fold_attempt(replace(handover, state=State.UNSURE), parts)
+    if by_parts.status is Status.DELIVERED:
+        return by_parts
     return Outcome(
         Status.REJECTED,
         True,

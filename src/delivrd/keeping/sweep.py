@@ -35,7 +35,7 @@ PAUSE_SECONDS = 0.02
 """The pause between two steps, for intake."""
 
 
-Tell = Callable[[str, int], None]
+Report = Callable[[str, int], None]
 """Is called with the kind of rows, and the number of them deleted so far."""
 
 
@@ -84,7 +84,7 @@ class Sweep:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def once(
-        self, tell: Tell = lambda what, count: None, pause: float = PAUSE_SECONDS
+        self, report: Report = lambda what, count: None, pause: float = PAUSE_SECONDS
     ) -> dict[str, int]:
         """Deletes everything past its retention now; returns the number of rows by kind.
 
@@ -97,7 +97,7 @@ class Sweep:
             for step in self._steps():
                 while count := await self._under_lease(step):
                     taken[step.what] += count
-                    tell(step.what, taken[step.what])
+                    report(step.what, taken[step.what])
                     await asyncio.sleep(pause)
         finally:
             await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))

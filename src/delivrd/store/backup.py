@@ -34,7 +34,7 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
             draft.chmod(0o600)
             live.execute("BEGIN")  # one snapshot: concurrent writes do not restart the copy
             live.execute("SELECT 1 FROM sqlite_master").fetchall()
-            live.backup(copy, pages=PAGES, progress=_told(progress))
+            live.backup(copy, pages=PAGES, progress=_reporting(progress))
             live.execute("ROLLBACK")
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
             found = copy.execute("PRAGMA quick_check").fetchone()[0]
@@ -50,11 +50,11 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
     return target.stat().st_size
 
 
-def _told(progress: Callable[[float], None]) -> Callable[[int, int, int], None]:
-    def tell(status: int, remaining: int, total: int) -> None:
+def _reporting(progress: Callable[[float], None]) -> Callable[[int, int, int], None]:
+    def report(status: int, remaining: int, total: int) -> None:
         progress(1 - remaining / total if total else 1.0)
 
-    return tell
+    return report
 
 
 def _sync(path: Path) -> None:

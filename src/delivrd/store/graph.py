@@ -206,8 +206,8 @@ class Graph:
         else:
             row = None
         if row is None:
-            said = Statement(kind, receipt, received_at, digest)
-            row = StatementRow(self.ids.next(), account_id, said, new=True)
+            statement = Statement(kind, receipt, received_at, digest)
+            row = StatementRow(self.ids.next(), account_id, statement, new=True)
             part.statements.append(row)
         elif link:
             old = row.statement
@@ -365,12 +365,12 @@ class Graph:
     async def _write_parts(self) -> None:
         moved = [(p.id, p.attempt_id) for p in self.parts.values() if p.moved]
         await self.tx.update(schema.part, "id", ("attempt_id",), moved)
-        said = [(p.id, s) for p in self.parts.values() for s in p.statements]
-        new = [write_statement(part_id, s) for part_id, s in said if s.new]
+        rows = [(p.id, s) for p in self.parts.values() for s in p.statements]
+        new = [write_statement(part_id, s) for part_id, s in rows if s.new]
         await self.tx.insert(schema.statement, STATEMENT_COLUMNS, new)
         changed = [
             (s.id, s.statement.received_at, s.statement.count)
-            for _, s in said
+            for _, s in rows
             if s.changed and not s.new
         ]
         await self.tx.update(schema.statement, "id", ("received_at", "count"), changed)

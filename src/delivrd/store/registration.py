@@ -41,7 +41,9 @@ class Contradiction(Exception):
         self.uuid, self.field = uuid, field
 
 
-async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: Registration) -> str:
+async def register_parts(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, given: Registration
+) -> str:
     """Gives the parts one message, merging the messages they had; returns its UUID.
 
     Messages that we sent ourselves are never merged with each other: each keeps its parts. A
@@ -51,31 +53,31 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
         Contradiction: a message sent or registered under one of the ids has another recipient, or
             was registered with another sender or reference.
     """
-    account = told.account
+    account = given.account
     named = (
-        PartName(account.part_key(i, told.to.lstrip("+")), account.ns, i)
-        for i in told.provider_message_ids
+        PartName(account.part_key(i, given.to.lstrip("+")), account.ns, i)
+        for i in given.provider_message_ids
     )
     names = list({name.key: name for name in named}.values())  # by `id_format` two may be equal
     graph = await load_with_siblings(tx, accounts, ids, now, parts=names)
     for name in names:
-        if _is_later(graph, graph.parts[name.key], told):
+        if _is_later(graph, graph.parts[name.key], given):
             await renew(graph, account, name.key)
     parts = [graph.parts[name.key] for name in names]
     found = messages_of(graph, parts)
     for known in found:
-        if field := _contradicted(known, told):
+        if field := _contradicted(known, given):
             raise Contradiction(known.uuid, field)
     new = sent_elsewhere(
-        ids, account, "registered", now, parts_expected=len(names), sent_at=told.sent_at
+        ids, account, "registered", now, parts_expected=len(names), sent_at=given.sent_at
     )
     message = found[0] if found else graph.add(new)
     others = [other for other in found[1:] if other.origin != "api"]
     elsewhere = {other.id for other in found[1:]} - {other.id for other in others}
-    _fill_in(message, told)
+    _fill_in(message, given)
     attempt = message.attempts[-1]
     if message.origin == "registered" and attempt.expires_at is None:
-        attempt.expires_at = told.expires_at
+        attempt.expires_at = given.expires_at
     ours = [part for part in parts if _home(graph, part) not in elsewhere]
     attempt.parts_expected = max(attempt.parts_expected, len(ours))
     for part in ours:
@@ -84,40 +86,40 @@ async def register_parts(tx: Tx, accounts: Accounts, ids: Ids, now: int, told: R
     return message.uuid
 
 
-def _is_later(graph: Graph, part: PartRow, told: Registration) -> bool:
+def _is_later(graph: Graph, part: PartRow, given: Registration) -> bool:
     """Whether this registers a later message than the one that a reusable id has now."""
     ended, home = part.outcome().finished_at, _home(graph, part)
-    if ended is not None and told.sent_at is not None and told.sent_at > ended:
+    if ended is not None and given.sent_at is not None and given.sent_at > ended:
         return True
-    return home is not None and graph.messages[home].to_number != told.to
+    return home is not None and graph.messages[home].to_number != given.to
 
 
 def _home(graph: Graph, part: PartRow) -> int | None:
     return None if part.attempt_id is None else graph.attempts[part.attempt_id].message_id
 
 
-def _contradicted(known: MessageRow, told: Registration) -> str | None:
+def _contradicted(known: MessageRow, given: Registration) -> str | None:
     """The field in which a registration contradicts what is known; None if it does not."""
-    if known.origin != "received" and known.to_number != told.to:
+    if known.origin != "received" and known.to_number != given.to:
         return "to"
     if known.origin != "registered":
         return None
     for field in ("sender", "reference"):
-        if getattr(told, field) not in (None, getattr(known, field) or getattr(told, field)):
+        if getattr(given, field) not in (None, getattr(known, field) or getattr(given, field)):
             return field
     return None
 
 
-def _fill_in(message: MessageRow, told: Registration) -> None:
+def _fill_in(message: MessageRow, given: Registration) -> None:
     """Fills in what the message lacks, or knows from receipts alone."""
     if message.origin == "api":
         return
     if message.origin == "received":
-        message.sender = told.sender or message.sender
+        message.sender = given.sender or message.sender
     message.origin, message.withdrawn = "registered", False
-    message.to_number, message.country = told.to, told.country or message.country
-    message.sender = message.sender or told.sender
-    message.preview = message.preview or told.preview
-    message.reference = message.reference or told.reference
-    message.sent_at = message.sent_at or told.sent_at
-    message.segments = max(message.segments, told.segments)
+    message.to_number, message.country = given.to, given.country or message.country
+    message.sender = message.sender or given.sender
+    message.preview = message.preview or given.preview
+    message.reference = message.reference or given.reference
+    message.sent_at = message.sent_at or given.sent_at
+    message.segments = max(message.segments, given.segments)

@@ -71,16 +71,16 @@ async def supersede(
     # a fold of the earlier reading that is under way ends first, or does not begin
     await tx.fetch("SELECT id FROM to_fold WHERE id = $1 FOR UPDATE", request_id)
     old = await tx.fetch(_OLD, request_id)
-    told = Difference(
+    difference = Difference(
         request_id,
         tuple((row[6], row[3]) for row in old),
         tuple((r.provider_message_id, r.status.value) for r in reading.receipts),
     )
     if _same(account, old, reading) or _as_empty(rows[0], reading):
-        return told
+        return difference
     refusal = _refusal(rows[0][3], reading)
     if refusal and not force:
-        return msgspec.structs.replace(told, changed=True, why_not=refusal)
+        return msgspec.structs.replace(difference, changed=True, why_not=refusal)
     names = _names(account, old, reading)
     before = [PartName(row[4], row[5], row[6]) for row in old]
     references = {attempt_of(receipt.reference) for receipt in reading.receipts} - {None}
@@ -92,12 +92,12 @@ async def supersede(
     _link(graph, account, names, reading, Link(request_id, reading_no, 0, received_at))
     await graph.save()
     await _note(tx, ids, request_id, reading_no, reading)
-    told = msgspec.structs.replace(
-        told, changed=True, applied=not dry_run, messages=_changes(graph)
+    difference = msgspec.structs.replace(
+        difference, changed=True, applied=not dry_run, messages=_changes(graph)
     )
     if dry_run:
-        raise DryRun(told)
-    return told
+        raise DryRun(difference)
+    return difference
 
 
 def _link(

@@ -141,13 +141,13 @@ class AttemptRow(msgspec.Struct):
     @property
     def expected(self) -> int:
         """The number of parts: as its receipts state it, else ``parts_expected`` (rule C4)."""
-        told = [
+        stated = [
             s.statement.receipt.parts_total
             for part in self.parts
             for s in part.statements
             if s.statement.count and s.statement.receipt.parts_total
         ]
-        return min(MAX_PARTS, max(told)) if told else self.parts_expected
+        return min(MAX_PARTS, max(stated)) if stated else self.parts_expected
 
     def handover(self) -> Handover:
         return Handover(

@@ -47,7 +47,9 @@ async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, lim
     await _move_counts(tx, tally, first_minute(now))
     attempts = [attempt for message in doomed for attempt in message.attempts]
     parts = [part for attempt in attempts for part in attempt.parts]
-    await _bury(tx, accounts, now, {part.key: (part.ns, _last_heard(part)) for part in parts})
+    await _bury(
+        tx, accounts, now, {part.key: (part.ns, _last_statement_at(part)) for part in parts}
+    )
     await _forget_parts(tx, [part.id for part in parts])
     await _delete(tx, "attempt", [attempt.id for attempt in attempts])
     await _delete(tx, "message", [message.id for message in doomed])
@@ -80,20 +82,20 @@ async def prune_requests(tx: Tx, before: int, limit: int) -> int:
     return len(gone)
 
 
-def _last_heard(part: PartRow) -> int:
+def _last_statement_at(part: PartRow) -> int:
     return max((row.statement.received_at for row in part.statements), default=part.created_at)
 
 
 async def _bury(tx: Tx, accounts: Accounts, now: int, parts: Mapping[str, tuple[int, int]]) -> None:
-    """Leaves tombstones of parts, given by key: namespace, and when one last heard of it.
+    """Leaves tombstones of parts, given by key: namespace, and the time of its last statement.
 
     A reused id has none, or only a short one: it will mean another message.
     """
     kept: defaultdict[int | None, list[str]] = defaultdict(list)
-    for key, (ns, heard) in parts.items():
+    for key, (ns, last_at) in parts.items():
         account = accounts.by_id.get(ns)
         after = None if account is None else account.reuse_after
-        if after is None or now - heard < after:
+        if after is None or now - last_at < after:
             kept[after].append(key)
     for after, keys in kept.items():
         await bury(tx, now, keys, kept=after)
