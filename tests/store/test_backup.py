@@ -1,5 +1,6 @@
 """A copy of the database while somebody writes."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -43,3 +44,24 @@ def test_a_failed_backup_leaves_nothing_behind(tmp_path):
     with pytest.raises(BackupFailed):
         backup(tmp_path / "no.db", tmp_path / "copy.db", lambda done: None)
     assert [path.name for path in tmp_path.iterdir()] == ["no.db"]
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_folder_without_links_gets_its_backup_too_and_no_file_is_replaced(
+    source, tmp_path, monkeypatch, meanwhile
+):
+    target = tmp_path / "copy.db"
+
+    def link(*_):
+        if meanwhile:
+            target.write_text("another's")
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    if meanwhile:
+        with pytest.raises(FileExistsError):
+            backup(source, target, lambda done: None)
+        assert target.read_text() == "another's"
+    else:
+        assert backup(source, target, lambda done: None) == target.stat().st_size
+    assert not list(tmp_path.glob(".copy.db*"))

@@ -41,13 +41,29 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
         if found != "ok":
             raise BackupFailed(f"the copy is damaged: {found}")
         _sync(draft)
-        os.link(draft, target)  # fails if a file of that name was made meanwhile
+        _name(draft, target)
     except sqlite3.Error as error:
         raise BackupFailed(str(error)) from error
     finally:
         draft.unlink(missing_ok=True)
     _sync(target.absolute().parent)
     return target.stat().st_size
+
+
+def _name(draft: Path, target: Path) -> None:
+    """Gives the draft its name.
+
+    Raises:
+        FileExistsError: a file of that name was made meanwhile.
+    """
+    try:
+        os.link(draft, target)  # unlike a renaming, it never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # some network shares have no links
+        if target.exists():
+            raise FileExistsError(str(target)) from None
+        draft.rename(target)
 
 
 def _reporting(progress: Callable[[float], None]) -> Callable[[int, int, int], None]:
