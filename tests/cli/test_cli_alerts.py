@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from delivrd.cli.sparkline import marks, sparkline
 from tests.cli.conftest import Ran, StubHub
 
@@ -35,6 +37,15 @@ def test_rules_are_listed_as_sentences(hub: StubHub, delivrd: Delivrd) -> None:
     lines = delivrd("alerts", "list").out.splitlines()
     assert lines[1] == "rate\tFailure rate of any account over 5 % in 1 h\tfiring (2)\tapi"
     assert delivrd("alerts", "list", "--json").json == [RULE]
+
+
+@pytest.mark.parametrize(("until", "state"), [("2999-01-01", "snoozed"), ("2020-01-01", "quiet")])
+def test_a_rule_is_snoozed_until_then(
+    hub: StubHub, delivrd: Delivrd, until: str, state: str
+) -> None:
+    rule = {**RULE, "firing": 0, "snoozed_until": f"{until}T00:00:00Z"}
+    hub.answer("GET", "/v1/alerts/rules", page(rule))
+    assert delivrd("alerts", "list").out.splitlines()[1].split("\t")[2] == state
 
 
 def test_show_tells_rules_and_firings_apart_by_their_name(hub: StubHub, delivrd: Delivrd) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -34,7 +35,8 @@ def rule_state(row: Mapping[str, Any]) -> str:
         return "disabled"
     if row["firing"]:
         return f"firing ({row['firing']})"
-    return "snoozed" if row["snoozed_until"] else "quiet"
+    until = parse_time(row["snoozed_until"])
+    return "snoozed" if until is not None and until > datetime.now(UTC) else "quiet"
 
 
 def firing_state(row: Mapping[str, Any]) -> str:

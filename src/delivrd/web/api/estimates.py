@@ -27,7 +27,7 @@ def _settles_by(text: str) -> str:
     """
     if "network" in text.split(","):
         raise ValueError(
-            "names the network, which a message in flight has not before its receipt comes; "
+            "is not possible by network, which is known only once the receipt has come; "
             f"there are {', '.join(DIMENSIONS)}"
         )
     return dimensions_of(DIMENSIONS)(text)
