@@ -32,7 +32,7 @@ GSM = "".join(sorted(ALPHABET))
         ("\x1b", Segments("ucs2", 1, 1)),
     ],
 )
-def test_the_limits(text, segments):
+def test_a_text_is_split_at_the_limits_of_its_encoding(text, segments):
     assert count(text) == segments
 
 

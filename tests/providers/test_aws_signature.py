@@ -225,7 +225,7 @@ def test_raw_message_delivery_is_not_authentic():
     [(3600, None, True), (3601, None, False), (-300, None, True), (-301, None, False),
      (7200, 7200, True), (61, 60, False)],
 )  # fmt: skip
-def test_the_replay_window(known, late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(known, late, window, accepted):
     """Rule B3: SNS tries again for an hour with the first signature."""
     settings, at = account(replay_window=window), NOW + timedelta(seconds=late)
     if accepted:

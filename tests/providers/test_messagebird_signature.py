@@ -305,7 +305,7 @@ DAY = 24 * 3600
     ] + [(scheme, -300, None, True) for scheme in ("hmac", "standard")]
       + [(scheme, -301, None, False) for scheme in ("hmac", "standard")],
 )  # fmt: skip
-def test_the_replay_window(scheme, late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(scheme, late, window, accepted):
     """Rule B3: Bird's retries bear the first try's signature; by Standard Webhooks each its own."""
     headers, secret = (by_query(body=BODY), SECRET) if scheme == "hmac" else (standard(), WHSEC)
     seen = request(headers, QUERY, BODY, at=NOW + timedelta(seconds=late))

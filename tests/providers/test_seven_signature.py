@@ -131,7 +131,7 @@ def test_an_empty_key_does_not_authenticate(key):
         (31, 30, False),
     ],
 )
-def test_the_replay_window(late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(late, window, accepted):
     """Rule B3: pushed again for three and a half days, and nobody says that it is signed anew."""
     request = signed(at=NOW + timedelta(seconds=late))
     settings = account(replay_window=window)

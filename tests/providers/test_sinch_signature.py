@@ -123,7 +123,7 @@ def test_an_empty_secret_does_not_authenticate(secret):
         (61, 60, False),
     ],
 )
-def test_the_replay_window(late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(late, window, accepted):
     """Rule B3: reports are pushed again for 45 hours, signed anew or not: nothing says so."""
     request = posted(signed(), at=NOW + timedelta(seconds=late))
     if accepted:

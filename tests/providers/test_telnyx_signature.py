@@ -85,7 +85,7 @@ def test_what_is_not_signed_so_is_refused(request_):
     [(300, None, True), (301, None, False), (-300, None, True), (-301, None, False),
      (900, 900, True), (901, 900, False)],
 )  # fmt: skip
-def test_the_replay_window(late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(late, window, accepted):
     """Rule B3: every try is signed anew, so five minutes are enough."""
     request = posted(at=NOW + timedelta(seconds=late))
     if accepted:

@@ -166,7 +166,7 @@ def test_the_method_is_not_the_sender_s_choice():
         (601, 600, False),
     ],
 )
-def test_the_replay_window(late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(late, window, accepted):
     """Rule B3: receipts are pushed again for 72 hours with their first signature."""
     request = posted(signed(), at=NOW + timedelta(seconds=late))
     settings = account(replay_window=window)

@@ -110,7 +110,7 @@ def test_an_empty_secret_does_not_authenticate(secret):
     [(300, None, True), (301, None, False), (-300, None, True), (-301, None, False),
      (900, 900, True)],
 )  # fmt: skip
-def test_the_replay_window(late, window, accepted):
+def test_a_signature_is_accepted_within_the_replay_window_only(late, window, accepted):
     """Rule B3: each try has a token of its own, so five minutes are enough."""
     request = posted(f"Bearer {token()}", at=NOW + timedelta(seconds=late))
     if accepted:

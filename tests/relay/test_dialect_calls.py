@@ -58,28 +58,28 @@ def fields(call):
     return json.loads(call.body) if call.body.startswith(b"{") else form(call)
 
 
-def test_vonage_by_json():
+def test_a_call_in_vonage_s_dialect_may_be_json():
     call = called(FAILED, target("vonage-json"))
     assert (call.method, call.url) == ("POST", URL)
     assert call.headers == (("content-type", "application/json"),)
     assert json.loads(call.body) == VONAGE
 
 
-def test_vonage_by_form():
+def test_a_call_in_vonage_s_dialect_may_be_a_form():
     call = called(FAILED, target("vonage-form", api_key="abcd1234"))
     assert (call.method, call.url) == ("POST", URL)
     assert call.headers == (("content-type", "application/x-www-form-urlencoded"),)
     assert form(call) == VONAGE | {"api-key": "abcd1234"}
 
 
-def test_vonage_by_get():
+def test_a_call_in_vonage_s_dialect_may_be_a_get():
     call = called(FAILED, target("vonage-get", URL + "?team=7&x=%20#top"))
     assert (call.method, call.headers, call.body) == ("GET", (), b"")
     assert call.url.startswith(URL + "?team=7&x=%20&msisdn=447700900123&")
     assert query(call) == {"team": "7", "x": " "} | VONAGE
 
 
-def test_smspm():
+def test_a_call_in_smspm_s_dialect_is_json():
     call = called(event("undelivered", reason="unreachable"), target("smspm"))
     assert (call.method, call.url) == ("POST", URL)
     assert json.loads(call.body) == {
@@ -90,7 +90,7 @@ def test_smspm():
     }
 
 
-def test_ruach():
+def test_a_call_in_ruach_s_dialect_is_a_get_with_its_fields():
     told = event("expired", reason="expired", error_code="003")
     call = called(told, target("ruach", URL + "?key=1"))
     assert call.method == "GET"
@@ -106,7 +106,7 @@ def test_ruach():
     }
 
 
-def test_twilio():
+def test_a_call_in_twilio_s_dialect_is_a_form():
     call = called(FAILED, target("twilio", "https://app.example#rc=3"))
     assert (call.method, call.url) == ("POST", "https://app.example/")
     assert call.headers == (("content-type", "application/x-www-form-urlencoded"),)
