@@ -87,7 +87,7 @@ def test_no_rate_settles_by_network_and_it_says_why(sqlite_url: str) -> None:
         async with web(sqlite_url) as hub:
             problem = await hub.get("/v1/stats/settled?by=country,network", 422)
             assert problem["field"] == "by"
-            assert "a message in flight has not" in problem["detail"]
+            assert "known only once the receipt has come" in problem["detail"]
 
     run(test())
 
