@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from delivrd.store.tx import PostgresTx
+from delivrd.store.verify import verify
 from tests.store.story import HOUR, START, TO, Story, receipt, reference, telling
 from tests.support import run
 
@@ -150,5 +152,31 @@ def test_an_old_request_read_again_speaks_of_the_old_part(database_url: str) -> 
             assert await story.status(first) == "rejected"
             assert await story.status(second) == "pending"
             await story.check()
+
+    run(test())
+
+
+def test_an_id_that_comes_again_amid_a_re_reading_leaves_the_old_part_to_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with telling(postgres_url) as story:
+            first, _ = await story.sent("A", name="again")
+            request = await story.hear("again", receipt("A", "undelivered"), at=1)
+            story.now += 2 * HOUR
+            fetch = PostgresTx.fetch
+
+            async def fetch_and_reuse(tx: PostgresTx, sql: str, *args: Any) -> list[Any]:
+                rows = await fetch(tx, sql, *args)
+                if "FROM link" in sql:
+                    monkeypatch.undo()
+                    await story.hear("again", receipt("A", "pending"), at=LATER)
+                return rows
+
+            monkeypatch.setattr(PostgresTx, "fetch", fetch_and_reuse)
+            await story.reread(request, receipt("A", "rejected"))
+            assert len(await keys(story)) == 2
+            assert await story.status(first) == "rejected"
+            assert await verify(story.store) == []
 
     run(test())

@@ -11,7 +11,7 @@ from delivrd.store.accounts import Account, Accounts
 from delivrd.store.append import note_faults
 from delivrd.store.fold import find_buried, match, name_of
 from delivrd.store.generations import as_before
-from delivrd.store.graph import Graph, Link, PartName
+from delivrd.store.graph import Graph, Link, Moved, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.messages import attempt_of
 from delivrd.store.rows import StatementRow
@@ -87,6 +87,9 @@ async def supersede(
     graph = await Graph.load(
         tx, accounts, ids, now, parts=[*before, *names], attempts=cast("set[int]", references)
     )
+    loaded = {row.id for part in graph.parts.values() for row in part.statements}
+    if not loaded.issuperset(row[1] for row in old):
+        raise Moved  # an id was reused between the two reads, which renamed its old part
     await find_buried(graph, names)
     await _unlink(tx, graph, request_id, [row[1] for row in old])
     _link(graph, account, names, reading, Link(request_id, reading_no, 0, received_at))
