@@ -1,4 +1,4 @@
-"""The fold yields to overloaded intake, on both stores (rule A5)."""
+"""Intake goes before the fold and before readers (rule A5)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,8 +11,36 @@ from delivrd.core.units import SECOND
 from delivrd.intake import folder as folding
 from delivrd.intake.folder import BRAKE_SECONDS, Folder
 from delivrd.store.fold import Work
+from delivrd.store.postgres import READERS
+from delivrd.store.tx import Tx
 from tests.filled import opened, receipt
-from tests.support import run
+from tests.intake.calls import calling
+from tests.support import run, until
+
+
+def test_readers_that_hang_leave_connections_to_intake(postgres_url: str) -> None:
+    """Many wide pages at once, or a lock: each reader holds a connection until it is done."""
+
+    async def test() -> None:
+        async with calling(postgres_url) as hub:
+            begun, done = [], asyncio.Event()
+
+            async def reads(tx: Tx) -> None:
+                begun.append(await tx.fetch("SELECT 1"))
+                await done.wait()
+
+            async with asyncio.TaskGroup() as readers:
+                for _ in range(40):
+                    readers.create_task(hub.hub.store.read(reads))
+                await until(lambda: len(begun) >= READERS)
+                for number in range(5):
+                    call = {"messageId": f"M{number}", "mobile": "447700900123"}
+                    path = "/webhooks/ruach"
+                    assert await hub.status("GET", path, params=call | {"status": "DELIVRD"}) == 200
+                assert len(begun) == READERS
+                done.set()
+
+    run(test())
 
 
 class Looks:

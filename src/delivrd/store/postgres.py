@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -16,6 +17,9 @@ from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
 from delivrd.supervise import Parts
 
 T = TypeVar("T")
+
+CONNECTIONS, READERS = 12, 6
+"""Of a process; and how many of them readers may have at once: intake goes on beside slow ones."""
 
 CONFLICT_TRIES = 20
 SLOT_SECONDS = 60
@@ -48,6 +52,7 @@ class PostgresStore:
 
     def __init__(self, pool: "asyncpg.Pool[Any]", accounts: Accounts) -> None:
         self.pool, self.accounts = pool, accounts
+        self._readers = asyncio.Semaphore(READERS)
         self.bell = Bell()
         self.commits = 0
         self.holder = str(uuid4())
@@ -89,15 +94,23 @@ class PostgresStore:
 
     async def read(self, job: Job[T]) -> T:
         try:
-            async with (
-                self.pool.acquire(timeout=5) as connection,
-                connection.transaction(readonly=True),
-            ):
+            async with self._reader() as connection, connection.transaction(readonly=True):
                 return await job(PostgresTx(connection))
         except Exception as error:
             if is_store_error(error):
                 raise StoreUnavailable(str(error) or type(error).__name__) from error
             raise
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncGenerator[Any]:
+        """A connection for a reader, once one of those that readers may have is free."""
+        async with asyncio.timeout(5):
+            await self._readers.acquire()
+        try:
+            async with self.pool.acquire(timeout=5) as connection:
+                yield connection
+        finally:
+            self._readers.release()
 
     async def close(self) -> None:
         await self.parts.stop()
@@ -180,7 +193,7 @@ async def connect(url: str, accounts: Accounts) -> PostgresStore:
     """
     try:
         pool = await asyncpg.create_pool(
-            url, min_size=2, max_size=12, server_settings=_SETTINGS, command_timeout=60,
+            url, min_size=2, max_size=CONNECTIONS, server_settings=_SETTINGS, command_timeout=60,
             max_inactive_connection_lifetime=0,
         )  # fmt: skip
     except Exception as error:
