@@ -269,7 +269,7 @@ def test_settings_that_cannot_be_used_are_the_finding(tmp_path, delivrd):
 
 def test_a_database_that_is_not_upgraded_names_the_command(examined):
     async def fill(store):
-        await execute(store, "UPDATE alembic_version SET version_num = '0000'")
+        await execute(store, "UPDATE alembic_version SET version_num = '0009_process_figures'")
 
     (check,) = examined(fill)["database"]
     assert (check["state"], check["mend"]) == ("bad", "delivrd db upgrade")

@@ -133,6 +133,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 
 
 ADVICE: tuple[tuple[type[BaseException], str], ...] = (
+    (migrations.LaterRelease, "install that delivrd again, or name another `database`"),
     (socket.gaierror, "check the host in `database`"),
     (asyncpg.InvalidAuthorizationSpecificationError, "check user and password in `database`"),
     (asyncpg.InvalidCatalogNameError, "make it by createdb, or check its name in `database`"),
@@ -142,12 +143,13 @@ ADVICE: tuple[tuple[type[BaseException], str], ...] = (
         "raise max_connections of the server, or the limit of the user: a process uses up to 12",
     ),
 )
-"""What to do about an error of PostgreSQL."""
+"""What to do about a database that cannot be opened, by the error or its cause."""
 
 
 def advice(error: StoreUnavailable) -> str | None:
     """What to do about it; None where the error does not tell."""
-    return next((do for kind, do in ADVICE if isinstance(error.__cause__, kind)), None)
+    causes = (error, error.__cause__)
+    return next((do for kind, do in ADVICE if any(isinstance(c, kind) for c in causes)), None)
 
 
 async def prepare(url: str) -> None:

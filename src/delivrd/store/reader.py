@@ -12,7 +12,7 @@ import asyncpg
 from delivrd.store import sqlite
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Job, StoreUnavailable
-from delivrd.store.migrations import head
+from delivrd.store.migrations import LaterRelease, head, known
 from delivrd.store.open import connect, sqlite_path, unavailable
 from delivrd.store.tx import PostgresTx, SqliteTx, Tx
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class NotUpgraded(Exception):
-    """The tables are of another release; str() says of which."""
+    """The tables are of an earlier release; str() says of which."""
 
 
 class Reader(Protocol):
@@ -49,8 +49,9 @@ async def open_reader(url: str) -> AsyncGenerator[Reader]:
     """Opens a database to read only; nothing is created, migrated or locked.
 
     Raises:
-        StoreUnavailable: it cannot be reached, or there is no such file.
-        NotUpgraded: its tables are of another release.
+        StoreUnavailable: it cannot be reached, there is no such file, or its tables are of a later
+            release.
+        NotUpgraded: its tables are of an earlier release.
     """
     path = sqlite_path(url)
     async with _open_sqlite(path) if path else _open_postgres(url) as reader:
@@ -66,7 +67,9 @@ async def _check_revision(tx: Tx) -> None:
         rows = []
     if not rows:
         raise NotUpgraded("it has no tables yet")
-    if (found := rows[0][0]) != head():
+    if (found := rows[0][0]) not in known():
+        raise LaterRelease(found)
+    if found != head():
         raise NotUpgraded(f"the tables are of revision {found}, and this release needs {head()}")
 
 

@@ -12,6 +12,16 @@ from sqlalchemy import Connection
 from delivrd.store.base import StoreUnavailable
 
 
+class LaterRelease(StoreUnavailable):
+    """The tables are of a later release than this one."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"its tables are of revision {revision}, which this release does not know: "
+            "a later delivrd made them"
+        )
+
+
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, without a file."""
     made = Config()
@@ -25,14 +35,11 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
     """Runs the missing migrations; returns the revisions before and after.
 
     Raises:
-        StoreUnavailable: the tables are of a later release.
+        LaterRelease: there is no way back to this one.
     """
     before = current(connection)
-    if before not in (None, *known()):
-        raise StoreUnavailable(
-            f"its tables are of revision {before}, which this release does not know: "
-            "a later delivrd made them"
-        )
+    if before is not None and before not in known():
+        raise LaterRelease(before)
     if before != head():
         command.upgrade(config(connection), "head")
     return before, head()
