@@ -10,7 +10,7 @@ from delivrd.core.units import SECOND
 from delivrd.insight.alerts.causes import find_causes
 from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.missing_receipts import why_no_receipts
-from delivrd.insight.alerts.read import known
+from delivrd.insight.alerts.read import known, marks
 from delivrd.insight.alerts.state import Update
 from delivrd.insight.alerts.watch import Baseline
 from delivrd.insight.alerts.words import Causes, NoticeText, notice_text, reasons_in_words
@@ -162,13 +162,29 @@ def test_silence_is_explained_by_what_the_gateways_call(
 
 
 async def _refused(store: Store) -> None:
-    for why in ("no signature", "no signature", "the signature does not match"):
+    for status, why in (
+        (401, "no signature"),
+        (401, "no signature"),
+        (404, "there is no such webhook"),  # a wrong secret in its path
+        (413, "the body is too large"),
+    ):
         await execute(
             store,
             "INSERT INTO ring (id, account, received_at, method, path, body, status, why) "
-            "VALUES ($1, 'main', $2, 'GET', '/', $3, 401, $4)",
-            store.ids.next(), now_micros(), b"", why,
+            "VALUES ($1, 'main', $2, 'GET', '/', $3, $4, $5)",
+            store.ids.next(), now_micros(), b"", status, why,
         )  # fmt: skip
+
+
+def test_calls_with_a_wrong_secret_in_their_path_count_as_refused(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await _refused(store)
+            kind, since = "rejected_signatures", now_micros() - 600 * SECOND
+            counted = await store.read(lambda tx: marks(tx, store.accounts, kind, since))
+            assert sum(mark.n for mark in counted) == 3
+
+    run(test())
 
 
 async def _unmapped(store: Store) -> None:
@@ -185,7 +201,7 @@ async def _heard(store: Store) -> None:
     ("kind", "fill", "says"),
     [
         ("rejected_signatures", _refused,
-         "Why: no signature (2); the signature does not match (1)."),
+         "Why: no signature (2); there is no such webhook (1)."),
         ("unmapped", _unmapped, "They say: pending (2), undelivered with code 4711 (1)."),
         ("no_receipts", _heard, "main has not called since, while other has: this hub is "
          "reachable, main is silent."),
