@@ -310,3 +310,19 @@ def test_a_wrong_parameter_is_422_with_a_hint(sqlite_url: str, query: str) -> No
                 assert problem["field"] == query.partition("=")[0]
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    "path", ["stats/delivery", "stats/latency", "messages", "receipts", "requests", "deliveries"]
+)
+def test_an_end_before_the_beginning_is_422(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            since, until = "2026-11-21T10:00:00Z", "2026-11-21T09:00:00Z"
+            problem = await hub.get(f"/v1/{path}?since={since}&until={until}", 422)
+            assert (problem["field"], problem["detail"]) == (
+                "until", "until: is before since, so that nothing lies between them"
+            )  # fmt: skip
+            await hub.get(f"/v1/{path}?since={since}&until={since}", 200)
+
+    run(test())

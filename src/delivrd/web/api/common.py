@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -144,6 +152,14 @@ class ListParams(Params):
 class SpanParams(Params):
     since: Moment | None = Field(None, description="Not before this time.")
     until: Moment | None = Field(None, description="Before this time.")
+
+    @field_validator("until")
+    @classmethod
+    def _not_before_since(cls, until: datetime | None, told: ValidationInfo) -> datetime | None:
+        since = told.data.get("since")
+        if until is not None and since is not None and until < since:
+            raise ValueError("is before since, so that nothing lies between them")
+        return until
 
 
 def micros_or_none(when: datetime | None) -> int | None:
