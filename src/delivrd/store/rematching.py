@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 SLICE = 500
 """The number of parts in one transaction."""
-TOLD_EVERY = 100_000
+LOGGED_EVERY = 100_000
 _ASIDE = "~"
 
 _ONE_AT_A_TIME = "SELECT id FROM account ORDER BY id FOR UPDATE"  # processes that start together
@@ -81,7 +81,7 @@ async def rematch(store: Store) -> None:
     while last is not None:
         last, more = await store.write(lambda tx, after=last: _slice(tx, store, spaces, after))  # type: ignore[misc]
         done += more
-        if done // TOLD_EVERY > (done - more) // TOLD_EVERY:
+        if done // LOGGED_EVERY > (done - more) // LOGGED_EVERY:
             log.info("stored receipts are matched anew", ids=done)
     await store.write(lambda tx: mark_current(tx, changed))
     accounts.outdated.clear()

@@ -131,7 +131,7 @@ def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
 
 def _as_empty(earlier: Row, reading: Reading) -> bool:
     """Whether both readings hold no receipts and no faults, for the same reason."""
-    return tuple(earlier[1:]) == (reading.kind, reading.why, 0, 0) == _told(reading)
+    return tuple(earlier[1:]) == (reading.kind, reading.why, 0, 0) == _as_stored(reading)
 
 
 def _refusal(before: int, reading: Reading) -> str | None:
@@ -167,11 +167,11 @@ def _recount(row: StatementRow, counts: Mapping[int, tuple[int, int]]) -> None:
 
 async def _note(tx: Tx, ids: Ids, request_id: int, reading_no: int, reading: Reading) -> None:
     columns = ("reading_no", "kind", "why", "receipts", "faults")
-    await tx.update(schema.request, "id", columns, [(request_id, reading_no, *_told(reading))])
+    await tx.update(schema.request, "id", columns, [(request_id, reading_no, *_as_stored(reading))])
     await note_faults(tx, ids, request_id, reading, reading_no)
 
 
-def _told(reading: Reading) -> Row:
+def _as_stored(reading: Reading) -> Row:
     """A reading as it stands with its request: kind, why, and how many receipts and faults."""
     return (reading.kind, reading.why, len(reading.receipts), len(reading.faults))
 
