@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.cli.served import ADMIN_KEY, serving, write_settings
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "x"])
@@ -53,6 +54,21 @@ def test_sqlite_is_served_by_one_process_that_does_everything(tmp_path, sqlite_u
     ran = delivrd("serve", *more, "--config", str(settings))
     assert ran.code == 2
     assert "postgresql://" in ran.err
+
+
+def test_a_database_that_cannot_be_opened_is_told_with_what_to_do(tmp_path, delivrd):
+    (folder := tmp_path / "folder.db").mkdir()
+    nowhere = f"127.0.0.1:{free_port()}"
+    for database, why, what in (
+        (f"sqlite:///{folder}", f"{folder}: is a directory", "name a file in `database`"),
+        (f"postgresql://u:p@{nowhere}/x", f"{nowhere}: connection refused", "delivrd doctor"),
+    ):
+        settings = write_settings(tmp_path, database)
+        ran = delivrd("serve", "--config", str(settings))
+        assert ran.code == 3
+        assert why in ran.err
+        assert what in ran.err
+        assert why in delivrd("doctor", "--config", str(settings)).out
 
 
 def test_several_processes_are_not_started_on_a_database_that_is_not_there(

@@ -88,8 +88,7 @@ def _explained() -> Generator[None]:
         raise Failure(
             "the database cannot be opened",
             str(error),
-            advice(error)
-            or "check `database` in the settings, and that its server runs: delivrd doctor",
+            advice(error) or "check `database` in the settings: delivrd doctor",
             UNREACHABLE,
         ) from None
 

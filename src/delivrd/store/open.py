@@ -6,11 +6,13 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from delivrd.core import os_error
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.store import migrations, postgres, schema, sqlite
 from delivrd.store.accounts import Accounts, enrol
@@ -110,13 +112,22 @@ def unavailable() -> Generator[None]:
     """Turns the driver's errors, bare or wrapped by SQLAlchemy, into StoreUnavailable."""
     try:
         yield
+    except StoreUnavailable:
+        raise
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not is_store_error(cause):
             cause = cause.__cause__
         if cause is None:
             raise
-        raise StoreUnavailable(str(cause) or type(cause).__name__) from cause
+        raise StoreUnavailable(_words(cause)) from cause
+
+
+def _words(error: BaseException) -> str:
+    if not isinstance(error, OSError):
+        return str(error) or type(error).__name__
+    said = os_error.in_words(error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
@@ -128,6 +139,9 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     with unavailable():
         try:
             return await asyncpg.connect(url)
+        except OSError as error:
+            where = urlsplit(url).netloc.rpartition("@")[2] or "the server"
+            raise StoreUnavailable(f"{where}: {os_error.in_words(error)}") from error
         except ValueError as error:  # such as a value of sslmode that does not exist
             raise StoreUnavailable(str(error)) from error
 
@@ -135,6 +149,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     (migrations.LaterRelease, "install that delivrd again, or name another `database`"),
     (socket.gaierror, "check the host in `database`"),
+    (IsADirectoryError, "name a file in `database`, not a folder"),
     (asyncpg.InvalidAuthorizationSpecificationError, "check user and password in `database`"),
     (asyncpg.InvalidCatalogNameError, "make it by createdb, or check its name in `database`"),
     (asyncpg.InsufficientPrivilegeError, "ALTER DATABASE … OWNER TO …: the user makes tables"),

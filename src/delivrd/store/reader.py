@@ -104,8 +104,10 @@ async def _open_sqlite(path: Path) -> AsyncGenerator[Reader]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
+    if not path.exists():
         raise StoreUnavailable(f"there is no file {path.absolute()}")
+    if path.is_dir():
+        raise StoreUnavailable(f"{path.absolute()}: is a directory") from IsADirectoryError()
     return sqlite.connect(path)
 
 
