@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from delivrd.store.migrations import LaterRelease
 from delivrd.store.reader import NotUpgraded, open_reader
 from delivrd.store.verify import verify
 from tests.filled import execute, opened, receipt, receive, send
@@ -132,11 +133,14 @@ def test_it_reads_from_beside_a_running_hub_and_writes_nothing(database_url):
     run(test())
 
 
-def test_tables_of_another_release_are_refused_with_their_revision(database_url):
+@pytest.mark.parametrize(
+    ("revision", "refusal"), [("0001", NotUpgraded), ("9999_later", LaterRelease)]
+)
+def test_tables_of_another_release_are_refused_with_their_revision(database_url, revision, refusal):
     async def test():
         async with opened(database_url) as store:
-            await execute(store, "UPDATE alembic_version SET version_num = '0000'")
-        with pytest.raises(NotUpgraded, match="0000"):
+            await execute(store, f"UPDATE alembic_version SET version_num = '{revision}'")
+        with pytest.raises(refusal, match=revision):
             async with open_reader(database_url):
                 pass
 
