@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
-from delivrd.core.phone import InvalidNumber, country_of, digits, normalize
+from delivrd.core.phone import InvalidNumber, can_be, country_of, digits, normalize
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,20 @@ def test_digits_of_digits_stay(text):
     once = digits(text)
     if once and not once.startswith("00"):
         assert digits(once) == once
+
+
+@pytest.mark.parametrize(
+    ("told", "can"),
+    [
+        (None, True),
+        ("447700900123", True),
+        ("447700900124", False),
+        ("7700900123", False),
+        ("4477***123", True),
+        ("4477***124", False),
+        ("XXXXX0123", True),
+        ("hidden", True),
+    ],
+)
+def test_a_masked_number_can_be_every_number_that_agrees_in_what_is_shown(told, can):
+    assert can_be(told, "447700900123") is can

@@ -86,6 +86,18 @@ def test_a_reference_counts_only_for_its_own_recipient(database_url: str) -> Non
     run(test())
 
 
+def test_a_reference_counts_where_the_gateway_masks_its_recipient(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            _, attempt = await story.handing_over()
+            masked = receipt("X", to="4477***123", reference=reference(attempt))
+            await story.hear("main", masked)
+            assert await story.one("SELECT attempt_id FROM part") == attempt
+            await story.check()
+
+    run(test())
+
+
 def test_a_reference_counts_only_within_its_namespace(database_url: str) -> None:
     """D15, D35."""
 

@@ -98,6 +98,16 @@ def digits(text: str) -> str | None:
     return (text[2:] if text.startswith("00") else text)[:_MAX] or None
 
 
+def can_be(told: str | None, number: str) -> bool:
+    """Whether a number as a gateway tells it (see `digits`) can be this one, which is in digits.
+
+    What is masked (``4477***000``) or not told at all can be anything.
+    """
+    if told is None or told.isdigit():
+        return told in (None, number)
+    return re.fullmatch(re.sub(r"\D+", ".*", told), number) is not None
+
+
 def country_of(number: str) -> str | None:
     """The country (two letters) of a number in digits; None if its code belongs to no country.
 

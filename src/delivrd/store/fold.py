@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from delivrd.core.phone import can_be
 from delivrd.core.statement import Kind, Reading, Receipt
 from delivrd.core.status import State
 from delivrd.core.text import short
@@ -255,7 +256,7 @@ def match(
         message = graph.messages[attempt.message_id]
         sender = graph.accounts.by_id.get(attempt.account_id)
         same_ids = sender is not None and sender.ns == account.ns
-        if same_ids and receipt.to in (None, (message.to_number or "").lstrip("+")):
+        if same_ids and can_be(receipt.to, (message.to_number or "").lstrip("+")):
             if attempt.state == State.QUEUED:  # it was sent after all: never send it again
                 attempt.state = State.UNSURE.value
             graph.attach(part, attempt)
