@@ -1,13 +1,13 @@
-"""Errors of the operating system and of TLS in words: no numbers, no addresses of sockets."""
+"""Errors in words: those of the system and of TLS without numbers and addresses of sockets."""
 
 import os
 import ssl
 
 
-def in_words(error: OSError) -> str:
-    """What an error says: "connection refused", "self-signed certificate"."""
-    said = _said(error) or str(error) or type(error).__name__
-    return said[:1].lower() + said[1:]
+def in_words(error: BaseException) -> str:
+    """What an error says: "connection refused", "self-signed certificate"; if nothing, its name."""
+    said = _said(error) if isinstance(error, OSError) else None
+    return said[:1].lower() + said[1:] if said else str(error) or type(error).__name__
 
 
 def _said(error: OSError) -> str | None:

@@ -180,8 +180,7 @@ def in_words(error: BaseException, timeout: float) -> str:
     if kind is None:
         return short(f"the call failed: {type(error).__name__}: {error}", 300)
     cause = getattr(error, "os_error", None) or error
-    said = os_error.in_words(cause) if isinstance(cause, OSError) else str(cause)
-    return short(_WORDS[kind].format(said or type(cause).__name__), 300)
+    return short(_WORDS[kind].format(os_error.in_words(cause)), 300)
 
 
 def _forbidden(error: BaseException | None) -> Forbidden | None:

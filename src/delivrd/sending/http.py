@@ -64,7 +64,7 @@ class GatewayClient:
         except _NEVER_SENT as error:
             raise NotSent(_why_not_sent(error)) from error
         except aiohttp.ClientError as error:
-            raise ConnectionError(f"the connection broke: {_words(error)}") from error
+            raise ConnectionError(f"the connection broke: {in_words(error)}") from error
         except TimeoutError as error:
             raise TimeoutError("the gateway did not answer in time") from error
 
@@ -86,11 +86,7 @@ class GatewayClient:
 def _why_not_sent(error: aiohttp.ClientError) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no connection to {error.host}:{error.port}: {in_words(error.os_error)}"
-    return _words(error)
-
-
-def _words(error: aiohttp.ClientError) -> str:
-    return in_words(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+    return in_words(error)
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

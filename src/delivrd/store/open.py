@@ -124,10 +124,8 @@ def unavailable() -> Generator[None]:
 
 
 def _words(error: BaseException) -> str:
-    if not isinstance(error, OSError):
-        return str(error) or type(error).__name__
-    said = os_error.in_words(error)
-    return f"{error.filename}: {said}" if error.filename else said
+    file, said = getattr(error, "filename", None), os_error.in_words(error)
+    return f"{file}: {said}" if file else said
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
