@@ -8,13 +8,12 @@ from delivrd.core.statement import Kind
 from delivrd.core.units import DAY, MINUTE
 from delivrd.store.ids import born, floor, now_micros
 from delivrd.store.pruning import bodies
+from delivrd.store.queries.diagnosis import NOT_AUTHENTIC
 from delivrd.store.tx import PostgresTx, Tx
 
 RECENT_REQUESTS = 100_000
 UNMATCHED = 500
 """The number of newest receipts without a message that are examined."""
-REFUSED = "(status = 401 OR (status = 404 AND account IS NOT NULL))"
-"""Calls that prove nothing: a 404 with an account had a wrong secret in its path."""
 WEEK = 7 * DAY
 SETTLING = MINUTE
 """Microseconds by which a receipt may precede the answer to its send."""
@@ -64,7 +63,7 @@ async def figures(tx: Tx) -> Figures:
             since,
         ),
         unmapped=await _count(tx, "statement WHERE unmapped AND id > $1", since),
-        refused=await _count(tx, f"ring WHERE {REFUSED} AND id > $1", since),
+        refused=await _count(tx, f"ring WHERE {NOT_AUTHENTIC} AND id > $1", since),
         set_aside=await _count(tx, "fault WHERE set_aside AND id > $1", 0),
         newest_id=newest,
         oldest_body=None if body is None else born(body),

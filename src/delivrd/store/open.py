@@ -153,7 +153,8 @@ ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.InsufficientPrivilegeError, "ALTER DATABASE … OWNER TO …: the user makes tables"),
     (
         asyncpg.TooManyConnectionsError,
-        "raise max_connections of the server, or the limit of the user: a process uses up to 12",
+        "raise max_connections of the server, or the limit of the user: a process uses up to "
+        f"{postgres.CONNECTIONS}",
     ),
 )
 """What to do about a database that cannot be opened, by the error or its cause."""

@@ -14,6 +14,7 @@ from delivrd.store.alerts import tallies
 from delivrd.store.counts import BUCKET, OPEN, coarse
 from delivrd.store.endpoints import BY_HAND, TAKEN_OUT
 from delivrd.store.ids import born, floor
+from delivrd.store.queries.diagnosis import NOT_AUTHENTIC
 from delivrd.store.tx import Row, Tx
 
 NEWEST = 50_000
@@ -159,11 +160,10 @@ def _buckets(since: int, until: int) -> tuple[int, int]:
 
 
 async def refused(tx: Tx, since: int) -> list[Row]:
-    """Webhook calls refused as not authentic (404: a wrong secret in the path): account, minute,
-    number."""
+    """Webhook calls refused as not authentic: account, minute, number."""
     return await tx.fetch(
         f"SELECT account, received_at / {MINUTE:d} AS minute, count(*) FROM (SELECT account, "
-        "received_at FROM ring WHERE id >= $1 AND status IN (401, 404) AND account IS NOT NULL "
+        f"received_at FROM ring WHERE id >= $1 AND {NOT_AUTHENTIC} AND account IS NOT NULL "
         f"ORDER BY id DESC LIMIT {MAX_MARKS:d}) AS r GROUP BY account, minute",
         floor(since),
     )
@@ -294,7 +294,7 @@ async def refused_why(tx: Tx, account: str | None, since: int) -> list[tuple[str
     """Why webhook calls were refused since then, among the newest thousand."""
     rows = await tx.fetch(
         "SELECT why, count(*) AS n FROM (SELECT why FROM ring WHERE id >= $1 "
-        "AND status IN (401, 404) AND account IS NOT NULL AND account = coalesce($2, account) "
+        f"AND {NOT_AUTHENTIC} AND account IS NOT NULL AND account = coalesce($2, account) "
         "ORDER BY id DESC LIMIT 1000) AS r GROUP BY why ORDER BY n DESC LIMIT 5",
         floor(since),
         account,

@@ -12,6 +12,10 @@ REJECTED = 1000
 """The numbers of newest rows that are read."""
 
 
+NOT_AUTHENTIC = "(status = 401 OR (status = 404 AND account IS NOT NULL))"
+"""Refused calls that prove nothing: a 404 with an account had a wrong secret in its path."""
+
+
 class Traffic(NamedTuple):
     """The attempts of a day, old enough to have ended, by account and country."""
 
@@ -64,7 +68,7 @@ async def _refused_calls(tx: Tx, since: int) -> dict[str, Calls]:
     """Account name -> refused calls since then, as far as the ring still holds them."""
     rows = await tx.fetch(
         "SELECT account, count(*), max(received_at), max(why) FROM (SELECT account, received_at, "
-        "why FROM ring WHERE id >= $1 AND status IN (401, 404) AND account IS NOT NULL "
+        f"why FROM ring WHERE id >= $1 AND {NOT_AUTHENTIC} AND account IS NOT NULL "
         f"ORDER BY id DESC LIMIT {NEWEST:d}) AS r GROUP BY account",
         floor(since),
     )
