@@ -1,7 +1,7 @@
 """Settings that say how message ids compare may change while messages are under way (D3, D4)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -263,21 +263,24 @@ def test_an_account_follows_the_format_of_the_one_whose_ids_it_shares(database_u
     run(test())
 
 
+def swapped(*, receive_only: bool) -> Iterator[dict[str, Any]]:
+    """Settings before and after two accounts swap the namespaces of their ids."""
+    for one, other in ("xy", "yx"):
+        yield {
+            "x": account("ruach"),
+            "y": account("ruach"),
+            "a": account("ruach", ids_with=one, receive_only=receive_only),
+            "b": account("ruach", ids_with=other, receive_only=receive_only),
+        }
+
+
 @pytest.mark.parametrize("receive_only", [False, True])
 def test_accounts_that_swap_their_namespaces_keep_their_receipts(
     database_url: str, monkeypatch: pytest.MonkeyPatch, receive_only: bool
 ) -> None:
     """For a moment, each part has the key that the other one is to have."""
     monkeypatch.setattr(rematching, "SLICE", 1)
-    before, after = (
-        {
-            "x": account("ruach"),
-            "y": account("ruach"),
-            "a": account("ruach", ids_with=one, receive_only=receive_only),
-            "b": account("ruach", ids_with=other, receive_only=receive_only),
-        }
-        for one, other in ("xy", "yx")
-    )
+    before, after = swapped(receive_only=receive_only)
     statuses = "SELECT p.key, s.status FROM part p JOIN statement s ON s.part_id = p.id ORDER BY 1"
 
     async def test() -> None:
@@ -295,15 +298,7 @@ def test_accounts_that_swap_their_namespaces_keep_their_receipts(
 def test_pruned_messages_of_accounts_that_swap_their_namespaces_do_not_come_back(
     database_url: str,
 ) -> None:
-    before, after = (
-        {
-            "x": account("ruach"),
-            "y": account("ruach"),
-            "a": account("ruach", ids_with=one, receive_only=True),
-            "b": account("ruach", ids_with=other, receive_only=True),
-        }
-        for one, other in ("xy", "yx")
-    )
+    before, after = swapped(receive_only=True)
 
     async def test() -> None:
         async with begun_with(database_url, before) as story:
