@@ -1,9 +1,11 @@
+import msgspec
 import pytest
 from pydantic import SecretStr
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
-from delivrd.providers.base import AccountSettings, Code, Word, comparable, refine, same
+from delivrd.providers import fields as f
+from delivrd.providers.base import AccountSettings, Code, Request, Word, comparable, refine, same
 
 FAILED = Word(Status.UNDELIVERED, True)
 REJECTED = Word(Status.REJECTED, True)
@@ -94,3 +96,11 @@ def test_a_wrong_setting_does_not_show_its_value():
     with pytest.raises(ValueError, match="webhook_secret") as error:
         AccountSettings(provider="x", webhook_secret=[["hush hush hush"]])
     assert "hush" not in str(error.value)
+
+
+def test_a_request_with_another_body_is_parsed_anew():
+    """The fields are kept with the request; unpacking makes another one of it."""
+    request = Request("POST", body=b'{"id":"packed"}')
+    assert f.of(request) is f.of(request)
+    unpacked = msgspec.structs.replace(request, body=b'{"id":"unpacked"}')
+    assert f.of(unpacked) == {"id": "unpacked"}
