@@ -5,7 +5,7 @@ import pytest
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import vonage
-from delivrd.providers.base import Accepted, Later, Refused, SentPart
+from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
 from tests.providers.sends import MESSAGE, answered, send
 
 
@@ -66,12 +66,18 @@ def test_vonage_may_refuse_one_part_of_several():
 @pytest.mark.parametrize("code", [*vonage.SEND_ERRORS, "4711"])
 def test_each_of_vonages_refusals(code):
     answer = answered(vonage, {"messages": [element(code, **{"error-text": "So it is"})]})
-    if code in {"1", "5"}:
+    if code in {"1", "5", "10", "13"}:
         assert answer == Later(detail="So it is")
     else:
         meaning = vonage.SEND_ERRORS.get(code)
         reason = meaning.reason if meaning else Reason.OTHER
         assert answer == Refused(reason, code, "So it is")
+
+
+@pytest.mark.parametrize("part", [{}, {"message-id": "0A1"}, {"error-text": "No"}])
+def test_an_answer_without_a_status_is_unsure(part):
+    assert isinstance(answered(vonage, {"messages": [part]}), Unsure)
+    assert isinstance(answered(vonage, {"messages": [element("4"), part]}), Unsure)
 
 
 def test_vonage_refuses_when_it_refuses_every_part():

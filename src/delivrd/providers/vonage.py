@@ -70,17 +70,25 @@ SEND_ERRORS = {
     "10": Code("Too many binds", Reason.THROTTLED),
     "11": Code("Account not enabled for HTTP", Reason.ACCOUNT_PROBLEM),
     "12": Code("Message too long", Reason.CONTENT_INVALID),
+    "13": Code("Communication failed", Reason.NETWORK_ERROR),
     "14": Code("Invalid signature", Reason.ACCOUNT_PROBLEM),
     "15": Code("Invalid sender address", Reason.SENDER_NOT_ALLOWED),
+    "16": Code("Invalid TTL", Reason.CONTENT_INVALID),
     "17": Code("Blocked by the provider", Reason.BLOCKED_BY_CARRIER),
+    "19": Code("Facility not allowed", Reason.ACCOUNT_PROBLEM),
+    "20": Code("Invalid message class", Reason.CONTENT_INVALID),
     "22": Code("Invalid network code", Reason.CONTENT_INVALID),
     "23": Code("Invalid callback URL", Reason.CONTENT_INVALID),
     "29": Code("Destination not on the trial account's list", Reason.ACCOUNT_PROBLEM),
     "32": Code("Signature and API secret together", Reason.ACCOUNT_PROBLEM),
     "33": Code("Number de-activated", Reason.UNKNOWN_NUMBER),
+    "34": Code("Invalid or missing recipient", Reason.UNKNOWN_NUMBER),
+    "101": Code("Invalid account for the campaign", Reason.ACCOUNT_PROBLEM),
 }
-TRY_AGAIN = {"1", "5"}
-"""Send statuses that the vendor asks to try again: the message was not taken."""
+"""By developer.vonage.com/api-errors/sms, and by its predecessors in Nexmo/nexmo-developer."""
+
+TRY_AGAIN = {"1", "5", "10", "13"}
+"""Send statuses that the vendor asks to try again, or with which the message was not submitted."""
 
 FIELDS = sms.FIELDS | {f"{name} (Messages API)": said for name, said in messages.FIELDS.items()}
 
@@ -153,8 +161,11 @@ def _signed_by(told: f.Fields, given: str, settings: Settings) -> int:
 
 
 def _filled(told: f.Fields) -> f.Fields:
-    """The fields without blank ones: some of the vendor's SDKs sign them, Java's does not."""
-    return {name: value for name, value in told.items() if value}
+    """The fields without blank ones: some of the vendor's SDKs sign them, Java's does not.
+
+    Spaces alone are blank to it, too (``RequestSigning``).
+    """
+    return {name: value for name, value in told.items() if _literal(value).strip()}
 
 
 def signature(fields: f.Fields, secret: str, method: str) -> str:
@@ -241,6 +252,8 @@ def _answer(answer: HttpAnswer) -> Answer:
         if answer.status >= 400:
             return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
         return Unsure("the answer contains no message")
+    if not all(f.text(element, "status") for element in elements):
+        return Unsure("the answer does not say whether the message was accepted")
     parts = tuple(map(_part, elements))
     if any(part.status is Status.PENDING for part in parts):
         nameless = any(p.status is Status.PENDING and not p.provider_message_id for p in parts)
