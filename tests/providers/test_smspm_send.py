@@ -32,10 +32,12 @@ def test_smspm_gives_an_id_in_its_other_shape():
     assert answered(smspm, answer) == Accepted((SentPart("m1", price="0.05", currency="EUR"),))
 
 
+@pytest.mark.parametrize("field", ["error", "errorCode", "status"])
 @pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("word", smspm.ERRORS)
-def test_each_of_smspms_refusals(word, inside):
-    error = {"toNumber": "447700900123", "error": word}
+def test_each_of_smspms_refusals(word, inside, field):
+    """By the page on the gateway's API the word is the answer's status, also with HTTP 200."""
+    error = {"toNumber": "447700900123", field: word}
     answer = answered(smspm, {"messages": [error]} if inside else error)
     meaning = smspm.ERRORS[word]
     expected = {
@@ -45,7 +47,31 @@ def test_each_of_smspms_refusals(word, inside):
     assert answer == expected
 
 
-def test_smspm_may_refuse_in_free_words():
-    assert answered(smspm, {"error": "No such route"}) == Refused(
-        Reason.OTHER, None, "No such route"
-    )
+@pytest.mark.parametrize(
+    ("status", "error", "reason", "code"),
+    [
+        (200, "Invalid phone number: 123", Reason.UNKNOWN_NUMBER, "invalid_phone"),
+        (400, "Invalid phone number: 123", Reason.UNKNOWN_NUMBER, "invalid_phone"),
+        (400, "Hash is required", Reason.CONTENT_INVALID, "invalid_params"),
+        (401, "Unauthorized", Reason.ACCOUNT_PROBLEM, "auth_failed"),
+        (200, "No such route", Reason.OTHER, None),
+    ],
+)
+def test_smspm_may_refuse_in_words(status, error, reason, code):
+    answer = answered(smspm, {"error": error}, status=status)
+    assert answer == Refused(reason, code, error)
+
+
+def test_smspm_may_say_no_more_than_that_it_failed():
+    answer = {"status": "error", "message": "Invalid phone number"}
+    refused = Refused(Reason.UNKNOWN_NUMBER, "invalid_phone", "Invalid phone number")
+    assert answered(smspm, answer) == refused
+    assert answered(smspm, {"status": "failed"}) == Refused(Reason.OTHER, None, "failed")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>", {}, {"status": "success"}, {"messages": []},
+               {"messages": [{"toNumber": "447700900123", "status": "Added to queue"}]}],
+)  # fmt: skip
+def test_an_answer_with_neither_an_id_nor_an_error_is_unsure(answer):
+    assert isinstance(answered(smspm, answer), Unsure)

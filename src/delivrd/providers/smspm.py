@@ -1,7 +1,9 @@
 """SMSPM: sends with an address for the receipts of each message.
 
 The vendor's public descriptions disagree (the API documentation v2.0, two articles, a tutorial);
-all shapes are read, by the names of their fields. Sources: app.smspm.com/docs, the vendor's site.
+all shapes are read, by the names of their fields. Sources: app.smspm.com/docs; the vendor's site
+(alesav/smspm-frontend: blog posts on delivery reports, PHP and Python, and ``sms-gateway-api``, by
+which a send's answer says what went wrong in its ``status``); public clients' tests.
 """
 
 from typing import ClassVar
@@ -65,6 +67,16 @@ ERRORS = {
     "server_error": Code("The gateway failed", Reason.NETWORK_ERROR),
 }
 
+IN_WORDS = {
+    "invalid phone": "invalid_phone",
+    "unauthorized": "auth_failed",
+    " is required": "invalid_params",
+}
+"""What the gateway says in words in the answer to a send: "Invalid phone number: 123"."""
+FAILED = {"error", "failed"}
+"""Statuses of a send's answer that say no more: its message does."""
+
+SENT_IDS = ("id", "messageId")
 IDS = ("messageId", "id", "message_id", "smsId")
 TIMES = ("timestamp", "deliveredAt")
 
@@ -171,14 +183,32 @@ def _answer(answer: HttpAnswer) -> Answer:
 
 
 def _part(element: f.Fields) -> SentPart:
-    said = f.text(element, "error", "errorCode", limit=300)
+    said = _error(element)
     if said is None:
         return SentPart(
-            f.text(element, "id", "messageId", limit=f.MAX_ID),
+            f.text(element, *SENT_IDS, limit=f.MAX_ID),
             price=f.amount(element, "cost"),
             currency=f.text(element, "currency", limit=8),
         )
-    code = said.lower() if said.lower() in ERRORS else None
+    code = _code(said.lower())
     meaning = ERRORS[code] if code else Code(said, Reason.OTHER)
-    words = f.text(element, "message", limit=300) or meaning.words
-    return SentPart(None, Status.REJECTED, meaning.reason, code, words)
+    words = meaning.words if said.lower() == code else said
+    detail = f.text(element, "message", limit=300) or words
+    return SentPart(None, Status.REJECTED, meaning.reason, code, detail)
+
+
+def _error(element: f.Fields) -> str | None:
+    """What an element, or the whole answer, says went wrong: as an error, or as its status."""
+    said = f.text(element, "error", "errorCode", limit=300)
+    status = f.text(element, "status", limit=300) or ""
+    if said or status.lower() in ERRORS:
+        return said or status
+    if status.lower() in FAILED and f.text(element, *SENT_IDS) is None:
+        return f.text(element, "message", limit=300) or status
+    return None
+
+
+def _code(said: str) -> str | None:
+    if said in ERRORS:
+        return said
+    return next((code for words, code in IN_WORDS.items() if words in said), None)
