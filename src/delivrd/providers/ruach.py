@@ -2,7 +2,8 @@
 
 It calls once, by GET, and never again: what is not answered with 200 within ten seconds is lost.
 The format and zone of its times are not documented; they are read leniently, as UTC unless the
-account's ``time_zone`` says otherwise. Sources: docs.ruach.ng/api-reference (webhooks, send-sms).
+account's ``time_zone`` says otherwise. Sources: docs.ruach.ng/api-reference (webhooks, sms,
+error-codes).
 """
 
 from typing import ClassVar
@@ -21,6 +22,7 @@ from delivrd.providers.base import (
     Code,
     Http,
     HttpAnswer,
+    Later,
     Outgoing,
     Refused,
     Request,
@@ -50,16 +52,50 @@ STATUSES = {
 }
 
 ERRORS: dict[str, Code] = {}
-"""The vendor publishes no table of the codes in receipts; they are kept as they come."""
+"""What the operators' codes in receipts mean is not published; they are kept as they come."""
 
 SEND_ERRORS = {
-    "1": Code("Account details are blank", Reason.ACCOUNT_PROBLEM),
-    "3": Code("Sender id is blank", Reason.SENDER_NOT_ALLOWED),
-    "7": Code("Invalid user or password", Reason.ACCOUNT_PROBLEM),
-    "8": Code("Account is not active", Reason.ACCOUNT_PROBLEM),
-    "10": Code("API access is not authorised", Reason.ACCOUNT_PROBLEM),
+    "001": Code("Account details cannot be blank", Reason.ACCOUNT_PROBLEM),
+    "002": Code("Username or password cannot be blank", Reason.ACCOUNT_PROBLEM),
+    "003": Code("SenderId cannot be blank", Reason.SENDER_NOT_ALLOWED),
+    "004": Code("Message cannot be blank", Reason.CONTENT_INVALID),
+    "005": Code("Message properties cannot be blank", Reason.CONTENT_INVALID),
+    "006": Code("Server error", Reason.NETWORK_ERROR),
+    "007": Code("Invalid API credentials (ApiKey or ClientId)", Reason.ACCOUNT_PROBLEM),
+    "008": Code("Account inactive", Reason.ACCOUNT_PROBLEM),
+    "009": Code("Account locked", Reason.ACCOUNT_PROBLEM),
+    "010": Code("Unauthorized API access", Reason.ACCOUNT_PROBLEM),
+    "011": Code("Unauthorized IP address", Reason.ACCOUNT_PROBLEM),
+    "012": Code("Message length violation", Reason.CONTENT_INVALID),
+    "013": Code("Invalid mobile numbers", Reason.UNKNOWN_NUMBER),
+    "014": Code("Account locked due to spam", Reason.ACCOUNT_PROBLEM),
+    "015": Code("Invalid SenderId", Reason.SENDER_NOT_ALLOWED),
+    "016": Code("Transactional account not active", Reason.ACCOUNT_PROBLEM),
+    "020": Code("Message or mobile number cannot be blank", Reason.CONTENT_INVALID),
+    "021": Code("Insufficient credits", Reason.ACCOUNT_PROBLEM),
+    "023": Code("Parameter missing", Reason.CONTENT_INVALID),
+    "024": Code("Invalid template or template mismatch", Reason.CONTENT_INVALID),
+    "025": Code("Cannot be blank or empty", Reason.CONTENT_INVALID),
+    "030": Code("Account expired", Reason.ACCOUNT_PROBLEM),
+    "031": Code("No gateway is assigned", Reason.ACCOUNT_PROBLEM),
+    "033": Code("Queue connection closed", Reason.NETWORK_ERROR),
+    "034": Code("Unable to create campaign, try again later", Reason.NETWORK_ERROR),
+    "038": Code("Spam message", Reason.BLOCKED_BY_CARRIER),
+    "101": Code("Message failed due to loss protection", Reason.ACCOUNT_PROBLEM),
+    "801": Code("Country undefined", Reason.UNKNOWN_NUMBER),
+    "802": Code("Invalid country", Reason.UNKNOWN_NUMBER),
+    "803": Code("Undefined price for gateway or user", Reason.ACCOUNT_PROBLEM),
+    "804": Code("Message failed due to loss protection", Reason.ACCOUNT_PROBLEM),
+    "805": Code("Undefined route", Reason.NETWORK_ERROR),
 }
-"""Codes of a send's answer, without leading zeros."""
+"""Codes in the answer to a send, or in one of its elements; those of other calls are left out."""
+
+SUCCESS = "000"
+
+TRY_AGAIN = {"034"}
+"""Of these the vendor says to try again later: the message was not taken."""
+NOT_SURE = {"006", "033"}
+"""The platform failed; how far the message came is not said."""
 
 FIELDS = {
     "messageId": "The id of the message, as in the answer to the send.",
@@ -103,7 +139,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        if "messageId" not in told:
+        if not told.keys() >= _NAMED:
             told = _as_named(told)
         done = f.text(told, "doneDate")
         return reading.receipt(
@@ -119,6 +155,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     return reading.read_each(request, one)
 
 
+_NAMED = FIELDS.keys() - {"shortMessage"}
 _NAMES = {name.lower(): name for name in FIELDS}
 
 
@@ -153,34 +190,40 @@ def _answer(answer: HttpAnswer) -> Answer:
         if answer.status >= 400:
             return handover.refused(answer)
         return Unsure("the answer contains no ErrorCode")
-    if code != "0":
-        return _refused(told, code)
-    elements = f.objects(told.get("Data"))
-    parts = tuple(_part(element) for element in elements)
+    if code != SUCCESS:
+        return _not_taken(_failed(told, "ErrorCode", "ErrorDescription"))
+    parts = tuple(map(_part, f.objects(told.get("Data"))))
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)
     failed = next((part for part in parts if part.error_code), None)
     if failed is None:
         return Unsure("the answer says success, but contains no message id")
+    return _not_taken(failed)
+
+
+def _not_taken(failed: SentPart) -> Answer:
+    code = (failed.error_code or "").zfill(3)
+    if code in TRY_AGAIN:
+        return Later(detail=failed.detail)
+    if code in NOT_SURE:
+        return Unsure(failed.detail or "the gateway failed")
     return Refused(failed.reason or Reason.OTHER, failed.error_code, failed.detail)
 
 
-def _refused(told: f.Fields, code: str) -> Refused:
-    meaning = SEND_ERRORS.get(code, Code("Refused", Reason.OTHER))
-    detail = f.text(told, "ErrorDescription", limit=300) or meaning.words
-    return Refused(meaning.reason or Reason.OTHER, f.text(told, "ErrorCode", limit=64), detail)
-
-
 def _part(element: f.Fields) -> SentPart:
-    code = _code(element, "MessageErrorCode")
-    if code not in (None, "0"):
-        meaning = SEND_ERRORS.get(code, Code("Refused", Reason.OTHER))
-        detail = f.text(element, "MessageErrorDescription", limit=300) or meaning.words
-        return SentPart(None, Status.REJECTED, meaning.reason, code, detail)
-    return SentPart(f.text(element, "MessageId", limit=f.MAX_ID))
+    if _code(element, "MessageErrorCode") in (None, SUCCESS):
+        return SentPart(f.text(element, "MessageId", limit=f.MAX_ID))
+    return _failed(element, "MessageErrorCode", "MessageErrorDescription")
+
+
+def _failed(told: f.Fields, code: str, description: str) -> SentPart:
+    meaning = SEND_ERRORS.get(_code(told, code) or "", Code("Refused", Reason.OTHER))
+    detail = f.text(told, description, limit=300) or meaning.words
+    said = f.text(told, code, limit=64)
+    return SentPart(None, Status.REJECTED, meaning.reason, said, detail)
 
 
 def _code(told: f.Fields, name: str) -> str | None:
-    """An answer's code without the leading zeros that the platform writes now and then."""
+    """An answer's code with its leading zeros, which the platform leaves out now and then."""
     code = f.text(told, name, limit=64)
-    return None if code is None else code.lstrip("0") or "0"
+    return None if code is None else code.zfill(3)
