@@ -174,7 +174,7 @@ def test_deliveries_are_listed_shown_and_sent_again(delivrd, served, app) -> Non
     shown = delivrd("deliveries", "show", listed[0]["id"])
     assert f"POST {app.url}" in shown.out
     assert "it answered 200 (" in shown.out
-    assert delivrd("deliveries", "replay", listed[0]["id"]).out == "1 are being sent again\n"
+    assert delivrd("deliveries", "replay", listed[0]["id"]).out == "1 is being sent again\n"
     soon(lambda: len(app.calls) == 3)
 
     since = ("--endpoint", endpoint, "--since", "1h")

@@ -164,7 +164,7 @@ def test_verify_ends_with_0_on_a_right_store_and_with_1_on_a_wrong_one(settings,
     assert (difference["what"], difference["stored"], difference["derived"]) == ("rollup", 3, 0)
     told = delivrd("db", "verify", "--config", str(settings))
     assert "n is 3, and 0 would follow" in told.out
-    assert "1 differences: 1 of rollup" in told.err
+    assert "1 difference: 1 of rollup" in told.err
 
 
 def test_verify_reads_while_the_hub_runs(settings, delivrd):

@@ -142,7 +142,7 @@ def test_a_fold_that_stands_still_is_bad(examined):
 
     (check,) = examined(fill)["fold"]
     assert check["state"] == "bad"
-    assert "1 requests wait" in check["what"]
+    assert "1 request waits" in check["what"]
 
 
 def test_set_aside_unmapped_unreadable_and_refused_are_counted(examined):
@@ -188,7 +188,7 @@ def test_calls_with_a_wrong_secret_in_their_path_are_refused_ones(examined):
             )
 
     (check,) = examined(fill)["refused"]
-    assert check["what"].startswith("1 webhook calls refused")
+    assert check["what"].startswith("1 webhook call refused")
 
 
 def test_a_clock_that_was_set_back_is_bad(examined):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.core.text import clean, short
+from delivrd.core.text import clean, counted, noun, short
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_every_text_becomes_storable_and_short(text, limit):
     assert "\0" not in kept
     assert len(kept.encode()) <= 4 * limit
     assert len(kept) <= limit
+
+
+def test_a_noun_agrees_with_its_number():
+    assert [counted(n, "receipt") for n in (0, 1, 2)] == ["0 receipts", "1 receipt", "2 receipts"]
+    assert counted(1, "try", "tries") == "1 try"
+    assert noun(2, "request waits", "requests wait") == "requests wait"

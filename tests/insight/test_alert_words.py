@@ -80,6 +80,19 @@ def test_what_was_silent_is_not_called_well_for_being_so() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("change", "1 of 1 message."),
+        ("failure_rate", "1 of 1 message that ended."),
+        ("no_receipts", "1 of 1 message is still open."),
+        ("rejected_signatures", "1 webhook call refused."),
+    ],
+)
+def test_a_number_and_its_noun_agree(kind: str, words: str) -> None:
+    assert told(kind, n=1, k=1, share=1.0).body.splitlines()[0].endswith(words)
+
+
 def test_slow_deliveries_are_held_against_what_is_usual() -> None:
     title = told("latency", n=40, k=30, seconds=90.0, slow=24.0).title
     assert title.endswith("30 of 40 took longer than 30 s (usually nine in ten within 24 s)")

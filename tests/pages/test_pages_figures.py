@@ -144,6 +144,12 @@ def test_a_settled_rate_of_too_few_is_not_told() -> None:
     assert "have ended: 80.0 %" in settled(pending=0)
 
 
+def test_one_message_is_told_in_the_singular() -> None:
+    assert settled(total=1, pending=0).startswith("The one message of the last hour has ended")
+    assert "1 is still waiting" in settled(pending=1)
+    assert settled(total=1, pending=1, settled_rate=None).startswith("1 message in the last hour")
+
+
 # --- rates side by side -------------------------------------------------------------------------
 
 

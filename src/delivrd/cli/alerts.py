@@ -25,6 +25,7 @@ from delivrd.cli.output import (
     working,
 )
 from delivrd.cli.sparkline import marks, sparkline
+from delivrd.core.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -261,7 +262,7 @@ def preview(
     if changes:
         known = hub.get(f"/v1/alerts/rules/{segment(rule)}")["rule"]
         asked = {**known, **dict(map(_change, changes))}
-    with working(f"running {rule} over {days} {'day' if days == 1 else 'days'}"):
+    with working(f"running {rule} over {counted(days, 'day')}"):
         found = hub.call(
             "POST", "/v1/alerts/preview", body={"rule": asked, "days": days}, timeout=300.0
         )
@@ -292,7 +293,7 @@ def often(times: int) -> str:
 def over(found: Mapping[str, Any], days: int) -> str:
     """In what time it would have fired so often."""
     if found["known_since"] == found["since"]:
-        return f"in {days} {'day' if days == 1 else 'days'}"
+        return f"in {counted(days, 'day')}"
     return f"since {found['known_since'][:16]} UTC, where history begins"
 
 

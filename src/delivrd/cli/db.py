@@ -14,6 +14,7 @@ import typer
 from delivrd.cli.client import ConfigOption
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure, JsonOption, note, print_json
 from delivrd.config import hide_password, load
+from delivrd.core.text import counted
 from delivrd.store.verify import Difference
 
 T = TypeVar("T")
@@ -116,7 +117,8 @@ def _verdict(found: list[Difference]) -> None:
         note("✓ no difference: every status and every count follows from the stored receipts")
         return
     of = ", ".join(f"{n} of {what}" for what, n in Counter(d.what for d in found).most_common())
-    note(f"✗ {len(found)} differences: {of}" + (" (--json for all)" if len(found) > SHOWN else ""))
+    more = " (--json for all)" if len(found) > SHOWN else ""
+    note(f"✗ {counted(len(found), 'difference')}: {of}{more}")
 
 
 # --- prune, upgrade -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from delivrd.cli.output import (
     print_json,
     print_rows,
 )
+from delivrd.core.text import counted, noun
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -141,7 +142,8 @@ def replay(
     if as_json:
         print_json({"count": count, "dry_run": dry_run})
     else:
-        typer.echo(f"{count} {'would be' if dry_run else 'are being'} sent again")
+        are = "would be" if dry_run else noun(count or 0, "is being", "are being")
+        typer.echo(f"{count} {are} sent again")
 
 
 def _asked(
@@ -174,5 +176,5 @@ def _steps(hub: Hub, asked: Mapping[str, Any]) -> Iterator[int]:
 def _agreed(count: int, as_json: bool) -> bool:
     if as_json or count < 2 or not sys.stdin.isatty():
         return True
-    note(f"{count} deliveries will be sent again.")
+    note(f"{counted(count, 'delivery', 'deliveries')} will be sent again.")
     return typer.confirm("Go on?", err=True)

@@ -18,6 +18,7 @@ from delivrd.cli import figures, traffic
 from delivrd.cli.client import Hub
 from delivrd.cli.output import FAILED, Failure, JsonOption, note
 from delivrd.config import Config, load
+from delivrd.core.text import counted, noun
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
@@ -225,7 +226,8 @@ def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
     note(f"The demo runs at {hub}. All its messages are simulated; none leaves this machine.")
     note("  Open the dashboard with this link, which signs you in and works once:")
     note(f"  {link}")
-    note(f"  Traffic: {plan.rate:g} messages a second, at {plan.speed:g} times real time")
+    rate = f"{plan.rate:g} {noun(plan.rate, 'message')} a second"
+    note(f"  Traffic: {rate}, at {plan.speed:g} times real time")
     if plan.number is None and plan.seconds is None:
         note("  Ctrl-C stops it, and checks every status against what the gateways sent")
 
@@ -238,7 +240,7 @@ async def proven(demo: Demo) -> bool:
     for difference in differences[:20]:
         note(f"✗ {difference}")
     if differences:
-        note(f"✗ db verify: {len(differences)} differences")
+        note(f"✗ db verify: {counted(len(differences), 'difference')}")
         return False
     note("✓ db verify: every status and every count follows from the stored receipts")
     return True

@@ -22,6 +22,7 @@ from delivrd.config import (
     proofs,
 )
 from delivrd.core.statement import moment
+from delivrd.core.text import counted, noun
 from delivrd.core.units import DAY
 from delivrd.providers.base import comparable
 from delivrd.store.alerts import Doing, channels_doing, rules
@@ -96,8 +97,7 @@ async def examine(config: Config) -> list[Check]:
     from delivrd.store.reader import NotUpgraded, open_reader
 
     running, answers = await asyncio.to_thread(_hub_answers, config)
-    count = len(config.accounts)
-    checks = [ok("settings", f"{count} account{'s' * (count != 1)}"), *accounts(config)]
+    checks = [ok("settings", counted(len(config.accounts), "account")), *accounts(config)]
     doing: Mapping[str, Doing] = {}
     try:
         async with open_reader(config.database) as reader:
@@ -151,11 +151,11 @@ def _hub_works(config: Config, url: str) -> Check:
             return Check("hub", "bad", f"{where}: {failure.why}", "read the hub's log")
         return ok("hub", where)
     if restarts := told.get("restarts"):
-        counted = ", ".join(f"{part} ({n})" for part, n in sorted(restarts.items()))
+        named = ", ".join(f"{part} ({n})" for part, n in sorted(restarts.items()))
         return Check(
             "hub",
             "warning",
-            f"{where}; parts that failed and were started again: {counted}",
+            f"{where}; parts that failed and were started again: {named}",
             "read the hub's log",
         )
     return ok("hub", f"{where}, and all its parts run")
@@ -226,7 +226,7 @@ def disk(config: Config, figures: Figures) -> Iterator[Check]:
 def judge(figures: Figures, now: int) -> Iterator[Check]:
     """What the figures of a store say."""
     waiting = 0.0 if figures.oldest_waiting is None else (now - figures.oldest_waiting) / 1e6
-    words = f"{figures.backlog} requests wait for the fold"
+    words = counted(figures.backlog, "request waits", "requests wait") + " for the fold"
     if waiting > BACKLOG_SECONDS:
         yield Check("fold", "bad", f"{words}, the oldest for {waiting:.0f} s", "delivrd serve")
     else:
@@ -255,29 +255,35 @@ def _clock(figures: Figures, now: int) -> Check:
 
 def _counted(figures: Figures) -> Iterator[Check]:
     week = "in the last 7 days"
-    for name, count, what, mend in (
+    for name, count, one, rest, mend in (
         (
             "unreadable",
             figures.unreadable,
-            f"webhook calls that could not be read, or not wholly, {week}",
+            "webhook call",
+            f"that could not be read, or not wholly, {week}",
             "delivrd requests list --verdict unreadable (or partly); delivrd requests replay ID",
         ),
         (
             "unmapped",
             figures.unmapped,
-            f"receipts with an unknown status word or error code {week}",
+            "receipt",
+            f"with an unknown status word or error code {week}",
             "GET /v1/unmapped lists them; give them a meaning in [overrides.PROVIDER], or upgrade",
         ),
         (
             "refused",
             figures.refused,
-            f"webhook calls refused for their signature or secret {week}",
+            "webhook call",
+            f"refused for the signature or secret {week}",
             "delivrd requests list --verdict refused; check the account's secrets",
         ),
     ):
-        yield Check(name, "warning", f"{count} {what}", mend) if count else ok(name, f"no {what}")
+        if count:
+            yield Check(name, "warning", f"{counted(count, one)} {rest}", mend)
+        else:
+            yield ok(name, f"no {one}s {rest}")
     if figures.set_aside:
-        words = f"{figures.set_aside} receipts could not be folded and were set aside"
+        words = counted(figures.set_aside, "receipt") + " could not be folded"
         yield Check(
             "set aside",
             "bad",
@@ -329,11 +335,12 @@ async def _unmatched(config: Config, reader: Any) -> list[Check]:
         mend = propose_format(name, ids, silent.get(ns, ()))
         mend = mend or await _propose_login(reader, names, ns, ids)
         more = "or more " if len(loose) >= health.UNMATCHED else ""
+        receipts = f"{count} {more}{noun(count, 'receipt')}"
         checks.append(
             Check(
                 "unmatched",
                 "warning",
-                f"{name}: {count} {more}receipts for messages that nobody sent from here",
+                f"{name}: {receipts} for messages that nobody sent from here",
                 mend
                 or "register what other programs send (POST /v1/messages/sent), or set "
                 f"receive_only = true in [accounts.{name}]",
@@ -372,6 +379,6 @@ async def _propose_login(reader: Any, names: dict[int, Any], ns: int, ids: list[
             name = names[ns][1]
             return (
                 f'set ids_with = "{other}" in [accounts.{name}]: '
-                f"{len(found)} were sent by {other}, on the same login it seems"
+                f"{counted(len(found), 'was', 'were')} sent by {other}, on the same login it seems"
             )
     return ""

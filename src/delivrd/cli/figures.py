@@ -9,6 +9,7 @@ from typing import Any
 
 from delivrd.cli.output import note, on_terminal, print_fields, print_json
 from delivrd.cli.traffic import Figures, Outcome, Plan, Run, percentile
+from delivrd.core.text import counted
 
 TICK_SECONDS = 0.25
 LINE_SECONDS = 10.0
@@ -72,7 +73,8 @@ async def _watch(run: Run, plan: Plan) -> None:
 
 
 def _words(now: Figures) -> str:
-    words = f"{now.sent} sent, {now.acknowledged} receipts received, {now.waiting} still to come"
+    received = counted(now.acknowledged, "receipt")
+    words = f"{now.sent} sent, {received} received, {now.waiting} still to come"
     return f"{words}, {now.failed} not accepted" if now.failed else words
 
 
@@ -131,7 +133,8 @@ def _verdict(outcome: Outcome) -> bool:
     for difference in outcome.differences[:20]:
         note(f"✗ {difference}")
     if outcome.differences or outcome.complaints:
-        note(f"✗ {len(outcome.differences)} differences, {len(outcome.complaints)} complaints")
+        differences = counted(len(outcome.differences), "difference")
+        note(f"✗ {differences}, {counted(len(outcome.complaints), 'complaint')}")
         return False
-    note(f"✓ {PROOF} ({len(outcome.messages)} messages)")
+    note(f"✓ {PROOF} ({counted(len(outcome.messages), 'message')})")
     return True

@@ -28,6 +28,7 @@ from delivrd.cli.output import (
     print_rows,
     span,
 )
+from delivrd.core.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -165,7 +166,7 @@ def export(
             count = write(messages, file)
     except OSError as error:
         raise Failure(f"{output} cannot be written", error.strerror or "") from None
-    note(f"{count} messages in {output}")
+    note(f"{counted(count, 'message')} in {output}")
 
 
 def _write_csv(messages: Iterable[Mapping[str, Any]], file: TextIO) -> int:
@@ -252,15 +253,14 @@ def _lasting(permanent: bool) -> str:
 
 def _taken(message: Mapping[str, Any]) -> str:
     """How many receipts and how long it took, where that is known."""
-    receipts = len(message.get("receipts") or ())
-    counted = f"{receipts} receipt{'' if receipts == 1 else 's'}"
+    came = counted(len(message.get("receipts") or ()), "receipt")
     start = parse_time(message.get("sent_at") or message.get("created_at"))
     end = parse_time(message.get("finished_at"))
     if not message.get("final"):
-        return f", not final; {counted} so far"
+        return f", not final; {came} so far"
     if start is None or end is None or end < start:
-        return f", final; {counted}"
-    return f", final after {counted} in {span((end - start).total_seconds())}"
+        return f", final; {came}"
+    return f", final after {came} in {span((end - start).total_seconds())}"
 
 
 class Moment(NamedTuple):

@@ -16,6 +16,7 @@ from delivrd.cli.output import (
     print_table,
     span,
 )
+from delivrd.core.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -130,13 +131,17 @@ def settled(
     _print(told, by.split(",") if by else [], columns, as_json)
     for route in () if as_json else told["no_receipts"]:
         place = f"{route['account']}, {route['country'] or 'no country'}"
-        note(f"{place}: never reports; {route['messages']} messages are in no rate")
+        note(f"{place}: never reports; {_excluded(route)}")
     for route in () if as_json else told["stopped"]:
         place = f"{route['account']}, {route['country'] or 'no country'}"
         note(
-            f"{place}: reported until {route['reported_on']} and no more; {route['messages']} "
-            "messages are in no rate. `delivrd doctor` looks whether its webhook is reached"
+            f"{place}: reported until {route['reported_on']} and no more; {_excluded(route)}. "
+            "`delivrd doctor` looks whether its webhook is reached"
         )
+
+
+def _excluded(route: Mapping[str, Any]) -> str:
+    return f"{counted(route['messages'], 'message is', 'messages are')} in no rate"
 
 
 @app.command()

@@ -19,3 +19,13 @@ def short(text: str, limit: int) -> str:
     """The cleaned text, cut to ``limit`` characters; if it was cut, the last one is an ellipsis."""
     text = clean(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def noun(number: float, one: str, many: str | None = None) -> str:
+    """The word that agrees with a number; ``many`` is ``one`` with an s unless given."""
+    return one if number == 1 else many or one + "s"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """``1 receipt``, ``2 receipts``: a number with the word that agrees with it."""
+    return f"{number} {noun(number, one, many)}"

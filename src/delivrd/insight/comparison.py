@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from delivrd.core.text import counted
 from delivrd.insight.rates import Rate
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
@@ -71,4 +72,4 @@ def _why(accounts: int, measured: int, minimum: int) -> str:
     if accounts == 1:
         return "only one account sends there"
     few = "none" if not measured else "only one"
-    return f"{few} of {accounts} accounts has at least {minimum} ended attempts there"
+    return f"{few} of {accounts} accounts has at least {counted(minimum, 'ended attempt')} there"

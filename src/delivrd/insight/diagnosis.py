@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from delivrd.core.statement import moment
+from delivrd.core.text import counted, noun
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.network_reports import SETTLING, Silence, in_words, silences
 from delivrd.insight.rates import rate
@@ -130,9 +131,9 @@ def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[s
             "delivrd requests list shows what they say; delivrd doctor lists unmatched ids",
         )
     if calls.refused and calls.refused_at is not None:
+        refused = counted(calls.refused, "of its calls was", "of its calls were")
         return (
-            f": {calls.refused} of its calls were refused, the last "
-            f"{_ago(calls.refused_at, now)} ({calls.why})",
+            f": {refused} refused, the last {_ago(calls.refused_at, now)} ({calls.why})",
             f"check the secrets in [accounts.{account}], then accept the refused calls with "
             "delivrd requests replay --admit",
         )
@@ -225,11 +226,12 @@ def _rejected(known: Figures) -> Iterator[Finding]:
     for _, _, status, n in (*known.traffic, *known.newest):
         counts[status] += n
     ended, total = counts.total() - counts["pending"], counts["rejected"]
+    rejected = f"{total} of {counted(ended, 'message')} that ended {noun(total, 'was', 'were')}"
     if not ended:
         yield Finding("rejected", "ok", "no message of the last day has ended yet")
         return
     if total < ENOUGH or total < ended * MANY_REJECTED:
-        yield Finding("rejected", "ok", f"{total} of {ended} messages that ended were rejected")
+        yield Finding("rejected", "ok", f"{rejected} rejected")
         return
     senders, countries, reasons = Counter[str](), Counter[str](), Counter[str]()
     for sender, country, reason, n in known.rejected:
@@ -238,7 +240,7 @@ def _rejected(known: Figures) -> Iterator[Finding]:
         reasons[reason or "no reason given"] += n
     yield Finding(
         "rejected", "warning",
-        f"{total} of {ended} messages that ended were rejected: senders {_top(senders)}; "
+        f"{rejected} rejected: senders {_top(senders)}; "
         f"countries {_top(countries)}; reasons {_top(reasons)}",
         "sender_not_allowed: register the sender there; blocked_by_carrier: review the texts",
     )  # fmt: skip
@@ -247,14 +249,15 @@ def _rejected(known: Figures) -> Iterator[Finding]:
 def _repeats(known: Figures) -> Iterator[Finding]:
     again = {a: (n, more) for a, (n, more) in known.repeated.items() if more}
     total, more = sum(n for n, _ in known.repeated.values()), sum(m for _, m in again.values())
+    repeats = noun(more, "was a repeat", "were repeats")
+    what = f"{more} of {counted(total + more, 'receipt')} {repeats}"
     if more <= total * MANY_REPEATS:
-        yield Finding("duplicates", "ok", f"{more} of {total + more} receipts were repeats")
+        yield Finding("duplicates", "ok", what)
         return
     sources = [f"{a} ({m})" for a, (_, m) in sorted(again.items(), key=lambda one: -one[1][1])]
     yield Finding(
         "duplicates", "warning",
-        f"{more} of {total + more} receipts were repeats, from {', '.join(sources[:5])}; each "
-        "receipt counts once",
+        f"{what}, from {', '.join(sources[:5])}; each receipt counts once",
         "often the gateway times out before the hub answers: check …/metrics and the proxy",
     )  # fmt: skip
 

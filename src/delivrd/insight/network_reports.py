@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from delivrd.core.statement import moment
+from delivrd.core.text import counted
 from delivrd.core.units import (
     DAY,
     HOUR,
@@ -91,7 +92,7 @@ def by_country(rows: Iterable[Reported]) -> Mapping[tuple[int, str], Country]:
 
 def in_words(one: SilentNetwork, never: bool = False) -> str:
     """What is known of a silent network, after its name."""
-    count = f"{'' if one.named else 'about '}{one.messages} messages"
+    count = f"{'' if one.named else 'about '}{counted(one.messages, 'message')}"
     of_these = f"({count}, {percent(100 * one.share)} of those sent there)"
     since = f"{moment(one.since * SECOND):%H:%M} UTC"
     if never:

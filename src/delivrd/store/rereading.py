@@ -6,6 +6,7 @@ from typing import cast
 import msgspec
 
 from delivrd.core.statement import Kind, Reading, identity
+from delivrd.core.text import counted
 from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.append import note_faults
@@ -139,7 +140,9 @@ def _refusal(before: int, reading: Reading) -> str | None:
     now = len(reading.receipts)
     if reading.kind == "unreadable" and before:
         return f"today's adapter cannot read it: {reading.why}"
-    return f"it names {now} receipts now, and named {before} before" if now < before else None
+    if now >= before:
+        return None
+    return f"it names {counted(now, 'receipt')} now, and named {before} before"
 
 
 async def _unlink(tx: Tx, graph: Graph, request_id: int, statement_ids: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from delivrd.core.text import counted
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts.sentence import about
 from delivrd.store.queries.diagnosis import Calls
@@ -18,7 +19,8 @@ def why_no_receipts(account: str | None, calls: Mapping[str, Calls], now: int) -
         ago = about(max(0, now - own.last_at // SECOND))
         return f"Calls of {account} come in (the last {ago} ago), but not about these messages"
     if own.refused:
-        return f"{own.refused} calls of {account} were refused ({own.why}): check its secrets"
+        refused = counted(own.refused, f"call of {account} was", f"calls of {account} were")
+        return f"{refused} refused ({own.why}): check its secrets"
     if others and account is not None:
         return (
             f"{account} has not called since, while {', '.join(others[:3])} "

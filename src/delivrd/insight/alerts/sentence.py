@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 
 from delivrd.alert_settings import Rule
+from delivrd.core.text import noun
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from delivrd.insight.alerts.data import Place
 
@@ -35,7 +36,7 @@ def sentence(rule: Rule) -> str:
         "where": _where(rule),
         "over": _amount(rule, rule.over),
         "many": f"more than {mark(number(rule.over))}" if rule.over else "any",
-        "s": "s" if rule.over else "",
+        "s": noun(rule.over or 1, "", "s"),
         "below": percent(rule.below),
         "share": percent(None if rule.share is None else 100 - rule.share),
         "times": number(rule.times),
@@ -43,7 +44,7 @@ def sentence(rule: Rule) -> str:
         "within": span(rule.within),
         "per_hour": number(rule.per_hour),
         "at_least": number(rule.at_least),
-        "least": "" if rule.at_least is None else f", at least {mark(rule.at_least)} messages",
+        "least": _least(rule.at_least),
         "network": ", or a network that reports nothing" if compares_networks(rule) else "",
         "unless": " (more than is normal there)" if rule.unless_normal else "",
     }
@@ -71,6 +72,10 @@ def _amount(rule: Rule, value: float | None) -> str:
     if rule.kind in ("latency", "endpoint_failing", "backlog"):
         return span(value)
     return percent(value) if rule.kind == "failure_rate" else number(value)
+
+
+def _least(messages: float | None) -> str:
+    return "" if messages is None else f", at least {mark(messages)} {noun(messages, 'message')}"
 
 
 def _where(rule: Rule) -> str:

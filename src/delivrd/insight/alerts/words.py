@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.core.text import counted, noun
 from delivrd.insight.alerts.data import Place
 from delivrd.insight.alerts.evidence_page import evidence_page, shown
 from delivrd.insight.alerts.sentence import about, percent, place, plain, sentence, span
@@ -46,36 +47,44 @@ def _of(facts: Facts) -> str:
     return f"{facts.get('k', 0)} of {facts.get('n', 0)}"
 
 
+def _of_messages(facts: Facts) -> str:
+    return f"{facts.get('k', 0)} of {_count(facts, 'message')}"
+
+
+def _still_open(facts: Facts) -> str:
+    return f"{_of_messages(facts)} {noun(facts.get('k', 0), 'is', 'are')} still open"
+
+
 def _usually(facts: Facts) -> str:
     return f" (usually nine in ten within {_seconds(facts['slow'])})" if facts.get("slow") else ""
 
 
 def _count(facts: Facts, what: str) -> str:
-    n = facts.get("n", 0)
-    return f"{n} {what}{'' if n == 1 else 's'}"
+    return counted(facts.get("n", 0), what)
 
 
 def _overdue(facts: Facts, rule: Rule) -> str:
+    messages = counted(facts.get("k", 0), "message")
     if "part" in facts:
         share, before = percent(100 * facts["part"]), facts["before"]
         had = f"; before, it sent {percent(100 * before)} of the receipts there" if before else ""
-        return f"no receipts: {facts['k']} messages, {share} of those to the country{had}"
+        return f"no receipts: {messages}, {share} of those to the country{had}"
     if "networks" in facts and "normal" not in facts:
-        return f"networks without receipts: {facts['k']} messages"
-    return f"{_share(facts)} overdue{_normal(facts)}: {_of(facts)} messages"
+        return f"networks without receipts: {messages}"
+    return f"{_share(facts)} overdue{_normal(facts)}: {_of_messages(facts)}"
 
 
 _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
-    "change": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages",
-    "failure_rate": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of(f)} messages that ended",
+    "change": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of_messages(f)}",
+    "failure_rate": lambda f, r: f"{_share(f)} fail{_normal(f)}: {_of_messages(f)} that ended",
     "settled_rate": lambda f, r: (
-        f"{_share(f)} arrive once settled{_normal(f)}: about {_of(f)} messages"
+        f"{_share(f)} arrive once settled{_normal(f)}: about {_of_messages(f)}"
     ),
     "latency": lambda f, r: (
         f"{percent(r.share)} of deliveries take up to {_seconds(f.get('seconds', 0))}: "
         f"{_of(f)} took longer than {span(r.over)}{_usually(f)}"
     ),
-    "no_receipts": lambda f, r: f"no receipts: {_of(f)} messages are still open{_normal(f)}",
+    "no_receipts": lambda f, r: f"no receipts: {_still_open(f)}{_normal(f)}",
     "overdue": _overdue,
     "no_messages": lambda f, r: f"nothing sent; usually {f.get('usual', 0)} at this hour",
     "rejected_signatures": lambda f, r: f"{_count(f, 'webhook call')} refused",
@@ -89,7 +98,7 @@ _BAD: Mapping[str, Callable[[Facts, Rule], str]] = {
 _GOOD: Mapping[str, Callable[[Facts, Rule], str]] = {
     **_BAD,
     "no_messages": lambda f, r: f"{_count(f, 'message')} went out",
-    "no_receipts": lambda f, r: f"receipts come in: {_of(f)} messages are still open",
+    "no_receipts": lambda f, r: f"receipts come in: {_still_open(f)}",
 }
 
 _HINTS: Mapping[str, str] = {
@@ -108,7 +117,7 @@ def headline(update: Update, rule: Rule) -> str:
         return f"{place(update.place)}: message to {f['to'] or '?'} {f['status']}"
     if update.what == "digest":
         at = f"{place(update.place)}: " if update.place else ""
-        return f"{at}{update.facts['n']} more messages failed in the last hour"
+        return f"{at}{_count(update.facts, 'more message')} failed in the last hour"
     return f"{where(update.place, update.facts, rule)}: {_BAD[rule.kind](update.facts, rule)}"
 
 
@@ -155,7 +164,8 @@ def _single(update: Update) -> list[str]:
     f = update.facts
     if update.what == "digest":
         held = sorted(f["held"].items(), key=lambda item: -item[1])
-        return [f"{f['told']} were reported one by one.", *(f"{n} × {words}" for words, n in held)]
+        told = counted(f["told"], "was", "were")
+        return [f"{told} reported one by one.", *(f"{n} × {words}" for words, n in held)]
     parts = (f["reason"], f"code {f['code']}" if f["code"] else "",
              f"from {f['sender']}" if f["sender"] else "")  # fmt: skip
     words = ", ".join(p for p in parts if p) or "no reason given"

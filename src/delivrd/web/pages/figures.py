@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from delivrd.core.text import noun
 from delivrd.web.pages.links import Links
 from delivrd.web.pages.rate_table import MINIMUM, apart, ended
 from delivrd.web.pages.show import interval, number, percent, span
@@ -54,8 +55,9 @@ def figures(now: Window, then: Window | None, waiting: Open, links: Links) -> li
 
 
 def _messages(now: Window, then: Window | None, links: Links) -> Figure:
-    total = now.delivery["total"]
-    note = f"{number(ended(now.delivery))} have ended" if total else "none in this time range"
+    total, done = now.delivery["total"], ended(now.delivery)
+    have = noun(done, "has", "have")
+    note = f"{number(done)} {have} ended" if total else "none in this time range"
     return Figure("Messages", number(total), note, links.messages(), _pace(now, then, "total"))
 
 
@@ -153,19 +155,21 @@ def settled_words(settled: Item) -> str:
     if not pending:
         share = percent(so_far)
         which = " on routes that report" if settled["unreported"] else ""
-        messages = f"All {number(total)} messages of the last hour{which}"
-        return f"{messages} have ended: {share} were delivered."
+        messages = "The one message" if total == 1 else f"All {number(total)} messages"
+        have = noun(total, "has", "have")
+        return f"{messages} of the last hour{which} {have} ended: {share} delivered."
     if settled["settled_rate"] is None or settled["high"] - settled["low"] > WIDEST:
-        return f"{number(total)} messages in the last hour: too few to estimate the settled rate."
+        few = "too few to estimate the settled rate"
+        return f"{number(total)} {noun(total, 'message')} in the last hour: {few}."
     begun = (
         "None has ended yet" if so_far is None
         else f"Of those that have ended so far, {percent(so_far)} were"
     )  # fmt: skip
     return (
-        f"Of the {number(total)} messages of the last hour, about "
+        f"Of the {number(total)} {noun(total, 'message')} of the last hour, about "
         f"{percent(settled['settled_rate'])} will be delivered in the end (between "
         f"{100 * settled['low']:.1f} and {100 * settled['high']:.1f} %). {begun}; "
-        f"{number(pending)} are still waiting for a receipt."
+        f"{number(pending)} {noun(pending, 'is', 'are')} still waiting for a receipt."
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from delivrd.core.text import counted
 from delivrd.store.endpoints import BY_HAND
 from delivrd.web.pages.show import ago, due, span, took
-from delivrd.web.pages.words import Verdict, counted
+from delivrd.web.pages.words import Verdict
 
 Json = Mapping[str, Any]
 

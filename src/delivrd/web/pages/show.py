@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from delivrd.core.text import noun
+
 STATUSES = ("delivered", "pending", "undelivered", "rejected", "expired", "unknown")
 
 LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
@@ -223,6 +225,7 @@ FILTERS = {
     "points": points,
     "date": date,
     "phone": phone,
+    "noun": noun,
     "number": number,
     "percent": percent,
     "price": price,

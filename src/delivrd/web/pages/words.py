@@ -7,6 +7,7 @@ what can be done.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from delivrd.core.text import counted
 from delivrd.web.pages import provider_tables
 from delivrd.web.pages.show import clock_short, date, took
 
@@ -159,7 +160,7 @@ def _ended(message: Mapping[str, Any]) -> str:
     time = took(message.get("sent_at"), message.get("finished_at"))
     if not count or not time:
         return ""
-    return f"Final after {count} receipt{'' if count == 1 else 's'} in {time}."
+    return f"Final after {counted(count, 'receipt')} in {time}."
 
 
 WORDS = {
@@ -212,10 +213,6 @@ _OTHERS = {
     "inbound": "A text from a handset, not a receipt; it is kept and changes no message.",
     "other": "Not a receipt; it is kept and changes no message.",
 }
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def of_request(request: Mapping[str, Any]) -> Verdict:

@@ -84,7 +84,7 @@
       cells: items,
       cell: (x) => chart.convertFromPixel({ xAxisIndex: 0 }, x),
       middle: (n) => chart.convertToPixel({ xAxisIndex: 0 }, n),
-      told: (item) => `${period(item.since, item.until)}: ${item.total} messages`,
+      told: (item) => `${period(item.since, item.until)}: ${item.total} ${item.total === 1 ? "message" : "messages"}`,
       chosen: (first, last) => zoom(element, first.since, last.until),
       opened: (item) => item.total && messages(element, item),
     });
