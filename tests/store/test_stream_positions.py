@@ -59,10 +59,25 @@ def test_positions_are_not_given_again_when_all_events_are_pruned(database_url: 
             await number(store)
             old = (await after(store, 0))[0].position
             await store.write(lambda tx: tx.execute("DELETE FROM event"))
-            assert not await store.read(lambda tx: stream.is_known(tx, old))
+            assert not await store.read(lambda tx: stream.is_known(tx, old, kept_since=old + 1))
             await put(store, "b")
             await number(store)
             assert [event.type for event in await after(store, old)] == ["b"]
+
+    run(test())
+
+
+def test_a_stream_is_resumed_after_a_moment_since_which_nothing_was_pruned(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            begin = await store.read(stream.newest)
+            assert await store.read(lambda tx: stream.is_known(tx, begin, kept_since=begin))
+            assert not await store.read(lambda tx: stream.is_known(tx, begin, kept_since=begin + 1))
+            await put(store, "a")
+            await number(store)
+            assert [event.type for event in await after(store, begin)] == ["a"]
 
     run(test())
 

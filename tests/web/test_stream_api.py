@@ -54,9 +54,10 @@ class Reader:
             fields = {}
 
     async def begun(self) -> None:
-        """Returns once the stream stands."""
-        while not (await self._content.readline()).startswith(b":"):
-            pass
+        """Returns once the stream stands, with the id that it begins with."""
+        while not (line := await self._content.readline()).startswith(b":"):
+            if line.startswith(b"id: "):
+                self.last_id = line.decode().strip().removeprefix("id: ")
         await self._content.readline()
 
 
@@ -78,6 +79,10 @@ async def listening(base: str, last: str | None = None) -> AsyncIterator[Reader]
 async def served(hub: Web) -> AsyncIterator[str]:
     async with serving(hub.hub, create(hub.context)) as base:
         yield base
+
+
+async def numbered(tx: Tx) -> bool:
+    return not await tx.fetch("SELECT 1 FROM event WHERE position IS NULL")
 
 
 @pytest.fixture(autouse=True)
@@ -134,8 +139,27 @@ def test_a_stream_is_resumed_without_loss_or_repetition(database_url: str) -> No
                 found = [(await reader.next()).data["message_id"] for _ in range(2)]
                 assert found == [m["id"] for m in messages[1::-1]]
 
-    async def numbered(tx: Tx) -> bool:
-        return not await tx.fetch("SELECT 1 FROM event WHERE position IS NULL")
+    run(test())
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_stream_that_brought_no_event_is_resumed_from_its_beginning(
+    database_url: str, before: int
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub, served(hub) as base:
+            for number in range(before):
+                await hub.receipt("inbox", messageId=f"before-{number}", **DELIVERED)
+            await until(lambda: hub.store.read(numbered))
+            last = None
+            for _ in range(2):
+                async with listening(base, last) as reader:
+                    await reader.begun()
+                    last = last or reader.last_id
+            await hub.receipt("inbox", messageId="missed", **DELIVERED)
+            await until(lambda: hub.store.read(numbered))
+            async with listening(base, last) as reader:
+                assert (await reader.next()).event == "message.delivered"
 
     run(test())
 

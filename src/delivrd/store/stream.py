@@ -2,11 +2,13 @@
 
 Ids cannot order a stream: a transaction with a lower id may commit later. Only committed events get
 a position, from one process at a time, so a reader of all events up to a position has missed none.
-Positions grow with time and are never reused, even after old events were pruned.
+Positions are times in microseconds where no event had them before: they grow, and are never reused,
+even after old events were pruned.
 """
 
 from typing import NamedTuple
 
+from delivrd.core.units import MINUTE
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
 from delivrd.store.leases import take_lease
@@ -56,13 +58,16 @@ async def number_events(tx: Tx, limit: int = BATCH) -> list[str]:
 
 
 async def newest(tx: Tx) -> int:
-    """The highest position; 0 before the first event. Test events have lower ones."""
+    """The highest position; a moment ago where there is no event. Test events have lower ones."""
     rows = await tx.fetch("SELECT max(position) FROM event WHERE position > 0")
-    return rows[0][0] or 0
+    return rows[0][0] or now_micros() - MINUTE  # below what another process's clock may give next
 
 
-async def is_known(tx: Tx, position: int) -> bool:
-    """Whether a stream can be resumed after this position: its event still exists."""
+async def is_known(tx: Tx, position: int, kept_since: int) -> bool:
+    """Whether a stream can be resumed after this position: its event still exists, or it is a
+    moment since which no event has been pruned."""
+    if kept_since <= position <= now_micros():
+        return True
     return bool(await tx.fetch("SELECT 1 FROM event WHERE position = $1", position))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from prometheus_client.metrics_core import Metric
 
 from delivrd.config import Config
+from delivrd.core.units import DAY
 from delivrd.insight.settled import Settling
 from delivrd.intake.commit import GroupCommit
 from delivrd.intake.folded import Folded
@@ -48,7 +49,8 @@ class Context:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "auth", Auth(self.store, self.config))
-        object.__setattr__(self, "streams", Streams(self.store, self.metrics.numbered))
+        kept = self.config.retention.events_days * DAY
+        object.__setattr__(self, "streams", Streams(self.store, kept, self.metrics.numbered))
         object.__setattr__(self, "folded", Folded(self.store))
         object.__setattr__(self, "settling", Settling(self.store.accounts))
         object.__setattr__(self, "messages", Gathered(self.store, self._find))

@@ -10,6 +10,7 @@ import structlog
 
 from delivrd.store import stream
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
+from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back
 from delivrd.store.stream import Event
 from delivrd.store.tx import Tx
@@ -90,12 +91,15 @@ class Listener:
 
 
 class Streams:
-    """Numbers events if this process holds the lease, and passes events to its listeners."""
+    """Numbers events if this process holds the lease, and passes events to its listeners.
+
+    Events are ``kept`` so many microseconds at least.
+    """
 
     def __init__(
-        self, store: Store, numbered: Callable[[list[str]], None] = lambda types: None
+        self, store: Store, kept: int, numbered: Callable[[list[str]], None] = lambda types: None
     ) -> None:
-        self._store, self._numbered = store, numbered
+        self._store, self._kept, self._numbered = store, kept, numbered
         self._holder = str(uuid4())
         self._listeners: set[Listener] = set()
         self._position = 0
@@ -166,10 +170,10 @@ class Streams:
         """A listener for all events after a position, or from now on.
 
         Raises:
-            Expired: there is no event of that position (any more).
+            Expired: events after that position may have been pruned, or it never was.
         """
         async with self._reading:
-            now, known = await self._store.read(lambda tx: _where(tx, after))
+            now, known = await self._store.read(lambda tx: self._where(tx, after))
             if not known:
                 raise Expired
             if not self._listeners:
@@ -182,6 +186,8 @@ class Streams:
         finally:
             self._listeners.discard(listener)
 
-
-async def _where(tx: Tx, after: int | None) -> tuple[int, bool]:
-    return await stream.newest(tx), after is None or await stream.is_known(tx, after)
+    async def _where(self, tx: Tx, after: int | None) -> tuple[int, bool]:
+        """The newest position, and whether the stream can be resumed after ``after``."""
+        kept_since = now_micros() - self._kept
+        known = after is None or await stream.is_known(tx, after, kept_since)
+        return await stream.newest(tx), known

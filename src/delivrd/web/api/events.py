@@ -41,8 +41,9 @@ def router(context: Context) -> APIRouter:
     ) -> Response:
         """Changes of messages; the event name is the type, such as `message.delivered`.
 
-        With `Last-Event-ID` the stream continues after that event. If that event is no longer
-        available, the first event is `reset`: reload what you show, then follow the stream.
+        With `Last-Event-ID` the stream continues after that event. A new stream begins with an `id`
+        alone, so that it can be resumed from its beginning. If events after the given id may be
+        gone, the first event is `reset`: reload what you show, then follow the stream.
         """
         return StreamingResponse(
             events(context.streams, last_event_id), media_type="text/event-stream"
@@ -71,7 +72,7 @@ async def events(streams: Streams, last_event_id: str | None) -> AsyncIterator[b
 
 async def _from(streams: Streams, after: int | None) -> AsyncIterator[bytes]:
     async with streams.listen(after) as listener:
-        if after is None and listener.position:
+        if after is None:  # an id alone: where to resume, also before the first event
             yield b"id: %d\n\n" % listener.position
         yield HEARTBEAT
         while True:
