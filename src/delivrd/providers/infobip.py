@@ -1,10 +1,11 @@
-"""Infobip: delivery reports of its SMS APIs (versions 1 to 3, and the one before), JSON or XML,
+"""Infobip: delivery reports of its SMS APIs (versions 1 to 3, and the two before), JSON or XML,
 and of its Messages API.
 
 Sources: infobip.com/docs/api (receive outbound SMS message report, send SMS message, logs),
 /docs/developer-resources/api-fundamentals (message status codes, error code reference).
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,7 +14,7 @@ from pydantic import Field, SecretStr
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
-from delivrd.providers import code_tables, handover, infobip_xml, reading
+from delivrd.providers import code_tables, handover, infobip_oneapi, infobip_xml, reading
 from delivrd.providers import fields as f
 from delivrd.providers.base import (
     Accepted,
@@ -52,11 +53,10 @@ GROUPS = {
     "EXPIRED": Word(Status.EXPIRED, True),
     "REJECTED": Word(R, True),
 }
-GROUP_IDS = {"1": "PENDING", "2": "UNDELIVERABLE", "3": "DELIVERED", "4": "EXPIRED"} | {
-    "5": "REJECTED"
-}
+GROUP_IDS = {str(number): name for number, name in enumerate(GROUPS)}
 
 NAMES = {
+    "0": ("MESSAGE_ACCEPTED", Word(P, False)),
     "3": ("PENDING_WAITING_DELIVERY", Word(P, False)),
     "7": ("PENDING_ENROUTE", Word(P, False)),
     "26": ("PENDING_ACCEPTED", Word(P, False)),
@@ -111,8 +111,14 @@ OLD = {
 SEEN = {"SEEN": Word(Status.DELIVERED, True)}
 """Our word for a seen report (RCS and the like), which has a time and no status."""
 
-STATUSES = GROUPS | dict(NAMES.values()) | OLD | SEEN
+STATUSES = GROUPS | dict(NAMES.values()) | OLD | infobip_oneapi.WORDS | SEEN
 ERRORS = code_tables.load("infobip_codes")
+ERROR_NAMES = {
+    name.replace("_", ""): code for name, code in code_tables.named("infobip_names").items()
+}
+
+INBOUND = ("receivedAt", "text", "message", "inboundSMSMessageList")
+"""What only a text from a handset has."""
 
 SEND_ERRORS = {
     name: Code(name.removeprefix("REJECTED_").replace("_", " ").capitalize(), word.reason)
@@ -127,14 +133,17 @@ FIELDS = {
     "to, destination": "The recipient's number.",
     "from, sender": "The sender.",
     "status": "`name` is the status word; where it is unknown, `id`, `groupName`, `groupId` tell.",
-    "error": "`id` is the error code (0: none), `permanent` whether the same would fail again.",
+    "error": "`id` is the error code (0: none), else `name` tells; `permanent` whether the same "
+    "would fail again.",
     "doneAt, sentAt": "When it ended, else when it was sent (ISO 8601 with an offset).",
     "seenAt": "When the recipient saw it, in a seen report; there it stands for the status.",
-    "mccMnc": "MCC and MNC of the recipient's network.",
+    "mccMnc, mccmnc": "MCC and MNC of the recipient's network.",
     "price": "`pricePerMessage` and `currency`.",
     "callbackData": "The reference that was sent along.",
     "DeliveryReport": "In the API before version 1 (XML): a `message` each, whose attributes `id`, "
     "`status`, `gsmerror`, `price` and `donedate` (zoneless) tell the same.",
+    "deliveryInfoNotification": "In the OneAPI: `deliveryInfo` with `messageId`, `address`, "
+    "`deliveryStatus` and `price`, and `callbackData`.",
     "smsCount, messageCount": "The number of parts; one id stands for all.",
 }
 
@@ -177,7 +186,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         code, why = _error(error)
         receipt = reading.receipt(
             STATUSES,
-            ERRORS,
+            _table(code),
             pair=meaning,
             provider_message_id=f.message_id(told, "messageId"),
             provider_status=word,
@@ -195,12 +204,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
         return _as_flagged(receipt, str(error.get("permanent")).lower())
 
-    return reading.read_told(_alone(infobip_xml.told(request)), one, _other, _results)
+    told = infobip_oneapi.told(infobip_xml.told(request))
+    return reading.read_told(_alone(told), one, _other, _results)
 
 
 def _word(told: f.Fields) -> Any:
     """The status of a report that has no object for it."""
-    return "SEEN" if "status" not in told and "seenAt" in told else told.get("status")
+    status = told.get("status")
+    return "SEEN" if status is None and told.get("seenAt") is not None else status
 
 
 def _status(status: f.Fields) -> tuple[str | None, Word | None]:
@@ -223,9 +234,17 @@ def _error(error: f.Fields) -> tuple[str | None, str | None]:
     return None if code == "NO_ERROR" else code, None if code in ("0", "NO_ERROR") else why
 
 
+def _table(code: str | None) -> Mapping[str, Code]:
+    """The codes, with this one where it is the name of one."""
+    if code is None or code.isdigit():
+        return ERRORS
+    known = ERRORS.get(ERROR_NAMES.get(code.upper().replace("_", ""), ""))
+    return {**ERRORS, code: known} if known else ERRORS
+
+
 def _network(told: f.Fields) -> str | None:
     """MCC and MNC together; where nobody knows them, the word null stands there."""
-    code = f.text(told, "mccMnc", limit=16)
+    code = f.text(told, "mccMnc", "mccmnc", limit=16)
     return code if code and code.isdigit() else None
 
 
@@ -239,11 +258,11 @@ def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
 
 def _other(told: f.Fields) -> str | None:
     """Texts from handsets come in ``results`` too, and have no status; nor has a link's click."""
-    if "status" in told:
+    if told.get("status") is not None:
         return None
     if "notificationType" in told:
         return "other"
-    named = any(told.get(name) is not None for name in ("receivedAt", "text", "message"))
+    named = any(told.get(name) is not None for name in INBOUND)
     return "inbound" if named else None
 
 
