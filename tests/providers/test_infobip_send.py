@@ -95,6 +95,11 @@ def test_what_is_taken_in_part_is_accepted_with_its_refusals():
             Refused(Reason.ACCOUNT_PROBLEM, "UNAUTHORIZED", "HTTP 401: No"),
         ),
         (
+            403,
+            {"requestError": {"policyException": {"messageId": "POL0001", "text": "No"}}},
+            Refused(Reason.ACCOUNT_PROBLEM, "POL0001", "HTTP 403: No"),
+        ),
+        (
             400,
             {"errorCode": "E400", "description": "Bad", "action": "Mend it", "violations": []},
             Refused(Reason.OTHER, "E400", "HTTP 400: Bad"),

@@ -316,7 +316,8 @@ def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
     if answer.status >= 400:
         # Version 2 folds its errors into requestError; version 3 says errorCode and description.
-        folded = f.inner(f.inner(told, "requestError"), "serviceException") or told
+        error = f.inner(told, "requestError")
+        folded = f.inner(error, "serviceException") or f.inner(error, "policyException") or told
         code = f.text(folded, "messageId", "errorCode", limit=64)
         return handover.refused(answer, code, f.text(folded, "text", "description", limit=300))
     elements = f.objects(told.get("messages"))
