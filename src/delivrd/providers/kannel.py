@@ -53,6 +53,15 @@ STATUSES = {
 }
 """The value of ``%d``; a callback has one, never the sum that dlr-mask may be."""
 
+ANSWERS = {"ACK": STATUSES["8"], "NACK": STATUSES["16"]}
+"""What a reply of Kannel's own says where no field has the value of ``%d``."""
+
+OWN_WORDS = {
+    "validity expired": Word(Status.EXPIRED, True),
+    "Retries Exceeded": Word(Status.REJECTED, True, Reason.NETWORK_ERROR),
+}
+"""Words in ``NACK/words``, where the message waited in Kannel itself (gw/bb_smscconn.c)."""
+
 ERRORS = smpp_words.REFUSAL_CODES
 """Codes in ``NACK/code/words``; those of a receipt's ``err:`` are each message centre's own."""
 
@@ -76,10 +85,11 @@ OURS = "delivrd"
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("F", "foreignid", "fid", "smscmsgid", "messageid", "msgid", "id", "uuid",
-           "myid", "smsid", "slid", "smslogid", "mid", "dlrid", "outboxid", "txid", "uniqid"),
+           "myid", "smsid", "slid", "smslogid", "mid", "dlrid", "outboxid", "txid", "uniqid",
+           "uniqueid"),
     "status": ("d", "status", "type", "dlr", "dlrstatus", "dlrtype", "dlrvalue", "dlrmask",
                "dlrreport", "dlrevent", "dlrval", "statusid", "statuscd", "state", "report",
-               "event"),
+               "event", "delivery"),
     "reply": ("A", "answer", "reply", "dlrmsg", "smscreply", "response"),
     "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest",
            "destination", "telephone", "mobile"),
@@ -103,12 +113,14 @@ HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}
 DLR_MASK = "31"
 _NOT_NOW = b"Temporal failure, try again later"
 _REFUSED, _INTERMEDIATE = "16", "32"
-_LITERAL = re.compile(r"\s*%(?:[A-Za-z]|#.*#)\s*")
+_NO_VALUE = re.compile(r"\s*(?:%(?:[A-Za-z]|#.*#)|id:[^\s+]*)\s*")
+"""An escape that Kannel did not know, and ``%k``: of a reply, its first word."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
-_NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-Fa-f]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL)
+_NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-F]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL | re.IGNORECASE)
 _CODE = re.compile(r"[0-9A-Fa-f]{1,8}")
 _REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK/", re.IGNORECASE)
 """What tells a reply from other values, whatever its field is called."""
+_ANSWER = re.compile(r"\s*(N?ACK)/", re.IGNORECASE)
 _NAME, _NUMBER = re.compile(r"[^\d*]+"), re.compile(r"\s*\+?\d+\s*")
 _TAKEN = re.compile(r"[03]: |Sent\.")
 """Accepted or queued; old versions say "Sent."."""
@@ -171,14 +183,15 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         said = _named({**_around(request), **told}, own)
         reply = _reply(said, request)
         text, nack = smpp_receipt.parse(reply), _NACK.fullmatch(reply)
+        answered = _ANSWER.match(reply)
         kind = f.text(said, "status", limit=64)
-        meaning = _meaning(kind, text.stat)
+        word = kind or text.stat or (answered and answered[1])
         return reading.receipt(
             STATUSES,
             _table(nack),
-            pair=meaning,
-            provider_message_id=_id(said, text, kind),
-            provider_status=kind or text.stat,
+            pair=_own(nack) or _meaning(word, text.stat),
+            provider_message_id=_id(said, text, refused=bool(nack) or kind == _REFUSED),
+            provider_status=word,
             error_code=nack[1] if nack else clean(text.err or "")[:64] or _code(said),
             detail=_detail(text, nack, kind),
             to=f.number(said, "to"),
@@ -205,7 +218,7 @@ def _around(request: Request) -> dict[str, str]:
 
 
 def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
-    """The values by our own names; what Kannel did not expand is no value.
+    """The values by our own names, without what is no value.
 
     A reply is told by its form where no field has its name, even in a field for the status. Of
     several fields for the status, the first with a value of ``%d`` counts. Where a name is the
@@ -236,7 +249,7 @@ def _plain(name: str) -> str:
 
 
 def _holds(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and not _LITERAL.fullmatch(value)
+    return isinstance(value, str) and bool(value.strip()) and not _NO_VALUE.fullmatch(value)
 
 
 def _reply(said: f.Fields, request: Request) -> str:
@@ -252,20 +265,26 @@ def _meaning(kind: str | None, stat: str | None) -> Word | None:
     by_reply = reading.word(smpp_words.STATUSES, stat)
     if by_reply and by_reply.final and kind == _INTERMEDIATE:
         return smpp_words.ON_ITS_WAY
-    return by_reply or reading.word(STATUSES, kind)
+    return by_reply or reading.word(STATUSES | ANSWERS, kind)
+
+
+def _own(nack: re.Match[str] | None) -> Word | None:
+    """What Kannel's own words for a refusal mean."""
+    return reading.word(OWN_WORDS, nack[2].strip()) if nack else None
 
 
 def _table(nack: re.Match[str] | None) -> Mapping[str, Code]:
     """The codes of refusals, with this one as it is written: in either base, of any length."""
     if not nack or not nack[1]:
         return {}
-    known = ERRORS.get(f"0x{int(nack[1], 0 if nack[1].startswith('0x') else 10):08x}")
+    base = 16 if nack[1].lower().startswith("0x") else 10
+    known = ERRORS.get(f"0x{int(nack[1], base):08x}")
     return {**ERRORS, nack[1]: known} if known else ERRORS
 
 
-def _id(said: f.Fields, text: SmppReceipt, kind: str | None) -> str | None:
+def _id(said: f.Fields, text: SmppReceipt, *, refused: bool) -> str | None:
     found = {"id": f.text(said, "ours", "id", "reference", limit=f.MAX_ID + 1) or text.id}
-    return None if not found["id"] and kind == _REFUSED else f.message_id(found, "id")
+    return None if not found["id"] and refused else f.message_id(found, "id")
 
 
 def _code(said: f.Fields) -> str | None:
