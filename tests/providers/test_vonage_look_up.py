@@ -42,6 +42,13 @@ def test_a_record_reads_as_a_receipt_does():
     assert found.occurred_at.isoformat() == "2026-01-02T03:04:05+00:00"
 
 
+def test_a_message_that_was_deleted_is_undelivered():
+    """The Reports API has this word beyond those of receipts."""
+    record = RECORD | {"status": "deleted", "error_code": "", "date_finalized": ""}
+    found, _ = look_up(vonage, {"records": [record]})
+    assert (found.status, found.final, found.reason) == (Status.UNDELIVERED, True, Reason.DELETED)
+
+
 @pytest.mark.parametrize("answer", [{"records": []}, {}, {"records": "none"}, b"oops"])
 def test_an_answer_without_a_record_gives_no_result(answer):
     assert isinstance(look_up(vonage, answer)[0], Unanswered)

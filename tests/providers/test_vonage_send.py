@@ -83,3 +83,16 @@ def test_an_answer_without_a_status_is_unsure(part):
 def test_vonage_refuses_when_it_refuses_every_part():
     answer = answered(vonage, {"messages": [element("4"), element("4")]})
     assert answer == Refused(Reason.ACCOUNT_PROBLEM, "4", "Invalid credentials")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"error-code": "401", "error-code-label": "No such key"},
+        {"type": "https://developer.nexmo.com/api-errors#unauthorized", "title": "Unauthorized",
+         "detail": "No such key"},
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_whole_request_is_told(told):
+    refused = Refused(Reason.ACCOUNT_PROBLEM, "401", "HTTP 401: No such key")
+    assert answered(vonage, told, status=401) == refused

@@ -88,6 +88,58 @@ def test_md5hash_is_the_hash_of_the_fields_and_the_secret():
     assert vonage.signature(fields, SECRET, "md5hash") == hashlib.md5(base.encode()).hexdigest()
 
 
+KNOWN = {
+    "message-timestamp": "2013-11-21 15:27:30",
+    "messageId": "020000001B0FE827",
+    "msisdn": "14843472194",
+    "text": "Test again",
+    "timestamp": "1385047698",
+    "to": "13239877404",
+    "type": "text",
+}
+KNOWN_SECRET = "my_secret_key_for_testing"
+
+
+@pytest.mark.parametrize(
+    ("method", "sig"),
+    [
+        ("md5hash", "d2e7b1dc968737c5998ad624e02f90b7"),
+        ("md5", "DDEBD46008C2D4E93CCE578A332A52D5"),
+        ("sha1", "27D0D05C2876C7CB1720DBCDBA4D492E1E55C09A"),
+        ("sha256", "DDB8397C2B90AAC7F3882D306475C9A5058C92322EEF43C92B298B6E0FC0D330"),
+        (
+            "sha512",
+            "E0D3C650F8C9D1A5C174D10DDDBFB003E561F59B265616208B0487C5D819481C"
+            "D3C311D59CF6165ECD1139622D5BA3A256C0D763AC4A9AD9144B5A426B94FE82",
+        ),
+    ],
+)
+def test_the_signatures_in_the_tests_of_the_vendor_s_sdks_are_authentic(method, sig):
+    """Those for PHP and Ruby have the same."""
+    at = datetime.fromtimestamp(int(KNOWN["timestamp"]), UTC)
+    settings = account(method, KNOWN_SECRET)
+    assert vonage.authenticate(posted(KNOWN | {"sig": sig}, at), settings)
+
+
+def test_the_signature_of_a_captured_text_with_both_separators_is_authentic():
+    """From the tests of the vendor's SDK for PHP."""
+    fields = {
+        "keyword": "TEST",
+        "message-timestamp": "2017-04-04 22:57:47",
+        "messageId": "0B00000042AC53BD",
+        "msisdn": "14843472194",
+        "nonce": "929d6744-bd28-42c8-b6cf-31d5b4f43732",
+        "text": "Test with & and =",
+        "timestamp": "1491346667",
+        "to": "12192259404",
+        "type": "text",
+        "sig": "e06d9763e3fd0b9c31beb5fc2fcb011c",
+    }
+    at = datetime.fromtimestamp(int(fields["timestamp"]), UTC)
+    request = Request("GET", query=urlencode(fields).encode(), received_at=at)
+    assert vonage.authenticate(request, account("md5hash", KNOWN_SECRET))
+
+
 def test_upper_case_hex_is_accepted():
     fields = signed()
     assert vonage.authenticate(posted(fields | {"sig": fields["sig"].upper()}), account())

@@ -90,6 +90,9 @@ SEND_ERRORS = {
 TRY_AGAIN = {"1", "5", "10", "13"}
 """Send statuses that the vendor asks to try again, or with which the message was not submitted."""
 
+PROBLEM = ("error-code-label", "error_title", "detail", "title")
+"""Where an answer without messages says what is wrong: the last two are those of RFC 7807."""
+
 FIELDS = sms.FIELDS | {f"{name} (Messages API)": said for name, said in messages.FIELDS.items()}
 
 SETUP = (
@@ -250,7 +253,7 @@ def _answer(answer: HttpAnswer) -> Answer:
     elements = f.objects(told.get("messages"))
     if not elements:
         if answer.status >= 400:
-            return handover.refused(answer, detail=f.text(told, "error-code-label", "error_title"))
+            return handover.refused(answer, detail=f.text(told, *PROBLEM))
         return Unsure("the answer contains no message")
     if not all(f.text(element, "status") for element in elements):
         return Unsure("the answer does not say whether the message was accepted")

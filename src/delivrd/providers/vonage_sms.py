@@ -1,8 +1,8 @@
 """Vonage's SMS API: its delivery receipts, and what the Reports API says of its messages.
 
 Sources: developer.vonage.com/messaging/sms (delivery receipts, error codes); developer.vonage.com
-/en/api/reports; Nexmo/api-specification ``definitions/sms.yml``; what the codes mean:
-api.support.vonage.com, article 204014733.
+/en/api/reports; Nexmo/api-specification ``definitions/sms.yml`` and ``reports.yml``; what the codes
+mean: api.support.vonage.com, article 204014733.
 """
 
 from datetime import datetime, tzinfo
@@ -22,6 +22,7 @@ STATUSES = {
     "failed": Word(Status.UNDELIVERED, True),
     "rejected": Word(Status.REJECTED, True),
     "unknown": Word(Status.UNKNOWN, False),
+    "deleted": Word(Status.UNDELIVERED, True, Reason.DELETED),  # in the Reports API alone
 }
 
 R = Status.REJECTED
