@@ -35,6 +35,9 @@ def utc(*parts):
         ("2019-5-1T1:2:3.5Z", utc(2019, 5, 1, 1, 2, 3, 500_000)),
         ("2010/8/2 4:55:10 UTC", utc(2010, 8, 2, 4, 55, 10)),
         (" 2020-01-01 12:00:00 ", utc(2020, 1, 1, 12)),
+        # Tests of public handlers of Vonage's receipts.
+        ("2015-06-06+10%3A03%3A25", utc(2015, 6, 6, 10, 3, 25)),
+        ("2020-01-01T12%3A00%3A00%2B02%3A00", utc(2020, 1, 1, 10)),
         # Alibaba Cloud's webhook of SMS, and Twilio's resource of messages.
         ("Thu, 25 Nov 2021 10:27:33 +0800", utc(2021, 11, 25, 2, 27, 33)),
         ("Thu, 25 Nov 2021 10:27:33  0800", utc(2021, 11, 25, 2, 27, 33)),
@@ -63,8 +66,8 @@ def test_the_forms_that_gateways_write(written, moment):
         "Thu, 25 Foo 2021 10:27:33", "Thu, 25 Nov 2021 ", "Thu, 31 Nov 2021 10:27:33 GMT",
         "1999-12-31 23:59:59", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
         "2026-11-23 13:00:01", "9" * 10, "9" * 20, "9" * 39, "1" * 5000, "1e400", "nan", "inf",
-        "１２３４５６７８９０", "2020-01-01\0", None, True, False, {}, [], b"2020", 10**400, 1e308,
-        float("nan"), float("inf"), -1,
+        "１２３４５６７８９０", "2020-01-01\0", "2020%", "%", None, True, False, {}, [], b"2020",
+        10**400, 1e308, float("nan"), float("inf"), -1,
     ],
 )  # fmt: skip
 def test_what_cannot_be_true_or_read_is_none(written):

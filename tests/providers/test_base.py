@@ -104,3 +104,27 @@ def test_a_request_with_another_body_is_parsed_anew():
     assert f.of(request) is f.of(request)
     unpacked = msgspec.structs.replace(request, body=b'{"id":"unpacked"}')
     assert f.of(unpacked) == {"id": "unpacked"}
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [
+        ("0.03330000", "0.03330000"),
+        ("-0.0075", "-0.0075"),
+        (".5", ".5"),
+        ("5e-2", "0.05"),
+        ("0,04870000", "0.04870000"),
+        ("0,045", "0.045"),
+        ("1,5", "1.5"),
+        ("1,0240", "1.0240"),
+        ("1,024", None),
+        ("1,024.50", None),
+        ("1,2,3", None),
+        (",5", None),
+        ("free", None),
+        ("", None),
+    ],
+)
+def test_an_amount_is_a_decimal_number_as_written(written, amount):
+    """What may be a thousand is none."""
+    assert f.amount({"price": written}, "price") == amount

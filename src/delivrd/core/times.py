@@ -7,6 +7,7 @@ an exception. Times without a zone are in the zone that the caller passes.
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 _AHEAD = timedelta(days=2)
@@ -31,11 +32,13 @@ def parse(
 
     Formats: ISO 8601 (with ``T`` or a space, with or without an offset), that of mails and HTTP
     (``Thu, 25 Nov 2021 10:27:33 +0800``), SMPP's digits (12, 14 or 16 characters), and seconds or
-    milliseconds since 1970. Ten digits are seconds, or YYMMDDhhmm with ``smpp``.
+    milliseconds since 1970. Ten digits are seconds, or YYMMDDhhmm with ``smpp``. Text may be
+    percent-encoded once more than it should be.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     text = str(value).strip()
+    text = unquote(text) if "%" in text else text
     if not text.isascii() or len(text) > _LONGEST:
         return None
     try:

@@ -31,6 +31,8 @@ _ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str,
 _BARE = re.compile(r"([:\[,]\s*)(0\d+|\d+-\d[\d-]*)(?=\s*[,}\]])")
 """Digits that JSON forbids without quotes, but some gateways send: ``003``, ``35627-3287``."""
 _AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e(-1?|\+?)\d)?", re.IGNORECASE)
+_COMMA = re.compile(r"[+-]?(0|\d{1,15}(?!,\d{3}$)),\d{1,15}")
+"""An amount with a decimal comma; ``1,024`` may be a thousand."""
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -193,10 +195,12 @@ def number(fields: Fields, *names: str) -> str | None:
 
 
 def amount(fields: Fields, *names: str) -> str | None:
-    """A decimal number as written (without exponent), or None if it is not one."""
+    """A decimal number as written (without exponent or comma), or None if it is not one."""
     found = text(fields, *names, limit=40)
-    if found is None or not _AMOUNT.fullmatch(found):
+    if found is None:
         return None
+    if not _AMOUNT.fullmatch(found):
+        return found.replace(",", ".") if _COMMA.fullmatch(found) else None
     if "e" not in found and "E" not in found:
         return found
     try:
