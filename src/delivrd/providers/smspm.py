@@ -35,7 +35,7 @@ from delivrd.providers.base import (
 NAME = "smspm"
 TITLE = "SMSPM"
 DOCS = "https://app.smspm.com/docs"
-CHECKED = "2026-11-23"
+CHECKED = "2026-11-27"
 API = "https://api.smspm.com"
 
 CALLS_BACK = True

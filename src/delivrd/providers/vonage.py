@@ -42,7 +42,7 @@ from delivrd.providers.base import (
 NAME = "vonage"
 TITLE = "Vonage (Nexmo)"
 DOCS = "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts"
-CHECKED = "2026-11-26"
+CHECKED = "2026-11-27"
 API = "https://rest.nexmo.com"
 REPORTS = "https://api.nexmo.com"
 

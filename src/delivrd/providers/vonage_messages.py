@@ -125,6 +125,7 @@ FIELDS = {
 def receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     """The receipt in a status webhook, of version 1 or 0.1."""
     error, usage = f.inner(told, "error"), f.inner(told, "usage")
+    error = f.inner(error, "error") or error  # as in the test of the vendor's SDK for Kotlin
     word, code = f.text(told, "status", limit=64), _code(error)
     return reading.receipt(
         STATUSES,
