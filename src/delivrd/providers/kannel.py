@@ -118,7 +118,7 @@ _NO_VALUE = re.compile(r"\s*(?:%(?:[A-Za-z]|#.*#)|id:[^\s+]*)\s*")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-F]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL | re.IGNORECASE)
 _CODE = re.compile(r"[0-9A-Fa-f]{1,8}")
-_REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK/", re.IGNORECASE)
+_REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK(/|%2F)", re.IGNORECASE)
 """What tells a reply from other values, whatever its field is called."""
 _ANSWER = re.compile(r"\s*(N?ACK)/", re.IGNORECASE)
 _NAME, _NUMBER = re.compile(r"[^\d*]+"), re.compile(r"\s*\+?\d+\s*")
@@ -202,9 +202,9 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
 
     def other(told: f.Fields) -> str | None:
-        """A text from a sender, with no word of a delivery, is an inbound one."""
+        """A text with a number, and with no word of a delivery, is an inbound one."""
         said = _named({**_around(request), **told}, own)
-        text = TEXTS & {_plain(name) for name in told} and said["sender"]
+        text = TEXTS & {_plain(name) for name in told} and (said["sender"] or said["to"])
         return "inbound" if text and not (said["status"] or said["reply"]) else None
 
     return reading.read_each(request, one, other)
@@ -257,7 +257,8 @@ def _reply(said: f.Fields, request: Request) -> str:
     reply = f.text(said, "reply", limit=4000) or ""
     if not reply and request.body[:1] not in (b"{", b"["):
         reply = clean(smpp_receipt.decode(request.body[:4000]))
-    return unquote_plus(reply) if _ENCODED.search(reply) else reply
+    encoded = _ENCODED.search(reply) or ("+" in reply and " " not in reply)
+    return unquote_plus(reply) if encoded else reply
 
 
 def _meaning(kind: str | None, stat: str | None) -> Word | None:
