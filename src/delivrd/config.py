@@ -31,6 +31,7 @@ from pydantic import (
 
 from delivrd.alert_settings import Alerts
 from delivrd.config_endpoints import EndpointSettings
+from delivrd.core.phone import checked_country
 from delivrd.providers import provider
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.providers.overrides import Overrides, overridden
@@ -111,12 +112,6 @@ def _parts_are_told_apart(url: str) -> bool:
     _, at, hosts = urlsplit(url).netloc.rpartition("@")
     named = all(re.fullmatch(r"(\[[^]]*\]|[^][:]*)(:\d+)?", host) for host in hosts.split(","))
     return named and url.count("@") == len(at)
-
-
-def _region(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2}", value):
-        raise ValueError("must be a country's two letters, like GB")
-    return value.upper()
 
 
 def _admin_key(value: SecretStr) -> SecretStr:
@@ -230,7 +225,7 @@ class Config(Section):
     admin_key: Annotated[SecretStr, AfterValidator(_admin_key)] | None = Field(
         default=None, description=f"A key with all rights, {MIN_ADMIN_KEY} characters or more."
     )
-    default_region: Annotated[str, AfterValidator(_region)] | None = Field(
+    default_region: Annotated[str, AfterValidator(checked_country)] | None = Field(
         default=None, description="Country of numbers written without a country code."
     )
     limits: Limits = Limits()

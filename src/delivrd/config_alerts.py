@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from delivrd.alert_settings import Maintenance, Rule
 from delivrd.config import nearest
-from delivrd.core.phone import is_country
+from delivrd.core.phone import InvalidCountry, checked_country
 
 
 class Missing(NamedTuple):
@@ -25,9 +25,10 @@ def missing(
             hint = nearest(account, accounts) or f"Accounts: {_listed(accounts)}."
             yield Missing("accounts", f"there is no account {account[:50]!r}", hint)
     for country in of.countries:
-        if not is_country(country):
-            hint = "Write the two letters of ISO 3166, such as GB for the United Kingdom."
-            yield Missing("countries", f"there is no country {country[:50]!r}", hint)
+        try:
+            checked_country(country)
+        except InvalidCountry as error:
+            yield Missing("countries", str(error), error.hint)
     for channel in (of.channels or ()) if isinstance(of, Rule) else ():
         if channel not in channels:
             hint = nearest(channel, channels) or f"Channels: {_listed(channels)}."

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from delivrd.config import Config, ConfigError, Problem, Source
 from delivrd.config_endpoints import EndpointSettings
+from delivrd.core.hints import hint_of
 from delivrd.providers import UnknownProvider
 from delivrd.providers import provider as find_provider
 from delivrd.providers.base import AccountSettings
@@ -349,7 +350,7 @@ def _explain(model: type[BaseModel], prefix: Path_, error: ErrorDetails, tree: T
     if error["type"] == "missing":
         return _missing(tree, path, _model_at(tree, path) or model)
     what = error["msg"].removeprefix("Value error, ")
-    return tree.placed(Problem(".".join(path), "", what[:1].lower() + what[1:]))
+    return tree.placed(Problem(".".join(path), "", what[:1].lower() + what[1:], hint_of(error)))
 
 
 def _unknown(tree: Tree, path: Path_) -> Problem:

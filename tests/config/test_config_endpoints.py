@@ -97,6 +97,11 @@ def test_a_short_choice_of_a_format_is_no_secret() -> None:
             "  Did you mean main? Accounts: main.",
         ),
         (
+            SHOP + 'countries = ["GB", "UK"]\n',
+            "delivrd.toml, line 4: endpoints.shop.countries: there is no country 'UK'\n"
+            "  UK is not an ISO 3166 code; the United Kingdom is GB.",
+        ),
+        (
             '[endpoints.shop]\nsecret = "x"\n',
             "delivrd.toml, line 1: endpoints.shop.url: is missing",
         ),

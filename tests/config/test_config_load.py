@@ -187,6 +187,11 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ("accounts = 3", {}, ["accounts: must be tables"]),
         ("[accounts]\nmain = 3", {}, ["accounts.main: must be a table"]),
         ('port = "x"', {}, ["line 1: port"]),
+        (
+            'default_region = "UK"',
+            {},
+            ["line 1: default_region: there is no country 'UK'", "the United Kingdom is GB"],
+        ),
         ("", {"DELIVRD_PORT": "70000"}, ["environment: DELIVRD_PORT"]),
         ('public_url = "sms.example.org"', {}, ["public_url: must be an address like https://"]),
         ('database = "mysql://x"', {}, ["database: must start with sqlite:/// or postgresql://"]),

@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
-from delivrd.core.phone import InvalidNumber, can_be, country_of, digits, normalize
+from delivrd.core.phone import (
+    InvalidCountry,
+    InvalidNumber,
+    can_be,
+    checked_country,
+    country_of,
+    digits,
+    meant_country,
+    normalize,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +92,30 @@ def test_the_country_depends_on_the_number_alone_whatever_was_asked_before():
     """A number that no plan has must not decide for the next one with the same beginning."""
     assert country_of("441481") == "GB"
     assert country_of("441481960194") == "GG"
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("UK", "UK is not an ISO 3166 code; the United Kingdom is GB."),
+        ("el", "EL is not an ISO 3166 code; Greece is GR."),
+        ("XX", "Write the two letters of ISO 3166, such as GB for the United Kingdom."),
+        ("GBR", "Write the two letters of ISO 3166, such as GB for the United Kingdom."),
+    ],
+)
+def test_a_code_of_no_country_is_refused_with_what_would_be_right(code, hint):
+    with pytest.raises(InvalidCountry, match=f"there is no country '{code.upper()}'") as refused:
+        checked_country(code)
+    assert refused.value.hint == hint
+
+
+def test_a_country_s_code_is_its_two_letters_in_capitals():
+    assert checked_country("gb") == "GB"
+
+
+@pytest.mark.parametrize(("text", "code"), [("uk", "GB"), ("EL", "GR"), ("gb", "GB"), ("XX", None)])
+def test_people_may_write_a_country_as_it_is_called(text, code):
+    assert meant_country(text) == code
 
 
 @pytest.mark.parametrize("number", ["", "0", "000447700900123", "999", "4477***000", "１２０１"])

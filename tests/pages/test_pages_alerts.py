@@ -137,8 +137,7 @@ def test_a_country_that_is_not_there_is_told_at_its_field_once(old_page: Any) ->
     old_page.get_by_role("button", name="Preview").click()
     old_page.get_by_role("button", name="Save the rule").click()
     expect(old_page.locator("#e-countries")).to_have_text(
-        "Countries: there is no country 'UK'. "
-        "Write the two letters of ISO 3166, such as GB for the United Kingdom."
+        "Countries: there is no country 'UK'. UK is not an ISO 3166 code; the United Kingdom is GB."
     )
 
 

@@ -71,6 +71,7 @@ def test_the_form_loaded_again_makes_no_second_one(hub: PagesHub, page: Any, sin
     [
         ("URL", "ftp://example.org", "url", "http"),
         ("Only to these countries", "England", "countries", "two letters"),
+        ("Only to these countries", "UK", "countries", "the United Kingdom is GB"),
         ("Maximum calls per second", "many", "rate_limit", "Must be a whole number"),
     ],
 )

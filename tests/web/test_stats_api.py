@@ -313,6 +313,19 @@ def test_a_wrong_parameter_is_422_with_a_hint(sqlite_url: str, query: str) -> No
 
 
 @pytest.mark.parametrize(
+    "path", ["stats/delivery", "stats/latency", "stats/settled", "stats/comparison", "messages"]
+)
+def test_a_country_that_is_none_is_422_and_not_empty(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.get(f"/v1/{path}?country=UK", 422)
+            assert problem["detail"] == "country: there is no country 'UK'"
+            assert problem["hint"] == "UK is not an ISO 3166 code; the United Kingdom is GB."
+
+    run(test())
+
+
+@pytest.mark.parametrize(
     "path", ["stats/delivery", "stats/latency", "messages", "receipts", "requests", "deliveries"]
 )
 def test_an_end_before_the_beginning_is_422(sqlite_url: str, path: str) -> None:

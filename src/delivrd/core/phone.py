@@ -40,9 +40,38 @@ _WHY = {
 }
 
 
-def is_country(code: str) -> bool:
-    """Whether the code (two letters, ISO 3166) is a country whose numbers are known."""
-    return code in phonenumbers.SUPPORTED_REGIONS
+_MEANT = {"UK": ("the United Kingdom", "GB"), "EL": ("Greece", "GR")}
+"""Codes that are in use, but not in ISO 3166: the country, and its code there."""
+
+
+class InvalidCountry(ValueError):
+    """Not a country with telephone numbers; ``hint`` says what would be right."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"there is no country {code[:50]!r}")
+        name, right = _MEANT.get(code, ("", ""))
+        self.hint = (
+            f"{code} is not an ISO 3166 code; {name} is {right}."
+            if right
+            else "Write the two letters of ISO 3166, such as GB for the United Kingdom."
+        )
+
+
+def checked_country(code: str) -> str:
+    """The code of a country (two letters, ISO 3166) in capitals.
+
+    Raises:
+        InvalidCountry: no numbers of such a country are known.
+    """
+    if code.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidCountry(code.upper())
+    return code.upper()
+
+
+def meant_country(text: str) -> str | None:
+    """The code of the country that people mean, who also write UK for GB; None if there is none."""
+    _, code = _MEANT.get(text.upper(), ("", text.upper()))
+    return code if code in phonenumbers.SUPPORTED_REGIONS else None
 
 
 def normalize(number: str, default_region: str | None = None) -> Phone:

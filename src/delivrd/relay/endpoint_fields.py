@@ -5,6 +5,7 @@ from typing import Any
 
 from delivrd.config import Relay, nearest
 from delivrd.core.addresses import BadUrl, check_url
+from delivrd.core.phone import InvalidCountry, checked_country
 from delivrd.relay import formats
 from delivrd.relay.call import Target
 from delivrd.relay.formats import FORMATS, Unfit
@@ -54,6 +55,7 @@ def checked(relay: Relay, accounts: Collection[str], given: Mapping[str, Any]) -
     """
     fields = dict(given)
     _check_accounts(accounts, sorted(fields["accounts"] or ()))
+    _check_countries(sorted(fields["countries"] or ()))
     _check_url(relay, fields["url"])
     _check_format(fields["format"])
     fields["options"] = _options(fields)
@@ -69,6 +71,14 @@ def _check_accounts(known: Collection[str], names: Iterable[str]) -> None:
             there = f"Accounts: {', '.join(sorted(known)) or 'none'}."
             hint = f"{nearest(name, known)} {there}".strip()
             raise InvalidField("accounts", f"there is no account {name[:50]!r}", hint)
+
+
+def _check_countries(codes: Iterable[str]) -> None:
+    try:
+        for code in codes:
+            checked_country(code)
+    except InvalidCountry as error:
+        raise InvalidField("countries", str(error), error.hint) from None
 
 
 def _check_url(relay: Relay, url: str) -> None:

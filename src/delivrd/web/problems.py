@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from delivrd.core.hints import hint_of
 from delivrd.core.text import clean
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.store.base import StoreUnavailable
@@ -173,7 +174,7 @@ async def _validation(request: Request, error: Exception) -> Response:
         why, hint = "is not a JSON object", "Send {…} with Content-Type: application/json."
         return invalid("body", why, hint).response()
     why = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
-    hint = _HINTS.get(first["type"], "/docs describes this call.")
+    hint = hint_of(first) or _HINTS.get(first["type"], "/docs describes this call.")
     return invalid(name, why[:300], hint).response()
 
 

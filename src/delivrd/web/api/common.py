@@ -19,7 +19,7 @@ from pydantic import (
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivrd.core.phone import InvalidNumber, normalize
+from delivrd.core.phone import InvalidNumber, checked_country, normalize
 from delivrd.core.statement import micros, moment
 from delivrd.core.text import clean
 from delivrd.store.accounts import Accounts
@@ -107,7 +107,7 @@ Moment = Annotated[datetime, BeforeValidator(_iso), AfterValidator(_aware)]
 
 
 def two_letters(*others: str) -> AfterValidator:
-    """Accepts a country's two letters, in any case, or one of the other words."""
+    """Accepts a country's two letters (ISO 3166), in any case, or one of the other words."""
 
     def known(text: str) -> str:
         if text in others:
@@ -115,7 +115,7 @@ def two_letters(*others: str) -> AfterValidator:
         if not re.fullmatch(r"[A-Za-z]{2}", text):
             words = "".join(f", or {other}" for other in others)
             raise ValueError(f"must be a country's two letters, as GB{words}")
-        return text.upper()
+        return checked_country(text)
 
     return AfterValidator(known)
 

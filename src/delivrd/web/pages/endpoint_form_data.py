@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from delivrd.core.hints import hint_of
 from delivrd.relay.endpoint_fields import InvalidField
 from delivrd.relay.formats.own import BATCH
 from delivrd.store.endpoints import Endpoint
@@ -76,7 +77,8 @@ def given(form: Mapping[str, Any], known: Endpoint | None = None) -> dict[str, A
     except ValidationError as error:
         first = error.errors()[0]
         why = first["msg"].removeprefix("Value error, ")
-        raise InvalidField(str(first["loc"][0]), why[:1].lower() + why[1:], "") from None
+        why = why[:1].lower() + why[1:]
+        raise InvalidField(str(first["loc"][0]), why, hint_of(first)) from None
     fields = body.model_dump()
     if known is not None and known.format == form["format"]:
         left_out = set(known.options or {}) - set(form["options"]) - {BATCH}

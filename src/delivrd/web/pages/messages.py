@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from delivrd.core.phone import meant_country
 from delivrd.core.text import clean
 from delivrd.store.keys import Scope
 from delivrd.store.queries.messages import (
@@ -208,7 +209,7 @@ def country_of(text: str) -> str | None:
     """A country code, or ``none`` for an unknown country; None if it is neither."""
     if text.lower() == NONE:
         return NONE
-    return text.upper() if len(text) == 2 and text.isascii() and text.isalpha() else None
+    return meant_country(text)
 
 
 def shown_of(text: str) -> dict[str, str]:

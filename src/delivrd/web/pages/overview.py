@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from delivrd.core.phone import meant_country
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store import alerts as stored
 from delivrd.store.ids import now_micros
@@ -97,8 +98,7 @@ async def _firing_now(tx: Tx) -> list[AlertFiring]:
 def places_of(request: Request) -> dict[str, str]:
     """The account and country filters; an invalid country is left out."""
     given = chosen(request.query_params, PLACES)
-    country = given.get("country", "").upper()
-    if len(country) == 2 and country.isascii() and country.isalpha():
+    if country := meant_country(given.get("country", "")):
         return {**given, "country": country}
     return {name: value for name, value in given.items() if name != "country"}
 
