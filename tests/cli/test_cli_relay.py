@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 
 from delivrd.cli import listen
 from delivrd.cli.client import Hub
+from delivrd.cli.output import until
 from delivrd.web.app import create
 from tests.support import run, serving, soon
 from tests.web.test_endpoints_api import ALL, LOCAL
@@ -335,3 +336,10 @@ def test_a_hub_that_does_not_run_or_refuses_is_a_failure(delivrd, served, monkey
     assert ran.code == 2
     ran = delivrd("listen", "--forward-to", URL, "--secret", "short")
     assert (ran.code, "short" not in ran.err) == (2, True)
+
+
+def test_a_try_that_is_due_is_now_and_not_in_the_past() -> None:
+    now = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert until("2026-11-21T10:05:00Z", now) == "in 5m"
+    assert until("2026-11-21T09:55:00Z", now) == "now"
+    assert until(None, now) == ""

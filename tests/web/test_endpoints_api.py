@@ -1,6 +1,7 @@
 """``/v1/endpoints``: setting up who is told, trying it, and seeing how its calls go."""
 
 import json
+from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
 
@@ -9,7 +10,11 @@ from standardwebhooks import Webhook
 
 from delivrd.config import Relay
 from delivrd.config_endpoints import EndpointSettings
+from delivrd.core.statement import moment
+from delivrd.core.units import DAY
 from delivrd.store import endpoints
+from delivrd.store.ids import now_micros
+from tests.filled import execute
 from tests.relay.relay_support import Sink, says
 from tests.support import run, until
 from tests.web.web_support import Web, web
@@ -68,6 +73,30 @@ def test_what_fails_waits_and_the_endpoint_says_until_when(database_url: str) ->
             assert found["last_24h"]["failed"] == 1
             assert found["next_try_at"] > found["oldest_waiting_at"]
             assert found["last_24h"]["success_rate"] == 0.0
+
+    run(test())
+
+
+@pytest.mark.parametrize("held", ["opened_at = $1, probe_at = $1", "paused_until = $1"])
+def test_the_next_try_of_an_endpoint_that_is_held_back_is_not_before_it_may_be_called(
+    database_url: str, held: str
+) -> None:
+    async def test() -> None:
+        async with web(database_url, ALL, relay=LOCAL) as hub, Sink(says(500)).listening() as sink:
+            endpoint = await made(hub, sink.url)
+            await hub.receipt("inbox", **DELIVERED)
+            path = f"/v1/endpoints/{endpoint['id']}"
+
+            async def waits() -> bool:
+                return bool((await hub.get(path))["waiting"])
+
+            await until(waits)
+            later = now_micros() + DAY
+            await execute(hub.store, f"UPDATE endpoint SET {held}", later)
+            found = await hub.get(path)
+            assert datetime.fromisoformat(found["next_try_at"]) == moment(later)
+            await hub.post(f"{path}/disable", None)
+            assert (await hub.get(path))["next_try_at"] is None
 
     run(test())
 

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("state", "state"),
     Column("tries", "tries", right=True),
     Column("answer", "last_status", right=True),
-    Column("next try", "next_try_at", when=True),
+    Column("next try", "next_try_at", due=True),
     Column("why", "why"),
     Column("message", "message_id"),
     Column("endpoint", "endpoint_id"),

@@ -38,7 +38,7 @@ COLUMNS = (
     Column("24 h", lambda row: rate(row["last_24h"]), right=True),
     Column("waiting", "waiting", right=True),
     Column("parked", "parked", right=True),
-    Column("next try", "next_try_at", when=True),
+    Column("next try", "next_try_at", due=True),
     Column("name", "name"),
     Column("description", "description"),
 )

@@ -59,13 +59,15 @@ class Column(NamedTuple):
     """A column: its title, how to get a row's value, and how that is shown.
 
     ``get`` is a key (dots go into inner objects) or a function of the row. ``when`` marks a time:
-    people see how long ago, pipes the whole of it.
+    people see how long ago, pipes the whole of it. ``due`` marks a time to come: people see in how
+    long, and `now` once it has come.
     """
 
     title: str
     get: str | Callable[[Mapping[str, Any]], Any]
     right: bool = False
     when: bool = False
+    due: bool = False
 
     def value(self, row: Mapping[str, Any]) -> Any:
         return dig(row, self.get) if isinstance(self.get, str) else self.get(row)
@@ -147,8 +149,8 @@ def _rich_cell(column: Column, row: Mapping[str, Any], now: datetime) -> Any:
     from rich.text import Text
 
     value = column.value(row)
-    if column.when:
-        return Text(ago(value, now), style="dim")
+    if column.when or column.due:
+        return Text((until if column.due else ago)(value, now), style="dim")
     words = _cell(value)
     if column.title == "status" and words in DOTS:
         dot, colour = DOTS[words]
@@ -201,6 +203,12 @@ def ago(text: Any, now: datetime) -> str:
     if abs(seconds) >= 30 * 86400:
         return moment.date().isoformat()
     return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def until(text: Any, now: datetime) -> str:
+    """How long until then, in one unit: in 4s, in 12m; `now` for what is due or overdue."""
+    moment = parse_time(text)
+    return "now" if moment is not None and moment <= now else ago(text, now)
 
 
 def span(seconds: float) -> str:

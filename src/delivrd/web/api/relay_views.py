@@ -166,9 +166,18 @@ def endpoint(
         in_flight=figures.in_flight,
         parked=figures.parked,
         oldest_waiting_at=at(figures.oldest_at),
-        next_try_at=at(figures.next_try_at),
+        next_try_at=at(_next_try(one, figures)),
         secret=secret,
     )
+
+
+def _next_try(one: stored.Endpoint, figures: Figures) -> int | None:
+    """When the next waiting delivery is tried; one that is due waits for the endpoint's breaker and
+    for its Retry-After. None if nothing waits, and while the endpoint is disabled."""
+    if not one.enabled or figures.next_try_at is None:
+        return None
+    held = one.paused_until if one.opened_at is None else one.probe_at
+    return max(figures.next_try_at, held or 0)
 
 
 def _sorted(values: Iterable[str] | None) -> list[str] | None:
