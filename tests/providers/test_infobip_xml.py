@@ -25,6 +25,9 @@ def posted(text):
         f"\ufeff <r xmlns='urn:x'><results>{RESULT}</results></r>",
         f"<?xml version='1.0'?><!-- note --><r><results>{RESULT}<!-- note --></results></r>",
         RESULT,
+        RESULT.replace("result>", "results>"),
+        f"<r>{RESULT.replace('result>', 'results>')}</r>",
+        f"<r><results>{RESULT.replace('result>', 'results>')}</results></r>",
     ],
 )
 def test_the_results_are_found_wherever_they_stand(text):

@@ -2,7 +2,7 @@
 
 Element names are those of the JSON, so they keep their case here. Those of the API before the first
 version (``DeliveryReport``) have names of their own. Sources: public handlers of both, and their
-tests.
+tests; for reports that are each a ``results``, the documentation of the platform's first version.
 """
 
 from typing import Any
@@ -38,12 +38,30 @@ def told(request: Request) -> f.Fields | list[Any] | None:
 def _unfolded(element: Element) -> Any:
     """An element as JSON would have it: ``results`` a list, what holds others an object."""
     if _name(element) == "results":
-        return [_unfolded(child) for child in element]
+        return _results(element)
     if _name(element) == "DeliveryReport":
         return [_old_report(child.attrib) for child in element]
-    if len(element):
-        return {_name(child): _unfolded(child) for child in element}
-    return element.text
+    return _object(element) if len(element) else element.text
+
+
+def _object(element: Element) -> f.Fields:
+    told: dict[str, Any] = {}
+    for child in element:
+        if _name(child) == "results":
+            told.setdefault("results", []).extend(_results(child))
+        else:
+            told[_name(child)] = _unfolded(child)
+    return told
+
+
+def _results(element: Element) -> list[Any]:
+    """The reports of one ``results``: a list of one kind of element, or a report itself."""
+    kinds = {_name(child) for child in element}
+    if len(kinds) > 1:
+        return [_object(element)]
+    if kinds == {"results"}:
+        return list(_object(element)["results"])
+    return [_unfolded(child) for child in element]
 
 
 def _old_report(told: f.Fields) -> f.Fields:
