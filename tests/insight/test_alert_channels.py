@@ -6,6 +6,7 @@ import pytest
 
 from delivrd.alert_settings import Channel, Rule
 from delivrd.core.statement import moment
+from delivrd.core.units import HOUR
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
 from delivrd.insight.alerts.notifier import RETRIES
 from delivrd.insight.alerts.state import Update
@@ -13,6 +14,8 @@ from delivrd.insight.alerts.watch import firing_id
 from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
 from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
+from tests.filled import execute
 from tests.insight.watch_support import channel_url, sent, watched
 from tests.relay.relay_support import Sink, says
 from tests.support import run
@@ -102,6 +105,63 @@ def test_a_channel_that_was_down_hears_of_a_firing_in_order(database_url: str) -
             assert await hub.notifier.once() == 1
             assert await hub.notifier.once() == 1
             assert [call.json["type"] for call in sink.calls] == ["failure", "failure", "success"]
+
+    run(test())
+
+
+async def later(store: Store, *titles: str, channel: str = "ops") -> None:
+    """Notices of as many firings that failed before, and are tried again in an hour."""
+    await due(store, *titles, channel=channel)
+    at = now_micros() + HOUR
+    for title in titles:
+        await execute(store, "UPDATE notice SET next_at = $1 WHERE title = $2", at, title)
+
+
+async def due(store: Store, *titles: str, channel: str = "ops") -> None:
+    async def job(tx: Any) -> None:
+        for title in titles:
+            firing = store.ids.next()
+            await stored.post(tx, store.ids, firing, [channel], "fired", title, "b", now_micros())
+
+    await store.write(job)
+
+
+def test_once_a_channel_works_its_older_notices_follow_the_oldest_first(database_url: str) -> None:
+    async def test() -> None:
+        async with Sink().listening() as sink, watched(database_url, sink) as hub:
+            await later(hub.store, "first", "second", "third")
+            await later(hub.store, "of another channel", channel="mail")
+            assert await hub.notifier.once() == 0
+            await due(hub.store, "new")
+            while await hub.notifier.once():
+                pass
+            titles = [call.json["title"] for call in sink.calls]
+            assert titles == ["new", "first", "second", "third"]
+
+    run(test())
+
+
+def test_a_channel_that_fails_again_leaves_the_others_to_their_pauses(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(200), says(500))
+        async with sink.listening(), watched(database_url, sink) as hub:
+            await later(hub.store, "first", "second", "third")
+            await due(hub.store, "new")
+            while await hub.notifier.once():
+                pass
+            assert [call.json["title"] for call in sink.calls] == ["new", "first"]
+
+    run(test())
+
+
+def test_a_channel_that_takes_only_some_gets_no_others_at_once(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(200), says(500))
+        async with sink.listening(), watched(database_url, sink) as hub:
+            await later(hub.store, "older")
+            await due(hub.store, "one", "two")
+            assert await hub.notifier.once() == 2
+            assert await hub.notifier.once() == 0
 
     run(test())
 

@@ -253,6 +253,16 @@ async def note_try(
     )
 
 
+async def hasten(tx: Tx, channel: str, limit: int, now: int) -> None:
+    """Makes the oldest notices due that wait for a channel's next try, at most so many."""
+    await tx.execute(
+        "UPDATE notice SET next_at = $2 WHERE id IN (SELECT id FROM notice WHERE channel = $1 "
+        f"AND state = 'waiting' AND next_at > $2 ORDER BY id LIMIT {limit:d})",
+        channel,
+        now,
+    )
+
+
 class Doing(NamedTuple):
     """The health of a channel: its last notice sent, and the last failure since."""
 

@@ -1,7 +1,8 @@
 """Sends waiting notices to their channels, in one process at a time, with retries."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
@@ -67,6 +68,8 @@ class Notifier:
         async def note(tx: Tx) -> None:
             for notice, sent in zip(due, tried, strict=True):
                 await store_alerts.note_try(tx, notice.id, *after(notice, sent, ended), ended)
+            for channel, count in working(due, tried).items():
+                await store_alerts.hasten(tx, channel, count, ended)
 
         await self._store.write(note)
         return len(due)
@@ -82,6 +85,17 @@ class Notifier:
         if not sent.ok:
             log.warning("notice not accepted", channel=notice.channel, why=sent.why)
         return sent
+
+
+def working(due: Sequence[Notice], tried: Sequence[Sent]) -> Counter[str]:
+    """The channels that took all that they got, and how many notices each.
+
+    As many of their older notices follow, which would otherwise wait out their own pauses after the
+    channel works again. A channel that took only some may be at its limit of calls: its notices
+    would use up their tries.
+    """
+    failing = {notice.channel for notice, sent in zip(due, tried, strict=True) if not sent.ok}
+    return Counter(notice.channel for notice in due if notice.channel not in failing)
 
 
 def after(notice: Notice, sent: Sent, now: int) -> tuple[str, str | None, int | None]:
