@@ -218,6 +218,17 @@ def test_slow_deliveries_are_told_with_their_percentile() -> None:
     assert updates[0].facts["slow"] == USUAL.slow
 
 
+def test_a_notice_about_slow_deliveries_counts_since_they_are_slow() -> None:
+    """Not since the first slow one within the hour."""
+    quarters = range(NOON - HOUR, NOON, 15 * MINUTE)
+    usual = [one for at in quarters[:-1] for one in ((at, 5.0, 39), (at, 60.0, 1))]
+    began = quarters[-1]
+    took = (*usual, (began, 60.0, 40))
+    slow = route("main", "GB", cell, NOON)._replace(took=took)
+    (fired,) = play(Rule(kind="latency", over=30), [data(NOON, slow)])
+    assert (fired.since, fired.facts["n"], fired.facts["k"]) == (began, 40, 40)
+
+
 @pytest.mark.parametrize("minute", range(1, 16))
 def test_slow_deliveries_of_a_short_time_are_seen_at_every_minute(minute: int) -> None:
     """How long deliveries took is counted by the quarter of an hour that they went out in."""
