@@ -25,7 +25,7 @@ class Gateway:
         self.seen = []
         self.url = ""
 
-    async def __call__(self, request):
+    async def answer(self, request):
         is_json = request.content_type == "application/json"
         content = await request.json() if is_json else dict(await request.post())
         self.seen.append(Seen(request, content))
@@ -46,7 +46,7 @@ class Gateway:
 async def running(status=200, body=b"", headers=None):
     gateway = Gateway(status, body, headers)
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", gateway)
+    app.router.add_route("*", "/{path:.*}", gateway.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
