@@ -128,7 +128,7 @@ SEND_ERRORS = {
 TRY_AGAIN = {"REJECTED_FLOODING_FILTER", "REJECTED_SYSTEM_ERROR"}
 
 FIELDS = {
-    "results": "The reports of the request, up to 100 (in XML: `results` with a `result` each).",
+    "results": "The reports of the request, up to 100 (in XML: a `result`, or a `results`, each).",
     "messageId": "The id of the message, as in the answer to the send.",
     "to, destination": "The recipient's number.",
     "from, sender": "The sender.",
