@@ -16,6 +16,7 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import uvloop
 from rich.console import Console
 
 from bench import stores
@@ -74,7 +75,7 @@ def run(plan: Plan, console: Console) -> list[list[str]]:
         for kind in plan.kinds:
             with _database(kind, Path(folder)) as url:
                 _filled(url, plan, console)
-                found = asyncio.run(_measured(url, plan))
+                found = uvloop.run(_measured(url, plan))  # the loop of `delivrd serve`
             lines += [_line(kind, name, took) for name, took in found.items()]
     return lines
 
@@ -239,6 +240,12 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         "latency by reason, of what failed": latency("reason", status="undelivered"),
         "latency by sender": latency("sender"),
         "latency by day and sender": latency("day", "sender"),
+        **{
+            f"latency by day and {name}, {tz}": latency("day", name, tz=tz)
+            for name in ("network", "sender")
+            for tz in ("Europe/Vienna", "Pacific/Auckland")
+        },
+        "latency by hour and country, a week": latency("hour", "country", over=7),
         "latency by account and code, of what failed": latency(
             "account", "code", status="undelivered"
         ),
