@@ -57,6 +57,7 @@ GROUP_IDS = {str(number): name for number, name in enumerate(GROUPS)}
 
 NAMES = {
     "0": ("MESSAGE_ACCEPTED", Word(P, False)),
+    "1": ("PENDING_TIME_VIOLATION", Word(P, False)),
     "3": ("PENDING_WAITING_DELIVERY", Word(P, False)),
     "7": ("PENDING_ENROUTE", Word(P, False)),
     "26": ("PENDING_ACCEPTED", Word(P, False)),
@@ -70,6 +71,7 @@ NAMES = {
     "2": ("DELIVERED_TO_OPERATOR", Word(P, False)),
     "5": ("DELIVERED_TO_HANDSET", Word(Status.DELIVERED, True)),
     "15": ("EXPIRED_EXPIRED", Word(Status.EXPIRED, True)),
+    "22": ("EXPIRED_UNKNOWN", Word(Status.EXPIRED, True)),
     "29": ("EXPIRED_DLR_UNKNOWN", Word(Status.EXPIRED, True)),
     "87": ("SIGNALS_BLOCKED", Word(R, True, Reason.BLOCKED_BY_CARRIER)),
     "6": ("REJECTED_NETWORK", Word(R, True, Reason.ACCOUNT_PROBLEM)),
@@ -79,6 +81,7 @@ NAMES = {
     "12": ("REJECTED_NOT_ENOUGH_CREDITS", Word(R, True, Reason.ACCOUNT_PROBLEM)),
     "13": ("REJECTED_SENDER", Word(R, True, Reason.SENDER_NOT_ALLOWED)),
     "14": ("REJECTED_DESTINATION_BLOCKLISTED", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    "16": ("REJECTED_NOT_REACHABLE", Word(R, True, Reason.NETWORK_ERROR)),
     "17": ("REJECTED_PREPAID_PACKAGE_EXPIRED", Word(R, True, Reason.ACCOUNT_PROBLEM)),
     "18": ("REJECTED_DESTINATION_NOT_REGISTERED", Word(R, True, Reason.ACCOUNT_PROBLEM)),
     "19": ("REJECTED_ROUTE_NOT_AVAILABLE", Word(R, True, Reason.ACCOUNT_PROBLEM)),
@@ -93,7 +96,10 @@ NAMES = {
     "77": ("REJECTED_MESSAGE_TEXT_TOO_LONG", Word(R, True, Reason.CONTENT_INVALID)),
     "100": ("UNDELIVERABLE_REJECTED_PLATFORM", Word(R, True)),
 }
-"""The status ids with their names; id 99 has the name of its group, REJECTED."""
+"""The status ids with their names; id 99 has the name of its group, REJECTED.
+
+Ids 0, 1, 16 and 22 are in the documentation of version 1 alone.
+"""
 
 OLD = {
     "SENT": Word(P, False),
@@ -105,8 +111,9 @@ OLD = {
     "INVALID_MESSAGE_FORMAT": Word(R, True, Reason.CONTENT_INVALID),
     "ROUTE_NOT_AVAILABLE": Word(R, True, Reason.ACCOUNT_PROBLEM),
     "NOT_ENOUGH_CREDITS": Word(R, True, Reason.ACCOUNT_PROBLEM),
+    "REJECTED_INVALID_DESTINATION": Word(R, True, Reason.UNKNOWN_NUMBER),
 }
-"""Words of the API before version 1, beside DELIVERED and REJECTED."""
+"""Words of the API before version 1, beside DELIVERED and REJECTED; the last is of version 1."""
 
 SEEN = {"SEEN": Word(Status.DELIVERED, True)}
 """Our word for a seen report (RCS and the like), which has a time and no status."""
