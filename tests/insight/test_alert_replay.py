@@ -22,8 +22,8 @@ from delivrd.store.adding import add
 from delivrd.store.base import Store
 from delivrd.store.counts import (
     BUCKET,
+    NO_LATENCY,
     NOWHERE,
-    UNTOLD,
     Move,
     deltas,
     first_minute,
@@ -279,5 +279,5 @@ def test_places_that_are_not_looked_at_closely_would_not_have_fired() -> None:
 
 def test_an_account_whose_sends_nobody_tells_of_has_no_estimate() -> None:
     replay = Replay({1: "vonage"})
-    replay.add([(1, "GB", NOON // QUARTER, "delivered", UNTOLD, 10)], [])
+    replay.add([(1, "GB", NOON // QUARTER, "delivered", NO_LATENCY, 10)], [])
     assert replay.so_far(NOON + QUARTER, NOON) == {}

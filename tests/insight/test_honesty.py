@@ -6,11 +6,11 @@ import pytest
 
 from delivrd.insight.honesty import Evidence, Seen, evidence, flagged
 from delivrd.insight.rates import rate
-from delivrd.store.counts import UNTOLD, step
+from delivrd.store.counts import NO_LATENCY, step
 
 
-def seen(delays: list[float], *, failed: int = 20, untold: int = 0, **more: object) -> Seen:
-    steps: dict[int, int] = {UNTOLD: untold}
+def seen(delays: list[float], *, failed: int = 20, unknown: int = 0, **more: object) -> Seen:
+    steps: dict[int, int] = {NO_LATENCY: unknown}
     for delay in delays:
         at = step(int(delay * 1e6))
         steps[at] = steps.get(at, 0) + 1
@@ -64,7 +64,7 @@ def test_few_messages_prove_nothing() -> None:
 
 
 def test_times_that_are_not_known_prove_nothing() -> None:
-    assert evidence(seen([], untold=5000)) == []
+    assert evidence(seen([], unknown=5000)) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.insight.latency import latency, middle
-from delivrd.store.counts import UNTOLD, step
+from delivrd.store.counts import NO_LATENCY, step
 from delivrd.store.histograms import digits, of
 
 
@@ -18,12 +18,12 @@ def steps_of(*micros: int) -> Counter[int]:
 def test_without_data_a_percentile_is_none() -> None:
     told = latency(digits(0))
     assert set(told.percentiles.values()) == {None}
-    assert (told.total, told.untold, told.histogram) == (0, 0, [])
+    assert (told.total, told.unknown, told.histogram) == (0, 0, [])
 
 
 def test_what_has_no_known_time_is_counted_apart() -> None:
-    told = latency(digits(of({UNTOLD: 3, step(1_000_000): 1})))
-    assert (told.total, told.untold) == (1, 3)
+    told = latency(digits(of({NO_LATENCY: 3, step(1_000_000): 1})))
+    assert (told.total, told.unknown) == (1, 3)
     assert told.percentiles[99] == pytest.approx(1.0, rel=0.045)
 
 

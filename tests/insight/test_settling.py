@@ -11,7 +11,7 @@ from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
 from delivrd.insight.rates import rate
 from delivrd.insight.routes import Route, reports_nothing, route, usual
 from delivrd.insight.settling import Estimate, estimate, settled
-from delivrd.store.counts import BUCKET, OPEN, UNTOLD, step
+from delivrd.store.counts import BUCKET, NO_LATENCY, OPEN, step
 from delivrd.store.queries.recent import ByMinute, Ended, Waiting
 
 DAY = 86_400.0
@@ -115,8 +115,8 @@ def test_a_carrier_that_reports_nothing_is_known_by_its_old_messages(
 
 def test_messages_known_from_their_receipts_alone_tell_nothing_of_how_long_it_takes() -> None:
     now = 2_000_000 * BUCKET
-    alone = Ended(1, "EE", "delivered", UNTOLD, True, 90)
-    asked = Ended(2, "EE", "delivered", UNTOLD, True, 3)
+    alone = Ended(1, "EE", "delivered", NO_LATENCY, True, 90)
+    asked = Ended(2, "EE", "delivered", NO_LATENCY, True, 3)
     tables = past_of([alone, asked, asked._replace(le=80, n=50)], [], now)
     assert {key: table.at_risk[0] for key, table in tables.items()} == {(2, "EE"): 53}
 

@@ -226,7 +226,7 @@ def test_filters_narrow_what_is_counted(
     run(test())
 
 
-def test_a_message_without_a_hand_over_of_ours_has_an_untold_latency(database_url: str) -> None:
+def test_a_message_without_a_hand_over_of_ours_has_an_unknown_latency(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
             await traffic(hub)

@@ -15,7 +15,7 @@ from delivrd.insight.lifetimes import (
     step_of,
 )
 from delivrd.insight.routes import REPORTS_AFTER, WINDOW, Key, reports_nothing
-from delivrd.store.counts import BUCKET, COARSE, OPEN, UNTOLD
+from delivrd.store.counts import BUCKET, COARSE, NO_LATENCY, OPEN
 from delivrd.store.queries.recent import REPORTED, ByMinute, Ended, Waiting
 
 PARTS = 4
@@ -52,11 +52,11 @@ def past_of(
 ) -> Mapping[Key, Lifetimes]:
     """The life table of each route."""
     groups: defaultdict[Key, list[Group]] = defaultdict(list)
-    untold: defaultdict[Key, list[Group]] = defaultdict(list)
+    unknown: defaultdict[Key, list[Group]] = defaultdict(list)
     for (key, kind, le), n in _ends(ended).items():
-        step = step_of(ASKED_AFTER) if le == UNTOLD else le
-        (untold if le == UNTOLD else groups)[key].append(Group(DAY / SECOND, n, kind, step))
-    for key, some in untold.items():
+        step = step_of(ASKED_AFTER) if le == NO_LATENCY else le
+        (unknown if le == NO_LATENCY else groups)[key].append(Group(DAY / SECOND, n, kind, step))
+    for key, some in unknown.items():
         # where most ends have no time, sends were not registered: they tell nothing of durations
         if sum(group.n for group in some) < sum(group.n for group in groups.get(key, ())):
             groups[key] += some
@@ -72,7 +72,8 @@ def _ends(ended: Iterable[Ended]) -> Counter[tuple[Key, int, int]]:
     for account_id, country, status, le, _, n in ended:
         kind = _KIND.get(status)
         if kind is not None and n > 0:
-            found[(account_id, country), kind, UNTOLD if le == UNTOLD else le // COARSE] += n
+            step = NO_LATENCY if le == NO_LATENCY else le // COARSE
+            found[(account_id, country), kind, step] += n
     return found
 
 
@@ -88,7 +89,7 @@ def groups_of(rows: Iterable[ByMinute], now: int) -> list[Group]:
         entry, age = max(0.0, oldest - WINDOW), oldest - 60
         if age > entry:
             kind = None if row.le == OPEN else _KIND[row.status]
-            step = step_of(ASKED_AFTER) if row.le == UNTOLD else row.le
+            step = step_of(ASKED_AFTER) if row.le == NO_LATENCY else row.le
             found.append(Group(age, row.n, kind, step, entry))
     return found
 
@@ -111,7 +112,7 @@ def first_hour(rows: Iterable[ByMinute], now: int) -> tuple[Mapping[Key, Lifetim
         seen = max(seen, age)
         if age > 0:
             kind = None if row.le == OPEN else _KIND[row.status]
-            step = step_of(age) if row.le == UNTOLD else row.le
+            step = step_of(age) if row.le == NO_LATENCY else row.le
             groups.setdefault((row.account_id, row.country), []).append(
                 Group(age, row.n, kind, step)
             )

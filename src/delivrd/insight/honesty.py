@@ -12,7 +12,7 @@ from delivrd.core.statement import FAILURES, moment
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.rates import Rate, rate
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import UNTOLD, step
+from delivrd.store.counts import NO_LATENCY, step
 from delivrd.store.feedback import OUTCOMES, conversions
 from delivrd.store.ids import now_micros
 from delivrd.store.queries import stats
@@ -74,7 +74,7 @@ def flagged(found: Sequence[Evidence]) -> bool:
 
 
 def _instant(seen: Seen) -> Evidence | None:
-    known = {at: n for at, n in seen.steps.items() if at != UNTOLD}
+    known = {at: n for at, n in seen.steps.items() if at != NO_LATENCY}
     sample = sum(known.values())
     quick = sum(n for at, n in known.items() if at < INSTANT)
     if sample < SAMPLE or quick < INSTANT_SHARE * sample:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from delivrd.store.counts import STEPS, UNTOLD, upper
+from delivrd.store.counts import NO_LATENCY, STEPS, upper
 from delivrd.store.histograms import Digits
 
 PERCENTILES = (50, 90, 95, 99)
@@ -25,10 +25,10 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
 
 
 class Latency(NamedTuple):
-    """Of ``total`` messages the latency is known, of ``untold`` it is not; times are in seconds."""
+    """Of ``total`` messages the latency is known, of ``unknown`` not; times are in seconds."""
 
     total: int
-    untold: int
+    unknown: int
     percentiles: dict[int, float | None]
     histogram: list[Bar] | None
 
@@ -38,13 +38,13 @@ def latency(digits: Digits, *, barred: bool = True) -> Latency:
 
     Without any number each percentile is None.
     """
-    first, numbers, untold = digits.first, digits.numbers, 0
-    if first == UNTOLD and numbers:
-        (untold, *numbers), first = numbers, first + 1
+    first, numbers, unknown = digits.first, digits.numbers, 0
+    if first == NO_LATENCY and numbers:
+        (unknown, *numbers), first = numbers, first + 1
     seen = list(accumulate(numbers))
     return Latency(
         seen[-1] if seen else 0,
-        untold,
+        unknown,
         {share: percentile(first, seen, share) for share in PERCENTILES},
         list(_bars(first, numbers)) if barred else None,
     )

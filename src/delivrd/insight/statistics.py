@@ -144,7 +144,7 @@ async def latency_stats(
         "error": STATED_ERROR,
         "items": [
             {**_named(by, values), **latency_shown(unit, one)}
-            for values, one in ordered(by, [(v, t, t.total + t.untold) for v, t in items])
+            for values, one in ordered(by, [(v, t, t.total + t.unknown) for v, t in items])
         ],
         "summary": latency_shown(unit, latency(found.whole)),
     }
@@ -154,7 +154,7 @@ def latency_shown(unit: str, found: Latency) -> dict[str, Any]:
     return {
         "unit": unit,
         "total": found.total,
-        "untold": found.untold,
+        "untold": found.unknown,
         **{
             f"p{share}": seconds and rounded(seconds)
             for share, seconds in found.percentiles.items()

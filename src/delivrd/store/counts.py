@@ -23,7 +23,7 @@ STEPS = 8
 COARSE = 2
 """How many latency steps make one step of the counts by the minute, which has four per doubling."""
 
-UNTOLD = -1
+NO_LATENCY = -1
 """The latency step of attempts and messages whose latency is negative or not known."""
 
 PRUNED = -1
@@ -208,7 +208,7 @@ def latency_step(outcome: Outcome, since: int | None) -> int | None:
     if not outcome.final:
         return None
     if outcome.asked or since is None or outcome.finished_at is None or outcome.finished_at < since:
-        return UNTOLD
+        return NO_LATENCY
     return step(outcome.finished_at - since)
 
 

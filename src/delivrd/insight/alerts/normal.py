@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from delivrd.core.units import HOUR_SECONDS
 from delivrd.insight.alerts.data import Key, Normal
-from delivrd.store.counts import UNTOLD, upper
+from delivrd.store.counts import NO_LATENCY, upper
 
 DAYS = 7
 LEAN = 2000
@@ -69,7 +69,7 @@ class Times(NamedTuple):
 
 def times(history: History) -> Times:
     """How fast messages end, from the whole history."""
-    ended = [(upper(step), k) for step, k in sorted(history.ended.items()) if step != UNTOLD]
+    ended = [(upper(step), k) for step, k in sorted(history.ended.items()) if step != NO_LATENCY]
     slow, late = _within(ended, 0.9, SLOW), _within(ended, 0.99, LATE)
     by = (_by(ended, slow, 0.9), _by(ended, late, 0.99))
     return Times(slow, late, *by, _known(history.failed))
@@ -159,7 +159,7 @@ def _by(ended: list[tuple[float, int]], seconds: float, at_least: float) -> floa
 
 def _known(failed: Mapping[int, int]) -> tuple[tuple[float, float], ...]:
     """The cumulative distribution of the time to a failure, in latency steps."""
-    known = Counter({step: n for step, n in failed.items() if step != UNTOLD})
+    known = Counter({step: n for step, n in failed.items() if step != NO_LATENCY})
     total, seen, found = sum(known.values()), 0, []
     if total < ENOUGH_FAILURES:
         return ()

@@ -25,7 +25,7 @@ from delivrd.insight.lifetimes import (
     step_of,
 )
 from delivrd.insight.routes import WINDOW
-from delivrd.store.counts import UNTOLD
+from delivrd.store.counts import NO_LATENCY
 
 SEEN = range(MINUTE_SECONDS // 2, int(WINDOW) - MINUTE_SECONDS // 2)
 SEEN_SECONDS = len(SEEN)
@@ -46,8 +46,7 @@ class End(NamedTuple):
     kind: int
     step: int
     seconds: float
-    untold: bool = False
-    """Whether the latency is unknown."""
+    no_latency: bool = False
 
 
 def _ends_of(status: str) -> Iterator[End]:
@@ -68,7 +67,7 @@ _NUMBERS = {one: number for number, one in enumerate(_ENDS)}
 def end(status: str, step: int) -> End:
     """The `End` of a status and step."""
     first = _STATUSES.index(status) * (SIZE + 1)
-    return _ENDS[first + (SIZE if step == UNTOLD else step)]
+    return _ENDS[first + (SIZE if step == NO_LATENCY else step)]
 
 
 class Quarter:

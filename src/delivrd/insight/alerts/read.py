@@ -15,7 +15,7 @@ from delivrd.insight.latency import middle
 from delivrd.insight.network_reports import by_country, last_day
 from delivrd.log import mask_number
 from delivrd.store.accounts import Accounts
-from delivrd.store.counts import UNTOLD
+from delivrd.store.counts import NO_LATENCY
 from delivrd.store.names import endpoint_id
 from delivrd.store.queries import alerts as queries
 from delivrd.store.queries.networks import Reported
@@ -60,7 +60,7 @@ class Known(NamedTuple):
         cells, normals, none = self.cells.cells(), self.base.normals, Normal()
         took: dict[Key, list[tuple[int, float, int]]] = defaultdict(list)
         for *route, bucket, step, n in self.took:
-            if step != UNTOLD:
+            if step != NO_LATENCY:
                 key = key_of(self.cells.accounts, route, self.base.networks)
                 took[key].append((bucket * QUARTER_SECONDS, middle(step), n))
         return tuple(

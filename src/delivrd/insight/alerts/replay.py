@@ -14,7 +14,7 @@ from delivrd.insight.cohorts import has_old, past_of, silent_of
 from delivrd.insight.lifetimes import DELIVERED, NONE, observe
 from delivrd.insight.routes import Key, Past, route, usual
 from delivrd.insight.settling import Estimate, estimate
-from delivrd.store.counts import COARSE, UNTOLD
+from delivrd.store.counts import COARSE, NO_LATENCY
 from delivrd.store.queries.recent import Ended, Waiting
 from delivrd.store.tx import Row
 
@@ -35,7 +35,7 @@ class Replay:
         ends: dict[tuple[Key, int], dict[End, int]] = defaultdict(dict)
         for account_id, country, bucket, status, step, n in ended:
             ends[(account_id, country), bucket * QUARTER_SECONDS][end(status, step)] = n
-            self._told[account_id, country] += -n if step == UNTOLD else n
+            self._told[account_id, country] += -n if step == NO_LATENCY else n
         still_open = {((a, c), bucket * QUARTER_SECONDS): n for a, c, bucket, n in waiting}
         for key, at in sorted(ends.keys() | still_open.keys()):
             found = Quarter(at, ends.get((key, at), {}), still_open.get((key, at), 0))
@@ -94,8 +94,10 @@ class Replay:
         ended, waiting = list[Ended](), list[Waiting]()
         for key, day in self._days.items():
             known = day.at(now)
-            ended += [Ended(*key, one.status, UNTOLD if one.untold else one.step * COARSE, old, n)
-                      for (one, old), n in known.ended.items()]  # fmt: skip
+            ended += [
+                Ended(*key, one.status, NO_LATENCY if one.no_latency else one.step * COARSE, old, n)
+                for (one, old), n in known.ended.items()
+            ]
             waiting += [
                 Waiting(*key, at // QUARTER_SECONDS, n) for at, n in known.open.items() if n
             ]

@@ -14,7 +14,7 @@ from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.cells import FIELDS
 from delivrd.insight.alerts.data import Cell
 from delivrd.insight.alerts.grid import FINE
-from delivrd.store.counts import UNTOLD, upper
+from delivrd.store.counts import NO_LATENCY, upper
 
 PENDING = FIELDS["pending"]
 
@@ -47,7 +47,7 @@ class Packed(Mapping[int, Sequence[End]]):
             End(upper(step), field, n)
             for field, packed in self._rows[at]
             for step, n in self._unpack(packed).items()
-            if step != UNTOLD
+            if step != NO_LATENCY
         ]
 
     def __iter__(self) -> Iterator[int]:
