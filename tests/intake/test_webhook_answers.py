@@ -1,6 +1,7 @@
 """What a webhook answers, over real sockets (rules A9, B2, H3)."""
 
 import asyncio
+import http.client
 from typing import Any
 from urllib.parse import urlencode
 
@@ -158,16 +159,41 @@ def test_a_body_over_the_limit_gets_413(sqlite_url: str, told: bool) -> None:
     run(test())
 
 
-def test_ten_megabytes_are_refused_and_the_next_call_is_served(sqlite_url: str) -> None:
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+def test_whoever_sends_far_too_much_gets_the_answer(sqlite_url: str, connection: str) -> None:
+    """Also a client that writes its whole body before it reads, as most in Python do."""
+
+    def post(base: str) -> int:
+        client = http.client.HTTPConnection(base.removeprefix("http://"), timeout=10)
+        client.request("POST", "/webhooks/vonage", b"x" * 10_000_000, {"connection": connection})
+        return client.getresponse().status
+
     async def test() -> None:
         async with calling(sqlite_url) as hub:
-            try:
-                status = await hub.status("POST", "/webhooks/vonage", data=b"x" * 10_000_000)
-            except aiohttp.ClientError:
-                status = 413  # it stopped listening before we stopped talking
-            assert status == 413
+            assert await asyncio.to_thread(post, hub.base) == 413
             assert await hub.post("/webhooks/vonage", RECEIPT) == 200
             assert [row[1] for row in await hub.refused()] == [413]
+
+    run(test())
+
+
+def test_after_the_last_answer_a_connection_lasts_until_its_request_has_come(
+    sqlite_url: str,
+) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url, limits=SMALL) as hub:
+            head = (
+                b"POST /webhooks/vonage HTTP/1.0\r\nhost: localhost\r\ncontent-length: 2000\r\n\r\n"
+            )
+            for rest in (b"x" * 2000, b""):  # without it, the time for receiving ends it
+                reader, writer = await hub.connect()
+                writer.write(head)
+                async with asyncio.timeout(5):
+                    answer = await reader.readuntil(b"1000 bytes\n")
+                    assert answer.startswith(b"HTTP/1.1 413 ")
+                    writer.write(rest)
+                    assert await reader.read() == b""
+                writer.close()
 
     run(test())
 

@@ -37,6 +37,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head = 0
         self._whole: object = None  # the scope of the last request received in full
         self._since: float | None = None  # when the current request began to arrive
+        self._ended = False  # the last answer is sent; the rest of its request is dropped
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -70,11 +71,25 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self._wants_upgrade():
             super().on_headers_complete()
             self.headers = []  # trailers are no headers: nobody checks who wrote them
+            if not self.cycle.keep_alive:
+                self.cycle.transport = _LastAnswer(self)
 
     def on_message_complete(self) -> None:
         if not self._wants_upgrade():
             super().on_message_complete()
             self._whole = self.scope
+            if self._ended:
+                self.transport.close()
+
+    def end(self) -> None:
+        """Closes the connection: after a complete answer not before its request was received.
+
+        To close a socket with unread data resets the connection, and clients lose the answer.
+        """
+        if self._whole is self.scope or not self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self._ended = True
 
     def _wants_upgrade(self) -> bool:
         return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
@@ -108,10 +123,30 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        if (
+            cycle is None
+            or not cycle.response_started
+            or (cycle.response_complete and cycle.scope is not self.scope)
+        ):
             head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
             self.transport.write(head % status)
         self.transport.close()
+
+
+class _LastAnswer(asyncio.Transport):
+    """What the last answer on a connection is written to: it lets the connection end itself."""
+
+    def __init__(self, connection: LimitedProtocol) -> None:
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        self._connection.end()
 
 
 class _Parser(httptools.HttpRequestParser):
