@@ -9,6 +9,7 @@ import pytest
 from delivrd.intake import folded
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
+from delivrd.store.messages import reference_of
 from delivrd.store.tx import Tx
 from tests.support import account, run
 from tests.web.web_support import NEW, web
@@ -185,6 +186,23 @@ def test_a_field_that_is_null_is_one_left_out_for_the_idempotency_key(sqlite_url
             again = await hub.post("/v1/messages", {**NEW, "reference": None}, 202, **key)
             assert again["id"] == made["id"]
             await hub.post("/v1/messages", {**NEW, "metadata": {"a": None}}, 409, **key)
+
+    run(test())
+
+
+def test_the_same_body_gets_the_same_answer_whatever_became_of_the_message(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            key = {"Idempotency-Key": "once"}
+            made = await hub.post("/v1/messages", NEW, 202, **key)
+            (attempt,) = await hub.store.read(lambda tx: tx.fetch("SELECT id FROM attempt"))
+            await hub.receipt(**DELIVERED, **{"client-ref": reference_of(attempt[0]), "price": "1"})
+            await hub.receipt(**FAILED, **{"client-ref": reference_of(attempt[0])})
+            now = await hub.get(f"/v1/messages/{made['id']}")
+            assert (now["status"], len(now["receipts"])) == ("delivered", 2)
+            assert await hub.post("/v1/messages", NEW, 202, **key) == made
 
     run(test())
 

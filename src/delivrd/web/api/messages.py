@@ -5,14 +5,16 @@ import uuid as uuids
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Response
+from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
+from delivrd.core.status import State
 from delivrd.sending.register import SentElsewhere, register
 from delivrd.sending.submit import Order, submit
 from delivrd.store.keys import Scope
@@ -171,6 +173,31 @@ async def _message(context: Context, uuid: str) -> Message:
     return found
 
 
+def _as_accepted(message: Message) -> Message:
+    """A message as it was when it was accepted, whatever became of it since (rule E2)."""
+    unknown = dict.fromkeys(("error", "network", "price", "sent_at", "finished_at"))
+    pending: dict[str, Any] = {"status": Status.PENDING.value, "final": False, **unknown}
+    attempt = replace(
+        message.attempts[0],
+        **pending,
+        state=State.QUEUED.value,
+        tries=0,
+        due_at=message.created_at,
+        detail=None,
+        answered_at=None,
+        timeout_at=None,
+        parts=[],
+    )
+    return replace(
+        message,
+        **pending,
+        provider_status=None,
+        delivered_at=None,
+        attempts=[attempt],
+        receipts=[],
+    )
+
+
 def _writing(routes: APIRouter, context: Context) -> None:
     store, config = context.store, context.config
 
@@ -182,8 +209,8 @@ def _writing(routes: APIRouter, context: Context) -> None:
     ) -> Response:
         """Accepts a message; it is handed over to its gateway in the background.
 
-        With an `Idempotency-Key`, the same body again within 48 hours is answered with the same
-        message, and another body with 409.
+        The answer is the message as it was accepted. With an `Idempotency-Key`, the same body
+        again within 48 hours gets the same answer, and another body 409.
         """
         done = await submit(
             store,
@@ -196,7 +223,7 @@ def _writing(routes: APIRouter, context: Context) -> None:
         headers = {"Location": f"/v1/messages/{done.uuid}"}
         if done.repeated:
             headers["Idempotency-Replayed"] = "true"
-        return answer(await _message(context, done.uuid), 202, headers)
+        return answer(_as_accepted(await _message(context, done.uuid)), 202, headers)
 
     @routes.post(
         "/sent", status_code=201, responses=responses(ref(Message), 400, 409, 413, status=201)
