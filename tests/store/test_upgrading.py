@@ -2,11 +2,14 @@
 
 import asyncio
 
+from alembic.script import ScriptDirectory
+
 from delivrd.store import alerts
 from delivrd.store.counts import TIMED
 from delivrd.store.days import TABLES as DAYS
 from delivrd.store.ids import now_micros
 from delivrd.store.latencies import TABLES as LATENCIES
+from delivrd.store.migrations import REVISIONS, config
 from delivrd.store.open import upgrade_postgres, upgrade_sqlite
 from delivrd.store.pruning import messages
 from delivrd.store.queries.filters import Filters
@@ -14,6 +17,12 @@ from delivrd.store.queries.latencies import steps
 from delivrd.store.verify import verify
 from tests.filled import execute, opened, receipt, receive, scalar, send
 from tests.support import run
+
+
+def test_the_revisions_are_alembics_in_their_order() -> None:
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
+    assert [script.revision for script in scripts][::-1] == [*REVISIONS]
+
 
 TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
 WHOLE = ("status_quarter", "charge_quarter")

@@ -2,15 +2,15 @@
 
 import os
 import socket
+import sqlite3
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import create_engine
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from delivrd.core import os_error
 from delivrd.providers.base import AccountSettings, Provider
@@ -82,13 +82,25 @@ def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
     """
     with unavailable():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds people's numbers, texts
-        sqlite.connect(path, write=True).close()  # auto_vacuum must be set before the first table
+        with closing(sqlite.connect(path, write=True)) as connection:
+            # which sets auto_vacuum, as must be done before the first table is made
+            if _revision_of(connection) == migrations.HEAD:
+                return migrations.HEAD, migrations.HEAD
         engine = create_engine(f"sqlite:///{path}")
         try:
-            with engine.begin() as connection:
-                return migrations.upgrade(connection)
+            with engine.begin() as upgraded:
+                return migrations.upgrade(upgraded)
         finally:
             engine.dispose()
+
+
+def _revision_of(connection: sqlite3.Connection) -> str | None:
+    """The revision of the tables; None if there are none yet."""
+    try:
+        row = connection.execute(migrations.CURRENT).fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return row[0] if row else None
 
 
 async def upgrade_postgres(url: str) -> tuple[str | None, str]:
@@ -97,6 +109,8 @@ async def upgrade_postgres(url: str) -> tuple[str | None, str]:
     Raises:
         StoreUnavailable: the server cannot be reached, or refuses the user or the upgrade.
     """
+    from sqlalchemy.ext.asyncio import create_async_engine  # brings the ORM, slow to import
+
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(url))
     try:
         with unavailable():
@@ -181,7 +195,7 @@ async def prepare(url: str) -> None:
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]", url: str) -> None:
     with unavailable():
-        if await _revision(connection) != migrations.head():
+        if await _revision(connection) != migrations.HEAD:
             await upgrade_postgres(url)
 
 
@@ -199,11 +213,7 @@ async def _open_postgres(url: str, configured: Configured) -> Store:
 
 
 async def _revision(connection: "asyncpg.Connection[Any]") -> str | None:
-    """The revision of the tables, read without SQLAlchemy and Alembic, which are slow to import."""
     try:
-        return cast("str | None", await connection.fetchval(_REVISION))
+        return cast("str | None", await connection.fetchval(migrations.CURRENT))
     except asyncpg.UndefinedTableError:
         return None
-
-
-_REVISION = "SELECT version_num FROM alembic_version"

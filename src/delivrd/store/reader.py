@@ -12,7 +12,7 @@ import asyncpg
 from delivrd.store import sqlite
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Job, StoreUnavailable
-from delivrd.store.migrations import LaterRelease, head, known
+from delivrd.store.migrations import CURRENT, HEAD, REVISIONS, LaterRelease
 from delivrd.store.open import connect, sqlite_path, unavailable
 from delivrd.store.tx import PostgresTx, SqliteTx, Tx
 
@@ -62,15 +62,15 @@ async def open_reader(url: str) -> AsyncGenerator[Reader]:
 
 async def _check_revision(tx: Tx) -> None:
     try:
-        rows = await tx.fetch("SELECT version_num FROM alembic_version")
+        rows = await tx.fetch(CURRENT)
     except (sqlite3.OperationalError, asyncpg.UndefinedTableError):
         rows = []
     if not rows:
         raise NotUpgraded("it has no tables yet")
-    if (found := rows[0][0]) not in known():
+    if (found := rows[0][0]) not in REVISIONS:
         raise LaterRelease(found)
-    if found != head():
-        raise NotUpgraded(f"the tables are of revision {found}, and this release needs {head()}")
+    if found != HEAD:
+        raise NotUpgraded(f"the tables are of revision {found}, and this release needs {HEAD}")
 
 
 async def _names(tx: Tx) -> Accounts:

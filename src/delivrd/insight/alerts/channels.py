@@ -4,19 +4,21 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
-
-import apprise
+from typing import TYPE_CHECKING, NamedTuple
 
 from delivrd.alert_settings import Channel
 
+if TYPE_CHECKING:
+    from apprise import Apprise
+
 TIMEOUT_SECONDS = 20.0
-TYPES: Mapping[str, apprise.NotifyType] = {
-    "recovered": apprise.NotifyType.SUCCESS,
-    "failure": apprise.NotifyType.WARNING,
-    "digest": apprise.NotifyType.WARNING,
-    "test": apprise.NotifyType.INFO,
+TYPES: Mapping[str, str] = {
+    "recovered": "success",
+    "failure": "warning",
+    "digest": "warning",
+    "test": "info",
 }
+"""Apprise's types of notices; all others are failures."""
 MASK = "…"
 
 _log = logging.getLogger("apprise")
@@ -50,8 +52,7 @@ def _send(channel: Channel, what: str, title: str, body: str) -> Sent:
         return Sent(_unknown(url))
     try:
         result = service.notify(
-            body=body, title=title, notify_type=TYPES.get(what, apprise.NotifyType.FAILURE),
-            body_format=apprise.NotifyFormat.TEXT,
+            body=body, title=title, notify_type=TYPES.get(what, "failure"), body_format="text",
         )  # fmt: skip
     except Exception as error:  # a bug in one service must not stop all notices
         return Sent(masked(f"{type(error).__name__}: {error}", url))
@@ -61,7 +62,9 @@ def _send(channel: Channel, what: str, title: str, body: str) -> Sent:
     return Sent(masked(logs[-1] if logs else "the service did not accept it", url))
 
 
-def _service(url: str) -> apprise.Apprise | None:
+def _service(url: str) -> "Apprise | None":
+    import apprise  # here, as it takes a tenth of the hub's start
+
     asset = apprise.AppriseAsset(
         app_id="delivrd", app_desc="delivrd", async_mode=False, secure_logging=True,
         service_timeout=TIMEOUT_SECONDS,

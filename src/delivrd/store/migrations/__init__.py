@@ -1,15 +1,35 @@
-"""Upgrades a database's tables to this release (Alembic)."""
+"""Upgrades a database's tables to this release (Alembic, imported only for that: it is slow)."""
 
-from functools import cache
-from typing import Any
-
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from delivrd.store.base import StoreUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+
+REVISIONS = (
+    "0001",
+    "0002_segments",
+    "0002_insight",
+    "0002_alerts",
+    "0002_endpoint_names",
+    "0003_last_events",
+    "0004_days",
+    "0005_histograms",
+    "0006_nonce_log",
+    "0007_latency_dimensions",
+    "0008_whole_quarters",
+    "0009_process_figures",
+    "0010_matched_by",
+)
+"""The revisions of the tables, in their order."""
+
+HEAD = REVISIONS[-1]
+"""The revision of this release."""
+
+CURRENT = "SELECT version_num FROM alembic_version"
+"""The revision of a database's tables; before its first upgrade there is no such table."""
 
 
 class LaterRelease(StoreUnavailable):
@@ -22,8 +42,10 @@ class LaterRelease(StoreUnavailable):
         )
 
 
-def config(connection: Connection | None = None) -> Config:
+def config(connection: "Connection | None" = None) -> "Config":
     """Alembic's configuration, without a file."""
+    from alembic.config import Config
+
     made = Config()
     made.set_main_option("script_location", "delivrd:store/migrations")
     made.set_main_option("path_separator", "os")
@@ -31,33 +53,18 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
-def upgrade(connection: Connection) -> tuple[str | None, str]:
+def upgrade(connection: "Connection") -> tuple[str | None, str]:
     """Runs the missing migrations; returns the revisions before and after.
 
     Raises:
         LaterRelease: there is no way back to this one.
     """
-    before = current(connection)
-    if before is not None and before not in known():
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+
+    before = MigrationContext.configure(connection).get_current_revision()
+    if before is not None and before not in REVISIONS:
         raise LaterRelease(before)
-    if before != head():
+    if before != HEAD:
         command.upgrade(config(connection), "head")
-    return before, head()
-
-
-def current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-@cache
-def known() -> frozenset[str]:
-    """The revisions up to this release."""
-    scripts = ScriptDirectory.from_config(config()).walk_revisions()
-    return frozenset(script.revision for script in scripts)
-
-
-@cache
-def head() -> str:
-    """The revision of this release."""
-    revision: Any = ScriptDirectory.from_config(config()).get_current_head()
-    return str(revision)
+    return before, HEAD
