@@ -26,10 +26,17 @@ MAX_FIELDS = 1000
 MAX_ID = 200
 """Characters of an id; a longer one is not an id, and would not fit an index."""
 
+MAX_DEPTH = 100
+"""Levels of JSON from which on a body is cut, where it is nested too deeply to be parsed."""
+MAX_CUT = 256 * 1024
+"""Characters of a body that is looked through for what to cut; more would take too long."""
+
 _STRINGS = msgspec.json.Decoder(dict[str, str] | list[dict[str, str]])
 _ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
 _BARE = re.compile(r"([:\[,]\s*)(0\d+|\d+-\d[\d-]*)(?=\s*[,}\]])")
 """Digits that JSON forbids without quotes, but some gateways send: ``003``, ``35627-3287``."""
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', re.DOTALL)
+"""Brackets, and strings as wholes, since theirs do not count."""
 _AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e(-1?|\+?)\d)?", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?(0|\d{1,15}(?!,\d{3}$)),\d{1,15}")
 """An amount with a decimal comma; ``1,024`` may be a thousand."""
@@ -102,10 +109,35 @@ def _json(text: str) -> Fields | list[Any]:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"the body is not JSON: {error.msg} ({where})") from None
     except RecursionError:
-        raise Unreadable("the body is nested too deeply") from None
+        cut = _shallow(text)
+        if cut is None:
+            raise Unreadable("the body is nested too deeply") from None
+        return _json(cut)
     if isinstance(value, dict | list):
         return value
     raise Unreadable("the body is JSON, but not an object")
+
+
+def _shallow(text: str) -> str | None:
+    """JSON text with null for what is nested too deeply, so that what stands beside it is read.
+
+    None if the text is too long to look through, or nothing can be cut out of it.
+    """
+    if len(text) > MAX_CUT:
+        return None
+    kept: list[str] = []
+    start = depth = 0
+    for found in _BRACKETS.finditer(text):
+        bracket = found[0]
+        if bracket in "[{":
+            depth += 1
+            if depth == MAX_DEPTH:
+                kept += [text[start : found.start()], "null"]
+        elif bracket in "]}":
+            if depth == MAX_DEPTH:
+                start = found.end()
+            depth -= 1
+    return "".join([*kept, text[start:]]) if kept and depth < MAX_DEPTH else None
 
 
 def _decoded_json(text: str) -> object:
