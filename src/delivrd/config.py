@@ -212,7 +212,8 @@ class Config(Section):
     FILE: ClassVar[str] = "delivrd.toml"
 
     database: Annotated[str, AfterValidator(_database_url)] = Field(
-        default="sqlite:///delivrd.db", description="sqlite:///PATH or postgresql://…"
+        default="sqlite:///delivrd.db",
+        description="sqlite:///PATH, from the folder that delivrd is started in, or postgresql://…",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8025, ge=0, le=65535, description="Port to listen on.")
