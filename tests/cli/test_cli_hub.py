@@ -23,7 +23,7 @@ PENDING = {
     "from": "Acme",
     "created_at": "2026-11-21T20:00:00Z",
     "reference": "ord-1",
-    "attempts": [{"account": "main", "state": "accepted", "created_at": "2026-11-21T20:00:01Z"}],
+    "attempts": [{"account": "main", "state": "accepted", "sent_at": "2026-11-21T20:00:01Z"}],
     "receipts": [],
     "error": None,
     "price": {"amount": "0.0057", "currency": "EUR"},
@@ -260,6 +260,42 @@ def test_show_begins_with_what_became_of_it_and_ends_with_the_timeline(delivrd, 
         "2026-11-21 20:00:01      +1s  handed to main: accepted",
         '2026-11-21 20:00:42     +41s  main says undelivered ("failed") 2 times id 0A1',
     ]
+
+
+@pytest.mark.parametrize(
+    ("message", "attempt", "first", "last"),
+    [
+        (
+            {"status": "pending", "final": False},
+            {"state": "unsure", "sent_at": "2026-11-21T20:00:01Z", "detail": "the gateway hung up"},
+            "Pending: it is not certain that main accepted it, not final; 0 receipts so far.",
+            "handed to main: unsure (the gateway hung up)",
+        ),
+        (
+            {"status": "expired", "final": True, "finished_at": "2026-11-21T20:01:00Z"},
+            {"state": "queued", "timeout_at": "2026-11-21T20:01:00Z", "detail": "HTTP 429"},
+            "Expired: it was not handed over before its deadline, final after 0 receipts in 1m.",
+            "time-out of main: not handed over before its deadline (HTTP 429)",
+        ),
+        (
+            {"status": "unknown", "final": True, "finished_at": "2026-11-21T20:01:00Z"},
+            {"state": "accepted", "timeout_at": "2026-11-21T20:01:00Z", "error": {"code": "1"}},
+            "Unknown, final after 0 receipts in 1m.",
+            "time-out of main: no final receipt came in time",
+        ),
+    ],
+    ids=["unsure", "never handed over", "no receipt"],
+)
+def test_show_says_what_became_of_the_hand_over(delivrd, hub, message, attempt, first, last):
+    sent = {"id": ID, "created_at": "2026-11-21T20:00:00Z", "receipts": []}
+    hub.answer(
+        "GET",
+        f"/v1/messages/{ID}",
+        {**sent, **message, "attempts": [{"account": "main", **attempt}]},
+    )
+    lines = delivrd("messages", "show", ID).out.splitlines()
+    assert lines[0] == first
+    assert lines[-1].endswith(last)
 
 
 def test_a_filter_that_the_hub_does_not_know_is_wrong_usage(delivrd, hub) -> None:

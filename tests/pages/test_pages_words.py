@@ -110,6 +110,25 @@ def test_a_pending_message_says_how_far_it_has_come(state: str) -> None:
     assert "main" in told.what
 
 
+def test_a_hand_over_without_a_clear_answer_says_why() -> None:
+    unsure = attempt(state="unsure", answered_at=None, detail="the gateway answered HTTP 500")
+    told = message("pending", attempts=[unsure])
+    assert words.of_message(told).more.startswith("The gateway answered HTTP 500. It is not sent")
+    assert (
+        timeline.events(told)[-1].more == "it may have accepted it: the gateway answered HTTP 500"
+    )
+
+
+def test_a_message_that_was_never_handed_over_says_so() -> None:
+    error = {"reason": "expired", "explanation": "It could not be delivered.", "code": None}
+    held = attempt(state="queued", sent_at=None, timeout_at=at(60), detail="HTTP 429")
+    told = message("expired", attempts=[held], error=error)
+    assert words.of_message(told).what == (
+        "Expired: it was not handed over before its deadline (HTTP 429)."
+    )
+    assert timeline.events(told)[-1].more == "not handed over before its deadline"
+
+
 def test_a_delivered_message_says_when_it_was() -> None:
     told = words.of_message(message("delivered", receipt("delivered", 5, 4), delivered_at=at(4)))
     assert told.more == "On 21 November 2026 at 20:00:04 UTC."

@@ -238,8 +238,13 @@ def print_message(message: Mapping[str, Any]) -> None:
 def verdict(message: Mapping[str, Any]) -> str:
     """One sentence on what became of the message."""
     status, error = message["status"], message.get("error") or {}
+    last = (message.get("attempts") or [{}])[-1]
     sentence = status.capitalize()
-    if error.get("explanation"):
+    if status == "expired" and last.get("state") == "queued":
+        sentence += ": it was not handed over before its deadline"
+    elif status == "pending" and last.get("state") == "unsure":
+        sentence += f": it is not certain that {last.get('account')} accepted it"
+    elif error.get("explanation"):
         sentence += f": {error['explanation'].rstrip('.')}"
     if error.get("code"):
         known = "" if error.get("permanent") is None else _lasting(error["permanent"])
@@ -280,12 +285,20 @@ def timeline(message: Mapping[str, Any]) -> Iterator[str]:
 def _moments(message: Mapping[str, Any]) -> Iterator[Moment]:
     yield from _moment(message.get("created_at"), "created")
     for attempt in message.get("attempts") or ():
-        at = attempt.get("sent_at") or attempt.get("created_at")
-        state = attempt.get("state") or attempt.get("status")
-        words = (f"handed to {attempt.get('account')}:", state, error_words(attempt.get("error")))
-        yield from _moment(at, " ".join(word for word in words if word))
+        yield from _attempt_moments(attempt)
     for receipt in message.get("receipts") or ():
         yield from _moment(receipt.get("received_at"), _receipt_words(receipt))
+
+
+def _attempt_moments(attempt: Mapping[str, Any]) -> Iterator[Moment]:
+    account, state, detail = (attempt.get(key) for key in ("account", "state", "detail"))
+    why = {"refused": error_words(attempt.get("error")), "unsure": detail}.get(str(state))
+    words = f"handed to {account}: {state}" + (f" ({why})" if why else "")
+    yield from _moment(attempt.get("sent_at"), words)
+    late = "no final receipt came in time"
+    if state == "queued":
+        late = "not handed over before its deadline" + (f" ({detail})" if detail else "")
+    yield from _moment(attempt.get("timeout_at"), f"time-out of {account}: {late}")
 
 
 def _receipt_words(receipt: Mapping[str, Any]) -> str:

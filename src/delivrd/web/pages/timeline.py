@@ -57,12 +57,7 @@ def _events(message: Json) -> Iterator[Event]:
     for attempt in message["attempts"]:
         if message["origin"] == "api":  # hand-overs by other programs are not known
             yield from _handover(attempt)
-        yield from _event(
-            attempt["timeout_at"],
-            "Time-out",
-            more="no final receipt arrived in time",
-            status="expired" if attempt["state"] == "queued" else "unknown",
-        )
+        yield from _timeout(attempt)
     yield from _receipts(message)
 
 
@@ -74,8 +69,11 @@ def _event(at: Any, what: str, **rest: Any) -> Iterator[Event]:
 
 def _handover(attempt: Json) -> Iterator[Event]:
     account, state = attempt["account"], attempt["state"]
-    again = f"try {attempt['tries']}" if attempt["tries"] > 1 else ""
-    yield from _event(attempt["sent_at"], f"Handed over to {account}", more=again)
+    notes = [f"try {attempt['tries']}"] if attempt["tries"] > 1 else []
+    if state == "unsure":
+        why = attempt["detail"] or "the hub stopped before the answer"
+        notes.append(f"it may have accepted it: {why}")
+    yield from _event(attempt["sent_at"], f"Handed over to {account}", more=" · ".join(notes))
     answers = [answer for part in attempt["parts"] for answer in part["answers"]]
     parts = len(attempt["parts"])
     if state == "refused":
@@ -93,12 +91,16 @@ def _handover(attempt: Json) -> Iterator[Event]:
         yield from _event(
             attempt["answered_at"], f"{account} accepted it", more=more, status=status
         )
-    elif state == "unsure":
-        yield from _event(
-            attempt["answered_at"],
-            f"No answer from {account}",
-            more="it may have accepted it; not sent again, its receipt will show",
-        )
+
+
+def _timeout(attempt: Json) -> Iterator[Event]:
+    queued = attempt["state"] == "queued"
+    yield from _event(
+        attempt["timeout_at"],
+        "Time-out",
+        more="not handed over before its deadline" if queued else "no final receipt came in time",
+        status="expired" if queued else "unknown",
+    )
 
 
 def _receipts(message: Json) -> Iterator[Event]:

@@ -87,15 +87,22 @@ def _pending(message: Mapping[str, Any]) -> Verdict:
         case "handing_over":
             return Verdict(f"Pending: it is being handed over to {account}.")
         case "unsure":
+            why = last.get("detail") or "no answer to the hand-over came"
             return Verdict(
                 f"Pending: it is not certain that {account} accepted it.",
-                "The answer to the hand-over never came, so it is not sent again; "
-                "its receipt will show what happened.",
+                f"{_capital(why)}. It is not sent again; its receipt will show what happened.",
             )
     word = message.get("provider_status") or _last_word(message)
     if word:
         return Verdict(f"Pending: {account} reports “{word}”; no final receipt yet.")
     return Verdict(f"Pending: {account} accepted it; no receipt yet.")
+
+
+NOT_HANDED_OVER = "it was not handed over before its deadline"
+
+
+def _capital(sentence: str) -> str:
+    return f"{sentence[:1].upper()}{sentence[1:].rstrip('.')}"
 
 
 def _last_word(message: Mapping[str, Any]) -> str | None:
@@ -117,6 +124,9 @@ def _failed(message: Mapping[str, Any]) -> Verdict:
 
 def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     """Our reason in words; the gateway's own words for the reason ``other``."""
+    if _never_handed_over(message):
+        last_try = message["attempts"][-1].get("detail")
+        return f"{NOT_HANDED_OVER} ({last_try})" if last_try else NOT_HANDED_OVER
     if error.get("reason") == "other":
         detail = error.get("detail") or _meaning(message, error)
         if detail:
@@ -125,6 +135,12 @@ def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
             return f"{gateway(message)} gave code {error['code']}, which is unknown"
     why = str(error.get("explanation") or "").rstrip(".")
     return why[:1].lower() + why[1:]
+
+
+def _never_handed_over(message: Mapping[str, Any]) -> bool:
+    """Whether its deadline passed before its gateway took it."""
+    last = (message.get("attempts") or [{}])[-1]
+    return bool(message["status"] == "expired" and last.get("state") == "queued")
 
 
 def _code(message: Mapping[str, Any], error: Mapping[str, Any], why: str) -> str:
