@@ -408,6 +408,71 @@ def test_replay_says_how_and_goes_on_after_a_refusal(delivrd, hub, monkeypatch) 
     assert hub.asked[0].body == {"dry_run": True, "force": False, "admit": False}
 
 
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        ({"changed": False}, ["7: no difference"]),
+        ({"admitted": True, "request_id": "8"}, ["7: accepted, as 8"]),
+        (
+            {
+                "changed": True,
+                "applied": False,
+                "before": [{"provider_message_id": "A", "status": "unknown"}],
+                "after": [
+                    {"provider_message_id": "A", "status": "delivered"},
+                    {"provider_message_id": None, "status": "pending"},
+                ],
+                "messages": [{"message_id": ID, "before": "pending", "after": "delivered"}],
+            },
+            [
+                "7: would change",
+                "  receipt A: unknown → delivered",
+                "  receipt without an id: not read → pending",
+                f"  message {ID}: pending → delivered",
+            ],
+        ),
+        (
+            {"changed": True, "applied": True, "before": [], "after": []},
+            ["7: read again and corrected", "  the statuses stay; other fields differ"],
+        ),
+        (
+            {
+                "changed": True,
+                "why_not": "today's adapter cannot read it",
+                "before": [{"provider_message_id": "A", "status": "delivered"}],
+            },
+            [
+                "7: not applied: today's adapter cannot read it; --force applies it",
+                "  receipt A: delivered → not read",
+            ],
+        ),
+    ],
+)
+def test_replay_tells_the_difference_in_words(delivrd, hub, answer, lines) -> None:
+    hub.answer("POST", "/v1/requests/7/replay", answer)
+    assert delivrd("requests", "replay", "7").out.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (("messages", "list"), "/v1/messages"),
+        (("requests", "list"), "/v1/requests"),
+        (("endpoints", "list"), "/v1/endpoints"),
+        (("deliveries", "list"), "/v1/deliveries"),
+        (("keys", "list"), "/v1/keys"),
+        (("alerts", "firings"), "/v1/alerts/firings"),
+    ],
+)
+def test_an_empty_list_says_on_a_terminal_what_to_do_next(
+    delivrd, hub, monkeypatch, command, path
+) -> None:
+    hub.answer("GET", path, {"items": [], "next_cursor": None})
+    assert delivrd(*command).err == ""
+    monkeypatch.setattr("delivrd.cli.output.on_terminal", lambda: True)
+    assert delivrd(*command).err.startswith("No ")
+
+
 def test_keys_create_prints_the_key_once_and_alone(delivrd, hub) -> None:
     hub.answer("POST", "/v1/keys", {"key": "dlv_abc", "id": "1"}, status=201)
     ran = delivrd("keys", "create", "shop", "--scope", "send", "--scope", "read")

@@ -149,7 +149,7 @@ def firings(
     """
     wanted = {"state": state, "rule": rule}
     found = list(connect(config).items("/v1/alerts/firings", wanted, limit))
-    print_rows(found, FIRINGS, as_json)
+    print_rows(found, FIRINGS, as_json, "No firings. The rules: delivrd alerts list")
 
 
 @app.command()

@@ -61,7 +61,7 @@ def list_(
     """
     wanted = filters.query(since, until, endpoint=endpoint, state=state, message=message)
     found = list(connect(config).items("/v1/deliveries", wanted, limit))
-    print_rows(found, COLUMNS, as_json)
+    print_rows(found, COLUMNS, as_json, "No deliveries. Who gets them: delivrd endpoints list")
 
 
 @app.command()

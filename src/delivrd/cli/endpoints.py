@@ -139,7 +139,8 @@ def list_(
     delivrd endpoints list --json
     """
     found = list(connect(config).items("/v1/endpoints", {"callbacks": callbacks}))
-    print_rows(found, COLUMNS, as_json)
+    none = "No endpoints. Create one: delivrd endpoints create https://app.example.org/sms-events"
+    print_rows(found, COLUMNS, as_json, none)
 
 
 @app.command()

@@ -84,7 +84,8 @@ def list_(url: UrlOption = None, as_json: JsonOption = False, config: ConfigOpti
     """
     hub = _hub(url, config)
     keys = list(hub.items("/v1/keys")) if hub else _stored(config)
-    print_rows(keys, COLUMNS, as_json)
+    none = "No keys. Create one: delivrd keys create shop --scope send"
+    print_rows(keys, COLUMNS, as_json, none)
 
 
 def _stored(config: Path | None) -> list[dict[str, Any]]:

@@ -108,9 +108,8 @@ def list_(
         code=code,
     )
     messages = list(connect(config).items("/v1/messages", wanted, limit))
-    print_rows(messages, COLUMNS, as_json)
-    if not messages and sys.stdout.isatty():
-        note("No messages. Send one: delivrd send +447700900123 Hello")
+    none = "No messages. Send one: delivrd send +447700900123 Hello --from Acme"
+    print_rows(messages, COLUMNS, as_json, none)
 
 
 @app.command()

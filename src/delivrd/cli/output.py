@@ -124,12 +124,19 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) ->
         typer.echo("\t".join(_cell(column.value(row)) for column in columns))
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], as_json: bool) -> None:
-    """What a reading command found: a list as JSON, or a table."""
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], as_json: bool, none: str = ""
+) -> None:
+    """What a reading command found: a list as JSON, or a table.
+
+    ``none`` is said on a terminal where there is nothing, with the command to go on with.
+    """
     if as_json:
         print_json(rows)
-    else:
-        print_table(rows, columns)
+        return
+    print_table(rows, columns)
+    if not rows and on_terminal():
+        note(none)
 
 
 def _print_rich(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:

@@ -18,7 +18,7 @@ from delivrd.cli.output import (
     fail,
     print_fields,
     print_json,
-    print_table,
+    print_rows,
 )
 
 app = typer.Typer(rich_markup_mode=None)
@@ -53,10 +53,8 @@ def list_(
     """
     wanted = filters.query(since, until, account=account, verdict=verdict)
     requests = list(connect(config).items("/v1/requests", wanted, limit))
-    if as_json:
-        print_json(requests)
-    else:
-        print_table([_counted(request) for request in requests], COLUMNS)
+    rows = requests if as_json else [_counted(request) for request in requests]
+    print_rows(rows, COLUMNS, as_json, "No calls. Which accounts get none: delivrd doctor")
 
 
 def _counted(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +77,7 @@ def show(
     if as_json:
         print_json(request)
         return
-    nested = ("headers", "body", "body_base64", "receipts", "faults", "readings", "reading")
+    nested = ("headers", "body", "body_base64", "receipts", "faults")
     print_fields((name, value) for name, value in request.items() if name not in nested)
     for name, value in _headers(request.get("headers")):
         typer.echo(f"  {clean(name)}: {clean(value)}")
@@ -139,11 +137,41 @@ def replay(
             continue
         answers.append(answer)
         if not as_json:
-            print_fields((("request", request_id), *(answer or {}).items()))
+            for line in _difference(request_id, answer or {}):
+                typer.echo(clean(line))
     if as_json:
         print_json(answers)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _difference(request_id: str, answer: Mapping[str, Any]) -> Iterator[str]:
+    """What a replay changed, or would change: of the call, its receipts and their messages."""
+    yield f"{request_id}: {_outcome(answer)}"
+    before, after = (_statuses(answer.get(name)) for name in ("before", "after"))
+    for key in {**before, **after}:
+        old, new = before.get(key, "not read"), after.get(key, "not read")
+        if old != new:
+            yield f"  receipt {key}: {old} → {new}"
+    for message in answer.get("messages") or ():
+        old, new = message["before"] or "new", message["after"]
+        yield f"  message {message['message_id']}: {old} → {new}"
+    if answer.get("changed") and before == after:
+        yield "  the statuses stay; other fields differ"
+
+
+def _outcome(answer: Mapping[str, Any]) -> str:
+    if answer.get("admitted"):
+        return f"accepted, as {answer['request_id']}"
+    if not answer.get("changed"):
+        return "no difference"
+    if answer.get("why_not"):
+        return f"not applied: {answer['why_not']}; --force applies it"
+    return "read again and corrected" if answer.get("applied") else "would change"
+
+
+def _statuses(receipts: Any) -> dict[str, str]:
+    return {r["provider_message_id"] or "without an id": r["status"] for r in receipts or ()}
 
 
 def _ids(given: Sequence[str]) -> Iterator[str]:
