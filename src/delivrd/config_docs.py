@@ -16,6 +16,7 @@ from delivrd.config import Config, Insight, Limits, Privacy, Relay, Retention, S
 from delivrd.config_endpoints import EndpointSettings
 from delivrd.providers.base import AccountSettings
 from delivrd.providers.docs import table
+from delivrd.providers.overrides import CodeMeaning, WordMeaning
 
 FILE = Path("docs/settings.md")
 
@@ -44,6 +45,18 @@ TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "One account at a gateway. Its webhook is `/webhooks/NAME`. These are the settings that "
         "accounts of every gateway have; [the gateway's page](providers/README.md) has the rest.",
         AccountSettings,
+    ),
+    (
+        "`[overrides.PROVIDER.words]`",
+        "What a status word means that the gateway's tables do not have, or tell otherwise: "
+        '`frobnicated = { status = "delivered", final = true }`. It counts from the next '
+        "start on, and for calls that `delivrd requests replay ID` reads again.",
+        WordMeaning,
+    ),
+    (
+        "`[overrides.PROVIDER.codes]`",
+        'The same for an error code: `"777" = { reason = "ported", permanent = true }`.',
+        CodeMeaning,
     ),
     ("`[relay]`", "How your systems are called.", Relay),
     (

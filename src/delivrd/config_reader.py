@@ -349,6 +349,10 @@ def _explain(model: type[BaseModel], prefix: Path_, error: ErrorDetails, tree: T
         return _unknown(tree, path)
     if error["type"] == "missing":
         return _missing(tree, path, _model_at(tree, path) or model)
+    if error["type"] in ("model_type", "dict_type"):
+        inner = _model_at(tree, (*path, ""))
+        hint = f"Its settings: {', '.join(inner.model_fields)}." if inner else ""
+        return tree.placed(Problem(".".join(path), "", "must be a table", hint))
     what = error["msg"].removeprefix("Value error, ")
     return tree.placed(Problem(".".join(path), "", what[:1].lower() + what[1:], hint_of(error)))
 

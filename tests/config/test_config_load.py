@@ -186,6 +186,12 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ("[accounts.main]", {}, ["line 1: accounts.main.provider: is missing", "[accounts.main]"]),
         ("accounts = 3", {}, ["accounts: must be tables"]),
         ("[accounts]\nmain = 3", {}, ["accounts.main: must be a table"]),
+        (
+            '[overrides.vonage.words]\nqueued = "pending"',
+            {},
+            ["line 2: overrides.vonage.words.queued: must be a table", "status, final, reason"],
+        ),
+        ("limits = 3", {}, ["line 1: limits: must be a table", "max_body"]),
         ('port = "x"', {}, ["line 1: port"]),
         (
             'default_region = "UK"',
