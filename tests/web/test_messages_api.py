@@ -124,6 +124,26 @@ def test_a_malformed_body_is_a_clear_problem(sqlite_url: str, body: bytes, statu
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"to": x}', "Expecting value, at character 7"),
+        (b'{"to": "\xff"}', "not in UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_body_that_cannot_be_parsed_is_refused_with_the_reason(
+    sqlite_url: str, body: bytes, why: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = {"content-type": "application/json"}
+            answer = await hub.client.post("/v1/messages", content=body, headers=headers)
+            assert why in answer.json()["detail"]
+
+    run(test())
+
+
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", None])
 def test_a_body_without_a_json_content_type_is_refused_with_a_hint(
     sqlite_url: str, content_type: str | None

@@ -167,7 +167,9 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return Problem(400, "The body is not JSON.", "Send a JSON object.").response()
+        why = (first.get("ctx") or {}).get("error", "")
+        what = f"The body is not JSON: {why}, at character {first['loc'][-1]}."
+        return Problem(400, what, "Send a JSON object.").response()
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     name = ".".join(place)[:100] or "body"
     if not place and first["type"] in _NO_OBJECT:
@@ -179,7 +181,6 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 
 _HTTP_HINTS = {
-    400: "Check the body.",
     404: "/docs lists all paths.",
     405: "/docs lists the methods of each path.",
 }
@@ -191,6 +192,9 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 async def http(request: Request, error: Exception) -> Response:
     """The framework's refusals: an unknown path, or a method that the path does not have."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework tells no more than that it failed
+        what = "The body is not in UTF-8, is nested too deeply, or holds too long a number."
+        return Problem(400, what, "Send a JSON object in UTF-8.").response()
     headers = _allow(request) if error.status_code == 405 else error.headers
     return Problem(
         error.status_code,
