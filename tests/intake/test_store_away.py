@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from delivrd.app import running
 from delivrd.providers import provider
 from delivrd.store.append import append
+from delivrd.store.base import StoreUnavailable
 from delivrd.store.verify import verify
 from tests.crash.crash_support import Process
 from tests.intake.calls import ELSEWHERE, Caller, calling
-from tests.postgres import start_server
+from tests.postgres import Postgres, start_server
 from tests.support import appended, run, settings, until
 
 
@@ -100,6 +102,9 @@ def test_a_full_disk_gives_503_and_the_hub_goes_on_when_there_is_room_again(
 # --- PostgreSQL ---------------------------------------------------------------------------------
 
 
+CLOSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+
+
 class OwnServer:
     """A PostgreSQL server that a test may stop and start."""
 
@@ -167,6 +172,33 @@ def test_while_postgresql_is_away_nothing_is_acknowledged(
             await hub.folded()
             assert await hub.one("SELECT count(*) FROM request") >= before + 1
             assert await verify(hub.hub.store) == []
+
+    run(test())
+
+
+def test_a_database_that_is_closed_for_maintenance_is_away(
+    postgres: Postgres, postgres_url: str, impatient: None
+) -> None:
+    name = make_url(postgres_url).database
+
+    async def sql(statement: str) -> None:
+        await asyncio.to_thread(postgres.sql, statement)
+
+    async def test() -> None:
+        async with calling(postgres_url) as hub:
+            await sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            try:
+                await sql(CLOSE.format(name))
+                with pytest.raises(StoreUnavailable, match="not currently accepting"):
+                    await hub.one("SELECT 1")
+                assert await receipt(hub, 1) == 503
+            finally:
+                await sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+            async def answered() -> bool:
+                return await receipt(hub, 1) == 200
+
+            await until(answered)
 
     run(test())
 

@@ -345,7 +345,7 @@ _STORE_ERRORS = (
     asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a lock, or a database closed to connections
     OSError,
     TimeoutError,
 )
