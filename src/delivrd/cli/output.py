@@ -47,7 +47,8 @@ def fail(failure: Failure) -> None:
     typer.echo(f"error: {clean(failure.what, lines=True)}", err=True)
     for label, words in (("why", failure.why), ("next", failure.next)):
         if words:
-            typer.echo(f"  {label}: {clean(words)}", err=True)
+            told = clean(words, lines=True).replace("\n", "\n    ")
+            typer.echo(f"  {label}: {told}", err=True)
 
 
 def note(words: str) -> None:

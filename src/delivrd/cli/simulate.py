@@ -62,7 +62,8 @@ def command(
     stage = traffic.stage(load(config, os.environ), client.url, client.key)
     if not stage.names:
         why = f"nothing real is called; there are simulated gateways of {', '.join(names())}"
-        raise Failure("no account is simulated", why, BLOCK.strip(), USAGE)
+        write = f"write this into the settings, and restart the hub:\n{BLOCK.strip()}"
+        raise Failure("no account is simulated", why, write, USAGE)
     plan = traffic.Plan(scenario, rate, messages, None, seed, speed)
     outcome = asyncio.run(_play(stage, plan, within))
     raise typer.Exit(0 if figures.report(outcome, plan, as_json) else FAILED)
