@@ -31,7 +31,6 @@ from pydantic import (
 
 from delivrd.alert_settings import Alerts
 from delivrd.config_endpoints import EndpointSettings
-from delivrd.core.phone import checked_country
 from delivrd.providers import provider
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.providers.overrides import Overrides, overridden
@@ -112,6 +111,12 @@ def _parts_are_told_apart(url: str) -> bool:
     _, at, hosts = urlsplit(url).netloc.rpartition("@")
     named = all(re.fullmatch(r"(\[[^]]*\]|[^][:]*)(:\d+)?", host) for host in hosts.split(","))
     return named and url.count("@") == len(at)
+
+
+def _country(value: str) -> str:
+    from delivrd.core.phone import checked_country  # its library is slow to load, for a mere help
+
+    return checked_country(value)
 
 
 def _admin_key(value: SecretStr) -> SecretStr:
@@ -226,7 +231,7 @@ class Config(Section):
     admin_key: Annotated[SecretStr, AfterValidator(_admin_key)] | None = Field(
         default=None, description=f"A key with all rights, {MIN_ADMIN_KEY} characters or more."
     )
-    default_region: Annotated[str, AfterValidator(checked_country)] | None = Field(
+    default_region: Annotated[str, AfterValidator(_country)] | None = Field(
         default=None, description="Country of numbers written without a country code."
     )
     limits: Limits = Limits()
