@@ -337,6 +337,7 @@ _STORE_ERRORS = (
     sqlite3.OperationalError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # used at the moment at which the server ended the connection
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,  # a password changed, and the server restarted
     asyncpg.InvalidCatalogNameError,
