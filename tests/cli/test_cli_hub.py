@@ -473,6 +473,20 @@ def test_an_empty_list_says_on_a_terminal_what_to_do_next(
     assert delivrd(*command).err.startswith("No ")
 
 
+def test_what_a_simulator_is_behind_is_marked(delivrd, hub, tmp_path) -> None:
+    sent = {**DELIVERED, "simulated": True}
+    hub.answer("GET", "/v1/messages", {"items": [sent], "next_cursor": None})
+    assert "\tmain (simulated)\t" in delivrd("messages", "list").out
+    assert delivrd("messages", "export").out.splitlines()[1].endswith(",True")
+    hub.answer("GET", f"/v1/messages/{ID}", sent)
+    assert "simulated\tno handset received it\n" in delivrd("messages", "show", ID).out
+    call = {"id": "7", "account": "main", "simulated": True}
+    hub.answer("GET", "/v1/requests", {"items": [call], "next_cursor": None})
+    assert "\tmain (simulated)\t" in delivrd("requests", "list").out
+    hub.answer("GET", "/v1/receipts", {"items": [{**receipt(1), "simulated": True}]})
+    assert "\tmain (simulated)\t" in delivrd("receipts", "tail", "--limit", "1").out
+
+
 def test_keys_create_prints_the_key_once_and_alone(delivrd, hub) -> None:
     hub.answer("POST", "/v1/keys", {"key": "dlv_abc", "id": "1"}, status=201)
     ran = delivrd("keys", "create", "shop", "--scope", "send", "--scope", "read")

@@ -21,6 +21,7 @@ from delivrd.cli.output import (
     JsonOption,
     clean,
     dig,
+    marked,
     note,
     parse_time,
     print_fields,
@@ -33,10 +34,9 @@ from delivrd.core.text import counted
 app = typer.Typer(rich_markup_mode=None)
 
 
-def last_account(message: Mapping[str, Any]) -> str | None:
+def last_account(message: Mapping[str, Any]) -> str:
     attempts = message.get("attempts") or [{}]
-    account: str | None = attempts[-1].get("account")
-    return account
+    return marked(attempts[-1].get("account"), message)
 
 
 def error_words(error: Mapping[str, Any] | None) -> str | None:
@@ -61,7 +61,7 @@ COLUMNS = (
 EXPORTED = (
     *("id", "status", "final", "to", "from", "country", "text_preview", "parts"),
     *("price.amount", "price.currency", "reference", "created_at", "sent_at", "finished_at"),
-    *("delivered_at", "error.code", "error.reason", "error.permanent"),
+    *("delivered_at", "error.code", "error.reason", "error.permanent", "simulated"),
 )
 
 
@@ -219,6 +219,7 @@ def print_message(message: Mapping[str, Any]) -> None:
         (
             ("id", message["id"]),
             ("merged into", message.get("merged_into")),
+            ("simulated", "no handset received it" if message.get("simulated") else None),
             ("to", message.get("to")),
             ("from", message.get("from")),
             ("country", message.get("country")),

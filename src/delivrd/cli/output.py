@@ -194,6 +194,11 @@ def clean(text: str, *, lines: bool = False) -> str:
     )
 
 
+def marked(account: str | None, of: Mapping[str, Any]) -> str:
+    """The account of a message, receipt or call, with a mark where it is a simulator."""
+    return f"{account or ''} (simulated)" if of.get("simulated") else account or ""
+
+
 def parse_time(text: Any) -> datetime | None:
     """An aware time from the API's text, None where there is none."""
     try:

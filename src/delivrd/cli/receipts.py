@@ -17,6 +17,7 @@ from delivrd.cli.output import (
     DOTS,
     JsonOption,
     clean,
+    marked,
     note,
     on_terminal,
     parse_time,
@@ -95,7 +96,7 @@ def line(receipt: Mapping[str, Any]) -> str:
     status = str(receipt.get("status"))
     at = parse_time(receipt.get("received_at"))
     fields = (
-        receipt.get("account"),
+        marked(receipt.get("account"), receipt),
         status,
         receipt.get("to"),
         receipt.get("provider_status"),

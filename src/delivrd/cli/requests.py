@@ -16,6 +16,7 @@ from delivrd.cli.output import (
     JsonOption,
     clean,
     fail,
+    marked,
     print_fields,
     print_json,
     print_rows,
@@ -25,7 +26,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 COLUMNS = (
     Column("received", "received_at", when=True),
-    Column("account", "account"),
+    Column("account", lambda request: marked(request.get("account"), request)),
     Column("method", "method"),
     Column("source", "source"),
     Column("answer", "status", right=True),
