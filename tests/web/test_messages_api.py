@@ -1,6 +1,7 @@
 """``/v1/messages``: send, register, list, show, wait, on both stores."""
 
 import asyncio
+import json
 import uuid
 from typing import Any
 
@@ -596,5 +597,7 @@ def test_simulated_data_is_marked(sqlite_url: str) -> None:
             assert message["simulated"] is True
             assert message["receipts"][0]["simulated"] is True
             assert (await hub.items("/v1/requests"))[0]["simulated"] is True
+            ((told,),) = await hub.store.read(lambda tx: tx.fetch("SELECT data FROM event"))
+            assert json.loads(told)["simulated"] is True
 
     run(test())

@@ -36,6 +36,8 @@ class EventData(msgspec.Struct, gc=False):
     delivered_at: datetime | None = None
     merged_into: str | msgspec.UnsetType = msgspec.UNSET
     """Only if the message was merged into another, whose ``status`` and ``final`` these are."""
+    simulated: bool | msgspec.UnsetType = msgspec.UNSET
+    """Only if a simulator is behind its account."""
 
 
 _encode = msgspec.json.Encoder().encode

@@ -358,6 +358,9 @@ class Graph:
         next event gets a greater id than the last one, even if that was made by a host whose clock
         is ahead of ours.
         """
+        account = self.accounts.by_id.get(message.account_id)
+        if account and account.settings.simulated:
+            data.simulated = True
         self.tx.changed.add(message.id)
         message.last_event = self.ids.next(message.last_event or 0)
         self.events.append((message.last_event, message.id, kind, as_text(data), self.now))
