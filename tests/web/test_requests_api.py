@@ -205,6 +205,21 @@ def test_a_call_with_a_wrong_signature_can_be_admitted_by_an_admin(database_url:
     run(test())
 
 
+def test_a_replay_does_not_overlook_what_stands_in_its_query(sqlite_url: str) -> None:
+    """It would be applied, though only a trial was asked for."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.receipt()
+            (call,) = await hub.items("/v1/requests")
+            path = f"/v1/requests/{call['id']}/replay"
+            problem = await hub.post(f"{path}?dry_run=true", {}, 422)
+            assert (problem["field"], problem["hint"]) == ("dry_run", "Send it in the JSON body.")
+            assert (await hub.get(f"/v1/requests/{call['id']}"))["readings"] == 1
+
+    run(test())
+
+
 def test_a_replay_needs_no_body(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:

@@ -22,7 +22,7 @@ from delivrd.web.api import (
     requests,
     stats,
 )
-from delivrd.web.api.common import once, schemas
+from delivrd.web.api.common import plain_query, schemas
 from delivrd.web.context import Context
 from delivrd.web.gate import Gate
 
@@ -62,7 +62,7 @@ def routes(context: Context) -> FastAPI:
     problems.install(app)
     pages.install(app, context)
     for module in _API:
-        app.include_router(module.router(context), dependencies=[Depends(once)])
+        app.include_router(module.router(context), dependencies=[Depends(plain_query)])
     app.include_router(docs.router(app))
     app.include_router(signin.router(context))
     app.include_router(pages.router(context))

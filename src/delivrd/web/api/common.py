@@ -129,16 +129,20 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def once(request: Request) -> None:
-    """Refuses parameters that are given twice: it is not clear which value is meant.
+def plain_query(request: Request) -> None:
+    """Refuses parameters that are given twice, and all of a call that changes something.
+
+    It is not clear which value is meant, and ``dry_run`` that is ignored in a query does harm.
 
     Raises:
-        Problem: one is given twice.
+        Problem: there is one.
     """
     given = set()
     for name, _ in request.query_params.multi_items():
         if name in given:
             raise invalid(name[:100], "is given more than once", "Give it once.")
+        if request.method != "GET":
+            raise invalid(name[:100], "is not known in the query", "Send it in the JSON body.")
         given.add(name)
 
 
