@@ -14,7 +14,15 @@ import pytest
 
 from tests.history import Route
 from tests.pages.pages_sink import Sink
-from tests.pages.pages_support import FILED, SIGNED, PagesHub, failing, fill_hub, sign_in
+from tests.pages.pages_support import (
+    ACCOUNT,
+    FILED,
+    SIGNED,
+    PagesHub,
+    failing,
+    fill_hub,
+    sign_in,
+)
 from tests.ports import free_port
 from tests.support import soon
 
@@ -149,7 +157,7 @@ def old_page(old_hub: PagesHub, new_page: Callable[..., Any], old_session: Any) 
 @pytest.fixture
 def empty_hub(tmp_path: Path) -> Iterator[PagesHub]:
     """A hub that nobody ever called."""
-    made = PagesHub(tmp_path, '[accounts.main]\nprovider = "vonage"\nreceive_only = true\n')
+    made = PagesHub(tmp_path, ACCOUNT)
     yield made
     made.stop()
 
@@ -243,3 +251,10 @@ def _session(hub: PagesHub, browser: Any) -> Any:
 def page(hub: PagesHub, new_page: Callable[..., Any], signed_in: Any) -> Any:
     """A page of somebody who has signed in."""
     return new_page(hub.url, viewport={"width": 1280, "height": 800}, storage_state=signed_in)
+
+
+@pytest.fixture
+def clocked(page: Any) -> Any:
+    """A page whose time the test moves on."""
+    page.clock.install()
+    return page

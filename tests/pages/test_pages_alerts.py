@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.pages_support import PagesHub, rule
+from tests.pages.pages_support import PagesHub, look_again, rule
 from tests.pages.test_pages_access import violations
 from tests.pages.test_pages_keys import walk
 
@@ -69,10 +69,8 @@ def test_every_action_of_a_firing_is_reached_by_tab_and_shows_its_focus(firing: 
     walk(firing)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_firing_has_no_barrier_that_axe_knows(firing: Any, need: Any, scheme: str) -> None:
+def test_a_firing_has_no_barrier_that_axe_knows(firing: Any, need: Any) -> None:
     need("axe_playwright_python")
-    firing.emulate_media(color_scheme=scheme)
     firing.locator(".fire h2 a").first.click()
     firing.wait_for_url("**/alerts/firings/*")
     assert violations(firing) == {}
@@ -188,20 +186,24 @@ def test_a_form_without_the_token_of_its_page_does_nothing(old_page: Any) -> Non
 
 
 def test_what_came_of_a_test_stays(old_page: Any, old_hub: PagesHub) -> None:
+    old_page.clock.install()
     old_page.goto("/alerts")
     old_page.get_by_role("button", name="Test ops").click()
     notice = old_page.get_by_role("status")
     expect(notice).to_contain_text("The test notice to ops failed")
     with rule(old_hub, "since-then"):
+        look_again(old_page)
         expect(old_page.locator("#rule-since-then")).to_be_visible()
         expect(notice).to_contain_text("The test notice to ops failed")
 
 
 def test_a_choice_that_is_being_made_stays(firing: Any, old_hub: PagesHub) -> None:
+    firing.clock.install()
     first = firing.locator(".fire select").first.get_attribute("id")
     choice = firing.locator(f"#{first}")  # the new rule may fire too, and stand before it
     choice.select_option("28800")
     with rule(old_hub, "another"):
+        look_again(firing)
         expect(firing.locator("#rule-another")).to_be_visible()
         expect(choice).to_have_value("28800")
 

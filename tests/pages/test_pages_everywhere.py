@@ -5,7 +5,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from tests.pages.pages_support import KEY, PagesHub, sign_in
 
@@ -38,15 +38,24 @@ def test_a_page_fits_a_window_of_360_pixels(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-@pytest.mark.parametrize("width", [600, 800, 941, 1024, 1061, 1121, 1241])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_fits_half_a_screen_and_a_tablet(
-    hub: PagesHub, new_page: Any, signed_in: Any, path: str, width: int
-) -> None:
+def test_a_page_fits_half_a_screen_and_a_tablet(hub: PagesHub, page: Any, path: str) -> None:
     hub.receipt("failed", messageId="X" * 60, **{"err-code": "99", "to": "ParcelGo Ltd"})
-    page = new_page(hub.url, viewport={"width": width, "height": 740}, storage_state=signed_in)
     page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    widths = (1241, 1121, 1061, 1024, 941, 800, 600)
+    assert [width for width in widths if not fits(page, width)] == []
+
+
+def fits(page: Any, width: int) -> bool:
+    """Whether a page fits a window that is made narrower, once its charts are drawn anew."""
+    page.set_viewport_size({"width": width, "height": 740})
+    try:
+        page.wait_for_function(
+            "width => document.documentElement.scrollWidth <= width", arg=width, timeout=10_000
+        )
+    except TimeoutError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("width", [360, 1280])

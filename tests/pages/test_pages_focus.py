@@ -3,26 +3,13 @@
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.pages.pages_sink import Sink
-from tests.pages.pages_support import PagesHub, failing
+from tests.pages.pages_support import PagesHub, failing, look_again
 
 SHOWN = 10
 """Deliveries on the page of an endpoint."""
-
-
-@pytest.fixture
-def clocked(page: Any) -> Any:
-    """A page whose time the test moves on."""
-    page.clock.install()
-    return page
-
-
-def look_again(page: Any) -> None:
-    """Until nobody has read for a while, and the next look is due."""
-    page.clock.run_for(10_000)
 
 
 def press(page: Any, name: str | re.Pattern[str]) -> Any:

@@ -102,12 +102,11 @@ def test_single_keys_can_be_switched_off_and_on(messages: Any) -> None:
     expect(messages.get_by_label("Find a message")).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_list_of_keys_fits_a_phone_and_has_no_barrier(
-    hub: PagesHub, new_page: Any, signed_in: Any, need: Any, scheme: str
+    hub: PagesHub, new_page: Any, signed_in: Any, need: Any
 ) -> None:
     need("axe_playwright_python")
-    page = new_page(hub.url, viewport=NARROW, color_scheme=scheme, storage_state=signed_in)
+    page = new_page(hub.url, viewport=NARROW, storage_state=signed_in)
     page.goto("/messages")
     page.keyboard.press("?")
     expect(keys(page)).to_be_in_viewport(ratio=1)
