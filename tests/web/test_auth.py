@@ -1,5 +1,6 @@
 """Who may come in, and how: keys, sessions, hosts, headers (rules H1 and H4)."""
 
+import re
 from html import unescape
 from typing import Any
 
@@ -102,6 +103,8 @@ def test_a_key_may_what_its_scope_says(
             client = bearer(hub, await make_key(hub, scope))
             answer = await client.request(method, path, json=NEW if method == "POST" else None)
             assert (answer.status_code != 403) is allowed
+            if not allowed:
+                assert re.search(r"--scope (read|send|admin)` creates one", answer.json()["hint"])
 
     run(test())
 

@@ -212,17 +212,19 @@ def caller_of(request: HTTPConnection) -> Caller:
     return caller
 
 
+def lacking(*scopes: Scope) -> Problem:
+    """The refusal of a caller who has none of these scopes."""
+    what = f"This needs a key with the scope {' or '.join(scopes)}."
+    return Problem(403, what, f"`delivrd keys create NAME --scope {scopes[0]}` creates one.")
+
+
 def needs(*scopes: Scope) -> Callable[[Request], Caller]:
     """A dependency: the caller, who must have one of these scopes."""
 
     def check(request: Request) -> Caller:
         caller = caller_of(request)
         if not any(caller.may(scope) for scope in scopes):
-            raise Problem(
-                403,
-                f"This needs a key with the scope {' or '.join(scopes)}.",
-                "`delivrd keys create NAME --scope …` creates one.",
-            )
+            raise lacking(*scopes)
         return caller
 
     return check

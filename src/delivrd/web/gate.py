@@ -24,6 +24,7 @@ from delivrd.web.auth import (
     check_origin,
     is_public,
     is_safe,
+    lacking,
     unauthorized,
 )
 from delivrd.web.problems import Problem, crashed, unavailable
@@ -194,7 +195,7 @@ def _check_pages(caller: Caller, method: str) -> None:
     """
     needed = Role.READ if is_safe(method) else Role.ADMIN
     if not caller.may(needed):
-        raise Problem(403, f"This needs the scope {needed}.", "Use a key that has it.")
+        raise lacking(needed)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
