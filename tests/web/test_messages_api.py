@@ -481,6 +481,21 @@ def test_any_time_may_be_a_filter(database_url: str, when: str) -> None:
     run(test())
 
 
+@pytest.mark.parametrize("written", ["%2B12025555511", "+12025555511"])
+def test_a_sender_is_found_by_its_number_with_an_escaped_or_a_bare_plus(
+    sqlite_url: str, written: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            made = await hub.post("/v1/messages", {**NEW, "from": "+12025555511"}, 202)
+            (found,) = await hub.items(f"/v1/messages?from={written}")
+            assert found["id"] == made["id"]
+            rate = await hub.get(f"/v1/stats/delivery?sender={written}")
+            assert rate["summary"]["total"] == 1
+
+    run(test())
+
+
 def test_a_parameter_that_is_given_twice_is_refused(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

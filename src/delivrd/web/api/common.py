@@ -99,6 +99,14 @@ def _iso(value: Any) -> Any:
 Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 """A text to search for."""
 
+
+def _plus(sender: str) -> str:
+    return re.sub(r"^ (?=[0-9]+$)", "+", sender)
+
+
+Sender = Annotated[Word, AfterValidator(_plus)]
+"""A name or number to search for; a plus that the caller did not escape arrives as a space."""
+
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
 """A text to store."""
 

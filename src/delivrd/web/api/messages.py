@@ -22,6 +22,7 @@ from delivrd.store.queries import messages as queries
 from delivrd.store.queries.views import Message
 from delivrd.web.api.common import (
     ListParams,
+    Sender,
     SpanParams,
     Word,
     answer,
@@ -141,7 +142,7 @@ class MessageFilters(ListParams, SpanParams):
     country: Place | None = Field(None, description="Two letters; `none`: not known.")
     network: Word | None = Field(None, description="MCC and MNC, like 310090; `none`: not known.")
     to: Word | None = Field(None, description="The recipient's number.")
-    sender: Word | None = Field(None, alias="from")
+    sender: Sender | None = Field(None, alias="from")
     reference: Word | None = None
     provider_message_id: Word | None = None
     reason: Cause | None = Field(None, description="Why it failed; `none`: no reason given.")

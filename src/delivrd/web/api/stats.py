@@ -18,6 +18,7 @@ from delivrd.store.queries.filters import DIMENSIONS, Filters, Unanswerable
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
     Country,
+    Sender,
     SpanParams,
     Word,
     answer,
@@ -65,7 +66,7 @@ class StatsParams(SpanParams):
 
 class CountedParams(StatsParams):
     reason: Reason | None = None
-    sender: Word | None = Field(None, description="The sender's name or number.")
+    sender: Sender | None = Field(None, description="The sender's name or number.")
     code: Word | None = Field(None, description="The gateway's own error code.")
 
 
