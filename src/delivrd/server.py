@@ -204,13 +204,26 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def stopping(stop: Callable[[], None]) -> Any:
-    """Calls ``stop`` on SIGINT and SIGTERM."""
+    """Calls ``stop`` on SIGINT and SIGTERM, and when the process that started this one dies.
+
+    Left alone, workers would keep the port from the hub that is started in their place.
+    """
     loop = asyncio.get_running_loop()
+    parent = multiprocessing.parent_process()
+
+    def orphaned(sentinel: int) -> None:
+        loop.remove_reader(sentinel)
+        stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    if parent is not None:
+        loop.add_reader(parent.sentinel, orphaned, parent.sentinel)
     try:
         yield
     finally:
+        if parent is not None:
+            loop.remove_reader(parent.sentinel)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -67,10 +67,17 @@ class Process:
         except aiohttp.ClientError:
             return False
 
+    def kill_without_workers(self) -> None:
+        """SIGKILL, to the process that started the workers alone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
     def kill(self) -> None:
         """SIGKILL, to it and to its workers: no handler runs, nothing is flushed."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
 
 

@@ -33,6 +33,26 @@ def test_receipts_of_two_processes_that_are_killed_all_arrive(
     run(_killed(Process(tmp_path, postgres_url, RECEIVING, workers=2), kills=2), 240)
 
 
+def test_workers_end_with_the_process_that_started_them(postgres_url: str, tmp_path: Path) -> None:
+    """They would keep the port from the hub that is started next."""
+    process = Process(tmp_path, postgres_url, RECEIVING, workers=2)
+
+    async def refused() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", process.port)
+        except ConnectionRefusedError:
+            return True
+        writer.close()
+        return False
+
+    async def test() -> None:
+        async with process.running():
+            process.kill_without_workers()
+            await until(refused, 30)
+
+    run(test(), 120)
+
+
 async def _all_folded(process: Process) -> bool:
     """Read from the store, since a process knows only its own backlog."""
     return await _none(process, "SELECT count(*) FROM to_fold")
