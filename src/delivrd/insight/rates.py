@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import NamedTuple
 
-from delivrd.core.statement import FAILURES
+from delivrd.core.statement import FAILURES, Status
 
 Z = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
 _SQUARE = Z * Z
 
+_STATUSES = sorted(status.value for status in Status)
 _FAILED = tuple(status.value for status in FAILURES)
 
 
@@ -61,15 +62,17 @@ def delivery(counts: Mapping[str, int], silent: Mapping[str, int] | None = None)
 
     ``silent`` are those of the counts that belong to routes without receipts.
     """
-    counted = {status: n for status, n in sorted(counts.items()) if n}
-    silent = silent or {}
-    reporting = (
-        {status: n - silent.get(status, 0) for status, n in counted.items()} if silent else counted
-    )
+    get = counts.get
+    counted = {status: n for status in _STATUSES if (n := get(status))}
+    total, failed = sum(counted.values()), _failed(counted)
+    reporting, failing, unreported = counted, failed, 0
+    if silent:
+        reporting = {status: n - silent.get(status, 0) for status, n in counted.items()}
+        failing, unreported = _failed(reporting), sum(silent.values())
     ended = sum(reporting.values()) - reporting.get("pending", 0)
     return Delivery(
-        sum(counted.values()), counted, rate(reporting.get("delivered", 0), ended),
-        _failed(counted), rate(_failed(reporting), ended), sum(silent.values()), ended,
+        total, counted, rate(reporting.get("delivered", 0), ended),
+        failed, rate(failing, ended), unreported, ended,
     )  # fmt: skip
 
 

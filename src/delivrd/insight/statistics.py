@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from delivrd.insight.latency import STATED_ERROR, Latency, latency, rounded
+from delivrd.insight.latency import PERCENTILES, STATED_ERROR, Latency, latency, rounded
 from delivrd.insight.rates import Delivery, Rate, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import MICRO_UNITS, PRICED
@@ -103,8 +103,9 @@ def _shares(found: Rate | None) -> tuple[float | None, float | None, float | Non
 def _cost(charges: Charges, delivered: int) -> list[dict[str, Any]]:
     """Charges by currency, the most used first; amounts are decimal strings."""
     priced = {currency: n for (currency, what), n in charges.items() if what == PRICED and n}
+    at_all = sum(priced.values())
     costs = [
-        cost(currency, charges.get((currency, MICRO_UNITS), 0), n, delivered, sum(priced.values()))
+        cost(currency, charges.get((currency, MICRO_UNITS), 0), n, delivered, at_all)
         for currency, n in priced.items()
     ]
     return [
@@ -150,13 +151,16 @@ async def latency_stats(
     }
 
 
+_NAMES = {share: f"p{share}" for share in PERCENTILES}
+
+
 def latency_shown(unit: str, found: Latency) -> dict[str, Any]:
     return {
         "unit": unit,
         "total": found.total,
         "untold": found.unknown,
         **{
-            f"p{share}": seconds and rounded(seconds)
+            _NAMES[share]: seconds and rounded(seconds)
             for share, seconds in found.percentiles.items()
         },
         "histogram": found.histogram,
