@@ -29,6 +29,13 @@ def test_delivery_asks_by_dimensions_and_prints_a_line_for_each(delivrd, hub) ->
     assert row.endswith("healthy\t0.036842 EUR")
 
 
+def test_simulated_traffic_is_told_beside_the_numbers(delivrd, hub) -> None:
+    told = {"unit": "attempts", "items": [], "summary": {}, "simulated": ["staging", "trial"]}
+    hub.answer("GET", "/v1/stats/delivery", told)
+    ran = delivrd("stats", "delivery")
+    assert "Simulated traffic is in these numbers: that of staging, trial." in ran.err
+
+
 def test_ends_of_one_kind_are_told_as_shares_of_all(delivrd, hub) -> None:
     items = [{"code": None, **DELIVERY, "total": 95}, {"code": "31", **DELIVERY, "total": 5}]
     told = {"unit": "attempts", "items": items, "summary": {**DELIVERY, "total": 100}}

@@ -56,6 +56,23 @@ def test_a_route_that_fails_is_written_down_with_its_causes(database_url: str) -
     run(test())
 
 
+@pytest.mark.parametrize("simulated", [False, True])
+def test_the_notice_about_a_simulated_account_says_so(sqlite_url: str, simulated: bool) -> None:
+    async def test() -> None:
+        async with watched(sqlite_url, channels={"ops": {"url": "json://127.0.0.1/"}}) as hub:
+            accounts = hub.store.accounts.by_name
+            for name, one in accounts.items():
+                settings = one.settings.model_copy(update={"simulated": simulated})
+                accounts[name] = one._replace(settings=settings)
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            (told,) = await hub.store.read(lambda tx: tx.fetch("SELECT title, body FROM notice"))
+            assert told[0].startswith("[simulated] ") == simulated
+            assert told[1].endswith("Simulated: no handset is involved.") == simulated
+
+    run(test())
+
+
 def test_old_and_new_attempts_are_counted_once_each(database_url: str) -> None:
     """Minutes, quarters and hours do not overlap, wherever the clock stands."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import run
+from tests.support import account, run
 from tests.web.web_support import NEW, Web, web
 
 DELIVERED = {"status": "delivered", "err-code": "0", "network-code": "310090"}
@@ -28,6 +28,19 @@ def test_no_data_is_null_and_not_zero(database_url: str) -> None:
             assert told["items"] == []
             assert told["summary"]["delivery_rate"] is None
             assert (await hub.get("/v1/stats/latency"))["summary"]["p50"] is None
+
+    run(test())
+
+
+def test_numbers_say_which_simulated_accounts_are_in_them(database_url: str) -> None:
+    accounts = {"main": account("vonage"), "staging": account("vonage", simulated=True)}
+
+    async def test() -> None:
+        async with web(database_url, accounts=accounts) as hub:
+            for which in ("delivery", "latency", "settled", "comparison?country=GB", "honesty"):
+                assert (await hub.get(f"/v1/stats/{which}"))["simulated"] == ["staging"]
+            for which in ("delivery", "latency", "settled", "honesty"):
+                assert (await hub.get(f"/v1/stats/{which}", account="main"))["simulated"] == []
 
     run(test())
 

@@ -220,6 +220,8 @@ def _print(
     print_table(rows, [*(Column(name, name) for name in by), *columns])
     if not rows and on_terminal():
         note("No messages in that time.")
+    if simulated := told.get("simulated"):
+        note(f"Simulated traffic is in these numbers: that of {', '.join(simulated)}.")
 
 
 def _share(name: str) -> Get:

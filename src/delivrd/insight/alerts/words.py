@@ -129,9 +129,22 @@ def where(at: Place, facts: Facts, rule: Rule) -> str:
 
 
 def notice_text(
+    update: Update, name: str, rule: Rule, causes: Causes, base: str, firing: str,
+    *, simulated: bool = False,
+) -> NoticeText:  # fmt: skip
+    """The notice about a firing; ``base`` is the hub's address, ``firing`` the firing's id.
+
+    ``simulated``: there is no handset behind any of this.
+    """
+    title, body = _text(update, name, rule, causes, base, firing)
+    if not simulated:
+        return NoticeText(title, body)
+    return NoticeText(f"[simulated] {title}", f"{body}\nSimulated: no handset is involved.")
+
+
+def _text(
     update: Update, name: str, rule: Rule, causes: Causes, base: str, firing: str
 ) -> NoticeText:
-    """The notice about a firing; ``base`` is the hub's address, ``firing`` the firing's id."""
     line = headline(update, rule)
     if update.what == "recovered":
         now = _recovered(update, rule)

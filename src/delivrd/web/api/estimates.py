@@ -11,8 +11,8 @@ from delivrd.insight.settled import DIMENSIONS, TooOld, settled_stats
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.recent import Narrowed
-from delivrd.web.api.common import Country, SpanParams, Word, answer, micros_or_none, responses
-from delivrd.web.api.stats import answerable, dimensions_of, wanted
+from delivrd.web.api.common import Country, SpanParams, Word, micros_or_none, responses
+from delivrd.web.api.stats import answerable, dimensions_of, statistics, wanted
 from delivrd.web.api.stats_schemas import COMPARISON, HONESTY, SETTLED
 from delivrd.web.auth import needs
 from delivrd.web.context import Context
@@ -85,7 +85,7 @@ def router(context: Context) -> APIRouter:
         except TooOld as error:
             hint = "GET /v1/stats/delivery tells of what is older; nearly all of it has settled."
             raise invalid("since", str(error), hint) from None
-        return answer({**stats, "next_cursor": None})
+        return statistics(accounts, stats, params.account, params.provider)
 
     @routes.get("/comparison", responses=responses(COMPARISON))
     async def comparison(params: Annotated[ComparisonParams, Query()]) -> Response:
@@ -101,7 +101,7 @@ def router(context: Context) -> APIRouter:
         )
         with answerable():
             stats = await store.read(lambda tx: compared(tx, accounts, filters, params.minimum))
-        return answer({**stats, "next_cursor": None})
+        return statistics(accounts, stats)
 
     @routes.get("/honesty", responses=responses(HONESTY))
     async def honesty(params: Annotated[RouteParams, Query()]) -> Response:
@@ -112,6 +112,6 @@ def router(context: Context) -> APIRouter:
         """
         filters = wanted(accounts, params)
         stats = await store.read(lambda tx: honesty_stats(tx, accounts, filters))
-        return answer({**stats, "next_cursor": None})
+        return statistics(accounts, stats, params.account, params.provider)
 
     return routes

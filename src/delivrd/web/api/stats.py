@@ -1,6 +1,6 @@
 """``/v1/stats/delivery`` and ``/v1/stats/latency``: how many messages arrive, and how fast."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -109,7 +109,7 @@ def router(context: Context) -> APIRouter:
 
         with answerable():
             stats = await store.read(read)
-        return answer({**stats, "next_cursor": None})
+        return statistics(accounts, stats, params.account, params.provider)
 
     @routes.get("/latency", responses=responses(LATENCY))
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
@@ -128,9 +128,24 @@ def router(context: Context) -> APIRouter:
             stats = await store.read(
                 lambda tx: latency_stats(tx, accounts, by, filters, params.status.value, zone)
             )
-        return answer({**stats, "next_cursor": None})
+        return statistics(accounts, stats, params.account, params.provider)
 
     return routes
+
+
+def statistics(
+    accounts: Accounts, stats: Mapping[str, Any], account: str | None = None,
+    provider: str | None = None,
+) -> Response:  # fmt: skip
+    """The answer, with the simulated ones among the accounts that it is about."""
+    simulated = [
+        one.name
+        for one in accounts.by_name.values()
+        if one.settings.simulated
+        and account in (None, one.name)
+        and provider in (None, one.provider.name)
+    ]
+    return answer({**stats, "simulated": simulated, "next_cursor": None})
 
 
 def wanted(accounts: Accounts, params: Any) -> Filters:

@@ -9,6 +9,11 @@ _COUNT_OR_NULL: Schema = {"type": ["integer", "null"]}
 _NUMBER: Schema = {"type": ["number", "null"]}
 _TEXT: Schema = {"type": ["string", "null"]}
 _UNIT: Schema = {"enum": ["messages", "attempts"]}
+_SIMULATED: Schema = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "The simulated accounts whose traffic is in these numbers.",
+}
 
 
 def _object(fields: Schema) -> Schema:
@@ -25,7 +30,7 @@ def _grouped(fields: Schema, **more: Schema) -> Schema:
     """Items and their summary; an item also has a member for each dimension."""
     item = _object(fields)
     grouped = {"by": _TEXT, "unit": _UNIT, "items": {"type": "array", "items": item}}
-    return _object({**more, **grouped, "summary": item})
+    return _object({**more, **grouped, "summary": item, "simulated": _SIMULATED})
 
 
 _COST: Schema = {
@@ -97,6 +102,7 @@ SETTLED = _grouped(
 
 COMPARISON = _object(
     {
+        "simulated": _SIMULATED,
         "country": _TEXT,
         "network": _TEXT,
         "minimum": _COUNT,
@@ -128,6 +134,7 @@ _EVIDENCE: Schema = {
 
 HONESTY = _object(
     {
+        "simulated": _SIMULATED,
         "since": _TEXT,
         "items": _array(
             {
