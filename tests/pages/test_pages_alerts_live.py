@@ -128,6 +128,22 @@ def test_the_page_of_a_firing_follows_what_becomes_of_it(
     assert page.evaluate("window.mark.isConnected")
 
 
+def test_the_page_of_a_firing_says_that_its_rule_was_taken_away(
+    firing_hub: PagesHub, new_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    one = firing_of(firing_hub, "rate")
+    firing_hub.api("DELETE", "/v1/alerts/rules/rate")
+    firing_hub.stop()
+    again = PagesHub(tmp_path, ACCOUNT)  # which evaluates the rules at once
+    try:
+        soon(lambda: again.api("GET", f"/v1/alerts/firings/{one}")["state"] == "withdrawn")
+        page = sign_in(new_page(again.url))
+        page.goto(f"/alerts/firings/{one}")
+        expect(page.locator(".verdict .line")).to_contain_text("rule changed")
+    finally:
+        again.stop()
+
+
 def test_the_page_of_a_rule_follows_its_firings_and_runs_no_preview_again(
     hub: PagesHub, clocked: Any
 ) -> None:
