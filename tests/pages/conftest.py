@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,7 +26,8 @@ from tests.pages.pages_support import (
 from tests.ports import free_port
 from tests.support import soon
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "chromium-headless-shell"
+"""Chromium without its windows: opening a page takes half the processor time."""
 PATIENCE = 60_000
 """Milliseconds until what a page does not show is missed: Playwright's own 5 s are too short for a
 machine that has other work."""
@@ -38,18 +39,7 @@ ROUTES = (
     Route("other", "DE", per_hour=0.2),
     Route("main", "ES", per_hour=10, delivered=1.0, median=0.05),
 )
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-    "--no-startup-window",
-    "--remote-debugging-port=0",
-)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--remote-debugging-port=0")
 
 
 @pytest.fixture(scope="session")
@@ -162,33 +152,33 @@ def empty_hub(tmp_path: Path) -> Iterator[PagesHub]:
     made.stop()
 
 
-@pytest.fixture(scope="module")
-def browser(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@pytest.fixture(scope="session")
+def chromium(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a running browser is spoken to."""
     need("playwright")
-    need("chromium", found=Path(CHROMIUM).exists(), why="Debian's package chromium")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=PATIENCE)
-
+    need(CHROMIUM, why=f"Debian's package {CHROMIUM}")
     process = subprocess.Popen(
         [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    with ending(process), sync_playwright() as playwright, ending(process):
-        yield playwright.chromium.connect_over_cdp(_devtools(process))
-
-
-@contextmanager
-def ending(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Ends the browser by force: asked to close itself, it now and then never does."""
     try:
-        yield
-    finally:
+        yield _devtools(process)
+    finally:  # by force: asked to close itself, it now and then never does
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """The browser; each module has its own connection, whose event loop other tests cannot bear."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.connect_over_cdp(chromium)
 
 
 def _devtools(process: subprocess.Popen[str]) -> str:
