@@ -17,15 +17,15 @@ PAGES = (
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_opens_without_a_complaint_of_the_browser(
-    hub: PagesHub, new_page: Any, signed_in: Any, path: str, scheme: str
+    hub: PagesHub, page: Any, path: str
 ) -> None:
     hub.receipt()
-    page = new_page(hub.url, color_scheme=scheme, storage_state=signed_in)
-    page.goto(path)
-    page.wait_for_load_state("load")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(path)
+        page.wait_for_load_state("load")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
 @pytest.mark.parametrize("path", PAGES)
