@@ -25,6 +25,12 @@ def test_an_error_is_told_without_numbers_and_addresses(error: OSError, words: s
     assert in_words(error).lower() == words.lower()
 
 
+def test_an_abbreviation_at_the_beginning_stays_as_it_is() -> None:
+    error = ssl.SSLCertVerificationError(1, "")
+    error.verify_message = "IP address mismatch"
+    assert in_words(error) == "IP address mismatch"
+
+
 def test_tls_errors_are_told_by_their_reason_and_not_as_errors_of_the_system() -> None:
     context = ssl.create_default_context()
     talk = context.wrap_bio(into := ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="a.example")

@@ -7,7 +7,9 @@ import ssl
 def in_words(error: BaseException) -> str:
     """What an error says: "connection refused", "self-signed certificate"; if nothing, its name."""
     said = _said(error) if isinstance(error, OSError) else None
-    return said[:1].lower() + said[1:] if said else str(error) or type(error).__name__
+    if not said:
+        return str(error) or type(error).__name__
+    return said if said[1:2].isupper() else said[0].lower() + said[1:]  # such as "IP address …"
 
 
 def _said(error: OSError) -> str | None:
