@@ -338,8 +338,9 @@ def secrets(config: Config) -> dict[str, str]:
 
 
 def hide_password(url: str) -> str:
-    """A database's address without its password."""
-    return re.sub(r"(?<=://)([^:/@]*):[^/]*@", r"\1:***@", url)
+    """A database's address without its password, and without that of a client's key."""
+    url = re.sub(r"(?<=://)([^:/@]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
 
 
 def is_loopback(host: str) -> bool:

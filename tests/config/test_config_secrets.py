@@ -122,6 +122,10 @@ def test_what_is_said_of_a_wrong_value_does_not_quote_it(tmp_path: Path, text: s
 def test_a_database_address_is_shown_without_its_password() -> None:
     assert hide_password("postgresql://u:p%40ss@h:5432/d") == "postgresql://u:***@h:5432/d"
     assert hide_password("sqlite:///delivrd.db") == "sqlite:///delivrd.db"
+    assert (
+        hide_password("postgresql://h/d?user=u&password=p&sslpassword=s&sslmode=require")
+        == "postgresql://h/d?user=u&password=***&sslpassword=***&sslmode=require"
+    )
 
 
 def test_a_secret_that_cannot_sign_is_told_with_what_makes_one(tmp_path: Path) -> None:
