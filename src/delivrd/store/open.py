@@ -3,6 +3,7 @@
 import os
 import socket
 import sqlite3
+import ssl
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import create_engine
 
 from delivrd.core import os_error
 from delivrd.providers.base import AccountSettings, Provider
-from delivrd.store import migrations, postgres, schema, sqlite
+from delivrd.store import migrations, postgres, postgres_session, schema, sqlite
 from delivrd.store.accounts import Accounts, enrol
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import Ids
@@ -146,15 +147,29 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection to PostgreSQL, by all that its own addresses may say (sslmode, many hosts).
 
     Raises:
-        StoreUnavailable: the server cannot be reached, or refuses the user.
+        StoreUnavailable: the server cannot be reached, refuses the user, or does not give the
+            sessions that delivrd needs.
     """
+    connection = await _connect(url)
+    try:
+        with unavailable():
+            await postgres_session.check(connection, lambda: _connect(url))
+            await postgres_session.settle(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     with unavailable():
         try:
-            return await asyncpg.connect(url)
+            # no statement keeps a name: a pooler by transaction is found out before it stumbles
+            return await asyncpg.connect(url, statement_cache_size=0)
         except OSError as error:
             where = urlsplit(url).netloc.rpartition("@")[2] or "the server"
             raise StoreUnavailable(f"{where}: {os_error.in_words(error)}") from error
-        except ValueError as error:  # such as a value of sslmode that does not exist
+        except (ValueError, asyncpg.PostgresError) as error:  # such as sslmode=perhaps
             raise StoreUnavailable(str(error)) from error
 
 
@@ -162,9 +177,31 @@ ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     (migrations.LaterRelease, "install that delivrd again, or name another `database`"),
     (socket.gaierror, "check the host in `database`"),
     (IsADirectoryError, "name a file in `database`, not a folder"),
-    (asyncpg.InvalidAuthorizationSpecificationError, "check user and password in `database`"),
+    (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        "check user, password and sslmode in `database`",
+    ),
     (asyncpg.InvalidCatalogNameError, "make it by createdb, or check its name in `database`"),
-    (asyncpg.InsufficientPrivilegeError, "ALTER DATABASE … OWNER TO …: the user makes tables"),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        "ALTER DATABASE … OWNER TO …: the user makes tables; or let their owner do "
+        "`delivrd db upgrade`, and GRANT SELECT, INSERT, UPDATE, DELETE on them",
+    ),
+    (asyncpg.InvalidSchemaNameError, "CREATE SCHEMA …, or check search_path"),
+    (
+        postgres_session.SharedSessions,
+        "connect to PostgreSQL directly, or set pool_mode = session in the pooler",
+    ),
+    (postgres_session.LossyEncoding, "make one by createdb -T template0 -E UTF8 NAME"),
+    (
+        ssl.SSLCertVerificationError,
+        "in `database`, name the CA that signed it (sslrootcert=/path/ca.crt), and the host as its "
+        "certificate does",
+    ),
+    (ssl.SSLError, "check sslmode, sslrootcert, sslcert and sslkey in `database`"),
+    (FileNotFoundError, "check the paths in `database`"),
+    (asyncpg.UndefinedObjectError, "take that parameter out of `database`"),
+    (asyncpg.ConnectionDoesNotExistError, "the log of the server, or of a pooler, says why"),
     (
         asyncpg.TooManyConnectionsError,
         "raise max_connections of the server, or the limit of the user: a process uses up to "

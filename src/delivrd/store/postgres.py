@@ -13,6 +13,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.graph import Moved
 from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids, now_micros
+from delivrd.store.postgres_session import Session, settle
 from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
 from delivrd.supervise import Parts
 
@@ -25,11 +26,6 @@ CONFLICT_TRIES = 20
 SLOT_SECONDS = 60
 """How long a writer keeps its slot after the last renewal, by the database's clock."""
 
-_SETTINGS = {
-    "synchronous_commit": "on",
-    "application_name": "delivrd",
-    "random_page_cost": "1.1",  # the default, 4, is for spinning disks: it led to sequential scans
-}
 NOTIFY = "delivrd"
 
 _TAKE_SLOT = f"""
@@ -189,17 +185,20 @@ async def connect(url: str, accounts: Accounts) -> PostgresStore:
     """Opens the pool and starts the store.
 
     Raises:
-        StoreUnavailable: the server cannot be reached.
+        StoreUnavailable: the server cannot be reached, or written to.
     """
+    pool = asyncpg.create_pool(
+        url, min_size=2, max_size=CONNECTIONS, command_timeout=60, connection_class=Session,
+        init=settle, max_inactive_connection_lifetime=0,
+        server_settings={"application_name": "delivrd"},
+    )  # fmt: skip
     try:
-        pool = await asyncpg.create_pool(
-            url, min_size=2, max_size=CONNECTIONS, server_settings=_SETTINGS, command_timeout=60,
-            max_inactive_connection_lifetime=0,
-        )  # fmt: skip
-    except Exception as error:
+        await pool
+        store = PostgresStore(pool, accounts)
+        await store.start()
+    except BaseException as error:
+        pool.terminate()
         if is_store_error(error):
             raise StoreUnavailable(str(error)) from error
         raise
-    store = PostgresStore(pool, accounts)
-    await store.start()
     return store

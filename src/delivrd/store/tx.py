@@ -341,6 +341,7 @@ _STORE_ERRORS = (
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,  # a password changed, and the server restarted
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
     asyncpg.InsufficientPrivilegeError,
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresSystemError,

@@ -1,0 +1,77 @@
+"""What delivrd needs of a session of PostgreSQL, and whether it gets one.
+
+Prepared statements, LISTEN and the settings below last as long as a session. A pooler by session
+(PgBouncer's default) gives each connection its own; one by transaction hands sessions around.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from delivrd.store.base import StoreUnavailable
+
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+ENCODINGS = ("UTF8", "SQL_ASCII")  # the second keeps the bytes of our UTF-8 as they are
+
+# Set once connected: poolers refuse most settings in the startup packet.
+_SETTINGS = """
+SET synchronous_commit = on;
+SET random_page_cost = 1.1;  -- the default, 4, is for spinning disks: it led to sequential scans
+SET default_transaction_isolation = 'read committed';
+"""
+
+_BACKEND = "SELECT pg_backend_pid()"
+
+
+class SharedSessions(StoreUnavailable):
+    """A pooler hands the sessions of the server around."""
+
+    def __init__(self) -> None:
+        super().__init__("the pooler before PostgreSQL gives each transaction another session")
+
+
+class LossyEncoding(StoreUnavailable):
+    """The database cannot store every text."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"its encoding, {encoding}, lacks characters that messages have")
+
+
+class Session(asyncpg.Connection):  # type: ignore[misc]  # its type parameters are in stubs alone
+    """A pool's connection, which keeps its settings when it is given back to the pool."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def settle(connection: Any) -> None:
+    """Makes the settings of a new session."""
+    await connection.execute(_SETTINGS)
+
+
+async def check(connection: Connection, another: Callable[[], Awaitable[Connection]]) -> None:
+    """Makes sure that sessions are what delivrd needs.
+
+    Raises:
+        SharedSessions: by a pooler.
+        LossyEncoding: of the database.
+    """
+    encoding = connection.get_settings().server_encoding
+    if encoding not in ENCODINGS:
+        raise LossyEncoding(encoding)
+    backend = await _backend(connection)
+    if backend == connection.get_server_pid():
+        return  # no pooler, which makes up a number of its own
+    other = await another()
+    try:
+        if await _backend(other) == backend:  # both are open: each should have its own
+            raise SharedSessions
+    finally:
+        await other.close()
+
+
+async def _backend(connection: Connection) -> Any:
+    async with connection.transaction():
+        return await connection.fetchval(_BACKEND)
