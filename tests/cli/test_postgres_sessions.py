@@ -164,6 +164,10 @@ def test_a_parameter_that_the_driver_does_not_know_is_named(postgres_url, refuse
     assert "take that parameter out" in said
 
 
+def test_a_role_that_may_only_read_is_refused(role, refused):
+    assert "target_session_attrs=read-write" in refused(role(default_transaction_read_only="on"))
+
+
 def test_a_search_path_without_a_schema_is_told(role, delivrd, tmp_path):
     path = write_settings(tmp_path, role(search_path="nowhere"))
     ran = delivrd("serve", "--config", str(path))

@@ -204,6 +204,39 @@ def test_a_database_that_is_closed_for_maintenance_is_away(
     run(test())
 
 
+def test_a_server_that_can_only_be_read_is_away_until_another_connection_can_write(
+    postgres: Postgres, postgres_url: str, impatient: None
+) -> None:
+    """After a failover, a name or a proxy may lead to the old primary for a while."""
+    name = make_url(postgres_url).database
+
+    async def sql(statement: str) -> None:
+        await asyncio.to_thread(postgres.sql, statement)
+
+    async def test() -> None:
+        async with calling(postgres_url) as hub:
+            await sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+            try:
+                await sql(CLOSE.format(name))
+
+                async def away() -> bool:
+                    return await receipt(hub, 1) == 503
+
+                await until(away)
+                assert await receipt(hub, 2) == 503
+            finally:
+                await sql(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+
+            async def answered() -> bool:
+                return await receipt(hub, 3) == 200
+
+            await until(answered)
+            await hub.folded()
+            assert await verify(hub.hub.store) == []
+
+    run(test())
+
+
 def test_a_process_that_dies_while_postgresql_is_away_comes_back_with_it(
     own_server: OwnServer, tmp_path: Path
 ) -> None:

@@ -102,7 +102,7 @@ async def examine(config: Config) -> list[Check]:
     try:
         async with open_reader(config.database) as reader:
             figures = await reader.read(health.figures)
-            checks.append(ok("database", hide_password(config.database)))
+            checks.append(_database(config, figures))
             checks += [running, *await _durability(config, figures, answers)]
             checks += [*disk(config, figures), *judge(figures, now_micros())]
             checks += last_receipts(config, figures, await reader.read(health.account_rows))
@@ -117,6 +117,14 @@ async def examine(config: Config) -> list[Check]:
     except NotUpgraded as error:
         checks += [Check("database", "bad", str(error), "delivrd db upgrade"), running]
     return [*checks, *channels(config, doing)]
+
+
+def _database(config: Config, figures: Figures) -> Check:
+    from delivrd.store.open import READ_ONLY
+
+    if figures.read_only:
+        return Check("database", "bad", "can only be read: a standby, or by the user", READ_ONLY)
+    return ok("database", hide_password(config.database))
 
 
 def _mend_database(config: Config) -> str:

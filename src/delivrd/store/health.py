@@ -38,6 +38,8 @@ class Figures(NamedTuple):
     settings: Mapping[str, str]
     """The database's own settings of durability."""
     database_clock: int | None
+    read_only: bool
+    """PostgreSQL that is a standby, or a user of it that may only read."""
 
 
 class Loose(NamedTuple):
@@ -69,6 +71,7 @@ async def figures(tx: Tx) -> Figures:
         oldest_body=None if body is None else born(body),
         settings=await _settings(tx),
         database_clock=await _clock(tx),
+        read_only=await _read_only(tx),
     )
 
 
@@ -108,6 +111,16 @@ async def _clock(tx: Tx) -> int | None:
         return None
     rows = await tx.fetch("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     return int(rows[0][0])
+
+
+async def _read_only(tx: Tx) -> bool:
+    """Not by transaction_read_only, which is on in every transaction of a reader."""
+    if not isinstance(tx, PostgresTx):
+        return False
+    rows = await tx.fetch(
+        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+    )
+    return bool(rows[0][0])
 
 
 # --- receipts without a message -----------------------------------------------------------------

@@ -173,6 +173,11 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
             raise StoreUnavailable(str(error)) from error
 
 
+READ_ONLY = (
+    "name the primary in `database`, or all servers with ?target_session_attrs=read-write; "
+    "or ALTER ROLE … SET default_transaction_read_only = off"
+)
+
 ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     (migrations.LaterRelease, "install that delivrd again, or name another `database`"),
     (socket.gaierror, "check the host in `database`"),
@@ -188,6 +193,7 @@ ADVICE: tuple[tuple[type[BaseException], str], ...] = (
         "`delivrd db upgrade`, and GRANT SELECT, INSERT, UPDATE, DELETE on them",
     ),
     (asyncpg.InvalidSchemaNameError, "CREATE SCHEMA …, or check search_path"),
+    (asyncpg.ReadOnlySQLTransactionError, READ_ONLY),
     (
         postgres_session.SharedSessions,
         "connect to PostgreSQL directly, or set pool_mode = session in the pooler",

@@ -69,6 +69,9 @@ class PostgresStore:
             try:
                 return await self._write_once(job)
             except Exception as error:
+                if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                    # of a server that is no longer the primary: others may lead to the new one
+                    await self.pool.expire_connections()
                 if not (isinstance(error, Moved) or is_conflict(error)):
                     if is_store_error(error):
                         raise StoreUnavailable(str(error) or type(error).__name__) from error
@@ -187,17 +190,19 @@ async def connect(url: str, accounts: Accounts) -> PostgresStore:
     Raises:
         StoreUnavailable: the server cannot be reached, or written to.
     """
-    pool = asyncpg.create_pool(
-        url, min_size=2, max_size=CONNECTIONS, command_timeout=60, connection_class=Session,
-        init=settle, max_inactive_connection_lifetime=0,
-        server_settings={"application_name": "delivrd"},
-    )  # fmt: skip
     try:
-        await pool
+        pool = await asyncpg.create_pool(
+            url, min_size=2, max_size=CONNECTIONS, command_timeout=60, connection_class=Session,
+            init=settle, max_inactive_connection_lifetime=0,
+            server_settings={"application_name": "delivrd"},
+        )  # fmt: skip
         store = PostgresStore(pool, accounts)
-        await store.start()
-    except BaseException as error:
-        pool.terminate()
+        try:
+            await store.start()
+        except BaseException:
+            pool.terminate()
+            raise
+    except Exception as error:
         if is_store_error(error):
             raise StoreUnavailable(str(error)) from error
         raise
