@@ -1,6 +1,8 @@
 """PostgreSQL as operators run it: behind poolers, by TLS, with roles and settings of their own."""
 
 import datetime
+import socket
+from contextlib import closing
 
 import pytest
 from cryptography import x509
@@ -9,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from delivrd.store import postgres_session
 from delivrd.store.open import open_store
 from delivrd.store.verify import verify
 from tests.cli.served import write_settings
@@ -69,6 +72,21 @@ def test_a_pooler_by_transaction_is_refused_with_the_next_step(pooled, refused):
     with pooled("transaction") as url:
         for _ in range(2):  # also by way of sessions that were used before
             assert "pool_mode = session" in refused(url)
+
+
+def test_a_server_that_does_not_answer_keeps_nobody_from_the_next(pooled, monkeypatch):
+    """A primary without power refuses nothing: connections to it just wait."""
+    monkeypatch.setattr(postgres_session, "HOST_SECONDS", 0.2)
+
+    async def test(url):
+        store = await open_store(url, {})
+        try:
+            assert await verify(store) == []
+        finally:
+            await store.close()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent, pooled("session") as url:
+        run(test(url.replace("@", f"@127.0.0.1:{silent.getsockname()[1]},")))
 
 
 # --- TLS ----------------------------------------------------------------------------------------

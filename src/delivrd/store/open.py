@@ -165,7 +165,7 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     with unavailable():
         try:
             # no statement keeps a name: a pooler by transaction is found out before it stumbles
-            return await asyncpg.connect(url, statement_cache_size=0)
+            return await postgres_session.connect(url, statement_cache_size=0)
         except OSError as error:
             where = urlsplit(url).netloc.rpartition("@")[2] or "the server"
             raise StoreUnavailable(f"{where}: {os_error.in_words(error)}") from error
@@ -194,6 +194,10 @@ ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     ),
     (asyncpg.InvalidSchemaNameError, "CREATE SCHEMA …, or check search_path"),
     (asyncpg.ReadOnlySQLTransactionError, READ_ONLY),
+    (
+        asyncpg.TargetServerAttributeNotMatched,
+        "promote a standby, or name the server in `database`",
+    ),
     (
         postgres_session.SharedSessions,
         "connect to PostgreSQL directly, or set pool_mode = session in the pooler",

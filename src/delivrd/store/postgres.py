@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import asyncpg
 
+from delivrd.store import postgres_session
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.graph import Moved
 from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids, now_micros
-from delivrd.store.postgres_session import Session, settle
 from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
 from delivrd.supervise import Parts
 
@@ -192,10 +192,16 @@ async def connect(url: str, accounts: Accounts) -> PostgresStore:
     """
     try:
         pool = await asyncpg.create_pool(
-            url, min_size=2, max_size=CONNECTIONS, command_timeout=60, connection_class=Session,
-            init=settle, max_inactive_connection_lifetime=0,
+            url,
+            connect=postgres_session.connect,
+            connection_class=postgres_session.Session,
+            init=postgres_session.settle,
+            min_size=2,
+            max_size=CONNECTIONS,
+            max_inactive_connection_lifetime=0,
+            command_timeout=60,
             server_settings={"application_name": "delivrd"},
-        )  # fmt: skip
+        )
         store = PostgresStore(pool, accounts)
         try:
             await store.start()

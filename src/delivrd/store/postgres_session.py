@@ -5,13 +5,25 @@ Prepared statements, LISTEN and the settings below last as long as a session. A 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 
 from delivrd.store.base import StoreUnavailable
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
+
+HOST_SECONDS = 2.0
+"""How long one of several servers may take before the next one is tried."""
+
+_NEXT = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
 
 ENCODINGS = ("UTF8", "SQL_ASCII")  # the second keeps the bytes of our UTF-8 as they are
 
@@ -44,6 +56,28 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # its type parameters 
 
     def get_reset_query(self) -> str:
         return ""
+
+
+async def connect(url: str, **options: Any) -> Connection:
+    """A connection to the first server of the address that answers and is as it says.
+
+    asyncpg gives all of them one limit of time: a machine without power, which refuses nothing,
+    would keep it from the others.
+    """
+    *others, last = _servers(url)
+    for server in others:
+        with suppress(*_NEXT):
+            return await asyncpg.connect(server, timeout=HOST_SECONDS, **options)
+    return await asyncpg.connect(last, **options)
+
+
+def _servers(url: str) -> list[str]:
+    """The address with each of its hosts alone."""
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return [url]
+    return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
 
 
 async def settle(connection: Any) -> None:
