@@ -100,7 +100,8 @@ async def check(connection: Connection, another: Callable[[], Awaitable[Connecti
         return  # no pooler, which makes up a number of its own
     other = await another()
     try:
-        if await _backend(other) == backend:  # both are open: each should have its own
+        # both are open: each should have its own, and keep it
+        if await _backend(other) == backend or await _backend(connection) != backend:
             raise SharedSessions
     finally:
         await other.close()
