@@ -154,6 +154,14 @@ def test_among_two_beginnings_the_later_word_is_shown() -> None:
     assert fold_part([second, first]).provider_status == "buffered"
 
 
+def test_an_unknown_that_is_not_final_gives_way_to_a_later_beginning() -> None:
+    """D19: it ranks as pending, so that the later word is shown."""
+    odd = said(Status.UNKNOWN, False, provider_status="quux", occurred_at=NOON)
+    later = NOON + timedelta(seconds=1)
+    clear = said(Status.PENDING, False, provider_status="buffered", occurred_at=later)
+    assert fold_part([odd, clear]).provider_status == "buffered"
+
+
 def test_of_two_ends_that_say_the_same_the_earlier_counts() -> None:
     first = said(Status.DELIVERED, received_at=7, occurred_at=NOON)
     second = said(Status.DELIVERED, received_at=3, occurred_at=NOON + timedelta(seconds=1))
@@ -367,6 +375,20 @@ def test_an_attempt_is_delivered_only_when_every_part_is(
         assert outcome.finished_at == max(part.finished_at or 0 for part in heard)
 
 
+def test_of_two_parts_that_failed_alike_the_earlier_ended_their_attempt() -> None:
+    """C7: a message that failed once does not fail again later."""
+    first, second = (fold_part([said(Status.REJECTED, received_at=at)]) for at in (3, 7))
+    outcome = fold_attempt(Handover(State.ACCEPTED, parts_expected=2), [second, first])
+    assert outcome.finished_at == micros(NOON) + 3
+
+
+def test_an_attempt_with_an_unknown_part_has_no_time_of_delivery() -> None:
+    """C7: a part that arrived is not the message."""
+    heard = [fold_part([said(status)]) for status in (Status.DELIVERED, Status.UNKNOWN)]
+    outcome = fold_attempt(Handover(State.ACCEPTED, parts_expected=2), heard)
+    assert (outcome.status, outcome.delivered_at) == (Status.UNKNOWN, None)
+
+
 def test_an_unsure_attempt_of_several_parts_waits_for_all_of_them() -> None:
     arrived = fold_part([said(Status.DELIVERED)])
     unsure = Handover(State.UNSURE, parts_expected=2)
@@ -404,6 +426,12 @@ def test_a_late_receipt_of_the_first_attempt_counts_for_the_message(order: list[
     """D23: the first attempt's receipt says of the first attempt what it says."""
     tried = [fold_part([said(status)]) for status in order]
     assert fold_message(tried).status is Status.DELIVERED
+
+
+def test_a_message_that_arrived_twice_was_delivered_by_the_first_to_arrive() -> None:
+    """C5, whichever attempt was made first."""
+    tried = [fold_part([said(Status.DELIVERED, received_at=at)]) for at in (7, 3)]
+    assert fold_message(tried).finished_at == micros(NOON) + 3
 
 
 # --- prices -------------------------------------------------------------------------------------
