@@ -148,6 +148,23 @@ def test_what_a_dead_folder_held_comes_back_one_at_a_time(database_url: str) -> 
     run(test())
 
 
+@pytest.mark.parametrize("limit", [1, 10])
+def test_what_another_folder_took_over_is_left_to_that_one(database_url: str, limit: int) -> None:
+    """A process that was presumed dead may only have been slow."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.receive("main", receipt("A"), receipt("B"))
+            works = await story.store.write(lambda tx: fold.claim(tx, story.now, 10))
+            taken_over = "UPDATE to_fold SET owner = owner + 1"
+            await story.store.write(lambda tx: tx.execute(taken_over))
+            await story.store.write(lambda tx: fold.fold_slice(tx, *story._parts, works, limit))
+            assert await story.one("SELECT count(*) FROM statement") == 0
+            assert await story.one("SELECT done FROM to_fold") == 0
+
+    run(test())
+
+
 def test_what_was_there_at_two_deaths_is_set_aside_and_can_be_tried_again(
     database_url: str,
 ) -> None:

@@ -24,6 +24,23 @@ def test_a_message_is_claimed_once(database_url: str) -> None:
     run(test())
 
 
+def test_a_message_that_another_worker_has_taken_since_the_list_was_read_is_not_claimed_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D25: on PostgreSQL the list of what is due may be older than the lock."""
+    older = "SELECT id FROM attempt WHERE due_at <= $1 AND account_id = ANY($2::bigint[]) LIMIT $3"
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.submit()
+            assert len(await story.claim()) == 1
+            monkeypatch.setattr(outbox, "_DUE", older)
+            assert await story.claim() == []
+            assert await story.one("SELECT tries FROM attempt") == 1
+
+    run(test())
+
+
 def test_a_refusal_rejects_the_message_with_its_reason(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story:

@@ -3,7 +3,7 @@
 import pytest
 
 from delivrd.store.verify import verify
-from tests.store.story import receipt, reference, telling
+from tests.store.story import SECOND, START, receipt, reference, telling
 from tests.support import run
 
 
@@ -219,6 +219,25 @@ def test_a_statement_that_another_request_says_too_stays(database_url: str) -> N
             assert await story.status(uuid) == "delivered"
             counts = "SELECT count, received_at FROM statement WHERE status = 'delivered'"
             assert [row[0] for row in await story.rows(counts)] == [1]
+            await story.check()
+
+    run(test())
+
+
+def test_a_withdrawn_statement_that_comes_again_came_first_when_it_came_again(
+    database_url: str,
+) -> None:
+    """C1: its earliest arrival is that of its live links."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.sent("A")
+            first = await story.hear("main", receipt("A"), at=1)
+            await story.reread(first, receipt("A", "undelivered"))
+            await story.hear("main", receipt("A"), at=5)
+            delivered = "SELECT count, received_at FROM statement WHERE status = 'delivered'"
+            assert await story.rows(delivered) == [(1, START + 5 * SECOND)]
+            assert await story.one("SELECT finished_at FROM message") == START + 5 * SECOND
             await story.check()
 
     run(test())
