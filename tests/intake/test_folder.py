@@ -16,14 +16,14 @@ from tests.filled import opened, receipt, scalar
 from tests.support import run
 
 
-async def appended(store: Store, part: str) -> Work:
-    """A request that is marked for this process's folder."""
+async def appended(store: Store, part: str, *, own: bool = True) -> Work:
+    """A request that is marked for this process's folder; without ``own`` for none."""
     entry = Entry(
         id=store.ids.next(), account_id=1, received_at=now_micros(), took_us=1,
         source="127.0.0.1", method="POST", path="/webhooks/vonage", query=b"", headers=b"",
         body=b"", auth="none", reading=Reading(receipts=(receipt(part),)),
     )  # fmt: skip
-    await store.write(lambda tx: append(tx, store.ids, [entry], own=True))
+    await store.write(lambda tx: append(tx, store.ids, [entry], own=own))
     return Work(entry.id, 0, 1, entry.received_at, entry.reading.receipts)
 
 
@@ -97,5 +97,27 @@ def test_a_backlog_that_other_processes_claimed_is_waited_for_no_more(
                 await asyncio.sleep(0)
                 await folder._claim_next()
             assert folder.waiting == 0
+
+    run(test())
+
+
+def test_what_is_more_than_fits_in_memory_waits_in_the_store(
+    database_url: str, monkeypatch: Any
+) -> None:
+    """A burst may be larger than the memory; all of it is folded."""
+    monkeypatch.setattr("delivrd.intake.folder.ROOM", 1)
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            folder = Folder(store)
+            folder._more = False
+            for part in ("A", "B", "C", "D"):
+                folder.offer([await appended(store, part, own=False)], own=False)
+            assert folder.waiting == 2
+            while not folder.idle:
+                await folder._claim_next()
+                while folder._marked:
+                    await folder._fold_slice()
+            assert await scalar(store, "SELECT count(*) FROM link") == 4
 
     run(test())

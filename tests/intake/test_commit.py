@@ -1,0 +1,100 @@
+"""The group commit: what it does when a run ends, or the store answers nothing (rules A2, A7)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from delivrd.core.statement import Reading
+from delivrd.intake import commit as group
+from delivrd.intake.commit import GroupCommit
+from delivrd.intake.folder import Folder
+from delivrd.store.append import Entry
+from delivrd.store.base import Store, StoreUnavailable
+from delivrd.store.ids import now_micros
+from tests.filled import opened, receipt, scalar
+from tests.support import run
+
+
+def entry(store: Store, part: str) -> Entry:
+    return Entry(
+        id=store.ids.next(), account_id=1, received_at=now_micros(), took_us=1,
+        source="127.0.0.1", method="POST", path="/webhooks/vonage", query=b"", headers=b"",
+        body=b"", auth="none", reading=Reading(receipts=(receipt(part),)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("durable", [False, True], ids=["before its commit", "after its commit"])
+def test_what_an_ended_run_was_writing_is_written_once_by_the_next(
+    database_url: str, monkeypatch: Any, durable: bool
+) -> None:
+    """Dropped, it would be answered 503 though the store is there."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            commit, write = GroupCommit(store, Folder(store)), store.write
+            writing = asyncio.Event()
+
+            async def never_return(job: Any, **how: Any) -> None:
+                if durable:
+                    await write(job, **how)
+                writing.set()
+                await asyncio.Event().wait()
+
+            monkeypatch.setattr(store, "write", never_return)
+            written = asyncio.get_running_loop().create_future()
+            commit.append(entry(store, "A"), 3600, written)
+            first = asyncio.create_task(commit.run())
+            await writing.wait()
+            first.cancel()
+            monkeypatch.undo()
+            second = asyncio.create_task(commit.run())
+            async with asyncio.timeout(20):
+                await written
+            second.cancel()
+            assert await scalar(store, "SELECT count(*) FROM request") == 1
+
+    run(test())
+
+
+def test_who_has_waited_long_enough_is_told_so_even_while_the_batch_is_written(
+    sqlite_url: str, monkeypatch: Any
+) -> None:
+    """A7: a store that hangs fails nothing by itself."""
+    monkeypatch.setattr(group, "WATCH_SECONDS", 0)
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            commit = GroupCommit(store, Folder(store))
+
+            async def never_return(job: Any, **how: Any) -> None:
+                await asyncio.Event().wait()
+
+            monkeypatch.setattr(store, "write", never_return)
+            written = asyncio.get_running_loop().create_future()
+            commit.append(entry(store, "A"), -1, written)
+            tasks = [asyncio.create_task(work) for work in (commit.run(), commit.watch())]
+            async with asyncio.timeout(20):
+                with pytest.raises(StoreUnavailable):
+                    await written
+            for task in tasks:
+                task.cancel()
+            monkeypatch.undo()
+
+    run(test())
+
+
+def test_more_requests_than_may_wait_are_refused_at_once(sqlite_url: str, monkeypatch: Any) -> None:
+    """Memory has an end; the gateway is told to come again."""
+    monkeypatch.setattr(group, "MAX_WAITING", 1)
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            commit = GroupCommit(store, Folder(store))
+            first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+            commit.append(entry(store, "A"), 3600, first)
+            commit.append(entry(store, "B"), 3600, second)
+            assert not first.done()
+            assert isinstance(second.exception(), StoreUnavailable)
+
+    run(test())
