@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from delivrd.store import postgres_session
+from delivrd.store.base import StoreUnavailable
 from delivrd.store.open import open_store
 from delivrd.store.verify import verify
 from tests.cli.served import write_settings
@@ -153,6 +154,26 @@ def test_a_certificate_that_does_not_prove_the_server_is_told_with_the_next_step
         said = refused(of)
         assert why in said
         assert next in said
+
+
+def test_a_certificate_that_is_replaced_by_a_wrong_one_is_the_store_being_away(
+    encrypted, certificate
+):
+    """It is seen at the next connection; calls are answered 503, not 500."""
+    url, cert = encrypted
+    other, _ = certificate("other.example")
+
+    async def test():
+        store = await open_store(f"{url}?sslmode=verify-full&sslrootcert={cert}", {})
+        try:
+            store.pool.set_connect_args(f"{url}?sslmode=verify-full&sslrootcert={other}")
+            await store.pool.expire_connections()
+            with pytest.raises(StoreUnavailable):
+                await store.write(lambda tx: tx.fetch("SELECT 1"))
+        finally:
+            await store.close()
+
+    run(test())
 
 
 # --- addresses, roles and databases -------------------------------------------------------------

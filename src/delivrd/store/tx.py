@@ -356,7 +356,9 @@ _STORE_ERRORS = (
 def is_store_error(error: BaseException) -> bool:
     """Whether the store failed (connection, lock, deadlock, disk, time-out), not the data (A8)."""
     damaged = type(error) is sqlite3.DatabaseError  # the file is not a database, or is malformed
-    return damaged or (isinstance(error, _STORE_ERRORS) and not isinstance(error, ValueError))
+    if damaged or isinstance(error, OSError):  # a certificate's is a ValueError besides
+        return True
+    return isinstance(error, _STORE_ERRORS) and not isinstance(error, ValueError)
 
 
 def is_conflict(error: BaseException) -> bool:
