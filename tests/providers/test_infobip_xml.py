@@ -49,6 +49,14 @@ def test_what_is_broken_or_dangerous_is_unreadable(text):
         infobip.read(posted(text), None)
 
 
+def test_elements_nested_too_deeply_do_not_hide_other_reports():
+    deep = "<x>" * 100_000 + "</x>" * 100_000
+    one = f"<result><messageId>a</messageId>{deep}</result>"
+    two = "<result><messageId>b</messageId></result>"
+    read = infobip.read(posted(f"<r><results>{one}{two}</results></r>"), None)
+    assert [receipt.provider_message_id for receipt in read.receipts] == ["a", "b"]
+
+
 def test_an_old_report_without_an_id_harms_no_other():
     old = '<message status="DELIVERED"/><message id="1" status="SENT"/>'
     read = infobip.read(posted(f"<DeliveryReport>{old}</DeliveryReport>"), None)

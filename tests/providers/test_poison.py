@@ -229,6 +229,21 @@ def test_a_fault_nested_too_deeply_to_be_written_is_still_a_fault():
     assert reading.faults[0].raw == "(nested too deeply)"
 
 
+@pytest.mark.parametrize(
+    "deep", [b"[" * 50_000 + b"]" * 50_000, b'{"a":[' * 50_000 + b"]}" * 50_000]
+)
+@pytest.mark.parametrize("others", [1, 20_000])
+def test_an_item_nested_too_deeply_does_not_hide_the_others_of_a_body_of_any_size(deep, others):
+    other = (
+        b'{"id": "b", "x": "]]}}\\"", "status": "delivered", "price": {"a": [1]}, "y": "'
+        + b"y" * 99
+    )
+    items = [b'{"id": "a", "status": "sent", "deep": ' + deep + b"}", *[other + b'"}'] * others]
+    reading = provider("generic").read(Request("POST", body=b"[" + b",".join(items) + b"]"), None)
+    assert [receipt.provider_message_id for receipt in reading.receipts] == ["a", *["b"] * others]
+    assert reading.receipts[0].provider_status == "sent"
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_an_id_longer_than_an_id_is_refused_rather_than_cut(name):
     fields = TEMPLATES[name]["fields"] | {TEMPLATES[name]["id"]: "x" * 201}

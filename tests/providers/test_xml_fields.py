@@ -64,6 +64,15 @@ def test_cm_reads_xml_with_a_byte_order_mark_and_space_before():
     assert receipt.provider_message_id == "a"
 
 
+@pytest.mark.parametrize("levels", [20, 100_000])
+def test_elements_nested_too_deeply_do_not_hide_what_stands_beside_them(levels):
+    deep = b"<x>" * levels + b"</x>" * levels
+    one = b"<MSG>" + deep + b"<REFERENCE>a</REFERENCE></MSG>"
+    two = b"<MSG><REFERENCE>b</REFERENCE></MSG>"
+    read = cm.read(Request("POST", body=b"<MESSAGES>" + one + two + b"</MESSAGES>"))
+    assert [receipt.provider_message_id for receipt in read.receipts] == ["a", "b"]
+
+
 @given(st.binary(max_size=60))
 def test_no_bytes_crash_it(rest):
     for start in (b"<", b"<MESSAGES><MSG>", b"<?xml "):

@@ -28,15 +28,19 @@ MAX_ID = 200
 
 MAX_DEPTH = 100
 """Levels of JSON from which on a body is cut, where it is nested too deeply to be parsed."""
-MAX_CUT = 256 * 1024
-"""Characters of a body that is looked through for what to cut; more would take too long."""
+MAX_BRACKETS = 250_000
+"""Runs of brackets that are looked at for what to cut; more would take too long.
+
+A body of 4 MiB that holds receipts has 100,000."""
 
 _STRINGS = msgspec.json.Decoder(dict[str, str] | list[dict[str, str]])
 _ANYTHING = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
 _BARE = re.compile(r"([:\[,]\s*)(0\d+|\d+-\d[\d-]*)(?=\s*[,}\]])")
 """Digits that JSON forbids without quotes, but some gateways send: ``003``, ``35627-3287``."""
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', re.DOTALL)
-"""Brackets, and strings as wholes, since theirs do not count."""
+_BRACKETS = re.compile(
+    r"""[^"\[{\]}]*+(?:"(?:[^"\\]|\\.)*+"?[^"\[{\]}]*+)*+([\[{]++|[\]}]++)?""", re.DOTALL
+)
+"""A run of brackets that open, or that close, and what is before it; those in strings count not."""
 _AMOUNT = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(e(-1?|\+?)\d)?", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?(0|\d{1,15}(?!,\d{3}$)),\d{1,15}")
 """An amount with a decimal comma; ``1,024`` may be a thousand."""
@@ -121,22 +125,22 @@ def _json(text: str) -> Fields | list[Any]:
 def _shallow(text: str) -> str | None:
     """JSON text with null for what is nested too deeply, so that what stands beside it is read.
 
-    None if the text is too long to look through, or nothing can be cut out of it.
+    None if it has too many brackets to look at, or nothing can be cut out of it.
     """
-    if len(text) > MAX_CUT:
-        return None
     kept: list[str] = []
     start = depth = 0
-    for found in _BRACKETS.finditer(text):
-        bracket = found[0]
-        if bracket in "[{":
-            depth += 1
-            if depth == MAX_DEPTH:
-                kept += [text[start : found.start()], "null"]
-        elif bracket in "]}":
-            if depth == MAX_DEPTH:
-                start = found.end()
-            depth -= 1
+    for seen, found in enumerate(_BRACKETS.finditer(text)):
+        run = found[1] or ""
+        if seen == MAX_BRACKETS:
+            return None
+        if run.startswith(("[", "{")):
+            if depth < MAX_DEPTH <= depth + len(run):
+                kept += [text[start : found.start(1) + MAX_DEPTH - depth - 1], "null"]
+            depth += len(run)
+        else:
+            if depth - len(run) < MAX_DEPTH <= depth:
+                start = found.start(1) + depth - MAX_DEPTH + 1
+            depth -= len(run)
     return "".join([*kept, text[start:]]) if kept and depth < MAX_DEPTH else None
 
 

@@ -6,11 +6,10 @@ tests; for reports that are each a ``results``, the documentation of the platfor
 """
 
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml import ElementTree
+from xml.etree.ElementTree import Element
 
 from delivrd.providers import fields as f
+from delivrd.providers import xml_fields
 from delivrd.providers.base import Request, Unreadable
 
 
@@ -22,12 +21,7 @@ def told(request: Request) -> f.Fields | list[Any] | None:
     """
     if not request.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return f.of(request)
-    try:
-        root = _unfolded(ElementTree.fromstring(request.body, forbid_dtd=True))
-    except (ParseError, ValueError, LookupError) as error:
-        raise Unreadable(f"the body is not XML: {type(error).__name__}") from None
-    except RecursionError:
-        raise Unreadable("the body is nested too deeply") from None
+    root = _unfolded(xml_fields.parsed(request.body.lstrip(b"\xef\xbb\xbf \t\r\n")))
     if isinstance(root, list):
         return {"results": root}
     if isinstance(root, dict):

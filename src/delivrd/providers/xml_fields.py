@@ -14,6 +14,7 @@ from defusedxml import ElementTree
 from delivrd.providers.base import Request, Unreadable
 
 MAX_DEPTH = 20
+"""Levels of elements that are read."""
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -35,21 +36,34 @@ def fields(document: bytes | str) -> dict[str, Any]:
     Raises:
         Unreadable: it is not XML, or has a document type.
     """
+    root = parsed(document)
+    return {_name(root.tag): _value(root)}
+
+
+def parsed(document: bytes | str) -> Element:
+    """The root of a document; what is nested too deeply is left out, not what stands beside it.
+
+    Raises:
+        Unreadable: it is not XML, or has a document type.
+    """
     try:
-        root = ElementTree.fromstring(document, forbid_dtd=True)
+        root: Element = ElementTree.fromstring(document, forbid_dtd=True)
     except (ParseError, ValueError, LookupError) as error:
         raise Unreadable(f"the body is not XML: {str(error)[:200]}") from None
-    return {_name(root.tag): _value(root, MAX_DEPTH)}
+    level, depth = [root], 1
+    while level and depth <= MAX_DEPTH:
+        level, depth = [child for element in level for child in element], depth + 1
+    for element in level:
+        element.clear()
+    return root
 
 
-def _value(element: Element, depth: int) -> Any:
-    if depth == 0:
-        raise Unreadable("the body is nested too deeply")
+def _value(element: Element) -> Any:
     if not len(element) and (element.text or not element.attrib):
         return element.text or ""
     held: dict[str, Any] = {_name(name): value for name, value in element.attrib.items()}
     for child in element:
-        name, value = _name(child.tag), _value(child, depth - 1)
+        name, value = _name(child.tag), _value(child)
         earlier = held.get(name)
         if isinstance(earlier, list):
             earlier.append(value)
