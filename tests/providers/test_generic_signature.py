@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from delivrd.providers import generic
-from delivrd.providers.base import Request, Unauthentic
+from delivrd.providers.base import Authentic, Request, Unauthentic
+from delivrd.relay.formats import standard
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -129,6 +131,66 @@ def test_a_wider_window_takes_it():
     right = signature(f"{stamp}.".encode() + BODY).hexdigest()
     settings = account(**TIMED).model_copy(update={"replay_window": 7200})
     assert generic.authenticate(request(right, headers=[("x-time", stamp)]), settings)
+
+
+STANDARD, ROTATED = "whsec_" + "QUJD" * 8, "whsec_" + "REVG" * 8
+
+
+def standard_account(secret=STANDARD):
+    return generic.Settings(
+        receive_only=True, signature_secret=secret, signature="standard-webhooks"
+    )
+
+
+def standard_call(secret=STANDARD, call_id="msg_1", stamp=STAMP, before="", **more):
+    right = standard.signature(standard.key(secret), call_id, stamp, BODY)
+    return request(
+        "",
+        headers=[
+            ("webhook-id", call_id),
+            ("webhook-timestamp", stamp),
+            ("webhook-signature", before + right),
+        ],
+        **more,
+    )
+
+
+def test_standard_webhooks_need_no_more_than_their_name():
+    proof = generic.authenticate(standard_call(), standard_account())
+    assert proof == Authentic("standard-webhooks", 0, "msg_1")
+
+
+def test_one_of_several_standard_signatures_and_secrets_is_enough():
+    call = standard_call(before="v1a,AAAA v1,AAAA ")
+    assert generic.authenticate(call, standard_account([ROTATED, STANDARD])).secret == 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        request(""),
+        standard_call(ROTATED),
+        standard_call(body=BODY + b" "),
+        standard_call(stamp=str(int(STAMP) - 301)),
+        standard_call(stamp=str(int(STAMP) + 301)),
+        standard_call(stamp="yesterday"),
+    ],
+)
+def test_what_is_not_signed_by_standard_webhooks_is_refused(bad):
+    with pytest.raises(Unauthentic):
+        generic.authenticate(bad, standard_account())
+
+
+@pytest.mark.parametrize("secret", ["a signature secret", "whsec_short", "whsec_QUJD"])
+def test_a_secret_that_is_none_of_standard_webhooks_is_refused_by_the_settings(secret):
+    with pytest.raises(ValidationError, match="a secret") as refused:
+        standard_account(secret)
+    assert secret not in str(refused.value)
+
+
+def test_standard_webhooks_leave_nothing_to_describe():
+    with pytest.raises(ValidationError, match="takes no other settings"):
+        account(STANDARD, scheme="standard-webhooks")
 
 
 def test_without_a_description_there_is_nothing_to_prove():

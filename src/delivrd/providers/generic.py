@@ -86,10 +86,13 @@ _COMMON = Settings(receive_only=True)
 
 
 def authenticate(request: Request, settings: Settings) -> Authentic | None:
-    """By the HMAC that the settings describe; None if they describe none."""
+    """By the signature that the settings describe; None if they describe none."""
     how = settings.signature
     if how is None:
         return None
+    behind = REPLAY_BEHIND if settings.replay_window is None else settings.replay_window
+    if how.scheme == "standard-webhooks":
+        return signing.standard_webhooks(request, settings.webhook_keys, behind)
     given = request.header(how.header.lower()).strip()
     if not given.startswith(how.prefix) or given == how.prefix:
         raise Unauthentic(f"there is no signature ({how.header})")
@@ -99,9 +102,8 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
         key = secret.get_secret_value().encode()
         if key and _fits(given.removeprefix(how.prefix), how, key, signed):
             if how.timestamp_header:
-                behind = settings.replay_window
                 seconds = stamp[:-3] if len(stamp) == 13 else stamp  # some use milliseconds
-                signing.check_age(seconds, request, REPLAY_BEHIND if behind is None else behind)
+                signing.check_age(seconds, request, behind)
             return Authentic(f"hmac-{how.algorithm}", position)
     raise Unauthentic("the signature does not match")
 

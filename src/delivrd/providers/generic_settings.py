@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from delivrd.core import signing_key
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers.base import FAILURES, AccountSettings, Code, Secrets, Word
@@ -134,8 +135,12 @@ class ReceiptAnswer(Table):
 
 
 class Signature(Table):
-    """How the gateway signs its calls: an HMAC in a header, keyed by ``signature_secret``."""
+    """How the gateway signs its calls: an HMAC in a header, keyed by ``signature_secret``.
 
+    Standard Webhooks describe all of it themselves.
+    """
+
+    scheme: Literal["hmac", "standard-webhooks"] = "hmac"
     header: str = ""
     algorithm: Literal["md5", "sha1", "sha256", "sha384", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
@@ -146,6 +151,10 @@ class Signature(Table):
 
     @model_validator(mode="after")
     def _told(self) -> Self:
+        if self.scheme == "standard-webhooks":
+            if self.model_fields_set != {"scheme"}:
+                raise ValueError('the scheme "standard-webhooks" takes no other settings')
+            return self
         if not self.header:
             raise ValueError('header is missing: the one that holds the signature ("X-Signature")')
         known = ("body", "query", "url", "method", "timestamp")
@@ -268,10 +277,11 @@ class Settings(AccountSettings):
     signature_secret: Secrets = Field(
         default=(), description="The key of its signatures, one or a list (rotation)."
     )
-    signature: Signature | None = Field(
+    signature: Annotated[Signature | None, _under("scheme")] = Field(
         default=None,
         description="Its signature: header, algorithm, encoding (hex, base64), prefix, signed "
-        "(body, query, url, method, timestamp, header:NAME), joined_by, timestamp_header.",
+        "(body, query, url, method, timestamp, header:NAME), joined_by, timestamp_header; or "
+        '"standard-webhooks".',
         examples=['{ header = "X-Signature" }'],
     )
     send: Sending | None = Field(
@@ -295,7 +305,14 @@ class Settings(AccountSettings):
     def _signed(self) -> Self:
         if bool(self.signature_secret) is not bool(self.signature):
             raise ValueError("signature_secret and the table signature go together")
+        if self.signature and self.signature.scheme == "standard-webhooks":
+            _ = self.webhook_keys  # a secret that is none is refused here
         return self
+
+    @property
+    def webhook_keys(self) -> list[bytes]:
+        """The keys of Standard Webhooks."""
+        return [signing_key.key(secret.get_secret_value()) for secret in self.signature_secret]
 
     @cached_property
     def words(self) -> Mapping[str, Word]:

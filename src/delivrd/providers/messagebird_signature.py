@@ -6,15 +6,14 @@ subscription, retries); standardwebhooks.com; for the age of retries, what two p
 
 import base64
 import hashlib
-import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from operator import itemgetter
 from urllib.parse import parse_qsl, urlencode
 
 from delivrd.providers import fields as f
 from delivrd.providers import signing
-from delivrd.providers.base import Authentic, Request, Secrets, Unauthentic, same
+from delivrd.providers.base import Authentic, Request, Secrets, Unauthentic
 
 REPLAY_BEHIND = 24 * 3600
 """Bird tries again for 8 hours (others saw a day), with the time and signature of the first try."""
@@ -34,8 +33,9 @@ def authenticate(request: Request, secrets: Secrets, window: int | None) -> Auth
     """
     if token := request.header(TOKEN):
         return _by_token(request, token, secrets, LEEWAY if window is None else window)
-    if given := request.header("webhook-signature"):
-        return _by_standard(request, given, secrets, FRESH if window is None else window)
+    if request.header("webhook-signature"):
+        behind = FRESH if window is None else window
+        return signing.standard_webhooks(request, _decoded(secrets), behind)
     if given := request.header(SIGNATURE):
         return _by_hmac(request, given, secrets, REPLAY_BEHIND if window is None else window)
     raise Unauthentic("there is no signature (MessageBird-Signature-JWT)")
@@ -71,21 +71,9 @@ def _by_hmac(request: Request, given: str, secrets: Secrets, behind: int) -> Aut
     query = sorted(told, key=itemgetter(0))  # of a repeated name the order stays: the last counts
     body = hashlib.sha256(request.body).digest()
     signed = [f"{stamp}\n{about}\n".encode() + body for about in (urlencode(query), _url(request))]
-    secret = _fitting((s.get_secret_value().encode() for s in secrets), [given], signed)
+    secret = signing.fitting((s.get_secret_value().encode() for s in secrets), [given], signed)
     signing.check_age(stamp, request, behind)
     return Authentic("sha256", secret)
-
-
-def _by_standard(request: Request, given: str, secrets: Secrets, behind: int) -> Authentic:
-    """Standard Webhooks; each try bears the same id, which is its nonce."""
-    message, stamp = request.header("webhook-id"), request.header("webhook-timestamp")
-    if not (message and stamp):
-        raise Unauthentic("there is no webhook-id or webhook-timestamp")
-    signatures = [entry[3:] for entry in given.split() if entry.startswith("v1,")]
-    signed = f"{message}.{stamp}.".encode() + request.body
-    secret = _fitting(_decoded(secrets), signatures, [signed])
-    signing.check_age(stamp, request, behind)
-    return Authentic("standard-webhooks", secret, message[: f.MAX_ID])
 
 
 def _decoded(secrets: Secrets) -> Iterator[bytes]:
@@ -96,15 +84,6 @@ def _decoded(secrets: Secrets) -> Iterator[bytes]:
             yield base64.b64decode(text, validate=True)
         except ValueError:
             yield b""
-
-
-def _fitting(keys: Iterable[bytes], given: list[str], signed: list[bytes]) -> int:
-    for position, key in enumerate(keys):
-        for text in signed if key else ():
-            expected = base64.b64encode(hmac.digest(key, text, "sha256"))
-            if any(same(signature, expected) for signature in given):
-                return position
-    raise Unauthentic("the signature does not match")
 
 
 def _url(request: Request) -> str:

@@ -4,13 +4,14 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
 
-from delivrd.providers.base import Request, Unauthentic, same
+from delivrd.providers import fields as f
+from delivrd.providers.base import Authentic, Request, Unauthentic, same
 
 AHEAD = 300
 """Seconds by which a gateway's clock may be ahead of ours."""
@@ -68,6 +69,37 @@ def signed_token(
 
 def _decoded(part: str) -> bytes:
     return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+
+
+def standard_webhooks(request: Request, keys: Iterable[bytes], behind: int) -> Authentic:
+    """The proof by Standard Webhooks; each try bears the same id, which is its nonce.
+
+    Raises:
+        Unauthentic: a header is missing, no key signed it, or it is too old.
+    """
+    call_id, stamp = request.header("webhook-id"), request.header("webhook-timestamp")
+    if not (call_id and stamp):
+        raise Unauthentic("there is no webhook-id or webhook-timestamp")
+    listed = request.header("webhook-signature").split()
+    given = [entry[3:] for entry in listed if entry.startswith("v1,")]
+    signed = f"{call_id}.{stamp}.".encode() + request.body
+    position = fitting(keys, given, [signed])
+    check_age(stamp, request, behind)
+    return Authentic("standard-webhooks", position, call_id[: f.MAX_ID])
+
+
+def fitting(keys: Iterable[bytes], given: Sequence[str], signed: Sequence[bytes]) -> int:
+    """Which key made one of the given signatures (HMAC with SHA-256, in base64) of such a text.
+
+    Raises:
+        Unauthentic: none did.
+    """
+    for position, key in enumerate(keys):
+        for text in signed if key else ():
+            expected = base64.b64encode(hmac.digest(key, text, "sha256"))
+            if any(same(signature, expected) for signature in given):
+                return position
+    raise Unauthentic("the signature does not match")
 
 
 def covers(body: bytes, digest: object) -> bool:
