@@ -1,5 +1,6 @@
 """An operator's own meanings of words and codes, over those of a dialect's tables."""
 
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -21,6 +22,8 @@ OURS = overridden(
         },
     ),
 )
+
+FAILED = WordMeaning(status="undelivered", final=True)
 
 
 def receipt(status, code="0", of=OURS):
@@ -48,6 +51,33 @@ def test_a_code_of_the_table_means_what_the_operator_says():
     found = receipt("failed", "6")
     assert (found.status, found.reason) == (Status.UNDELIVERED, Reason.THROTTLED)
     assert found.permanent is False
+
+
+@pytest.mark.parametrize("word", ["UNDELIVERABLE_NOT_DELIVERED", "NOT_SEEN_BEFORE"])
+def test_an_error_told_by_its_name_keeps_its_reason_beside_the_operators_word(word):
+    ours = overridden(provider("infobip"), Overrides(words={word: FAILED}))
+    told = {"messageId": "1", "status": {"name": word}, "error": {"name": "EC_ABSENT_SUBSCRIBER"}}
+    (found,) = ours.read(Request("POST", body=json.dumps(told).encode()), None).receipts
+    assert (found.status, found.reason) == (Status.UNDELIVERED, Reason.UNREACHABLE)
+    assert not found.unmapped
+
+
+@pytest.mark.parametrize("code", ["11", "0xb", "0x0000000b"])
+def test_a_refusals_code_in_either_base_keeps_its_reason_beside_the_operators_word(code):
+    found = kannel_receipt(f"NACK/{code}/Invalid")
+    assert (found.status, found.reason) == (Status.REJECTED, Reason.UNKNOWN_NUMBER)
+    assert (found.unmapped, found.error_code) == (False, code)
+
+
+def test_a_message_centres_own_code_gets_no_refusals_reason():
+    assert kannel_receipt("id:1 stat:REJECTD err:11 text:").reason is Reason.OTHER
+
+
+def kannel_receipt(reply):
+    ours = overridden(provider("kannel"), Overrides(words={"16": FAILED}))
+    told = urlencode({"id": "1", "d": "16", "A": reply}).encode()
+    (found,) = ours.read(Request("GET", query=told), None).receipts
+    return found
 
 
 @pytest.mark.parametrize("word", ["delivered", "buffered"])

@@ -245,8 +245,17 @@ def _table(code: str | None) -> Mapping[str, Code]:
     """The codes, with this one where it is the name of one."""
     if code is None or code.isdigit():
         return ERRORS
-    known = ERRORS.get(ERROR_NAMES.get(code.upper().replace("_", ""), ""))
+    known = _named(code)
     return {**ERRORS, code: known} if known else ERRORS
+
+
+def _named(code: str) -> Code | None:
+    return ERRORS.get(ERROR_NAMES.get(code.upper().replace("_", ""), ""))
+
+
+def meaning_of_code(receipt: Receipt) -> Code | None:
+    """The meaning of an error that is told by its name."""
+    return _named(receipt.error_code or "")
 
 
 def _network(told: f.Fields) -> str | None:

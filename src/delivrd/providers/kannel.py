@@ -117,6 +117,7 @@ _NO_VALUE = re.compile(r"\s*(?:%(?:[A-Za-z]|#.*#)|id:[^\s+]*)\s*")
 """An escape that Kannel did not know, and ``%k``: of a reply, its first word."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _NACK = re.compile(r"\s*NACK/(?:(0x[0-9A-F]{1,8}|\d{1,10})(?:/|$))?(.*)", re.DOTALL | re.IGNORECASE)
+_REFUSAL = re.compile(r"0x[0-9A-F]{1,8}|[0-9]{1,10}", re.IGNORECASE)
 _CODE = re.compile(r"[0-9A-Fa-f]{1,8}")
 _REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK(/|%2F)", re.IGNORECASE)
 """What tells a reply from other values, whatever its field is called."""
@@ -278,9 +279,23 @@ def _table(nack: re.Match[str] | None) -> Mapping[str, Code]:
     """The codes of refusals, with this one as it is written: in either base, of any length."""
     if not nack or not nack[1]:
         return {}
-    base = 16 if nack[1].lower().startswith("0x") else 10
-    known = ERRORS.get(f"0x{int(nack[1], base):08x}")
+    known = _refusal(nack[1])
     return {**ERRORS, nack[1]: known} if known else ERRORS
+
+
+def _refusal(code: str) -> Code | None:
+    base = 16 if code.lower().startswith("0x") else 10
+    return ERRORS.get(f"0x{int(code, base):08x}")
+
+
+def meaning_of_code(receipt: Receipt) -> Code | None:
+    """The meaning of a refusal's code, in either base.
+
+    A receipt's ``err:`` may look alike: the code counts only where it gave the reason.
+    """
+    code = receipt.error_code or ""
+    known = _refusal(code) if _REFUSAL.fullmatch(code) else None
+    return known if known and known.reason is receipt.reason else None
 
 
 def _id(said: f.Fields, text: SmppReceipt, *, refused: bool) -> str | None:

@@ -57,6 +57,8 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
         code: Code(m.words, m.reason, m.status, m.permanent) for code, m in overrides.codes.items()
     }
 
+    as_written = provider.meaning_of_code
+
     def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         reading = provider.read(request, settings)
         receipts = tuple(_again(receipt) for receipt in reading.receipts)
@@ -67,7 +69,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
         if said not in words and code not in codes:
             return receipt
         own_word = word(provider.statuses, receipt.provider_status)
-        own_code = meant(provider.errors, code)
+        own_code = meant(provider.errors, code) or (as_written(receipt) if as_written else None)
         base = words.get(said) or own_word or Word(receipt.status, receipt.final, receipt.reason)
         meaning, reason, permanent = refine(base, codes.get(code) or own_code)
         return msgspec.structs.replace(
