@@ -66,6 +66,7 @@ ERRORS = {
     "1300": Code("Not part of the provider network", Reason.UNKNOWN_NUMBER, U),
     "1310": Code("Not a suitable device", Reason.HANDSET_ERROR, U),
     "1320": Code("Message already sent", Reason.CONTENT_INVALID, R),
+    # Either an error that the carrier does not name, or a number that it does not know.
     "1330": Code("Unknown", Reason.OTHER),
     "1331": Code("The provider does not answer", Reason.NETWORK_ERROR, U),
     "1340": Code("Outside of the allowed window", Reason.CONTENT_INVALID, R),
