@@ -78,6 +78,22 @@ def test_a_message_of_a_queue_has_an_id_of_its_own(body):
     assert ids(read({"Records": [record]})) == ["e-1"]
 
 
+def test_the_messages_of_a_log_may_stand_one_to_a_line():
+    """As Firehose passes them on where it uncompresses logs and takes their messages out."""
+    told = "\n".join([json.dumps(line("a")), "{broken", json.dumps(line("b")), ""])
+    data = base64.b64encode(told.encode()).decode()
+    body = json.dumps({"requestId": "r", "timestamp": 1, "records": [{"data": data}]})
+    found = aws.read(Request("POST", body=body.encode()), None)
+    assert [receipt.provider_message_id for receipt in found.receipts] == ["a", "b"]
+    assert [fault.position for fault in found.faults] == [1]
+
+
+def test_lines_too_short_for_events_are_not_taken_apart():
+    data = base64.b64encode(gzip.compress(b"{\n" * 1_000_000)).decode()
+    found = read({"records": [{"data": data}]})
+    assert (len(found.receipts), len(found.faults)) == (0, 1)
+
+
 def test_a_compressed_request_of_firehose_is_read_as_any_other():
     assert ids(read({"records": [{"data": plain(EVENT)}]}, compress=True)) == ["e-1"]
 

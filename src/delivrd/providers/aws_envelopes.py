@@ -60,13 +60,29 @@ def _opened(record: Any, most: int) -> tuple[list[Any], int]:
     """The events in a record (or the record itself), and how many bytes they are unpacked."""
     try:
         text = _text(_data(record), most)
-        held = decoded(text)
     except TooLarge:
         raise
     except Unreadable:
         return [record], 0
+    try:
+        held = decoded(text)
+    except Unreadable:
+        return _lines(text) or [record], len(text)
     logged = held.get("logEvents")
     return logged if isinstance(logged, list) else [held or record], len(text)
+
+
+_SHORTEST = 64
+"""Bytes of a line with an event, on an average; 16 MiB of shorter ones would be millions."""
+
+
+def _lines(text: str) -> list[Any]:
+    """The events of a log of which Firehose keeps the messages alone, one to a line."""
+    if text.count("\n") * _SHORTEST > len(text):
+        return []
+    lines = [line for line in text.split("\n") if line.strip()]
+    several = len(lines) > 1 and all(line.lstrip().startswith("{") for line in lines)
+    return [{"message": line} for line in lines] if several else []
 
 
 def _data(record: Any) -> str:
