@@ -1,11 +1,13 @@
 """Who is believed: signatures, replays, Basic, networks, open accounts (rules B1 to B3, H2, H3)."""
 
 import asyncio
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from delivrd.intake.reread import CannotReread, admit
+from delivrd.intake.source import is_loopback, source_of, within
 from tests.intake.calls import RECEIPT, calling, signed, signing_account
 from tests.support import account, run
 
@@ -335,6 +337,25 @@ def test_all_proofs_that_are_configured_must_hold(sqlite_url: str) -> None:
             assert await hub.one("SELECT auth FROM request") == "basic+sha256"
 
     run(test())
+
+
+def test_a_secret_in_the_path_opens_no_address_that_is_not_listed(sqlite_url: str) -> None:
+    async def test() -> None:
+        secret = "path-secret-of-some-length"
+        accounts = ruach(allow_from=["192.0.2.0/24"], webhook_secret=secret)
+        async with calling(sqlite_url, accounts=accounts) as hub:
+            assert await hub.status("GET", f"/webhooks/ruach/{secret}", params=TOLD) == 401
+
+    run(test())
+
+
+def test_an_address_that_a_socket_for_both_versions_shows_as_v6_counts_as_v4() -> None:
+    """H3: else the listed gateway would be refused, and a proxy of ours not believed."""
+    networks = [ip_network("192.0.2.0/24")]
+    assert within("::ffff:192.0.2.7", networks)
+    assert not within("::ffff:203.0.113.1", networks)
+    assert is_loopback("::ffff:127.0.0.1")
+    assert source_of("::ffff:192.0.2.7", "203.0.113.1", networks) == "203.0.113.1"
 
 
 # --- accounts that ask for no proof -------------------------------------------------------------

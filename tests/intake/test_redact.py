@@ -83,7 +83,7 @@ def test_the_password_of_basic_is_replaced_where_it_stands_alone(given: str) -> 
     assert redacted(f"x-password: {given}") == "x-password: {secret:basic_auth}"
 
 
-@pytest.mark.parametrize("name", ["authorization", "proxy-authorization"])
+@pytest.mark.parametrize("name", ["authorization", "proxy-authorization", "cookie"])
 @pytest.mark.parametrize(
     "value", ["Basic Z3Vlc3M6Z3Vlc3M=", "Bearer guess", "guess", "Digest a=1, response=guess"]
 )
