@@ -5,6 +5,7 @@ import pytest
 from delivrd.core.statement import Reading
 from delivrd.store import fold
 from delivrd.store.append import OWNED_MICROS
+from delivrd.store.graph import Graph
 from tests.store.story import SECOND, START, TO, later, receipt, telling
 from tests.support import run
 
@@ -148,6 +149,50 @@ def test_what_a_dead_folder_held_comes_back_one_at_a_time(database_url: str) -> 
     run(test())
 
 
+def test_the_next_request_does_not_share_the_slice_of_one_over_which_a_process_died(
+    database_url: str,
+) -> None:
+    """A8: a second death there can only be that one's fault."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            entries = [story.entry("main", [receipt(part)]) for part in "ABCD"]
+            for entry, dead in zip(entries, (True, False, True, False), strict=True):
+                await story.append(entry, own=dead)
+            after = story.now + OWNED_MICROS + 1
+            for slice_ in ("A", "BD", "C"):
+                claimed = await story.store.write(lambda tx: fold.claim(tx, after, 10))
+                assert [work.request_id for work in claimed] == [
+                    entry.id for entry, part in zip(entries, "ABCD", strict=True) if part in slice_
+                ]
+
+    run(test())
+
+
+def test_a_request_of_many_slices_stays_with_the_folder_that_is_at_work(database_url: str) -> None:
+    """Together they may take longer than an owner that says nothing is taken for alive."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.receive("main", *(receipt(f"A{i}") for i in range(30)))
+            (work,) = await story.store.write(lambda tx: fold.claim(tx, story.now, 10))
+            for done in (0, 10):
+                story.now += OWNED_MICROS - 1
+                part = [work._replace(done=done)]
+                await story.store.write(
+                    lambda tx: fold.fold_slice(tx, *story._parts, part, 10)  # noqa: B023
+                )
+                story_now = story.now + OWNED_MICROS - 1
+                assert (
+                    await story.store.write(
+                        lambda tx: fold.claim(tx, story_now, 10)  # noqa: B023
+                    )
+                    == []
+                )
+
+    run(test())
+
+
 @pytest.mark.parametrize("limit", [1, 10])
 def test_what_another_folder_took_over_is_left_to_that_one(database_url: str, limit: int) -> None:
     """A process that was presumed dead may only have been slow."""
@@ -207,6 +252,28 @@ def test_a_receipt_that_cannot_be_folded_harms_no_neighbour(
             assert await story.rows("SELECT position FROM fault WHERE set_aside") == [(position,)]
             assert await story.one("SELECT count(*) FROM to_fold") == 0
             assert "names no message id" in await story.one("SELECT why FROM fault")
+
+    run(test())
+
+
+def test_a_receipt_that_cannot_be_folded_leaves_nothing_but_its_fault(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It failed in the middle of its writes."""
+
+    async def fails(graph: Graph) -> None:
+        raise KeyError("a field")
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            monkeypatch.setattr(Graph, "_write_events", fails)
+            await story.hear("elsewhere", receipt("A"))
+            assert await story.faults() == 1
+            for table in ("part", "statement", "link", "message"):
+                assert await story.one(f"SELECT count(*) FROM {table}") == 0
+            monkeypatch.undo()
+            assert (await story.retry()).landed == 1
+            await story.check()
 
     run(test())
 

@@ -104,6 +104,20 @@ def test_the_log_and_the_index_refuse_together_what_came_with_other_content(
     run(test())
 
 
+def test_nonces_beyond_those_that_fit_in_memory_go_to_the_index_at_once(sqlite_url, monkeypatch):
+    monkeypatch.setattr(nonces, "ROOM", 1)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            judge = Judge(store)
+            for value in ("a", "b", "c"):
+                assert await judge.refused([(1, value, b"1")]) == []
+            assert await scalar(store, "SELECT count(*) FROM nonce_log") == 1
+            assert await scalar(store, "SELECT count(*) FROM nonce") == 2
+
+    run(test())
+
+
 def test_the_next_start_moves_what_a_process_left_in_the_log_into_the_index(sqlite_url):
     async def test():
         async with opened(sqlite_url) as store:

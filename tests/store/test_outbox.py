@@ -7,7 +7,8 @@ import pytest
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers.base import Accepted, Later, Refused, SentPart, Unsure
-from delivrd.store import outbox
+from delivrd.store import graph, outbox
+from delivrd.store.tx import Tx
 from tests.store.story import HOUR, SECOND, START, receipt, reference, telling
 from tests.support import run
 
@@ -37,6 +38,26 @@ def test_a_message_that_another_worker_has_taken_since_the_list_was_read_is_not_
             monkeypatch.setattr(outbox, "_DUE", older)
             assert await story.claim() == []
             assert await story.one("SELECT tries FROM attempt") == 1
+
+    run(test())
+
+
+def test_a_message_that_goes_between_the_two_locks_makes_the_transaction_begin_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1: its attempt is no error of the data, which would be set aside."""
+    gone = "SELECT id, message_id + 1 FROM attempt WHERE id = ANY($1::bigint[])"
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            _, attempt = await story.sent("A")
+            monkeypatch.setattr(graph, "_MESSAGES_OF", gone)
+
+            async def load(tx: Tx) -> None:
+                with pytest.raises(graph.Moved):
+                    await graph.Graph.load(tx, *story._parts, attempts=[attempt])
+
+            await story.store.write(load)
 
     run(test())
 

@@ -14,7 +14,7 @@ from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import tombstones
 from delivrd.store.append import Entry, append
 from delivrd.store.counts import BUCKET
-from delivrd.store.fold import Work, fold_slice
+from delivrd.store.fold import Work, claim, fold_slice, set_aside_work
 from delivrd.store.ids import born, floor, now_micros
 from delivrd.store.leases import take_lease
 from delivrd.store.pruning import bodies, messages
@@ -362,6 +362,38 @@ def test_messages_may_be_pruned_between_the_slices_of_a_request(database_url):
             await store.write(lambda tx: fold_slice(tx, *read, [rest], 2))
             assert await scalar(store, "SELECT receipts FROM request") == 1
             assert await verify(store) == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("waits", ["for the fold", "as a fault"])
+def test_a_request_stays_while_one_of_its_receipts_may_still_land(database_url, waits):
+    async def test():
+        async with opened(database_url) as store:
+            reading = Reading(receipts=(receipt("A"),))
+            entry = Entry(
+                store.ids.next(),
+                1,
+                now_micros(),
+                1,
+                "",
+                "POST",
+                "",
+                b"",
+                b"",
+                b"x",
+                "none",
+                reading,
+            )
+            await store.write(lambda tx: append(tx, store.ids, [entry], own=False))
+            if waits == "as a fault":
+                (work,) = await store.write(lambda tx: claim(tx, now_micros(), 9))
+                await store.write(
+                    lambda tx: set_aside_work(tx, store.ids, now_micros(), work, "died twice")
+                )
+            old = sweep(store, database_url, later=40 * DAY, messages_days=30)
+            assert "requests" not in await old.once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM request") == 1
 
     run(test())
 
