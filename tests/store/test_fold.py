@@ -1,11 +1,15 @@
 """The fold: each reading once, in slices; what cannot be folded stands aside (rules A4, A5, A8)."""
 
+import sqlite3
+
+import asyncpg
 import pytest
 
 from delivrd.core.statement import Reading
 from delivrd.store import fold
 from delivrd.store.append import OWNED_MICROS
-from delivrd.store.graph import Graph
+from delivrd.store.graph import Graph, Moved
+from delivrd.store.tx import Tx
 from tests.store.story import SECOND, START, TO, later, receipt, telling
 from tests.support import run
 
@@ -252,6 +256,45 @@ def test_a_receipt_that_cannot_be_folded_harms_no_neighbour(
             assert await story.rows("SELECT position FROM fault WHERE set_aside") == [(position,)]
             assert await story.one("SELECT count(*) FROM to_fold") == 0
             assert "names no message id" in await story.one("SELECT why FROM fault")
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database is locked"),
+        sqlite3.DatabaseError("database disk image is malformed"),
+        asyncpg.DeadlockDetectedError("deadlock detected"),
+        asyncpg.DiskFullError("no space left"),
+        TimeoutError(),
+        Moved(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_store_that_fails_during_a_fold_sets_nothing_aside(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Neither in the first fold, nor when what was set aside is tried again."""
+
+    async def fails(graph: Graph) -> None:
+        raise error
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.receive("main", receipt("A"))
+            (work,) = await story.store.write(lambda tx: fold.claim(tx, story.now, 10))
+            monkeypatch.setattr(Graph, "save", fails)
+
+            async def job(tx: Tx) -> None:
+                with pytest.raises(type(error)):
+                    await fold.fold_items(tx, *story._parts, work.items(10))
+                await fold.set_aside(tx, story.store.ids, work.items(10)[0], "an older fault")
+                with pytest.raises(type(error)):
+                    await fold.retry_set_aside(tx, *story._parts)
+
+            await story.store.write(job)
+            assert await story.faults() == 1
 
     run(test())
 

@@ -8,7 +8,7 @@ import pytest
 
 from delivrd.config import Retention
 from delivrd.core.statement import Reading
-from delivrd.core.units import DAY, HOUR, SECOND
+from delivrd.core.units import DAY, HOUR, MINUTE, SECOND
 from delivrd.keeping import sweep as keeping
 from delivrd.keeping.sweep import NotOurs, Sweep
 from delivrd.store import tombstones
@@ -111,6 +111,20 @@ def test_under_the_low_disk_mark_the_oldest_bodies_go_first(sqlite_url, monkeypa
             assert taken["request_bodies"] == 2  # and no more once there is room again
             left = await scalar(store, "SELECT id FROM request WHERE body IS NOT NULL")
             assert left == await scalar(store, "SELECT max(id) FROM request")
+
+    run(test())
+
+
+def test_under_the_low_disk_mark_the_bodies_of_the_last_hour_stay(sqlite_url, monkeypatch):
+    """They are the ones that are read again after a mistake is found."""
+    monkeypatch.setattr(keeping, "free_disk", lambda config: 0)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            await receive(store, receipt("A"))
+            assert "request_bodies" not in await sweep(store, sqlite_url, later=MINUTE).once(
+                pause=0
+            )
 
     run(test())
 
