@@ -98,3 +98,49 @@ def test_more_requests_than_may_wait_are_refused_at_once(sqlite_url: str, monkey
             assert isinstance(second.exception(), StoreUnavailable)
 
     run(test())
+
+
+def test_an_entry_that_cannot_be_stored_fails_alone(database_url: str) -> None:
+    """A8, D8: its neighbours in the batch are stored and answered."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            commit, loop = GroupCommit(store, Folder(store)), asyncio.get_running_loop()
+            written = [loop.create_future() for _ in range(3)]
+            for i, one in enumerate(written):
+                told = entry(store, f"A{i}")
+                commit.append(told._replace(took_us=1 << 70) if i == 0 else told, 3600, one)
+            running = asyncio.create_task(commit.run())
+            async with asyncio.timeout(20):
+                found = await asyncio.gather(*written, return_exceptions=True)
+            running.cancel()
+            assert [isinstance(one, Exception) for one in found] == [True, False, False]
+            assert await scalar(store, "SELECT count(*) FROM request") == 2
+
+    run(test())
+
+
+def test_intake_waits_while_the_fold_is_a_minute_behind(sqlite_url: str, monkeypatch: Any) -> None:
+    """A5: a backlog that grows without end would never be caught up."""
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            folder = Folder(store)
+            commit, held, goes_on = GroupCommit(store, folder), asyncio.Event(), asyncio.Event()
+
+            async def brake() -> None:
+                held.set()
+                await goes_on.wait()
+
+            monkeypatch.setattr(folder, "throttle_intake", brake)
+            written = asyncio.get_running_loop().create_future()
+            commit.append(entry(store, "A"), 3600, written)
+            running = asyncio.create_task(commit.run())
+            async with asyncio.timeout(20):
+                await held.wait()
+                assert not written.done()
+                goes_on.set()
+                await written
+            running.cancel()
+
+    run(test())

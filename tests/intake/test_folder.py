@@ -11,6 +11,7 @@ from delivrd.store.append import Entry, append
 from delivrd.store.base import Store
 from delivrd.store.fold import Work
 from delivrd.store.ids import now_micros
+from delivrd.store.nonces import Nonce
 from delivrd.store.verify import verify
 from tests.filled import opened, receipt, scalar
 from tests.support import run
@@ -119,5 +120,56 @@ def test_what_is_more_than_fits_in_memory_waits_in_the_store(
                 while folder._marked:
                     await folder._fold_slice()
             assert await scalar(store, "SELECT count(*) FROM link") == 4
+
+    run(test())
+
+
+def test_what_another_process_left_behind_is_looked_for_in_quiet_times(
+    database_url: str, monkeypatch: Any
+) -> None:
+    """A4: nobody offers it, as its process is dead."""
+    monkeypatch.setattr("delivrd.intake.folder.POLL_SECONDS", 0)
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            folder = Folder(store)
+            folder._more = False
+            left = await appended(store, "A", own=False)
+            await folder._next_works()
+            assert [work.request_id for work in folder._marked] == [left.request_id]
+
+    run(test())
+
+
+def test_what_the_store_holds_is_claimed_until_nothing_is_left(database_url: str) -> None:
+    """A burst beyond the memory would else be folded one slice a second."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            folder = Folder(store)
+            left = [await appended(store, part, own=False) for part in ("A", "B")]
+            for work in left:
+                folder._limit = 1
+                await folder._claim_next()
+                assert [marked.request_id for marked in folder._marked] == [work.request_id]
+                assert not folder.idle
+                folder._finish(folder._marked, 1)
+            await folder._claim_next()
+            assert folder.idle
+
+    run(test())
+
+
+def test_a_nonce_that_was_moved_to_the_index_is_kept_in_memory_no_more(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            folder = Folder(store)
+            nonce = Nonce("n", b"content".ljust(16), now_micros())
+            judged = await store.write(lambda tx: folder.nonces.judge(tx, [(1, 1, nonce)]))
+            folder.nonces.remember(judged)
+            folder.offer([await appended(store, "A")], own=True)
+            await folder._fold_slice()
+            assert await store.write(lambda tx: folder.nonces.settle(tx, 10)) == []
+            assert await scalar(store, "SELECT count(*) FROM nonce") == 1
 
     run(test())

@@ -11,7 +11,11 @@ from structlog.testing import capture_logs
 
 from delivrd.app import running
 from delivrd.config import Sending
+from delivrd.providers import provider
+from delivrd.providers.base import AccountSettings
+from delivrd.sending.callback import webhook_path
 from delivrd.store import outbox, sqlite
+from delivrd.store.accounts import Account
 from delivrd.store.ids import now_micros
 from delivrd.store.open import sqlite_path
 from delivrd.store.sqlite import Busy
@@ -310,3 +314,11 @@ def test_a_second_hub_on_one_sqlite_file_is_refused(sqlite_url: str) -> None:
                     pass
 
     run(test())
+
+
+def test_a_gateway_is_given_the_current_secret_of_the_path() -> None:
+    """H1: the later ones are old, and go once nobody uses them any more."""
+    secrets = ["the-secret-of-today", "the-secret-of-yesterday"]
+    made = AccountSettings(provider="ruach", webhook_secret=secrets)
+    main = Account(1, "main", 1, provider("ruach"), made)
+    assert webhook_path(main) == "/webhooks/main/the-secret-of-today"

@@ -8,6 +8,7 @@ import pytest
 from delivrd.core.statement import Reading
 from delivrd.store import fold
 from delivrd.store.append import OWNED_MICROS
+from delivrd.store.counts import spread
 from delivrd.store.graph import Graph, Moved
 from delivrd.store.tx import Tx
 from tests.store.story import SECOND, START, TO, later, receipt, telling
@@ -418,6 +419,19 @@ def test_a_receive_only_account_makes_one_message_of_an_id(database_url: str) ->
                 )
                 == [("received", f"+{TO}", "GB", "delivered")] * 2
             )
+            await story.check()
+
+    run(test())
+
+
+def test_a_received_message_is_counted_when_its_earliest_receipt_came(database_url: str) -> None:
+    """F1, also where that one is folded last."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A"), at=3 * 3600)
+            await story.hear("elsewhere", receipt("A", "pending"), at=0)
+            assert await story.one("SELECT bucket FROM message") == spread(START)
             await story.check()
 
     run(test())

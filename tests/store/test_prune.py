@@ -11,7 +11,7 @@ from delivrd.core.statement import Reading
 from delivrd.core.units import DAY, HOUR, MINUTE, SECOND
 from delivrd.keeping import sweep as keeping
 from delivrd.keeping.sweep import NotOurs, Sweep
-from delivrd.store import tombstones
+from delivrd.store import schema, tombstones
 from delivrd.store.append import Entry, append
 from delivrd.store.counts import BUCKET
 from delivrd.store.fold import Work, claim, fold_slice, set_aside_work
@@ -69,6 +69,20 @@ def test_bodies_go_after_their_time_and_the_receipts_stay(database_url):
             assert body is None
             assert await scalar(store, "SELECT status FROM message") == "delivered"
             assert await verify(store, now=now_micros() + 31 * DAY) == []
+
+    run(test())
+
+
+def test_what_a_fault_quotes_of_a_body_goes_with_it(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            request = await receive(store, receipt("p1"))
+            columns = ("id", "request_id", "reading_no", "position", "why", "raw")
+            fault = (store.ids.next(), request, 0, 0, "no status", "447700900123")
+            await store.write(lambda tx: tx.insert(schema.fault, columns, [fault]))
+            await sweep(store, database_url, later=31 * DAY).once(pause=0)
+            assert await scalar(store, "SELECT raw FROM fault") is None
+            assert await scalar(store, "SELECT why FROM fault") == "no status"
 
     run(test())
 
@@ -376,6 +390,21 @@ def test_messages_may_be_pruned_between_the_slices_of_a_request(database_url):
             await store.write(lambda tx: fold_slice(tx, *read, [rest], 2))
             assert await scalar(store, "SELECT receipts FROM request") == 1
             assert await verify(store) == []
+
+    run(test())
+
+
+def test_an_unmatched_receipt_that_was_pruned_leaves_a_tombstone(database_url):
+    """A late copy creates no message, though its account may create messages by now (F5)."""
+
+    async def test():
+        async with opened(database_url) as store:
+            await receive(store, receipt("A"))
+            await sweep(store, database_url, later=40 * DAY, messages_days=30).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM part") == 0
+        async with opened(database_url, vonage={"receive_only": True}) as store:
+            await receive(store, receipt("A"))
+            assert await scalar(store, "SELECT count(*) FROM message") == 0
 
     run(test())
 
