@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from delivrd.intake.proof import Address, Proof
 from delivrd.intake.reread import CannotReread, admit
 from delivrd.intake.source import is_loopback, source_of, within
+from delivrd.providers import provider
+from delivrd.providers.base import Request, Unauthentic
+from delivrd.store.accounts import Account
 from tests.intake.calls import RECEIPT, calling, signed, signing_account
 from tests.support import account, run
 
@@ -395,6 +399,28 @@ def test_an_account_without_proof_is_served_on_loopback_alone(
         async with calling(sqlite_url, accounts=ruach()) as hub:
             sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
             assert sent == status
+
+    run(test())
+
+
+def test_an_account_without_proof_believes_no_other_machine_whatever_host_it_names() -> None:
+    """H2."""
+    main = Account(1, "ruach", 1, provider("ruach"), account("ruach", receive_only=True))
+    call = Request(method="GET", headers=(("host", "localhost"),))
+    proof = Proof(main, local=True)
+    assert proof.check(call, Address(), "127.0.0.1").scheme == "none"
+    with pytest.raises(Unauthentic, match="loopback only"):
+        proof.check(call, Address(), "192.0.2.7")
+
+
+def test_a_call_that_names_no_host_is_refused_without_a_proof(sqlite_url: str) -> None:
+    """H2: an old proxy may send none."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach()) as hub:
+            call = "GET /webhooks/ruach?messageId=7&status=DELIVRD HTTP/1.0\r\n{}\r\n"
+            assert b" 401 " in await hub.raw(call.format("").encode())
+            assert b" 200 " in await hub.raw(call.format("Host: localhost\r\n").encode())
 
     run(test())
 

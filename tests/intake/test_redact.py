@@ -117,6 +117,29 @@ def test_a_path_is_kept_without_a_secret_that_is_one_of_its_segments(
     run(test())
 
 
+@pytest.mark.parametrize("status", ["DELIVRD", "NONSENSE"])
+def test_no_part_of_a_stored_call_holds_a_secret(sqlite_url: str, status: str) -> None:
+    async def test() -> None:
+        accounts = {"ruach": account("ruach", api_key=PLAIN)}
+        told = {"messageId": "7", "status": status, "key": PLAIN}
+        async with calling(sqlite_url, accounts=accounts) as hub:
+            answer = await hub.status(
+                "POST", f"/webhooks/ruach?key={PLAIN}", json=told, headers={"x-key": PLAIN}
+            )
+            assert answer == 200
+            ((query, headers, body),) = await hub.rows("SELECT query, headers, body FROM request")
+            for part in (query, headers, body):
+                assert PLAIN.encode() not in bytes(part)
+                assert b"{secret:api_key}" in bytes(part)
+            await hub.status("POST", f"/webhooks/nobody?key={PLAIN}", json=told)
+            await hub.hub.ring.flush()
+            ((query, body),) = await hub.rows("SELECT query, body FROM ring")
+            for part in (query, body):
+                assert PLAIN.encode() not in bytes(part)
+
+    run(test())
+
+
 def test_a_field_that_a_gateway_fills_with_a_key_is_replaced_by_its_name() -> None:
     """The Platform's callbacks name an integration's key, which is in no setting of ours."""
     of = provider("clickatell")

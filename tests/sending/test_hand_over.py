@@ -195,6 +195,24 @@ def test_the_validity_ends_with_the_deadline(sqlite_url: str) -> None:
     run(test())
 
 
+def test_a_receipt_is_awaited_for_the_grace_beyond_the_validity(sqlite_url: str) -> None:
+    """C8: the last receipt says that the validity is over, and needs its time to come."""
+
+    async def test() -> None:
+        more = {"sending": Sending(grace_seconds=600)}
+        async with (
+            Gateway().listening() as gateway,
+            sending(sqlite_url, at(gateway), **more) as hub,
+        ):
+            await hub.send()
+            await hub.reaches("accepted")
+            ((handed_at, expires_at),) = await hub.rows("SELECT handed_at, expires_at FROM attempt")
+            validity = provider("vonage").default_validity
+            assert expires_at - handed_at >= (validity + 600) * 1_000_000
+
+    run(test())
+
+
 def test_texts_that_are_under_way_when_the_hub_stops_are_answered_for(database_url: str) -> None:
     async def test() -> None:
         async with Gateway(slow(0.3)).listening() as gateway:

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from delivrd.core.statement import Reading
+from delivrd.intake.folder import Folder
 from delivrd.store import fold
 from delivrd.store.append import OWNED_MICROS
 from delivrd.store.counts import spread
@@ -341,6 +342,44 @@ def test_what_is_set_aside_stays_until_it_can_be_folded_and_blocks_nothing_behin
             )
             assert rest.landed == 1
             assert await story.faults() == 150
+
+    run(test())
+
+
+def test_each_receipt_that_was_set_aside_is_tried_once_in_a_round(database_url: str) -> None:
+    """The next try begins behind the last one, so that the round ends."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("main", receipt(None), receipt(None))
+            tried: list[int | None] = [0]
+            while (after := tried[-1]) is not None and len(tried) < 5:
+
+                async def next_one(tx: Tx, after: int = after) -> fold.Retried:
+                    return await fold.retry_set_aside(tx, *story._parts, after=after, limit=1)
+
+                retried = await story.store.write(next_one)
+                assert retried.landed == 0
+                tried.append(retried.last)
+            assert len(set(tried)) == len(tried) == 4
+
+    run(test())
+
+
+def test_a_round_tries_all_that_was_set_aside_however_much(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(graph: Graph) -> None:
+        raise KeyError("a field")
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            with monkeypatch.context() as broken:
+                broken.setattr(Graph, "save", fails)
+                await story.hear("main", *(receipt(f"A{i}") for i in range(101)))
+            assert await story.faults() == 101
+            await Folder(story.store)._retry_set_aside()
+            assert await story.faults() == 0
 
     run(test())
 

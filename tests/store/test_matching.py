@@ -74,6 +74,21 @@ def test_the_answer_written_after_the_end_does_not_open_the_message_again(
     run(test())
 
 
+def test_a_reference_counts_only_where_the_attempt_was_made(database_url: str) -> None:
+    """D1: another login at the provider cannot say what became of it; one that shares it can."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            _, attempt = await story.handing_over()
+            await story.hear("other", receipt("A", reference=reference(attempt)))
+            await story.hear("second", receipt("B", reference=reference(attempt)))
+            ours = "SELECT provider_message_id FROM part WHERE attempt_id = $1"
+            assert await story.rows(ours, attempt) == [("B",)]
+            await story.check()
+
+    run(test())
+
+
 def test_a_reference_counts_only_for_its_own_recipient(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story:

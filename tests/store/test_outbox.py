@@ -264,6 +264,29 @@ def test_the_sweep_leaves_a_hand_over_under_way_alone(database_url: str) -> None
     run(test())
 
 
+@pytest.mark.parametrize("meanwhile", ["taken again", "given more time", "delivered"])
+def test_the_sweep_times_out_nothing_that_changed_since_its_list_was_read(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """D6: on PostgreSQL the list may be older than the lock."""
+    older = "SELECT id FROM attempt WHERE $1 > 0::bigint ORDER BY expires_at LIMIT $2"
+    monkeypatch.setattr(outbox, "_EXPIRED", older)
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            _, attempt = await story.handing_over()
+            if meanwhile != "taken again":
+                late = meanwhile == "given more time"
+                await story.answer(attempt, "A", expires_in=9999 if late else 100)
+            if meanwhile == "delivered":
+                await story.hear("main", receipt("A"))
+            far = 10 * 365 * 86_400 if meanwhile == "taken again" else 1000
+            assert await story.time_out(after=far) == 0
+            assert await story.one("SELECT timeout_at FROM attempt") is None
+
+    run(test())
+
+
 def test_what_nobody_reports_on_becomes_unknown_by_a_time_out(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story:

@@ -170,6 +170,19 @@ def test_a_delivery_goes_once_it_has_ended_and_its_event_with_it(database_url, s
     run(test())
 
 
+def test_an_event_that_was_told_to_nobody_yet_stays(database_url):
+    """However long the relay was away."""
+
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await receive(store, receipt("a"))
+            await sweep(store, database_url, later=40 * DAY).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM event WHERE NOT fanned_out") == 1
+
+    run(test())
+
+
 # --- counts by the minute ------------------------------------------------------------------------
 
 
