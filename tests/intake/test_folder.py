@@ -152,8 +152,8 @@ def test_what_the_store_holds_is_claimed_until_nothing_is_left(database_url: str
                 folder._limit = 1
                 await folder._claim_next()
                 assert [marked.request_id for marked in folder._marked] == [work.request_id]
-                assert not folder.idle
                 folder._finish(folder._marked, 1)
+                assert not folder.idle
             await folder._claim_next()
             assert folder.idle
 

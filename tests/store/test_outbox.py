@@ -124,6 +124,19 @@ def test_an_id_that_stands_twice_in_an_answer_is_one_part(database_url: str) -> 
     run(test())
 
 
+def test_two_messages_that_were_sent_under_one_id_stay_two(database_url: str) -> None:
+    """D15: only what receipts created before the answer becomes one with what was sent."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            sent = [(await story.sent("A"))[0] for _ in range(2)]
+            rows = "SELECT uuid FROM message WHERE merged_into IS NULL ORDER BY id"
+            assert await story.rows(rows) == [(uuid,) for uuid in sent]
+            await story.check()
+
+    run(test())
+
+
 def test_an_answer_is_stored_once(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story:
@@ -260,6 +273,22 @@ def test_the_sweep_leaves_a_hand_over_under_way_alone(database_url: str) -> None
             assert (swept, await story.status(uuid)) == (0, "pending")
             await story.answer(attempt, "A")
             assert await story.status(uuid) == "pending"
+
+    run(test())
+
+
+def test_a_hand_over_that_began_since_the_list_was_read_is_not_given_up(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E1: on PostgreSQL the list may be older than the lock."""
+    older = "SELECT id FROM attempt WHERE $1 > 0::bigint LIMIT $2"
+    monkeypatch.setattr(outbox, "_ABANDONED", older)
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.handing_over()
+            await story.store.write(lambda tx: outbox.abandon(tx, *story._parts, grace_seconds=60))
+            assert await story.one("SELECT state FROM attempt") == "handing_over"
 
     run(test())
 
