@@ -76,3 +76,9 @@ def test_claimed_deliveries_that_nobody_used_are_held_against_other_accounts(
     there = rate(elsewhere, 500) if elsewhere else None
     found = evidence(seen(HANDSETS, conversion=rate(used, 100), elsewhere=there, outcomes=100))
     assert flagged(found) is flags
+
+
+def test_few_reported_outcomes_are_not_held_against_an_account() -> None:
+    """A handful of codes that nobody typed in says nothing of a gateway."""
+    few = seen(HANDSETS, conversion=rate(0, 99), elsewhere=rate(400, 500), outcomes=99)
+    assert evidence(few) == []
