@@ -1,5 +1,7 @@
 """Notices on their way to channels: a real sink on loopback, called through apprise."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from delivrd.alert_settings import Channel, Rule
 from delivrd.core.statement import moment
 from delivrd.core.units import HOUR
+from delivrd.insight.alerts import channels
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
 from delivrd.insight.alerts.notifier import RETRIES
 from delivrd.insight.alerts.state import Update
@@ -211,6 +214,38 @@ def test_an_address_never_shows_when_a_channel_fails(url: str) -> None:
 def test_parts_of_an_address_are_masked_in_what_a_service_says() -> None:
     text = f"POST https://hooks.example.org/services/{SECRET} failed"
     assert SECRET not in masked(text, f"json://hooks.example.org/services/{SECRET}?x=1")
+
+
+def raises(**notice: object) -> None:
+    raise RuntimeError(f"POST https://hooks.example.org/{SECRET}: connection reset")
+
+
+class Refused:
+    """What apprise returns for a notice that a service did not accept."""
+
+    def __init__(self, *said: str) -> None:
+        logs = [SimpleNamespace(message=one) for one in said]
+        self.results = [SimpleNamespace(logs=lambda: logs)]
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("notify", "why"),
+    [
+        (raises, "RuntimeError: POST https://…: connection reset"),
+        (lambda **notice: Refused("first", f"HTTP 403 at /{SECRET}"), "HTTP 403 at /…"),
+        (lambda **notice: Refused(), "the service did not accept it"),
+    ],
+)
+def test_the_reason_for_a_failure_is_what_the_service_said_without_the_address(
+    notify: Callable[..., object], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = SimpleNamespace(notify=notify)
+    monkeypatch.setattr(channels, "_service", lambda url: service)
+    told = run(send(channel(f"json://hooks.example.org/{SECRET}"), "test", "a test", "of this"))
+    assert told.why == why
 
 
 def test_an_address_that_apprise_can_read_is_no_trouble() -> None:

@@ -1,5 +1,7 @@
 """When a rule speaks, and when it holds its tongue: one evaluation after another."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -292,6 +294,78 @@ def test_a_bound_that_is_jumped_over_is_told_as_one_that_is_reached() -> None:
     looks = [Data(NOON + MINUTE * i, marks={"rejected_signatures": (Mark(NOON, "main", n),)})
              for i, n in enumerate((0, 500))]  # fmt: skip
     assert whats(play(rule, looks)) == ["fired"]
+
+
+# --- when a firing ends, and what is too little to begin one --------------------------------------
+
+
+def share_failing(share: int, at: int) -> Data:
+    return data(at, route("main", "GB", lambda minute: cell(minute, 100, failed=share), at))
+
+
+def share_slow(permille: int, at: int) -> Data:
+    took = ((at - 900, 5.0, 1000 - permille), (at - 900, 90.0, permille))
+    return data(at, route("main", "GB", cell, at)._replace(took=took))
+
+
+def refused(calls: int, at: int) -> Data:
+    return Data(at, marks={"rejected_signatures": (Mark(at - MINUTE, "main", calls),)})
+
+
+def waiting(seconds: int, at: int) -> Data:
+    return Data(at, lags={"fold": Lag(float(seconds))})
+
+
+Moment = Callable[[int, int], Data]
+"""The data in which a number is so large, at a moment."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "moment", "bad", "hovering", "good"),
+    [
+        ({"kind": "failure_rate", "over": 10}, share_failing, 20, 9, 7),
+        ({"kind": "latency", "over": 30, "share": 95}, share_slow, 100, 45, 35),
+        ({"kind": "rejected_signatures", "over": 100}, refused, 101, 90, 80),
+        ({"kind": "backlog", "over": 100, "hold": 0}, waiting, 101, 90, 80),
+    ],
+)
+def test_a_firing_ends_well_below_its_threshold_and_not_just_below(
+    rule: dict[str, object], moment: Moment, bad: int, hovering: int, good: int
+) -> None:
+    made = Rule.model_validate({**rule, "recover": 0})
+    hovered = [moment(value, NOON + MINUTE * i) for i, value in enumerate((bad, hovering))]
+    assert whats(play(made, hovered)) == ["fired"]
+    ended = moment(good, NOON + 2 * MINUTE)
+    assert whats(play(made, [*hovered, ended])) == ["fired", "recovered"]
+
+
+def test_a_recovery_takes_its_time_anew_after_each_relapse() -> None:
+    rule = Rule(kind="backlog", over=100, hold=0, recover=300)
+    waits = [200, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 0]
+    moments = [waiting(seconds, NOON + MINUTE * i) for i, seconds in enumerate(waits)]
+    told = [(update.what, update.at) for update in play(rule, moments)]
+    assert told == [("fired", NOON), ("recovered", NOON + 11 * MINUTE)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "moment"),
+    [
+        ({"kind": "failure_rate"}, lambda n: (Cell(NOON - MINUTE, MINUTE, failed=n), ())),
+        ({"kind": "settled_rate", "hold": 0}, lambda n: (Cell(NOON - MINUTE, MINUTE, 0, n), ())),
+        ({"kind": "latency"}, lambda n: (Cell(NOON - MINUTE, MINUTE, n), ((NOON, 90.0, n),))),
+    ],
+)
+def test_fewer_messages_than_the_rule_asks_for_are_not_judged(
+    rule: dict[str, object], moment: Callable[[int], tuple[Cell, tuple[tuple[int, float, int]]]]
+) -> None:
+    made = Rule.model_validate({**rule, "at_least": 70})
+
+    def found(n: int) -> Data:
+        one, took = moment(n)
+        return data(NOON, route("main", "GB", cell, NOON)._replace(cells=(one,), took=took))
+
+    assert play(made, [found(69)]) == []
+    assert whats(play(made, [found(70)])) == ["fired"]
 
 
 # --- single failures ------------------------------------------------------------------------------
