@@ -43,6 +43,18 @@ def test_every_call_is_documented(sqlite_url: str) -> None:
     run(test())
 
 
+def test_what_the_documentation_loads_is_there(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            page = (await hub.client.get("/docs")).text
+            files = re.findall(r'<link rel="(\w+)" href="(/static/[^"]+)"', page)
+            assert {rel for rel, _ in files} == {"icon", "stylesheet"}
+            for _, path in files:
+                assert (await hub.client.get(path)).status_code == 200
+
+    run(test())
+
+
 def test_every_type_that_is_named_is_described(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

@@ -28,6 +28,7 @@ def _page(spec: Mapping[str, Any]) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width">'
     yield f"<title>API – {escape(info['title'])}</title>"
+    yield '<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">'
     yield '<link rel="stylesheet" href="/static/delivrd.css">'
     yield '<link rel="stylesheet" href="/static/docs.css"><main class="docs">'
     yield f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1>"
