@@ -10,7 +10,7 @@ from delivrd.insight.alerts.preview import NO_PAST
 from delivrd.insight.alerts.watch import Watch
 from delivrd.store.keys import Scope, create_key
 from tests.relay.relay_support import Sink
-from tests.support import run, until
+from tests.support import account, run, until
 from tests.web.web_support import Web, web
 
 ALL = ("intake", "web", "work")
@@ -157,6 +157,25 @@ def test_a_firing_is_listed_acknowledged_and_snoozed(database_url: str) -> None:
                 "alerts.firings.snooze",
                 "alerts.firings.snooze",
             ]
+
+    run(test())
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_the_page_of_a_firing_says_whether_its_account_is_simulated(
+    sqlite_url: str, simulated: bool
+) -> None:
+    inbox = account("vonage", receive_only=True, simulated=simulated)
+
+    async def test() -> None:
+        rules = alerts(rules={"rate": RATE})
+        async with web(sqlite_url, alerts=rules, accounts={"inbox": inbox}) as hub:
+            await failing(hub)
+            await judged(hub)
+            (one,) = await hub.items("/v1/alerts/firings", state="firing")
+            page = await hub.client.get(f"/alerts/firings/{one['id']}")
+            assert "inbox: 100 % fail" in page.text
+            assert ("This is simulated traffic" in page.text) == simulated
 
     run(test())
 

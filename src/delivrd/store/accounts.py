@@ -81,6 +81,11 @@ class Accounts:
         """The ids of all accounts, including those no longer configured."""
         return list(self._names)
 
+    def simulated(self, name: str | None = None) -> bool:
+        """Whether the account of that name, or each of all, is a simulated one."""
+        here = [one for one in self.by_name.values() if name in (None, one.name)]
+        return bool(here) and all(one.settings.simulated for one in here)
+
     def id_of(self, name: str) -> int | None:
         return next((i for i, n in self._names.items() if n == name), None)
 

@@ -150,13 +150,6 @@ class Watch:
         ]
         return Outcome(named, evaluation, causes)
 
-    def _simulated(self, place: Place) -> bool:
-        """Whether all traffic of a place is that of simulated accounts."""
-        account = dict(place).get("account")
-        accounts = self._store.accounts.by_name.values()
-        here = [one for one in accounts if account in (None, one.name)]
-        return bool(here) and all(one.settings.simulated for one in here)
-
     # --- writing ----------------------------------------------------------------------------------
 
     async def _write(
@@ -237,7 +230,7 @@ class Watch:
     ) -> None:
         text = notice_text(
             update, named.name, named.rule, causes, self._config.url, firing_id(row_id),
-            simulated=self._simulated(update.place),
+            simulated=self._store.accounts.simulated(dict(update.place).get("account")),
         )  # fmt: skip
         channels = channels_for(self._config, named)
         now = self._clock()

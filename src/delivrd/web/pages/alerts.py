@@ -78,8 +78,13 @@ class _Alerts:
     async def firing(self, request: Request, id: str) -> Response:
         row_id = alert_firings.firing_row(id)
         found = await self._store.read(lambda tx: alert_firings.shown_firing(tx, row_id))
-        template = "_firing.html" if partial(request) else "firing.html"
-        return self._pages.page(request, template, one=found, at=datetime.now(UTC))
+        return self._pages.page(
+            request,
+            "_firing.html" if partial(request) else "firing.html",
+            one=found,
+            simulated=self._store.accounts.simulated(found.place.get("account")),
+            at=datetime.now(UTC),
+        )
 
     async def acknowledge(self, request: Request, id: str) -> Response:
         await alert_firings.acknowledge_firing(self._context, caller_of(request), id)
