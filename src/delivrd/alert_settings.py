@@ -116,6 +116,14 @@ Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_print
 Words = Annotated[tuple[Word, ...], BeforeValidator(_one_or_many), Field(max_length=250)]
 
 
+def _upper(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.upper() for word in words)
+
+
+Countries = Annotated[Words, AfterValidator(_upper)]
+"""Counts name countries in capitals; settings may write them either way."""
+
+
 class Spec(NamedTuple):
     """The fields of a kind of rule, beside those that all have, and their defaults."""
 
@@ -172,7 +180,7 @@ class Rule(Table):
         tuple[Dimension, ...], BeforeValidator(_one_or_many), Field(max_length=len(DIMENSIONS))
     ] = Field((), description="Evaluate each account, country, network or combination separately.")
     accounts: Words = Field((), description="Only these accounts.")
-    countries: Words = Field((), description="Only these countries.")
+    countries: Countries = Field((), description="Only these countries.")
     networks: Words = Field((), description="Only these networks (MCC+MNC).")
     senders: Words = Field((), description="Only these senders.")
     metadata: dict[Word, Word] = Field(
@@ -227,11 +235,6 @@ class Rule(Table):
     def _in_order(cls, by: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
         return tuple(dimension for dimension in DIMENSIONS if dimension in by)
 
-    @field_validator("countries")
-    @classmethod
-    def _upper(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(country.upper() for country in countries)
-
 
 class Channel(Table):
     """A channel for notices: an apprise URL, which is a secret as a whole."""
@@ -258,7 +261,7 @@ class Maintenance(Table):
     )
     zone: str = Field("UTC", description="The time zone of times that name none.")
     accounts: Words = Field((), description="Only for these accounts.")
-    countries: Words = Field((), description="Only for these countries.")
+    countries: Countries = Field((), description="Only for these countries.")
     rules: Words = Field((), description="Only for these rules.")
 
     @field_validator("zone")

@@ -65,6 +65,7 @@ def test_a_single_window_is_open_from_its_beginning_to_just_before_its_end(
         ({"accounts": ["main"]}, True),
         ({"accounts": ["other"]}, False),
         ({"countries": ["GB"]}, True),
+        ({"countries": ["gb"]}, True),
         ({"countries": ["DE"]}, False),
         ({"accounts": ["main"], "countries": ["DE"]}, False),
     ],
