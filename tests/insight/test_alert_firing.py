@@ -7,10 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import Cell, Data, Endpoint, Failure, Lag, Mark, Normal
+from delivrd.insight.alerts.data import (
+    Cell,
+    Data,
+    Endpoint,
+    Failure,
+    Lag,
+    Mark,
+    Normal,
+    Outlook,
+    Place,
+)
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
 from delivrd.insight.alerts.state import State
+from delivrd.insight.settling import Estimate
 from tests.insight.alert_support import (
     HOUR,
     MINUTE,
@@ -168,7 +179,15 @@ def test_a_rate_that_is_normal_there_is_let_be_where_the_rule_says_so() -> None:
     assert play(Rule(kind="failure_rate", unless_normal=True), [found]) == []
 
 
+def test_few_messages_in_a_week_are_no_normal_that_excuses_a_rate() -> None:
+    few = USUAL._replace(sent=100, typical=0.5, failing=0.5)
+    bad: Minute = lambda at: cell(at, 50, failed=6)  # noqa: E731
+    found = data(NOON, route("main", "IN", bad, NOON, few))
+    assert whats(play(Rule(kind="failure_rate", unless_normal=True), [found])) == ["fired"]
+
+
 BY_ROUTE = Rule(kind="failure_rate", by=("account", "country"))
+GB_OF_MAIN = (("account", "main"), ("country", "GB"))
 
 
 def failing(one_in: int, every: int = 1) -> Minute:
@@ -220,6 +239,13 @@ def test_slow_deliveries_are_told_with_their_percentile() -> None:
     assert updates[0].facts["slow"] == USUAL.slow
 
 
+def test_the_percentile_is_the_time_that_so_many_deliveries_took_at_most() -> None:
+    took = ((NOON - 900, 1.0, 50), (NOON - 900, 40.0, 40), (NOON - 900, 90.0, 10))
+    slow = route("main", "GB", cell, NOON)._replace(took=took)
+    (fired,) = play(Rule(kind="latency", over=30, share=90), [data(NOON, slow)])
+    assert fired.facts["seconds"] == 40.0
+
+
 def test_a_notice_about_slow_deliveries_counts_since_they_are_slow() -> None:
     """Not since the first slow one within the hour."""
     quarters = range(NOON - HOUR, NOON, 15 * MINUTE)
@@ -246,6 +272,20 @@ def test_nothing_sent_is_told_only_where_something_always_is() -> None:
     rule = Rule(kind="no_messages")
     assert whats(play(rule, [data(NOON, route("main", "GB", idle, NOON))])) == ["fired"]
     assert play(rule, [data(NOON, route("main", "GB", idle, NOON, weekend))]) == []
+
+
+def test_nothing_sent_is_no_news_where_few_messages_are_usual() -> None:
+    idle: Minute = lambda at: cell(at, 0)  # noqa: E731
+    few = USUAL._replace(same_hours=(19,) * 7)
+    found = data(NOON, route("main", "GB", idle, NOON, few))
+    assert play(Rule(kind="no_messages", at_least=20), [found]) == []
+    assert whats(play(Rule(kind="no_messages", at_least=19), [found])) == ["fired"]
+
+
+def test_a_new_country_does_not_hide_that_an_account_sends_nothing() -> None:
+    idle: Minute = lambda at: cell(at, 0)  # noqa: E731
+    routes = route("main", "GB", idle, NOON), route("main", "DE", idle, NOON, Normal())
+    assert whats(play(Rule(kind="no_messages"), [data(NOON, *routes)])) == ["fired"]
 
 
 def test_nothing_is_sent_since_the_last_message_went_out() -> None:
@@ -308,6 +348,11 @@ def share_slow(permille: int, at: int) -> Data:
     return data(at, route("main", "GB", cell, at)._replace(took=took))
 
 
+def share_settled(permille: int, at: int) -> Data:
+    known = Outlook(at - HOUR, {("main", "GB"): Estimate(10_000, 10 * permille)})
+    return data(at, route("main", "GB", cell, at), outlooks={HOUR: known})
+
+
 def refused(calls: int, at: int) -> Data:
     return Data(at, marks={"rejected_signatures": (Mark(at - MINUTE, "main", calls),)})
 
@@ -325,11 +370,12 @@ Moment = Callable[[int, int], Data]
     [
         ({"kind": "failure_rate", "over": 10}, share_failing, 20, 9, 7),
         ({"kind": "latency", "over": 30, "share": 95}, share_slow, 100, 45, 35),
+        ({"kind": "settled_rate", "below": 90, "hold": 0}, share_settled, 850, 915, 925),
         ({"kind": "rejected_signatures", "over": 100}, refused, 101, 90, 80),
         ({"kind": "backlog", "over": 100, "hold": 0}, waiting, 101, 90, 80),
     ],
 )
-def test_a_firing_ends_well_below_its_threshold_and_not_just_below(
+def test_a_firing_ends_well_clear_of_its_threshold_and_not_just_past_it(
     rule: dict[str, object], moment: Moment, bad: int, hovering: int, good: int
 ) -> None:
     made = Rule.model_validate({**rule, "recover": 0})
@@ -366,6 +412,17 @@ def test_fewer_messages_than_the_rule_asks_for_are_not_judged(
 
     assert play(made, [found(69)]) == []
     assert whats(play(made, [found(70)])) == ["fired"]
+
+
+@pytest.mark.parametrize("recovered", [(), GB_OF_MAIN[:1], GB_OF_MAIN])
+def test_messages_before_the_last_recovery_there_or_around_do_not_count(recovered: Place) -> None:
+    well: Minute = lambda at: cell(at, 2000)  # noqa: E731
+    ill = broken_from(0, NOON - 10 * MINUTE)
+    routes = ("main", "GB", ill), ("main", "DE", well), ("other", "GB", well)
+    (found,) = moments(0, 1, *routes)
+    elsewhere = State(floors=(((("account", "other"),), NOON - 10 * MINUTE),))
+    assert [update.place for update in play(BY_ROUTE, [found], elsewhere)] == [GB_OF_MAIN]
+    assert play(BY_ROUTE, [found], State(floors=((recovered, NOON - 10 * MINUTE),))) == []
 
 
 # --- single failures ------------------------------------------------------------------------------

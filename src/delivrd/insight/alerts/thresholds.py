@@ -124,14 +124,15 @@ def _percentile(took: list[tuple[float, int]], n: int, share: float) -> float:
 
 def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     sent = sum(cell.sent for route in routes for cell in route.cells if cell.at >= since)
-    days = [sum(day) for day in zip(*(route.normal.same_hours for route in routes), strict=False)]
+    usual = [route.normal.same_hours for route in routes if route.normal.same_hours]
+    days = [sum(day) for day in zip(*usual, strict=True)]
     last = max(
         (c.at + c.seconds for r in routes for c in r.cells if c.sent and c.at < since),
         default=since,
     )
     facts: Facts = {"n": sent, "since": min(last, since),
                     "usual": round(sum(days) / max(1, len(days)))}  # fmt: skip
-    always = len(days) >= 5 and min(days) > 0 and sum(days) / len(days) >= (rule.at_least or 1)
+    always = days and min(days) > 0 and sum(days) / len(days) >= (rule.at_least or 1)
     return Reading(place, GOOD if sent else BAD if always else UNSURE, facts)
 
 
