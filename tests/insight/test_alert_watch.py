@@ -311,6 +311,100 @@ def test_a_snoozed_rule_is_quiet_until_then(database_url: str) -> None:
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"acked_at": None}, ["fired", "recovered"]),
+        ({"acked_at": 1, "acked_by": "ann"}, ["fired", "recovered"]),
+        ({"snoozed_until": 1 << 62}, ["fired"]),
+        ({"snoozed_until": 1}, ["fired", "recovered"]),
+    ],
+)
+def test_a_recovery_is_told_unless_the_firing_is_snoozed(
+    database_url: str, fields: dict[str, object], told: list[str]
+) -> None:
+    async def test() -> None:
+        async with watched(database_url, **ONE_CHANNEL) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            (fired,) = await firings(hub.store)
+            await hub.store.write(lambda tx: stored.change(tx, fired.id, **fields))
+            await recovered(hub)
+            assert await whats_told(hub.store, fired.id) == told
+
+    run(test())
+
+
+def test_the_recovery_of_a_firing_that_another_rule_told_is_not_told_either(
+    database_url: str,
+) -> None:
+    rules = {name: {**AT_ONCE, "over": over} for name, over in (("a", "5 %"), ("b", "50 %"))}
+
+    async def test() -> None:
+        async with watched(database_url, **{**ONE_CHANNEL, "rules": rules}) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            b, a = await firings(hub.store)
+            await recovered(hub)
+            assert await whats_told(hub.store, a.id) == ["fired", "recovered"]
+            assert await whats_told(hub.store, b.id) == []
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"), [({"acked_at": None}, ["fired", "widened"]), ({"acked_at": 1}, ["fired"])]
+)
+def test_that_a_firing_has_widened_is_told_unless_somebody_has_taken_it(
+    database_url: str, fields: dict[str, object], told: list[str]
+) -> None:
+    async def test() -> None:
+        async with watched(database_url, **ONE_CHANNEL) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            (fired,) = await firings(hub.store)
+            await hub.store.write(lambda tx: stored.change(tx, fired.id, **fields))
+            for country in ("DE", "FR", "IE"):
+                await sent(hub.store, failed=30, country=country)
+            assert [update.what for update in await hub.watch.once()] == ["widened"]
+            assert await whats_told(hub.store, fired.id) == told
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("channel", "told"),
+    [({}, 1), ({"enabled": False}, 0), ({"rules": ["rate"]}, 1), ({"rules": ["other"]}, 0)],
+)
+def test_a_channel_hears_of_its_own_rules_while_it_is_enabled(
+    database_url: str, channel: dict[str, object], told: int
+) -> None:
+    async def test() -> None:
+        channels = {"ops": {"url": "json://127.0.0.1:9/", **channel}}
+        async with watched(database_url, channels=channels) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            (fired,) = await firings(hub.store)
+            assert len(await whats_told(hub.store, fired.id)) == told
+
+    run(test())
+
+
+AT_ONCE = {**RATE, "recover": 0}
+ONE_CHANNEL = {"channels": {"ops": {"url": "json://127.0.0.1:9/"}}, "rules": {"rate": AT_ONCE}}
+
+
+async def whats_told(store: Store, firing: int) -> list[str]:
+    return [one.what for one in await store.read(lambda tx: stored.notices_of(tx, firing))]
+
+
+async def recovered(hub: Watched) -> None:
+    """Rules are judged two hours later, by a process that comes after the one before."""
+    await hub.store.write(lambda tx: tx.execute("DELETE FROM lease"))
+    later = Watch(hub.store, hub.config, clock=lambda: now_micros() + 2 * HOUR)
+    assert "recovered" in [update.what for update in await later.once()]
+
+
 def test_the_rules_that_come_with_it_are_quiet_on_an_empty_hub(database_url: str) -> None:
     async def test() -> None:
         async with watched(database_url, defaults=True, rules={}) as hub:
