@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
+from delivrd.insight.alerts import failures
 from delivrd.insight.alerts.data import (
     Cell,
     Data,
@@ -393,6 +394,29 @@ def test_a_recovery_takes_its_time_anew_after_each_relapse() -> None:
     assert told == [("fired", NOON), ("recovered", NOON + 11 * MINUTE)]
 
 
+@pytest.mark.parametrize(("quiet", "told"), [(301, "again"), (300, "fired")])
+def test_a_relapse_after_the_quiet_period_is_a_new_firing(quiet: int, told: str) -> None:
+    rule = Rule(kind="backlog", over=100, hold=0, recover=0, quiet=quiet)
+    moments = [waiting(n, NOON + at) for n, at in ((200, 0), (0, 60), (200, 360))]
+    assert whats(play(rule, moments)) == ["fired", "recovered", told]
+
+
+def test_a_firing_that_is_bad_again_takes_as_long_to_recover_as_before() -> None:
+    rule = Rule(kind="backlog", over=100, hold=0, recover=120, quiet=HOUR)
+    waits = [200, 0, 0, 0, 200, 0, 0, 0]
+    told = play(rule, [waiting(n, NOON + MINUTE * i) for i, n in enumerate(waits)])
+    assert [(one.what, (one.at - NOON) // MINUTE) for one in told] == [
+        ("fired", 0), ("recovered", 3), ("again", 4), ("recovered", 7),
+    ]  # fmt: skip
+
+
+def test_hold_begins_anew_after_a_moment_that_is_not_bad() -> None:
+    rule = Rule(kind="backlog", over=100, hold=180, recover=0)
+    waits = [200, 200, 200, 100, 200, 200, 200, 200]
+    (fired,) = play(rule, [waiting(n, NOON + MINUTE * i) for i, n in enumerate(waits)])
+    assert fired.at == NOON + 7 * MINUTE
+
+
 @pytest.mark.parametrize(
     ("rule", "moment"),
     [
@@ -448,6 +472,20 @@ def test_each_failure_is_told_up_to_the_cap_and_then_a_digest() -> None:
 def test_a_failure_that_is_read_twice_is_told_once() -> None:
     found = Data(NOON, failures=(failure(1),))
     assert whats(play(Rule(kind="failure"), [found, found])) == ["failure"]
+
+
+def test_a_failure_that_is_read_again_in_the_next_hour_is_told_once() -> None:
+    found = Data(NOON + HOUR - 1, failures=(failure(1),))
+    assert whats(play(Rule(kind="failure"), [found, found._replace(now=NOON + HOUR)])) == [
+        "failure"
+    ]
+
+
+def test_the_latest_failures_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "REMEMBERED", 2)
+    first = Data(NOON, failures=tuple(map(failure, range(3))))
+    again = Data(NOON + MINUTE, failures=(failure(1), failure(2)))
+    assert len(play(Rule(kind="failure"), [first, again])) == 3
 
 
 def test_single_failures_in_maintenance_are_never_told() -> None:
