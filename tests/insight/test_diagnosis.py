@@ -85,6 +85,11 @@ def test_rejections_are_told_by_sender_country_and_reason() -> None:
     assert "senders Acme (30), Shop (2); countries IN (30), GB (2)" in found.what
 
 
+def test_few_rejections_are_no_warning_though_all_messages_are_rejected() -> None:
+    assert about("rejected", traffic=(("main", "IN", "rejected", 9),))[0].state == "ok"
+    assert about("rejected", traffic=(("main", "IN", "rejected", 10),))[0].state == "warning"
+
+
 def test_repeats_are_counted_by_account() -> None:
     (found,) = about("duplicates", repeated={"main": (100, 20), "other": (100, 0)})
     assert found.what.startswith("20 of 220 receipts were repeats, from main (20)")
@@ -159,6 +164,13 @@ def test_a_country_of_which_a_part_is_silent_is_told_where_no_network_is_known()
     traffic = (("main", "GB", "delivered", 160), ("main", "GB", "pending", 60))
     (found,) = about("reporting", traffic=traffic)
     assert "many messages to GB (60 of 220) have no known end" in found.what
+
+
+def test_a_few_open_messages_do_not_show_that_a_part_of_a_country_is_silent() -> None:
+    few = (("main", "GB", "delivered", 7), ("main", "GB", "pending", 3))
+    many = tuple((*route, n * 10) for *route, n in few)
+    assert about("reporting", traffic=few)[0].state == "ok"
+    assert about("reporting", traffic=many)[0].state == "warning"
 
 
 def test_some_phones_are_off_everywhere() -> None:

@@ -37,6 +37,10 @@ def test_all_within_a_second_is_no_handset() -> None:
     assert found[0].sample == 300
 
 
+def test_instant_deliveries_are_not_also_taken_for_a_timer() -> None:
+    assert kinds(evidence(seen([chance.uniform(0.01, 0.04) for _ in range(300)]))) == ["instant"]
+
+
 def test_some_slow_ones_among_quick_ones_are_a_quick_network() -> None:
     quick = [chance.uniform(0.3, 0.9) for _ in range(300)]
     assert evidence(seen([*quick, *HANDSETS[:30]])) == []

@@ -1,11 +1,16 @@
 """What is known of the past is learnt in the background, so that no call waits for it."""
 
 import asyncio
+from types import SimpleNamespace
+
+import pytest
 
 from delivrd.core.units import SECOND
-from delivrd.insight.settled import Settling
+from delivrd.insight import settled
+from delivrd.insight.settled import COLD_KEPT, PAST_KEPT, Settling
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.ids import now_micros
+from delivrd.store.queries.stats import Silent
 from tests.insight.watch_support import sent, watched
 from tests.support import run
 
@@ -34,6 +39,26 @@ def test_a_call_uses_what_was_learnt_in_the_background_and_reads_no_past(databas
             assert seen.learnt.read_at == clock.now
 
     run(test())
+
+
+@pytest.mark.parametrize(("young", "kept"), [(True, COLD_KEPT), (False, PAST_KEPT)])
+def test_what_was_learnt_is_used_for_its_time_and_then_read_anew(
+    young: bool, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    async def learn(tx: object, accounts: object, now: int) -> SimpleNamespace:
+        reads.append(now)
+        return SimpleNamespace(read_at=now, young=young, never=Silent())
+
+    monkeypatch.setattr(settled, "learn", learn)
+    clock = Clock()
+    begin = clock.now
+    settling = Settling(None, clock)  # type: ignore[arg-type]
+    for after in (0, kept - 1, kept):
+        clock.now = begin + after
+        run(settling.silent(None))  # type: ignore[arg-type]
+    assert reads == [begin, begin + kept]
 
 
 def test_learning_goes_on_when_the_store_was_away_and_keeps_what_it_knew(database_url: str) -> None:

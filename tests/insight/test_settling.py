@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from delivrd.core.units import MINUTE
 from delivrd.insight.cohorts import ages, past_of, silent_of
 from delivrd.insight.comparison import ranks
+from delivrd.insight.learnt import DayCounts, Learnt
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
 from delivrd.insight.rates import rate
 from delivrd.insight.routes import Route, reports_nothing, route, usual
@@ -130,6 +131,26 @@ def test_silent_routes_are_found_in_the_counts() -> None:
     assert set(past_of(ended, waiting, now)) == {(1, "EE"), (2, "CU")}
 
 
+def test_messages_that_are_young_do_not_make_a_route_silent() -> None:
+    now = 2_000_000 * BUCKET
+    assert silent_of([], [Waiting(1, "EE", now // BUCKET - 4, 500)], now) == set()
+
+
+def test_ends_that_no_network_reported_leave_a_route_silent() -> None:
+    now = 2_000_000 * BUCKET
+    given_up = [Ended(1, "EE", status, NO_LATENCY, True, 50) for status in ("unknown", "expired")]
+    assert silent_of(given_up, [], now) == {(1, "EE")}
+
+
+def test_a_country_never_reports_only_if_none_of_its_routes_does() -> None:
+    reports = Ended(2, "EE", "delivered", step(5_000_000), True, 90)
+    waiting = [Waiting(1, country, 0, 200) for country in ("EE", "CU")]
+    day = DayCounts([reports], waiting, {(1, "EE"), (1, "CU")}, {}, {})
+    never = Learnt(day, None, 0).never
+    assert never.routes == ((1, "CU"), (1, "EE"))
+    assert never.countries == ("CU",)
+
+
 def test_a_route_whose_messages_are_all_refused_is_no_silent_one() -> None:
     now = 2_000_000 * BUCKET
     refused = Ended(1, "EE", "rejected", step(200_000), True, 500)
@@ -158,6 +179,28 @@ def test_the_interval_holds_the_rate_and_stays_within_what_can_be(
         assert 0 <= told.low <= told.rate + 1e-9
         assert told.rate <= told.high + 1e-9
         assert told.high <= 1
+
+
+def test_the_interval_of_a_few_open_messages_is_no_narrower_than_that_of_a_share() -> None:
+    known = of({(1, "EE"): history(19_000, 1000)})
+    told, share = settled([estimate(known, 0, 0, [(0.01, 100)])]), rate(95, 100)
+    assert share is not None
+    assert told.low is not None
+    assert told.high is not None
+    assert told.low <= share.low
+    assert share.high <= told.high
+
+
+@pytest.mark.parametrize(("good", "bad", "low"), [(19, 1, 0.8), (20, 0, 0.87)])
+def test_many_open_messages_do_not_make_up_for_a_route_of_which_little_is_known(
+    good: int, bad: int, low: float
+) -> None:
+    little = settled([estimate(of({(1, "EE"): history(good, bad)}), 0, 0, [(0.01, 10_000)])])
+    much = of({(1, "EE"): history(1000 * good, 1000 * bad)})
+    known = settled([estimate(much, 0, 0, [(0.01, 10_000)])])
+    assert little.low is not None
+    assert known.low is not None
+    assert little.low < low < 0.92 < known.low
 
 
 def test_a_burst_in_a_minute_is_of_one_age_and_steady_traffic_of_all() -> None:
