@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.insight import statistics
 from delivrd.insight.rates import Thresholds, cost, delivery, rate
+from delivrd.insight.statistics import ordered
 
 numbers = st.integers(0, 10**9)
 
@@ -92,3 +94,17 @@ def test_a_status_that_nothing_has_is_not_named(counts: dict[str, int]) -> None:
     told = delivery(counts)
     assert all(told.counts.values())
     assert told.total == sum(counts.values())
+
+
+def sized(*items: tuple[str, int]) -> list[tuple[tuple[str], str, int]]:
+    return [((value,), value, size) for value, size in items]
+
+
+def test_of_too_many_items_the_largest_are_kept_and_of_too_many_times_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "MAX_ITEMS", 2)
+    places = ordered(["country"], sized(("DE", 2), ("FR", 1), ("GB", 3)))
+    assert [one for _, one in places] == ["GB", "DE"]
+    days = ordered(["day"], sized(("2026-11-03", 1), ("2026-11-01", 9), ("2026-11-02", 2)))
+    assert [one for _, one in days] == ["2026-11-02", "2026-11-03"]

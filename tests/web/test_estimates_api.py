@@ -118,6 +118,8 @@ def test_a_route_that_never_reports_is_named_and_left_out_of_every_rate(database
             by_account = await hub.get("/v1/stats/delivery", by="account")
             found = {i["account"]: (i["total"], i["unreported"]) for i in by_account["items"]}
             assert found == {"main": (55, 55), "inbox": (1, 0)}
+            whole = by_account["summary"]
+            assert (whole["total"], whole["unreported"], whole["delivery_rate"]) == (56, 55, 1.0)
 
     run(test())
 
