@@ -197,6 +197,20 @@ def test_what_one_rule_told_another_does_not_tell_again(database_url: str) -> No
     run(test())
 
 
+def test_a_rule_does_not_tell_of_a_part_of_what_another_told(database_url: str) -> None:
+    rules = {"a": {**RATE, "by": ["account"]}, "b": RATE}
+
+    async def test() -> None:
+        async with watched(database_url, rules=rules) as hub:
+            await sent(hub.store, failed=60)
+            await hub.watch.once()
+            b, a = await firings(hub.store)
+            assert (a.place, b.place) == (b.place[:1], (("account", "main"), ("country", "GB")))
+            assert b.beside == a.id
+
+    run(test())
+
+
 @pytest.mark.parametrize(("of_b", "told"), [("day", set()), ("night", {"night"})])
 def test_a_channel_of_its_own_hears_of_a_rule_though_another_told_the_same(
     database_url: str, of_b: str, told: set[str]
@@ -403,6 +417,36 @@ async def recovered(hub: Watched) -> None:
     await hub.store.write(lambda tx: tx.execute("DELETE FROM lease"))
     later = Watch(hub.store, hub.config, clock=lambda: now_micros() + 2 * HOUR)
     assert "recovered" in [update.what for update in await later.once()]
+
+
+def test_the_snooze_of_a_rule_ends_by_itself(database_url: str) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=30)
+            over = now_micros() - MINUTE
+            await hub.store.write(lambda tx: stored.snooze_rule(tx, "rate", over))
+            assert [update.what for update in await hub.watch.once()] == ["fired"]
+
+    run(test())
+
+
+def test_a_notice_about_all_accounts_is_not_simulated_while_one_is_real(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with watched(sqlite_url, **{**ONE_CHANNEL, "rules": {"all": EVERYWHERE}}) as hub:
+            accounts = hub.store.accounts.by_name
+            name, one = next(iter(accounts.items()))
+            simulated = one.settings.model_copy(update={"simulated": True})
+            accounts[name] = one._replace(settings=simulated)
+            assert len(accounts) > 1
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            ((title,),) = await hub.store.read(lambda tx: tx.fetch("SELECT title FROM notice"))
+            assert title.startswith("all accounts: ")
+
+    run(test())
+
+
+EVERYWHERE = {**RATE, "by": []}
 
 
 def test_the_rules_that_come_with_it_are_quiet_on_an_empty_hub(database_url: str) -> None:
