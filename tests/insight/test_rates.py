@@ -108,3 +108,9 @@ def test_of_too_many_items_the_largest_are_kept_and_of_too_many_times_the_last(
     assert [one for _, one in places] == ["GB", "DE"]
     days = ordered(["day"], sized(("2026-11-03", 1), ("2026-11-01", 9), ("2026-11-02", 2)))
     assert [one for _, one in days] == ["2026-11-02", "2026-11-03"]
+
+
+def test_the_two_hours_of_a_change_of_clocks_are_in_their_order() -> None:
+    before, after = "2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"
+    hours = ordered(["hour"], sized((after, 1), (before, 1)))
+    assert [one for _, one in hours] == [before, after]

@@ -32,7 +32,7 @@ COUNTED = (
 )  # fmt: skip
 
 
-async def fill(store, found: Counter[int]) -> None:
+async def fill(store, found: Counter[int], *, together: bool = False) -> None:
     """So many delivered messages in each quarter of an hour, and nothing else, as the fold does."""
 
     def place(at):
@@ -43,8 +43,9 @@ async def fill(store, found: Counter[int]) -> None:
     async def job(tx):
         for table in COUNTED:
             await tx.execute(f"DELETE FROM {table}")
-        for at in moves:  # one by one: rows by the day are added to
-            moved = deltas({at: moves[at]}, 0)
+        one_by_one = [{at: n} for at, n in moves.items()]  # rows by the day are added to
+        for some in [moves] if together else one_by_one:
+            moved = deltas(some, 0)
             await add(tx, {table: moved[table] for table in COUNTED})
 
     await store.write(job)
@@ -125,6 +126,41 @@ def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
                     (*values, "GB") if some[-1] == "country" else ("23410", *values): n
                     for values, n in expected.items()
                 }
+
+    run(test())
+
+
+CHANGES = [range(SPRING + day * BUCKETS_A_DAY, SPRING + (day + 3) * BUCKETS_A_DAY)
+           for day in (4, 11)]  # fmt: skip
+"""The days around the changes of clocks in Europe, and in Australia and New Zealand."""
+
+SPANS = (
+    (None, None),
+    (CHANGES[0].start + 37, CHANGES[1].stop - 11),
+    (CHANGES[1].start + 99, CHANGES[1].start + 175),
+)
+
+
+@pytest.mark.parametrize("by", [("day",), ("hour",)])
+@pytest.mark.parametrize("name", ZONES)
+def test_no_quarter_is_counted_in_a_neighbouring_day_or_hour(database_url, name, by):
+    """Each quarter holds another number than those around it, so nothing cancels out."""
+    zone, placed = ZoneInfo(name), {at: 1 + at * at % 97 for some in CHANGES for at in some}
+
+    async def test():
+        async with opened(database_url) as store:
+            await fill(store, Counter(placed), together=True)
+            for low, high in SPANS:
+                expected = Counter()
+                for at, n in placed.items():
+                    if (low or 0) <= at < (high or 1 << 40):
+                        expected[labels(at, by, zone)] += n
+                span = Filters(since=low and low * BUCKET, until=high and high * BUCKET)
+                ask = (store.accounts, by, span)
+                told = await store.read(lambda tx, ask=ask: counts(tx, *ask, zone))
+                assert {values: n["delivered"] for values, n in told.items()} == expected
+                times = await store.read(lambda tx, ask=ask: steps(tx, *ask, "delivered", zone))
+                assert {values: n[80] for values, n in times.items()} == expected
 
     run(test())
 

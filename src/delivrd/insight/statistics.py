@@ -1,6 +1,7 @@
 """Delivery and latency statistics: reads rollups, computes rates and percentiles."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -188,7 +189,8 @@ def ordered(by: By, items: list[tuple[Values, Any, int]]) -> list[tuple[Values, 
     at = [place for place, name in enumerate(by) if name in TIMES]
 
     def key(item: tuple[Values, Any, int]) -> tuple[Any, ...]:
-        return [item[0][i] or "" for i in at], -item[2], [value or "" for value in item[0]]
+        times = [datetime.fromisoformat(item[0][i] or "") for i in at]
+        return times, -item[2], [value or "" for value in item[0]]
 
     items = sorted(items, key=key)
     kept = items[-MAX_ITEMS:] if at else items[:MAX_ITEMS]

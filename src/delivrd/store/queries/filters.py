@@ -1,7 +1,6 @@
 """Dimensions and filters of queries on counts, and how their values are shown."""
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -75,7 +74,8 @@ def shown_time(name: str, bucket: int, zone: ZoneInfo | None) -> str:
     when = local(bucket, zone)
     if name == "day":
         return when.date().isoformat()
-    return (when - timedelta(minutes=when.minute)).isoformat()
+    # not by subtraction, which forgets that a change of clocks repeats an hour
+    return when.replace(minute=0).isoformat()
 
 
 def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
