@@ -616,3 +616,23 @@ def test_simulated_data_is_marked(sqlite_url: str) -> None:
             assert json.loads(told)["simulated"] is True
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "close"),
+    [
+        ("/v1/messages", {"form": "Acme"}, "form", "from"),
+        ("/v1/messages", {"Reference": "order-1"}, "Reference", "reference"),
+        ("/v1/alerts/rules", {"name": "a", "contries": ["GB"]}, "contries", "countries"),
+    ],
+)
+def test_a_misspelt_field_of_a_body_is_told_the_nearest_one(
+    sqlite_url: str, path: str, body: dict[str, Any], field: str, close: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            known = NEW if path == "/v1/messages" else {"kind": "failure_rate", "over": "5 %"}
+            problem = await hub.post(path, {**known, **body}, 422)
+            assert (problem["field"], problem["hint"]) == (field, f"Did you mean {close}?")
+
+    run(test())

@@ -1,13 +1,15 @@
 """Errors of the API: problem JSON (RFC 9457) with a hint at what to do."""
 
+import difflib
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -176,8 +178,34 @@ async def _validation(request: Request, error: Exception) -> Response:
         why, hint = "is not a JSON object", "Send {…} with Content-Type: application/json."
         return invalid("body", why, hint).response()
     why = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden" and (close := _nearest_field(request, place)):
+        return invalid(name, why, f"Did you mean {close}?").response()
     hint = hint_of(first) or _HINTS.get(first["type"], "/docs describes this call.")
     return invalid(name, why[:300], hint).response()
+
+
+def _nearest_field(request: Request, place: list[str]) -> str | None:
+    """The field of the call's body whose name is closest to the last one of the place."""
+    *tables, name = place
+    body = getattr(request.scope.get("route"), "body_field", None)
+    models = _models(body.field_info.annotation) if body else []
+    for table in tables:
+        models = [
+            inner
+            for model in models
+            for field, info in model.model_fields.items()
+            if table == (info.alias or field)
+            for inner in _models(info.annotation)
+        ]
+    names = [info.alias or field for m in models for field, info in m.model_fields.items()]
+    return next(iter(difflib.get_close_matches(name.lower(), names, n=1)), None)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models in an annotation: itself, or those in its union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
 
 
 _HTTP_HINTS = {
