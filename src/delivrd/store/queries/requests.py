@@ -237,6 +237,8 @@ async def _detail_of_log(
 def _detail(
     view: Request, query: bytes | None, headers: bytes | None, body: bytes | None
 ) -> RequestDetail:
+    if view.status == 413:  # the ring keeps an empty body for it
+        body = None
     text, encoded = _body(body)
     return RequestDetail(
         id=view.id,

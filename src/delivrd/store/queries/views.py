@@ -201,8 +201,9 @@ class RequestDetail(msgspec.Struct, kw_only=True):
     """One inbound call as it came (secrets replaced), and what was read from it.
 
     ``body`` is text; if it is not UTF-8, it is in ``body_base64`` instead. Both are null after
-    retention erased the body (``body_kept`` is false). ``folded`` is false while its receipts wait
-    for the fold. ``readings`` says how often it has been read.
+    retention erased the body, and where it was too large to keep (``body_kept`` is false).
+    ``folded`` is false while its receipts wait for the fold. ``readings`` says how often it has
+    been read.
     """
 
     id: str
