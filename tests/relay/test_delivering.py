@@ -425,6 +425,27 @@ def test_a_dead_workers_claims_come_back(database_url: str) -> None:
     run(test())
 
 
+def test_a_claim_that_comes_back_uses_up_no_try(database_url: str) -> None:
+    """D36: the endpoint did not refuse a call that a dead worker may never have made."""
+
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.relay.fan_out()
+            (endpoint,) = await endpoints_of(story)
+            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            story.clock.now += 61_000_000
+            assert await story.relay.sweep() == 1
+            await story.settle()
+            assert 5 <= await story.wait() <= 5.5
+            await story.tries_to_the_end()
+            assert len(sink.calls) == 10
+            assert await story.states() == ["parked"]
+
+    run(test())
+
+
 def test_a_worker_whose_clock_is_ahead_takes_no_claim_of_another(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
