@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from delivrd.config import Limits
 from delivrd.store.tx import Tx
 from tests.support import account, run, until
 from tests.web.web_support import Web, web
@@ -180,6 +181,20 @@ def test_a_call_whose_body_is_gone_cannot_be_read_again(database_url: str) -> No
             problem = await hub.post(f"/v1/requests/{call['id']}/replay", {}, 409)
             assert "no longer kept" in problem["detail"]
             assert (await hub.get(f"/v1/requests/{call['id']}"))["body_kept"] is False
+
+    run(test())
+
+
+def test_a_call_refused_before_its_body_was_received_kept_none(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url, limits=Limits(max_body=1000)) as hub:
+            assert (await push(hub, b"x" * 2000)).status_code == 413
+            (call,) = await hub.items("/v1/requests")
+            found = await hub.get(f"/v1/requests/{call['id']}")
+            assert (found["body_kept"], found["body"], found["body_base64"]) == (False, None, None)
+            page = (await hub.client.get(f"/requests/{call['id']}")).text
+            assert "No body of this call was kept" in page
+            assert "retention" not in page
 
     run(test())
 

@@ -208,8 +208,10 @@ async def find_request(tx: Tx, accounts: Accounts, request_id: int) -> RequestDe
     )
     if not ring:
         return None
-    row = ring[0]
-    return _detail(_of_ring(accounts, tuple(row)[:10]), *tuple(row)[10:])
+    view = _of_ring(accounts, tuple(ring[0])[:10])
+    query, headers, body = tuple(ring[0])[10:]
+    # An empty body is surely all of it only if the call is admissible: others end before theirs.
+    return _detail(view, query, headers, body if body or view.admissible else None)
 
 
 async def _detail_of_log(
@@ -237,8 +239,6 @@ async def _detail_of_log(
 def _detail(
     view: Request, query: bytes | None, headers: bytes | None, body: bytes | None
 ) -> RequestDetail:
-    if view.status == 413:  # the ring keeps an empty body for it
-        body = None
     text, encoded = _body(body)
     return RequestDetail(
         id=view.id,

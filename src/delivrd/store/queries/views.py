@@ -200,10 +200,10 @@ class Fault(msgspec.Struct, kw_only=True):
 class RequestDetail(msgspec.Struct, kw_only=True):
     """One inbound call as it came (secrets replaced), and what was read from it.
 
-    ``body`` is text; if it is not UTF-8, it is in ``body_base64`` instead. Both are null after
-    retention erased the body, and where it was too large to keep (``body_kept`` is false).
-    ``folded`` is false while its receipts wait for the fold. ``readings`` says how often it has
-    been read.
+    ``body`` is text; if it is not UTF-8, it is in ``body_base64`` instead. Both are null if
+    no body was kept (``body_kept`` is false): retention erased it, or the call was refused before
+    it was received. ``folded`` is false while its receipts wait for the fold. ``readings`` says how
+    often it has been read.
     """
 
     id: str
