@@ -96,6 +96,33 @@ def test_a_wrong_field_is_named_with_a_hint(
     run(test())
 
 
+def test_a_misspelt_field_or_parameter_is_refused_with_the_nearest(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            misspelt = {"form" if name == "from" else name: v for name, v in NEW.items()}
+            for path, body, field, meant in (
+                ("/v1/messages", misspelt, "form", "from"),
+                ("/v1/messages/sent", {"refrence": "1"}, "refrence", "reference"),
+                ("/v1/endpoints", {"ulr": "https://example.org"}, "ulr", "url"),
+                (
+                    "/v1/alerts/rules",
+                    {"name": "x", "kind": "failure_rate", "ovr": 5},
+                    "ovr",
+                    "over",
+                ),
+                ("/v1/keys", {"name": "x", "scops": ["read"]}, "scops", "scopes"),
+                ("/v1/requests/1/replay", {"dryrun": True}, "dryrun", "dry_run"),
+            ):
+                problem = await hub.post(path, body, 422)
+                assert (problem["field"], problem["hint"]) == (field, f"Did you mean {meant}?")
+            problem = await hub.get("/v1/messages", 422, acount="main")
+            assert (problem["field"], problem["hint"]) == ("acount", "Did you mean account?")
+            problem = await hub.get("/v1/messages", 422, zzz="1")
+            assert problem["hint"] == "There is no field of this name; check its spelling."
+
+    run(test())
+
+
 BODIES = [
     (b"{", 400),
     (b"", 422),

@@ -1,7 +1,6 @@
 """Errors of the API: problem JSON (RFC 9457) with a hint at what to do."""
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from delivrd.config import nearest
 from delivrd.core.hints import hint_of
 from delivrd.core.text import clean
 from delivrd.sending.errors import Invalid, KeyReused
@@ -160,14 +160,19 @@ _HINTS = {
 }
 
 
-_WORDS = {"missing": "is missing", "extra_forbidden": "is not known here"}
+_UNKNOWN = "is not known here"
+_WORDS = {"missing": "is missing", "extra_forbidden": _UNKNOWN}
 _NO_OBJECT = ("missing", "dict_type", "model_type", "model_attributes_type")
 
 
 async def _validation(request: Request, error: Exception) -> Response:
-    """The first error; never the value that was sent, which may be long or not even text."""
+    """One error; never the value that was sent, which may be long or not even text.
+
+    An unknown name comes first: misspelt, it explains why another one is missing.
+    """
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     if first["type"] == "json_invalid":
         why = (first.get("ctx") or {}).get("error", "")
         what = f"The body is not JSON: {why}, at character {first['loc'][-1]}."
@@ -178,34 +183,30 @@ async def _validation(request: Request, error: Exception) -> Response:
         why, hint = "is not a JSON object", "Send {…} with Content-Type: application/json."
         return invalid("body", why, hint).response()
     why = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden" and (close := _nearest_field(request, place)):
-        return invalid(name, why, f"Did you mean {close}?").response()
-    hint = hint_of(first) or _HINTS.get(first["type"], "/docs describes this call.")
+    close = nearest(place[-1], _names(request, first["loc"])) if why is _UNKNOWN else ""
+    hint = close or hint_of(first) or _HINTS.get(first["type"], "/docs describes this call.")
     return invalid(name, why[:300], hint).response()
 
 
-def _nearest_field(request: Request, place: list[str]) -> str | None:
-    """The field of the call's body whose name is closest to the last one of the place."""
-    *tables, name = place
-    body = getattr(request.scope.get("route"), "body_field", None)
-    models = _models(body.field_info.annotation) if body else []
-    for table in tables:
-        models = [
-            inner
-            for model in models
-            for field, info in model.model_fields.items()
-            if table == (info.alias or field)
-            for inner in _models(info.annotation)
-        ]
-    names = [info.alias or field for m in models for field, info in m.model_fields.items()]
-    return next(iter(difflib.get_close_matches(name.lower(), names, n=1)), None)
+def _names(request: Request, loc: Sequence[Any]) -> list[str]:
+    """The names that could stand in the place of the last one of ``loc``."""
+    where, *around = loc[:-1]
+    needs = request.scope["route"].dependant
+    params = needs.body_params if where == "body" else needs.query_params
+    types = [param.field_info.annotation for param in params]
+    for name in around:
+        types = [type_ for known, type_ in _fields(types) if known == name]
+    return [name for name, _ in _fields(types)]
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """The models in an annotation: itself, or those in its union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
+def _fields(types: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of the models among the types and in their unions, each with its type."""
+    for one in types:
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            for name, field in one.model_fields.items():
+                yield field.alias or name, field.annotation
+        else:
+            yield from _fields(get_args(one))
 
 
 _HTTP_HINTS = {
