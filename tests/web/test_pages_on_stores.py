@@ -24,6 +24,55 @@ def test_a_page_opens(database_url: str, receipts: int) -> None:
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            "/messages?status=delivred",
+            "status is not understood: “delivred”. Did you mean delivered?",
+        ),
+        (
+            "/messages?country=UX",
+            "country is not understood: “UX”. Write a country&#39;s two letters",
+        ),
+        ("/messages?since=yesterday", "since is not understood: “yesterday”. Write a time like"),
+        ("/messages?account=mian", "account is not understood: “mian”. Did you mean main?"),
+        ("/messages?range=7days", "Possible: all, 1h, 24h, 7d, 30d."),
+        ("/requests?verdict=wrong", "verdict is not understood: “wrong”."),
+        ("/deliveries?state=parkd", "state is not understood: “parkd”. Did you mean parked?"),
+        ("/?account=mian", "Possible: "),
+        ("/?until=soon", "until is not understood: “soon”. Write a time like"),
+        ("/compare?country=none", "country is not understood: “none”."),
+    ],
+)
+def test_a_filter_that_cannot_be_is_named_with_what_can(
+    sqlite_url: str, address: str, said: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.receipt("inbox", status="delivered")
+            page = await hub.client.get(address)
+            assert page.status_code == 200
+            assert said in page.text
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/messages?status=failed&country=none&account=inbox&range=all&network=none", "/?country=uk",
+     "/messages?since=2026-11-21T20:50:00%2B02:00", "/requests?verdict=read", "/compare",
+     "/deliveries?state=parked&range=7d", "/?range=24h"],
+)  # fmt: skip
+def test_filters_that_can_be_are_not_remarked_on(sqlite_url: str, address: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.receipt("inbox", status="delivered")
+            assert "is not understood" not in (await hub.client.get(address)).text
+
+    run(test())
+
+
 def test_a_person_at_an_address_that_is_none_is_shown_a_page(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

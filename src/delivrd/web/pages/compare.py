@@ -16,7 +16,8 @@ from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 from delivrd.web.pages import ranges, rate_table
 from delivrd.web.pages.links import Links, address
-from delivrd.web.pages.overview import places_of, range_links
+from delivrd.web.pages.misread import misread
+from delivrd.web.pages.overview import asked, places_of, range_links
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
@@ -52,6 +53,7 @@ def routes(pages: Pages) -> APIRouter:
             request,
             "compare.html",
             span=span,
+            misread=misread(asked(request), store.accounts, {}),
             ranges=range_links(links, "/compare"),
             country=country,
             network=network,
@@ -65,7 +67,7 @@ def routes(pages: Pages) -> APIRouter:
             times=times(comparison["items"]),
             links=links,
             json=address("/v1/stats/comparison", {"country": country, "network": network,
-                         **dict(zip(("since", "until"), span.edges, strict=True))}),
+                         **dict(zip(ranges.EDGES, span.edges, strict=True))}),
             now=now_micros(),
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from delivrd.web.api.delivery_choice import REPLAY, delivery_row
 from delivrd.web.pages import chips, endpoints, ranges, relay_words
 from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, page_of
+from delivrd.web.pages.misread import misread
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import pretty
@@ -51,6 +52,7 @@ class _Deliveries:
             names=names,
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
+            misread=misread(given, self._store.accounts, {"state": STATES}),
             selection=selection(given),
             again=None,
             first=address("/deliveries", {**given, "cursor": ""}),

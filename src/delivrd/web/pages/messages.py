@@ -22,6 +22,7 @@ from delivrd.store.queries.views import Message, plain
 from delivrd.web.pages import chips, ranges
 from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, newest, page_of
+from delivrd.web.pages.misread import misread
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.search import dialled, find_page, number_of, numbers_like
@@ -29,6 +30,7 @@ from delivrd.web.pages.show import STATUSES, moment
 
 LIMIT = 50
 CHOICES = (*STATUSES[:2], ENDED, FAILED, *STATUSES[2:])
+WORDS = {"status": CHOICES, "country": (NONE,)}
 CHIPS = chips.of_statuses(CHOICES, {FAILED: ("bad", "tone-bad"), ENDED: ("ok", "tone-idle")})
 NAMES = (
     "status",
@@ -46,7 +48,6 @@ NAMES = (
     "until",
     "cursor",
 )
-EDGES = ("since", "until")
 BESIDE = ("from", "network", "reason", "code", "provider_message_id")
 """Filters without a field, which only links set: shown as labels that can be removed."""
 
@@ -85,6 +86,7 @@ class _Messages:
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
             beside=beside(given),
+            misread=misread(given, self._store.accounts, WORDS),
             chips=CHIPS,
             query=address("", {**given, "cursor": ""}),
             first=address("/messages", {**given, "cursor": ""}),
@@ -147,13 +149,13 @@ class _Messages:
 def asked(params: Mapping[str, str]) -> dict[str, str]:
     """The filters in a query; a named time range takes precedence over ``since`` and ``until``."""
     given = chosen(params, NAMES)
-    without = EDGES if given.get("range") else ()
+    without = ranges.EDGES if given.get("range") else ()
     return {name: value for name, value in given.items() if name not in without}
 
 
 def times(given: Mapping[str, str]) -> list[tuple[str, str]]:
     """The time ranges to choose from, after the current one if it has no name."""
-    span = ranges.asked({name: given.get(name, "") for name in EDGES})
+    span = ranges.asked({name: given.get(name, "") for name in ranges.EDGES})
     if not span.query:
         return [*ranges.CHOICES]
     return [("", span.label), ("all", ranges.CHOICES[0][1]), *ranges.CHOICES[1:]]
@@ -161,7 +163,7 @@ def times(given: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
     """The filters without a field, each with the link that removes it."""
-    span = ranges.asked({name: given.get(name, "") for name in EDGES})
+    span = ranges.asked({name: given.get(name, "") for name in ranges.EDGES})
     found: list[dict[str, Any]] = [
         {
             "fields": [(name, given[name])],
@@ -173,7 +175,7 @@ def beside(given: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
     if span.query:
         without = address("/messages", {**given, "since": "", "until": "", "cursor": ""})
-        fields = [(name, given[name]) for name in EDGES if name in given]
+        fields = [(name, given[name]) for name in ranges.EDGES if name in given]
         found.append({"fields": fields, "words": span.label, "without": without})
     return found
 

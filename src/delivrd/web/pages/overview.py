@@ -29,6 +29,7 @@ from delivrd.web.pages import (
 )
 from delivrd.web.pages.links import Links, address
 from delivrd.web.pages.lists import chosen
+from delivrd.web.pages.misread import misread
 from delivrd.web.pages.over_time import step_of
 from delivrd.web.pages.overview_data import (
     Found,
@@ -73,6 +74,7 @@ def routes(pages: Pages) -> APIRouter:
             **_head(wanted, links),
             **_view(found, wanted, links),
             alerts=alerts,
+            misread=misread(asked(request), store.accounts, {}),
             simulated={a.name for a in listed if a.simulated},
             all_simulated=all(a.simulated for a in listed),
             providers={a.name: a.provider.name for a in store.accounts.by_id.values()},
@@ -93,6 +95,11 @@ async def _firing_now(tx: Tx) -> list[AlertFiring]:
     return [
         alert_views.firing(one, []) for one in await stored.open_firings(tx) if one.beside is None
     ]
+
+
+def asked(request: Request) -> dict[str, str]:
+    """The filters in the query, as they were written."""
+    return chosen(request.query_params, ("range", *ranges.EDGES, *PLACES))
 
 
 def places_of(request: Request) -> dict[str, str]:

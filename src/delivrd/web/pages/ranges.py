@@ -16,6 +16,7 @@ RANGES = (
     ("7d", "Last 7 days", 7 * 24),
     ("30d", "Last 30 days", 30 * 24),
 )
+EDGES = ("since", "until")
 
 
 class Range(NamedTuple):
@@ -42,7 +43,7 @@ class Range(NamedTuple):
     @property
     def pinned(self) -> dict[str, str]:
         """Its edges as parameters of a query."""
-        edges = dict(zip(("since", "until"), self.edges, strict=True))
+        edges = dict(zip(EDGES, self.edges, strict=True))
         return {name: text for name, text in edges.items() if text}
 
     @property
@@ -73,7 +74,7 @@ def named(value: str) -> Range:
 
 def asked(params: Mapping[str, str], default: str = "") -> Range:
     """The range in a query: by ``since`` and ``until``, else by its name."""
-    since, until = (_micros(params.get(name)) for name in ("since", "until"))
+    since, until = (instant(params.get(name)) for name in EDGES)
     if since is None and until is None:
         return named(params.get("range") or default)
     zoomed = params.get("zoomed", "")
@@ -120,7 +121,8 @@ def edge(micros_since_1970: int | None) -> str:
     return iso(when) if when else ""
 
 
-def _micros(text: str | None) -> int | None:
+def instant(text: str | None) -> int | None:
+    """A time in a query, in microseconds since 1970; None if it is none."""
     when = moment((text or "").replace(" ", "+")[:40])
     try:
         return None if when is None or not 1970 < when.year < 2200 else micros(when)

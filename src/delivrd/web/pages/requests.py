@@ -18,6 +18,7 @@ from delivrd.web.auth import caller_of
 from delivrd.web.pages import chips, ranges, words
 from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, id_of, newest, page_of
+from delivrd.web.pages.misread import misread
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import moment, pretty
@@ -60,6 +61,7 @@ class _Requests:
             page=page_of(found, items),
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
+            misread=misread(given, self._store.accounts, {"verdict": VERDICTS}),
             query=address("", {**given, "cursor": ""}),
             first=address("/requests", {**given, "cursor": ""}),
             older=address("/requests", {**given, "cursor": str(found.next_before or "")}),
