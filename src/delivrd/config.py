@@ -6,9 +6,8 @@ holds the value. :func:`load` reads them all, and for each error names the key, 
 to do.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -385,9 +384,3 @@ def _provers(account: AccountSettings) -> str:
 
 def _where_open(config: Config) -> str:
     return f"public_url {config.public_url}" if config.public_url else f"host {config.host}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ "Did you mean …?" with the known name that is closest, or an empty text."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else ""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from delivrd.alert_settings import Maintenance, Rule
-from delivrd.config import nearest
+from delivrd.core.hints import nearest
 from delivrd.core.phone import InvalidCountry, checked_country
 
 

@@ -13,12 +13,12 @@ from delivrd.config import (
     Config,
     Problem,
     Relay,
-    nearest,
     secrets,
     web_address,
 )
 from delivrd.config_alerts import missing
 from delivrd.config_endpoints import wrong
+from delivrd.core.hints import nearest
 from delivrd.core.signing_key import key
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import AccountSettings

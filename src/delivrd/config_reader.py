@@ -333,7 +333,7 @@ def _line(text: str, file: str, path: Path_) -> str:
             table = _keys(header[1])
         if (header and table == path) or (key and (*table, *_keys(key[1])) == path):
             return f"{file}, line {number}"
-    return file
+    return _line(text, file, path[:-1]) if path[1:] else file  # in a table on one line
 
 
 def _keys(dotted: str) -> Path_:

@@ -214,7 +214,22 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
             {},
             ["line 3: alerts.maintenance.night.accounts: there is no account 'main'"],
         ),
-        ('[privacy]\ntext = "ful"', {}, ["line 2: privacy.text", "'full'"]),
+        ('[privacy]\ntext = "ful"', {}, ["line 2: privacy.text", "Did you mean full?"]),
+        (
+            '[overrides.vonage.words]\nqueued = { status = "delivred", final = true }',
+            {},
+            ["line 2: overrides.vonage.words.queued.status: ", "Did you mean delivered?"],
+        ),
+        (
+            '[overrides.vonage.codes]\n"777" = { reason = "portd" }',
+            {},
+            ["line 2: overrides.vonage.codes.777.reason: ", "Did you mean ported?"],
+        ),
+        (
+            '[endpoints.a]\nurl = "https://example.org/"\nstatuses = ["delivred"]',
+            {},
+            ["line 3: endpoints.a.statuses.0: ", "Did you mean delivered?"],
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place_and_the_nearest_right_name(

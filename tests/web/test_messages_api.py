@@ -117,6 +117,8 @@ def test_a_misspelt_field_or_parameter_is_refused_with_the_nearest(sqlite_url: s
                 assert (problem["field"], problem["hint"]) == (field, f"Did you mean {meant}?")
             problem = await hub.get("/v1/messages", 422, acount="main")
             assert (problem["field"], problem["hint"]) == ("acount", "Did you mean account?")
+            problem = await hub.get("/v1/deliveries", 422, state="parkd")
+            assert (problem["field"], problem["hint"]) == ("state", "Did you mean parked?")
             problem = await hub.get("/v1/messages", 422, zzz="1")
             assert problem["hint"] == "There is no field of this name; check its spelling."
 

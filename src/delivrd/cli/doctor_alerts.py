@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from delivrd.alert_settings import Channel, Maintenance
 from delivrd.cli.doctor import Check, ok
-from delivrd.config import Config, nearest
+from delivrd.config import Config
+from delivrd.core.hints import nearest
 from delivrd.insight.alerts.channels import shown, trouble
 from delivrd.insight.alerts.rules import in_force
 from delivrd.store.alerts import Doing, StoredRule

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from delivrd.config import Relay, nearest
+from delivrd.config import Relay
 from delivrd.core.addresses import BadUrl, check_url
+from delivrd.core.hints import nearest
 from delivrd.core.phone import InvalidCountry, checked_country
 from delivrd.relay import formats
 from delivrd.relay.call import Target

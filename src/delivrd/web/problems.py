@@ -13,8 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from delivrd.config import nearest
-from delivrd.core.hints import hint_of
+from delivrd.core.hints import hint_of, nearest
 from delivrd.core.text import clean
 from delivrd.sending.errors import Invalid, KeyReused
 from delivrd.store.base import StoreUnavailable

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
-from delivrd.config import nearest
 from delivrd.config_alerts import missing
+from delivrd.core.hints import nearest
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
 from delivrd.store import alerts as stored

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from delivrd.alert_settings import Rule
-from delivrd.config import nearest
+from delivrd.core.hints import nearest
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.channels import send

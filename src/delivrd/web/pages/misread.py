@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from delivrd.config import nearest
+from delivrd.core.hints import nearest
 from delivrd.core.phone import meant_country
 from delivrd.store.accounts import Accounts
 from delivrd.web.pages import ranges
