@@ -117,10 +117,23 @@ def test_a_misspelt_field_or_parameter_is_refused_with_the_nearest(sqlite_url: s
                 assert (problem["field"], problem["hint"]) == (field, f"Did you mean {meant}?")
             problem = await hub.get("/v1/messages", 422, acount="main")
             assert (problem["field"], problem["hint"]) == ("acount", "Did you mean account?")
-            problem = await hub.get("/v1/deliveries", 422, state="parkd")
-            assert (problem["field"], problem["hint"]) == ("state", "Did you mean parked?")
             problem = await hub.get("/v1/messages", 422, zzz="1")
             assert problem["hint"] == "There is no field of this name; check its spelling."
+
+    run(test())
+
+
+def test_a_misspelt_word_is_refused_with_the_nearest(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for path, field, word, meant in (
+                ("/v1/messages", "status", "delivred", "delivered"),
+                ("/v1/messages", "reason", "portd", "ported"),
+                ("/v1/deliveries", "state", "parkd", "parked"),
+                ("/v1/requests", "verdict", "refussed", "refused"),
+            ):
+                problem = await hub.get(path, 422, **{field: word})
+                assert (problem["field"], problem["hint"]) == (field, f"Did you mean {meant}?")
 
     run(test())
 

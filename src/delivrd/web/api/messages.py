@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Response
 from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic_core import PydanticCustomError
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
@@ -118,7 +119,8 @@ def one_of(words: Sequence[str]) -> AfterValidator:
 
     def known(text: str) -> str:
         if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
+            expected = ", ".join(map(repr, words))
+            raise PydanticCustomError("enum", "must be one of {expected}", {"expected": expected})
         return text
 
     return AfterValidator(known)
