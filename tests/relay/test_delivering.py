@@ -67,6 +67,20 @@ def test_an_event_is_fanned_out_once(database_url: str) -> None:
     run(test())
 
 
+def test_the_events_of_a_message_are_fanned_out_one_by_one(database_url: str) -> None:
+    """Else two processes could make the deliveries of the later one first."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.endpoint("https://shop.example/events")
+            await story.happens("pending", message=1)
+            await story.happens("delivered", message=1)
+            await story.happens("delivered", message=2)
+            assert [await story.relay.fan_out() for _ in range(3)] == [2, 1, 0]
+
+    run(test())
+
+
 # --- order ----------------------------------------------------------------------------------------
 
 

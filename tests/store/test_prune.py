@@ -17,7 +17,7 @@ from delivrd.store.counts import BUCKET
 from delivrd.store.fold import Work, claim, fold_slice, set_aside_work
 from delivrd.store.ids import born, floor, now_micros
 from delivrd.store.leases import take_lease
-from delivrd.store.pruning import bodies, messages
+from delivrd.store.pruning import aged, bodies, messages
 from delivrd.store.pruning.vacuum import vacuum
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.stats import counts
@@ -179,6 +179,21 @@ def test_an_event_that_was_told_to_nobody_yet_stays(database_url):
             await receive(store, receipt("a"))
             await sweep(store, database_url, later=40 * DAY).once(pause=0)
             assert await scalar(store, "SELECT count(*) FROM event WHERE NOT fanned_out") == 1
+
+    run(test())
+
+
+def test_a_notice_that_still_waits_for_its_channel_stays(database_url):
+    async def test():
+        async with opened(database_url) as hub:
+            columns = ("id", "firing_id", "channel", "what", "title", "body", "state", "created_at")
+            rows = [
+                (number, 1, "ops", "opened", "t", "b", state, 0)
+                for number, state in enumerate(("waiting", "sent", "failed"), start=1)
+            ]
+            await hub.write(lambda tx: tx.insert(schema.notice, columns, rows))
+            assert await hub.write(lambda tx: aged.notices(tx, now_micros(), 10)) == 2
+            assert await scalar(hub, "SELECT state FROM notice") == "waiting"
 
     run(test())
 
