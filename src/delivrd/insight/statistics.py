@@ -1,7 +1,8 @@
 """Delivery and latency statistics: reads rollups, computes rates and percentiles."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -189,9 +190,16 @@ def ordered(by: By, items: list[tuple[Values, Any, int]]) -> list[tuple[Values, 
     at = [place for place, name in enumerate(by) if name in TIMES]
 
     def key(item: tuple[Values, Any, int]) -> tuple[Any, ...]:
-        times = [datetime.fromisoformat(item[0][i] or "") for i in at]
+        times = [_moment(item[0][i] or "") for i in at]
         return times, -item[2], [value or "" for value in item[0]]
 
     items = sorted(items, key=key)
     kept = items[-MAX_ITEMS:] if at else items[:MAX_ITEMS]
     return [(values, one) for values, one, _ in kept]
+
+
+@lru_cache(4096)
+def _moment(shown: str) -> datetime:
+    """A day, or an hour in UTC, which is faster to compare than with offsets."""
+    when = datetime.fromisoformat(shown)
+    return when.astimezone(UTC) if when.tzinfo else when
