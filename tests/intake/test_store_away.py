@@ -31,6 +31,17 @@ async def receipt(hub: Caller, number: int) -> int:
     return await hub.status("GET", "/webhooks/ruach", params=told(number))
 
 
+async def alter(postgres: Postgres, name: str | None, change: str) -> None:
+    await asyncio.to_thread(postgres.sql, f'ALTER DATABASE "{name}" {change}')
+
+
+async def until_answered(hub: Caller, number: int, status: int) -> None:
+    async def answered() -> bool:
+        return await receipt(hub, number) == status
+
+    await until(answered)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gateways that wait for a third of a second."""
@@ -165,10 +176,7 @@ def test_while_postgresql_is_away_nothing_is_acknowledged(
             assert await hub.status("HEAD", "/webhooks/ruach") == 200
             await own_server.start()
 
-            async def answered() -> bool:
-                return await receipt(hub, 200) == 200
-
-            await until(answered)
+            await until_answered(hub, 200, 200)
             await hub.folded()
             assert await hub.one("SELECT count(*) FROM request") >= before + 1
             assert await verify(hub.hub.store) == []
@@ -181,25 +189,19 @@ def test_a_database_that_is_closed_for_maintenance_is_away(
 ) -> None:
     name = make_url(postgres_url).database
 
-    async def sql(statement: str) -> None:
-        await asyncio.to_thread(postgres.sql, statement)
-
     async def test() -> None:
         async with calling(postgres_url) as hub:
-            await sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            await alter(postgres, name, "ALLOW_CONNECTIONS false")
             try:
-                await sql(CLOSE.format(name))
+                await asyncio.to_thread(postgres.sql, CLOSE.format(name))
                 for _ in range(20):  # also on connections that the server is about to end
                     with pytest.raises(StoreUnavailable):
                         await hub.one("SELECT 1")
                 assert await receipt(hub, 1) == 503
             finally:
-                await sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+                await alter(postgres, name, "ALLOW_CONNECTIONS true")
 
-            async def answered() -> bool:
-                return await receipt(hub, 1) == 200
-
-            await until(answered)
+            await until_answered(hub, 1, 200)
 
     run(test())
 
@@ -210,27 +212,17 @@ def test_a_server_that_can_only_be_read_is_away_until_another_connection_can_wri
     """After a failover, a name or a proxy may lead to the old primary for a while."""
     name = make_url(postgres_url).database
 
-    async def sql(statement: str) -> None:
-        await asyncio.to_thread(postgres.sql, statement)
-
     async def test() -> None:
         async with calling(postgres_url) as hub:
-            await sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+            await alter(postgres, name, "SET default_transaction_read_only = on")
             try:
-                await sql(CLOSE.format(name))
-
-                async def away() -> bool:
-                    return await receipt(hub, 1) == 503
-
-                await until(away)
+                await asyncio.to_thread(postgres.sql, CLOSE.format(name))
+                await until_answered(hub, 1, 503)
                 assert await receipt(hub, 2) == 503
             finally:
-                await sql(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+                await alter(postgres, name, "RESET default_transaction_read_only")
 
-            async def answered() -> bool:
-                return await receipt(hub, 3) == 200
-
-            await until(answered)
+            await until_answered(hub, 3, 200)
             await hub.folded()
             assert await verify(hub.hub.store) == []
 

@@ -301,17 +301,18 @@ def test_a_store_that_fails_during_a_fold_sets_nothing_aside(
     run(test())
 
 
+async def fails_by_its_data(graph: Graph) -> None:
+    raise KeyError("a field")
+
+
 def test_a_receipt_that_cannot_be_folded_leaves_nothing_but_its_fault(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It failed in the middle of its writes."""
 
-    async def fails(graph: Graph) -> None:
-        raise KeyError("a field")
-
     async def test() -> None:
         async with telling(database_url) as story:
-            monkeypatch.setattr(Graph, "_write_events", fails)
+            monkeypatch.setattr(Graph, "_write_events", fails_by_its_data)
             await story.hear("elsewhere", receipt("A"))
             assert await story.faults() == 1
             for table in ("part", "statement", "link", "message"):
@@ -369,13 +370,10 @@ def test_each_receipt_that_was_set_aside_is_tried_once_in_a_round(database_url: 
 def test_a_round_tries_all_that_was_set_aside_however_much(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(graph: Graph) -> None:
-        raise KeyError("a field")
-
     async def test() -> None:
         async with telling(database_url) as story:
             with monkeypatch.context() as broken:
-                broken.setattr(Graph, "save", fails)
+                broken.setattr(Graph, "save", fails_by_its_data)
                 await story.hear("main", *(receipt(f"A{i}") for i in range(101)))
             assert await story.faults() == 101
             await Folder(story.store)._retry_set_aside()
