@@ -116,3 +116,21 @@ def test_it_waits_no_more_once_the_backlog_is_a_minute_old(database_url: str) ->
             assert await looks(folder) == 0
 
     run(test())
+
+
+@pytest.mark.parametrize(("age", "waits"), [(60, False), (61, True)])
+def test_from_a_backlog_of_a_minute_on_intake_waits_until_some_of_it_is_taken_off(
+    sqlite_url: str, age: int, waits: bool
+) -> None:
+    async def test() -> None:
+        async with behind(sqlite_url, 1, age) as folder:
+            intake = asyncio.create_task(folder.throttle_intake())
+            await asyncio.sleep(0)
+            assert intake.done() is not waits
+            works = folder._next_slice()
+            folder._take(works, works)
+            folder._finish(works, 1)
+            async with asyncio.timeout(10):
+                await intake
+
+    run(test())

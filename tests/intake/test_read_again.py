@@ -1,19 +1,27 @@
 """Stored requests read again with today's tables (B4), and reads that wait for the fold (A6)."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from delivrd.core.statement import Status
+from delivrd.intake import folded
 from delivrd.intake.folded import Folded
 from delivrd.intake.reread import CannotReread, reread
 from delivrd.providers import smspm
 from delivrd.providers.base import Word
 from delivrd.providers.overrides import CodeMeaning, Overrides
+from tests.filled import opened
 from tests.intake.calls import RECEIPT, calling
 from tests.support import account, run
 
 SECRET = "path-secret-0001"
+STUCK = (
+    "INSERT INTO to_fold (id, account_id, received_at, data, owner, owned_until, "
+    "reading_no, deaths) VALUES (1, 1, 1, $1, 9, $2, 0, 0)"
+)
+"""A request that another process owns for ever."""
 
 
 def test_a_word_that_no_table_had_lands_when_a_table_has_it(
@@ -76,13 +84,37 @@ def test_a_read_that_began_after_an_acknowledgement_sees_it(database_url: str) -
 def test_a_read_waits_no_longer_than_it_may(database_url: str) -> None:
     async def test() -> None:
         async with calling(database_url) as hub:
-            await hub.hub.store.write(lambda tx: tx.execute(
-                "INSERT INTO to_fold (id, account_id, received_at, data, owner, owned_until, "
-                "reading_no, deaths) VALUES (1, 1, 1, $1, 9, $2, 0, 0)", b"", 1 << 62
-            ))  # fmt: skip
+            await hub.hub.store.write(lambda tx: tx.execute(STUCK, b"", 1 << 62))
             began = asyncio.get_running_loop().time()
             assert await Folded(hub.hub.store)(0.1) is False
             assert asyncio.get_running_loop().time() - began < 1
+
+    run(test())
+
+
+def test_a_read_waits_for_a_second_at_most(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A6: by a clock on which nothing passes but its pauses."""
+
+    class Clock:
+        now = 0.0
+
+        def get_running_loop(self) -> Any:
+            return self
+
+        def time(self) -> float:
+            return self.now
+
+        async def sleep(self, seconds: float) -> None:
+            self.now += seconds
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await store.write(lambda tx: tx.execute(STUCK, b"", 1 << 62))
+            monkeypatch.setattr(folded, "asyncio", clock := Clock())
+            assert await Folded(store)() is False
+            assert clock.now == pytest.approx(1, abs=0.05)
 
     run(test())
 
