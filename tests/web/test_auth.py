@@ -1,5 +1,6 @@
 """Who may come in, and how: keys, sessions, hosts, headers (rules H1 and H4)."""
 
+import asyncio
 import re
 from html import unescape
 from typing import Any
@@ -8,9 +9,10 @@ import httpx2
 import pytest
 from starlette.types import Message
 
+from delivrd import __version__
 from delivrd.store.tx import Tx
 from delivrd.web.app import create, routes
-from delivrd.web.auth import COOKIE
+from delivrd.web.auth import COOKIE, is_public
 from delivrd.web.gate import allowed_hosts
 from delivrd.web.signin import first_link, local_path
 from tests.support import run, until
@@ -62,9 +64,40 @@ def test_nothing_but_the_sign_in_page_and_healthz_answers_without_a_key(sqlite_u
 
 
 @pytest.mark.parametrize(
-    "header",
-    ["Bearer nonsense", "Bearer dlv_0123_4567", "Basic YTpi", "Bearer", "Bearer \xff", "x"],
+    "path",
+    ["/healthz/x", "/healthz.html", "/sign-in/x", "/sign-in-links", "/v1/messages/static/x",
+     "/messages/static/", "/static", "/statics/x"],
+)  # fmt: skip
+def test_an_address_like_a_public_one_needs_a_key(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert await status(hub, "GET", path) == 401
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/none", "/static/%2e%2e/auth.py", "/static/%2fetc/passwd", "/static/%00"]
 )
+def test_a_stranger_is_told_nothing_by_a_file_that_does_not_exist(
+    sqlite_url: str, path: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.somebody(accept="text/html").get(path)
+            assert answer.status_code == 404
+            assert answer.headers["cache-control"] == "no-store"
+            assert "SQLite" not in answer.text
+            assert __version__ not in answer.text
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer nonsense", "Bearer dlv_0123_4567", "Basic YTpi", "Bearer", "Bearer \xff", "x",
+     f"Basic {ADMIN_KEY}", f"Token {ADMIN_KEY}", ADMIN_KEY],
+)  # fmt: skip
 def test_a_wrong_key_is_401_with_a_hint(database_url: str, header: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
@@ -74,6 +107,29 @@ def test_a_wrong_key_is_401_with_a_hint(database_url: str, header: str) -> None:
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.json()["hint"]
+
+    run(test())
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer nonsense"])
+def test_a_session_does_not_stand_in_for_a_key_that_is_wrong(sqlite_url: str, header: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            answer = await browser.get("/v1/messages", headers={"authorization": header})
+            assert answer.status_code == 401
+
+    run(test())
+
+
+def test_the_word_bearer_may_be_in_any_case(sqlite_url: str) -> None:
+    """RFC 9110 compares the names of schemes without case."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for scheme in ("bearer", "BEARER"):
+                client = hub.somebody(authorization=f"{scheme} {ADMIN_KEY}")
+                assert (await client.get("/v1/messages")).status_code == 200
 
     run(test())
 
@@ -107,6 +163,73 @@ def test_a_key_may_what_its_scope_says(
                 assert re.search(r"--scope (read|send|admin)` creates one", answer.json()["hint"])
 
     run(test())
+
+
+SENDS = {
+    ("POST", "/v1/messages"),
+    ("POST", "/v1/messages/sent"),
+    ("POST", "/v1/messages/{id}/feedback"),
+    ("GET", "/v1/messages/{id}"),
+    ("GET", "/v1/messages/{id}/wait"),
+}
+PREVIEW = ("POST", "/v1/alerts/preview")
+"""It is posted because it is long, and changes nothing."""
+FOR_ADMINS = {
+    ("GET", "/v1/keys"),
+    ("GET", "/send"),
+    ("GET", "/alerts/new"),
+    ("GET", "/alerts/rules/{name}/edit"),
+    ("GET", "/endpoints/new"),
+    ("GET", "/endpoints/options"),
+    ("GET", "/endpoints/{endpoint_id}/edit"),
+}
+"""What is looked at only to change it."""
+
+
+@pytest.mark.parametrize("scope", ["read", "send", "admin"])
+def test_every_address_refuses_the_keys_that_are_not_for_it(sqlite_url: str, scope: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            known = set(addresses(hub))
+            guarded = {one for one in known if not is_public(one[1]) and one[1] != "/sign-out"}
+            changes = {one for one in guarded if one[0] != "GET"}
+            expected = {
+                "read": changes - {PREVIEW} | FOR_ADMINS,
+                "send": guarded - SENDS,
+                "admin": set(),
+            }
+            key = await make_key(hub, scope)
+            refused = {one for one in known if await status(hub, *one, key) == 403}
+            assert sorted(refused ^ expected[scope]) == []
+
+    run(test())
+
+
+async def status(hub: Web, method: str, path: str, key: str | None = None) -> int:
+    """The status of the answer to a call without a body, as soon as it begins."""
+    begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    headers = [(b"host", b"127.0.0.1")]
+    if key is not None:
+        headers.append((b"authorization", f"Bearer {key}".encode()))
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            begun.set_result(message["status"])
+
+    async def receive() -> Message:
+        if bodies:
+            return bodies.pop()
+        return await asyncio.Future()  # the caller stays
+
+    bodies: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"",
+             "headers": headers}  # fmt: skip
+    answering = asyncio.create_task(hub.app(scope, receive, send))
+    try:
+        return await begun
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
 
 
 def test_a_key_that_may_send_follows_its_message(sqlite_url: str) -> None:
@@ -238,6 +361,7 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(sqlite_url: str) -> Non
             assert "HttpOnly" in cookie
             assert "SameSite=Lax" in cookie
             assert "Secure" not in cookie
+            assert f"Max-Age={30 * 86400};" in cookie
 
     run(test())
 
@@ -269,8 +393,79 @@ def test_signing_out_ends_the_session(sqlite_url: str) -> None:
             token = await csrf(browser)
             answer = await browser.post("/sign-out", data={"csrf": token})
             assert answer.headers["location"] == "/sign-in"
+            assert f"{COOKIE}=; Path=/; Max-Age=0;" in answer.headers["set-cookie"]
             old = await hub.somebody(cookie=f"{COOKIE}={cookie}").get("/v1/messages")
             assert old.status_code == 401
+
+    run(test())
+
+
+def test_a_session_may_no_more_than_the_key_that_made_it(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=await make_key(hub, "read"))
+            assert (await browser.get("/messages")).status_code == 200
+            token = {"x-csrf-token": await csrf(browser)}
+            for path in ("/v1/messages", "/v1/keys", "/send", "/v1/sign-in-links"):
+                answer = await browser.post(path, json=NEW, headers=token)
+                assert answer.status_code == 403
+                assert "scope" in answer.json()["detail"]
+
+    run(test())
+
+
+def test_who_may_only_look_may_sign_out(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=await make_key(hub, "read"))
+            cookie = browser.cookies[COOKIE]
+            answer = await browser.post("/sign-out", data={"csrf": await csrf(browser)})
+            assert answer.headers["location"] == "/sign-in"
+            assert not await _opens(hub, cookie)
+
+    run(test())
+
+
+def test_signing_in_takes_over_no_cookie_that_was_there_before(sqlite_url: str) -> None:
+    """Who can plant a cookie in somebody's browser must not share the session that follows."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser = hub.somebody(cookie=f"{COOKIE}=planted")
+            answer = await browser.post("/sign-in", data={"key": ADMIN_KEY})
+            assert f"{COOKIE}=planted" not in answer.headers["set-cookie"]
+            assert not await _opens(hub, "planted")
+
+    run(test())
+
+
+@pytest.mark.parametrize("beside", ['a={"b": "c"}', "a[b]=c", 'a="', "a=é", "a b=c", "é", ""])
+def test_a_session_is_known_beside_the_cookies_of_other_programs(
+    sqlite_url: str, beside: str
+) -> None:
+    """Cookies know no ports: what else is served on this host sends its own along."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            ours = f"{COOKIE}={browser.cookies[COOKIE]}"
+            for cookies in (f"{beside}; {ours}", f"{ours}; {beside}"):
+                raw = [("cookie", cookies.encode())]
+                answer = await hub.somebody().get("/v1/messages", headers=raw)  # type: ignore[arg-type]
+                assert answer.status_code == 200
+
+    run(test())
+
+
+def test_a_person_and_the_admin_key_may_use_the_same_idempotency_key(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            once = {"idempotency-key": "once"}
+            own = {**once, "x-csrf-token": await csrf(browser)}
+            first = (await browser.post("/v1/messages", json=NEW, headers=own)).json()
+            second = await hub.post("/v1/messages", NEW, 202, **once)
+            assert first["id"] != second["id"]
 
     run(test())
 
@@ -380,6 +575,20 @@ def test_another_site_cannot_use_a_session(sqlite_url: str, headers: dict[str, s
             refused = await browser.post("/v1/messages", json=NEW, headers={**token, **headers})
             assert refused.status_code == 403
             taken = await browser.post("/v1/messages", json=NEW, headers={**token, **OWN})
+            assert taken.status_code == 202
+
+    run(test())
+
+
+def test_the_token_of_one_session_is_none_of_another(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            mine, _ = await sign_in(hub, key=ADMIN_KEY)
+            others, _ = await sign_in(hub, key=ADMIN_KEY)
+            token = {"x-csrf-token": await csrf(mine)}
+            refused = await others.post("/v1/messages", json=NEW, headers=token)
+            assert refused.status_code == 403
+            taken = await mine.post("/v1/messages", json=NEW, headers=token)
             assert taken.status_code == 202
 
     run(test())

@@ -3,13 +3,12 @@
 import hmac
 from collections.abc import Callable
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, cookie_parser
 
 from delivrd.config import Config
 from delivrd.core.units import MINUTE
@@ -25,6 +24,8 @@ COOKIE = "delivrd_session"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 PUBLIC = ("/healthz", "/sign-in")
+SIGN_OUT = "/sign-out"
+"""The only form that everybody who is signed in may send, whatever their scopes."""
 PUBLIC_FILES = "/static/"
 """Styles and scripts, which the sign-in page needs before anybody is signed in."""
 
@@ -130,11 +131,8 @@ def unauthorized(detail: str) -> Problem:
 
 
 def session_cookie(headers: Headers) -> str | None:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
+    """The session's cookie, whatever cookies of other programs on this host are beside it."""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE) or None
 
 
 def set_cookie(config: Config, value: str) -> str:

@@ -18,6 +18,7 @@ from delivrd.metrics import Metrics
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.keys import Scope as Role
 from delivrd.web.auth import (
+    SIGN_OUT,
     Auth,
     Caller,
     check_csrf,
@@ -128,7 +129,7 @@ class Gate:
             return
         if caller.csrf is not None and not is_safe(scope["method"]):
             check_csrf(caller, headers, body)
-        if not scope["path"].startswith("/v1/"):
+        if not scope["path"].startswith("/v1/") and scope["path"] != SIGN_OUT:
             _check_pages(caller, scope["method"])
         state = scope.setdefault("state", {})
         state["caller"], state["actor"], state["csrf"] = caller, caller.name, caller.csrf

@@ -18,7 +18,7 @@ from delivrd.store.sessions import (
     redeem_link,
 )
 from delivrd.store.tx import Tx
-from delivrd.web.auth import session_cookie, set_cookie
+from delivrd.web.auth import SIGN_OUT, session_cookie, set_cookie
 from delivrd.web.context import Context
 
 
@@ -57,7 +57,7 @@ def router(context: Context) -> APIRouter:
         headers = {"Set-Cookie": set_cookie(context.config, cookie)}
         return RedirectResponse(goal, 303, headers)
 
-    @routes.post("/sign-out")
+    @routes.post(SIGN_OUT)
     async def sign_out(request: Request) -> Response:
         cookie = session_cookie(request.headers)
         if cookie:

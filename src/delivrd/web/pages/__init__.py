@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from delivrd.web import problems
+from delivrd.web.auth import is_public
 from delivrd.web.context import Context
 from delivrd.web.pages import (
     alert_rule,
@@ -45,12 +46,15 @@ _PAGES = (
 
 
 def install(app: FastAPI, context: Context) -> None:
-    """Shows people who open an unknown address an error page instead of JSON."""
+    """Shows people who open an unknown address an error page instead of JSON.
+
+    Strangers get no page: it would tell them the release.
+    """
     pages = Pages(context)
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code != 404 or not _is_person(request):
+        if error.status_code != 404 or not _is_person(request) or is_public(request.url.path):
             return await problems.http(request, error)
         why = "The address may be mistyped, or of another release."
         return pages.missing(request, "There is no such page", why)
