@@ -473,6 +473,14 @@ def test_an_empty_list_says_on_a_terminal_what_to_do_next(
     assert delivrd(*command).err.startswith("No ")
 
 
+@pytest.mark.parametrize(("simulated", "last"), [(False, " unverified"), (True, " id 0A1")])
+def test_show_marks_a_receipt_whose_origin_nothing_proves(delivrd, hub, simulated, last) -> None:
+    (told,) = FAILED["receipts"]
+    marks = {"unverified": True, "simulated": simulated}
+    hub.answer("GET", f"/v1/messages/{ID}", {**FAILED, "receipts": [{**told, **marks}]})
+    assert delivrd("messages", "show", ID).out.rstrip().endswith(last)
+
+
 def test_what_a_simulator_is_behind_is_marked(delivrd, hub, tmp_path) -> None:
     sent = {**DELIVERED, "simulated": True}
     hub.answer("GET", "/v1/messages", {"items": [sent], "next_cursor": None})

@@ -32,7 +32,9 @@ def receipt(status: str, came: float, said: float | None = None, **more: Any) ->
         "received_at": at(came),
         "occurred_at": None if said is None else at(said),
         "count": 1,
+        "unverified": False,
         "unmapped": False,
+        "simulated": False,
         "requests": [],
         **more,
     }
@@ -162,6 +164,15 @@ def test_events_stand_in_the_order_of_our_clock_with_the_gaps_between() -> None:
     found = timeline.events(message("delivered", receipt("delivered", 5, 4)))
     assert [event.gap for event in found] == ["", "+1.0 s", "+1.0 s", "+3.0 s"]
     assert [event.decides for event in found] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("simulated", "marks"), [(False, {"Unverified"}), (True, set())])
+def test_a_receipt_that_nothing_proves_is_marked_unless_it_is_simulated(
+    simulated: bool, marks: set[str]
+) -> None:
+    """H2."""
+    told = receipt("delivered", 3, unverified=True, simulated=simulated)
+    assert notes(message("delivered", told)) == marks
 
 
 def test_copies_are_marked() -> None:

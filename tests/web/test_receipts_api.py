@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import run
+from tests.support import account, run
 from tests.web.web_support import web
 
 DELIVERED = {"status": "delivered", "err-code": "0"}
@@ -107,5 +107,35 @@ def test_unknown_words_and_codes_are_grouped(database_url: str) -> None:
             }
             assert all(g["provider"] == "vonage" and g["accounts"] == ["inbox"] for g in found)
             assert found[0]["sample"]["unmapped"] is True
+
+    run(test())
+
+
+def test_what_nothing_proves_the_origin_of_is_unverified(database_url: str) -> None:
+    """H2: in the lists and with its message, until a call with a proof says the same."""
+
+    async def test() -> None:
+        both = {"webhook_secret": ("path-secret-0001",), "ids_with": "inbox"}
+        accounts = {
+            "inbox": account("vonage", receive_only=True),
+            "proven": account("vonage", receive_only=True, **both),
+            "main": account("vonage"),
+        }
+        async with web(database_url, accounts=accounts) as hub:
+            await hub.receipt("inbox", messageId="id-1", **DELIVERED)
+            await hub.receipt("main", messageId="id-2", **DELIVERED)
+            (message,) = await hub.items("/v1/messages")
+            (matched,) = message["receipts"]
+            ((unmatched,),) = [found["receipts"] for found in await hub.items("/v1/unmatched")]
+            assert [matched["unverified"], unmatched["unverified"]] == [True, True]
+            await hub.receipt("proven/path-secret-0001", messageId="id-3", **DELIVERED)
+            await hub.receipt("proven/path-secret-0001", messageId="id-1", **DELIVERED)
+            found = await hub.items("/v1/receipts")
+            assert {r["provider_message_id"]: r["unverified"] for r in found} == {
+                "id-1": False, "id-2": True, "id-3": False
+            }  # fmt: skip
+            (first,) = [r for r in found if r["provider_message_id"] == "id-1"]
+            detail = await hub.get(f"/v1/messages/{message['id']}")
+            assert (first["count"], detail["receipts"]) == (2, [first])
 
     run(test())

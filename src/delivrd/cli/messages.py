@@ -311,6 +311,8 @@ def _receipt_words(receipt: Mapping[str, Any]) -> str:
         words.append(f"{receipt['count']} times")
     if receipt.get("provider_message_id"):
         words.append(f"id {receipt['provider_message_id']}")
+    if receipt.get("unverified") and not receipt.get("simulated"):
+        words.append("unverified")
     return " ".join(words)
 
 

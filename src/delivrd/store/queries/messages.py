@@ -11,7 +11,9 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
 from delivrd.store.queries.views import (
+    NOT_BROUGHT,
     Attempt,
+    Brought,
     Error,
     Message,
     Part,
@@ -197,9 +199,15 @@ async def shown(tx: Tx, accounts: Accounts, rows: Sequence[MessageRow]) -> list[
     return [_message(accounts, row, requests) for row in rows]
 
 
-def _message(accounts: Accounts, row: MessageRow, requests: dict[int, list[str]]) -> Message:
+def _message(accounts: Accounts, row: MessageRow, requests: dict[int, Brought]) -> Message:
     receipts = [
-        receipt(accounts, said, part.provider_message_id, row.uuid, requests.get(said.id, []))
+        receipt(
+            accounts,
+            said,
+            part.provider_message_id,
+            row.uuid,
+            requests.get(said.id, NOT_BROUGHT),
+        )
         for attempt in row.attempts
         for part in attempt.parts
         for said in part.statements
@@ -265,7 +273,7 @@ def _attempt(accounts: Accounts, row: AttemptRow, uuid: str) -> Attempt:
 def _part(accounts: Accounts, row: PartRow, outcome: Outcome, uuid: str) -> Part:
     live = [said for said in row.statements if said.statement.count > 0]
     answers: list[Receipt] = [
-        receipt(accounts, said, row.provider_message_id, uuid, [])
+        receipt(accounts, said, row.provider_message_id, uuid)
         for said in live
         if said.statement.kind is Kind.ANSWER
     ]

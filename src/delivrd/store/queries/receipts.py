@@ -8,6 +8,8 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
 from delivrd.store.queries.views import (
+    NOT_BROUGHT,
+    Brought,
     Receipt,
     Unmapped,
     Unmatched,
@@ -97,7 +99,7 @@ async def list_unmatched(
     return listed([_unmatched(accounts, part, requests) for part in spoken_of], found)
 
 
-def _unmatched(accounts: Accounts, part: PartRow, requests: dict[int, list[str]]) -> Unmatched:
+def _unmatched(accounts: Accounts, part: PartRow, requests: dict[int, Brought]) -> Unmatched:
     outcome = fold_part(part.live)
     said = [row for row in part.statements if row.statement.count > 0]
     account_id = said[0].account_id
@@ -111,7 +113,9 @@ def _unmatched(accounts: Accounts, part: PartRow, requests: dict[int, list[str]]
         first_seen=moment(min(row.statement.received_at for row in said)),
         simulated=simulated(accounts, account_id),
         receipts=[
-            receipt(accounts, row, part.provider_message_id, None, requests.get(row.id, []))
+            receipt(
+                accounts, row, part.provider_message_id, None, requests.get(row.id, NOT_BROUGHT)
+            )
             for row in sorted(said, key=lambda row: row.statement.received_at)
         ],
     )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from delivrd.store.accounts import Accounts
-from delivrd.store.queries.views import Receipt, receipt
+from delivrd.store.queries.views import NOT_BROUGHT, Brought, Receipt, receipt
 from delivrd.store.rows import (
     ATTEMPT_COLUMNS,
     MESSAGE_COLUMNS,
@@ -35,6 +35,7 @@ _LINKS = (
     "SELECT statement_id, request_id FROM link WHERE statement_id = ANY($1::bigint[]) AND live "
     "ORDER BY statement_id, request_id"
 )
+_UNPROVEN = "SELECT id FROM request WHERE id = ANY($1::bigint[]) AND auth = 'none'"
 _OWNERS = (
     "SELECT p.id, p.provider_message_id, m.uuid FROM part p "
     "LEFT JOIN attempt a ON a.id = p.attempt_id LEFT JOIN message m ON m.id = a.message_id "
@@ -79,13 +80,18 @@ async def statements(tx: Tx, ids: Sequence[int]) -> list[tuple[int, StatementRow
     return [found[i] for i in ids if i in found]
 
 
-async def requests_of(tx: Tx, statement_ids: list[int]) -> dict[int, list[str]]:
+async def requests_of(tx: Tx, statement_ids: list[int]) -> dict[int, Brought]:
     """The requests that brought each statement, the first of them."""
-    found: dict[int, list[str]] = defaultdict(list)
+    found: dict[int, list[int]] = defaultdict(list)
     for statement_id, request_id in await tx.fetch(_LINKS, statement_ids) if statement_ids else ():
         if len(found[statement_id]) < REQUESTS_SHOWN:
-            found[statement_id].append(str(request_id))
-    return found
+            found[statement_id].append(request_id)
+    shown = sorted({request_id for requests in found.values() for request_id in requests})
+    unproven = {row[0] for row in await tx.fetch(_UNPROVEN, shown)} if shown else set()
+    return {
+        statement_id: Brought(list(map(str, requests)), unproven.issuperset(requests))
+        for statement_id, requests in found.items()
+    }
 
 
 async def receipts(tx: Tx, accounts: Accounts, ids: Sequence[int]) -> list[Receipt]:
@@ -95,6 +101,6 @@ async def receipts(tx: Tx, accounts: Accounts, ids: Sequence[int]) -> list[Recei
     homes = {row[0]: (row[1], row[2]) for row in await tx.fetch(_OWNERS, part_ids)} if said else {}
     requests = await requests_of(tx, list(ids))
     return [
-        receipt(accounts, row, *homes.get(part_id, (None, None)), requests.get(row.id, []))
+        receipt(accounts, row, *homes.get(part_id, (None, None)), requests.get(row.id, NOT_BROUGHT))
         for part_id, row in said
     ]

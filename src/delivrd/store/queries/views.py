@@ -5,7 +5,7 @@ text, since JavaScript cannot hold 63 bits.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -36,8 +36,9 @@ class Receipt(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
     """One statement of a provider about one part.
 
     ``kind`` is ``receipt``, ``answer`` (to our send) or ``look_up``; ``count`` says how many
-    requests brought it, the first of which are ``requests``; ``unmapped`` means that its word or
-    code is not in the provider's tables.
+    requests brought it, the first of which are ``requests``; ``unverified`` means that none of
+    these had any proof of its origin, ``unmapped`` that its word or code is not in the provider's
+    tables.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Receipt(msgspec.Struct, kw_only=True, rename={"sender": "from"}):
     occurred_at: datetime | None
     received_at: datetime
     count: int
+    unverified: bool
     unmapped: bool
     simulated: bool
     requests: list[str] = []
@@ -316,12 +318,23 @@ def simulated(accounts: Accounts, account_id: int) -> bool:
     return account is not None and account.settings.simulated
 
 
+class Brought(NamedTuple):
+    """The first requests that brought a statement, and whether none of them had a proof (H2)."""
+
+    requests: list[str]
+    unverified: bool
+
+
+NOT_BROUGHT = Brought([], False)
+"""An answer to our send, or to a look-up."""
+
+
 def receipt(
     accounts: Accounts,
     row: StatementRow,
     provider_message_id: str | None,
     message_id: str | None,
-    requests: list[str],
+    brought: Brought = NOT_BROUGHT,
 ) -> Receipt:
     said, r = row.statement, row.statement.receipt
     reason = None if r.reason is None else r.reason.value
@@ -346,9 +359,10 @@ def receipt(
         occurred_at=r.occurred_at,
         received_at=moment(said.received_at),
         count=said.count,
+        unverified=brought.unverified,
         unmapped=r.unmapped,
         simulated=simulated(accounts, row.account_id),
-        requests=requests,
+        requests=brought.requests,
     )
 
 

@@ -35,6 +35,7 @@ OUT_OF_ORDER = "the gateway dates it before one that arrived earlier; arrival or
 AFTER_END = "it came after the final status, which it does not change; it is kept"
 OVERTOOK = "it came before the gateway had answered our call; both belong to the same part"
 CORRECTION = "a late confirmation overrides the failure reported before"
+UNVERIFIED = "nothing proves that the gateway sent it: its account has no secret"
 UNMAPPED = "this word or code is not in the gateway's tables; nothing is guessed from it"
 
 
@@ -177,5 +178,7 @@ def _notes(receipt: Json, earlier: Sequence[Json], answered: datetime | None) ->
             yield Note("After the final status", AFTER_END)
         elif receipt["status"] == "delivered" and strongest["status"] != "delivered":
             yield Note("Correction", CORRECTION)
+    if receipt["unverified"] and not receipt["simulated"]:
+        yield Note("Unverified", UNVERIFIED)
     if receipt["unmapped"]:
         yield Note("Not in the tables", UNMAPPED)
