@@ -8,10 +8,12 @@ import pytest
 
 from delivrd.intake.proof import Address, Proof
 from delivrd.intake.reread import CannotReread, admit
+from delivrd.intake.ring import PER_SOURCE, Refusal, Ring
 from delivrd.intake.source import is_loopback, source_of, within
 from delivrd.providers import provider
 from delivrd.providers.base import Request, Unauthentic
 from delivrd.store.accounts import Account
+from tests.filled import opened, scalar
 from tests.intake.calls import RECEIPT, calling, signed, signing_account
 from tests.support import account, run
 
@@ -483,5 +485,24 @@ def test_a_flood_of_refused_calls_is_bounded_and_counted(sqlite_url: str) -> Non
             kept = len(await hub.refused())
             assert 20 <= kept < 50
             assert hub.hub.ring.dropped == 50 - kept
+
+    run(test())
+
+
+def test_a_flood_from_one_source_costs_no_other_call_its_place(sqlite_url: str) -> None:
+    """B2: what is kept is bounded by account and source."""
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            ring = Ring(store, rows=1000, size=1 << 20)
+            flood = [("a", "192.0.2.1")] * (PER_SOURCE + 5)
+            for name, source in [*flood, ("b", "192.0.2.1"), ("a", "192.0.2.2")]:
+                ring.note(Refusal(name, source, "GET", "/", b"", b"", b"", 401, "no"))
+            await ring.flush()
+            kept = "SELECT count(*) FROM ring WHERE account = $1 AND source = $2"
+            assert await scalar(store, kept, "a", "192.0.2.1") == PER_SOURCE
+            assert await scalar(store, kept, "b", "192.0.2.1") == 1
+            assert await scalar(store, kept, "a", "192.0.2.2") == 1
+            assert ring.dropped == 5
 
     run(test())

@@ -3,7 +3,7 @@
 import pytest
 
 from delivrd.core.units import SECOND
-from delivrd.store import fold, outbox, postgres
+from delivrd.store import fold, leases, outbox, postgres
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back, take_lease
@@ -52,6 +52,21 @@ def test_it_can_be_given_back(database_url: str) -> None:
         async with opened(database_url) as store:
             await take(store, "a")
             await store.write(lambda tx: give_lease_back(tx, "work", "a"))
+            assert await take(store, "b")
+
+    run(test())
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["ahead", "behind"])
+def test_the_clock_of_a_process_ends_no_lease_and_makes_none_longer(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    async def test() -> None:
+        async with opened(postgres_url) as store:
+            assert await take(store, "a")
+            monkeypatch.setattr(leases, "now_micros", lambda: now_micros() + off)
+            assert not await take(store, "b")
+            assert await take(store, "a", seconds=-1)
             assert await take(store, "b")
 
     run(test())
