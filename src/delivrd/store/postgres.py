@@ -82,10 +82,14 @@ class PostgresStore:
     async def _write_once(self, job: Job[T]) -> T:
         async with self.pool.acquire(timeout=5) as connection:
             tx = PostgresTx(connection, self.ids.slot, self._clock_ahead)
-            async with connection.transaction():
-                result = await job(tx)
-                if tx.changed or tx.queued:
-                    await connection.execute("SELECT pg_notify($1, $2)", NOTIFY, self.holder)
+            try:
+                async with connection.transaction():
+                    result = await job(tx)
+                    if tx.changed or tx.queued:
+                        await connection.execute("SELECT pg_notify($1, $2)", NOTIFY, self.holder)
+            except asyncpg.PostgresSystemError:  # of the server's disk: trust nothing of it (G5)
+                connection.terminate()
+                raise
         self.commits += 1
         if tx.changed or tx.queued:
             self.bell.ring(tx.changed, queued=tx.queued)

@@ -1,0 +1,46 @@
+"""An I/O error of the server at COMMIT: nothing is acknowledged, its connection goes (rule G5)."""
+
+from typing import Any
+
+import pytest
+
+from delivrd.store.base import StoreUnavailable
+from delivrd.store.tx import Tx
+from tests.filled import opened, scalar
+from tests.support import run, until
+
+BROKEN_DISK = """
+CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not write' USING ERRCODE = 'io_error'; END $$;
+CREATE CONSTRAINT TRIGGER broken AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION broken();
+"""
+
+
+def test_after_an_io_error_at_commit_its_connection_is_used_no_more(postgres_url: str) -> None:
+    async def test() -> None:
+        async with opened(postgres_url) as store:
+            pool = getattr(store, "pool")  # noqa: B009 - of this store alone
+            await pool.execute(BROKEN_DISK)
+            used: list[Any] = []
+
+            async def job(tx: Tx) -> None:
+                used.append((await tx.fetch("SELECT pg_backend_pid()"))[0][0])
+                await tx.execute(
+                    "INSERT INTO audit (id, at, actor, action) VALUES (1, 1, 'a', 'b')"
+                )
+
+            with pytest.raises(StoreUnavailable, match="could not write"):
+                await store.write(job)
+            assert await scalar(store, "SELECT count(*) FROM audit") == 0
+
+            async def gone() -> bool:
+                left = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+                return await scalar(store, left, used[0]) == 0
+
+            await until(gone)
+            await pool.execute("DROP TRIGGER broken ON audit")
+            await store.write(job)
+            assert used[1] != used[0]
+
+    run(test())
