@@ -58,6 +58,36 @@ def test_every_help_has_an_example_of_its_own_command(delivrd, path: tuple[str, 
     assert re.search(rf"^  (.* )?delivrd {' '.join(path)}\b", "\n".join(rest), re.MULTILINE)
 
 
+READING = (
+    *("messages list", "messages show", "messages export", "receipts tail"),
+    *("requests list", "requests show", "providers list", "providers show"),
+    *("endpoints list", "endpoints show", "alerts list", "alerts show", "alerts firings"),
+    *("doctor", "keys list", "config show", "db verify"),
+)
+ACTING = (
+    *("serve", "demo", "init", "send", "requests replay", "parse", "providers new", "simulate"),
+    *("tunnel", "keys create", "keys revoke", "db upgrade", "db backup", "db prune"),
+)
+OPTIONS = (
+    ("serve", "--host --port --config --workers --role"),
+    ("keys create", "--scope --json"),
+    ("requests replay", "--dry-run --force --admit"),
+)
+
+
+@pytest.mark.parametrize("path", [*READING, *ACTING])
+def test_the_commands_that_scripts_rely_on_are_there(delivrd, path: str) -> None:
+    ran = delivrd(*path.split(), "--help")
+    assert ran.code == 0
+    assert ("--json" in ran.out) or path in ACTING
+
+
+@pytest.mark.parametrize(("path", "options"), OPTIONS)
+def test_the_options_that_scripts_rely_on_are_there(delivrd, path: str, options: str) -> None:
+    ran = delivrd(*path.split(), "--help")
+    assert [option for option in options.split() if option not in ran.out] == []
+
+
 def test_the_scenarios_are_listed_as_json_when_asked(delivrd) -> None:
     assert "happy" in [one["name"] for one in delivrd("simulate", "--list", "--json").json]
 
