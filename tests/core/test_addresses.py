@@ -37,7 +37,8 @@ def test_the_outside_may_be_called(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "example.org", "file:///etc/passwd", "gopher://example.org/", "https:///path",
-     "https://example.org:99999/", "https://u:p@example.org/", "https://example.org\\@127.0.0.1/",
+     "https://example.org:99999/", "https://u:p@example.org/", "https://u@example.org/",
+     "https://@example.org/", "https://example.org\\@127.0.0.1/",
      "https://exa mple.org/", "https://example.org/\r\nx", "https://%31%32%37.0.0.1/",
      "https://example.org/" + "a" * 2000, "http://example.org/"],
 )  # fmt: skip

@@ -133,6 +133,21 @@ def test_a_handshake_is_answered_when_it_is_confirmed(
     run(test())
 
 
+def test_each_handshake_on_a_connection_is_confirmed(
+    sqlite_url: str, acme: SimpleNamespace
+) -> None:
+    """The second has a head that is known by then."""
+
+    async def test() -> None:
+        async with gateway() as (acme.base, asked), calling(sqlite_url, accounts=ACCOUNTS) as hub:
+            for number in range(3):
+                say = {"say": "hello", "n": number}
+                assert await hub.post("/webhooks/acme", say, headers=HEADERS) == 200
+            assert asked == ["/k1", *["/confirmed"] * 3]
+
+    run(test())
+
+
 def test_cloud_events_may_ask_whether_they_may_come(sqlite_url: str) -> None:
     """CloudEvents' HTTP 1.1 webhooks, 4.1: permission is asked for by OPTIONS."""
 

@@ -464,6 +464,20 @@ def test_an_open_account_takes_only_so_many_calls_a_second(sqlite_url: str) -> N
     run(test())
 
 
+def test_an_open_account_takes_any_number_of_calls_that_are_proven(sqlite_url: str) -> None:
+    """Ruach's come once: one that is refused is lost."""
+
+    async def test() -> None:
+        secret = "a-secret-in-the-path"
+        accounts = ruach(open=True, webhook_secret=secret)
+        async with calling(sqlite_url, accounts=accounts) as hub:
+            path = f"/webhooks/ruach/{secret}"
+            calls = [hub.status("GET", path, params=TOLD) for _ in range(250)]
+            assert set(await asyncio.gather(*calls)) == {200}
+
+    run(test())
+
+
 def test_a_forwarded_call_is_refused_before_its_content_matters(sqlite_url: str) -> None:
     """D32: neither Host nor a header makes a caller local."""
 

@@ -52,6 +52,33 @@ def test_what_was_parked_can_be_cancelled(database_url: str) -> None:
     run(test())
 
 
+def test_an_endpoint_that_has_no_secret_is_not_called_unsigned(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with telling(sqlite_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.write(lambda tx: tx.execute("UPDATE endpoint SET secrets = '[]'"))
+            await story.happens()
+            await story.settle()
+            (error,) = await story.errors()
+            assert "there is no secret to sign with" in (error or "")
+            assert sink.calls == []
+
+    run(test())
+
+
+def test_an_event_that_a_format_cannot_say_says_nothing_of_its_endpoint(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with telling(sqlite_url) as story, Sink().listening() as sink:
+            await story.endpoint(f"{sink.url}?status=%d", format="kannel")
+            await story.happens("unknown")
+            await story.settle()
+            assert (await story.states(), sink.calls) == (["skipped"], [])
+            seen = await story.rows("SELECT enabled, succeeded_at, failing_since FROM endpoint")
+            assert seen == [(True, None, None)]
+
+    run(test())
+
+
 def test_without_a_secret_callbacks_go_out_unsigned(sqlite_url: str) -> None:
 
     async def test() -> None:

@@ -138,18 +138,18 @@ def test_a_call_that_is_tried_again_goes_where_the_endpoint_is_now(database_url:
     run(test())
 
 
+@pytest.mark.parametrize("secret", ["a-secret-of-the-endpoint", "8-chars!"])
 def test_the_headers_that_are_kept_of_a_call_hold_no_secret(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
     """D34, H1: whatever a format writes into them."""
-    secret = "a-secret-of-the-endpoint"
     more = (("authorization", "Bearer one-time"), ("x-token", f"key={secret}"))
 
     def with_secrets(call: Call, target: Target, now: int) -> Call:
         return replace(call, headers=(*call.headers, *more))
 
     async def test() -> None:
-        async with telling(database_url) as story, Sink().listening() as sink:
+        async with telling(sqlite_url) as story, Sink().listening() as sink:
             await story.endpoint(sink.url, options={"auth_token": secret})
             monkeypatch.setattr(formats, "sign", with_secrets)
             await story.happens()

@@ -256,6 +256,21 @@ class Names(AbstractResolver):
         pass
 
 
+def test_a_cookie_that_an_endpoint_sets_is_not_sent_back(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with (
+            telling(sqlite_url, resolver=Names("127.0.0.1")) as story,
+            Sink(says(200, set_cookie="id=7; Path=/")).listening() as sink,
+        ):
+            await story.endpoint(f"http://app.example:{sink.url.rpartition(':')[2]}")
+            for number in (1, 2):
+                await story.happens(message=number)
+                await story.settle()
+            assert ["cookie" in call.headers for call in sink.calls] == [False, False]
+
+    run(test())
+
+
 @pytest.mark.parametrize("second", ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.1"])
 def test_a_name_that_resolves_to_the_inside_at_the_second_look_up_is_not_called(
     sqlite_url: str, second: str

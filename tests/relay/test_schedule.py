@@ -1,6 +1,6 @@
 """The retry schedule, the breaker and the rate limit, as pure functions of moments."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from delivrd.relay.schedule import (
@@ -35,6 +35,7 @@ def test_the_schedule_lasts_for_three_days() -> None:
 
 
 @given(st.integers(1, 9), lucks, st.none() | st.integers(0, 10 * DAY))
+@example(1, 0.0, 10 * DAY)
 def test_a_pause_is_never_shorter_and_never_much_longer_than_asked_for(
     failed: int, luck: float, asked: int | None
 ) -> None:
@@ -124,6 +125,8 @@ def test_a_failure_that_began_before_the_last_success_says_nothing() -> None:
 
 
 @given(st.integers(0, 10 * DAY))
+@example(5 * DAY)
+@example(5 * DAY - 1)
 def test_it_is_given_up_after_five_days_of_failures(later: int) -> None:
     health = failing([NOW])
     assert should_give_up(health, NOW + later) == (later >= 5 * DAY)

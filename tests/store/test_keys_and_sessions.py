@@ -1,6 +1,6 @@
 """API keys and sessions (rule H4)."""
 
-from delivrd.core.units import MINUTE
+from delivrd.core.units import DAY, MINUTE
 from delivrd.store import keys, sessions
 from delivrd.store.base import Store
 from delivrd.store.keys import Key, Scope
@@ -105,6 +105,29 @@ def test_a_link_is_no_session_and_a_session_no_link(database_url: str) -> None:
             cookie = await redeem(store, token)
             assert cookie is not None
             assert await redeem(store, cookie) is None
+
+    run(test())
+
+
+def test_a_session_is_good_for_30_days(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            cookie = await redeem(store, await link(store))
+            assert cookie is not None
+            assert await session(store, cookie, NOW + 30 * DAY - 1) is not None
+            assert await session(store, cookie, NOW + 30 * DAY) is None
+
+    run(test())
+
+
+def test_sessions_that_have_ended_are_gone_once_somebody_signs_in(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            for days in (0, 29, 31):
+                at = NOW + days * DAY
+                await store.write(lambda tx, at=at: sessions.create_session(tx, at))
+            ((left,),) = await store.read(lambda tx: tx.fetch("SELECT count(*) FROM session"))
+            assert left == 2
 
     run(test())
 

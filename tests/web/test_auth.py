@@ -1,6 +1,7 @@
 """Who may come in, and how: keys, sessions, hosts, headers (rules H1 and H4)."""
 
 import asyncio
+import json
 import re
 from html import unescape
 from typing import Any
@@ -13,7 +14,7 @@ from delivrd import __version__
 from delivrd.store.tx import Tx
 from delivrd.web.app import create, routes
 from delivrd.web.auth import COOKIE, is_public
-from delivrd.web.gate import allowed_hosts
+from delivrd.web.gate import Gate, allowed_hosts
 from delivrd.web.signin import first_link, local_path
 from tests.support import run, until
 from tests.web.web_support import ADMIN_KEY, NEW, Web, web, web_settings
@@ -71,7 +72,7 @@ def test_nothing_but_the_sign_in_page_and_healthz_answers_without_a_key(sqlite_u
 def test_an_address_like_a_public_one_needs_a_key(sqlite_url: str, path: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
-            assert await status(hub, "GET", path) == 401
+            assert await raw_status(hub, "GET", path, [(b"host", b"127.0.0.1")]) == 401
 
     run(test())
 
@@ -205,23 +206,28 @@ def test_every_address_refuses_the_keys_that_are_not_for_it(sqlite_url: str, sco
     run(test())
 
 
-async def status(hub: Web, method: str, path: str, key: str | None = None) -> int:
-    """The status of the answer to a call without a body, as soon as it begins."""
+async def status(hub: Web, method: str, path: str, key: str) -> int:
+    """The status of the answer to a call without a body."""
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {key}".encode())]
+    return await raw_status(hub, method, path, headers, {"type": "http.request"})
+
+
+async def raw_status(
+    hub: Web, method: str, path: str, headers: list[tuple[bytes, bytes]], *received: Message
+) -> int:
+    """The status of the answer to a call as the server passes it on, as soon as it begins."""
     begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    headers = [(b"host", b"127.0.0.1")]
-    if key is not None:
-        headers.append((b"authorization", f"Bearer {key}".encode()))
+    coming = iter(received)
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             begun.set_result(message["status"])
 
     async def receive() -> Message:
-        if bodies:
-            return bodies.pop()
+        for message in coming:
+            return message
         return await asyncio.Future()  # the caller stays
 
-    bodies: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
     scope = {"type": "http", "method": method, "path": path, "query_string": b"",
              "headers": headers}  # fmt: skip
     answering = asyncio.create_task(hub.app(scope, receive, send))
@@ -555,9 +561,60 @@ def test_the_form_to_sign_in_is_short(sqlite_url: str) -> None:
     run(test())
 
 
+def test_a_form_that_says_it_is_long_is_not_read(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = [(b"host", b"127.0.0.1"), (b"content-length", b"4000000")]
+            assert await raw_status(hub, "POST", "/sign-in", headers) == 413
+
+    run(test())
+
+
+def test_a_form_that_does_not_say_how_long_it_is_is_read_no_further_than_it_may_be(
+    sqlite_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers, piece = [(b"host", b"127.0.0.1")], b"x" * 16_384
+            pieces = [{"type": "http.request", "body": piece, "more_body": True}] * 5
+            assert await raw_status(hub, "POST", "/sign-in", headers, *pieces) == 413
+
+    run(test())
+
+
+def test_nothing_is_done_for_a_caller_who_goes_away_in_the_middle(sqlite_url: str) -> None:
+    """What has come of a body may look whole."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {ADMIN_KEY}".encode()),
+                       (b"content-type", b"application/json")]  # fmt: skip
+            part = {"type": "http.request", "body": json.dumps(NEW).encode(), "more_body": True}
+            gone = {"type": "http.disconnect"}
+            assert await raw_status(hub, "POST", "/v1/messages", headers, part, gone) == 400
+            assert await hub.items("/v1/messages") == []
+
+    run(test())
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/messages"), ("POST", "/send")])
+def test_only_who_opens_a_page_is_led_to_signing_in(
+    sqlite_url: str, method: str, path: str
+) -> None:
+    """A program must not take the form to sign in for its answer."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            answer = await hub.somebody(accept="text/html").request(method, path)
+            assert answer.status_code == 401
+
+    run(test())
+
+
 OWN = {"origin": "http://127.0.0.1"}
 FOREIGN: list[dict[str, str]] = [
     {"origin": "https://evil.example"},
+    {"origin": "http://127.0.0.1:9"},
     {"origin": "null"},
     {"origin": "http://["},
     {"sec-fetch-site": "cross-site"},
@@ -610,6 +667,23 @@ def test_a_session_changes_nothing_without_its_pages_token(
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/v1/keys/1"), ("PATCH", "/v1/endpoints/ep_1"), ("PUT", "/v1/alerts/rules/x")],
+)
+def test_every_method_that_changes_something_needs_the_token(
+    sqlite_url: str, method: str, path: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            answer = await browser.request(method, path)
+            assert answer.status_code == 403
+            assert "token" in answer.json()["detail"]
+
+    run(test())
+
+
 def test_another_site_cannot_sign_somebody_in(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
@@ -631,12 +705,24 @@ def test_another_site_cannot_sign_somebody_in(sqlite_url: str) -> None:
         ("//evil.example", "/"),
         ("/\\evil.example", "/"),
         ("https://evil.example", "/"),
+        ("/\u00e9", "/"),
         ("/a\r\nSet-Cookie: x=y", "/"),
         ("", "/"),
     ],
 )
 def test_after_signing_in_one_stays_on_this_site(given: str, taken: str) -> None:
     assert local_path(given) == taken
+
+
+@pytest.mark.parametrize("key", [ADMIN_KEY, "wrong"])
+def test_the_form_to_sign_in_leads_to_no_other_site(sqlite_url: str, key: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            _, answer = await sign_in(hub, key=key, next="//evil.example/")
+            assert answer.status_code == 303
+            assert "evil" not in answer.headers["location"]
+
+    run(test())
 
 
 def test_the_first_start_gives_a_link_until_somebody_came(database_url: str) -> None:
@@ -669,6 +755,20 @@ def test_a_host_that_is_not_ours_is_refused(sqlite_url: str, host: str) -> None:
     run(test())
 
 
+@pytest.mark.parametrize("hosts", [[], [b"127.0.0.1", b"evil.example"]])
+def test_every_host_that_is_named_must_be_ours_and_one_must_be(
+    sqlite_url: str, hosts: list[bytes]
+) -> None:
+    """Of two, a proxy before the hub may have looked at the other one."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            headers = [(b"host", host) for host in hosts]
+            assert await raw_status(hub, "GET", "/healthz", headers) == 421
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     ("host", "public_url", "name", "ours"),
     [
@@ -679,6 +779,8 @@ def test_a_host_that_is_not_ours_is_refused(sqlite_url: str, host: str) -> None:
         ("0.0.0.0", None, "evil.example", False),
         ("0.0.0.0", "https://sms.example.org/x", "sms.example.org", True),
         ("hub.internal", None, "hub.internal", True),
+        ("Hub.Internal", None, "hub.internal", True),
+        ("0.0.0.0", "https://SMS.example.org", "sms.example.org", True),
     ],
 )
 def test_the_hosts_that_are_ours(host: str, public_url: str | None, name: str, ours: bool) -> None:
@@ -695,6 +797,46 @@ def test_every_answer_has_its_safety_headers(sqlite_url: str, path: str) -> None
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["referrer-policy"] == "same-origin"
+            assert headers["cross-origin-opener-policy"] == "same-origin"
+            assert headers["cache-control"] == "no-store"
+
+    run(test())
+
+
+@pytest.mark.parametrize("path", ["/", "/messages/", "/v1/messages/", "/v1/messages//"])
+def test_a_slash_at_the_end_changes_nothing(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert (await hub.client.get(path, follow_redirects=True)).status_code == 200
+
+    run(test())
+
+
+def test_an_address_that_does_not_exist_shows_nowhere_in_the_metrics(sqlite_url: str) -> None:
+    """It may hold a number or a token."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert (await hub.client.get("/nothing/12015555522")).status_code == 404
+            assert "12015555522" not in (await hub.client.get("/metrics")).text
+
+    run(test())
+
+
+def test_an_answer_that_breaks_off_is_not_ended_as_if_it_were_whole(sqlite_url: str) -> None:
+    async def breaks(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("in the middle")
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            parts = hub.context
+            gate = Gate(breaks, config=parts.config, auth=parts.auth, metrics=parts.metrics)
+            broken = httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=gate), base_url="http://127.0.0.1"
+            )
+            with pytest.raises(RuntimeError, match="in the middle"):
+                await broken.get("/healthz")
 
     run(test())
 
