@@ -68,6 +68,40 @@ def test_a_nonce_with_other_content_is_refused(database_url: str) -> None:
     run(test())
 
 
+def test_a_nonce_with_another_query_is_refused(sqlite_url: str) -> None:
+    """B3: what came by GET has no body that could differ."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts={"vonage": signing_account()}) as hub:
+            forged = {**RECEIPT, "status": "failed", "err-code": "1"}
+            asked = [
+                await hub.status("GET", "/webhooks/vonage", params=signed(told, nonce="n"))
+                for told in (RECEIPT, forged)
+            ]
+            assert asked == [200, 401]
+
+    run(test())
+
+
+@pytest.mark.parametrize("window", [None, 100, 86_400])
+def test_a_nonce_is_kept_as_long_as_its_signature_counts(
+    sqlite_url: str, window: int | None
+) -> None:
+    """B3: once it is forgotten, the call must be too old to be taken again."""
+
+    async def test() -> None:
+        made = signing_account(replay_window=window)
+        async with calling(sqlite_url, accounts={"vonage": made}) as hub:
+            assert await hub.post("/webhooks/vonage", signed(RECEIPT)) == 200
+            await hub.folded()
+            received_at = await hub.one("SELECT received_at FROM request")
+            kept = await hub.one("SELECT expires_at FROM nonce") - received_at
+            ahead = 300
+            assert kept / 1e6 >= ahead + (72 * 3600 if window is None else window)
+
+    run(test())
+
+
 def test_a_signed_call_is_not_taken_again_for_another_message(sqlite_url: str) -> None:
     """B3: the reference stands in the path, which Vonage's signature does not cover."""
 
@@ -260,6 +294,10 @@ PROXY = ["127.0.0.0/8"]
         ("203.0.113.1, 192.0.2.7", PROXY, 200),
         ("192.0.2.7, 127.0.0.2", PROXY, 200),
         ("192.0.2.7, 203.0.113.1", PROXY, 401),
+        ("192.0.2.7:4711", PROXY, 200),
+        ("2001:db8::7", PROXY, 200),
+        ("[2001:db8::7]:4711", PROXY, 200),
+        ("2001:db9::7", PROXY, 401),
         ("192.0.2.7", [], 401),
         ("garbage", PROXY, 401),
         ("", PROXY, 401),
@@ -271,7 +309,7 @@ def test_the_source_is_the_right_most_hop_that_is_no_proxy_of_ours(
     """D32, H3: a header counts only as far as our own proxies wrote it."""
 
     async def test() -> None:
-        accounts = ruach(allow_from=["192.0.2.0/24"])
+        accounts = ruach(allow_from=["192.0.2.0/24", "2001:db8::/32"])
         async with calling(sqlite_url, accounts=accounts, trusted_proxies=proxies) as hub:
             headers = {"x-forwarded-for": forwarded} if forwarded else {}
             sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
@@ -380,6 +418,7 @@ def test_an_address_that_a_socket_for_both_versions_shows_as_v6_counts_as_v4() -
         ({"host": "[::1"}, 401),
         ({"host": "hub.example.org"}, 401),
         ({"host": "localhost.example.org"}, 401),
+        ({"host": "not-localhost"}, 401),
         ({"host": "127.0.0.1.nip.io"}, 401),
         ({"x-forwarded-for": "192.0.2.7"}, 401),
         ({"forwarded": "for=192.0.2.7"}, 401),
@@ -401,6 +440,34 @@ def test_an_account_without_proof_is_served_on_loopback_alone(
         async with calling(sqlite_url, accounts=ruach()) as hub:
             sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
             assert sent == status
+
+    run(test())
+
+
+def test_an_account_without_proof_knows_a_proxy_by_any_header_of_its_own(sqlite_url: str) -> None:
+    """H2."""
+    names = [
+        "CDN-Loop",
+        "Fly-Client-IP",
+        "X-Azure-ClientIP",
+        "X-Client-IP",
+        "X-Cluster-Client-IP",
+        "X-Envoy-External-Address",
+        "X-Forwarded",
+        "X-Forwarded-Port",
+        "X-Forwarded-Scheme",
+        "X-Forwarded-Server",
+        "X-Forwarded-SSL",
+        "X-Original-Forwarded-For",
+        "X-Original-Host",
+    ]
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts=ruach()) as hub:
+            for name in names:
+                headers = {name: "127.0.0.1"}
+                sent = await hub.status("GET", "/webhooks/ruach", params=TOLD, headers=headers)
+                assert sent == 401, name
 
     run(test())
 

@@ -10,8 +10,8 @@ import pytest
 from delivrd.intake.redact import Redactor
 from delivrd.providers import provider
 from delivrd.store.accounts import Account
-from tests.intake.calls import calling
-from tests.support import account, run
+from tests.intake.calls import calling, signing_account
+from tests.support import SECRETS, account, run
 
 SECRET = "canary/of+some&length=é"
 PLAIN = "canary-of-some-length"
@@ -138,6 +138,30 @@ def test_no_part_of_a_stored_call_holds_a_secret(sqlite_url: str, status: str) -
                 assert PLAIN.encode() not in bytes(part)
 
     run(test())
+
+
+def test_no_part_of_a_call_that_was_refused_holds_a_secret(sqlite_url: str) -> None:
+    """One refused only for its signature is kept whole."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts={"vonage": signing_account()}) as hub:
+            secret = SECRETS["vonage"]["api_secret"]
+            path = f"/webhooks/vonage?key={secret}"
+            assert await hub.post(path, {"key": secret}, headers={"x-key": secret}) == 401
+            await hub.hub.ring.flush()
+            ((query, headers, body),) = await hub.rows("SELECT query, headers, body FROM ring")
+            for part in (query, headers, body):
+                assert secret.encode() not in bytes(part)
+                assert b"{secret:api_secret}" in bytes(part)
+
+    run(test())
+
+
+def test_of_two_secrets_the_longer_is_replaced_whole() -> None:
+    made = redactor(api_key=PLAIN, webhook_secret=f"{PLAIN}/and-more")
+    assert made.value(f"a={PLAIN}/and-more&b={PLAIN}".encode()) == (
+        b"a={secret:webhook_secret}&b={secret:api_key}"
+    )
 
 
 def test_a_field_that_a_gateway_fills_with_a_key_is_replaced_by_its_name() -> None:

@@ -1,5 +1,7 @@
 """API keys and sessions (rule H4)."""
 
+from base64 import urlsafe_b64decode
+
 from delivrd.core.units import DAY, MINUTE
 from delivrd.store import keys, sessions
 from delivrd.store.base import Store
@@ -59,6 +61,38 @@ def test_a_revoked_key_is_refused(database_url: str) -> None:
             assert await find(store, secret) is None
 
     run(test())
+
+
+def test_a_key_that_is_revoked_again_was_revoked_the_first_time(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            key, _ = await create(store, Scope.READ)
+            for at in (NOW, NOW + DAY):
+                await store.write(lambda tx, at=at: keys.revoke_key(tx, key.id, at))
+            (listed,) = await store.read(keys.list_keys)
+            assert listed.revoked_at == NOW
+
+    run(test())
+
+
+def test_keys_links_and_sessions_hold_256_random_bits(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            _, key = await create(store, Scope.READ)
+            _, other = await create(store, Scope.READ)
+            secrets = [each.rpartition("_")[2] for each in (key, other)]
+            assert [len(bytes.fromhex(secret)) for secret in secrets] == [32, 32]
+            assert secrets[0] != secrets[1]
+            cookie = await store.write(lambda tx: sessions.create_session(tx, NOW))
+            tokens = [await link(store), await link(store), cookie]
+            assert [len(urlsafe_b64decode(token + "=")) for token in tokens] == [32, 32, 32]
+            assert len(set(tokens)) == 3
+
+    run(test())
+
+
+def test_secrets_that_differ_outside_ascii_alone_are_not_taken_for_each_other() -> None:
+    assert keys.digest("\u00e9" * 24) != keys.digest("\u00e8" * 24)
 
 
 async def link(store: Store) -> str:
