@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from delivrd.intake.load import WINDOW_SECONDS, Load
+from delivrd.intake.slices import SliceSize
 from delivrd.store import fold
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
 from delivrd.store.fold import Work
@@ -22,7 +23,6 @@ log = structlog.get_logger(__name__)
 ROOM = 10_000
 """Receipts that may wait in memory; further ones wait in the store only."""
 
-MAX_SLICE = 1000
 POLL_SECONDS = 1.0
 BRAKE_SECONDS = 60.0
 """From this age of the backlog on, intake is slowed to the fold's rate."""
@@ -49,7 +49,7 @@ class Folder:
         self._more = True  # the store may hold rows that are not in memory
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
-        self._limit = 50  # receipts a slice; adapted to the time they take
+        self._size = SliceSize()
         self._load = Load()
         self.folded = 0
         self.slices = 0
@@ -128,7 +128,9 @@ class Folder:
         """
         share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
         until = time.monotonic() + spent * (1 / share - 1)
-        while self._load.overloaded and (self._store.holds_loop or self.waiting > self._limit):
+        while self._load.overloaded and (
+            self._store.holds_loop or self.waiting > self._size.receipts
+        ):
             left = until - time.monotonic()
             if left <= 0:
                 return
@@ -146,7 +148,7 @@ class Folder:
         Works that another process has claimed meanwhile are left out.
         """
         if not following:
-            return await fold.claim(tx, self._clock(), self._limit)
+            return await fold.claim(tx, self._clock(), self._size.receipts)
         ours = await fold.mark(tx, self._clock(), following)
         return [work for work in following if work.request_id in ours]
 
@@ -174,7 +176,8 @@ class Folder:
             )
             self._finish(works, len(works[0].receipts))
             return
-        limit, following = self._limit, self._next_slice()
+        limit, following = self._size.receipts, self._next_slice()
+        allowed = store.slice_seconds(behind=self._size.behind(self.waiting))
         whole = all(len(work.receipts) - work.done <= limit for work in works)
         claims = self._more and whole and not following
         began = spent = worked = 0.0
@@ -192,7 +195,7 @@ class Folder:
         self.nonces.forget(settled)
         folded = self._finish(works, limit)
         self._load.folded(folded, time.perf_counter() - began, worked)
-        self._adapt(folded, spent)
+        self._size.adapt(folded, spent, allowed)
         if following or claims:
             self._take(following, ours)
 
@@ -207,7 +210,7 @@ class Folder:
         total = 0
         for work in self._queue:
             total += len(work.receipts)
-            if works and total > self._limit:
+            if works and total > self._size.receipts:
                 break
             works.append(work)
         return works
@@ -231,12 +234,6 @@ class Folder:
         self.slices += 1
         self._progress.set()
         return folded
-
-    def _adapt(self, folded: int, spent: float) -> None:
-        """Adapts the size of a slice to the time it may take."""
-        if spent > 0 and folded:
-            fits = int(self._store.slice_seconds / (spent / folded))
-            self._limit = max(1, min(MAX_SLICE, (self._limit + fits) // 2))
 
     async def _retry_set_aside(self) -> None:
         store, landed, after = self._store, 0, 0

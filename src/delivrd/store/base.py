@@ -73,9 +73,9 @@ class Store(Protocol):
     holds_loop: bool
     """Whether jobs run on the event loop's thread and block it until they return."""
 
-    @property
-    def slice_seconds(self) -> float:
-        """The longest that one slice of the fold may occupy the writer (rule A5)."""
+    def slice_seconds(self, *, behind: bool) -> float:
+        """The longest that one slice of the fold may occupy the writer (rule A5); longer if the
+        fold is behind, as a receipt takes less time in a larger slice."""
         ...
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:

@@ -1,0 +1,30 @@
+"""How many receipts make a slice of the fold (rule A5)."""
+
+FIRST, MOST = 50, 1000
+"""Receipts in the first slice, and in any."""
+
+BEHIND = 4
+"""The fold is behind if more receipts wait than so many slices hold."""
+
+
+class SliceSize:
+    """The number of receipts in a slice, adapted to the time that they take."""
+
+    def __init__(self) -> None:
+        self.receipts = FIRST
+
+    def behind(self, waiting: int) -> bool:
+        """Whether with so many receipts waiting the fold is behind."""
+        return waiting > BEHIND * self.receipts
+
+    def adapt(self, folded: int, spent: float, allowed: float) -> None:
+        """Learns from a slice that took ``spent`` seconds of ``allowed``: shrinks at once, and
+        grows by and by.
+
+        A slice in time that was half empty tells nothing: part of its time is the same for any
+        number of receipts.
+        """
+        if not folded or spent <= 0 or (spent <= allowed and folded < self.receipts / 2):
+            return
+        fits = max(1, int(min(MOST, allowed / spent * folded)))
+        self.receipts = min(fits, (self.receipts + fits) // 2)
