@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from delivrd.core.statement import Reading
+from delivrd.intake.documents import AT_ONCE, PAUSE_SECONDS, Documents, Unavailable
 from delivrd.providers import _all, vonage
 from delivrd.providers.base import (
     AccountSettings,
@@ -20,7 +21,7 @@ from delivrd.providers.base import (
     Unauthentic,
 )
 from tests.intake.calls import calling
-from tests.support import run
+from tests.support import run, until
 
 KEY = "the-key-of-the-gateway"
 
@@ -129,6 +130,60 @@ def test_a_handshake_is_answered_when_it_is_confirmed(
                 call = hub.post("/webhooks/acme", {"say": "hello"}, headers=HEADERS)
                 assert await call == answered
                 assert asked == ["/confirmed"]
+
+    run(test())
+
+
+class Slow:
+    """Answers requests with this status, once ``go`` is set."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.status, self.asked, self.go = status, 0, asyncio.Event()
+
+    async def request(self, method: str, url: str) -> Any:
+        self.asked += 1
+        await self.go.wait()
+        return SimpleNamespace(status=self.status, body=KEY.encode())
+
+
+LEARNS: Any = SimpleNamespace(learn=lambda url, document: None)
+
+
+def test_only_a_few_documents_are_fetched_at_a_time() -> None:
+    """Addresses stand in calls that nobody has authenticated yet."""
+
+    async def test() -> None:
+        http: Any = Slow()
+        documents = Documents(http)
+        under_way = [
+            asyncio.create_task(documents.learn(LEARNS, f"https://a.example/{n}"))
+            for n in range(AT_ONCE)
+        ]
+        await until(lambda: http.asked == AT_ONCE)
+        with pytest.raises(Unavailable, match="too many"):
+            await documents.learn(LEARNS, "https://a.example/more")
+        http.go.set()
+        await asyncio.gather(*under_way)
+        await documents.learn(LEARNS, "https://a.example/more")
+
+    run(test())
+
+
+def test_a_document_that_could_not_be_fetched_is_asked_for_again_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        clock = SimpleNamespace(now=1000.0)
+        clock.monotonic = lambda: clock.now
+        monkeypatch.setattr("delivrd.intake.documents.time", clock)
+        http: Any = Slow(status=500)
+        http.go.set()
+        documents = Documents(http)
+        for pause in (0.0, PAUSE_SECONDS - 1, 1.0):
+            clock.now += pause
+            with pytest.raises(Unavailable):
+                await documents.learn(LEARNS, "https://a.example/key")
+        assert http.asked == 2
 
     run(test())
 

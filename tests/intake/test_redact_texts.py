@@ -84,3 +84,16 @@ def test_an_echoed_text_is_cut_and_the_receipt_reads_as_before(name: str, told: 
         assert readings[0] == readings[1]
         assert readings[0].receipts[0].provider_message_id == "m-1"
     assert json.loads(whole) == told
+
+
+@pytest.mark.parametrize(
+    ("raw", "empty"),
+    [
+        (b'{"msgData": "Hello", "status": "1"}', b'{"msgData": "", "status": "1"}'),
+        (b"status=1&msgData=Hello+there", b"status=1&msgData="),
+    ],
+)
+def test_where_no_text_is_to_be_kept_not_a_character_is(raw: bytes, empty: bytes) -> None:
+    settings = provider("msg91").Settings(webhook_secret="canary-of-some-length", receive_only=True)
+    made = Account(1, "msg91", 1, provider("msg91"), settings)
+    assert Redactor([made], "none").value(raw) == empty
