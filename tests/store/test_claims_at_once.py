@@ -1,4 +1,4 @@
-"""Two processes that claim at the same moment share the work, and neither waits (rules A4, E1)."""
+"""Two processes at work at the same moment: neither waits for the other (rules A4, E1, F4)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,30 +9,37 @@ from delivrd.store import fold, outbox
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
-from tests.store.story import receipt, telling
+from delivrd.store.verify import verify
+from tests.store.story import Story, receipt, telling
 from tests.support import run
 
 Claim = Callable[[Store, Tx, int], Awaitable[list[Any]]]
+Job = Callable[[Tx], Awaitable[list[Any]]]
 
 
-async def both(one: Store, other: Store, claim: Claim) -> tuple[list[Any], list[Any]]:
-    """What one claims, at most one, and what the other claims before the first has committed."""
+async def at_once(one: Store, job: Job, other: Store, its: Job) -> tuple[list[Any], list[Any]]:
+    """What each job gives; the other's ends before the first has committed."""
     holds, goes_on = asyncio.Event(), asyncio.Event()
 
     async def slowly(tx: Tx) -> list[Any]:
-        claimed = await claim(one, tx, 1)
+        result = await job(tx)
         holds.set()
         await goes_on.wait()
-        return claimed
+        return result
 
     first = asyncio.create_task(one.write(slowly))
     try:
         async with asyncio.timeout(10):
             await holds.wait()
-            theirs = await other.write(lambda tx: claim(other, tx, 10))
+            theirs = await other.write(its)
     finally:
         goes_on.set()
     return await first, theirs
+
+
+async def both(one: Store, other: Store, claim: Claim) -> tuple[list[Any], list[Any]]:
+    """What one claims, at most one, and what the other claims meanwhile."""
+    return await at_once(one, lambda tx: claim(one, tx, 1), other, lambda tx: claim(other, tx, 10))
 
 
 def test_requests_to_fold(postgres_url: str) -> None:
@@ -60,5 +67,30 @@ def test_messages_to_send(postgres_url: str) -> None:
                 await one.submit()
             mine, theirs = await both(one.store, other.store, claim)
             assert (len(mine), len(theirs), len({*mine, *theirs})) == (1, 2, 3)
+
+    run(test())
+
+
+def test_receipts_that_are_counted_under_one_key(postgres_url: str) -> None:
+    """F4: each writer adds to rows of its own."""
+
+    async def folding(story: Story, part: str) -> Job:
+        request = await story.receive("elsewhere", receipt(part))
+        works = await story.store.write(lambda tx: fold.claim(tx, now_micros(), 10))
+        assert [work.request_id for work in works] == [request]
+
+        async def job(tx: Tx) -> list[Any]:
+            await fold.fold_slice(tx, *story._parts, works, 10)
+            return works
+
+        return job
+
+    async def test() -> None:
+        async with telling(postgres_url) as one, telling(postgres_url) as other:
+            await at_once(
+                one.store, await folding(one, "A"), other.store, await folding(other, "B")
+            )
+            assert await one.rows("SELECT sum(n), count(*) FROM rollup WHERE unit = 0") == [(2, 2)]
+            assert await verify(one.store) == []
 
     run(test())

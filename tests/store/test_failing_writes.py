@@ -1,5 +1,6 @@
-"""An I/O error of the server at COMMIT: nothing is acknowledged, its connection goes (rule G5)."""
+"""Writes that fail: what is left of them, and of others in the same commit (rules A4, G5)."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,12 +10,39 @@ from delivrd.store.tx import Tx
 from tests.filled import opened, scalar
 from tests.support import run, until
 
+NOTED = "INSERT INTO audit (id, at, actor, action) VALUES ($1, 1, 'a', 'b')"
 BROKEN_DISK = """
 CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'could not write' USING ERRCODE = 'io_error'; END $$;
 CREATE CONSTRAINT TRIGGER broken AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION broken();
 """
+
+
+def test_a_job_that_fails_takes_no_other_along(database_url: str) -> None:
+    """A4: on SQLite all three share one commit, as an append does with a fold."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            commits = getattr(store, "commits")  # noqa: B009 - of both stores
+
+            async def job(tx: Tx, number: int) -> None:
+                await tx.execute(NOTED, number)
+                if number == 2:
+                    raise ValueError(number)
+
+            done = await asyncio.gather(
+                store.write(lambda tx: job(tx, 1)),
+                store.write(lambda tx: job(tx, 2), background=True),
+                store.write(lambda tx: job(tx, 3)),
+                return_exceptions=True,
+            )
+            assert [type(result) for result in done] == [type(None), ValueError, type(None)]
+            assert await scalar(store, "SELECT sum(id) FROM audit") == 1 + 3
+            if store.dialect == "sqlite":
+                assert getattr(store, "commits") == commits + 1  # noqa: B009
+
+    run(test())
 
 
 def test_after_an_io_error_at_commit_its_connection_is_used_no_more(postgres_url: str) -> None:
