@@ -62,6 +62,12 @@ def test_the_parameters_of_a_call(spec: Any, call: str) -> None:
     assert set(PARAMETERS[call].split()) <= taken
 
 
+def test_who_waits_without_saying_how_long_waits_for_a_minute(spec: Any) -> None:
+    taken = spec["paths"]["/v1/messages/{id}/wait"]["get"]["parameters"]
+    (timeout,) = [one for one in taken if one["name"] == "timeout"]
+    assert timeout["schema"]["default"] == 60
+
+
 def test_the_figures_of_deliveries(spec: Any) -> None:
     done = spec["paths"]["/v1/stats/delivery"]["get"]["responses"]["200"]
     told = done["content"]["application/json"]["schema"]["properties"]
