@@ -588,3 +588,36 @@ def test_a_flood_from_one_source_costs_no_other_call_its_place(sqlite_url: str) 
             assert ring.dropped == 5
 
     run(test())
+
+
+def test_the_oldest_refused_calls_give_way_at_once(sqlite_url: str) -> None:
+    """B2: a flood from many sources has filled a disk before the next sweep comes."""
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            ring = Ring(store, rows=3, size=1 << 20)
+            for n in range(5):
+                ring.note(Refusal("a", f"192.0.2.{n}", "GET", "/", b"", b"", b"", 401, "no"))
+            await ring.flush()
+            assert await scalar(store, "SELECT count(*) FROM ring") == 3
+            assert await scalar(store, "SELECT min(source) FROM ring") == "192.0.2.2"
+
+    run(test())
+
+
+@pytest.mark.parametrize(("admissible", "size"), [(True, 100_000), (False, 2048)])
+def test_a_call_that_may_be_admitted_is_kept_whole_and_others_in_part(
+    sqlite_url: str, admissible: bool, size: int
+) -> None:
+    """B2."""
+    large = b"x" * 100_000
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            ring = Ring(store, rows=3, size=1 << 20)
+            ring.note(Refusal("a", "", "POST", "/", large, b"", large, 401, "no", admissible))
+            await ring.flush()
+            assert await scalar(store, "SELECT length(body) FROM ring") == size
+            assert await scalar(store, "SELECT length(query) FROM ring") == size
+
+    run(test())
