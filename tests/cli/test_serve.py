@@ -56,6 +56,28 @@ def test_sqlite_is_served_by_one_process_that_does_everything(tmp_path, sqlite_u
     assert "postgresql://" in ran.err
 
 
+BARE = '[accounts.bare]\nprovider = "ruach"\nreceive_only = true\n'
+
+
+@pytest.mark.parametrize(
+    ("public", "options"),
+    [("", ("--host", "192.0.2.1")), ('public_url = "https://sms.example.org"\n', ())],
+    ids=["host", "public_url"],
+)
+def test_a_hub_that_others_reach_is_not_started_where_anybody_could_forge_receipts(
+    tmp_path, sqlite_url, delivrd, public, options
+):
+    """H2: unless the settings say `open`; then it comes as far as its port, which is taken."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        serve = ("serve", "--port", str(taken.getsockname()[1]), *options, "--config")
+        ran = delivrd(*serve, str(write_settings(tmp_path, sqlite_url, public + BARE)))
+        assert ran.code == 2
+        assert "accounts.bare" in ran.err
+        assert "open = true" in ran.err
+        settings = write_settings(tmp_path, sqlite_url, public + BARE + "open = true\n")
+        assert delivrd(*serve, str(settings)).code == 1
+
+
 def test_a_database_that_cannot_be_opened_is_told_with_what_to_do(tmp_path, delivrd):
     (folder := tmp_path / "folder.db").mkdir()
     nowhere = f"127.0.0.1:{free_port()}"
