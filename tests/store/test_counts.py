@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivrd.core.statement import Status
+from delivrd.core.status import Outcome
+from delivrd.core.units import MINUTE
+from delivrd.core.units import SECOND as S
 from delivrd.store.counts import (
+    NO_LATENCY,
     NOWHERE,
     OPEN,
     SECONDS,
@@ -16,8 +21,10 @@ from delivrd.store.counts import (
     addends,
     deltas,
     first_minute,
+    latency_step,
     micro_units,
     single_counts,
+    step,
 )
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.days import TABLES as DAYS
@@ -149,6 +156,25 @@ def test_minutes_that_are_kept_no_more_are_counted_no_more():
     old = Counter({(1, 7, NOWHERE, place(second=SECOND - 7 * 3600)): 1})
     assert total(old, "recent") == {}
     assert total(old, "rollup") != {}
+
+
+@pytest.mark.parametrize(
+    ("since", "ended", "asked", "latency"),
+    [
+        (MINUTE, MINUTE + 10 * S, False, step(10 * S)),
+        (MINUTE, MINUTE, False, step(0)),
+        (MINUTE, MINUTE - S, False, NO_LATENCY),
+        (None, MINUTE, False, NO_LATENCY),
+        (MINUTE, None, False, NO_LATENCY),
+        (MINUTE, MINUTE + 10 * S, True, NO_LATENCY),
+    ],
+    ids=["10 s", "at once", "before the hand-over", "no hand-over", "no end", "when we asked"],
+)
+def test_a_latency_that_is_negative_or_not_known_is_counted_apart(since, ended, asked, latency):
+    """F3."""
+    end = Outcome(Status.DELIVERED, True, finished_at=ended, asked=asked)
+    assert latency_step(end, since) == latency
+    assert latency_step(Outcome(Status.PENDING, False), since) is None
 
 
 @given(st.decimals("0", "9999", places=6))
