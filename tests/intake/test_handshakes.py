@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from delivrd.core.statement import Reading
-from delivrd.intake.documents import AT_ONCE, PAUSE_SECONDS, Documents, Unavailable
+from delivrd.intake.documents import AT_ONCE, MAX_BYTES, PAUSE_SECONDS, Documents, Unavailable
 from delivrd.providers import _all, vonage
 from delivrd.providers.base import (
     AccountSettings,
@@ -137,13 +137,13 @@ def test_a_handshake_is_answered_when_it_is_confirmed(
 class Slow:
     """Answers requests with this status, once ``go`` is set."""
 
-    def __init__(self, status: int = 200) -> None:
-        self.status, self.asked, self.go = status, 0, asyncio.Event()
+    def __init__(self, status: int = 200, body: bytes = b"") -> None:
+        self.status, self.body, self.asked, self.go = status, body, 0, asyncio.Event()
 
     async def request(self, method: str, url: str) -> Any:
         self.asked += 1
         await self.go.wait()
-        return SimpleNamespace(status=self.status, body=KEY.encode())
+        return SimpleNamespace(status=self.status, body=self.body)
 
 
 LEARNS: Any = SimpleNamespace(learn=lambda url, document: None)
@@ -165,6 +165,37 @@ def test_only_a_few_documents_are_fetched_at_a_time() -> None:
         http.go.set()
         await asyncio.gather(*under_way)
         await documents.learn(LEARNS, "https://a.example/more")
+
+    run(test())
+
+
+def test_who_goes_away_takes_no_document_from_the_others() -> None:
+    async def test() -> None:
+        http: Any = Slow()
+        documents = Documents(http)
+        first, second = [
+            asyncio.create_task(documents.learn(LEARNS, "https://a.example/key")) for _ in range(2)
+        ]
+        await until(lambda: http.asked)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        http.go.set()
+        await second
+        assert http.asked == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(("size", "learnt"), [(MAX_BYTES, True), (MAX_BYTES + 1, False)])
+def test_a_document_is_no_longer_than_it_may_be(size: int, learnt: bool) -> None:
+    async def test() -> None:
+        http: Any = Slow(body=b"x" * size)
+        http.go.set()
+        read: list[bytes] = []
+        learns: Any = SimpleNamespace(learn=lambda url, document: read.append(document))
+        with nullcontext() if learnt else pytest.raises(Unavailable):
+            await Documents(http).learn(learns, "https://a.example/key")
+        assert bool(read) is learnt
 
     run(test())
 

@@ -68,14 +68,17 @@ def test_a_nonce_with_other_content_is_refused(database_url: str) -> None:
     run(test())
 
 
-def test_a_nonce_with_another_query_is_refused(sqlite_url: str) -> None:
-    """B3: what came by GET has no body that could differ."""
+@pytest.mark.parametrize("secret", [None, "a-secret-in-the-path"])
+def test_a_nonce_with_another_query_is_refused(sqlite_url: str, secret: str | None) -> None:
+    """B3: what came by GET has no body that could differ; other proofs make up for no nonce."""
 
     async def test() -> None:
-        async with calling(sqlite_url, accounts={"vonage": signing_account()}) as hub:
+        made = signing_account(webhook_secret=secret or ())
+        async with calling(sqlite_url, accounts={"vonage": made}) as hub:
+            path = f"/webhooks/vonage/{secret}" if secret else "/webhooks/vonage"
             forged = {**RECEIPT, "status": "failed", "err-code": "1"}
             asked = [
-                await hub.status("GET", "/webhooks/vonage", params=signed(told, nonce="n"))
+                await hub.status("GET", path, params=signed(told, nonce="n"))
                 for told in (RECEIPT, forged)
             ]
             assert asked == [200, 401]
