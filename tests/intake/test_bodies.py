@@ -6,15 +6,19 @@ from typing import Any
 import pytest
 
 from delivrd.config import Limits
-from delivrd.intake.bodies import Bodies
+from delivrd.intake.bodies import SHOWN, Bodies
 from delivrd.intake.call import Stop
 from delivrd.store.base import StoreUnavailable
 from tests.support import run
 
 
-def received(bodies: Bodies, *pieces: bytes, whole: bool = True) -> bytes:
+def a_call() -> Any:
+    return SimpleNamespace(head=SimpleNamespace(length=None), body=b"")
+
+
+def received(bodies: Bodies, *pieces: bytes, whole: bool = True, call: Any = None) -> bytes:
     """The body of a call that comes in these pieces; if it is not whole, the line breaks then."""
-    call: Any = SimpleNamespace(head=SimpleNamespace(length=None), body=b"")
+    call = call or a_call()
     last = len(pieces) - 1
     coming = iter(
         {"type": "http.request", "body": piece, "more_body": i < last or not whole}
@@ -55,3 +59,20 @@ def test_a_body_that_breaks_off_takes_no_memory_any_more() -> None:
     with pytest.raises(Stop):
         received(bodies, b"12345", b"6", whole=False)
     assert bodies.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        ([b"12345"], b"12345"),
+        ([b"12345", b"6"], b"123456"),
+        ([b"x" * 3000, b"y" * 3000], b"x" * SHOWN),
+    ],
+)
+def test_of_a_body_that_breaks_off_the_beginning_can_be_looked_at(
+    pieces: list[bytes], shown: bytes
+) -> None:
+    call = a_call()
+    with pytest.raises(Stop):
+        received(Bodies(Limits()), *pieces, whole=False, call=call)
+    assert call.body == shown

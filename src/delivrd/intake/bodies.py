@@ -43,11 +43,11 @@ class Bodies:
         try:
             async with asyncio.timeout(self._limits.receive_seconds):
                 while more:
+                    call.body = bytes(body[:SHOWN])
                     message = _connected(await receive())
                     chunk, more = message.get("body", b""), message.get("more_body", False)
                     self.acquire(chunk, len(body) + len(chunk))
                     body += chunk
-                    call.body = bytes(body[:SHOWN])
         except BaseException as error:
             self.release(body)
             if isinstance(error, TimeoutError):
