@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from delivrd.intake.ring import BODY, MAX_WAITING, Refusal, Ring
+from delivrd.intake.ring import BODY, MAX_WAITING, PER_SOURCE, Refusal, Ring
+from delivrd.store.base import StoreUnavailable
 from tests.intake.calls import calling
 from tests.support import run
 
@@ -42,6 +43,32 @@ def test_calls_from_any_number_of_sources_wait_only_so_many_at_a_time() -> None:
         ring.note(refusal(f"source {number}"))
     assert ring.dropped == 5
     assert ring.noted.total() == MAX_WAITING + 5
+
+
+def test_a_source_is_heard_again_after_each_flush(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with calling(sqlite_url) as hub:
+            ring = Ring(hub.hub.store, rows=1000, size=1_000_000)
+            for _ in range(2):
+                for _ in range(PER_SOURCE + 1):
+                    ring.note(refusal())
+                await ring.flush()
+            assert ring.dropped == 2
+            assert await hub.one("SELECT count(*) FROM ring") == 2 * PER_SOURCE
+
+    run(test())
+
+
+def test_calls_that_could_not_be_stored_are_counted() -> None:
+    async def away(job: Any, *, background: bool) -> None:
+        raise StoreUnavailable("it is away")
+
+    store: Any = SimpleNamespace(ids=SimpleNamespace(next=lambda: 1), write=away)
+    ring = Ring(store, rows=10, size=1000)
+    ring.note(refusal())
+    with pytest.raises(StoreUnavailable):
+        run(ring.flush())
+    assert ring.dropped == 1
 
 
 def test_the_newest_calls_displace_the_oldest(sqlite_url: str) -> None:
