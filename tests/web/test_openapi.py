@@ -43,6 +43,17 @@ def test_every_call_is_documented(sqlite_url: str) -> None:
     run(test())
 
 
+def test_names_in_descriptions_are_shown_as_code(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            assert "`Idempotency-Key`" in json.dumps(await hub.get("/openapi.json"))
+            page = (await hub.client.get("/docs")).text
+            assert "<code>Idempotency-Key</code>" in page
+            assert "`" not in page
+
+    run(test())
+
+
 def test_what_the_documentation_loads_is_there(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

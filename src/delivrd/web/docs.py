@@ -1,5 +1,6 @@
 """``/openapi.json``, and ``/docs``: the same as a page without scripts or external files."""
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -46,7 +47,7 @@ def _page(spec: Mapping[str, Any]) -> Iterator[str]:
 def _call(method: str, path: str, call: Mapping[str, Any]) -> Iterator[str]:
     yield f"<section><h2><code>{method} {escape(path)}</code></h2>"
     for paragraph in call.get("description", "").split("\n\n"):
-        yield f"<p>{escape(paragraph)}</p>"
+        yield f"<p>{_prose(paragraph)}</p>"
     rows = list(call.get("parameters", ()))
     if rows:
         yield "<table><tr><th>parameter</th><th>in</th><th>type</th><th>meaning</th></tr>"
@@ -63,7 +64,7 @@ def _call(method: str, path: str, call: Mapping[str, Any]) -> Iterator[str]:
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield f'<section id="{escape(name)}"><h3>{escape(name)}</h3>'
-    yield f"<p>{escape(schema.get('description', ''))}</p><table>"
+    yield f"<p>{_prose(schema.get('description', ''))}</p><table>"
     required = schema.get("required", ())
     for field, told in schema.get("properties", {}).items():
         need = "" if field in required else "optional"
@@ -72,8 +73,17 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _row(*cells: str) -> str:
-    first, *rest = map(escape, cells)
-    return f"<tr><td><code>{first}</code></td>" + "".join(f"<td>{c}</td>" for c in rest) + "</tr>"
+    first, *rest = cells
+    told = "".join(f"<td>{_prose(cell)}</td>" for cell in rest)
+    return f"<tr><td><code>{escape(first)}</code></td>{told}</tr>"
+
+
+def _prose(text: str) -> str:
+    """The text with what is in backticks as code."""
+    return _CODE.sub(r"<code>\2</code>", escape(text))
+
+
+_CODE = re.compile(r"(`{1,2})([^`]+)\1")
 
 
 def _type(schema: Mapping[str, Any]) -> str:
