@@ -362,11 +362,16 @@ def _unknown(tree: Tree, path: Path_) -> Problem:
     from_env = origin.source.kind == "env"
     model = _model_at(tree, path)
     siblings = [(*path[:-1], name) for name in model.model_fields] if model else []
-    close = _nearest_path(path, siblings) or _nearest_path(path, _all_paths(tree))
+    sought = (*path[:-1], _ELSEWHERE.get(path[-1], path[-1]))
+    close = _nearest_path(sought, siblings) or _nearest_path(path, _all_paths(tree))
     write = _variable if from_env else ".".join
     hint = f"Did you mean {write(close)}?" if close else "Remove it, or see `delivrd config show`."
     key = origin.source.name if from_env else ".".join(path)
     return Problem(key, origin.place, "there is no such setting", hint)
+
+
+_ELSEWHERE = {"statuses": "words", "errors": "codes"}
+"""What the dialects call the tables that ``[overrides]`` corrects, and their names there."""
 
 
 def _nearest_path(path: Path_, candidates: Iterable[Path_]) -> Path_ | None:

@@ -225,6 +225,8 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
             {},
             ["line 2: overrides.vonage.codes.777.reason: ", "Did you mean ported?"],
         ),
+        ("[overrides.vonage.statuses]", {}, ["line 1: ", "Did you mean overrides.vonage.words?"]),
+        ("[overrides.vonage.errors]", {}, ["line 1: ", "Did you mean overrides.vonage.codes?"]),
         (
             '[endpoints.a]\nurl = "https://example.org/"\nstatuses = ["delivred"]',
             {},
