@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import account, run
+from delivrd.providers import provider
+from tests.support import account, run, until
 from tests.web.web_support import web
 
 DELIVERED = {"status": "delivered", "err-code": "0"}
@@ -137,5 +138,43 @@ def test_what_nothing_proves_the_origin_of_is_unverified(database_url: str) -> N
             (first,) = [r for r in found if r["provider_message_id"] == "id-1"]
             detail = await hub.get(f"/v1/messages/{message['id']}")
             assert (first["count"], detail["receipts"]) == (2, [first])
+
+    run(test())
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/receipts"])
+def test_an_id_that_stands_for_many_recipients_finds_them_all(database_url: str, path: str) -> None:
+    """D3: a batch of Sinch has one id, and a report for each of its recipients."""
+
+    async def test() -> None:
+        accounts = {"many": provider("sinch").Settings(provider="sinch", receive_only=True)}
+        async with web(database_url, accounts=accounts) as hub:
+            kind = {"type": "recipient_delivery_report_sms", "status": "Delivered", "code": 0}
+            for batch, to in (
+                ("B1", "12015555522"),
+                ("B1", "447700900123"),
+                ("B10", "12015555523"),
+            ):
+                told = {**kind, "batch_id": batch, "recipient": to, "at": "2026-11-20T10:00:00Z"}
+                await hub.post("/webhooks/many", told)
+            await until(hub.folded)
+            for batch, found in (("B1", ["+12015555522", "+447700900123"]),
+                                 ("B10", ["+12015555523"]), ("B", [])):  # fmt: skip
+                items = await hub.items(path, provider_message_id=batch)
+                assert sorted(item["to"] for item in items) == found
+
+    run(test())
+
+
+def test_an_id_that_came_again_finds_every_message_that_had_it(database_url: str) -> None:
+    """D3."""
+
+    async def test() -> None:
+        again = account("vonage", receive_only=True, id_reuse_after=0)
+        async with web(database_url, accounts={"inbox": again}) as hub:
+            for to in ("12015555522", "12015555523"):
+                await hub.receipt("inbox", msisdn=to, **DELIVERED)
+            found = await hub.items("/v1/messages", provider_message_id="id-1")
+            assert [message["to"] for message in found] == ["+12015555523", "+12015555522"]
 
     run(test())

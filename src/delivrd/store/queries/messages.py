@@ -10,6 +10,7 @@ from delivrd.core.status import Outcome
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
+from delivrd.store.queries.provider_ids import parts_of
 from delivrd.store.queries.views import (
     NOT_BROUGHT,
     Attempt,
@@ -152,17 +153,10 @@ async def of_provider_id(
     tx: Tx, accounts: Accounts, provider_message_id: str, account: str | None = None
 ) -> list[int]:
     """The messages that have a part of this provider id, on any account or on one."""
-    keys = sorted(
-        {
-            one.part_key(provider_message_id, None)
-            for one in accounts.by_id.values()
-            if account is None or one.name == account
-        }
-    )
     rows = await tx.fetch(
         "SELECT a.message_id FROM part p JOIN attempt a ON a.id = p.attempt_id "
-        "WHERE p.key = ANY($1::text[])",
-        keys,
+        "WHERE p.id = ANY($1::bigint[])",
+        await parts_of(tx, accounts, provider_message_id, account),
     )
     return sorted({row[0] for row in rows})
 

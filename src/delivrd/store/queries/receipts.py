@@ -7,6 +7,7 @@ from delivrd.core.status import fold_part
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
+from delivrd.store.queries.provider_ids import parts_of
 from delivrd.store.queries.views import (
     NOT_BROUGHT,
     Brought,
@@ -43,7 +44,7 @@ async def list_receipts(
     indexed: list[Condition] = [_LIVE, *span.conditions("received_at")]
     others: list[Condition] = []
     if provider_message_id is not None:
-        parts = await _parts_of(tx, accounts, provider_message_id)
+        parts = await parts_of(tx, accounts, provider_message_id)
         indexed.append(("part_id = ANY(?::bigint[])", (parts,)))
     if account is not None:
         account_id = accounts.id_of(account)
@@ -62,12 +63,6 @@ async def list_receipts(
         limit=limit,
     )
     return listed(await trees.receipts(tx, accounts, [row[0] for row in found.rows]), found)
-
-
-async def _parts_of(tx: Tx, accounts: Accounts, provider_message_id: str) -> list[int]:
-    keys = sorted({a.part_key(provider_message_id, None) for a in accounts.by_id.values()})
-    rows = await tx.fetch("SELECT id FROM part WHERE key = ANY($1::text[])", keys)
-    return [row[0] for row in rows]
 
 
 async def list_unmatched(
