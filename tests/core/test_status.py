@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -167,6 +168,25 @@ def test_of_two_ends_that_say_the_same_the_earlier_counts() -> None:
     second = said(Status.DELIVERED, received_at=3, occurred_at=NOON + timedelta(seconds=1))
     outcome = fold_part([second, first])
     assert (outcome.delivered_at, outcome.finished_at) == (micros(NOON), micros(NOON) + 7)
+
+
+@pytest.mark.parametrize("occurred_at", [None, NOON])
+def test_of_two_ends_of_one_moment_the_one_that_came_first_counts(
+    occurred_at: datetime | None,
+) -> None:
+    came = [said(Status.EXPIRED, received_at=at, occurred_at=occurred_at, provider_status=word)
+            for at, word in ((7, "EXPIRED"), (3, "expired"))]  # fmt: skip
+    for order in (came, came[::-1]):
+        outcome = fold_part(order)
+        assert (outcome.finished_at, outcome.provider_status) == (micros(NOON) + 3, "expired")
+
+
+@pytest.mark.parametrize("status", Status)
+def test_of_two_that_came_at_one_moment_the_same_counts_in_every_order(status: Status) -> None:
+    """D3: what is left to tell them apart is what they say."""
+    words = [said(status, provider_status=word) for word in ("one", "two", "three")]
+    shown = {fold_part(order).provider_status for order in permutations(words)}
+    assert len(shown) == 1
 
 
 def test_an_end_with_a_time_of_the_provider_counts_before_one_without() -> None:
