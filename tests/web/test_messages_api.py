@@ -574,8 +574,12 @@ def test_a_merged_id_answers_with_the_survivor(database_url: str) -> None:
     run(test())
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/messages/{id}", "/v1/messages/{id}/wait?timeout=0",
+             "/v1/messages?provider_message_id=id-1"],
+)  # fmt: skip
 def test_a_read_waits_until_what_was_acknowledged_is_folded(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Rule A6: the receipt is answered for, and its message not yet folded, when the read comes."""
 
@@ -598,14 +602,15 @@ def test_a_read_waits_until_what_was_acknowledged_is_folded(
 
             async def read() -> Any:
                 waits.set()
-                return await hub.get(f"/v1/messages/{message['id']}")
+                return await hub.get(path.format(id=message["id"]))
 
             reading = asyncio.create_task(read())
             await waits.wait()
             done, _ = await asyncio.wait([reading], timeout=0.1)
             assert not done
             await hub.store.write(unblock)
-            assert (await reading)["id"] == message["id"]
+            found = await reading
+            assert found.get("items", [found])[0]["id"] == message["id"]
 
     run(test())
 
