@@ -98,6 +98,24 @@ def test_what_goes_through_the_lane_is_kept_as_what_the_parser_read(
     run(test())
 
 
+def test_of_two_calls_at_once_none_is_taken_for_the_head_of_the_other(sqlite_url: str) -> None:
+    """Else a caller's headers would speak for the next one's: a proof, or a source address."""
+
+    async def test() -> None:
+        plain, odd = post(body(RECEIPT)), post(body(RECEIPT), "X-Odd: mine")
+        async with calling(sqlite_url) as hub, line_to(hub) as line:
+            line.writer.write(plain + odd)
+            assert [(await line.answer())[0] for _ in range(2)] == [OK, OK]
+            for _ in range(2):
+                assert await line.ask(plain) == OK
+            kept = await hub.rows("SELECT headers FROM request ORDER BY id")
+            assert [b"x-odd" in bytes(headers) for (headers,) in kept] == [
+                False, True, False, False,
+            ]  # fmt: skip
+
+    run(test())
+
+
 def test_its_answers_have_the_headers_of_all_others(sqlite_url: str) -> None:
     async def test() -> None:
         async with calling(sqlite_url) as hub, line_to(hub) as line:

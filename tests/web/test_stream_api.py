@@ -10,11 +10,12 @@ import pytest
 
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.leases import take_lease
+from delivrd.store.stream import Event
 from delivrd.store.tx import Tx
 from delivrd.web import stream
 from delivrd.web.api import events as events_api
 from delivrd.web.app import create
-from delivrd.web.stream import Behind, Streams
+from delivrd.web.stream import ROOM, Behind, Listener, Streams
 from tests.support import run, serving, until
 from tests.web.web_support import ADMIN_KEY, Web, web
 
@@ -291,5 +292,40 @@ def test_a_store_that_is_away_stops_no_stream_for_good(
         async with web(sqlite_url) as hub, hub.context.streams.listen() as listener:
             await hub.receipt("inbox", **DELIVERED)
             assert await listener.next(10) is not None
+
+    run(test())
+
+
+def listener(position: int, live_from: int, *stored: Event) -> Listener:
+    async def read(after: int) -> list[Event]:
+        return [event for event in stored if event.position > after]
+
+    return Listener(read, position, live_from)
+
+
+def event_at(position: int) -> Event:
+    return Event(position, "message.delivered", "{}", 0)
+
+
+def test_what_is_stored_and_live_is_heard_once() -> None:
+    async def test() -> None:
+        events = [event_at(position) for position in range(1, 5)]
+        hears = listener(0, 2, *events)
+        hears.offer(events[2:])
+        heard = [await hears.next(0.01) for _ in range(5)]
+        assert heard == [*events, None]
+
+    run(test())
+
+
+def test_who_has_missed_an_event_hears_none_after_it() -> None:
+    async def test() -> None:
+        hears = listener(0, 0)
+        hears.offer([event_at(1)])
+        hears.offer([event_at(2)] * ROOM)
+        hears.offer([event_at(3)])
+        assert await hears.next(0.01) == event_at(1)
+        with pytest.raises(Behind):
+            await hears.next(0.01)
 
     run(test())
