@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -456,6 +457,27 @@ def test_a_claim_that_comes_back_uses_up_no_try(database_url: str) -> None:
             await story.tries_to_the_end()
             assert len(sink.calls) == 10
             assert await story.states() == ["parked"]
+
+    run(test())
+
+
+def test_a_batch_of_a_dead_worker_comes_back_whole(database_url: str) -> None:
+    """D36: a member that stayed behind would count as told by a call without it."""
+
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, batch_size=3, batch_ms=1000)
+            for number in (1, 2, 3):
+                await story.happens(message=number)
+            await story.relay.fan_out()
+            (endpoint,) = await endpoints_of(story)
+            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            story.clock.now += 61_000_000
+            give_back = partial(deliveries.give_back, now=story.clock(), limit=2)
+            assert await story.write(give_back) == 3
+            await story.settle()
+            assert [len(call.json) for call in sink.calls] == [3]
+            assert await story.states() == ["delivered"] * 3
 
     run(test())
 

@@ -191,7 +191,11 @@ async def _hold(tx: Tx, now: int, held: Iterable[Due], heads: dict[int, Row]) ->
 
 
 async def release(tx: Tx, now: int, endpoint_id: int, messages: Iterable[int]) -> None:
-    """Makes the next event of these messages due, as the one before it has ended."""
+    """Makes the next event of these messages due, as the one before it has ended.
+
+    The conditions that seem too many choose the index: the first on `state` is that of
+    `ix_delivery_queue`, and the sum keeps `ix_delivery_due` out, which would read all that waits.
+    """
     await tx.execute(
         "UPDATE delivery SET next_at = $3 WHERE endpoint_id = $1 "
         "AND message_id = ANY($2::bigint[]) AND ordered AND state IN ('waiting', 'in_flight') "
@@ -213,9 +217,15 @@ async def give_back(tx: Tx, now: int, *, all_leases: bool = False, limit: int = 
     horizon = (1 << 62) if all_leases else shared_time(tx, now)
     rows = await tx.fetch(
         "SELECT id, tries, batch FROM delivery WHERE state = 'in_flight' AND lease_until <= $1 "
-        "ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED",
+        "AND (batch IS NULL OR batch = id) ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED",
         horizon,
         limit,
+    )
+    # whole batches: a member left behind would end with a call that does not carry it
+    rows += await tx.fetch(
+        "SELECT id, tries, batch FROM delivery WHERE batch = ANY($1::bigint[]) AND id <> batch "
+        "AND state = 'in_flight' ORDER BY id FOR UPDATE",
+        [row[0] for row in rows if row[2] is not None],
     )
     marks = [(row[0], "waiting", None, now if row[2] in (None, row[0]) else None) for row in rows]
     await tx.update(schema.delivery, "id", ("state", "lease_until", "next_at"), marks)
