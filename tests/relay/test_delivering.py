@@ -271,6 +271,37 @@ def test_a_callback_url_that_is_gone_stops_alone(database_url: str) -> None:
     run(test())
 
 
+def test_what_waits_for_another_callback_url_is_not_stopped_with_one_that_is_gone(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        sink = Sink(says(500), says(500), says(410), says(200))
+        async with telling(database_url) as story, sink.listening():
+            for number, path in enumerate(("/one", "/zero", "/two"), 1):
+                await message(story, number, sink.url + path)
+                await story.happens(message=number)
+                await story.settle()
+            await story.later(6)
+            assert sorted(call.path for call in sink.calls[3:]) == ["/hook/one", "/hook/zero"]
+            assert await story.states() == ["delivered", "delivered", "parked"]
+
+    run(test())
+
+
+def test_what_was_delivered_before_a_callback_url_was_gone_stays_delivered(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(200), says(410)).listening() as sink:
+            await message(story, 1, sink.url)
+            for status in ("undelivered", "delivered"):
+                await story.happens(status)
+                await story.settle()
+            assert await story.states() == ["delivered", "parked"]
+
+    run(test())
+
+
 # --- limits, breaker ------------------------------------------------------------------------------
 
 
@@ -367,6 +398,75 @@ def test_a_replay_sends_the_same_event_again(database_url: str) -> None:
             assert len(sink.calls) == 3
             assert len({(call.body, call.headers["webhook-id"]) for call in sink.calls}) == 1
             assert await story.rows("SELECT number FROM try ORDER BY number") == [(1,), (2,), (3,)]
+
+    run(test())
+
+
+def test_a_replay_begins_the_schedule_anew(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            await story.tries_to_the_end()
+            assert (await story.states(), len(sink.calls)) == (["parked"], 10)
+            ((row_id,),) = await story.rows("SELECT id FROM delivery")
+            await story.write(lambda tx: replays.replay(tx, story.clock(), [row_id]))
+            await story.settle()
+            assert len(sink.calls) == 11
+            assert 5 <= await story.wait() <= 5.5
+
+    run(test())
+
+
+def test_a_replay_brings_no_try_of_a_later_event_forward(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(200), says(500), says(200))
+        async with telling(database_url) as story, sink.listening():
+            await story.endpoint(sink.url, ordered=True)
+            await story.happens("undelivered")
+            await story.settle()
+            await story.happens("delivered")
+            await story.settle()
+            before = await story.wait()
+            ((row_id,),) = await story.rows("SELECT id FROM delivery WHERE state = 'delivered'")
+            await story.write(lambda tx: replays.replay(tx, story.clock(), [row_id]))
+            await story.settle()
+            assert sink.statuses == ["undelivered", "delivered", "undelivered"]
+            assert await story.wait() == before > 0
+
+    run(test())
+
+
+def test_a_delivery_under_way_is_neither_replayed_nor_cancelled(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.relay.fan_out()
+            (endpoint,) = await endpoints_of(story)
+            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            ((row_id,),) = await story.rows("SELECT id FROM delivery")
+            for act in (replays.replay, replays.cancel):
+                assert await story.write(lambda tx, act=act: act(tx, story.clock(), [row_id])) == 0
+            assert await story.states() == ["in_flight"]
+
+    run(test())
+
+
+def test_cancelling_an_event_releases_the_next(database_url: str) -> None:
+    async def test() -> None:
+        sink = Sink(says(500, retry_after="3600"), says(200))
+        async with telling(database_url) as story, sink.listening():
+            await story.endpoint(sink.url, ordered=True)
+            await story.happens("undelivered")
+            await story.happens("delivered")
+            await story.settle()
+            ((row_id,),) = await story.rows("SELECT id FROM delivery WHERE tries = 1")
+            await story.write(lambda tx: replays.cancel(tx, story.clock(), [row_id]))
+            await story.settle()
+            assert sink.statuses == ["undelivered", "delivered"]
+            assert await story.states() == ["cancelled", "delivered"]
 
     run(test())
 

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from delivrd.core.units import SECOND
-from delivrd.store import fold, outbox
+from delivrd.store import deliveries, endpoints, fan_out, fold, outbox
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
+from tests.relay.relay_support import telling as relaying
 from tests.store.story import Story, receipt, telling
 from tests.support import run
 
@@ -65,6 +66,44 @@ def test_messages_to_send(postgres_url: str) -> None:
         async with telling(postgres_url) as one, telling(postgres_url) as other:
             for _ in range(3):
                 await one.submit()
+            mine, theirs = await both(one.store, other.store, claim)
+            assert (len(mine), len(theirs), len({*mine, *theirs})) == (1, 2, 3)
+
+    run(test())
+
+
+async def three_events(url: str) -> None:
+    async with relaying(url) as story:
+        await story.endpoint("https://shop.example/events")
+        for number in (1, 2, 3):
+            await story.happens(message=number)
+
+
+def test_events_to_fan_out(postgres_url: str) -> None:
+    async def claim(store: Store, tx: Tx, limit: int) -> list[int]:
+        made = await fan_out.fan_out(tx, store.ids, now_micros(), limit)
+        return [1] * made.deliveries
+
+    async def test() -> None:
+        await three_events(postgres_url)
+        async with telling(postgres_url) as one, telling(postgres_url) as other:
+            mine, theirs = await both(one.store, other.store, claim)
+            assert (len(mine), len(theirs)) == (1, 2)
+
+    run(test())
+
+
+def test_deliveries_to_call(postgres_url: str) -> None:
+    async def claim(store: Store, tx: Tx, limit: int) -> list[int]:
+        (endpoint,) = await endpoints.every(tx)
+        taken = await deliveries.claim(tx, endpoint, now_micros(), limit)
+        return [due.id for call in taken.calls for due in call]
+
+    async def test() -> None:
+        await three_events(postgres_url)
+        async with telling(postgres_url) as one, telling(postgres_url) as other:
+            ids, now = one.store.ids, now_micros()
+            await one.store.write(lambda tx: fan_out.fan_out(tx, ids, now, 10))
             mine, theirs = await both(one.store, other.store, claim)
             assert (len(mine), len(theirs), len({*mine, *theirs})) == (1, 2, 3)
 
