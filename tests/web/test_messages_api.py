@@ -110,6 +110,12 @@ def test_a_misspelt_field_or_parameter_is_refused_with_the_nearest(sqlite_url: s
                     "ovr",
                     "over",
                 ),
+                (
+                    "/v1/alerts/preview",
+                    {"rule": {"kind": "failure_rate", "ovr": 5}},
+                    "rule.ovr",
+                    "over",
+                ),
                 ("/v1/keys", {"name": "x", "scops": ["read"]}, "scops", "scopes"),
                 ("/v1/requests/1/replay", {"dryrun": True}, "dryrun", "dry_run"),
             ):

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -182,14 +182,30 @@ async def _validation(request: Request, error: Exception) -> Response:
         why, hint = "is not a JSON object", "Send {…} with Content-Type: application/json."
         return invalid("body", why, hint).response()
     why = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
-    close = nearest(place[-1], _names(request, first["loc"])) if why is _UNKNOWN else ""
+    close = nearest(place[-1], _names(request, first)) if why is _UNKNOWN else ""
     hint = close or hint_of(first) or _HINTS.get(first["type"], "/docs describes this call.")
     return invalid(name, why[:300], hint).response()
 
 
-def _names(request: Request, loc: Sequence[Any]) -> list[str]:
-    """The names that could stand in the place of the last one of ``loc``."""
-    where, *around = loc[:-1]
+def within(loc: Sequence[str], model: type[BaseModel], error: ValidationError) -> Exception:
+    """The errors of a model that stands at this place of a call, but not in its declared types."""
+    names = list(model.model_fields)
+    return RequestValidationError(
+        [
+            {**one, "loc": (*loc, *one["loc"]), "ctx": {**one.get("ctx", {}), _NAMES: names}}
+            for one in error.errors()
+        ]
+    )
+
+
+_NAMES = "names"
+
+
+def _names(request: Request, error: Mapping[str, Any]) -> list[str]:
+    """The names that could stand in the place of the one that is not known."""
+    if known := (error.get("ctx") or {}).get(_NAMES):
+        return list(known)
+    where, *around = error["loc"][:-1]
     needs = request.scope["route"].dependant
     params = needs.body_params if where == "body" else needs.query_params
     types = [param.field_info.annotation for param in params]

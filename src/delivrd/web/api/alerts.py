@@ -6,7 +6,6 @@ from time import sleep
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from delivrd.alert_settings import Rule
@@ -28,7 +27,7 @@ from delivrd.web.api.alert_rules import named
 from delivrd.web.api.common import answer, list_of, page, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
-from delivrd.web.problems import invalid, not_found
+from delivrd.web.problems import invalid, not_found, within
 
 
 class Preview(BaseModel):
@@ -131,9 +130,7 @@ def _new_rule(context: Context, given: Mapping[str, Any]) -> Rule:
     try:
         rule = Rule.model_validate(given)
     except ValidationError as error:
-        raise RequestValidationError(
-            [{**one, "loc": ("body", "rule", *one["loc"])} for one in error.errors()]
-        ) from None
+        raise within(("body", "rule"), Rule, error) from None
     alert_rules.check_names(context, rule, "rule.")
     return rule
 
