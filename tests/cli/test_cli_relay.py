@@ -187,6 +187,14 @@ def test_deliveries_are_listed_shown_and_sent_again(delivrd, served, app) -> Non
     soon(lambda: len(app.calls) >= 5)
 
 
+def test_an_endpoint_that_never_was_is_refused_with_those_that_are(delivrd, served) -> None:
+    endpoint = delivrd("endpoints", "create", URL, "--json").json["id"]
+    ran = delivrd("deliveries", "list", "--endpoint", "CRM")
+    assert ran.code == 2
+    assert "there is no endpoint 'CRM'" in ran.err
+    assert f"{endpoint} (https://" in ran.err
+
+
 def test_a_replay_of_nothing_is_wrong_usage(delivrd, served) -> None:
     assert delivrd("deliveries", "replay").code == 2
     assert delivrd("deliveries", "replay", "--endpoint", "ep_0000000000000001").code == 2

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from delivrd.store.queries import paging
+from delivrd.web.api import endpoint_rows
 from delivrd.web.pages.show import absolute
 from tests.relay.relay_support import Sink, resets, says
 from tests.support import run, until
@@ -138,6 +139,62 @@ def test_an_invalid_filter_is_refused(sqlite_url: str, params: Any, field: str) 
             problem = await hub.get("/v1/deliveries", 422, **params)
             assert problem["field"] == field
             assert problem["hint"]
+
+    run(test())
+
+
+@pytest.mark.parametrize("name", ["CRM", "ep_0000000000000001"])
+def test_an_endpoint_that_never_was_is_refused_with_those_that_are(
+    database_url: str, name: str
+) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            endpoint = (await made(hub, description="CRM"))["id"]
+            for problem in (
+                await hub.get("/v1/deliveries", 422, endpoint=name),
+                await hub.post("/v1/deliveries/replay", {"endpoint": name, "state": "parked"}, 422),
+                await hub.post(
+                    "/v1/deliveries/cancel", {"endpoint": name, "state": "waiting"}, 422
+                ),
+            ):
+                assert problem["detail"] == f"endpoint: there is no endpoint {name!r}"
+                assert f"{endpoint} (CRM)" in problem["hint"]
+            page = await hub.client.get("/deliveries", params={"endpoint": name, "state": "parked"})
+            assert f"endpoint is not understood: “{name}”." in page.text
+            assert f"{endpoint} (CRM)" in page.text
+            assert 'action="/deliveries/again"' not in page.text
+
+    run(test())
+
+
+def test_the_deliveries_of_a_deleted_endpoint_are_listed(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url, ALL, relay=LOCAL) as hub, Sink().listening() as sink:
+            endpoint = (await made(hub, sink.url))["id"]
+            await receipts(hub, "id-1")
+            (delivery,) = await in_state(hub, "delivered")
+            answer = await hub.client.delete(f"/v1/endpoints/{endpoint}")
+            assert answer.status_code == 204
+            assert await hub.items("/v1/deliveries", endpoint=endpoint) == [delivery]
+            page = await hub.client.get("/deliveries", params={"endpoint": endpoint})
+            assert delivery["id"] in page.text
+            assert "is not understood" not in page.text
+
+    run(test())
+
+
+def test_a_hint_names_a_bounded_number_of_endpoints(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint_rows, "NAMED", 1)
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for _ in range(3):
+                await made(hub)
+            problem = await hub.get("/v1/deliveries", 422, endpoint="CRM")
+            assert problem["hint"].count("ep_") == 1
+            assert problem["hint"].endswith(", 2 more.")
 
     run(test())
 

@@ -128,6 +128,11 @@ async def get(tx: Tx, endpoint_id: int) -> Endpoint | None:
     return read(rows[0]) if rows else None
 
 
+async def was_made(tx: Tx, endpoint_id: int) -> bool:
+    """Whether there is or was such an endpoint; the deliveries of a deleted one are kept."""
+    return bool(await tx.fetch("SELECT 1 FROM endpoint WHERE id = $1", endpoint_id))
+
+
 async def every(tx: Tx, *, callbacks: bool = False) -> list[Endpoint]:
     """All endpoints, oldest first; ``callbacks`` are the origins of messages' callback_urls."""
     kinds = ["endpoint", "callback"] if callbacks else ["endpoint"]

@@ -8,7 +8,6 @@ from pydantic import Field
 from delivrd.store import replays
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.names import row_of
 from delivrd.store.queries import deliveries as queries
 from delivrd.store.queries.paging import Listed
 from delivrd.store.replays import Step
@@ -38,6 +37,7 @@ from delivrd.web.api.delivery_choice import (
     delivery_row,
     replay_since,
 )
+from delivrd.web.api.endpoint_rows import filtered_by
 from delivrd.web.api.messages import ID_HINT, uuid_or_none
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -78,13 +78,14 @@ def _reading(routes: APIRouter, context: Context) -> None:
         """Deliveries, the newest first. With some filters a call examines a bounded number, and may
         return a partial page.
         """
-        endpoint = None if filters.endpoint is None else named_endpoint(filters.endpoint)
         message = None if filters.message is None else named_message(filters.message)
         start = before("deliveries", filters.cursor)
-        found = await store.read(
-            lambda tx: queries.list_deliveries(
+
+        async def read(tx: Tx) -> Listed[queries.Delivery]:
+            name = filters.endpoint
+            return await queries.list_deliveries(
                 tx,
-                endpoint_id=endpoint,
+                endpoint_id=None if name is None else await filtered_by(tx, name),
                 message_id=message,
                 state=None if filters.state is None else str(filters.state),
                 since=micros_or_none(filters.since),
@@ -92,7 +93,8 @@ def _reading(routes: APIRouter, context: Context) -> None:
                 before=start,
                 limit=filters.limit,
             )
-        )
+
+        found = await store.read(read)
         items = [relay_views.delivery(item) for item in found.items]
         return page("deliveries", Listed(items, found.next_before, found.scanned_to))
 
@@ -166,19 +168,6 @@ async def note_step(
 
 
 # --- ids in filters -------------------------------------------------------------------------------
-
-
-def named_endpoint(name: str) -> int:
-    """The row id of the endpoint that a filter names.
-
-    Raises:
-        Problem: it is no id of an endpoint.
-    """
-    row_id = row_of(name, "ep")
-    if row_id is None:
-        hint = "Ids look like ep_005f0c2a9d1e3001; GET /v1/endpoints lists them."
-        raise invalid("endpoint", "is no endpoint's id", hint)
-    return row_id
 
 
 def named_message(name: str) -> str:

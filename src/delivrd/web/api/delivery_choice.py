@@ -18,7 +18,7 @@ from delivrd.store.queries import deliveries as queries
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import Moment, Word, before
-from delivrd.web.api.endpoint_rows import endpoint_row, found
+from delivrd.web.api.endpoint_rows import endpoint_row, filtered_by, found
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
 
@@ -96,12 +96,14 @@ async def act_on_listed(context: Context, body: Choice, act: Act) -> Step:
     """Acts on the deliveries with these ids or in this state, at most ``STEPS`` steps at a time.
 
     Raises:
-        Problem: the choice is not complete, or the action does not apply to its state.
+        Problem: the choice is not complete, there is no such endpoint, or the action does not apply
+            to the state.
     """
     _check(body, act)
     if body.ids is not None:
         return Step(await _do(context, body, act, [_row(name) for name in body.ids]), None)
-    endpoint = None if body.endpoint is None else endpoint_row(body.endpoint)
+    name = body.endpoint
+    endpoint = None if name is None else await context.store.read(lambda tx: filtered_by(tx, name))
     total, last = 0, before("replay", body.cursor) or 0
     for _ in range(STEPS):
         ids = await context.store.read(partial(_chosen, body, endpoint, last))

@@ -3,13 +3,15 @@
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
-from delivrd.store.names import row_of
+from delivrd.store.names import endpoint_id, row_of
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
-from delivrd.web.problems import Problem, not_found
+from delivrd.web.problems import Problem, invalid, not_found
 
 HINT = "GET /v1/endpoints lists them all."
+NAMED = 10
+"""Endpoints that a hint names."""
 
 
 def endpoint_row(name: str) -> int:
@@ -22,6 +24,30 @@ def endpoint_row(name: str) -> int:
     if row_id is None:
         raise not_found("endpoint", HINT)
     return row_id
+
+
+async def filtered_by(tx: Tx, name: str) -> int:
+    """The row id of the endpoint that a choice of deliveries names; it may be deleted.
+
+    Raises:
+        Problem: there was never such an endpoint.
+    """
+    row_id = row_of(name, "ep")
+    if row_id is None or not await endpoints.was_made(tx, row_id):
+        raise invalid("endpoint", f"there is no endpoint {name[:50]!r}", await possible(tx))
+    return row_id
+
+
+async def possible(tx: Tx) -> str:
+    """The endpoints that there are, for the place of one that there is not."""
+    known = await endpoints.every(tx, callbacks=True)
+    words = [
+        f"{endpoint_id(one.id)} ({one.name or one.description or one.origin})"
+        for one in known[:NAMED]
+    ]
+    if len(known) > NAMED:
+        words.append(f"{len(known) - NAMED} more")
+    return f"Endpoints: {', '.join(words) or 'none'}."
 
 
 async def found(tx: Tx, row_id: int) -> Endpoint:

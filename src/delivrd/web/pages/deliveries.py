@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from delivrd.store.endpoints import was_made
 from delivrd.store.keys import Scope
 from delivrd.store.queries.deliveries import STATES, Delivery, find_delivery, list_deliveries
 from delivrd.store.queries.paging import Listed
@@ -15,10 +16,11 @@ from delivrd.store.queries.views import plain
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.delivery_choice import REPLAY, delivery_row
+from delivrd.web.api.endpoint_rows import possible
 from delivrd.web.pages import chips, endpoints, ranges, relay_words
 from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, page_of
-from delivrd.web.pages.misread import misread
+from delivrd.web.pages.misread import misread, sentence
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import pretty
@@ -44,7 +46,7 @@ class _Deliveries:
 
     async def table(self, request: Request) -> Response:
         given = chosen(request.query_params, NAMES)
-        found, names = await self._store.read(lambda tx: _listed(tx, given))
+        found, names, unknown = await self._store.read(lambda tx: _listed(tx, given))
         return self._pages.page(
             request,
             "_deliveries.html" if partial(request) else "deliveries.html",
@@ -52,8 +54,8 @@ class _Deliveries:
             names=names,
             filters={name: given.get(name, "") for name in NAMES},
             filtered=bool(given),
-            misread=misread(given, self._store.accounts, {"state": STATES}),
-            selection=selection(given),
+            misread=[*misread(given, self._store.accounts, {"state": STATES}), *unknown],
+            selection=None if unknown else selection(given),
             again=None,
             first=address("/deliveries", {**given, "cursor": ""}),
             older=address("/deliveries", {**given, "cursor": str(found.next_before or "")}),
@@ -102,20 +104,24 @@ def selection(given: Mapping[str, str]) -> dict[str, str] | None:
 
 async def _listed(
     tx: Tx, given: Mapping[str, str]
-) -> tuple[Listed[Delivery], dict[str, dict[str, str]]]:
-    """The page of deliveries, and the endpoints' names."""
+) -> tuple[Listed[Delivery], dict[str, dict[str, str]], list[str]]:
+    """The page of deliveries, the endpoints' names, and a sentence about an unknown endpoint."""
     state = given.get("state")
     endpoint = given.get("endpoint")
+    row_id = endpoints.row_or_none(endpoint)
+    unknown = []
+    if endpoint and (row_id is None or not await was_made(tx, row_id)):
+        unknown = [sentence("endpoint", endpoint, await possible(tx))]
     found = await list_deliveries(
         tx,
-        endpoint_id=(endpoints.row_or_none(endpoint) or -1) if endpoint else None,
+        endpoint_id=None if unknown else row_id,
         message_id=given.get("message"),
         state=state if state in STATES else None,
         since=ranges.range_of(given.get("range")).since,
         before=cursor_of(given),
         limit=LIMIT,
     )
-    return found, await endpoints.names(tx)
+    return found, await endpoints.names(tx), unknown
 
 
 def listed(delivery: Delivery) -> dict[str, Any]:

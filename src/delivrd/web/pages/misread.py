@@ -19,10 +19,12 @@ def misread(
 
     ``words`` are the values of the page's own filters, and further values of ``country``.
     """
-    return [
-        f"The filter {name} is not understood: “{value[:50]}”. {possible}"
-        for name, value, possible in _found(given, accounts, words)
-    ]
+    return [sentence(*found) for found in _found(given, accounts, words)]
+
+
+def sentence(name: str, value: str, possible: str) -> str:
+    """The sentence about a filter that cannot be, with what is possible."""
+    return f"The filter {name} is not understood: “{value[:50]}”. {possible}"
 
 
 def _found(
