@@ -9,6 +9,18 @@ PATHS = ("/?range=24h", "/?range=all&account=main&country=US", "/compare", "/ale
          "/alerts/rules/many-failures", "/messages?status=failed&reason=expired")  # fmt: skip
 
 
+def test_the_overview_leads_to_the_comparison_with_the_filters_that_it_has(
+    sqlite_url: str,
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.receipt("inbox", status="delivered")
+            page = await hub.client.get("/?account=inbox&country=US&range=7d")
+            assert 'href="/compare?country=US&amp;range=7d"' in page.text
+
+    run(test())
+
+
 @pytest.mark.parametrize("receipts", [0, 2])
 def test_a_page_opens(database_url: str, receipts: int) -> None:
     async def test() -> None:
@@ -62,7 +74,8 @@ def test_a_filter_that_cannot_be_is_named_with_what_can(
     "address",
     ["/messages?status=failed&country=none&account=inbox&range=all&network=none", "/?country=uk",
      "/messages?since=2026-11-21T20:50:00%2B02:00", "/requests?verdict=read", "/compare",
-     "/deliveries?state=parked&range=7d", "/?range=24h"],
+     "/deliveries?state=parked&range=7d", "/?range=24h",
+     "/compare?country=US&account=another-page-s"],
 )  # fmt: skip
 def test_filters_that_can_be_are_not_remarked_on(sqlite_url: str, address: str) -> None:
     async def test() -> None:

@@ -16,12 +16,16 @@ from delivrd.store.queries.filters import Filters
 from delivrd.store.tx import Tx
 from delivrd.web.pages import ranges, rate_table
 from delivrd.web.pages.links import Links, address
+from delivrd.web.pages.lists import chosen
 from delivrd.web.pages.misread import misread
-from delivrd.web.pages.overview import asked, places_of, range_links
+from delivrd.web.pages.overview import places_of, range_links
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
 DEFAULT = "30d"
+NAMES = ("range", *ranges.EDGES, "country")
+"""The filters whose values may be misread; networks are whatever gateways call them."""
+
 MOST = 30
 
 
@@ -53,7 +57,7 @@ def routes(pages: Pages) -> APIRouter:
             request,
             "compare.html",
             span=span,
-            misread=misread(asked(request), store.accounts, {}),
+            misread=misread(chosen(request.query_params, NAMES), store.accounts, {}),
             ranges=range_links(links, "/compare"),
             country=country,
             network=network,
