@@ -443,9 +443,7 @@ def test_a_delivery_under_way_is_neither_replayed_nor_cancelled(database_url: st
         async with telling(database_url) as story, Sink().listening() as sink:
             await story.endpoint(sink.url)
             await story.happens()
-            await story.relay.fan_out()
-            (endpoint,) = await endpoints_of(story)
-            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            await claimed(story)
             ((row_id,),) = await story.rows("SELECT id FROM delivery")
             for act in (replays.replay, replays.cancel):
                 assert await story.write(lambda tx, act=act: act(tx, story.clock(), [row_id])) == 0
@@ -487,9 +485,15 @@ async def recover(story: Telling, missed_only: bool) -> tuple[int, int]:
 
 
 async def endpoints_of(story: Telling) -> list[Endpoint]:
-
     found: list[Endpoint] = await story.write(endpoints.every)
     return found
+
+
+async def claimed(story: Telling) -> None:
+    """A worker takes what waits for the only endpoint, and calls nobody."""
+    await story.relay.fan_out()
+    (endpoint,) = await endpoints_of(story)
+    await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
 
 
 def test_recover_tells_what_an_endpoint_missed(database_url: str) -> None:
@@ -525,9 +529,7 @@ def test_a_dead_workers_claims_come_back(database_url: str) -> None:
         async with telling(database_url) as story, Sink().listening() as sink:
             await story.endpoint(sink.url)
             await story.happens()
-            await story.relay.fan_out()
-            (endpoint,) = await endpoints_of(story)
-            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            await claimed(story)
             await story.later(59)
             assert sink.calls == []
             story.clock.now += 2_000_000
@@ -547,9 +549,7 @@ def test_a_claim_that_comes_back_uses_up_no_try(database_url: str) -> None:
         async with telling(database_url) as story, Sink(says(500)).listening() as sink:
             await story.endpoint(sink.url)
             await story.happens()
-            await story.relay.fan_out()
-            (endpoint,) = await endpoints_of(story)
-            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            await claimed(story)
             story.clock.now += 61_000_000
             assert await story.relay.sweep() == 1
             await story.settle()
@@ -569,9 +569,7 @@ def test_a_batch_of_a_dead_worker_comes_back_whole(database_url: str) -> None:
             await story.endpoint(sink.url, batch_size=3, batch_ms=1000)
             for number in (1, 2, 3):
                 await story.happens(message=number)
-            await story.relay.fan_out()
-            (endpoint,) = await endpoints_of(story)
-            await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+            await claimed(story)
             story.clock.now += 61_000_000
             give_back = partial(deliveries.give_back, now=story.clock(), limit=2)
             assert await story.write(give_back) == 3
@@ -595,9 +593,7 @@ def test_a_worker_whose_clock_is_ahead_takes_no_claim_of_another(
             async with telling(postgres_url, clock=clock) as other:
                 await story.endpoint("https://shop.example/events")
                 await story.happens()
-                await story.relay.fan_out()
-                (endpoint,) = await endpoints_of(story)
-                await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+                await claimed(story)
                 assert await other.relay.sweep() == 0
                 clock.now += 61_000_000
                 assert await other.relay.sweep() == 1
