@@ -11,8 +11,10 @@ from delivrd.core.phone import (
     checked_country,
     country_of,
     digits,
+    forms_of_sender,
     meant_country,
     normalize,
+    shown_sender,
 )
 
 
@@ -166,3 +168,40 @@ def test_digits_of_digits_stay(text):
 )
 def test_a_masked_number_can_be_every_number_that_agrees_in_what_is_shown(told, can):
     assert can_be(told, "447700900123") is can
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("12025555511", "+12025555511"),
+        ("+12025555511", "+12025555511"),
+        ("4915112345678", "+4915112345678"),
+        ("3545885522", "+3545885522"),
+        ("Acme", "Acme"),
+        ("60800", "60800"),
+        ("43121012", "43121012"),
+        ("10690000123", "10690000123"),
+        ("07700900123", "07700900123"),
+        ("\u0661\u0662025555511", "\u0661\u0662025555511"),
+        ("MG" + "0f" * 16, "MG" + "0f" * 16),
+        ("9" * 64, "9" * 64),
+        ("", ""),
+    ],
+)
+def test_only_a_sender_that_is_an_international_number_is_shown_with_a_plus(written, shown):
+    """Not a short code, such as Austria's 43 121012 and China's 1069…, nor a national number."""
+    assert shown_sender(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "forms"),
+    [
+        ("12025555511", ("+12025555511", "12025555511")),
+        ("+12025555511", ("+12025555511", "12025555511")),
+        ("60800", ("60800",)),
+        ("+60800", ("+60800",)),
+        ("Acme", ("Acme",)),
+    ],
+)
+def test_a_sender_is_sought_in_each_form_in_which_gateways_write_it(written, forms):
+    assert forms_of_sender(written) == forms

@@ -518,6 +518,12 @@ def test_only_failures_that_match_are_told() -> None:
     assert [update.facts["message"] for update in play(rule, [found])] == ["id-1"]
 
 
+@pytest.mark.parametrize("written", ["12025555511", "+12025555511"])
+def test_a_number_is_one_sender_with_and_without_its_plus(written: str) -> None:
+    found = Data(NOON, failures=(failure(1, sender="+12025555511"),))
+    assert whats(play(Rule(kind="failure", senders=written), [found])) == ["failure"]
+
+
 # --- whatever comes -------------------------------------------------------------------------------
 
 cells = st.builds(cell, st.just(0), st.just(40), st.integers(0, 20), st.integers(0, 20))

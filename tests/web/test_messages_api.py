@@ -11,7 +11,9 @@ from delivrd.intake import folded
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
 from delivrd.store.messages import reference_of
+from delivrd.store.outbox import claim
 from delivrd.store.tx import Tx
+from delivrd.store.verify import verify
 from tests.support import account, run
 from tests.web.web_support import NEW, web
 
@@ -540,6 +542,60 @@ def test_a_sender_is_found_by_its_number_with_an_escaped_or_a_bare_plus(
             assert found["id"] == made["id"]
             rate = await hub.get(f"/v1/stats/delivery?sender={written}")
             assert rate["summary"]["total"] == 1
+
+    run(test())
+
+
+def test_a_number_is_one_sender_however_gateways_write_it(database_url: str) -> None:
+    """In lists, by filter, in statistics and in events; receipts say what the gateway wrote."""
+    bare, shown = "12025555511", "+12025555511"
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for written in (bare, shown):
+                await hub.post("/v1/messages", {**NEW, "from": written}, 202)
+                await hub.receipt("inbox", messageId=written, to=written, status="delivered")
+            for written in (bare, shown):
+                found = await hub.items("/v1/messages", **{"from": written})
+                assert [message["from"] for message in found] == [shown] * 4
+                said = {r["from"] for message in found for r in message["receipts"]}
+                assert said == {bare, shown}
+                counts = await hub.get("/v1/stats/delivery", by="sender", sender=written)
+                assert [(i["sender"], i["total"]) for i in counts["items"]] == [(shown, 4)]
+                page = await hub.client.get("/messages", params={"from": written})
+                assert all(message["id"] in page.text for message in found)
+            events = await hub.store.read(lambda tx: tx.fetch("SELECT data FROM event"))
+            assert {json.loads(row[0])["from"] for row in events} == {shown}
+            assert await verify(hub.store) == []
+
+    run(test())
+
+
+def test_a_gateway_is_handed_the_sender_as_its_caller_wrote_it(sqlite_url: str) -> None:
+    """Some refuse a number with a plus, and others one without."""
+    written = ["12025555511", "+12025555511"]
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for sender in written:
+                await hub.post("/v1/messages", {**NEW, "from": sender}, 202)
+            accounts, ids = hub.store.accounts, hub.store.ids
+            due = await hub.store.write(
+                lambda tx: claim(tx, accounts, ids, now_micros(), accounts.ids, 10)
+            )
+            assert [handover.sender for handover in due] == written
+
+    run(test())
+
+
+def test_a_registration_may_repeat_its_sender_with_and_without_a_plus(sqlite_url: str) -> None:
+    sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for sender in ("12025555511", "+12025555511"):
+                made = await hub.post("/v1/messages/sent", {**sent, "from": sender}, 201)
+                assert made["from"] == "+12025555511"
 
     run(test())
 

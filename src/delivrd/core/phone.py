@@ -137,6 +137,34 @@ def can_be(told: str | None, number: str) -> bool:
     return re.fullmatch(re.sub(r"\D+", ".*", told), number) is not None
 
 
+_SHORTEST_SENDER = 9
+"""Digits; short codes have up to 8, and some would be numbers of small countries."""
+
+
+@lru_cache(maxsize=8192)
+def shown_sender(sender: str) -> str:
+    """A sender in the form in which it is shown: a number has a plus, all else is as written.
+
+    Gateways write one number with and without its plus (Twilio `+12025555511`, Vonage
+    `12025555511`). Digits count as a number only if a numbering plan has it, as a plus would make
+    something else of a short code or a number of one country.
+    """
+    if not (sender.isascii() and sender.isdigit() and len(sender) >= _SHORTEST_SENDER):
+        return sender
+    try:
+        parsed = phonenumbers.parse("+" + sender)
+    except NumberParseException:
+        return sender
+    return "+" + sender if phonenumbers.is_valid_number(parsed) else sender
+
+
+def forms_of_sender(sender: str) -> tuple[str, ...]:
+    """The forms in which the same sender may be stored, the one that is shown first."""
+    bare = sender.removeprefix("+")
+    shown = shown_sender(bare)
+    return (sender,) if shown == bare else (shown, bare)
+
+
 def country_of(number: str) -> str | None:
     """The country (two letters) of a number in digits; None if its code belongs to no country.
 

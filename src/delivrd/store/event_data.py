@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from delivrd.core.phone import shown_sender
 from delivrd.core.statement import moment
 from delivrd.core.status import Outcome
 from delivrd.store.rows import MessageRow
@@ -54,7 +55,7 @@ def status_data(
     return EventData(
         message.uuid,
         message.to_number,
-        message.sender,
+        message.sender and shown_sender(message.sender),
         message.country,
         *account,
         message.reference,
@@ -79,10 +80,10 @@ def status_data(
 def merge_data(gone: MessageRow, account: tuple[str, str | None], into: MessageRow) -> EventData:
     """The data of a merge into a message whose status is already folded."""
     return EventData(
-        gone.uuid, gone.to_number, gone.sender, gone.country, *account, gone.reference,
-        _raw(gone.metadata), into.status, into.final, gone.status, False, into.reason,
-        into.permanent, into.error_code, into.provider_status, into.network, into.price,
-        into.currency, _moment(into.sent_at), _moment(into.finished_at),
+        gone.uuid, gone.to_number, gone.sender and shown_sender(gone.sender), gone.country,
+        *account, gone.reference, _raw(gone.metadata), into.status, into.final, gone.status,
+        False, into.reason, into.permanent, into.error_code, into.provider_status, into.network,
+        into.price, into.currency, _moment(into.sent_at), _moment(into.finished_at),
         _moment(into.delivered_at), into.uuid,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from delivrd.core.phone import shown_sender
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.generations import renew
 from delivrd.store.graph import Graph, PartName
@@ -104,8 +105,9 @@ def _contradicted(known: MessageRow, given: Registration) -> str | None:
         return "to"
     if known.origin != "registered":
         return None
-    for field in ("sender", "reference"):
-        if getattr(given, field) not in (None, getattr(known, field) or getattr(given, field)):
+    for field, form in (("sender", shown_sender), ("reference", str)):
+        was, said = getattr(known, field), getattr(given, field)
+        if was and said is not None and form(was) != form(said):
             return field
     return None
 

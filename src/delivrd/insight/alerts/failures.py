@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from delivrd.alert_settings import Rule
+from delivrd.core.phone import shown_sender
 from delivrd.core.units import HOUR_SECONDS
 from delivrd.insight.alerts.data import Data, Failure, Place
 from delivrd.insight.alerts.state import Evaluation, Reported, State, Update
@@ -44,7 +45,7 @@ def matches(rule: Rule, failure: Failure) -> bool:
     for wanted, value in (
         (rule.accounts, failure.account),
         (rule.countries, failure.country),
-        (rule.senders, failure.sender),
+        ([*map(shown_sender, rule.senders)], failure.sender),
     ):
         if wanted and value not in wanted:
             return False

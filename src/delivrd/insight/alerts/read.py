@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from delivrd.alert_settings import Rule
+from delivrd.core.phone import shown_sender
 from delivrd.core.units import HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS, SECOND
 from delivrd.insight.alerts.cells import CellRows, key_of, read_cells
 from delivrd.insight.alerts.data import Data, Endpoint, Failure, Key, Lag, Mark, Normal, Route
@@ -149,7 +150,7 @@ def _failure(row: Row) -> Failure:
         account=said["account"],
         country=said.get("country") or "",
         to=mask_number(said.get("to") or ""),
-        sender=said.get("from") or "",
+        sender=shown_sender(said.get("from") or ""),
         metadata={k: str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {},
         status=said["status"],
         reason=said.get("reason") or "",

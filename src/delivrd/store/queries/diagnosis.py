@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from delivrd.core.phone import shown_sender
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor
@@ -84,7 +85,7 @@ async def rejected(tx: Tx, since: int) -> list[tuple[str, str, str, int]]:
         "ORDER BY n DESC",
         floor(since),
     )
-    return [(row[0] or "", row[1] or "", row[2] or "", row[3]) for row in rows]
+    return [(shown_sender(row[0] or ""), row[1] or "", row[2] or "", row[3]) for row in rows]
 
 
 async def repeated(tx: Tx, since: int) -> dict[int, tuple[int, int]]:

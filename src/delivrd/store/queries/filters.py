@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from delivrd.core.phone import forms_of_sender, shown_sender
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.queries.paging import Condition
@@ -84,6 +85,8 @@ def word(name: str, accounts: Accounts) -> Callable[[Any, int], Value]:
         return lambda raw, _: accounts.name(raw)
     if name == "provider":
         return lambda raw, _: accounts.by_id[raw].provider.name if raw in accounts.by_id else None
+    if name == "sender":
+        return lambda raw, _: shown_sender(raw) if raw else None
     return lambda raw, _: raw or None
 
 
@@ -102,8 +105,15 @@ def in_quarters(filters: Filters) -> list[Condition]:
 
 
 def narrowed(filters: Filters) -> list[Condition]:
-    given = {name: getattr(filters, name) for name in ("network", "reason", "sender", "code")}
-    return [(f"{name} = ?", (value,)) for name, value in given.items() if value is not None]
+    given = {name: getattr(filters, name) for name in ("network", "reason", "code")}
+    found: list[Condition] = [(f"{n} = ?", (v,)) for n, v in given.items() if v is not None]
+    return found if filters.sender is None else [*found, by_sender(filters.sender)]
+
+
+def by_sender(sender: str) -> Condition:
+    """The condition for messages or counts of a sender, in whatever form it is stored."""
+    forms = forms_of_sender(sender)
+    return (f"sender IN ({', '.join('?' * len(forms))})", forms)
 
 
 def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -> list[Condition]:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from delivrd.core.phone import shown_sender
 from delivrd.core.statement import FAILURES, Kind, moment
 from delivrd.core.status import Outcome
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
+from delivrd.store.queries.filters import by_sender
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
 from delivrd.store.queries.provider_ids import parts_of
 from delivrd.store.queries.views import (
@@ -127,9 +129,10 @@ def _unindexed(filters: Filters) -> list[Condition]:
     for name, value in (("network", filters.network), ("reason", filters.reason)):
         if value is not None:
             found.append((f"{name} IS NULL", ()) if value == NONE else (f"{name} = ?", (value,)))
-    for name, value in (("sender", filters.sender), ("error_code", filters.code)):
-        if value is not None:
-            found.append((f"{name} = ?", (value,)))
+    if filters.sender is not None:
+        found.append(by_sender(filters.sender))
+    if filters.code is not None:
+        found.append(("error_code = ?", (filters.code,)))
     return found
 
 
@@ -213,7 +216,7 @@ def _message(accounts: Accounts, row: MessageRow, requests: dict[int, Brought]) 
         status=row.status,
         final=bool(row.final),
         to=row.to_number,
-        sender=row.sender,
+        sender=row.sender and shown_sender(row.sender),
         country=row.country,
         network=row.network,
         text_preview=row.preview,
