@@ -4,6 +4,7 @@ Prepared statements, LISTEN and the settings below last as long as a session. A 
 (PgBouncer's default) gives each connection its own; one by transaction hands sessions around.
 """
 
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -17,6 +18,13 @@ Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 HOST_SECONDS = 2.0
 """How long one of several servers may take before the next one is tried."""
+
+SILENCE_SECONDS = 15
+"""How long the server's machine may acknowledge nothing before its connections are given up.
+
+One that lost its power closes none of them: queries would wait for their own limit of time, which
+is there for slow ones, and a connection that only listens would wait for hours.
+"""
 
 _NEXT = (
     OSError,
@@ -67,8 +75,30 @@ async def connect(url: str, **options: Any) -> Connection:
     *others, last = _servers(url)
     for server in others:
         with suppress(*_NEXT):
-            return await asyncpg.connect(server, timeout=HOST_SECONDS, **options)
-    return await asyncpg.connect(last, **options)
+            return _watched(await asyncpg.connect(server, timeout=HOST_SECONDS, **options))
+    return _watched(await asyncpg.connect(last, **options))
+
+
+def _watched(connection: Connection) -> Connection:
+    """The connection, which ends once the server's machine has been silent for too long.
+
+    Keepalives ask while nothing is under way; the user timeout bounds how long what was sent may
+    stay unacknowledged.
+    """
+    made = connection._transport.get_extra_info("socket")  # asyncpg gives no other way to it
+    if made is not None and made.family != socket.AF_UNIX:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        third = max(1, SILENCE_SECONDS // 3)
+        for name, value in (
+            ("TCP_KEEPIDLE", third),
+            ("TCP_KEEPALIVE", third),  # what macOS calls it
+            ("TCP_KEEPINTVL", third),
+            ("TCP_KEEPCNT", 2),
+            ("TCP_USER_TIMEOUT", SILENCE_SECONDS * 1000),
+        ):
+            if option := getattr(socket, name, None):
+                made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return connection
 
 
 def _servers(url: str) -> list[str]:
