@@ -3,6 +3,7 @@
 import datetime
 import socket
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -75,7 +76,16 @@ def test_a_pooler_by_transaction_is_refused_with_the_next_step(pooled, refused):
             assert "pool_mode = session" in refused(url)
 
 
-def test_a_server_that_does_not_answer_keeps_nobody_from_the_next(pooled, monkeypatch):
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://postgres@127.0.0.1:{silent},127.0.0.1:{port}{path}",
+        "postgresql://postgres@{path}?host=127.0.0.1:{silent},127.0.0.1:{port}",
+        "postgresql://postgres@{path}?host=127.0.0.1,127.0.0.1&port={silent},{port}",
+    ],
+    ids=["before the path", "in the query", "in the query with ports"],
+)
+def test_a_server_that_does_not_answer_keeps_nobody_from_the_next(pooled, monkeypatch, address):
     """A primary without power refuses nothing: connections to it just wait."""
     monkeypatch.setattr(postgres_session, "HOST_SECONDS", 0.2)
 
@@ -87,7 +97,21 @@ def test_a_server_that_does_not_answer_keeps_nobody_from_the_next(pooled, monkey
             await store.close()
 
     with closing(socket.create_server(("127.0.0.1", 0))) as silent, pooled("session") as url:
-        run(test(url.replace("@", f"@127.0.0.1:{silent.getsockname()[1]},")))
+        to = urlsplit(url)
+        places = {"silent": silent.getsockname()[1], "port": to.port, "path": to.path}
+        run(test(address.format(**places)))
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("postgresql://u@/d?host=a,b&port=1,2,3", "could not match 3 port numbers to 2 hosts"),
+        ("postgresql://u@/d?host=a,b&perhaps", "bad query field: 'perhaps'"),
+    ],
+)
+def test_an_address_whose_servers_cannot_be_told_is_refused(address, told):
+    with pytest.raises(StoreUnavailable, match=told):
+        run(open_store(address, {}))
 
 
 # --- TLS ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 
@@ -102,12 +102,22 @@ def _watched(connection: Connection) -> Connection:
 
 
 def _servers(url: str) -> list[str]:
-    """The address with each of its hosts alone."""
+    """The address with each of its hosts alone, which stand before the path or in the query."""
     parts = urlsplit(url)
     login, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts:
+    if "," in hosts:
+        return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
+    if hosts or not parts.query:
         return [url]
-    return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
+    named = dict(parse_qsl(parts.query, strict_parsing=True))
+    servers = named.pop("host", "").split(",")
+    ports = named.pop("port", "").split(",")
+    if len(servers) == 1 or len(ports) not in (1, len(servers)):
+        return [url]  # asyncpg says what is wrong with it
+    if len(ports) == 1:
+        ports *= len(servers)
+    of = [{"host": h, "port": p} if p else {"host": h} for h, p in zip(servers, ports, strict=True)]
+    return [parts._replace(query=urlencode({**one, **named})).geturl() for one in of]
 
 
 async def settle(connection: Any) -> None:
