@@ -54,6 +54,18 @@ def test_names_in_descriptions_are_shown_as_code(sqlite_url: str) -> None:
     run(test())
 
 
+def test_the_length_of_a_name_that_handsets_show_is_documented(sqlite_url: str) -> None:
+    """Longer ones are taken, as only the gateway knows whether they name a set of senders."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            schemas = (await hub.get("/openapi.json"))["components"]["schemas"]
+            described = schemas["NewMessage"]["properties"]["from"]["description"]
+            assert "at most 11 letters" in described
+
+    run(test())
+
+
 def test_what_the_documentation_loads_is_there(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

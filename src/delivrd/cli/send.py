@@ -19,7 +19,8 @@ def command(
     to: Annotated[str, typer.Argument(help="Number with country code: +447700900123.")],
     text: Annotated[str, typer.Argument(help="The text; - reads it from standard input.")],
     sender: Annotated[
-        str | None, typer.Option("--from", help="Name or number to send as; required.")
+        str | None,
+        typer.Option("--from", help="Number, or name of up to 11 letters and digits; required."),
     ] = None,
     via: Annotated[list[str] | None, typer.Option(help="Account to send through.")] = None,
     reference: Annotated[str | None, typer.Option(help="Your own id for the message.")] = None,

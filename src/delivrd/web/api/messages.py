@@ -53,7 +53,12 @@ class NewMessage(Body):
     """A text to one recipient."""
 
     to: str = Field(max_length=64, description="The recipient's number, like +12015555522.")
-    sender: str = Field(alias="from", max_length=64, description="A name or a number.")
+    sender: str = Field(
+        alias="from",
+        max_length=64,
+        description="A number, or a name of at most 11 letters and digits: no handset shows a "
+        "longer one, and most gateways refuse it. Or what the gateway calls a set of senders by.",
+    )
     text: str = Field(max_length=10_000)
     via: list[str] | None = Field(None, max_length=20, description="The account to send through.")
     reference: str | None = Field(None, max_length=1000, description="Your own id.")
