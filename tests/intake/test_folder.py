@@ -149,7 +149,7 @@ def test_what_the_store_holds_is_claimed_until_nothing_is_left(database_url: str
             folder = Folder(store)
             left = [await appended(store, part, own=False) for part in ("A", "B")]
             for work in left:
-                folder._size.receipts = 1
+                folder._slices.short.receipts = 1
                 await folder._claim_next()
                 assert [marked.request_id for marked in folder._marked] == [work.request_id]
                 folder._finish(folder._marked, 1)

@@ -10,6 +10,7 @@ import pytest
 from delivrd.core.units import SECOND
 from delivrd.intake import folder as folding
 from delivrd.intake.folder import BRAKE_SECONDS, Folder
+from delivrd.intake.slices import BEHIND, FIRST
 from delivrd.store.fold import Work
 from delivrd.store.postgres import READERS
 from delivrd.store.tx import Tx
@@ -66,6 +67,67 @@ async def behind(url: str, receipts: int, seconds: float = 0.0) -> AsyncGenerato
         folder._more = False
         folder.offer(works, own=False)
         yield folder
+
+
+@pytest.mark.parametrize(
+    ("waiting", "came", "long"),
+    [
+        (BEHIND * FIRST + 1, FIRST - 1, True),
+        (BEHIND * FIRST + 1, FIRST, False),
+        (BEHIND * FIRST, 0, False),
+    ],
+)
+def test_slices_are_long_only_while_it_is_behind_and_few_receipts_come(
+    sqlite_url: str, waiting: int, came: int, long: bool
+) -> None:
+    """Whoever calls waits for a slice."""
+
+    async def test() -> None:
+        async with behind(sqlite_url, waiting - came) as folder:
+            folder._came = 0
+            folder.offer([Work(n, 0, 1, 0, (receipt(f"c{n}"),)) for n in range(came)], own=False)
+            folder._choose_length()
+            assert folder._slices.catching_up is long
+
+    run(test())
+
+
+def test_slices_stay_short_for_a_while_after_many_receipts_came(sqlite_url: str) -> None:
+    """Two slices may follow each other before the next calls are taken in."""
+
+    async def test() -> None:
+        async with behind(sqlite_url, BEHIND * FIRST + 1) as folder:
+            chosen = []
+            for _ in range(5):
+                folder._choose_length()
+                chosen.append(folder._slices.catching_up)
+            assert chosen == [False, False, False, True, True]
+
+    run(test())
+
+
+@pytest.mark.parametrize(("held", "long"), [(FIRST, True), (FIRST - 1, False)])
+def test_it_is_behind_while_the_store_holds_a_slice_or_more_that_is_not_in_memory(
+    sqlite_url: str, held: int, long: bool
+) -> None:
+    async def test() -> None:
+        async with behind(sqlite_url, 0) as folder:
+            folder._take([], [Work(n, 0, 1, 0, (receipt(f"p{n}"),)) for n in range(held)])
+            folder._choose_length()
+            assert folder._slices.catching_up is long
+
+    run(test())
+
+
+def test_what_comes_to_an_idle_fold_is_one_slice_at_most(sqlite_url: str) -> None:
+    """256 calls that come together would else be folded together, and the next ones wait."""
+
+    async def test() -> None:
+        async with behind(sqlite_url, 0) as folder:
+            assert folder.is_next(FIRST)
+            assert not folder.is_next(FIRST + 1)
+
+    run(test())
 
 
 async def looks(folder: Any) -> int:

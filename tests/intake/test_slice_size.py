@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.intake.slices import BEHIND, FIRST, MOST, SliceSize
+from delivrd.intake.slices import BEHIND, FIRST, MOST, TIMES_LONGER, Slices, SliceSize
 
 ALLOWED = 0.01
 
@@ -49,3 +49,28 @@ def test_the_fold_is_behind_when_more_waits_than_some_slices_hold() -> None:
     size = SliceSize()
     assert not size.behind(BEHIND * FIRST)
     assert size.behind(BEHIND * FIRST + 1)
+
+
+def test_long_slices_begin_with_what_the_short_ones_have_shown() -> None:
+    """What was learnt with other messages may be hundreds too many for these."""
+    slices = Slices()
+    slices.long.receipts, slices.short.receipts = MOST, 10
+    slices.choose(long=True)
+    assert slices.size.receipts == 10 * TIMES_LONGER
+
+
+def test_long_slices_grow_beyond_that_by_what_they_show_themselves() -> None:
+    slices = Slices()
+    slices.choose(long=True)
+    slices.size.receipts = MOST
+    slices.choose(long=True)
+    assert slices.size.receipts == MOST
+
+
+def test_slices_are_short_unless_they_are_chosen_to_be_long() -> None:
+    slices = Slices()
+    assert slices.size is slices.short
+    slices.choose(long=True)
+    assert slices.size is slices.long
+    slices.choose(long=False)
+    assert slices.size is slices.short

@@ -30,15 +30,18 @@ def test_a_slice_lasts_as_long_as_a_commit_within_bounds(
         async with opened(sqlite_url) as store:
             for _ in range(200):
                 await store.write(lambda tx: tx.fetch("SELECT 1"))
-            return store.slice_seconds(behind=False)
+            return store.slice_seconds(catching_up=False)
 
     assert run(story()) == pytest.approx(slice_, rel=0.01)
 
 
-def test_a_slice_lasts_longer_while_the_fold_is_behind(sqlite_url: str) -> None:
+def test_a_slice_lasts_longer_to_catch_up(sqlite_url: str) -> None:
     async def story() -> tuple[float, float]:
         async with opened(sqlite_url) as store:
-            return store.slice_seconds(behind=False), store.slice_seconds(behind=True)
+            return (
+                store.slice_seconds(catching_up=False),
+                store.slice_seconds(catching_up=True),
+            )
 
-    ordinary, behind = run(story())
-    assert ordinary < behind < 0.05
+    ordinary, long = run(story())
+    assert ordinary < long < 0.05

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from delivrd.intake.load import WINDOW_SECONDS, Load
-from delivrd.intake.slices import SliceSize
+from delivrd.intake.slices import Slices
 from delivrd.store import fold
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
 from delivrd.store.fold import Work
@@ -47,22 +47,30 @@ class Folder:
         self._queued = 0  # receipts in it
         self._marked: list[Work] = []  # marked as ours, to be folded next
         self._more = True  # the store may hold rows that are not in memory
+        self._many = False  # it holds more than a slice of them
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
-        self._size = SliceSize()
+        self._slices = Slices()
+        self._came = 0  # receipts offered since the last slice, and half of those before
         self._load = Load()
         self.folded = 0
         self.slices = 0
 
     @property
     def idle(self) -> bool:
-        """Whether requests appended now would be folded next, and may be marked at once."""
+        """Whether nothing waits to be folded, as far as this process knows."""
         return not (self._queue or self._marked or self._more)
+
+    def is_next(self, receipts: int) -> bool:
+        """Whether requests with so many receipts, appended now, would be the next slice, and may be
+        marked at once."""
+        return self.idle and receipts <= self._slices.short.receipts
 
     def offer(self, works: Sequence[Work], *, own: bool) -> None:
         """Queues requests just appended; ``own``: they are marked for this process already."""
         self._load.taken_in(len(works))
         works = [work for work in works if work.receipts]
+        self._came += sum(len(work.receipts) for work in works)
         if own:
             self._marked += works
         elif self._more or self._queued > ROOM:
@@ -129,7 +137,7 @@ class Folder:
         share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
         until = time.monotonic() + spent * (1 / share - 1)
         while self._load.overloaded and (
-            self._store.holds_loop or self.waiting > self._size.receipts
+            self._store.holds_loop or self.waiting > self._slices.size.receipts
         ):
             left = until - time.monotonic()
             if left <= 0:
@@ -148,7 +156,7 @@ class Folder:
         Works that another process has claimed meanwhile are left out.
         """
         if not following:
-            return await fold.claim(tx, self._clock(), self._size.receipts)
+            return await fold.claim(tx, self._clock(), self._slices.size.receipts)
         ours = await fold.mark(tx, self._clock(), following)
         return [work for work in following if work.request_id in ours]
 
@@ -176,8 +184,8 @@ class Folder:
             )
             self._finish(works, len(works[0].receipts))
             return
-        limit, following = self._size.receipts, self._next_slice()
-        allowed = store.slice_seconds(behind=self._size.behind(self.waiting))
+        limit, following = self._slices.size.receipts, self._next_slice()
+        allowed = store.slice_seconds(catching_up=self._slices.catching_up)
         whole = all(len(work.receipts) - work.done <= limit for work in works)
         claims = self._more and whole and not following
         began = spent = worked = 0.0
@@ -195,9 +203,16 @@ class Folder:
         self.nonces.forget(settled)
         folded = self._finish(works, limit)
         self._load.folded(folded, time.perf_counter() - began, worked)
-        self._size.adapt(folded, spent, allowed)
+        self._slices.size.adapt(folded, spent, allowed)
         if following or claims:
             self._take(following, ours)
+        self._choose_length()
+
+    def _choose_length(self) -> None:
+        """Catches up in long slices while the fold is behind, and few receipts come."""
+        behind = self._many or self._slices.short.behind(self.waiting)
+        self._slices.choose(long=behind and self._came < self._slices.short.receipts)
+        self._came //= 2
 
     def _together(self) -> list[Work]:
         """The first marked works; one over which a process died is folded alone (rule A8)."""
@@ -210,7 +225,7 @@ class Folder:
         total = 0
         for work in self._queue:
             total += len(work.receipts)
-            if works and total > self._size.receipts:
+            if works and total > self._slices.size.receipts:
                 break
             works.append(work)
         return works
@@ -223,6 +238,7 @@ class Folder:
         self._progress.set()  # other processes may have claimed all of them
         if not following:
             self._more = bool(ours)
+            self._many = len(ours) >= self._slices.short.receipts
         self._marked += ours
 
     def _finish(self, works: list[Work], limit: int) -> int:

@@ -3,6 +3,9 @@
 FIRST, MOST = 50, 1000
 """Receipts in the first slice, and in any."""
 
+TIMES_LONGER = 4
+"""How many times as long as a short slice a long one may be, at most."""
+
 BEHIND = 4
 """The fold is behind if more receipts wait than so many slices hold."""
 
@@ -28,3 +31,24 @@ class SliceSize:
             return
         fits = max(1, int(min(MOST, allowed / spent * folded)))
         self.receipts = min(fits, (self.receipts + fits) // 2)
+
+
+class Slices:
+    """The sizes of short slices, and of long ones, in which a receipt takes less time.
+
+    Calls wait for a slice to end, so long ones are only for catching up.
+    """
+
+    def __init__(self) -> None:
+        self.short, self.long = SliceSize(), SliceSize()
+        self.catching_up = False
+
+    @property
+    def size(self) -> SliceSize:
+        return self.long if self.catching_up else self.short
+
+    def choose(self, *, long: bool) -> None:
+        """Makes the next slices long or short; long ones begin with what short ones have shown."""
+        if long and not self.catching_up:
+            self.long.receipts = min(self.long.receipts, TIMES_LONGER * self.short.receipts)
+        self.catching_up = long

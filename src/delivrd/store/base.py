@@ -73,9 +73,9 @@ class Store(Protocol):
     holds_loop: bool
     """Whether jobs run on the event loop's thread and block it until they return."""
 
-    def slice_seconds(self, *, behind: bool) -> float:
-        """The longest that one slice of the fold may occupy the writer (rule A5); longer if the
-        fold is behind, as a receipt takes less time in a larger slice."""
+    def slice_seconds(self, *, catching_up: bool) -> float:
+        """The longest that one slice of the fold may occupy the writer (rule A5); longer to catch
+        up, as a receipt takes less time in a larger slice."""
         ...
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:

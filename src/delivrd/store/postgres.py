@@ -64,7 +64,7 @@ class PostgresStore:
         self.parts.start("writer slot", self._keep_slot)
         self.parts.start("listening to other processes", self._listen)
 
-    def slice_seconds(self, *, behind: bool) -> float:
+    def slice_seconds(self, *, catching_up: bool) -> float:
         """The same always: slices block no other job."""
         return SLICE_SECONDS
 

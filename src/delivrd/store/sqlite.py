@@ -36,9 +36,9 @@ COMMITS_REMEMBERED = 20
 LEAST_SLICE, MOST_SLICE = 0.010, 0.025
 """Bounds of a slice of the fold, in seconds."""
 
-BEHIND_SLICE = 0.040
-"""Seconds of a slice while the fold is behind: it folds two fifths more receipts a second than with
-the least, and the calls that wait for it still are answered within 50 ms."""
+LONG_SLICE = 0.040
+"""Seconds of a slice to catch up: the fold takes two fifths more receipts a second than with the
+least, and the few calls that wait for it still are answered within 50 ms."""
 
 LOCKED_SECONDS = 5.0
 """How long a transaction waits for another process (a backup, a shell) that holds the lock."""
@@ -123,11 +123,11 @@ class SqliteStore:
         self.parts = Parts()
         self.parts.start("database writer", self._write_forever)
 
-    def slice_seconds(self, *, behind: bool) -> float:
+    def slice_seconds(self, *, catching_up: bool) -> float:
         """The mean time of a sync, within bounds: if syncs took longer than slices, the fold would
         mostly wait for the disk and never catch up."""
-        if behind:
-            return BEHIND_SLICE
+        if catching_up:
+            return LONG_SLICE
         return min(max(LEAST_SLICE, self._commit_seconds), MOST_SLICE)
 
     async def write(self, job: Job[T], *, background: bool = False) -> T:
