@@ -1,6 +1,7 @@
 """The files beside a SQLite database: a write-ahead log that stays short, and the lock (G4)."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,41 @@ def test_the_log_is_copied_back_and_begun_anew(
             return (tmp_path / "delivrd.db-wal").stat().st_size
 
     assert run(story()) < 1024 * KIB
+
+
+def test_what_is_written_during_a_checkpoint_is_copied_back_by_the_next_pass(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the passes leave is copied between two transactions, and calls wait for it."""
+    copy_back, come, passes = sqlite._copy_back, iter([8, 4, 0.1, 0.1, 0.1]), []
+
+    async def story() -> None:
+        async with opened(sqlite_url) as store:
+            reader = sqlite.connect(store.path)
+
+            def write(mebibytes: float) -> None:
+                size = int(mebibytes * 1024 * KIB)
+                store._connection.execute("INSERT INTO burst VALUES (zeroblob(?))", (size,))
+
+            def copy_while_calls_come(connection: sqlite3.Connection) -> int:
+                if passes:
+                    reader.execute("ROLLBACK")
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM burst").fetchone()
+                write(next(come))  # after what the reader sees, so that this pass leaves it
+                passes.append(copy_back(connection))
+                return passes[-1]
+
+            store._connection.execute("CREATE TABLE burst (data)")
+            write(8)
+            monkeypatch.setattr(sqlite, "_copy_back", copy_while_calls_come)
+            store._checkpoint()
+            monkeypatch.undo()
+            reader.close()
+
+    run(story())
+    assert len(passes) == 4
+    assert passes == sorted(set(passes))
 
 
 def test_a_database_has_one_guard_under_all_its_names(sqlite_url: str, tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ WAL_LIMIT = 64 * 1024**2
 WAL_KEPT = WAL_LIMIT - 2 * 1024**2
 """Bytes of the log file kept afterwards: overwriting syncs in half the time that growing takes."""
 
+PASSES, FEW_PAGES = 5, 500
+"""A checkpoint is repeated up to so many times, until one copied hardly any pages: what is written
+during the last one holds up a commit."""
+
 
 class Busy(Exception):
     """Another process uses the database; str() says which file and what to do."""
@@ -294,7 +298,11 @@ class SqliteStore:
     def _checkpoint(self) -> None:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=0.05)
         try:
-            _copy_back(connection)
+            copied = 0
+            for _ in range(PASSES):
+                before, copied = copied, _copy_back(connection)
+                if copied - before < FEW_PAGES:
+                    break
         finally:
             connection.close()
 
@@ -306,9 +314,13 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _copy_back(connection: sqlite3.Connection) -> None:
-    with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+def _copy_back(connection: sqlite3.Connection) -> int:
+    """Copies what it can of the log into the database; returns how much of it is copied now."""
+    try:
+        _, _, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except sqlite3.OperationalError:
+        return 0
+    return int(copied)
 
 
 def run_now(job: Coroutine[Any, Any, T] | Any) -> T:
