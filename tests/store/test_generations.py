@@ -156,6 +156,18 @@ def test_an_old_request_read_again_speaks_of_the_old_part(database_url: str) -> 
     run(test())
 
 
+def test_an_id_that_looks_like_one_that_came_again_is_an_id_of_its_own(database_url: str) -> None:
+    """Gateways choose their ids: `A~1` may stand beside `A` in one call."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            said = (receipt("A~1"), receipt("A", "undelivered"))
+            request = await story.hear("again", *said)
+            assert not (await story.reread(request, *said)).changed
+
+    run(test())
+
+
 def test_an_id_that_comes_again_amid_a_re_reading_leaves_the_old_part_to_it(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -519,6 +519,19 @@ def test_a_tombstone_of_an_id_that_comes_again_is_kept_no_longer_than_it_must(da
     run(test())
 
 
+def test_a_tombstone_is_found_among_more_keys_than_a_query_takes_arguments(database_url):
+    """A body of four megabytes may hold 40,000 receipts, which are read again together."""
+
+    async def test():
+        async with opened(database_url) as store:
+            await store.write(lambda tx: tombstones.bury(tx, now_micros(), ["1/p7", "1/p39999"]))
+            keys = [f"1/p{n}" for n in range(40_000)]
+            found = await store.read(lambda tx: tombstones.buried(tx, keys))
+            assert found == {"1/p7", "1/p39999"}
+
+    run(test())
+
+
 def test_tombstones_go_after_thirteen_months(database_url):
     async def test():
         async with opened(database_url) as store:

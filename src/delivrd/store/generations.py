@@ -4,11 +4,11 @@ SMS centres count their ids with few digits and start over. The current part of 
 plain key; the keys of earlier parts end in ``~`` and the row's id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 from delivrd.core.statement import Kind, Receipt, identity
 from delivrd.store.accounts import Account
-from delivrd.store.graph import Graph, PartName
+from delivrd.store.graph import Graph
 from delivrd.store.messages import attempt_of
 from delivrd.store.rows import PartRow
 
@@ -41,9 +41,10 @@ def _is_of(part: PartRow, receipt: Receipt | None) -> bool:
     return any(row.statement.hash == digest for row in part.statements)
 
 
-def as_before(account: Account, name: PartName, keys: Sequence[str]) -> PartName:
-    """The name of the part to which an earlier reading referred, if its id was reused since."""
+def keys_before(account: Account, parts: Iterable[tuple[int, str]]) -> Mapping[str, str]:
+    """By an id's plain key, the key of its part among these (row id, key), if the id was reused
+    since: what an earlier reading said of that part is said of it again."""
     if account.reuse_after is None:
-        return name
-    key = next((key for key in keys if key.rpartition("~")[0] == name.key), name.key)
-    return name._replace(key=key)
+        return {}
+    ends = ((key, f"~{row_id}") for row_id, key in parts)
+    return {key.removesuffix(end): key for key, end in ends if key.endswith(end)}

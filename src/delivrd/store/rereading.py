@@ -11,7 +11,7 @@ from delivrd.store import schema
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.append import note_faults
 from delivrd.store.fold import find_buried, match, name_of
-from delivrd.store.generations import as_before
+from delivrd.store.generations import keys_before
 from delivrd.store.graph import Graph, Link, Moved, PartName
 from delivrd.store.ids import Ids
 from delivrd.store.messages import attempt_of
@@ -48,8 +48,8 @@ class DryRun(Exception):
 
 _EARLIER = "SELECT reading_no, kind, why, receipts, faults FROM request WHERE id = $1 FOR UPDATE"
 _OLD = (
-    "SELECT l.position, l.statement_id, s.hash, s.status, p.key, p.ns, p.provider_message_id "
-    "FROM link l JOIN statement s ON s.id = l.statement_id JOIN part p ON p.id = s.part_id "
+    "SELECT l.position, l.statement_id, s.hash, s.status, p.key, p.ns, p.provider_message_id, "
+    "p.id FROM link l JOIN statement s ON s.id = l.statement_id JOIN part p ON p.id = s.part_id "
     "WHERE l.request_id = $1 AND l.live ORDER BY l.position"
 )
 
@@ -117,8 +117,9 @@ def _link(
 
 
 def _names(account: Account, old: Sequence[Row], reading: Reading) -> list[PartName]:
-    keys = [row[4] for row in old]
-    return [as_before(account, name_of(account, receipt), keys) for receipt in reading.receipts]
+    before = keys_before(account, ((row[7], row[4]) for row in old))
+    names = [name_of(account, receipt) for receipt in reading.receipts]
+    return [name._replace(key=before.get(name.key, name.key)) for name in names]
 
 
 def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
@@ -155,10 +156,10 @@ async def _unlink(tx: Tx, graph: Graph, request_id: int, statement_ids: list[int
         "WHERE statement_id = ANY($1::bigint[]) AND live GROUP BY statement_id",
         statement_ids,
     )
-    counts = {row[0]: (row[1], row[2]) for row in left}
+    counts, unlinked = {row[0]: (row[1], row[2]) for row in left}, set(statement_ids)
     for part in graph.parts.values():
         for row in part.statements:
-            if row.id in set(statement_ids):
+            if row.id in unlinked:
                 _recount(row, counts)
 
 

@@ -13,6 +13,8 @@ from delivrd.store import schema
 from delivrd.store.tx import Tx
 
 MONTHS = 13
+AT_A_TIME = 1000
+"""Hashes in a query: PostgreSQL takes 32,767 arguments, and one call can bring more receipts."""
 
 
 async def bury(tx: Tx, now: int, keys: Iterable[str], *, kept: int | None = None) -> None:
@@ -26,11 +28,14 @@ async def bury(tx: Tx, now: int, keys: Iterable[str], *, kept: int | None = None
 async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
     """Those of the keys that have a tombstone."""
     by_hash = {_hash(key): key for key in keys}
-    if not by_hash:
-        return set()
-    marks = ", ".join(f"${i}" for i in range(1, len(by_hash) + 1))
-    rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({marks})", *by_hash)
-    return {by_hash[bytes(row[0])] for row in rows}
+    hashes = list(by_hash)
+    found: set[str] = set()
+    for at in range(0, len(hashes), AT_A_TIME):
+        some = hashes[at : at + AT_A_TIME]
+        marks = ", ".join(f"${i}" for i in range(1, len(some) + 1))
+        rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({marks})", *some)
+        found.update(by_hash[bytes(row[0])] for row in rows)
+    return found
 
 
 async def delete_expired(tx: Tx, now: int, limit: int) -> int:
