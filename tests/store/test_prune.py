@@ -279,6 +279,29 @@ def test_events_idempotency_keys_nonces_and_sessions_go_after_their_time(databas
     run(test())
 
 
+def test_one_kind_that_cannot_be_deleted_keeps_no_other_from_it(database_url, monkeypatch):
+    """A full disk is prevented by the steps that do work; the error is still told."""
+
+    async def broken(tx, before, limit):
+        raise ValueError("a row that nobody expected")
+
+    monkeypatch.setattr(aged, "events", broken)
+
+    async def test():
+        async with opened(database_url) as store:
+            await execute(
+                store,
+                "INSERT INTO nonce (account_id, nonce, content, expires_at) VALUES (1, 'n', $1, 1)",
+                b"c",
+            )
+            with pytest.raises(ValueError, match="nobody expected"):
+                await sweep(store, database_url).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM nonce") == 0
+            assert await store.write(lambda tx: take_lease(tx, keeping.LEASE, "other", 60))
+
+    run(test())
+
+
 def test_refused_calls_are_bounded_by_rows_and_by_bytes(database_url):
     async def test():
         async with opened(database_url) as store:

@@ -88,20 +88,35 @@ class Sweep:
     ) -> dict[str, int]:
         """Deletes everything past its retention now; returns the number of rows by kind.
 
+        If one kind of rows cannot be deleted, the others are nevertheless.
+
         Raises:
             NotOurs: another process is pruning.
             StoreUnavailable: the store failed; earlier steps are committed.
+            Exception: the first other error, after all steps.
         """
         taken: Counter[str] = Counter()
+        failures: list[Exception] = []
         try:
             for step in self._steps():
-                while count := await self._under_lease(step):
-                    taken[step.what] += count
-                    report(step.what, taken[step.what])
-                    await asyncio.sleep(pause)
+                try:
+                    await self._all_of(step, taken, report, pause)
+                except (NotOurs, StoreUnavailable):
+                    raise
+                except Exception as error:
+                    log.exception("a step of the retention sweep failed", what=step.what)
+                    failures.append(error)
         finally:
             await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
+        if failures:
+            raise failures[0]
         return dict(taken)
+
+    async def _all_of(self, step: Step, taken: Counter[str], report: Report, pause: float) -> None:
+        while count := await self._under_lease(step):
+            taken[step.what] += count
+            report(step.what, taken[step.what])
+            await asyncio.sleep(pause)
 
     async def _under_lease(self, step: Step) -> int:
         async def job(tx: Tx) -> int:
