@@ -14,13 +14,16 @@ from delivrd.config import Sending
 from delivrd.providers import provider
 from delivrd.providers.base import AccountSettings
 from delivrd.sending.callback import webhook_path
+from delivrd.sending.submit import Order, submit
 from delivrd.store import outbox, sqlite
-from delivrd.store.accounts import Account
-from delivrd.store.ids import now_micros
+from delivrd.store.accounts import Account, Accounts
+from delivrd.store.ids import Ids, now_micros
 from delivrd.store.open import sqlite_path
 from delivrd.store.sqlite import Busy
+from delivrd.store.tx import Tx
 from tests.ports import free_port
 from tests.sending.gateways import (
+    TO,
     Behaviour,
     Gateway,
     Sender,
@@ -32,7 +35,7 @@ from tests.sending.gateways import (
     sending,
     slow,
 )
-from tests.support import account, run, settings, until
+from tests.support import account, open_hub, run, settings, until
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +164,30 @@ def test_a_throttled_answer_of_the_dialect_is_tried_again(sqlite_url: str) -> No
                 await hub.send()
                 await hub.reaches("accepted")
             assert len(gateway.calls) == 2
+
+    run(test())
+
+
+def test_an_account_whose_messages_cannot_be_claimed_holds_up_no_other(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = outbox.claim
+
+    async def claim_but_for_the_first(
+        tx: Tx, accounts: Accounts, ids: Ids, now: int, account_ids: list[int], limit: int
+    ) -> list[outbox.Handover]:
+        if account_ids == [min(accounts.ids)]:
+            raise ValueError("a row that nobody expected")
+        return await claim(tx, accounts, ids, now, account_ids, limit)
+
+    monkeypatch.setattr(outbox, "claim", claim_but_for_the_first)
+
+    async def test() -> None:
+        async with Gateway().listening() as gateway:
+            both = dict.fromkeys(("first", "second"), account("vonage", base_url=at(gateway)))
+            async with open_hub(settings(sqlite_url, accounts=both)) as hub:
+                await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", ("second",)))
+                await until(lambda: gateway.calls)
 
     run(test())
 

@@ -101,8 +101,9 @@ class Worker:
                     log.warning("sending waits for the store", error=str(error))
                     break
                 except Exception:
-                    log.exception("messages could not be claimed")
-                    break
+                    name = self._store.accounts.name(account_id)
+                    log.exception("messages could not be claimed", account=name)
+                    continue
                 if bucket:
                     bucket.take(len(got))
                 taken += got
