@@ -107,6 +107,39 @@ def test_a_fault_is_explained_and_tried_again_after_five_seconds(
     run(test())
 
 
+def answers(head: bytes) -> Behaviour:
+    """An answer of exactly these lines, without a body."""
+
+    async def behave(out: asyncio.StreamWriter) -> None:
+        out.write(b"HTTP/1.1 " + head + b"\r\ncontent-length: 0\r\n\r\n")
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("head", "state"),
+    [
+        (b"200 OK\r\nx-served-by: Andr\xe9", "delivered"),
+        (b"302 Found\r\nlocation: http://caf\xe9/", "waiting"),
+        (b"503 Busy\r\nretry-after: Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "waiting"),
+    ],
+)
+def test_a_header_that_makes_no_sense_costs_no_result(
+    database_url: str, head: bytes, state: str
+) -> None:
+    """The event would be sent again every minute, without an end."""
+
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(answers(head)).listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            assert await story.states() == [state]
+            assert await story.rows("SELECT status FROM try") == [(int(head[:3]),)]
+
+    run(test())
+
+
 def test_an_endless_body_is_cut(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story, Sink(talks_on).listening() as sink:

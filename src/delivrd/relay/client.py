@@ -15,7 +15,7 @@ from yarl import URL
 from delivrd import __version__
 from delivrd.core import os_error
 from delivrd.core.addresses import BadUrl, Network, check_url
-from delivrd.core.text import short
+from delivrd.core.text import clean, short
 from delivrd.core.units import SECOND
 from delivrd.relay.call import Call
 from delivrd.relay.safety import Forbidden, guarded
@@ -104,7 +104,8 @@ class RelayClient:
             )  # fmt: skip
         first = _since(began)
         body = await _read(answer)
-        headers = tuple((str(name), value) for name, value in answer.headers.items())
+        # bytes that are not UTF-8 come as lone surrogates, which cannot be stored
+        headers = tuple((str(name), clean(value)) for name, value in answer.headers.items())
         return Answered(_since(began), answer.status, None, headers, body, _connect(timing), first)
 
     async def close(self) -> None:

@@ -74,7 +74,7 @@ def retry_after(answered: Answered, now: int) -> int | None:
         return int(text) * SECOND
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, int(at.timestamp() * SECOND) - now)
