@@ -45,6 +45,10 @@ MAX_WAIT = 300.0
 ID_HINT = "Ids look like 0199a2b4-…; a provider's id goes into ?provider_message_id=."
 
 
+Account = Annotated[str, Field(max_length=100)]
+"""The name of an account; with a limit, pydantic also refuses lone surrogates."""
+
+
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -60,7 +64,9 @@ class NewMessage(Body):
         "longer one, and most gateways refuse it. Or what the gateway calls a set of senders by.",
     )
     text: str = Field(max_length=10_000)
-    via: list[str] | None = Field(None, max_length=20, description="The account to send through.")
+    via: list[Account] | None = Field(
+        None, max_length=20, description="The account to send through."
+    )
     reference: str | None = Field(None, max_length=1000, description="Your own id.")
     metadata: dict[str, JsonValue] | None = Field(None, description="Kept and given back.")
     callback_url: str | None = Field(None, max_length=2000)
@@ -99,7 +105,7 @@ class NewMessage(Body):
 class SentMessage(Body):
     """A message that another program sent."""
 
-    account: str = Field(max_length=100)
+    account: Account
     provider_message_ids: list[str] = Field(max_length=1000)
     to: str = Field(max_length=64)
     sender: str | None = Field(None, alias="from", max_length=64)
