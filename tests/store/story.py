@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from delivrd.config import Config
-from delivrd.core.statement import Reading, Receipt, Status, micros
+from delivrd.core.statement import Fault, Reading, Receipt, Status, micros
 from delivrd.core.status import fold_attempt, fold_message
 from delivrd.core.units import HOUR, SECOND
 from delivrd.providers import provider
@@ -70,13 +70,14 @@ class Story:
     def entry(
         self, name: str, receipts: Sequence[Receipt], *, nonce: str | None = None,
         content: bytes = b"", at: int | None = None, body: bytes = b"",
+        faults: Sequence[Fault] = (),
     ) -> Entry:  # fmt: skip
         received_at = self.now if at is None else START + at * SECOND
         return Entry(
             id=self.store.ids.next(), account_id=self.store.accounts.by_name[name].id,
             received_at=received_at, took_us=1, source="127.0.0.1", method="POST",
             path=f"/webhooks/{name}", query=b"", headers=b"", body=body, auth="none",
-            reading=Reading(receipts=tuple(receipts)),
+            reading=Reading(receipts=tuple(receipts), faults=tuple(faults)),
             nonce=nonce and Nonce(nonce, content.ljust(16), self.now + HOUR),
         )  # fmt: skip
 
@@ -115,12 +116,12 @@ class Story:
 
     async def reread(
         self, request_id: int, *receipts: Receipt, dry_run: bool = False, force: bool = False,
-        kind: str = "receipts", why: str | None = None,
+        kind: str = "receipts", why: str | None = None, faults: Sequence[Fault] = (),
     ) -> Difference:  # fmt: skip
         """The request as if today's adapter read these receipts in it."""
         row = (await self.rows("SELECT account_id, received_at FROM request WHERE id = $1",
                                request_id))[0]  # fmt: skip
-        reading = Reading(receipts=receipts, kind=kind, why=why)
+        reading = Reading(receipts=receipts, kind=kind, why=why, faults=tuple(faults))
         try:
             return await self.store.write(
                 lambda tx: supersede(

@@ -2,9 +2,13 @@
 
 import pytest
 
+from delivrd.core.statement import Fault
 from delivrd.store.verify import verify
 from tests.store.story import SECOND, START, receipt, reference, telling
 from tests.support import run
+
+FAULT = Fault(position=1, why="it names no message", raw="{}")
+OTHER_FAULT = Fault(position=1, why="it is of a kind that nobody knows", raw="{}")
 
 
 def test_a_re_reading_takes_the_place_of_the_earlier_one(database_url: str) -> None:
@@ -66,6 +70,43 @@ def test_reading_the_same_again_changes_nothing(database_url: str) -> None:
             told = await story.reread(request, receipt("A"))
             assert (told.changed, told.applied) == (False, False)
             assert await story.snapshot() == before
+
+    run(test())
+
+
+@pytest.mark.parametrize("part", ["A", None], ids=["with a receipt", "alone"])
+def test_reading_the_same_faults_again_changes_nothing(database_url: str, part: str | None) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            receipts = [receipt(part)] if part else []
+            request = await story.hear("main", *receipts, faults=[FAULT, FAULT])
+            told = await story.reread(request, *receipts, faults=[FAULT, FAULT])
+            assert (told.changed, told.applied) == (False, False)
+            assert await story.one("SELECT count(*) FROM fault") == 2
+
+    run(test())
+
+
+@pytest.mark.parametrize("left", [[], [OTHER_FAULT]], ids=["none is left", "for another reason"])
+def test_what_is_no_fault_any_more_is_none_also_where_the_receipts_stay(
+    database_url: str, left: list[Fault]
+) -> None:
+    """The request would be shown as one that could not be read in full, whatever is corrected."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, _ = await story.sent("A")
+            request = await story.hear("main", receipt("A"), faults=[FAULT])
+            assert (await story.reread(request, receipt("A"), faults=left)).applied
+            assert await story.one("SELECT faults FROM request") == len(left)
+            current = (
+                "SELECT f.why FROM fault f JOIN request r ON r.id = f.request_id "
+                "AND r.reading_no = f.reading_no"
+            )
+            assert await story.rows(current) == [(fault.why,) for fault in left]
+            assert await story.one("SELECT count FROM statement WHERE kind = 'receipt'") == 1
+            assert len(await story.events(uuid)) == 1
+            await story.check()
 
     run(test())
 

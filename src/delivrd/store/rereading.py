@@ -52,6 +52,10 @@ _OLD = (
     "p.id FROM link l JOIN statement s ON s.id = l.statement_id JOIN part p ON p.id = s.part_id "
     "WHERE l.request_id = $1 AND l.live ORDER BY l.position"
 )
+_FAULTS = (
+    "SELECT position, why FROM fault "
+    "WHERE request_id = $1 AND reading_no = $2 AND NOT set_aside ORDER BY id"
+)
 
 
 async def supersede(
@@ -77,7 +81,8 @@ async def supersede(
         tuple((row[6], row[3]) for row in old),
         tuple((r.provider_message_id, r.status.value) for r in reading.receipts),
     )
-    if _same(account, old, reading) or _as_empty(rows[0], reading):
+    same = tuple(rows[0][1:]) == _as_stored(reading) and _same_receipts(account, old, reading)
+    if same and await _same_faults(tx, request_id, rows[0][0], reading):
         return difference
     refusal = _refusal(rows[0][3], reading)
     if refusal and not force:
@@ -122,18 +127,18 @@ def _names(account: Account, old: Sequence[Row], reading: Reading) -> list[PartN
     return [name._replace(key=before.get(name.key, name.key)) for name in names]
 
 
-def _same(account: Account, old: Sequence[Row], reading: Reading) -> bool:
+def _same_receipts(account: Account, old: Sequence[Row], reading: Reading) -> bool:
     names = _names(account, old, reading)
     now = [
         (i, name.key, identity(Kind.RECEIPT, r))
         for i, (name, r) in enumerate(zip(names, reading.receipts, strict=True))
     ]
-    return bool(now) and now == [(row[0], row[4], bytes(row[2])) for row in old]
+    return now == [(row[0], row[4], bytes(row[2])) for row in old]
 
 
-def _as_empty(earlier: Row, reading: Reading) -> bool:
-    """Whether both readings hold no receipts and no faults, for the same reason."""
-    return tuple(earlier[1:]) == (reading.kind, reading.why, 0, 0) == _as_stored(reading)
+async def _same_faults(tx: Tx, request_id: int, reading_no: int, reading: Reading) -> bool:
+    old = await tx.fetch(_FAULTS, request_id, reading_no)
+    return [tuple(row) for row in old] == [(f.position, f.why) for f in reading.faults]
 
 
 def _refusal(before: int, reading: Reading) -> str | None:
