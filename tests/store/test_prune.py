@@ -567,6 +567,24 @@ def test_tombstones_go_after_thirteen_months(database_url):
     run(test())
 
 
+@pytest.mark.parametrize("longer_first", [False, True])
+def test_a_part_that_is_pruned_twice_is_remembered_for_the_longer_time(database_url, longer_first):
+    """An id that came again is buried again: a late receipt would create a message once more."""
+
+    async def test():
+        async with opened(database_url) as store:
+            now = now_micros()
+            times = [(now, 7 * DAY), (now + 40 * DAY, 7 * DAY)]
+            for at, kept in reversed(times) if longer_first else times:
+                await store.write(lambda tx: tombstones.bury(tx, at, ["a"], kept=kept))  # noqa: B023
+            late = now + 46 * DAY
+            assert await store.write(lambda tx: tombstones.delete_expired(tx, late, 9)) == 0
+            over = now + 80 * DAY
+            assert await store.write(lambda tx: tombstones.delete_expired(tx, over, 9)) == 1
+
+    run(test())
+
+
 # --- beside others ------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ another message much earlier: their tombstones are kept for ``id_reuse_after``, 
 the month.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 from delivrd.core.statement import moment
@@ -19,21 +19,22 @@ AT_A_TIME = 1000
 
 async def bury(tx: Tx, now: int, keys: Iterable[str], *, kept: int | None = None) -> None:
     """Adds a tombstone for each of these parts, to be kept at least for ``kept`` microseconds, and
-    not much longer (None: 13 months)."""
+    not much longer (None: 13 months). One that is there already goes no earlier for it."""
     month = _month(now) if kept is None else _month(now + kept) - MONTHS
-    rows = [(_hash(key), month) for key in sorted(keys)]
+    hashes = [_hash(key) for key in sorted(keys)]
+    for some in _slices(hashes):
+        older = f"DELETE FROM tombstone WHERE month < $1 AND hash IN ({_marks(some, 2)})"
+        await tx.execute(older, month, *some)
+    rows = [(key_hash, month) for key_hash in hashes]
     await tx.insert(schema.tombstone, ("hash", "month"), rows, "ignore")
 
 
 async def buried(tx: Tx, keys: Iterable[str]) -> set[str]:
     """Those of the keys that have a tombstone."""
     by_hash = {_hash(key): key for key in keys}
-    hashes = list(by_hash)
     found: set[str] = set()
-    for at in range(0, len(hashes), AT_A_TIME):
-        some = hashes[at : at + AT_A_TIME]
-        marks = ", ".join(f"${i}" for i in range(1, len(some) + 1))
-        rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({marks})", *some)
+    for some in _slices(list(by_hash)):
+        rows = await tx.fetch(f"SELECT hash FROM tombstone WHERE hash IN ({_marks(some)})", *some)
         found.update(by_hash[bytes(row[0])] for row in rows)
     return found
 
@@ -46,6 +47,14 @@ async def delete_expired(tx: Tx, now: int, limit: int) -> int:
         _month(now) - MONTHS,
         limit,
     )
+
+
+def _slices(hashes: list[bytes]) -> Iterator[list[bytes]]:
+    return (hashes[at : at + AT_A_TIME] for at in range(0, len(hashes), AT_A_TIME))
+
+
+def _marks(some: list[bytes], first: int = 1) -> str:
+    return ", ".join(f"${i}" for i in range(first, first + len(some)))
 
 
 def _hash(key: str) -> bytes:
