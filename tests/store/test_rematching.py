@@ -18,7 +18,7 @@ from delivrd.store.pruning.messages import prune
 from delivrd.store.rematching import rematch
 from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
-from tests.store.story import START, Story, receipt, reference, telling
+from tests.store.story import START, TO, Story, receipt, reference, telling
 from tests.support import account, run
 
 NewDatabase = Callable[[], str]
@@ -194,6 +194,59 @@ def test_messages_known_by_receipts_alone_become_the_older_one(database_url: str
                 "message.delivered",
                 "message.merged",
             ]
+
+    run(test())
+
+
+@pytest.mark.parametrize("first", ["receipt", "registration"])
+def test_a_receipt_and_a_registration_become_one_however_the_gateway_writes_the_number(
+    database_url: str, first: str
+) -> None:
+    """As where a registration names the id of a receipt: it knows the number better."""
+
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            if first == "registration":
+                await story.register("elsewhere", "7", reference="order-7")
+            await story.hear("elsewhere", receipt("07", to="07700900123"), at=1)
+            if first == "receipt":
+                await story.register("elsewhere", "7", reference="order-7")
+        async with begun_with(database_url, AFTER) as story:
+            assert await story.rows(
+                "SELECT to_number, reference, status FROM message WHERE merged_into IS NULL"
+            ) == [(f"+{TO}", "order-7", "delivered")]
+            await story.check()
+
+    run(test())
+
+
+def test_registrations_for_two_numbers_stay_two_messages(database_url: str) -> None:
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            await story.register("elsewhere", "07")
+            await story.register("elsewhere", "7", to="447700900999")
+        async with begun_with(database_url, AFTER) as story:
+            assert await story.one("SELECT count(*) FROM message WHERE merged_into IS NULL") == 2
+            await story.check()
+
+    run(test())
+
+
+def test_a_registration_that_joins_a_withdrawn_message_is_shown_and_counted(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            request = await story.hear("elsewhere", receipt("07"), at=1)
+            await story.reread(request, receipt("99"))
+            await story.register("elsewhere", "7", reference="order-7")
+        async with begun_with(database_url, AFTER) as story:
+            assert await story.rows(
+                "SELECT withdrawn, status FROM message WHERE reference = 'order-7' "
+                "AND merged_into IS NULL"
+            ) == [(False, "pending")]
+            assert await story.one("SELECT count(bucket) FROM message") == 2
+            await story.check()
 
     run(test())
 

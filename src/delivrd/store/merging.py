@@ -66,7 +66,8 @@ def _inherit(message: MessageRow, other: MessageRow) -> None:
     if message.origin == "api" or other.origin != "registered":
         return
     if message.origin == "received":  # receipts know these less well
-        message.origin, message.sender = "registered", other.sender or message.sender
+        message.origin, message.withdrawn = "registered", False
+        message.sender = other.sender or message.sender
         message.to_number, message.country = other.to_number, other.country
     for field in ("sender", "preview", "reference", "sent_at"):
         if getattr(message, field) is None:

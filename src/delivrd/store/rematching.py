@@ -185,9 +185,10 @@ def _can_be_one(parts: Sequence[PartRow], found: Sequence[MessageRow]) -> bool:
     if len(found) < 2:
         return False
     first, second = found
-    return second.origin == "received" or (
-        second.origin != "api" and first.to_number == second.to_number
-    )
+    if second.origin == "api":
+        return False
+    # as in a registration: receipts know the number less well
+    return "received" in (first.origin, second.origin) or first.to_number == second.to_number
 
 
 async def _unite(
