@@ -240,6 +240,31 @@ def test_a_receipt_is_awaited_for_the_grace_beyond_the_validity(sqlite_url: str)
     run(test())
 
 
+def test_messages_time_out_even_if_hand_overs_of_dead_processes_cannot_be_marked(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    async def broken(*args: Any, **more: Any) -> int:
+        failed.set()
+        raise ValueError("a row that nobody expected")
+
+    async def test() -> None:
+        async with Gateway().listening() as gateway, sending(sqlite_url, at(gateway)) as hub:
+            await hub.send()
+            await hub.reaches("accepted")
+            monkeypatch.setattr(outbox, "abandon", broken)
+            await failed.wait()
+            await hub.hub.store.write(lambda tx: tx.execute("UPDATE attempt SET expires_at = 1"))
+
+            async def unknown() -> bool:
+                return await hub.rows("SELECT status FROM message") == [("unknown",)]
+
+            await until(unknown)
+
+    run(test())
+
+
 def test_texts_that_are_under_way_when_the_hub_stops_are_answered_for(database_url: str) -> None:
     async def test() -> None:
         async with Gateway(slow(0.3)).listening() as gateway:

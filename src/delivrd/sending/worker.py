@@ -168,23 +168,29 @@ class Worker:
 
     async def _sweep_forever(self) -> None:
         while True:
-            try:
-                await self.sweep()
-            except StoreUnavailable as error:
-                log.warning("the sweep waits for the store", error=str(error))
-            except Exception:
-                log.exception("the sweep failed")
+            for step in (self._abandon, self._time_out):
+                try:
+                    await step()
+                except StoreUnavailable as error:
+                    log.warning("the sweep waits for the store", error=str(error))
+                except Exception:
+                    log.exception("the sweep failed")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def sweep(self) -> int:
-        """Times out attempts, and marks hand-overs whose process died; returns how many."""
-        store, now = self._store, self._clock()
-        grace = self._config.sending.grace_seconds
-        abandoned = await store.write(
-            lambda tx: outbox.abandon(tx, store.accounts, store.ids, now, grace_seconds=grace),
+    async def _abandon(self) -> int:
+        """Marks hand-overs whose process died; returns how many."""
+        store, grace = self._store, self._config.sending.grace_seconds
+        return await store.write(
+            lambda tx: outbox.abandon(
+                tx, store.accounts, store.ids, self._clock(), grace_seconds=grace
+            ),
             background=True,
         )
-        timed_out = await store.write(
-            lambda tx: outbox.time_out(tx, store.accounts, store.ids, now), background=True
+
+    async def _time_out(self) -> int:
+        """Times out attempts that are overdue; returns how many."""
+        store = self._store
+        return await store.write(
+            lambda tx: outbox.time_out(tx, store.accounts, store.ids, self._clock()),
+            background=True,
         )
-        return abandoned + timed_out
