@@ -11,6 +11,7 @@ from tests.sending.gateways import TO, sending
 from tests.support import account, open_hub, run, settings
 
 NOWHERE = "http://127.0.0.1:9"
+LONG_AGO = "UPDATE idempotency SET created_at = created_at - $1"
 ORDER = Order(TO, "Acme", "Hello", ("main",))
 
 
@@ -94,6 +95,43 @@ def test_a_message_that_cannot_be_taken_does_not_use_up_its_key(database_url: st
     run(test())
 
 
+def test_what_was_taken_is_answered_again_where_new_settings_would_refuse_it(
+    database_url: str,
+) -> None:
+    """Told that it is not acceptable, its caller would believe that it was not sent."""
+
+    async def test() -> None:
+        order = ORDER._replace(via=())  # the only account that sends
+        async with open_hub(config(database_url), roles=("intake",)) as hub:
+            made = await submit(
+                hub.store, hub.config, order, key_id=1, idempotency_key="k", body_hash=b"a"
+            )
+        accounts = {"main": account("vonage", base_url=NOWHERE), "more": account("vonage")}
+        changed = settings(database_url, accounts=accounts)
+        async with open_hub(changed, roles=("intake",)) as hub:
+            again = await submit(
+                hub.store, hub.config, order, key_id=1, idempotency_key="k", body_hash=b"a"
+            )
+            assert again == (made.uuid, True)
+            others = [
+                {"key_id": 2, "idempotency_key": "k", "body_hash": b"a"},
+                {"key_id": 1, "idempotency_key": "other", "body_hash": b"a"},
+                {"key_id": 1, "idempotency_key": "k", "body_hash": b"b"},
+                {},
+            ]
+            for other in others:
+                with pytest.raises(Invalid):
+                    await submit(hub.store, hub.config, order, **other)
+            hours = (hub.config.retention.idempotency_hours + 1) * HOUR
+            await hub.store.write(lambda tx: tx.execute(LONG_AGO, hours))
+            with pytest.raises(Invalid):
+                await submit(
+                    hub.store, hub.config, order, key_id=1, idempotency_key="k", body_hash=b"a"
+                )
+
+    run(test())
+
+
 def test_without_a_key_the_same_text_is_another_message(sqlite_url: str) -> None:
     async def test() -> None:
         async with sending(sqlite_url, NOWHERE) as hub:
@@ -111,9 +149,8 @@ def test_a_key_is_forgotten_after_its_time(database_url: str) -> None:
                                      idempotency_key="k", body_hash=b"a")).repeated  # fmt: skip
 
             assert [await once(), await once()] == [False, True]
-            long_ago = "UPDATE idempotency SET created_at = created_at - $1"
             hours = (hub.config.retention.idempotency_hours + 1) * HOUR
-            await hub.store.write(lambda tx: tx.execute(long_ago, hours))
+            await hub.store.write(lambda tx: tx.execute(LONG_AGO, hours))
             assert await once() is False
 
     run(test())

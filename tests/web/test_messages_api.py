@@ -81,7 +81,31 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"callback_url": "http://127.0.0.1/"}, "callback_url"),
     ({"colour": "red"}, "colour"),
     ({"reference": "\0"}, "reference"),
+    ({"reference": "r" * 201}, "reference"),
+    ({"text": "x" * (20 * 153 + 1)}, "text"),
+    ({"deadline_seconds": 7 * 24 * 3600 + 1}, "deadline_seconds"),
+    ({"metadata": {"a": "x" * 4089}}, "metadata"),
+    ({"metadata": {"a": "é" * 2045}}, "metadata"),
 ]
+LARGEST: list[dict[str, Any]] = [
+    {"from": "x" * 64},
+    {"reference": "r" * 200},
+    {"text": "x" * (20 * 153)},
+    {"deadline_seconds": 1},
+    {"deadline_seconds": 7 * 24 * 3600},
+    {"metadata": {"a": "x" * 4088}},
+    {"metadata": {"a": "é" * 2044}},
+    {"max_attempts": 1},
+]
+
+
+@pytest.mark.parametrize("fields", LARGEST)
+def test_what_is_just_within_a_limit_is_taken(sqlite_url: str, fields: dict[str, Any]) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            await hub.post("/v1/messages", {**NEW, **fields}, 202)
+
+    run(test())
 
 
 @pytest.mark.parametrize(("fields", "named"), WRONG)

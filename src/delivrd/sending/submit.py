@@ -19,7 +19,7 @@ from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.messages import new_uuid
 from delivrd.store.rows import AttemptRow, MessageRow
-from delivrd.store.tx import Tx
+from delivrd.store.tx import Row, Tx
 
 MAX_SEGMENTS = 20
 MAX_SENDER = 64
@@ -67,13 +67,19 @@ async def submit(
         KeyReused: the key was used before with another body.
         StoreUnavailable: nothing is stored.
     """
-    account, phone = check(order, store.accounts, config)
-    uuid = new_uuid()
     now = now_micros()
+    window = config.retention.idempotency_hours * HOUR
+    try:
+        account, phone = check(order, store.accounts, config)
+    except Invalid:  # by today's settings; it may have been taken by those before
+        taken = await _taken(store, key_id, idempotency_key, body_hash, now - window)
+        if taken is None:
+            raise
+        return Submitted(taken, True)
+    uuid = new_uuid()
 
     async def job(tx: Tx) -> Submitted:
         if idempotency_key is not None:
-            window = config.retention.idempotency_hours * HOUR
             known = await _use_key(tx, key_id, idempotency_key, body_hash, uuid, now, window)
             if known is not None:
                 return Submitted(known, True)
@@ -156,7 +162,7 @@ def _check_extras(order: Order, config: Config) -> None:
     if reference is not None and (len(reference) > MAX_REFERENCE or clean(reference) != reference):
         hint = f"At most {MAX_REFERENCE} characters."
         raise Invalid("reference", "is too long, or holds NUL", hint)
-    if order.metadata is not None and len(_json(order.metadata)) > MAX_METADATA:
+    if order.metadata is not None and len(_json(order.metadata).encode()) > MAX_METADATA:
         raise Invalid("metadata", "is too large", f"At most {MAX_METADATA} bytes as JSON.")
     if order.callback_url is not None:
         relay = config.relay
@@ -216,6 +222,22 @@ def _message(
         )
     ]
     return message
+
+
+async def _taken(
+    store: Store, key_id: int, key: str | None, body_hash: bytes, since: int
+) -> str | None:
+    """The message of the same order under the same key, if there is one."""
+    sql = (
+        "SELECT message_uuid FROM idempotency "
+        "WHERE key_id = $1 AND key = $2 AND body_hash = $3 AND created_at >= $4"
+    )
+
+    async def find(tx: Tx) -> list[Row]:
+        return await tx.fetch(sql, key_id, key, body_hash, since)
+
+    rows = [] if key is None else await store.read(find)
+    return rows[0][0] if rows else None
 
 
 async def _use_key(
