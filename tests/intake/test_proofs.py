@@ -242,6 +242,21 @@ def test_a_call_that_was_refused_for_anything_else_cannot_be_admitted(database_u
     run(test())
 
 
+def test_a_call_of_an_account_that_is_gone_is_not_admitted_and_told_why(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with calling(database_url, accounts={"vonage": signing_account()}) as hub:
+            assert await hub.post("/webhooks/vonage", RECEIPT) == 401
+            await hub.hub.ring.flush()
+        async with calling(database_url, accounts={"ruach": account("ruach")}) as hub:
+            with pytest.raises(CannotReread, match="no longer in the settings"):
+                await admit(hub.hub.store, await hub.one("SELECT id FROM ring"), "ops")
+            assert await hub.one("SELECT count(*) FROM ring") == 1
+
+    run(test())
+
+
 # --- Basic and networks -------------------------------------------------------------------------
 
 

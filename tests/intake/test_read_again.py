@@ -62,6 +62,9 @@ def test_what_cannot_be_read_again_says_why(database_url: str) -> None:
             await hub.hub.store.write(lambda tx: tx.execute(gone))
             with pytest.raises(CannotReread, match="no longer kept"):
                 await reread(hub.hub.store, request, "ops")
+        async with calling(database_url, accounts={"ruach": account("ruach")}) as hub:
+            with pytest.raises(CannotReread, match="no longer in the settings"):
+                await reread(hub.hub.store, request, "ops")
 
     run(test())
 

@@ -267,6 +267,11 @@ def test_only_a_refused_call_can_be_admitted(database_url: str) -> None:
             (call,) = await hub.items("/v1/requests")
             problem = await hub.post(f"/v1/requests/{call['id']}/replay", {"admit": True}, 409)
             assert problem["detail"] == "It was not refused."
+            assert (await hub.client.put("/webhooks/main")).status_code == 405
+            await hub.hub.ring.flush()
+            refused = (await hub.items("/v1/requests?verdict=refused"))[0]
+            problem = await hub.post(f"/v1/requests/{refused['id']}/replay", {"admit": True}, 409)
+            assert problem["detail"].startswith("It cannot be admitted: only a call that")
 
     run(test())
 

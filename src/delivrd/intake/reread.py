@@ -4,7 +4,7 @@ from delivrd.core.statement import moment
 from delivrd.intake.call import PREFIX
 from delivrd.intake.reading import read, with_reference
 from delivrd.providers.base import Request
-from delivrd.store.accounts import Account, Accounts
+from delivrd.store.accounts import Account
 from delivrd.store.append import Entry, append
 from delivrd.store.audit import note
 from delivrd.store.base import Store
@@ -44,7 +44,7 @@ async def reread(
     if not rows:
         raise LookupError(f"there is no request {request_id}")
     row = rows[0]
-    account = _account(store.accounts, row[6])
+    account = _configured(store.accounts.by_id.get(row[6]))
     if row[4] is None:
         raise CannotReread("its body is no longer kept (see [retention] request_bodies_days)")
     request = _request(row)
@@ -65,8 +65,7 @@ async def reread(
         return done.difference
 
 
-def _account(accounts: Accounts, account_id: int) -> Account:
-    account = accounts.by_id.get(account_id)
+def _configured(account: Account | None) -> Account:
     if account is None:
         raise CannotReread("its account is no longer in the settings")
     return account
@@ -106,9 +105,9 @@ async def admit(store: Store, ring_id: int, actor: str) -> int:
     if not rows:
         raise LookupError(f"there is no refused call {ring_id}")
     row = rows[0]
-    account = store.accounts.by_name.get(row[6] or "")
-    if account is None or not row[8]:
+    if not row[8]:
         raise CannotReread("only a call that was refused for its signature can be admitted")
+    account = _configured(store.accounts.by_name.get(row[6]))
     request = _request(row)
     reading = with_reference(read(account, request), row[1].split("/")[-1])
     entry = Entry(

@@ -133,7 +133,8 @@ async def replay_request(
     except LookupError:
         raise await _why_not(context, request_id, admit=body.admit) from None
     except CannotReread as error:
-        raise Problem(409, f"It cannot be read again: {error}.", _HINT) from None
+        act = "admitted" if body.admit else "read again"
+        raise Problem(409, f"It cannot be {act}: {error}.", _HINT) from None
     return _difference(difference)
 
 
