@@ -192,6 +192,27 @@ def test_what_was_registered_survives_a_merge_into_an_older_message(database_url
     run(test())
 
 
+def test_the_facts_registered_first_stay_where_they_merge_into_an_older_message(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A"))
+            await story.register("elsewhere", "B", preview="First", expires_at=START + SECOND)
+            await story.register(
+                "elsewhere", "A", "B", preview="Again", sent_at=START + SECOND,
+                expires_at=START + 900 * SECOND,
+            )  # fmt: skip
+            assert await story.rows(FACTS) == [(None, None, "First", START)]
+            assert await story.rows(
+                "SELECT handed_at, expires_at FROM attempt a JOIN message m ON m.id = a.message_id "
+                "WHERE m.merged_into IS NULL"
+            ) == [(START, START + SECOND)]
+            await story.check()
+
+    run(test())
+
+
 def test_registrations_that_overlap_become_one_message_with_all_their_parts(
     database_url: str,
 ) -> None:

@@ -75,10 +75,9 @@ async def register_parts(
     message = found[0] if found else graph.add(new)
     others = [other for other in found[1:] if other.origin != "api"]
     elsewhere = {other.id for other in found[1:]} - {other.id for other in others}
-    _fill_in(message, given)
+    # what was registered first stays, also where it merges into an older message
+    _fill_in(next((known for known in found if known.origin == "registered"), message), given)
     attempt = message.attempts[-1]
-    if message.origin == "registered" and attempt.expires_at is None:
-        attempt.expires_at = given.expires_at
     ours = [part for part in parts if _home(graph, part) not in elsewhere]
     attempt.parts_expected = max(attempt.parts_expected, len(ours))
     for part in ours:
@@ -125,3 +124,6 @@ def _fill_in(message: MessageRow, given: Registration) -> None:
     message.reference = message.reference or given.reference
     message.sent_at = message.sent_at or given.sent_at
     message.segments = max(message.segments, given.segments)
+    attempt = message.attempts[-1]
+    if attempt.expires_at is None:
+        attempt.expires_at = given.expires_at
