@@ -168,6 +168,23 @@ def test_a_registration_that_contradicts_an_earlier_one_is_refused(
     run(test())
 
 
+@pytest.mark.parametrize("field", ["sender", "reference"])
+def test_registrations_that_contradict_each_other_do_not_become_one(
+    database_url: str, field: str
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.register("elsewhere", "A", **{field: "one"})
+            uuid = await story.register("elsewhere", "B", **{field: "another"})
+            before = await story.snapshot()
+            with pytest.raises(Contradiction) as refused:
+                await story.register("elsewhere", "A", "B")
+            assert (refused.value.uuid, refused.value.field) == (uuid, field)
+            assert await story.snapshot() == before
+
+    run(test())
+
+
 def test_the_time_registered_first_stays(database_url: str) -> None:
     """A caller that tries again may write the present time."""
 

@@ -52,7 +52,7 @@ async def register_parts(
 
     Raises:
         Contradiction: a message sent or registered under one of the ids has another recipient, or
-            was registered with another sender or reference.
+            was registered with another sender or reference than is given, or than another has.
     """
     account = given.account
     named = (
@@ -69,6 +69,7 @@ async def register_parts(
     for known in found:
         if field := _contradicted(known, given):
             raise Contradiction(known.uuid, field)
+        given = _with_facts_of(known, given)
     new = sent_elsewhere(
         ids, account, "registered", now, parts_expected=len(names), sent_at=given.sent_at
     )
@@ -109,6 +110,14 @@ def _contradicted(known: MessageRow, given: Registration) -> str | None:
         if was and said is not None and form(was) != form(said):
             return field
     return None
+
+
+def _with_facts_of(known: MessageRow, given: Registration) -> Registration:
+    """What is stated, with what was registered before: two earlier ones may contradict, too."""
+    if known.origin != "registered":
+        return given
+    sender, reference = given.sender or known.sender, given.reference or known.reference
+    return given._replace(sender=sender, reference=reference)
 
 
 def _fill_in(message: MessageRow, given: Registration) -> None:
