@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -216,8 +216,12 @@ async def hand_over(
         return await _here(config, name, args, report)
     end = asyncio.get_running_loop().time() + TAKE_OVER_SECONDS
     while True:
-        with suppress(FileNotFoundError, ConnectionRefusedError):
+        try:
             return await _ask(socket_path(database), name, args, report)
+        except (FileNotFoundError, ConnectionRefusedError):
+            pass  # no hub runs, or one is just starting or stopping
+        except PermissionError as error:
+            raise StoreUnavailable(f"{socket_path(database)}: permission denied") from error
         try:
             guard = FileGuard(database)
         except Busy:  # a hub is just starting or stopping

@@ -148,6 +148,35 @@ def test_a_database_that_another_process_holds_without_taking_jobs_is_told(
     assert "in use" in ran.err
 
 
+def refuses(*asked, **named):
+    """What the system says to another user than the hub's; the superuser is never refused."""
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("command", ["keys create ci --scope read", "db prune"])
+def test_a_hub_of_another_user_takes_no_jobs_and_it_is_said_whose_may(
+    sqlite_settings, delivrd, monkeypatch, command
+):
+    with serving(sqlite_settings):
+        monkeypatch.setattr(asyncio, "open_unix_connection", refuses)
+        ran = delivrd(*command.split(), "--config", str(sqlite_settings))
+    assert ran.code == 3
+    assert "delivrd.db.sock: permission denied" in ran.err
+    assert "as the user that runs the hub" in ran.err
+
+
+@pytest.mark.parametrize("command", ["keys list", "db verify", "doctor"])
+def test_a_database_that_cannot_be_opened_is_explained(tmp_path, delivrd, command):
+    """As another user's, for all but the superuser; a socket can be opened by nobody."""
+    settings = write_settings(tmp_path, f"sqlite:///{tmp_path / 'delivrd.db'}")
+    with closing(socket.socket(socket.AF_UNIX)) as closed:
+        closed.bind(str(tmp_path / "delivrd.db"))
+        ran = delivrd(*command.split(), "--config", str(settings))
+    assert ran.code != 0
+    assert "delivrd.db: unable to open" in ran.err + ran.out
+    assert "as the user that runs the hub" in ran.err + ran.out
+
+
 # --- verify, prune, upgrade ---------------------------------------------------------------------
 
 

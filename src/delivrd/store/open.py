@@ -182,6 +182,7 @@ ADVICE: tuple[tuple[type[BaseException], str], ...] = (
     (migrations.LaterRelease, "install that delivrd again, or name another `database`"),
     (socket.gaierror, "check the host in `database`"),
     (IsADirectoryError, "name a file in `database`, not a folder"),
+    (PermissionError, "run it as the user that runs the hub"),
     (
         asyncpg.InvalidAuthorizationSpecificationError,
         "check user, password and sslmode in `database`",

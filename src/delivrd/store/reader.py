@@ -108,7 +108,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise StoreUnavailable(f"there is no file {path.absolute()}")
     if path.is_dir():
         raise StoreUnavailable(f"{path.absolute()}: is a directory") from IsADirectoryError()
-    return sqlite.connect(path)
+    try:
+        return sqlite.connect(path)
+    except sqlite3.OperationalError as error:  # it is there, so it is most likely another user's
+        raise StoreUnavailable(f"{path.absolute()}: {error}") from PermissionError()
 
 
 class _Postgres:
