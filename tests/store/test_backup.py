@@ -39,6 +39,22 @@ def test_a_copy_is_of_one_moment_although_rows_come_meanwhile(source, tmp_path):
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_of_two_backups_to_one_file_the_one_that_ends_first_stays(source, tmp_path):
+    """A nightly one, if the last is not done yet."""
+    target, sizes = tmp_path / "copy.db", []
+
+    def another(done):
+        if not sizes:
+            sizes.append(backup(source, target, lambda done: None))
+
+    with pytest.raises(FileExistsError):
+        backup(source, target, another)
+    assert target.stat().st_size == sizes[0]
+    with closing(sqlite3.connect(target)) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not list(tmp_path.glob(".copy.db*"))
+
+
 def test_a_failed_backup_leaves_nothing_behind(tmp_path):
     (tmp_path / "no.db").write_bytes(b"this is not a database at all" * 100)
     with pytest.raises(BackupFailed):

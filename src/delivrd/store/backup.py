@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from tempfile import mkstemp
 
 from delivrd.store.sqlite import connect
 
@@ -28,10 +29,9 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
     """
     if target.exists():
         raise FileExistsError(str(target))
-    draft = target.with_name(f".{target.name}.part")
+    draft = _draft(target)
     try:
         with closing(connect(source)) as live, closing(sqlite3.connect(draft)) as copy:
-            draft.chmod(0o600)
             live.execute("BEGIN")  # one snapshot: concurrent writes do not restart the copy
             live.execute("SELECT 1 FROM sqlite_master").fetchall()
             live.backup(copy, pages=PAGES, progress=_reporting(progress))
@@ -48,6 +48,13 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
         draft.unlink(missing_ok=True)
     _sync(target.absolute().parent)
     return target.stat().st_size
+
+
+def _draft(target: Path) -> Path:
+    """A new file, of this backup alone: another one of the same name may be under way."""
+    descriptor, path = mkstemp(".part", f".{target.name}.", target.absolute().parent)
+    os.close(descriptor)
+    return Path(path)
 
 
 def _name(draft: Path, target: Path) -> None:
