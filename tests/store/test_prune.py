@@ -147,7 +147,8 @@ def test_under_the_low_disk_mark_the_bodies_of_the_last_hour_stay(sqlite_url, mo
 
 
 @pytest.mark.parametrize(
-    ("state", "stays"), [("delivered", 0), ("skipped", 0), ("waiting", 1), ("parked", 1)]
+    ("state", "stays"),
+    [("delivered", 0), ("skipped", 0), ("waiting", 1), ("in_flight", 1), ("parked", 1)],
 )
 def test_a_delivery_goes_once_it_has_ended_and_its_event_with_it(database_url, state, stays):
     async def test():
