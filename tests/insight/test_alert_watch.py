@@ -9,7 +9,9 @@ from delivrd.config import Config
 from delivrd.core.units import HOUR, MINUTE, SECOND
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.data import Data
+from delivrd.insight.alerts.evaluate import FINDERS
 from delivrd.insight.alerts.histories import week
+from delivrd.insight.alerts.readings import Findings
 from delivrd.insight.alerts.watch import NotOurs, Watch
 from delivrd.store import alerts as stored
 from delivrd.store import endpoints, schema
@@ -52,6 +54,25 @@ def test_a_route_that_fails_is_written_down_with_its_causes(database_url: str) -
             assert found.causes["reasons"] == [["rejected", "other", 30]]
             assert await hub.watch.once() == []
             assert len(await firings(hub.store)) == 1
+
+    run(test())
+
+
+def test_a_rule_that_cannot_be_judged_keeps_no_other_from_firing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object) -> Findings:
+        raise LookupError("of one kind of rules")
+
+    async def test() -> None:
+        rules = {"lag": {"kind": "backlog"}, "rate": RATE}
+        async with watched(database_url, rules=rules) as hub:
+            await sent(hub.store, failed=30)
+            monkeypatch.setitem(FINDERS, "backlog", broken)
+            for _ in range(2):
+                with pytest.raises(LookupError):
+                    await hub.watch.once()
+            assert [found.rule for found in await firings(hub.store)] == ["rate"]
 
     run(test())
 

@@ -87,20 +87,25 @@ class Watch:
     async def once(self) -> list[Update]:
         """Evaluates every rule as of now; returns the updates.
 
+        If one rule cannot be evaluated, the others are nevertheless.
+
         Raises:
             NotOurs: another process evaluates the rules.
             StoreUnavailable: nothing was written.
+            Exception: the first other error, after what the other rules found was written.
         """
         now = self._clock() // SECOND
         await self._store.write(self._take, background=True)
         rules, memories = await self._store.read(self._rules)
         active = {name: one for name, one in rules.items() if one.rule.enabled}
         data = await self._known(active, memories, now)
-        evaluations = await asyncio.to_thread(self._judge, active, memories, data)
+        evaluations, failures = await asyncio.to_thread(self._judge, active, memories, data)
         outcomes = [await self._explained(named, evaluation) for named, evaluation in evaluations]
         await self._store.write(
             lambda tx: self._write(tx, active, memories, outcomes, now), background=True
         )
+        if failures:
+            raise failures[0]
         return [update for outcome in outcomes for update in outcome.evaluation.updates]
 
     async def _take(self, tx: Tx) -> None:
@@ -133,12 +138,19 @@ class Watch:
 
     def _judge(
         self, active: Mapping[str, Named], memories: Mapping[str, Memory], data: Data
-    ) -> list[tuple[Named, Evaluation]]:
-        return [
-            (one, evaluate(one.rule, data, state_of(memories.get(name), one),
-                           partial(self._suppressed, name, memories.get(name), data.now)))
-            for name, one in active.items()
-        ]  # fmt: skip
+    ) -> tuple[list[tuple[Named, Evaluation]], list[Exception]]:
+        """The evaluations, and the errors of rules that cannot be evaluated."""
+        judged: list[tuple[Named, Evaluation]] = []
+        failures: list[Exception] = []
+        for name, one in active.items():
+            memory = memories.get(name)
+            suppressed = partial(self._suppressed, name, memory, data.now)
+            try:
+                judged.append((one, evaluate(one.rule, data, state_of(memory, one), suppressed)))
+            except Exception as error:
+                log.exception("an alert rule cannot be evaluated", rule=name)
+                failures.append(error)
+        return judged, failures
 
     def _suppressed(self, name: str, memory: Memory | None, now: int, place: Place) -> bool:
         snoozed = memory is not None and (memory.snoozed_until or 0) > now * SECOND
