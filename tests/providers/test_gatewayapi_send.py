@@ -76,6 +76,11 @@ def test_the_variables_of_a_refusal_are_put_into_its_words():
     assert answer == Refused(Reason.ACCOUNT_PROBLEM, "0x0213", "Unauthorized IP-address: 192.0.2.4")
 
 
+def test_the_variables_of_a_refusal_hold_nothing_that_no_store_takes():
+    error = {"code": "0x0213", "message": "No: %1", "variables": ["a\0b\ud800"]}
+    assert answered(gatewayapi, error, status=403).detail == "No: ab"
+
+
 def test_a_code_in_lower_case_is_known_too():
     answer = answered(gatewayapi, {"code": "0x021d", "message": "no"}, status=403)
     assert answer == Refused(Reason.ACCOUNT_PROBLEM, "0x021d", "no")

@@ -59,6 +59,10 @@ def test_jasmin_gives_an_id(body, write):
     assert write(jasmin, body) == Accepted((SentPart(UUID),))
 
 
+def test_an_id_is_given_without_what_no_store_takes():
+    assert answered(jasmin, b'Success "a\0b"') == Accepted((SentPart("ab"),))
+
+
 @pytest.mark.parametrize("words", jasmin.SEND_ERRORS)
 @pytest.mark.parametrize("body", ['Error "%s for it"', r'{"message": "Error \"%s for it\""}'])
 def test_each_of_jasmins_refusals(words, body):

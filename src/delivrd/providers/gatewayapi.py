@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.core.text import short
 from delivrd.providers import code_tables, handover, reading, signing
 from delivrd.providers import fields as f
 from delivrd.providers import gatewayapi_legacy as legacy
@@ -239,7 +240,7 @@ def _refused(answer: HttpAnswer, told: f.Fields) -> Refused:
     code, detail = f.text(told, "code", limit=64), f.text(told, "message", limit=300)
     variables = told.get("variables")
     for position, value in enumerate(variables if isinstance(variables, list) else (), 1):
-        detail = detail and detail.replace(f"%{position}", str(value))[:300]
+        detail = detail and short(detail.replace(f"%{position}", str(value)), 300)
     meaning: Code | None = SEND_ERRORS.get(code or "")
     if meaning is None:
         return handover.refused(answer, code, detail or messaging.complaint(told))

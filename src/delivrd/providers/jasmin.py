@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr
 from delivrd.core import smpp_receipt, times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
-from delivrd.core.text import short
+from delivrd.core.text import clean, short
 from delivrd.providers import fields as f
 from delivrd.providers import handover, reading, smpp_words
 from delivrd.providers.base import (
@@ -217,7 +217,7 @@ def _content(message: Outgoing) -> dict[str, str]:
 
 
 def _answer(answer: HttpAnswer) -> Answer:
-    said = answer.body.decode(errors="replace")
+    said = clean(answer.body.decode(errors="replace"))
     taken, refused = _SUCCESS.search(said), _ERROR.search(said)
     if taken and answer.status < 300:
         return Accepted((SentPart(taken[1]),))

@@ -8,6 +8,7 @@ import structlog
 
 from delivrd.config import Config
 from delivrd.core.bucket import Bucket
+from delivrd.core.text import short
 from delivrd.core.units import SECOND
 from delivrd.providers.base import Answer, Http, Later, Outgoing, Unsure
 from delivrd.sending.callback import callback_address
@@ -147,7 +148,7 @@ class Worker:
             answer: Answer = await account.provider.send(outgoing, account.settings, self._http)
         except Exception as error:
             log.exception("an adapter failed to send", account=account.name)
-            return Unsure(f"{type(error).__name__}: {error}"[:300])
+            return Unsure(short(f"{type(error).__name__}: {error}", 300))
         return answer
 
     async def _store_answer(self, answered: Answered) -> None:
