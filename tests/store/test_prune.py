@@ -21,6 +21,7 @@ from delivrd.store.pruning import aged, bodies, messages
 from delivrd.store.pruning.vacuum import vacuum
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.stats import counts
+from delivrd.store.sessions import create_session, find_session
 from delivrd.store.sqlite import connect
 from delivrd.store.tx import SqliteTx, ends
 from delivrd.store.verify import verify
@@ -271,9 +272,12 @@ def test_events_idempotency_keys_nonces_and_sessions_go_after_their_time(databas
                     b"c",
                     at + DAY,
                 )
+            cookie = await store.write(lambda tx: create_session(tx, new))
+            await store.write(lambda tx: create_session(tx, old - 30 * DAY))
             first = await sweep(store, database_url).once(pause=0)
-            assert first == {"idempotency_keys": 1, "nonces": 1}
+            assert first == {"idempotency_keys": 1, "nonces": 1, "sessions": 1}
             assert await scalar(store, "SELECT key FROM idempotency") == "new"
+            assert await store.read(lambda tx: find_session(tx, cookie, new))
             second = await sweep(store, database_url, later=8 * DAY).once(pause=0)
             assert second["events"] == 1
 
