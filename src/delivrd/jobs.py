@@ -80,10 +80,10 @@ async def _create_key(store: Store, config: Config, args: Mapping[str, Any], rep
 
 
 async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], report: Report) -> Any:
-    key_id = int(text) if re.fullmatch("[0-9]{1,18}", text := str(args["id"])) else -1
+    key_id = int(text) if re.fullmatch("[0-9]{1,19}", text := str(args["id"])) else -1
 
     async def job(tx: Tx) -> bool:
-        found = await revoke_key(tx, key_id, now_micros())
+        found = key_id < 1 << 63 and await revoke_key(tx, key_id, now_micros())
         if found:
             await note(tx, store.ids, ACTOR, "keys.revoke", str(key_id))
         return found

@@ -81,6 +81,16 @@ def test_a_key_is_made_after_the_hub_was_killed(sqlite_settings, delivrd):
     assert made.code == 0
 
 
+def test_a_key_whose_id_has_one_digit_more_is_revoked_too(settings, delivrd):
+    """As ids have from September 2027 on."""
+    row_id = 10**18
+    delivrd("keys", "create", "ci", "--scope", "read", "--config", str(settings))
+    execute(settings, f"UPDATE api_key SET id = {row_id}")
+    assert delivrd("keys", "revoke", str(row_id), "--config", str(settings)).code == 0
+    (key,) = delivrd("keys", "list", "--json", "--config", str(settings)).json
+    assert key["revoked_at"]
+
+
 def test_the_key_itself_is_not_listed(settings, delivrd):
     key = delivrd(
         "keys", "create", "ci", "--scope", "send", "--json", "--config", str(settings)
@@ -90,10 +100,11 @@ def test_the_key_itself_is_not_listed(settings, delivrd):
     assert key.rpartition("_")[2] not in listed.out
 
 
-def test_revoking_a_key_that_does_not_exist_fails(settings, delivrd):
-    ran = delivrd("keys", "revoke", "12345", "--config", str(settings))
+@pytest.mark.parametrize("key_id", ["12345", "9999999999999999999", "shop"])
+def test_revoking_a_key_that_does_not_exist_fails(settings, delivrd, key_id):
+    ran = delivrd("keys", "revoke", key_id, "--config", str(settings))
     assert ran.code == 1
-    assert "there is no key 12345" in ran.err
+    assert f"there is no key {key_id}" in ran.err
 
 
 # --- the socket ---------------------------------------------------------------------------------
