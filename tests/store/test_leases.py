@@ -10,7 +10,7 @@ from delivrd.store.leases import give_lease_back, take_lease
 from tests import filled
 from tests.intake.test_folder import appended
 from tests.store.query_support import opened
-from tests.support import run
+from tests.support import account, open_hub, run, settings
 
 HOUR = 3600 * SECOND
 
@@ -53,6 +53,17 @@ def test_it_can_be_given_back(database_url: str) -> None:
             await take(store, "a")
             await store.write(lambda tx: give_lease_back(tx, "work", "a"))
             assert await take(store, "b")
+
+    run(test())
+
+
+def test_the_only_process_waits_for_no_lease_of_the_one_before(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            assert await take(store, "killed")
+        accounts = {"main": account("vonage")}
+        async with open_hub(settings(sqlite_url, accounts=accounts), roles=("intake",)) as hub:
+            assert await take(hub.store, "next")
 
     run(test())
 

@@ -4,18 +4,25 @@ import asyncio
 
 import pytest
 
+from delivrd.core.units import HOUR, SECOND
 from delivrd.store import schema, stream
 from delivrd.store.base import Store
+from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
 from tests.store.query_support import opened
 from tests.support import run
 
 
 async def put(store: Store, *names: str) -> None:
+    await put_rows(store, *((store.ids.next(), name, None) for name in names))
+
+
+async def put_rows(store: Store, *rows: tuple[int, str, int | None]) -> None:
+    """Events, each with its id, its name, and its position."""
+
     async def job(tx: Tx) -> None:
-        rows = [(store.ids.next(), 1, name, "{}", 0) for name in names]
-        columns = ("id", "message_id", "type", "data", "created_at")
-        await tx.insert(schema.event, columns, rows)
+        columns = ("id", "type", "position", "message_id", "data", "created_at")
+        await tx.insert(schema.event, columns, [(*row, 1, "{}", 0) for row in rows])
 
     await store.write(job)
 
@@ -48,6 +55,96 @@ def test_a_position_is_above_all_before_it(database_url: str) -> None:
             await put(store, "c")
             await number(store)
             assert [event.type for event in await after(store, top)] == ["c"]
+
+    run(test())
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["ahead", "behind"])
+def test_a_position_is_a_time_unless_that_is_given_already(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    """A clock that goes back gives none a second time, nor below those that were read."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await put(store, "a")
+            await number(store)
+            ((first, *_),) = await after(store, 0)
+            now = now_micros() + off
+            monkeypatch.setattr(stream, "now_micros", lambda: now)
+            await put(store, "b")
+            await number(store)
+            assert (await after(store, 0))[-1].position == max(first + 1, now)
+
+    run(test())
+
+
+def test_events_get_positions_in_the_order_of_their_ids(database_url: str) -> None:
+    """A message's changes are told in the order in which they happened."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            first, second = store.ids.next(), store.ids.next()
+            await put_rows(store, (second, "second", None), (first, "first", None))
+            await number(store)
+            assert [event.type for event in await after(store, 0)] == ["first", "second"]
+
+    run(test())
+
+
+def test_a_stream_that_begins_before_any_event_misses_none_of_a_slower_clock(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            begin = await store.read(stream.newest)
+            monkeypatch.setattr(stream, "now_micros", lambda: now_micros() - 30 * SECOND)
+            await put(store, "a")
+            await number(store)
+            assert [event.type for event in await after(store, begin)] == ["a"]
+
+    run(test())
+
+
+def test_a_test_event_alone_is_no_place_to_begin(database_url: str) -> None:
+    """Test events have positions below zero, and are in no stream."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await put_rows(store, (store.ids.next(), "test", -1))
+            begin = await store.read(stream.newest)
+            assert begin > 0
+            assert await after(store, begin) == []
+
+    run(test())
+
+
+def test_a_place_in_the_future_is_known_only_by_its_event(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a host whose clock was ahead, or of another hub: nothing would come until then."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            monkeypatch.setattr(stream, "now_micros", lambda: now_micros() + HOUR)
+            await put(store, "a")
+            await number(store)
+            monkeypatch.undo()
+            ((position, *_),) = await after(store, 0)
+            assert await store.read(lambda tx: stream.is_known(tx, position, kept_since=0))
+            assert not await store.read(lambda tx: stream.is_known(tx, position + 1, kept_since=0))
+
+    run(test())
+
+
+def test_where_nothing_is_to_be_numbered_no_lease_is_taken(database_url: str) -> None:
+    """Every process looks several times a second; each lease taken is a write."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            assert await number(store) == []
+            taken = "SELECT name FROM lease WHERE name = $1"
+            assert await store.read(lambda tx: tx.fetch(taken, stream.LEASE)) == []
 
     run(test())
 
