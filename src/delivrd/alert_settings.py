@@ -206,7 +206,7 @@ class Rule(Table):
     @classmethod
     def _complete(cls, given: Any) -> Any:
         """Fills in the defaults of the kind, and refuses fields that it does not have."""
-        if not isinstance(given, dict) or given.get("kind") not in SPECS:
+        if not isinstance(given, dict) or given.get("kind") not in tuple(SPECS):
             return given
         spec = SPECS[given["kind"]]
         known = set(Rule.model_fields)

@@ -44,6 +44,7 @@ def test_spans_of_time_are_written_as_people_do(text: object, seconds: int) -> N
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        ({"kind": ["failure_rate"]}, "kind"),
         ({"kind": "failure_rate", "times": 3}, "has no times; it has"),
         ({"kind": "latency", "over": "5 mins"}, "over must be a span of time"),
         ({"kind": "failure_rate", "over": "much"}, "over must be a share"),
