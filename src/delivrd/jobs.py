@@ -10,7 +10,6 @@ store and runs the same function itself.
 import asyncio
 import json
 import os
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from delivrd.store.audit import note
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Key, Scope, create_key, revoke_key
+from delivrd.store.names import number_of
 from delivrd.store.open import open_store, sqlite_path
 from delivrd.store.queries import views
 from delivrd.store.sqlite import Busy, FileGuard
@@ -80,10 +80,10 @@ async def _create_key(store: Store, config: Config, args: Mapping[str, Any], rep
 
 
 async def _revoke_key(store: Store, config: Config, args: Mapping[str, Any], report: Report) -> Any:
-    key_id = int(text) if re.fullmatch("[0-9]{1,19}", text := str(args["id"])) else -1
+    key_id = number_of(text := str(args["id"]))
 
     async def job(tx: Tx) -> bool:
-        found = key_id < 1 << 63 and await revoke_key(tx, key_id, now_micros())
+        found = key_id is not None and await revoke_key(tx, key_id, now_micros())
         if found:
             await note(tx, store.ids, ACTOR, "keys.revoke", str(key_id))
         return found

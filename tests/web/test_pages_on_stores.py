@@ -21,6 +21,26 @@ def test_the_overview_leads_to_the_comparison_with_the_filters_that_it_has(
     run(test())
 
 
+def test_a_list_goes_on_and_a_row_opens_where_ids_have_one_digit_more(database_url: str) -> None:
+    """As new ones have from September 2027 on."""
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+            rows = (10**18, 10**18 + 1)
+            for row in rows:
+                await hub.receipt("inbox", messageId=f"id-{row}")
+                await hub.store.write(
+                    lambda tx, row=row: tx.execute(
+                        "UPDATE request SET id = $1 WHERE id = (SELECT min(id) FROM request)", row
+                    )
+                )
+            second = (await hub.client.get(f"/requests?cursor={rows[1]}")).text
+            assert [f"/requests/{row}" in second for row in rows] == [True, False]
+            assert (await hub.client.get(f"/requests/{rows[0]}")).status_code == 200
+
+    run(test())
+
+
 @pytest.mark.parametrize("receipts", [0, 2])
 def test_a_page_opens(database_url: str, receipts: int) -> None:
     async def test() -> None:

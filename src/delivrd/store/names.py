@@ -1,4 +1,6 @@
-"""The public ids of rows: the kind, and the row's id in hex."""
+"""The public ids of rows: the kind, and the row's id in hex; of some, the row's id alone."""
+
+import re
 
 
 def event_id(row_id: int) -> str:
@@ -26,4 +28,10 @@ def row_of(name: str, kind: str) -> int | None:
         value = int(digits, 16)
     except ValueError:
         return None
+    return value if value < 1 << 63 else None
+
+
+def number_of(text: str) -> int | None:
+    """The row id that decimal digits name; None if it cannot be one."""
+    value = int(text) if re.fullmatch(r"[0-9]{1,19}", text) else 1 << 63
     return value if value < 1 << 63 else None

@@ -23,6 +23,7 @@ from delivrd.core.phone import InvalidNumber, checked_country, normalize
 from delivrd.core.statement import micros, moment
 from delivrd.core.text import clean
 from delivrd.store.accounts import Accounts
+from delivrd.store.names import number_of
 from delivrd.store.queries import views
 from delivrd.store.queries.paging import Listed
 from delivrd.web.api import alert_views, relay_views
@@ -196,9 +197,10 @@ def row_id(text: str, what: str, hint: str) -> int:
     Raises:
         Problem: it cannot be an id.
     """
-    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= 1 << 63:
+    found = number_of(text)
+    if found is None:
         raise not_found(what, hint)
-    return int(text)
+    return found
 
 
 def as_stored(number: str, region: str | None) -> str:

@@ -8,13 +8,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.store import alerts as stored
 from delivrd.store.keys import Scope
+from delivrd.store.names import number_of
 from delivrd.store.queries.paging import TOP
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_firings, alert_rules, alert_views, alerts
 from delivrd.web.api.alert_rules import Snooze
 from delivrd.web.auth import caller_of
 from delivrd.web.pages.alert_words import SNOOZES
-from delivrd.web.pages.lists import id_of
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 
@@ -48,7 +48,7 @@ class _Alerts:
         return await self._page(request)
 
     async def _page(self, request: Request, tested: Any = None) -> Response:
-        before = id_of(request.query_params.get("before", ""))
+        before = number_of(request.query_params.get("before", ""))
         values = await self._store.read(lambda tx: self._read(tx, before))
         return self._pages.page(
             request,

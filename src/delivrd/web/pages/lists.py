@@ -6,6 +6,7 @@ from typing import Any
 from delivrd.core.statement import moment
 from delivrd.core.text import clean
 from delivrd.store.ids import now_micros
+from delivrd.store.names import number_of
 from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.views import at
 
@@ -18,12 +19,7 @@ def chosen(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 def cursor_of(given: Mapping[str, str]) -> int | None:
     """The id below which the page begins; None on the first one."""
-    return id_of(given.get("cursor", ""))
-
-
-def id_of(text: str) -> int | None:
-    """The row id in a query or path; None if the text cannot be one."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return number_of(given.get("cursor", ""))
 
 
 def page_of(found: Listed[Any], items: list[Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from delivrd.intake.reread import CannotReread, admit, reread
 from delivrd.store.keys import Scope
+from delivrd.store.names import number_of
 from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.requests import find_request, list_requests
 from delivrd.store.queries.views import VERDICTS, RequestDetail, plain
@@ -17,7 +18,7 @@ from delivrd.store.rereading import Difference
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import chips, ranges, words
 from delivrd.web.pages.links import address
-from delivrd.web.pages.lists import chosen, cursor_of, id_of, newest, page_of
+from delivrd.web.pages.lists import chosen, cursor_of, newest, page_of
 from delivrd.web.pages.misread import misread
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
@@ -112,7 +113,7 @@ class _Requests:
 
     async def admit(self, request: Request, request_id: str) -> Response:
         try:
-            admitted = await admit(self._store, id_of(request_id) or 0, caller_of(request).name)
+            admitted = await admit(self._store, number_of(request_id) or 0, caller_of(request).name)
         except LookupError:
             raise _missing() from None
         except CannotReread as error:
@@ -135,7 +136,7 @@ class _Requests:
         return found, [{**item, "say": words.of_request(item)} for item in plain(found.items)]
 
     async def _detail(self, request_id: str) -> RequestDetail:
-        number = id_of(request_id) or 0
+        number = number_of(request_id) or 0
         found = await self._store.read(lambda tx: find_request(tx, self._store.accounts, number))
         if found is None:
             raise _missing()
