@@ -66,8 +66,9 @@ def test_bodies_go_after_their_time_and_the_receipts_stay(database_url):
             request = await receive(store, receipt("a"))
             taken = await sweep(store, database_url, later=31 * DAY).once(pause=0)
             assert taken["request_bodies"] == 1
-            body = await scalar(store, "SELECT body FROM request WHERE id = $1", request)
-            assert body is None
+            for column in ("body", "query", "headers"):  # a GET has all it says in its query
+                left = await scalar(store, f"SELECT {column} FROM request WHERE id = $1", request)
+                assert left is None, column
             assert await scalar(store, "SELECT status FROM message") == "delivered"
             assert await verify(store, now=now_micros() + 31 * DAY) == []
 
@@ -405,6 +406,22 @@ def test_a_message_that_is_still_waited_for_stays(database_url):
     run(test())
 
 
+@pytest.mark.parametrize("state", ["queued", "handing_over"])
+def test_a_message_that_is_not_handed_over_yet_stays(database_url, state):
+    """However long its worker was away: it is sent, or told as expired."""
+
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await execute(store, "UPDATE attempt SET state = $1, expires_at = NULL", state)
+            old = sweep(store, database_url, later=40 * DAY, messages_days=30)
+            assert "messages" not in await old.once(pause=0)
+            await execute(store, "UPDATE attempt SET state = 'unsure'")
+            assert (await old.once(pause=0))["messages"] == 1  # nothing more can come of it
+
+    run(test())
+
+
 def test_what_was_pruned_and_what_stays_add_up(database_url):
     """A message of yesterday beside one that goes, in the same request."""
 
@@ -493,6 +510,20 @@ def test_a_request_stays_while_one_of_its_receipts_may_still_land(database_url, 
             old = sweep(store, database_url, later=40 * DAY, messages_days=30)
             assert "requests" not in await old.once(pause=0)
             assert await scalar(store, "SELECT count(*) FROM request") == 1
+
+    run(test())
+
+
+def test_a_request_with_a_fault_that_nobody_can_mend_goes_with_the_others(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            request = await receive(store, receipt("a"))
+            columns = ("id", "request_id", "reading_no", "position", "why", "raw", "set_aside")
+            fault = (store.ids.next(), request, 0, 1, "no status", "x", False)
+            await store.write(lambda tx: tx.insert(schema.fault, columns, [fault]))
+            old = sweep(store, database_url, later=40 * DAY, messages_days=30)
+            assert (await old.once(pause=0))["requests"] == 1
+            assert await scalar(store, "SELECT count(*) FROM fault") == 0
 
     run(test())
 
