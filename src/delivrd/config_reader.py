@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -281,16 +281,10 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 
 def _model_at(tree: Tree, path: Path_) -> type[BaseModel] | None:
     """The model of the table that contains the setting."""
-    if len(path) == 1:
-        return Config
-    if path[0] == "accounts" and len(path) == 3:
-        table = _table(_table(tree.values.get("accounts")).get(path[1]))
-        try:
-            return find_provider(str(table.get("provider"))).Settings
-        except UnknownProvider:
-            return AccountSettings
     model: type[BaseModel] | None = Config
     names = list(path[:-1])
+    if path[0] == "accounts" and len(path) > 2:
+        model, names = _settings_of(tree, path[1]), names[2:]
     while model and names:
         field = model.model_fields.get(names.pop(0))
         model = _section(field.annotation) if field else None
@@ -300,9 +294,20 @@ def _model_at(tree: Tree, path: Path_) -> type[BaseModel] | None:
     return model
 
 
+def _settings_of(tree: Tree, account: str) -> type[AccountSettings]:
+    table = _table(_table(tree.values.get("accounts")).get(account))
+    try:
+        return find_provider(str(table.get("provider"))).Settings
+    except UnknownProvider:
+        return AccountSettings
+
+
 def _tables(annotation: Any) -> type[BaseModel] | None:
     """The model of the tables, where a setting is a mapping of names to tables."""
-    return _section(get_args(annotation)[1]) if get_origin(annotation) is dict else None
+    if get_origin(annotation) is not dict:
+        return None
+    values = get_args(annotation)[1]
+    return _section(get_args(values)[0] if get_origin(values) is Annotated else values)
 
 
 def _has_field(tree: Tree, path: Path_) -> bool:

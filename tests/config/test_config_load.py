@@ -184,6 +184,15 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
             ["accounts.main.api_secret: is missing", "API_SECRET_FILE", "receive_only = true"],
         ),
         ("[accounts.main]", {}, ["line 1: accounts.main.provider: is missing", "[accounts.main]"]),
+        (
+            '[accounts.main]\nprovider = "generic"\n[accounts.main.statuses.gone]\nreasn = "other"',
+            {},
+            [
+                "line 3: accounts.main.statuses.gone.status: is missing",
+                "line 4: accounts.main.statuses.gone.reasn: there is no such setting",
+                "Did you mean accounts.main.statuses.gone.reason?",
+            ],
+        ),
         ("accounts = 3", {}, ["accounts: must be tables"]),
         ("[accounts]\nmain = 3", {}, ["accounts.main: must be a table"]),
         (
