@@ -211,6 +211,13 @@ def test_an_address_never_shows_when_a_channel_fails(url: str) -> None:
     assert SECRET not in repr(channel(url))
 
 
+def test_an_address_that_apprise_fails_at_is_trouble_and_stops_no_notice() -> None:
+    """As one with a byte that is not UTF-8, from the environment."""
+    bad = channel("https://hooks.slack.com/services/\udce9")
+    told = run(send(bad, "test", "a test", "of this channel"))
+    assert told.why == trouble(bad) == "its url is not one that apprise knows for https://"
+
+
 def test_parts_of_an_address_are_masked_in_what_a_service_says() -> None:
     text = f"POST https://hooks.example.org/services/{SECRET} failed"
     assert SECRET not in masked(text, f"json://hooks.example.org/services/{SECRET}?x=1")

@@ -70,7 +70,10 @@ def _service(url: str) -> "Apprise | None":
         service_timeout=TIMEOUT_SECONDS,
     )  # fmt: skip
     service = apprise.Apprise(asset=asset)
-    return service if service.add(url) else None
+    try:
+        return service if service.add(url) else None
+    except Exception:  # its parsers are many, and one must not stop all notices
+        return None
 
 
 def _unknown(url: str) -> str:
