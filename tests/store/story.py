@@ -195,7 +195,7 @@ class Story:
         told = Registration(
             self.store.accounts.by_name[name], parts, f"+{to}", "GB", more.get("sender"),
             more.get("preview"), more.get("sent_at", START), more.get("reference"),
-            more.get("expires_at"),
+            more.get("expires_at"), more.get("segments", 1),
         )  # fmt: skip
         uuid: str = await self.store.write(lambda tx: register_parts(tx, *self._parts, told))
         return uuid

@@ -135,6 +135,34 @@ def test_a_registration_knows_the_number_better_than_the_receipts(database_url: 
     run(test())
 
 
+def test_a_registration_knows_the_country_better_than_the_receipts(database_url: str) -> None:
+    """A number without its country's digits looks like one of another country."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A", to="2015550123"))
+            assert await story.one("SELECT country FROM message") == "EG"
+            await story.register("elsewhere", "A")
+            assert await story.one("SELECT country FROM message") == "GB"
+            await story.check()
+
+    run(test())
+
+
+def test_a_registration_of_a_withdrawn_message_shows_it_again(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            request = await story.hear("elsewhere", receipt("A"))
+            await story.reread(request, receipt("B"))
+            uuid = await story.register("elsewhere", "A")
+            assert await story.rows(
+                "SELECT status, withdrawn FROM message WHERE uuid = $1", uuid
+            ) == [("pending", False)]
+            await story.check()
+
+    run(test())
+
+
 FACTS = "SELECT sender, reference, preview, sent_at FROM message WHERE merged_into IS NULL"
 
 
@@ -142,9 +170,10 @@ def test_a_later_registration_fills_in_what_the_first_lacked(database_url: str) 
     async def test() -> None:
         async with telling(database_url) as story:
             uuid = await story.register("elsewhere", "A", sender="Acme", sent_at=None)
-            again = {"reference": "order-7", "preview": "Hello", "sent_at": START}
+            again = {"reference": "order-7", "preview": "Hello", "sent_at": START, "segments": 2}
             assert await story.register("elsewhere", "A", **again) == uuid
             assert await story.rows(FACTS) == [("Acme", "order-7", "Hello", START)]
+            assert await story.one("SELECT segments FROM message") == 2
             await story.check()
 
     run(test())
@@ -205,6 +234,32 @@ def test_what_was_registered_survives_a_merge_into_an_older_message(database_url
             await story.register("elsewhere", "A", "B", preview="Hello")
             assert await story.rows(FACTS) == [("Acme", "order-7", "Hello", START)]
             await story.check()
+
+    run(test())
+
+
+def test_what_was_registered_in_steps_is_known_better_than_an_older_receipt(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.hear("elsewhere", receipt("A", sender="Other"))
+            await story.register("elsewhere", "B", sender="Acme", sent_at=None)
+            await story.register("elsewhere", "B", segments=3)
+            await story.register("elsewhere", "A", "B", sent_at=None)
+            assert await story.rows(FACTS) == [("Acme", None, None, START)]
+            segments = "SELECT segments FROM message WHERE merged_into IS NULL"
+            assert await story.one(segments) == 3
+            await story.check()
+
+    run(test())
+
+
+def test_a_number_is_the_same_sender_with_and_without_its_plus(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid = await story.register("elsewhere", "A", sender="12025555511")
+            assert await story.register("elsewhere", "A", sender="+12025555511") == uuid
 
     run(test())
 
@@ -274,6 +329,26 @@ def test_what_we_sent_ourselves_takes_the_registered_parts_and_keeps_its_own_fac
             assert await story.one("SELECT sender FROM message") == "Acme"
             await story.hear("main", receipt("A"))
             assert await story.status(uuid) == "delivered"
+
+    run(test())
+
+
+def test_what_was_registered_before_our_send_becomes_a_part_of_it(database_url: str) -> None:
+    """The message that we sent stays, though it is younger, with what was told of it alone."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.register("main", "B", reference="order-7", expires_at=START)
+            uuid, _ = await story.sent("A")
+            assert await story.register("main", "A", "B") == uuid
+            assert await story.rows(
+                "SELECT uuid, sender, reference FROM message WHERE merged_into IS NULL"
+            ) == [(uuid, "Acme", None)]
+            await story.hear("main", receipt("A"))
+            assert await story.status(uuid) == "pending"
+            await story.hear("main", receipt("B"))
+            assert await story.status(uuid) == "delivered"
+            await story.check()
 
     run(test())
 
