@@ -131,6 +131,24 @@ def test_under_the_low_disk_mark_the_oldest_bodies_go_first(sqlite_url, monkeypa
     run(test())
 
 
+def test_no_more_bodies_go_than_the_disk_lacks(sqlite_url, monkeypatch):
+    """What they took is free within the file long before the disk has it back."""
+    lacking, size = 200_000, 20_000
+    monkeypatch.setattr(keeping, "free_disk", lambda config: 512 * 1024**2 - lacking)
+    monkeypatch.setattr(keeping, "BODIES", 1)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            for i in range(40):
+                await receive(store, receipt(f"p{i}"), body=bytes(size))
+            with closing(connect(sqlite_url.removeprefix("sqlite:///"), write=True)) as other:
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            taken = await sweep(store, sqlite_url, later=2 * HOUR).once(pause=0)
+            assert lacking // size - 3 <= taken["request_bodies"] <= lacking // size + 3
+
+    run(test())
+
+
 def test_under_the_low_disk_mark_the_bodies_of_the_last_hour_stay(sqlite_url, monkeypatch):
     """They are the ones that are read again after a mistake is found."""
     monkeypatch.setattr(keeping, "free_disk", lambda config: 0)

@@ -17,7 +17,7 @@ from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back, take_lease
 from delivrd.store.open import sqlite_path
 from delivrd.store.pruning import aged, bodies, messages
-from delivrd.store.pruning.vacuum import vacuum
+from delivrd.store.pruning.vacuum import live_bytes, vacuum
 from delivrd.store.tx import Tx
 
 log = structlog.get_logger(__name__)
@@ -56,9 +56,10 @@ def free_disk(config: Config) -> int | None:
     return None if path is None else shutil.disk_usage(path.absolute().parent).free
 
 
-def disk_is_low(config: Config) -> bool:
+def disk_is_low(config: Config, spare: int = 0) -> bool:
+    """Whether less disk is free than `low_disk_mb`; ``spare`` bytes count as free."""
     free = free_disk(config)
-    return free is not None and free < config.retention.low_disk_mb * 1024**2
+    return free is not None and free + spare < config.retention.low_disk_mb * 1024**2
 
 
 class Sweep:
@@ -159,11 +160,18 @@ class Sweep:
 
     async def _bodies(self, tx: Tx) -> int:
         """Deletes bodies past their retention; if disk space is low, younger ones too."""
-        kept, low = self._config.retention.request_bodies_days * DAY, disk_is_low(self._config)
+        kept = self._config.retention.request_bodies_days * DAY
+        low = disk_is_low(self._config, await self._spare(tx))
         count = await bodies.erase(tx, self._clock() - (HOUR if low else kept), BODIES)
         if count and low:
             await vacuum(tx, PAGES, keep=0)
         return count
+
+    async def _spare(self, tx: Tx) -> int:
+        """Bytes of the file that are free again: they go back to the disk much more slowly than
+        bodies are deleted, and would all be deleted meanwhile."""
+        path = sqlite_path(self._config.database)
+        return 0 if path is None else max(0, path.stat().st_size - await live_bytes(tx))
 
     def _messages(self, kept: Retention, now: int) -> list[Step]:
         if kept.messages_days is None:

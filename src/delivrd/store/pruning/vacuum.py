@@ -20,3 +20,12 @@ async def vacuum(tx: Tx, pages: int, *, keep: int = FREE_PAGES) -> int:
     for _ in range(spare):  # Python's driver stops after the first page, whatever number is given
         await tx.execute("PRAGMA incremental_vacuum(1)")
     return spare
+
+
+async def live_bytes(tx: Tx) -> int:
+    """The size of a SQLite file without its free pages."""
+    pages, free, size = [
+        int((await tx.fetch(f"PRAGMA {name}"))[0][0])
+        for name in ("page_count", "freelist_count", "page_size")
+    ]
+    return (pages - free) * size
