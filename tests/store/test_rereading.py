@@ -3,6 +3,9 @@
 import pytest
 
 from delivrd.core.statement import Fault
+from delivrd.core.units import DAY
+from delivrd.store.ids import now_micros
+from delivrd.store.pruning.messages import prune
 from delivrd.store.verify import verify
 from tests.store.story import SECOND, START, receipt, reference, telling
 from tests.support import run
@@ -104,6 +107,7 @@ def test_what_is_no_fault_any_more_is_none_also_where_the_receipts_stay(
                 "AND r.reading_no = f.reading_no"
             )
             assert await story.rows(current) == [(fault.why,) for fault in left]
+            assert await story.one("SELECT count(*) FROM fault") == 1 + len(left)  # the earlier
             assert await story.one("SELECT count FROM statement WHERE kind = 'receipt'") == 1
             assert len(await story.events(uuid)) == 1
             await story.check()
@@ -119,6 +123,58 @@ def test_what_was_unreadable_yesterday_lands_today(database_url: str) -> None:
             told = await story.reread(request, receipt("A", reference=reference(attempt)))
             assert told.applied
             await story.answer(attempt, "A")
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_a_new_reason_why_nothing_can_be_read_needs_no_force(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            request = await story.receive("main")
+            assert (await story.reread(request, kind="unreadable", why="no id")).applied
+            assert await story.rows("SELECT kind, why FROM request") == [("unreadable", "no id")]
+
+    run(test())
+
+
+def test_only_messages_that_change_are_told(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.sent("A")
+            request = await story.hear("main", receipt("A", "undelivered"))
+            told = await story.reread(request, receipt("A", "undelivered", error_code="7"))
+            assert (told.applied, told.messages) == (True, ())
+
+    run(test())
+
+
+def test_a_re_reading_brings_no_pruned_message_back(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            request = await story.hear("elsewhere", receipt("A"))
+            made = (story.store.accounts, story.store.ids, story.now, now_micros() + DAY, 100)
+            assert await story.store.write(lambda tx: prune(tx, *made)) == 1
+            assert (await story.reread(request, receipt("A", "undelivered"))).applied
+            assert await story.one("SELECT count(*) FROM message") == 0
+            assert await verify(story.store) == []
+
+    run(test())
+
+
+def test_a_part_of_one_send_stays_with_it_whatever_reference_is_read_now(
+    database_url: str,
+) -> None:
+    """D1: a stored id wins over the reference."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            uuid, attempt = await story.sent("A")
+            _, other = await story.handing_over()
+            request = await story.hear("main", receipt("A", "undelivered"))
+            await story.reread(request, receipt("A", reference=reference(other)))
+            assert await story.one("SELECT attempt_id FROM part") == attempt
             assert await story.status(uuid) == "delivered"
             await story.check()
 
