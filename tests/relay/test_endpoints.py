@@ -90,3 +90,38 @@ def test_without_a_secret_callbacks_go_out_unsigned(sqlite_url: str) -> None:
             assert "webhook-signature" not in call.headers
 
     run(test())
+
+
+def test_an_endpoint_that_was_enabled_by_hand_is_called_though_it_asked_for_a_pause(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        sink = Sink(says(429, retry_after="240"), says(200))
+        async with telling(database_url) as story, sink.listening():
+            endpoint_id = await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            await story.write(lambda tx: endpoints.enable(tx, endpoint_id))
+            await story.happens(message=2)
+            await story.settle()
+            assert len(sink.calls) == 2
+
+    run(test())
+
+
+def test_a_disabled_endpoint_keeps_the_first_reason(database_url: str) -> None:
+    """Of two processes whose calls found it gone, one says so."""
+
+    async def test() -> None:
+        async with telling(database_url) as story:
+            endpoint_id = await story.endpoint("https://shop.example/hook")
+            told = [
+                await story.write(
+                    lambda tx, n=n: endpoints.disable(tx, endpoint_id, START + n, "gone")
+                )
+                for n in (1, 2)
+            ]
+            assert told == [True, False]
+            assert await story.rows("SELECT disabled_at FROM endpoint") == [(START + 1,)]
+
+    run(test())
