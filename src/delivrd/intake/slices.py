@@ -4,10 +4,10 @@ FIRST, MOST = 50, 1000
 """Receipts in the first slice, and in any."""
 
 TIMES_LONGER = 4
-"""How many times as long as a short slice a long one may be, at most."""
+"""Long slices begin with at most so many times the receipts of a short one."""
 
 BEHIND = 4
-"""The fold is behind if more receipts wait than so many slices hold."""
+"""The fold is behind if more receipts wait than so many short slices hold."""
 
 
 class SliceSize:

@@ -315,7 +315,7 @@ def _size(path: Path) -> int:
 
 
 def _copy_back(connection: sqlite3.Connection) -> int:
-    """Copies what it can of the log into the database; returns how much of it is copied now."""
+    """Copies what it can of the log into the database; returns how many of its pages are copied."""
     try:
         _, _, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     except sqlite3.OperationalError:
