@@ -59,7 +59,8 @@ def test_zooming_in_reloads_nothing_and_stays_where_one_is(old_page: Any, chart:
     old_page.mouse.up()
     zoomed(old_page)
     expect(old_page.locator(".mark").first).to_contain_text("UTC")
-    assert old_page.evaluate("[window.mark, scrollY]") == [True, 150]
+    # more where an alert came in above meanwhile; a page opened anew would be at its top
+    assert old_page.evaluate("window.mark && scrollY >= 150")
 
 
 def test_the_browsers_way_back_leads_back(old_page: Any, chart: Any) -> None:
