@@ -66,6 +66,8 @@ class Gateway:
         self.reports: list[dict[str, str]] = []
         """What it knows of what it was given, and tells who asks."""
         self.asked = 0
+        self.busy = False
+        """Whether it turns away who asks, for half a minute."""
 
     @property
     def references(self) -> list[str]:
@@ -83,6 +85,8 @@ class Gateway:
 
     async def _report(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
+        if self.busy:
+            return web.Response(status=429, headers={"Retry-After": "30"})
         records = [r for r in self.reports if r["message_id"] == request.query["id"]]
         return web.json_response({"records": records})
 

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from delivrd.core.units import HOUR, SECOND
 from delivrd.sending.http import GatewayClient
-from delivrd.sending.look_ups import LookUps
+from delivrd.sending.look_ups import CONCURRENCY, LookUps
+from delivrd.store import look_ups as store
+from delivrd.store.base import StoreUnavailable
 from delivrd.store.histograms import number_of, steps
 from delivrd.store.ids import now_micros
 from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
@@ -108,6 +111,85 @@ def test_what_was_due_while_the_hub_was_away_is_asked_when_it_is_back(database_u
             clock.ahead = 40 * HOUR  # past each time at which it would have been asked but the last
             assert await look_ups.once() == 1
             assert await hub.rows("SELECT status FROM message") == [("delivered",)]
+
+    run(test())
+
+
+def test_a_gateway_that_has_had_too_many_questions_is_asked_them_after_its_pause(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(database_url, gateway) as (hub, look_ups, clock),
+        ):
+            for _ in range(2 * CONCURRENCY):
+                await hub.send()
+            number = 2 * CONCURRENCY + 1
+            await hub.reaches(*["accepted"] * number)
+            gateway.busy, clock.ahead = True, HOUR
+            assert await look_ups.once() == number
+            assert gateway.asked == CONCURRENCY
+            assert await look_ups.once() == 0
+            gateway.busy, clock.ahead = False, HOUR + 31 * SECOND
+            assert await look_ups.once() == number
+            assert gateway.asked == CONCURRENCY + number
+
+    run(test())
+
+
+def test_an_answer_that_the_store_could_not_take_is_stored_once_it_can(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(database_url, gateway) as (hub, look_ups, clock),
+        ):
+            gateway.reports.append(record(gateway, "delivered"))
+            clock.ahead = HOUR
+            store_look_up, failures = store.store_look_up, iter([True])
+
+            async def failing(*given: Any) -> None:
+                if next(failures, False):
+                    raise StoreUnavailable("away")
+                await store_look_up(*given)
+
+            monkeypatch.setattr(store, "store_look_up", failing)
+            with pytest.raises(StoreUnavailable):
+                await look_ups.once()
+            assert await look_ups.once() == 0
+            assert gateway.asked == 1
+            assert await hub.rows("SELECT status FROM message") == [("delivered",)]
+
+    run(test())
+
+
+def test_an_answer_that_cannot_be_stored_holds_up_no_other(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with (
+            Gateway().listening() as gateway,
+            sent(database_url, gateway) as (hub, look_ups, clock),
+        ):
+            await hub.send()
+            await hub.reaches("accepted", "accepted")
+            for reference in gateway.references:
+                told = {"message_id": f"M{reference}", "status": "delivered"}
+                gateway.reports.append(record(gateway, "delivered") | told)
+            store_look_up, failures = store.store_look_up, iter([True])
+
+            async def failing(*given: Any) -> None:
+                if next(failures, False):
+                    raise ValueError("of this answer")
+                await store_look_up(*given)
+
+            monkeypatch.setattr(store, "store_look_up", failing)
+            clock.ahead = HOUR
+            assert await look_ups.once() == 2
+            statuses = await hub.rows("SELECT status FROM message ORDER BY status")
+            assert statuses == [("delivered",), ("pending",)]
 
     run(test())
 

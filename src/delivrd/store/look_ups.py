@@ -1,5 +1,6 @@
 """Look-ups: which parts without a final receipt to ask their gateway about, and its answers."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from delivrd.core.statement import Kind, Receipt
@@ -27,6 +28,7 @@ class Asking(NamedTuple):
     """A part to ask about."""
 
     account_id: int
+    attempt_id: int
     part: PartName
     provider_message_id: str
     to: str
@@ -61,6 +63,7 @@ async def claim(
         asking += [
             Asking(
                 attempt.account_id,
+                attempt_id,
                 PartName(part.key, part.ns, part.provider_message_id),
                 part.provider_message_id,
                 to,
@@ -71,6 +74,18 @@ async def claim(
         ]
     await graph.save()
     return asking
+
+
+async def put_off(
+    tx: Tx, accounts: Accounts, ids: Ids, now: int, moments: Mapping[int, int]
+) -> None:
+    """Schedules the look-ups of attempts that could not be asked about, by their ids."""
+    graph = await Graph.load(tx, accounts, ids, now, attempts=sorted(moments))
+    for attempt_id, moment in moments.items():
+        attempt = graph.attempts.get(attempt_id)
+        if attempt is not None and attempt.state == "accepted" and not attempt.final:
+            attempt.due_at = moment if attempt.due_at is None else min(moment, attempt.due_at)
+    await graph.save()
 
 
 async def store_look_up(
