@@ -155,18 +155,24 @@ class Privacy(Section):
     )
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
+"""At most a century: a time that far back still is one."""
+
+
 class Retention(Section):
-    request_bodies_days: PositiveInt = Field(default=30, description="Bodies of webhook calls.")
-    messages_days: PositiveInt | None = Field(
+    request_bodies_days: Days = Field(default=30, description="Bodies of webhook calls.")
+    messages_days: Days | None = Field(
         default=None, description="Messages with their receipts; default for ever."
     )
-    events_days: PositiveInt = Field(default=7, description="Events, for resuming a stream.")
-    idempotency_hours: PositiveInt = Field(default=48, description="Idempotency keys.")
-    deliveries_days: PositiveInt = Field(
+    events_days: Days = Field(default=7, description="Events, for resuming a stream.")
+    idempotency_hours: PositiveInt = Field(
+        default=48, le=24 * 36_500, description="Idempotency keys."
+    )
+    deliveries_days: Days = Field(
         default=30,
         description="Finished deliveries and URLs that are gone; parked deliveries stay.",
     )
-    ring_rows: PositiveInt = Field(default=10_000, description="Most refused calls kept.")
+    ring_rows: PositiveInt = Field(default=10_000, le=10**9, description="Most refused calls kept.")
     ring_bytes: ByteSize = Field(
         default=ByteSize(64 * 1024**2), gt=0, description="Most bytes of refused calls kept."
     )
@@ -184,7 +190,9 @@ class Sending(Section):
         default=True, description="Ask gateways that allow it for receipts that never came."
     )
     grace_seconds: NonNegativeInt = Field(
-        default=6 * 3600, description="Wait after a validity expired before `unknown`."
+        default=6 * 3600,
+        le=365 * 86_400,
+        description="Wait after a validity expired before `unknown`.",
     )
 
 

@@ -314,6 +314,7 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ('base_url = "http://[::1"', "must be an address like https://"),
         ("replay_window = -300", "greater than or equal to 1"),
         ("id_reuse_after = -1", "greater than or equal to 0"),
+        ("id_reuse_after = 99999999999", "less than or equal to 3153600000"),
     ],
 )
 def test_an_account_is_checked_against_the_others_and_the_world(line: str, said: str) -> None:
@@ -321,6 +322,24 @@ def test_an_account_is_checked_against_the_others_and_the_world(line: str, said:
     message = refused(f"{other}[accounts.main]\n{VONAGE}\n{line}")
     assert said in message
     assert "delivrd.toml, line 7: accounts.main." in message
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("retention", "request_bodies_days"),
+        ("retention", "messages_days"),
+        ("retention", "events_days"),
+        ("retention", "deliveries_days"),
+        ("retention", "idempotency_hours"),
+        ("retention", "ring_rows"),
+        ("sending", "grace_seconds"),
+    ],
+)
+def test_a_time_or_a_number_beyond_reason_is_refused(table: str, key: str) -> None:
+    """It would be outside of what dates and databases can hold."""
+    message = refused(f"[{table}]\n{key} = 99999999999")
+    assert f"delivrd.toml, line 2: {table}.{key}: input should be less than or equal" in message
 
 
 def test_accounts_of_one_login_may_share_their_ids() -> None:

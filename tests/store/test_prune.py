@@ -101,6 +101,20 @@ def test_a_body_within_its_time_stays(database_url):
     run(test())
 
 
+def test_what_is_kept_for_the_longest_time_stays(database_url):
+    century = dict.fromkeys(
+        ("request_bodies_days", "messages_days", "events_days", "deliveries_days"), 36_500
+    )
+
+    async def test():
+        async with opened(database_url) as store:
+            await receive(store, receipt("a"))
+            longest = sweep(store, database_url, later=365 * DAY, **century, ring_rows=10**9)
+            assert await longest.once(pause=0) == {}
+
+    run(test())
+
+
 @pytest.mark.parametrize("gone", range(8))
 def test_the_oldest_body_is_found_however_many_are_gone(sqlite_url, gone):
     async def test():

@@ -177,6 +177,7 @@ class AccountSettings(BaseModel):
     id_reuse_after: int | None = Field(
         default=None,
         ge=0,
+        le=36_500 * 86_400,
         description="If the gateway reuses message ids: seconds after a final status from which an "
         "id means a new message; default 7 days.",
     )
@@ -185,7 +186,10 @@ class AccountSettings(BaseModel):
         description="Another account with the same login, so that they share message ids.",
     )
     replay_window: int | None = Field(
-        default=None, ge=1, description="How many seconds late a signed receipt may come."
+        default=None,
+        ge=1,
+        le=36_500 * 86_400,
+        description="How many seconds late a signed receipt may come.",
     )
     time_zone: str | None = Field(
         default=None, description="Time zone (IANA name) of the gateway's times that state none."
