@@ -224,14 +224,16 @@ def _word(told: f.Fields) -> Any:
 def _status(status: f.Fields) -> tuple[str | None, Word | None]:
     """The most exact word of a status, and what it means: its name, its id, else its group.
 
-    Ids 14 and 52 have both been called REJECTED_DESTINATION: an id that says more counts.
+    Ids 14 and 52 have both been called REJECTED_DESTINATION: an id that says more counts. Of a name
+    that is too new for the table, and stands alone, the beginning is its group.
     """
     name, group = f.text(status, "name", limit=64), f.text(status, "groupName", limit=64)
     by_id = NAMES.get(f.text(status, "id") or "", (None, None))
     by_group = GROUP_IDS.get(f.text(status, "groupId") or "")
     more = name and by_id[0] and by_id[0].startswith(f"{name}_")
     meaning = (None if more else reading.word(STATUSES, name)) or by_id[1]
-    meaning = meaning or reading.word(GROUPS, group) or reading.word(GROUPS, by_group)
+    groups = (group, by_group, (name or "").partition("_")[0])
+    meaning = meaning or next(filter(None, (reading.word(GROUPS, word) for word in groups)), None)
     return name or by_id[0] or group or by_group, meaning
 
 
@@ -273,10 +275,11 @@ def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
 
 
 def _other(told: f.Fields) -> str | None:
-    """Texts from handsets come in ``results`` too, and have no status; nor has a link's click."""
+    """Texts from handsets come in ``results`` too, and have no status; nor has a link's click,
+    nor what the recipient deleted after it arrived."""
     if told.get("status") is not None:
         return None
-    if "notificationType" in told:
+    if "notificationType" in told or told.get("deletedAt") is not None:
         return "other"
     named = any(told.get(name) is not None for name in INBOUND)
     return "inbound" if named else None
