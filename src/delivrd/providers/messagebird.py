@@ -205,7 +205,8 @@ def _meant(word: str | None, why: str | None) -> Word | None:
     found = reading.word(STATUSES, word)
     if found is None or found.status not in FAILURES:
         return found
-    meaning, reason, _ = refine(found, REASONS.get((why or "").lower()))
+    words = (why or "").lower().replace("+", " ").replace("_", " ")
+    meaning, reason, _ = refine(found, REASONS.get(words))
     return meaning._replace(reason=reason)
 
 
