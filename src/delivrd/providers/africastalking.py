@@ -91,7 +91,7 @@ WHOLE = {"invalidsenderid": "402", "insufficientbalance": "405"}
 """Refusals of the whole request: a word in ``Message``, and no recipients."""
 
 FIELDS = {
-    "id": "The id of the message, as in the answer to the send.",
+    "id, messageId": "The id of the message, as in the answer to the send.",
     "status": "The status word.",
     "phoneNumber": "The recipient's number.",
     "networkCode": "The recipient's network (MCC and MNC).",
@@ -138,7 +138,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             STATUSES,
             ERRORS,
             pair=_exact(word, code),
-            provider_message_id=f.message_id(told, "id"),
+            provider_message_id=f.message_id(told, "id", "messageId"),
             provider_status=word,
             error_code=code,
             to=f.number(told, "phoneNumber"),
@@ -149,8 +149,12 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _exact(said: str | None, code: str | None) -> Word | None:
+    """What a word means with the failure's reason, which may stand in its place."""
     word = _WORDS.get((said or "").lower())
-    if word and word.status in FAILURES and (code or "").upper().startswith("DND"):
+    if word is None:
+        failure = reading.meant(ERRORS, said or "")
+        return failure and Word(failure.status or Status.UNDELIVERED, True, failure.reason)
+    if word.status in FAILURES and (code or "").upper().startswith("DND"):
         return DO_NOT_DISTURB
     return word
 
