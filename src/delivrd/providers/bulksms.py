@@ -92,7 +92,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         if eapi.is_report(told):
             return eapi.receipt(told, zone, request.received_at)
-        made = f.text(f.inner(told, "status"), "date")
+        made = f.text(webhook.state(told), "date")
         return webhook.receipt(told, times.parse(made, zone, now=request.received_at))
 
     if request.header("x-bulksms-event") == "incoming-message":
@@ -104,9 +104,11 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _other(told: f.Fields) -> str | None:
-    """An inbound text is RECEIVED, or has no status, but a text or (in the EAPI) a sender."""
+    """An inbound text is RECEIVED, or answers one that was sent; else it has no status, but a text
+    or (in the EAPI) a sender."""
     text = "status" not in told and ("body" in told or "sender" in told)
-    return "inbound" if text or told.get("type") == "RECEIVED" else None
+    answers = told.get("relatedSentMessageId")
+    return "inbound" if text or answers or told.get("type") == "RECEIVED" else None
 
 
 def answer(request: Request, reading: Reading) -> Response:

@@ -48,22 +48,27 @@ FIELDS = {
 
 def receipt(told: f.Fields, occurred_at: datetime | None) -> Receipt:
     """The receipt in one message of a webhook, or of the API."""
-    state = f.inner(told, "status")
-    word = said(state)
+    about = state(told)
+    word = said(about)
     return reading.receipt(
         STATUSES,
         ERRORS,
-        pair=_judged(_exact(word, state), state.get("final")),
+        pair=_judged(_exact(word, about), about.get("final")),
         provider_message_id=f.message_id(told, "id"),
         provider_status=word,
-        error_code=f.text(state, "subtype", limit=64),
-        detail=f.text(state, "cause"),
+        error_code=f.text(about, "subtype", limit=64),
+        detail=f.text(about, "cause"),
         to=f.number(_party(told, "to"), "address"),
         sender=f.text(_party(told, "from"), "address", limit=64),
         price=f.amount(told, "creditCost"),
         occurred_at=occurred_at,
         reference=f.text(told, "userSuppliedId"),
     )
+
+
+def state(told: f.Fields) -> f.Fields:
+    """The fields of the status; some pass on the word alone."""
+    return f.inner(told, "status") or {"type": told.get("status")}
 
 
 def said(state: f.Fields) -> str | None:
