@@ -267,7 +267,12 @@ def _meaning(kind: str | None, stat: str | None) -> Word | None:
     by_reply = reading.word(smpp_words.STATUSES, stat)
     if by_reply and by_reply.final and kind == _INTERMEDIATE:
         return smpp_words.ON_ITS_WAY
-    return by_reply or reading.word(STATUSES | ANSWERS, kind)
+    return by_reply or _by_kind(kind)
+
+
+def _by_kind(kind: str | None) -> Word | None:
+    """What the field for the status says; gateways of Kannel's kind write SMPP's words there."""
+    return reading.word(STATUSES | ANSWERS, kind) or reading.word(smpp_words.STATUSES, kind)
 
 
 def _own(nack: re.Match[str] | None) -> Word | None:
@@ -315,7 +320,7 @@ def _detail(text: SmppReceipt, nack: re.Match[str] | None, kind: str | None) -> 
         return short(nack[2].strip(), 255) or None
     if kind is None:
         return None
-    by_kind, by_reply = reading.word(STATUSES, kind), reading.word(smpp_words.STATUSES, text.stat)
+    by_kind, by_reply = _by_kind(kind), reading.word(smpp_words.STATUSES, text.stat)
     agree = by_reply is None or (by_kind is not None and by_kind.status is by_reply.status)
     return None if agree else f"stat:{text.stat}"
 
