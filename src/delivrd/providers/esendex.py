@@ -1,10 +1,10 @@
-"""Esendex: push notifications, the account event handler, and the platform of the United States.
+"""Esendex: push notifications, the account event handler, API v2, and the United States.
 
-The three are told by their shape: XML whose root says what happened; a form (or SOAP, its twin)
-with a type of event or error; a postback around an SMPP receipt. Sources:
+The four are told by their shape: XML whose root says what happened; a form (or SOAP, its twin)
+with a type of event or error; an envelope of messages; a postback around an SMPP receipt. Sources:
 developers.esendex.com/APIs/Push-Notifications; esendex.com's AccountEventHandler pages;
 esendex.us/docs/sms-api (postbacks of what was sent, received and delivered, and their codes; also,
-by its former name, in wiki.cdyne.com).
+by its former name, in wiki.cdyne.com); for API v2, those of its module.
 """
 
 import re
@@ -20,6 +20,7 @@ from pydantic import Field
 from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.providers import esendex_v2 as v2
 from delivrd.providers import fields as f
 from delivrd.providers import reading
 from delivrd.providers.base import (
@@ -41,6 +42,7 @@ DOCS = "https://developers.esendex.com/APIs/Push-Notifications"
 CHECKED = "2026-11-23"
 
 SECRET_FIELDS = ("password",)
+TEXT_FIELDS = ("Body",)
 
 STATUSES = {
     "MessageDelivered": Word(Status.DELIVERED, True),
@@ -81,7 +83,7 @@ STATUSES = {
     "BadAddress": Word(Status.REJECTED, True, Reason.UNKNOWN_NUMBER),
     "InvalidRouting": Word(Status.REJECTED, True, Reason.SENDER_NOT_ALLOWED),
     "CarrierErrorUnknown": Word(Status.UNDELIVERED, True),
-}
+} | v2.STATUSES
 
 R = Status.REJECTED
 ERRORS = {
@@ -102,8 +104,9 @@ ERRORS = {
     "090": Code("The recipient's number is not valid", Reason.UNKNOWN_NUMBER, R),
     "091": Code("The carrier has not approved the sender", Reason.SENDER_NOT_ALLOWED, R),
     "999": Code("It failed, and the carrier does not say why", Reason.OTHER),
-}
-"""Of the United States; carriers have more. Elsewhere codes are kept as they come."""
+} | v2.ERRORS
+"""Of the United States, where carriers have more, and of API v2. Elsewhere codes are kept as they
+come."""
 
 FIELDS = {
     "MessageId": "The id of the message (push and United States).",
@@ -121,7 +124,7 @@ FIELDS = {
     "ReferenceID": "United States: the reference that was sent along.",
     "SMSSent, MMSSent": "United States: 1 where the message went on to the carriers; "
     "`SentTime` says when (UTC).",
-}
+} | v2.FIELDS
 
 SETUP = (
     'Put the account in `delivrd.toml`: `[accounts.esendex]` with `provider = "esendex"` and '
@@ -130,7 +133,8 @@ SETUP = (
     "event handler sends a password: it can be checked as `handler_password`.)",
     "Start `delivrd serve` where Esendex reaches it.",
     "In the account's settings, set the push notifications for delivered and failed messages to "
-    "`https://YOUR-HOST/webhooks/esendex/SECRET`.",
+    "`https://YOUR-HOST/webhooks/esendex/SECRET`; of API v2, subscribe that address to the same "
+    "events (`/v2/webhooks/subscriptions`).",
     "Run `delivrd doctor`, send yourself a text the way you always do, and see its receipts in "
     "`delivrd receipts tail --account esendex`.",
 )
@@ -181,9 +185,15 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         return _receipt(_flat(told), zone, request.received_at)
 
+    def message(told: f.Fields) -> Receipt:
+        return reading.receipt(STATUSES, ERRORS, **v2.told(told, zone, request.received_at))
+
     told = _xml(request.body)
     if told is None:
-        return reading.read_each(request, one, _other)
+        found = f.of(request)
+        if isinstance(found, dict) and v2.comes_from(found):
+            return reading.read_told(v2.messages(found), message, v2.other)
+        return reading.read_told(found, one, _other)
     kind = _other(told)
     return Reading(kind=kind) if kind else Reading(receipts=(one(told),))
 
@@ -194,6 +204,7 @@ _KINDS = {
     "inboundmessage": "inbound",
     "messagereceived": "inbound",
     "subscriptionevent": "other",
+    "optout": "other",
 }
 _EVENTS = {"messageevent", "messageerror", *_PUSHED, *_KINDS}
 
