@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import sysconf
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
@@ -26,12 +26,18 @@ from delivrd.core.units import MINUTE
 from delivrd.insight.comparison import MIN_SAMPLE, compared
 from delivrd.insight.honesty import honesty_stats
 from delivrd.insight.settled import Settling, settled_stats
-from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.insight.statistics import (
+    delivery_page,
+    delivery_stats,
+    latency_page,
+    latency_stats,
+)
 from delivrd.providers import provider
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
 from delivrd.store.queries.filters import Filters
+from delivrd.store.tx import Tx
 
 ACCOUNTS = ("north", "south", "west")
 AIM = 0.050
@@ -41,7 +47,8 @@ ZONES = ("Europe/Vienna", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckla
 LEARNING = "settled: learning, in the background"
 """No call waits for it: see `delivrd.insight.settled.Settling.run`."""
 
-Call = Callable[[], Awaitable[Any]]
+Call = Callable[[int | None], Awaitable[int | None]]
+"""Asks for the page that ends at that time (None: the newest); where the next one ends."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,17 @@ class Plan:
 
 
 class Took(NamedTuple):
-    """Seconds of a query: the median, the best, and the mean of the processor time."""
+    """Seconds of a question's slowest page: the median and the best; the mean of the processor
+    time of a page; how many pages there are, and the median of all together."""
 
     middle: float
     best: float
     own: float
+    pages: int
+    whole: float
 
 
-COLUMNS = ("", "store", "ms", "best", "processor, ms", "within 50")
+COLUMNS = ("", "store", "ms", "best", "processor, ms", "within 50", "pages", "all, ms")
 
 
 def run(plan: Plan, console: Console) -> list[list[str]]:
@@ -81,9 +91,10 @@ def run(plan: Plan, console: Console) -> list[list[str]]:
 
 
 def _line(kind: str, name: str, took: Took) -> list[str]:
-    times = (f"{1000 * seconds:.1f}" for seconds in took)
+    times = (f"{1000 * seconds:.1f}" for seconds in (took.middle, took.best, took.own))
     within = "" if name == LEARNING else "yes" if took.middle <= AIM else "no"
-    return [name, kind, *times, within]
+    pages = (str(took.pages), f"{1000 * took.whole:.1f}") if took.pages > 1 else ("", "")
+    return [name, kind, *times, within, *pages]
 
 
 def facts(plan: Plan) -> list[str]:
@@ -93,7 +104,8 @@ def facts(plan: Plan) -> list[str]:
         f"({len(ACCOUNTS)} accounts, {len(COUNTRIES)} countries of {NETWORKS} networks each)",
         f"without a span in its name a question is about all {plan.days} days; "
         f"{plan.rounds} calls of each, without HTTP",
-        "processor: the time that the hub's process and PostgreSQL's used, at the mean",
+        "where an answer has several pages, ms and best are those of its slowest one",
+        "processor: the time that the hub's process and PostgreSQL's used for a page, at the mean",
     ]
 
 
@@ -164,15 +176,29 @@ async def _filled_at(store: Store) -> int:
 
 
 async def _timed(store: Store, call: Call, rounds: int) -> Took:
-    await call()  # fills caches that live between calls
-    took, mine, theirs = [], 0.0, await _server_seconds(store)
-    for _ in range(rounds):
+    await _pages(store, call)  # fills caches that live between calls
+    found = [await _pages(store, call) for _ in range(rounds)]
+    slowest = [max(took for took, _ in pages) for pages in found]
+    return Took(
+        median(slowest),
+        min(slowest),
+        mean(own for pages in found for _, own in pages),
+        len(found[0]),
+        median(sum(took for took, _ in pages) for pages in found),
+    )
+
+
+async def _pages(store: Store, call: Call) -> list[tuple[float, float]]:
+    """The seconds that each page took, and those of the processor."""
+    found: list[tuple[float, float]] = []
+    before: int | None = None
+    while before is not None or not found:
+        theirs = await _server_seconds(store)
         began, so_far = perf_counter(), process_time()
-        await call()
-        took.append(perf_counter() - began)
-        mine += process_time() - so_far
-    theirs = await _server_seconds(store) - theirs
-    return Took(median(took), min(took), (mine + theirs) / rounds)
+        before = await call(before)
+        took, mine = perf_counter() - began, process_time() - so_far
+        found.append((took, mine + await _server_seconds(store) - theirs))
+    return found
 
 
 async def _server_seconds(store: Store) -> float:
@@ -199,15 +225,33 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
     ) -> Call:
         filters = Filters(since=over and now - over * DAY, country=country)
         zone = ZoneInfo(tz) if tz else None
-        return lambda: store.read(lambda tx: delivery_stats(tx, accounts, by, filters, zone))
+
+        async def read(tx: Tx, before: int | None) -> int | None:
+            page = await delivery_page(tx, accounts, by, filters, zone, before)
+            await delivery_stats(tx, accounts, by, filters, zone, page=page)
+            return page.next_before
+
+        return lambda before: store.read(lambda tx: read(tx, before))
 
     def latency(*by: str, over: int | None = days, tz: str = "", status: str = "delivered") -> Call:
         filters = Filters(since=over and now - over * DAY)
         zone = ZoneInfo(tz) if tz else None
-        return lambda: store.read(lambda tx: latency_stats(tx, accounts, by, filters, status, zone))
+
+        async def read(tx: Tx, before: int | None) -> int | None:
+            page = await latency_page(tx, accounts, by, filters, status, zone, before)
+            await latency_stats(tx, accounts, by, filters, status, zone, page)
+            return page.next_before
+
+        return lambda before: store.read(lambda tx: read(tx, before))
+
+    def once(ask: Callable[[], Awaitable[Any]]) -> Call:
+        async def call(_: int | None) -> None:
+            await ask()
+
+        return call
 
     def settled(*by: str) -> Call:
-        return lambda: settled_stats(store, warm, by)
+        return once(lambda: settled_stats(store, warm, by))
 
     warm = Settling(accounts, lambda: now)
     return {
@@ -225,6 +269,7 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         "delivery by network": delivery("network"),
         "delivery by reason": delivery("reason"),
         "delivery by sender": delivery("sender"),
+        "delivery by day and network": delivery("day", "network"),
         "delivery by day and sender": delivery("day", "sender"),
         "delivery by code": delivery("code"),
         "delivery by account and code": delivery("account", "code"),
@@ -239,6 +284,7 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         **{f"latency by day and country, {tz}": latency("day", "country", tz=tz) for tz in ZONES},
         "latency by reason, of what failed": latency("reason", status="undelivered"),
         "latency by sender": latency("sender"),
+        "latency by day and network": latency("day", "network"),
         "latency by day and sender": latency("day", "sender"),
         **{
             f"latency by day and {name}, {tz}": latency("day", name, tz=tz)
@@ -246,16 +292,17 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
             for tz in ("Europe/Vienna", "Pacific/Auckland")
         },
         "latency by hour and country, a week": latency("hour", "country", over=7),
+        "latency by hour and network": latency("hour", "network"),
         "latency by account and code, of what failed": latency(
             "account", "code", status="undelivered"
         ),
-        LEARNING: lambda: warm.learn(store),
+        LEARNING: once(lambda: warm.learn(store)),
         "settled": settled(),
         "settled by account and country": settled("account", "country"),
-        "comparison": lambda: store.read(
-            lambda tx: compared(tx, accounts, Filters(country="GB"), MIN_SAMPLE)
+        "comparison": once(
+            lambda: store.read(lambda tx: compared(tx, accounts, Filters(country="GB"), MIN_SAMPLE))
         ),
-        "honesty": lambda: store.read(
-            lambda tx: honesty_stats(tx, accounts, Filters(since=now - DAY))
+        "honesty": once(
+            lambda: store.read(lambda tx: honesty_stats(tx, accounts, Filters(since=now - DAY)))
         ),
     }

@@ -1,5 +1,7 @@
 """`delivrd stats`: what it asks of a hub, and what it prints."""
 
+import json
+
 import pytest
 
 DELIVERY = {
@@ -27,6 +29,18 @@ def test_delivery_asks_by_dimensions_and_prints_a_line_for_each(delivrd, hub) ->
     assert titles.split("\t")[:4] == ["account", "country", "attempts", "delivered"]
     assert row.split("\t")[:5] == ["main", "GB", "100", "95", "0.95"]
     assert row.endswith("healthy\t0.036842 EUR")
+
+
+def test_all_pages_are_printed_the_oldest_first(delivrd, hub) -> None:
+    newest, oldest = ({"items": [{"day": day, **DELIVERY}], "unit": "messages", "summary": {}}
+                      for day in ("2026-11-28", "2026-11-27"))  # fmt: skip
+    answers = {**newest, "next_cursor": "older"}, {**oldest, "next_cursor": None}
+    hub.answer("GET", "/v1/stats/delivery", *answers)
+    ran = delivrd("stats", "delivery", "--by", "day", "--json")
+    assert [asked.query for asked in hub.asked] == [{"by": "day"}, {"by": "day", "cursor": "older"}]
+    told = json.loads(ran.out)
+    assert [item["day"] for item in told["items"]] == ["2026-11-27", "2026-11-28"]
+    assert told["next_cursor"] is None
 
 
 def test_simulated_traffic_is_told_beside_the_numbers(delivrd, hub) -> None:
@@ -84,6 +98,7 @@ def test_honesty_tells_the_evidence_in_words(delivrd, hub) -> None:
     ],
 )  # fmt: skip
 def test_each_has_json(delivrd, hub, command: list[str], path: str) -> None:
-    told = {"unit": "messages", "items": [], "summary": {}, "no_receipts": [], "why": None}
+    told = {"unit": "messages", "items": [], "summary": {}, "no_receipts": [], "why": None,
+            "next_cursor": None}  # fmt: skip
     hub.answer("GET", f"/v1/stats/{path}", told)
     assert delivrd("stats", *command, "--json").json == told

@@ -8,12 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from delivrd.insight.statistics import MAX_BARRED, latency_stats
-from delivrd.store.adding import add
-from delivrd.store.counts import BUCKET, NOWHERE, deltas
+from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY
 from delivrd.store.feedback import conversions, store_feedback
 from delivrd.store.ids import now_micros
-from delivrd.store.latencies import TABLES as LATENCIES
 from delivrd.store.pruning.messages import prune
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.latencies import steps
@@ -21,34 +19,11 @@ from delivrd.store.queries.spans import local
 from delivrd.store.queries.stats import Silent, counts, unreported
 from delivrd.store.verify import verify
 from tests.filled import execute, opened, receipt, receive, scalar, send
+from tests.store.quarters import CHANGES, SPRING, ZONES, fill
 from tests.support import run
 
 FIRST = 20_000 * BUCKETS_A_DAY
 quarters = st.integers(FIRST, FIRST + 4 * BUCKETS_A_DAY)
-
-
-COUNTED = (
-    "rollup", "rollup_day", "route_day", "status_day", "status_quarter", *LATENCIES,
-)  # fmt: skip
-
-
-async def fill(store, found: Counter[int], *, together: bool = False) -> None:
-    """So many delivered messages in each quarter of an hour, and nothing else, as the fold does."""
-
-    def place(at):
-        return (at, "GB", "23410", "delivered", None, 80, None, None, None, None, None)
-
-    moves = {(0, 0, NOWHERE, place(at)): n for at, n in found.items()}
-
-    async def job(tx):
-        for table in COUNTED:
-            await tx.execute(f"DELETE FROM {table}")
-        one_by_one = [{at: n} for at, n in moves.items()]  # rows by the day are added to
-        for some in [moves] if together else one_by_one:
-            moved = deltas(some, 0)
-            await add(tx, {table: moved[table] for table in COUNTED})
-
-    await store.write(job)
 
 
 @given(
@@ -74,14 +49,6 @@ def test_any_span_of_time_counts_each_quarter_once(database_url, placed, since, 
             assert sum(counted[80] for counted in took.values()) == expected
 
     run(test())
-
-
-ZONES = (
-    "UTC", "Europe/Vienna", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu",
-    "Pacific/Auckland", "Pacific/Kiritimati", "Australia/Lord_Howe", "America/St_Johns",
-)  # fmt: skip
-SPRING = 19_808 * BUCKETS_A_DAY
-"""The 26th of March 2024: in the days after it clocks change in Europe, then in Australia."""
 
 
 def labels(bucket, by, zone):
@@ -129,10 +96,6 @@ def test_days_and_hours_of_every_zone_hold_what_their_quarters_hold(
 
     run(test())
 
-
-CHANGES = [range(SPRING + day * BUCKETS_A_DAY, SPRING + (day + 3) * BUCKETS_A_DAY)
-           for day in (4, 11)]  # fmt: skip
-"""The days around the changes of clocks in Europe, and in Australia and New Zealand."""
 
 SPANS = (
     (None, None),

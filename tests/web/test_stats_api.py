@@ -1,9 +1,14 @@
 """``/v1/stats``: counts, rates and latencies from the rollups."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store.queries import time_pages
+from delivrd.web.api.common import cursor_of
+from tests.store.quarters import SPRING, fill
 from tests.support import account, run
 from tests.web.web_support import NEW, Web, web
 
@@ -57,6 +62,48 @@ def test_a_rate_is_delivered_of_all_that_ended(database_url: str) -> None:
             assert us["low"] < 1.0 == us["high"]
             assert (told["unit"], told["summary"]["total"]) == ("messages", 5)
             assert told["summary"]["delivery_rate"] == 0.75
+
+    run(test())
+
+
+@pytest.mark.parametrize("which", ["delivery", "latency"])
+def test_what_takes_long_by_day_comes_in_pages_the_newest_first(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    monkeypatch.setattr(time_pages, "QUICK", 1.0)
+    days = ["2024-03-26", "2024-03-27", "2024-03-28"]
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+            quarters = [SPRING + day * BUCKETS_A_DAY for day in range(3)]
+            await fill(hub.context.store, Counter(quarters))
+            found, cursor = [], None
+            while cursor or not found:
+                more = {} if cursor is None else {"cursor": cursor}
+                told = await hub.get(f"/v1/stats/{which}", by="day,country", **more)
+                assert told["summary"]["total"] == 3
+                found += [item["day"] for item in told["items"]]
+                cursor = told["next_cursor"]
+            assert found == days[::-1]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"by": "country", "cursor": cursor_of("delivery", 1)}, "only answers by day or hour"),
+        ({"by": "day", "cursor": cursor_of("latency", 1)}, "is no cursor of this list"),
+        ({"by": "day", "cursor": "nonsense"}, "is no cursor of this list"),
+    ],
+)
+def test_a_cursor_is_that_of_the_page_before(
+    sqlite_url: str, given: dict[str, str], why: str
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            told = await hub.get("/v1/stats/delivery", 422, **given)
+            assert why in told["detail"]
 
     run(test())
 

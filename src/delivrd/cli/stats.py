@@ -1,12 +1,13 @@
 """`delivrd stats`: how many arrive, how fast, and what is in flight will come to."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
 
 from delivrd.cli import filters
-from delivrd.cli.client import ConfigOption, connect
+from delivrd.cli.client import ConfigOption, Hub, connect
 from delivrd.cli.output import (
     Column,
     JsonOption,
@@ -47,7 +48,7 @@ def delivery(
         since, until, by=by, account=account, provider=provider, country=country,
         network=network, tz=tz,
     )  # fmt: skip
-    told = connect(config).get("/v1/stats/delivery", wanted)
+    told = _all_pages(connect(config), "/v1/stats/delivery", wanted)
     names = by.split(",")
     if {*names} & {"reason", "code", "status"}:  # ends of one kind have no rate worth a look
         whole = told["summary"].get("total") or 1
@@ -92,7 +93,7 @@ def latency(
         since, until, by=by, status=status, account=account, provider=provider, country=country,
         network=network, tz=tz,
     )  # fmt: skip
-    told = connect(config).get("/v1/stats/latency", wanted)
+    told = _all_pages(connect(config), "/v1/stats/latency", wanted)
     columns = (
         Column(told["unit"], "total", right=True),
         *(Column(f"p{share}", _time(f"p{share}"), right=True) for share in (50, 90, 95, 99)),
@@ -204,6 +205,16 @@ def honesty(
         Column("evidence", lambda route: "; ".join(one["words"] for one in route["evidence"])),
     )
     _print(told, [], columns, as_json)
+
+
+def _all_pages(hub: Hub, path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole answer: pages come newest first, their items oldest first."""
+    told = page = hub.get(path, wanted)
+    items = [told["items"]]
+    while cursor := page.get("next_cursor"):
+        page = hub.get(path, {**wanted, "cursor": cursor})
+        items.append(page["items"])
+    return {**told, "items": list(chain(*reversed(items))), "next_cursor": None}
 
 
 Get = Callable[[Mapping[str, Any]], Any]

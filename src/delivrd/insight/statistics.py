@@ -10,11 +10,12 @@ from delivrd.insight.latency import PERCENTILES, STATED_ERROR, Latency, latency,
 from delivrd.insight.rates import Delivery, Rate, Thresholds, cost, delivery
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import MICRO_UNITS, PRICED
-from delivrd.store.queries import stats
+from delivrd.store.queries import stats, time_pages
 from delivrd.store.queries.filters import UNITS, Filters, Values
-from delivrd.store.queries.latencies import took
+from delivrd.store.queries.latencies import tables, took
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import Charges, Silent
+from delivrd.store.queries.time_pages import Page
 from delivrd.store.tx import Tx
 
 MAX_ITEMS = 10_000
@@ -38,11 +39,13 @@ async def delivery_stats(
     zone: ZoneInfo | None = None,
     thresholds: Thresholds = Thresholds(),  # noqa: B008 - it cannot be changed
     silent: Silent = Silent(),  # noqa: B008
+    page: Page | None = None,
 ) -> dict[str, Any]:
     """``{"by", "unit", "items", "summary"}``: counts by status, rates, health and cost.
 
-    Items are in the order of their times, else the largest first; there are at most `MAX_ITEMS`.
-    The summary covers everything that the filters leave; without any messages its rates are None.
+    Items are in the order of their times, else the largest first; there are at most `MAX_ITEMS`,
+    of the ``page`` (see `delivery_page`) or of all that the filters leave. The summary covers
+    everything that the filters leave; without any messages its rates are None.
     ``cost`` is None for dimensions by which prices are not kept. Messages on ``silent`` routes are
     counted, and left out of the rates. Items by reason, code or status hold ends of one kind, of
     which a rate says nothing: their health is None.
@@ -50,10 +53,13 @@ async def delivery_stats(
     Raises:
         Unanswerable: no counts are kept by all these dimensions.
     """
-    counted = await stats.counts(tx, accounts, by, filters, zone)
-    unreported = await stats.unreported(tx, accounts, by, filters, silent, zone)
-    charged = await stats.charges(tx, accounts, by, filters, zone)
-    unit = UNITS[filters.unit(by)]
+    page = page or Page(filters)
+    kind = filters.unit(by)
+    unit = UNITS[kind]
+    counted, unreported, charged = await _counted(
+        tx, accounts, by, page.filters, kind, silent, zone
+    )
+    counted = page.of(by, counted)
     one_kind = {*by, *filters.used()} & _KINDS_OF_ENDS
 
     def item(values: Values) -> dict[str, Any]:
@@ -63,14 +69,48 @@ async def delivery_stats(
         return {**_named(by, values), **_delivery(unit, found, charges, judged_by)}
 
     sizes = [(values, values, sum(some.values())) for values, some in counted.items()]
+    items = [item(values) for values, _ in ordered(by, sizes)] if by else []
+    if page.filters != filters:
+        counted, unreported, all_charged = await _counted(
+            tx, accounts, (), filters, kind, silent, zone
+        )
+        charged = None if charged is None else all_charged
     whole = delivery(_added(counted.values()), _added(unreported.values()))
     charges = None if charged is None else _added(charged.values())
     return {
         "by": ",".join(by) or None,
         "unit": unit,
-        "items": [item(values) for values, _ in ordered(by, sizes)] if by else [],
+        "items": items,
         "summary": _delivery(unit, whole, charges, thresholds),
     }
+
+
+Counted = tuple[stats.Counts, stats.Counts, dict[Values, Charges] | None]
+
+
+async def _counted(
+    tx: Tx, accounts: Accounts, by: By, filters: Filters, kind: int, silent: Silent,
+    zone: ZoneInfo | None,
+) -> Counted:  # fmt: skip
+    """Counts by status, those on silent routes among them, and charges."""
+    return (
+        await stats.counts(tx, accounts, by, filters, zone, unit=kind),
+        await stats.unreported(tx, accounts, by, filters, silent, zone, kind),
+        await stats.charges(tx, accounts, by, filters, zone, kind),
+    )
+
+
+async def delivery_page(
+    tx: Tx, accounts: Accounts, by: By, filters: Filters, zone: ZoneInfo | None = None,
+    before: int | None = None,
+) -> Page:  # fmt: skip
+    """The part of `delivery_stats` by day or hour that ends at ``before``, or the newest one.
+
+    Raises:
+        Unanswerable: no counts are kept by all these dimensions.
+    """
+    kept = stats.source(by, filters)
+    return await time_pages.page(tx, kept, accounts, by, filters, zone, time_pages.COUNTS, before)
 
 
 def _delivery(
@@ -128,18 +168,25 @@ async def latency_stats(
     filters: Filters,
     status: str = "delivered",
     zone: ZoneInfo | None = None,
+    page: Page | None = None,
 ) -> dict[str, Any]:
     """``{"by", "unit", "status", "error", "items", "summary"}``: seconds from hand-over to the end.
 
-    The histogram of an item is None where there are more than `MAX_BARRED`; the summary has one.
+    The items are those of the ``page`` (see `latency_page`), or all. The histogram of an item is
+    None where there are more than `MAX_BARRED`; the summary, of everything, has one.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await took(tx, accounts, by, filters, status, zone)
-    unit = UNITS[filters.unit(by)]
-    barred = len(found.by) <= MAX_BARRED
-    items = [(v, latency(took, barred=barred)) for v, took in found.by.items()] if by else []
+    page = page or Page(filters)
+    kind = filters.unit(by)
+    unit = UNITS[kind]
+    found = await took(tx, accounts, by, page.filters, status, zone)
+    shown, whole = page.of(by, found.by), found.whole
+    if page.filters != filters:
+        whole = (await took(tx, accounts, (), filters, status, zone, kind)).whole
+    barred = len(shown) <= MAX_BARRED
+    items = [(v, latency(took, barred=barred)) for v, took in shown.items()] if by else []
     return {
         "by": ",".join(by) or None,
         "unit": unit,
@@ -149,8 +196,24 @@ async def latency_stats(
             {**_named(by, values), **latency_shown(unit, one)}
             for values, one in ordered(by, [(v, t, t.total + t.unknown) for v, t in items])
         ],
-        "summary": latency_shown(unit, latency(found.whole)),
+        "summary": latency_shown(unit, latency(whole)),
     }
+
+
+async def latency_page(
+    tx: Tx, accounts: Accounts, by: By, filters: Filters, status: str = "delivered",
+    zone: ZoneInfo | None = None, before: int | None = None,
+) -> Page:  # fmt: skip
+    """The part of `latency_stats` by day or hour that ends at ``before``, or the newest one.
+
+    Raises:
+        Unanswerable: latencies are not kept by all these dimensions.
+    """
+    kept = stats.source(by, filters, "latencies")
+    return await time_pages.page(
+        tx, kept, accounts, by, filters, zone, time_pages.LATENCIES, before,
+        status=status, shorter=tables(kept),
+    )  # fmt: skip
 
 
 _NAMES = {share: f"p{share}" for share in PERCENTILES}

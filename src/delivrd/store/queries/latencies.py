@@ -55,15 +55,17 @@ async def steps(
 
 async def took(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
-    zone: ZoneInfo | None = None,
+    zone: ZoneInfo | None = None, unit: int | None = None,
 ) -> Took:  # fmt: skip
     """As `steps`, with the total. The code None stands for attempts without a code.
+
+    What is counted is ``unit`` (`MESSAGES` or `ATTEMPTS`), by default what the dimensions imply.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
     kept = source(by, filters, "latencies")
-    found = await _grouped(tx, kept, accounts, by, filters, status, zone)
+    found = await _grouped(tx, kept, accounts, by, filters, status, zone, unit)
     if kept is CODES and filters.code is None:
         found |= await _without_code(tx, accounts, by, filters, status, zone, found)
     shown = ((values, digits(one).some()) for values, one in found.items())
@@ -102,7 +104,7 @@ async def _grouped(
     known = await known_days(tx, WHOLE, unit) if times else range(0)
     shown = _Shown(accounts, by, columns, zone)
     found: dict[Values, int] = {}
-    for span in spans(_tables(kept), times, filters.since, filters.until, zone, known):
+    for span in spans(tables(kept), times, filters.since, filters.until, zone, known):
         distinct = span.single and kept is ROUTES and routes <= {*columns}
         rows = await histograms(tx, span, columns, common, distinct=distinct)
         for part in span.parts:
@@ -141,7 +143,8 @@ class _Shown:
         return tuple([both[at] for at in self._order]) if self._order else both
 
 
-def _tables(kept: Source) -> Kept:
+def tables(kept: Source) -> Kept:
+    """The tables of these counts that have histograms."""
     return BY_ROUTE if kept is ROUTES else Kept(kept.table, kept.days)
 
 

@@ -106,6 +106,16 @@ def spans(
         yield from _whole_days(kept, times, first, last, zone, known)
 
 
+def finer_rows(kept: Kept, times: Sequence[str], zone: ZoneInfo | None, day: int) -> int:
+    """How many rows of less than a day are read at most for a row of that day."""
+    ((offset, _),) = _days_by_offset(range(day, day + 1), zone)
+    if "hour" in times or offset is None:
+        by_half = kept.halves is not None and offset is not None and not offset % BUCKETS_A_HALF
+        return BUCKETS_A_DAY // (BUCKETS_A_HALF if by_half else 1)
+    moved = _moved(-offset % BUCKETS_A_DAY)
+    return sum(rows.until - rows.first for rows in _cover(_levels(kept), *moved))
+
+
 def _levels(kept: Kept) -> list[tuple[str, str, int]]:
     """The tables whose rows cover less than a day, the longest first: table, time column, width."""
     found = (
@@ -236,15 +246,26 @@ def _whole_days(
 def _split_at_midnight(kept: Kept, days: range, midnight: int) -> Iterator[Span]:
     """Days of UTC in which the local midnight is ``midnight`` quarters after their beginning."""
     meant = range(days.start * BUCKETS_A_DAY, days.stop * BUCKETS_A_DAY)
-    early = midnight > HALF or not midnight
+    early = _is_early(midnight)
     most, least = Part(1, 0 if early else midnight), Part(1, midnight if early else 0)
     where = within("day", days.start, days.stop)
     yield Span(kept.days, where, "day", BUCKETS_A_DAY, [most], meant, single=True)
     if not midnight:
         return
-    moved = (midnight, BUCKETS_A_DAY) if early else (0, midnight)
-    for rows in _cover(_levels(kept), *moved):
+    for rows in _cover(_levels(kept), *_moved(midnight)):
         time = f"{rows.column} / {BUCKETS_A_DAY // rows.width}"
         parts = [Part(rows.sign, least.after), Part(-rows.sign, most.after)]
         single = rows.until - rows.first == 1
         yield Span(rows.table, rows.of_days(days), time, BUCKETS_A_DAY, parts, meant, single)
+
+
+def _is_early(midnight: int) -> bool:
+    """Whether most of a day of UTC belongs to the local day that begins in it or at its end."""
+    return midnight > HALF or not midnight
+
+
+def _moved(midnight: int) -> tuple[int, int]:
+    """The quarters of a day of UTC that are moved to the other local day."""
+    if not midnight:
+        return 0, 0
+    return (midnight, BUCKETS_A_DAY) if _is_early(midnight) else (0, midnight)

@@ -56,10 +56,11 @@ Counts = dict[Values, dict[str, int]]
 
 async def counts(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
-    *more: Condition,
+    *more: Condition, unit: int | None = None,
 ) -> Counts:  # fmt: skip
     """How many of each status, by the values of the dimensions (``()`` if there are none).
 
+    What is counted is ``unit`` (`MESSAGES` or `ATTEMPTS`), by default what the dimensions imply.
     Days and hours are those of ``zone`` (UTC without one), as ISO 8601: ``2026-11-21``,
     ``2026-11-21T20:00:00+00:00``. The code None stands for attempts without a code.
 
@@ -69,7 +70,7 @@ async def counts(
     kept = source(by, filters)
     if more and kept is WHOLE:  # it has no routes
         kept = ROUTES
-    found = await grouped(tx, kept, STATUS, accounts, by, filters, zone, None, *more)
+    found = await grouped(tx, kept, STATUS, accounts, by, filters, zone, unit, *more)
     if kept is CODES and filters.code is None:
         rest = await _without_code(tx, accounts, by, filters, zone, found, *more)
         found.update((values, counted) for values, counted in rest.items() if counted)
@@ -114,11 +115,11 @@ class Silent(msgspec.Struct, frozen=True):
 
 async def unreported(
     tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, silent: Silent,
-    zone: ZoneInfo | None = None,
+    zone: ZoneInfo | None = None, unit: int | None = None,
 ) -> Counts:  # fmt: skip
     """The same as `counts`, for routes that report nothing."""
-    only = silent.condition(filters.unit(by))
-    return {} if only is None else await counts(tx, accounts, by, filters, zone, only)
+    only = silent.condition(filters.unit(by) if unit is None else unit)
+    return {} if only is None else await counts(tx, accounts, by, filters, zone, only, unit=unit)
 
 
 async def _without_code(
@@ -151,14 +152,15 @@ many have a price)."""
 
 
 async def charges(
-    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None
-) -> dict[Values, Charges] | None:
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, zone: ZoneInfo | None = None,
+    unit: int | None = None,
+) -> dict[Values, Charges] | None:  # fmt: skip
     """What was charged; None if no table of prices has all these dimensions."""
     asked = {*by, *filters.used()}
     if not asked <= COST.dimensions:
         return None
     kept = CHARGES if asked <= CHARGES.dimensions else COST
-    return await grouped(tx, kept, CHARGED, accounts, by, filters, zone)
+    return await grouped(tx, kept, CHARGED, accounts, by, filters, zone, unit)
 
 
 STATUS = Kinds("status", tuple(status.value for status in Status))

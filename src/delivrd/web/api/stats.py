@@ -11,10 +11,16 @@ from pydantic import AfterValidator, Field
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.insight.rates import Thresholds
-from delivrd.insight.statistics import delivery_stats, latency_stats
+from delivrd.insight.statistics import (
+    delivery_page,
+    delivery_stats,
+    latency_page,
+    latency_stats,
+)
 from delivrd.store.accounts import Accounts
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import DIMENSIONS, Filters, Unanswerable
+from delivrd.store.queries.spans import TIMES
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
     Country,
@@ -22,7 +28,9 @@ from delivrd.web.api.common import (
     SpanParams,
     Word,
     answer,
+    before,
     check_account,
+    cursor_of,
     micros_or_none,
     responses,
 )
@@ -65,6 +73,7 @@ class StatsParams(SpanParams):
 
 
 class CountedParams(StatsParams):
+    cursor: str | None = Field(None, max_length=100, description="next_cursor of the last page.")
     reason: Reason | None = None
     sender: Sender | None = Field(None, description="The sender's name or number.")
     code: Word | None = Field(None, description="The gateway's own error code.")
@@ -99,17 +108,25 @@ def router(context: Context) -> APIRouter:
         null for dimensions by which prices are not kept. `unreported` counts messages on routes
         that never report; they are left out of the rates. Network and reason, sender, and code
         cannot be combined with each other: the 422 lists in `possible` what can.
+
+        By day or hour, a page has as many of the newest ones as are quick to read; while
+        `next_cursor` is not null there are older ones: call again with it as `cursor`. `summary`
+        is of all pages.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",")
+        start = start_of("delivery", by, params.cursor)
 
-        async def read(tx: Tx) -> dict[str, Any]:
+        async def read(tx: Tx) -> tuple[dict[str, Any], int | None]:
             silent = await context.settling.silent(tx)
-            return await delivery_stats(tx, accounts, by, filters, zone, thresholds, silent)
+            page = await delivery_page(tx, accounts, by, filters, zone, start)
+            told = await delivery_stats(tx, accounts, by, filters, zone, thresholds, silent, page)
+            return told, page.next_before
 
         with answerable():
-            stats = await store.read(read)
-        return statistics(accounts, stats, params.account, params.provider)
+            stats, older = await store.read(read)
+        cursor = None if older is None else cursor_of("delivery", older)
+        return statistics(accounts, stats, params.account, params.provider, cursor)
 
     @routes.get("/latency", responses=responses(LATENCY))
     async def latency(params: Annotated[LatencyParams, Query()]) -> Response:
@@ -118,24 +135,40 @@ def router(context: Context) -> APIRouter:
         A percentile is off by at most the share `error`; `le` is the upper end of a bar of the
         histogram. `untold` counts messages whose latency is not known. All are messages that ended
         in `status`: delivered ones have no reason and seldom a code, so that for these use
-        `status=undelivered`. The same dimensions can be combined as for delivery: the 422 lists
-        them in `possible`. With more than 500 items an item has percentiles, but its `histogram` is
-        null; the summary has one.
+        `status=undelivered`. Dimensions and pages are those of delivery. With more than 500 items
+        in a page an item has percentiles, but its `histogram` is null; the summary has one.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",") if params.by else []
+        start, status = start_of("latency", by, params.cursor), params.status.value
+
+        async def read(tx: Tx) -> tuple[dict[str, Any], int | None]:
+            page = await latency_page(tx, accounts, by, filters, status, zone, start)
+            told = await latency_stats(tx, accounts, by, filters, status, zone, page)
+            return told, page.next_before
+
         with answerable():
-            stats = await store.read(
-                lambda tx: latency_stats(tx, accounts, by, filters, params.status.value, zone)
-            )
-        return statistics(accounts, stats, params.account, params.provider)
+            stats, older = await store.read(read)
+        cursor = None if older is None else cursor_of("latency", older)
+        return statistics(accounts, stats, params.account, params.provider, cursor)
 
     return routes
 
 
+def start_of(name: str, by: Sequence[str], cursor: str | None) -> int | None:
+    """The time at which a page ends (microseconds since 1970); None for the newest one.
+
+    Raises:
+        Problem: it is no cursor of such an answer.
+    """
+    if cursor is not None and not {*TIMES} & {*by}:
+        raise invalid("cursor", "only answers by day or hour have pages", "Leave cursor out.")
+    return before(name, cursor)
+
+
 def statistics(
     accounts: Accounts, stats: Mapping[str, Any], account: str | None = None,
-    provider: str | None = None,
+    provider: str | None = None, next_cursor: str | None = None,
 ) -> Response:  # fmt: skip
     """The answer, with the simulated ones among the accounts that it is about."""
     simulated = [
@@ -145,7 +178,7 @@ def statistics(
         and account in (None, one.name)
         and provider in (None, one.provider.name)
     ]
-    return answer({**stats, "simulated": simulated, "next_cursor": None})
+    return answer({**stats, "simulated": simulated, "next_cursor": next_cursor})
 
 
 def wanted(accounts: Accounts, params: Any) -> Filters:

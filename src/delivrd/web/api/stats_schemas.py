@@ -30,7 +30,8 @@ def _grouped(fields: Schema, **more: Schema) -> Schema:
     """Items and their summary; an item also has a member for each dimension."""
     item = _object(fields)
     grouped = {"by": _TEXT, "unit": _UNIT, "items": {"type": "array", "items": item}}
-    return _object({**more, **grouped, "summary": item, "simulated": _SIMULATED})
+    beside = {"simulated": _SIMULATED, "next_cursor": _TEXT}
+    return _object({**more, **grouped, "summary": item, **beside})
 
 
 _COST: Schema = {
