@@ -15,6 +15,7 @@ from delivrd.insight.statistics import (
 )
 from delivrd.store.counts import BUCKET
 from delivrd.store.days import BUCKETS_A_DAY
+from delivrd.store.ids import now_micros
 from delivrd.store.queries import time_pages
 from delivrd.store.queries.filters import Filters
 from tests.filled import opened
@@ -163,6 +164,19 @@ def test_days_without_traffic_make_no_page_longer(sqlite_url, monkeypatch):
             await fill(store, Counter(days), together=True)
             newest, *_ = await pages(store, delivery, ("day",), Filters(), None)
             assert newest["items"][0]["day"] == "2024-04-01"
+
+    run(test())
+
+
+def test_the_newest_page_ends_now_and_not_with_the_day(sqlite_url, monkeypatch):
+    """It would have nothing but hours to come."""
+    monkeypatch.setattr(time_pages, "QUICK", 1.0)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            await fill(store, Counter([now_micros() // BUCKET]))
+            newest, *_ = await pages(store, delivery, ("hour",), Filters(), None)
+            assert newest["items"][0]["total"] == 1
 
     run(test())
 

@@ -15,6 +15,7 @@ from delivrd.core.statement import micros
 from delivrd.core.units import DAY, HOUR
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
+from delivrd.store.ids import now_micros
 from delivrd.store.queries.filters import Filters, Values, narrowed, on_routes, shown_time
 from delivrd.store.queries.grouped import Source, column_of, known_days
 from delivrd.store.queries.latency_spans import Kept, finer_rows
@@ -81,8 +82,8 @@ async def page(
     unit = filters.unit(by)
     known = await known_days(tx, kept, unit)
     begin = max(filters.since or 0, known.start * DAY)
-    ends = [moment for moment in (filters.until, before, known.stop * DAY) if moment is not None]
-    end = min(ends)
+    ends = (filters.until, before, known.stop * DAY, now_micros())
+    end = min(moment for moment in ends if moment is not None)
     if end <= begin:
         nothing = begin // BUCKET * BUCKET
         return Page(filters if before is None else replace(filters, since=nothing, until=nothing))
