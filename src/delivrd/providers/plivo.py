@@ -180,7 +180,8 @@ def _segment(told: f.Fields) -> str | None:
     return f"{number}/{total}" if 1 <= number <= total > 1 else None
 
 
-_PART = re.compile(r"(\d{1,2}) of (\d{1,2})", re.IGNORECASE)
+_PART = re.compile(r"(\d{1,2})[ +]of[ +](\d{1,2})", re.IGNORECASE)
+"""The pluses are the form's, where a program passed its fields on without decoding them."""
 
 
 def _known(told: f.Fields, name: str) -> str | None:
@@ -189,9 +190,17 @@ def _known(told: f.Fields, name: str) -> str | None:
     return None if found in ("None", "null") else found
 
 
+_OF_A_TEXT = {"Text", "Type", "Media0", "Body", "ContentType"}
+
+
 def _other(told: f.Fields) -> str | None:
-    """An inbound text comes with the same names, but has a text and no status."""
-    return "inbound" if _status(told) is None and "Text" in told else None
+    """An inbound message comes with the same names, but has no status, or that of one.
+
+    Its text is in ``Text``, that of WhatsApp in ``Body``; one of pictures alone has neither.
+    """
+    status = _status(told)
+    inbound = bool(_OF_A_TEXT & told.keys()) if status is None else status.lower() == "received"
+    return "inbound" if inbound else None
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
