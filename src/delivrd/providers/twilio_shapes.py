@@ -42,6 +42,8 @@ RECEIPT = Names(("ChannelMessageSid",), ("Status",), "ErrorCode", (), "To", "Fro
 RESOURCE = Names(("sid",), ("status",), "error_code", ("error_message",), "to", "from")
 
 INBOUND = ("received", "receiving")
+NO_MESSAGE = ("CallSid", "PayloadType")
+"""What the callback of a call, and that of the debugger, hold."""
 MESSAGE = "com.twilio.messaging.message."
 """What the types of events about outbound messages begin with."""
 RECEIPTS = ("onDeliveryUpdated", "com.twilio.conversations.delivery.updated")
@@ -51,13 +53,15 @@ _CHANNEL = re.compile(r"^[a-z]+:")
 
 
 def other(told: f.Fields) -> str | None:
-    """Inbound texts and clicks come to the same address; a stream may carry any event."""
+    """Inbound texts, clicks, calls and alerts come to the same address; a stream holds anything."""
     event = f.text(told, "type", "EventType", limit=100) or ""
     if event in RECEIPTS:
         return None
     if event.startswith(("com.twilio.", "on")) and not event.startswith(MESSAGE):
         return "inbound" if "inbound" in event or event == "onMessageAdded" else "other"
     if "event_type" in told:  # a link shortening domain's callback: a click, or a preview
+        return "other"
+    if not told.keys().isdisjoint(NO_MESSAGE) and told.keys().isdisjoint(CALLBACK.message_id):
         return "other"
     status = f.text(told, "MessageStatus", "SmsStatus", limit=64)
     inbound = "Body" in told if status is None else status.lower() in INBOUND
