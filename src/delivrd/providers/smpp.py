@@ -151,12 +151,17 @@ def _text(told: f.Fields) -> SmppReceipt:
     """
     if not {"short_message", "short_message_hex", "tlvs"} & told.keys():
         raise Unreadable("there is no short_message, short_message_hex or tlvs")
-    written = told.get("short_message") or _of_hex(told.get("short_message_hex"))
-    payload = _tlvs(told).get("message_payload")
-    for text in (written, _of_hex(payload), payload):
+    message, payload = _inner(told.get("short_message")), _inner(_tlvs(told).get("message_payload"))
+    coded = message if isinstance(message, dict) else told.get("short_message_hex")
+    for text in (message, _of_hex(coded), _of_hex(payload), payload):
         if isinstance(text, str) and text:
             return smpp_receipt.parse(text)
     return SmppReceipt()
+
+
+def _inner(text: object) -> object:
+    """A text as node-smpp shows it: inside an object, which may hold a header beside it."""
+    return text.get("message", text) if isinstance(text, dict) else text
 
 
 def _of_hex(digits: object) -> str:
@@ -164,7 +169,10 @@ def _of_hex(digits: object) -> str:
 
 
 def _tlvs(told: f.Fields) -> dict[str, Any]:
-    named = {_CALLED.get(tag.lower(), tag): value for tag, value in f.inner(told, "tlvs").items()}
+    """The optional parameters: in an object, or beside the other fields, as node-smpp has them."""
+    named = {name: told.get(name) for name in TAGS}
+    for tag, value in f.inner(told, "tlvs").items():
+        named[_CALLED.get(tag.lower(), tag)] = value
     return {name: value for name, value in named.items() if value not in (None, "")}
 
 
@@ -185,7 +193,12 @@ def _network_error(tlvs: f.Fields) -> str | None:
 
 
 def _bytes(written: object) -> bytes | None:
-    """Bytes as JSON may hold them: in hexadecimal digits, as numbers, or as one character each."""
+    """Bytes as JSON may hold them: in hexadecimal digits, as numbers, or as one character each.
+
+    The numbers may stand in an object, as Node.js writes a buffer.
+    """
+    if isinstance(written, dict):
+        written = written.get("data")
     try:
         if isinstance(written, list):
             return bytes(int(number) for number in written)
