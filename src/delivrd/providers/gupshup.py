@@ -1,8 +1,8 @@
 """Gupshup Enterprise SMS: its real-time delivery reports; receipts only.
 
 By GET with the parameters of the vendor's template, or (switched on by support) by POST with up to
-20 events in an array. Nothing is signed. Sources: docs.gupshup.io (real-time delivery reports) and
-public descriptions of its causes.
+20 events in an array. Nothing is signed. Sources: docs.gupshup.io (real-time delivery reports),
+public descriptions of its causes, and public handlers for ``errorCode`` and the codes from 014 on.
 """
 
 from typing import Any
@@ -27,7 +27,10 @@ STATUSES = {
     "UNDELIV": Word(Status.UNDELIVERED, True),
     "EXPIRED": Word(Status.EXPIRED, True),
     "UNKNOWN": Word(Status.UNKNOWN, True),  # the vendor calls it a final status
+    "SENT": Word(Status.PENDING, False),
+    "READ": Word(Status.DELIVERED, True),
 }
+"""The last two are of events by WhatsApp, which come in the same form."""
 
 R = Status.REJECTED
 CAUSES = {
@@ -52,11 +55,16 @@ CAUSES = {
     ("011", "INBOXFULL"): Code("The handset's memory is full", Reason.HANDSET_ERROR),
     ("012", "CONGESTION"): Code("Congestion in the network", Reason.NETWORK_ERROR),
     ("013", "NO_ACK_FROM_OPERATOR"): Code("The operator told nothing", Reason.NETWORK_ERROR),
+    ("022", "BLOCKED_FOR_USER"): Code("Blocked for this user", Reason.BLOCKED_BY_CARRIER, R),
     ("038", "MSG_DOES_NOT_MATCH_TEMPLATE"): Code(
         "The text fits no registered template (India DLT)", Reason.CONTENT_INVALID, R
     ),
 }
+ALSO = {"00a": "014 015 016 017 018 019 01a 01b 01c 020 024", "003": "023"}
+"""Codes that have the cause of another one."""
+
 ERRORS = {name: code for names, code in CAUSES.items() for name in names}
+ERRORS |= {code: ERRORS[known] for known, codes in ALSO.items() for code in codes.split()}
 """By code, and by cause, which is taken where a receipt has no code."""
 
 KINDS = (
@@ -70,11 +78,13 @@ KINDS = (
 TEXTS = {"message", "content", "text"}
 """Where an inbound text stands, as its URL was made up."""
 
+CODES = ("errCode", "errorCode")
+
 FIELDS = {
     "response": "By POST: the array of events, in a form's field or in JSON.",
     "externalId": "The id of the message, as in the answer to the send.",
     "eventType, status": "The status word; a cause in its place is a failure.",
-    "errCode": "The error code; 000 is delivered.",
+    "errCode, errorCode": "The error code; 000 is delivered.",
     "cause": "The error code as a word.",
     "destAddr, phoneNo": "The recipient's number.",
     "srcAddr, mask": "The sender.",
@@ -112,7 +122,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
     def one(told: f.Fields) -> Receipt:
         word = f.text(told, "eventType", "status", limit=64)
-        code, cause = f.text(told, "errCode", limit=64), f.text(told, "cause", limit=64)
+        code, cause = f.text(told, *CODES, limit=64), f.text(told, "cause", limit=64)
         return reading.receipt(
             STATUSES,
             ERRORS,
