@@ -2,8 +2,8 @@
 
 One request id covers every recipient of a request, so the number belongs to the key. Nothing is
 signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new, the new one
-also for WhatsApp and RCS); walkover101/analytics-api, the vendor's own, for the other numbers and
-their words; public handlers for the names that people give in templates, 0 and inbound texts.
+for all channels); walkover101/analytics-api, the vendor's own, for the other numbers and their
+words; public handlers for the names that people give in templates, 0 and inbound texts.
 """
 
 from typing import Any
@@ -77,6 +77,10 @@ WORDS = ("status", "eventName", "desc", "description", "event")
 TIMES = ("date", "deliveryTime", "statusUpdatedAt", "ts", "timestamp")
 IDS = ("requestId", "request_id", "oneApiRequestId", "meta")
 TEXTS = {"text", "content", "messages"}
+CALLS = {"callerId", "destinationB", "ivrInputs"}
+"""Names that only reports of calls have."""
+MAILS = ("recipient", "sender")
+"""Where reports of mails have addresses."""
 
 FIELDS = {
     "data": "Version 2: a form's field whose value is a JSON array of requests.",
@@ -91,6 +95,7 @@ FIELDS = {
     "amount": "What it cost; the currency is not told.",
     "senderId, integratedNumber": "The sender.",
     "direction": "By WhatsApp and RCS: a text from a handset is inbound, no receipt.",
+    "callerId, destinationB, ivrInputs; recipient, sender": "Tell reports of calls, and of mails.",
     "request_id, oneApiRequestId, mobile, timestamp": "Read too, where a template of your own "
     "names them so.",
     "msgData, content, text": "The text, where a template names it; cut before the call is kept.",
@@ -148,7 +153,11 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _other(told: f.Fields) -> str | None:
-    """A text from a handset: it says so, or it names neither a request nor a status."""
+    """A call or a mail; or a text from a handset: it says so, or it names neither a request nor a
+    status.
+    """
+    if CALLS & told.keys() or any("@" in (f.text(told, name) or "") for name in MAILS):
+        return "other"
     inbound = str(told.get("direction")).lower().startswith("in")
     if not inbound and TEXTS & told.keys() and f.text(told, *IDS) is None:
         inbound = _words(told)[1] is None
