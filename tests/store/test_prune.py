@@ -514,6 +514,20 @@ def test_an_unmatched_receipt_that_was_pruned_leaves_a_tombstone(database_url):
     run(test())
 
 
+def test_an_old_id_of_which_a_receipt_came_lately_stays_unmatched(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await receive(store, receipt("A"))
+            await execute(store, "UPDATE statement SET received_at = $1", now_micros() + 20 * DAY)
+            old = {"messages_days": 30}
+            await sweep(store, database_url, later=40 * DAY, **old).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM part") == 1
+            await sweep(store, database_url, later=51 * DAY, **old).once(pause=0)
+            assert await scalar(store, "SELECT count(*) FROM part") == 0
+
+    run(test())
+
+
 @pytest.mark.parametrize("waits", ["for the fold", "as a fault"])
 def test_a_request_stays_while_one_of_its_receipts_may_still_land(database_url, waits):
     async def test():

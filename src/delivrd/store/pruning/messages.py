@@ -25,7 +25,8 @@ _PARTS_OF = (
 )
 _UNMATCHED = (
     "SELECT id, key, ns, (SELECT max(s.received_at) FROM statement s WHERE s.part_id = part.id) "
-    "FROM part WHERE attempt_id IS NULL AND id < $1 ORDER BY id LIMIT $2 FOR UPDATE"
+    "FROM part WHERE attempt_id IS NULL AND id < $1 AND NOT EXISTS (SELECT 1 FROM statement s "
+    "WHERE s.part_id = part.id AND s.received_at >= $2) ORDER BY id LIMIT $3 FOR UPDATE"
 )
 
 
@@ -58,8 +59,9 @@ async def prune(tx: Tx, accounts: Accounts, ids: Ids, now: int, before: int, lim
 
 
 async def prune_unmatched(tx: Tx, accounts: Accounts, now: int, before: int, limit: int) -> int:
-    """Deletes receipts older than ``before`` that were never matched with a message."""
-    rows = await tx.fetch(_UNMATCHED, floor(before), limit)
+    """Deletes receipts that were never matched with a message: those of an id of which nothing has
+    come since ``before``."""
+    rows = await tx.fetch(_UNMATCHED, floor(before), before, limit)
     await _bury(tx, accounts, now, {row[1]: (row[2], row[3] or 0) for row in rows})
     await _forget_parts(tx, [row[0] for row in rows])
     return len(rows)
