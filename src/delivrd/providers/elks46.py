@@ -1,6 +1,6 @@
 """46elks: delivery reports as forms, with three fields.
 
-Sources: 46elks.com/docs (send-sms, sms-delivery-reports, show-sms-id).
+Sources: 46elks.com/docs (send-sms, sms-delivery-reports, show-sms-id, receive-call).
 """
 
 from decimal import Decimal
@@ -101,7 +101,9 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _other(told: f.Fields) -> str | None:
-    """A text from a handset comes with the same names, but without a status."""
+    """Texts from handsets and calls come with the same names, but without a status."""
+    if "status" not in told and ("callid" in told or "state" in told):
+        return "other"  # a call: as it starts, at each of its actions, and when it ends
     inbound = f.text(told, "direction") == "incoming"
     return "inbound" if inbound or ("message" in told and "status" not in told) else None
 

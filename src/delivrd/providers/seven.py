@@ -151,7 +151,8 @@ def _other(told: f.Fields) -> str | None:
         told_of_rcs = {"msg_id", "status"} <= data.keys() and f.text(data, "status") != "IS_TYPING"
         return None if told_of_rcs else "other"
     if event == "dlr":
-        return None
+        text = "msg_id" not in data and {"sender", "text"} <= data.keys()  # by GET, with no event
+        return "inbound" if text else None
     return "inbound" if event.endswith("_mo") else "other"
 
 
