@@ -16,6 +16,7 @@ from delivrd.cli.output import (
     print_json,
     print_table,
     span,
+    working,
 )
 from delivrd.core.text import counted
 
@@ -211,9 +212,10 @@ def _all_pages(hub: Hub, path: str, wanted: Mapping[str, Any]) -> dict[str, Any]
     """The whole answer: pages come newest first, their items oldest first."""
     told = page = hub.get(path, wanted)
     items = [told["items"]]
-    while cursor := page.get("next_cursor"):
-        page = hub.get(path, {**wanted, "cursor": cursor})
-        items.append(page["items"])
+    with working("reading"):
+        while cursor := page.get("next_cursor"):
+            page = hub.get(path, {**wanted, "cursor": cursor})
+            items.append(page["items"])
     return {**told, "items": list(chain(*reversed(items))), "next_cursor": None}
 
 
