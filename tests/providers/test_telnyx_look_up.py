@@ -2,6 +2,7 @@
 
 import pytest
 
+from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers import telnyx
 from delivrd.providers.base import Unanswered
@@ -29,6 +30,12 @@ def test_its_status_is_told():
     assert (receipt.provider_message_id, receipt.status) == ("0A1", Status.DELIVERED)
     assert (receipt.to, receipt.price) == ("447700900123", "1.23")
     assert receipt.occurred_at.year == 2019
+
+
+def test_a_detail_record_without_a_word_from_the_carrier_is_final():
+    receipt, _ = look_up(telnyx, message(to(status="dlr_timeout")))
+    assert (receipt.status, receipt.final) == (Status.UNKNOWN, True)
+    assert receipt.reason is Reason.NO_HANDSET_PROOF
 
 
 def test_of_a_group_the_recipient_asked_for_is_taken():

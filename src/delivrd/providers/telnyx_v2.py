@@ -1,7 +1,7 @@
 """Telnyx's API v2: its events hold a message, with a status for each recipient.
 
-Sources: developers.telnyx.com/docs/messaging (receiving webhooks, error codes, WhatsApp); the
-vendor's SDK.
+Sources: developers.telnyx.com/docs/messaging (receiving webhooks, message detail records, error
+codes, WhatsApp); the vendor's SDK.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,12 @@ STATUSES = {
     "delivery_unconfirmed": Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF),
     "expired": Word(Status.EXPIRED, True),
     "cancelled": Word(Status.UNDELIVERED, True, Reason.DELETED),
+    # The words of the detail records, which are said of a recipient too:
+    "failed": Word(Status.UNDELIVERED, True),
+    "gw_timeout": Word(Status.UNDELIVERED, True, Reason.NETWORK_ERROR),
+    "gw_reject": Word(Status.REJECTED, True),
+    "dlr_timeout": Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF),
+    "dlr_unconfirmed": Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF),
     "undeliverable": Word(Status.UNDELIVERED, True),  # by WhatsApp
     # What the event alone tells, where its recipient has no status (by WhatsApp none has):
     "message.sent": Word(Status.PENDING, False),
