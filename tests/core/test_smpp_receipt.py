@@ -76,6 +76,7 @@ def test_the_text_of_the_specification():
         ("id:7 stat:DELIVRD\0", SmppReceipt(id="7", stat="DELIVRD")),
         ("\0i\0d\0:\0007\0 \0s\0t\0a\0t\0:\0X", SmppReceipt(id="7", stat="X")),
         ("id:12.3-4+ err:21b", SmppReceipt(id="12.3-4+", err="21b")),
+        ("vendor_id:opaque id:7 stat:DELIVRD", SmppReceipt(id="7", stat="DELIVRD")),
         ("Your paid:5 and void:6", SmppReceipt()),
         ("", SmppReceipt()),
     ],

@@ -39,7 +39,7 @@ _LABELS = {
     "text": "text",
 }
 _KEY = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?P<submit_date>submit[\s_]*date)|(?P<done_date>done[\s_]*date)"
+    r"(?<![A-Za-z0-9_])(?:(?P<submit_date>submit[\s_]*date)|(?P<done_date>done[\s_]*date)"
     r"|(?P<id>id)|(?P<sub>sub)|(?P<dlvrd>dlvrd)|(?P<stat>stat)|(?P<err>err)|(?P<text>text))\s*:",
     re.IGNORECASE,
 )
