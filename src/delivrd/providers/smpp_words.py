@@ -33,10 +33,14 @@ STATUSES: Mapping[str, Word] = {
     "UNDELIVERED": Word(Status.UNDELIVERED, True),
     "REJECTED": Word(Status.REJECTED, True),
     "ACCEPTED": ON_ITS_WAY,
+    "ACKED": ON_ITS_WAY,
+    "NOCRED": Word(Status.REJECTED, True, Reason.ACCOUNT_PROBLEM),
+    "SYSERR": Word(Status.UNDELIVERED, True, Reason.NETWORK_ERROR),
 }
 """``stat:`` of a receipt's text, also as some write it out in full.
 
-The specification calls ACCEPTD final; in practice it is not.
+The specification calls ACCEPTD final; in practice it is not. Words beyond it: ACKED is Mblox's
+(opentelecoms-org/jsmpp#9), NOCRED and SYSERR are those of smscentral.com.au.
 """
 
 STATES: Mapping[str, Word] = {
