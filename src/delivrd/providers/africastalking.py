@@ -160,12 +160,15 @@ def _exact(said: str | None, code: str | None) -> Word | None:
 
 
 def _other(told: f.Fields) -> str | None:
-    """Texts, opt-outs and subscriptions have no status."""
+    """Texts, opt-outs and subscriptions have no status; airtime, calls and USSD have other ids."""
+    named = "id" in told or "messageId" in told
+    if not named and ("requestId" in told or "sessionId" in told):
+        return "other"
     if "status" in told:
         return None
     if "text" in told and "from" in told:
         return "inbound"
-    return "other" if "phoneNumber" in told and "id" not in told else None
+    return "other" if "phoneNumber" in told and not named else None
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
