@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from delivrd.store import histograms as stored
 from delivrd.store import schema
 from delivrd.store.histograms import (
     decimal_digits,
@@ -27,6 +28,7 @@ from tests.support import run
 
 numbers = st.one_of(st.integers(-5, 5), st.integers(-(10**9), 10**9))
 histograms = st.dictionaries(st.integers(-1, 360), numbers, max_size=8)
+small = st.dictionaries(st.integers(-1, 360), st.integers(-1000, 1000), max_size=8)
 EXACT = Context(prec=10_000)
 
 
@@ -48,6 +50,18 @@ def test_each_step_comes_back_as_it_was_stored(some):
 @given(histograms)
 def test_a_histogram_is_the_sum_of_all_that_took_so_long(some):
     assert sum(n * one(step) for step, n in some.items()) == of(some)
+
+
+@pytest.mark.parametrize("sample", [0, 25])
+@given(st.lists(st.tuples(st.sampled_from("abc"), small), min_size=1, max_size=8))
+def test_rows_are_added_by_their_keys_however_many_share_one(sample, some):
+    rows = some * 30
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored, "SAMPLE", sample)
+        found = stored.by_key((1, key, to_blob(of(one))) for key, one in rows)
+    assert {key: steps(number) for (_, key), number in found.items()} == {
+        key: added(one for other, one in rows if other == key) for key, _ in rows
+    }
 
 
 @given(st.lists(histograms, max_size=20))

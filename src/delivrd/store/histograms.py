@@ -12,9 +12,11 @@ number closest to zero that they can represent.
 
 import sqlite3
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
+from itertools import islice
 from struct import Struct
 from sys import byteorder
 from typing import Any, NamedTuple
@@ -106,16 +108,41 @@ def number_of(blob: bytes) -> int:
     return int.from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
 
 
+SAMPLE = 512
+"""Rows from which `by_key` sees how many share a key."""
+
+
 def by_key(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
-    """Sums the blobs that end the rows, by the rest of the row; inlined, as rows are many."""
-    from_bytes = int.from_bytes
+    """Sums the blobs that end the rows, by the rest of the row."""
+    some = iter(rows)
     found: dict[tuple[Any, ...], int] = {}
-    told = found.get
+    _add_each(islice(some, SAMPLE), found)
+    many_share_a_key = len(found) * 8 < SAMPLE
+    (_add_alike if many_share_a_key else _add_each)(some, found)
+    return found
+
+
+def _add_each(rows: Iterable[tuple[Any, ...]], found: dict[tuple[Any, ...], int]) -> None:
+    """Inlines `number_of`, as rows are many."""
+    from_bytes, told = int.from_bytes, found.get
     for row in rows:
         blob, key = row[-1], row[:-1]
         number = from_bytes(blob[2:], "little", signed=True) << BITS * (blob[0] | blob[1] << 8)
         found[key] = told(key, 0) + number
-    return found
+
+
+def _add_alike(rows: Iterable[tuple[Any, ...]], found: dict[tuple[Any, ...], int]) -> None:
+    """Adds those with as many empty steps before it shifts them: the numbers are shorter."""
+    from_bytes = int.from_bytes
+    alike: defaultdict[tuple[Any, ...], dict[int, int]] = defaultdict(dict)
+    for row in rows:
+        blob = row[-1]
+        sums = alike[row[:-1]]
+        empty = blob[0] | blob[1] << 8
+        sums[empty] = sums.get(empty, 0) + from_bytes(blob[2:], "little", signed=True)
+    for key, sums in alike.items():
+        number = sum(one << BITS * empty for empty, one in sums.items())
+        found[key] = found.get(key, 0) + number
 
 
 def _blobs_added(one: bytes, other: bytes) -> bytes:
