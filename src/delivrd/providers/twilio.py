@@ -80,11 +80,17 @@ FIELDS = {
     "ErrorMessage, ChannelStatusMessage": "The same in words, now and then.",
     "RawDlrDoneDate": "The carrier's time (YYMMDDhhmm); taken as the time of the event, as UTC "
     "unless the account's `time_zone` says otherwise.",
-    "type (Event Streams)": "The kind of the event: `com.twilio.messaging.message.…`.",
+    "type (Event Streams)": "The kind of the event: `com.twilio.messaging.message.…`, "
+    "`com.twilio.comms-api.message.…` or `com.twilio.accountsecurity.verify.message.…`.",
     "data.messageSid, data.messageStatus, data.to, data.from, data.errorCode (Event Streams)": (
         "The same as above."
     ),
     "data.timestamp (Event Streams)": "When it happened.",
+    "data.message_id, data.to.address, data.from.address, data.error_code (Communications API)": (
+        "The same; the end of the type is the status word, `time` of the event its time."
+    ),
+    "data.attempt_sid, data.message_status, data.to, data.error_code (Verify)": "The same, of an "
+    "attempt (VL…) to verify a number.",
     "ChannelMessageSid, Status, DateUpdated (Conversations)": "Id, status word and time in the "
     "event `onDeliveryUpdated`; Conversations' own `MessageSid` is none of a text.",
     "data.body (Event Streams)": "The text; cut before the request is kept.",

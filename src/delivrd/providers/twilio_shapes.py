@@ -1,8 +1,9 @@
 """Twilio's shapes of one statement: a status callback, an event of a stream, a REST resource.
 
-They tell the same under other names; what Conversations sent is told by its webhook alone. Sources:
-twilio.com/docs (status callbacks, event types of outbound messages, message resource, link
-shortening, Conversations' webhooks and delivery receipts).
+They tell the same under other names; what Conversations sent is told by its webhook alone, what
+Verify and the Communications API sent by a stream alone. Sources: twilio.com/docs (status
+callbacks, event types of outbound messages, message resource, link shortening, Conversations'
+webhooks and delivery receipts, Verify's message status stream, comms/events).
 """
 
 import re
@@ -39,13 +40,21 @@ CALLBACK = Names(
 EVENT = Names(("messageSid",), ("messageStatus",), "errorCode", (), "to", "from")
 RECEIPT = Names(("ChannelMessageSid",), ("Status",), "ErrorCode", (), "To", "From")
 """Of Conversations, whose own ``MessageSid`` (IM…) is no id of a text."""
+BULK = Names(("message_id",), ("status",), "error_code", (), "to", "from")
+"""Of the Communications API; its ``downstream_id`` is that of one attempt, by one channel."""
+VERIFY = Names(("attempt_sid",), ("message_status", "dlr_status"), "error_code", (), "to", "from")
 RESOURCE = Names(("sid",), ("status",), "error_code", ("error_message",), "to", "from")
 
 INBOUND = ("received", "receiving")
 NO_MESSAGE = ("CallSid", "PayloadType")
 """What the callback of a call, and that of the debugger, hold."""
-MESSAGE = "com.twilio.messaging.message."
-"""What the types of events about outbound messages begin with."""
+EVENTS = {
+    "com.twilio.messaging.message.": EVENT,
+    "com.twilio.comms-api.message.": BULK,
+    "com.twilio.accountsecurity.verify.message.": VERIFY,
+    "com.twilio.accountsecurity.verify.attempt-dlr.": VERIFY,
+}
+"""What the types of events about outbound messages begin with; what follows is a status."""
 RECEIPTS = ("onDeliveryUpdated", "com.twilio.conversations.delivery.updated")
 """The types of Conversations' receipts: of its webhook, and of a stream."""
 
@@ -57,8 +66,10 @@ def other(told: f.Fields) -> str | None:
     event = f.text(told, "type", "EventType", limit=100) or ""
     if event in RECEIPTS:
         return None
-    if event.startswith(("com.twilio.", "on")) and not event.startswith(MESSAGE):
-        return "inbound" if "inbound" in event or event == "onMessageAdded" else "other"
+    if event.startswith(("com.twilio.", "on")):
+        if "inbound" in event or event == "onMessageAdded":
+            return "inbound"
+        return None if event.startswith(tuple(EVENTS)) else "other"
     if "event_type" in told:  # a link shortening domain's callback: a click, or a preview
         return "other"
     if not told.keys().isdisjoint(NO_MESSAGE) and told.keys().isdisjoint(CALLBACK.message_id):
@@ -83,11 +94,12 @@ def pushed(
     if not event:
         time = times.parse(f.text(told, "RawDlrDoneDate"), zone, now=now, smpp=True)
         return _receipt(told, CALLBACK, statuses, errors, occurred_at=time)
-    if "messageStatus" not in event:
-        kind = f.text(told, "type", limit=100) or ""
-        event = {**event, "messageStatus": kind.removeprefix(MESSAGE)}
-    time = times.parse(event.get("timestamp"), zone, now=now)
-    return _receipt(event, EVENT, statuses, errors, occurred_at=time)
+    kind = f.text(told, "type", limit=100) or ""
+    start, names = next(((s, n) for s, n in EVENTS.items() if kind.startswith(s)), ("", EVENT))
+    if event.keys().isdisjoint(names.status):
+        event = {**event, names.status[0]: kind.removeprefix(start)}
+    time = times.parse(event.get("timestamp") or told.get("time"), zone, now=now)
+    return _receipt(event, names, statuses, errors, occurred_at=time)
 
 
 def looked_up(told: f.Fields, statuses: Mapping[str, Word], errors: Mapping[str, Code]) -> Receipt:
@@ -111,7 +123,7 @@ def _receipt(
     errors: Mapping[str, Code],
     **more: Any,
 ) -> Receipt:
-    to = f.text(told, names.to, limit=80)
+    to, sender = _address(told, names.to), _address(told, names.sender)
     return reading.receipt(
         statuses,
         errors,
@@ -120,6 +132,10 @@ def _receipt(
         error_code=f.text(told, names.code, limit=64),
         detail=f.text(told, *names.detail),
         to=to and phone.digits(_CHANNEL.sub("", to)),
-        sender=f.text(told, names.sender, limit=64),
+        sender=sender and sender[:64],
         **more,
     )
+
+
+def _address(told: f.Fields, name: str) -> str | None:
+    return f.text(f.inner(told, name), "address", limit=80) or f.text(told, name, limit=80)
