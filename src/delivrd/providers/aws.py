@@ -162,7 +162,7 @@ def _other(told: f.Fields) -> str | None:
     if kind is not None:
         return kind
     event = aws_envelopes.event(told)
-    about = (f.text(event, "eventType", "event_type") or "TEXT_").upper()
+    about = (f.text(event, "eventType", "event_type", "notificationType") or "TEXT_").upper()
     if "inboundMessageId" in event or about == "_SMS.RECEIVED":
         return "inbound"
     nothing = event is not told and not event
