@@ -41,6 +41,7 @@ class Caller:
         """Makes one call; returns the result for its delivery."""
         lead, at = taken.dues[0], self._clock()
         target = self._target(taken, at)
+        call = None
         try:
             call = self._rendered(taken, target, at)
             signed = formats.sign(call, target, at) if self._is_signed(taken, target) else call
@@ -48,7 +49,7 @@ class Caller:
             return self._result(taken, state="skipped", why=str(error))
         except Exception as error:  # a bug in the format: shown as a failed try, and retried
             answered = Answered(0, error=f"the call could not be made up: {error!r}"[:300])
-            return self._judged(taken, at, None, answered)
+            return self._judged(taken, at, call, answered)
         answered = await self._client.call(signed)
         result = self._judged(taken, at, call, answered)
         result.request_headers = _headers(masked(signed.headers, target))
@@ -80,7 +81,7 @@ class Caller:
             next_at=outcome.next_at,
             retry_after=outcome.retry_after,
             gone=outcome.gone,
-            call=taken.dues[0].call if call is None else _pack(call),
+            call=None if call is None else _pack(call),
             revision=taken.endpoint.revision,
             at=at,
             connect_us=answered.connect_us,
