@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from delivrd.core.statement import moment
 from delivrd.core.units import SECOND
 from delivrd.relay import schedule
+from delivrd.relay.formats import FORMATS
 from delivrd.relay.schedule import Health
 from delivrd.store import deliveries, endpoints, schema, tries
 from delivrd.store.deliveries import Due
@@ -56,7 +58,8 @@ async def claim(tx: Tx, now: int, room: Callable[[Endpoint], int]) -> Claimed:
         limit = await _limit(tx, endpoint, now, room(endpoint))
         if limit <= 0:
             continue
-        taken = await deliveries.claim(tx, endpoint, now, limit)
+        together = FORMATS[endpoint.format].BATCHES if endpoint.format in FORMATS else True
+        taken = await deliveries.claim(tx, endpoint, now, limit, takes_batches=together)
         calls += [ClaimedCall(endpoint, dues) for dues in taken.calls]
         wakes += [taken.wake_at] if taken.wake_at else []
         await _spend(tx, endpoint, now, len(taken.calls))
@@ -94,10 +97,21 @@ async def _spend(tx: Tx, endpoint: Endpoint, now: int, calls: int) -> None:
 
 async def store(tx: Tx, ids: Ids, now: int, results: Sequence[Result]) -> None:
     """Stores the results whose claims still hold, and updates their endpoints' health."""
-    ours = await tries.store_results(tx, now, results)
+    ours = await tries.store_results(tx, now, await _still_gone(tx, now, results))
     for called in sorted({result.endpoint_id for result in ours}):
         made = [r for r in ours if r.endpoint_id == called and r.at is not None]
         await _update_endpoint(tx, ids, now, called, made)
+
+
+async def _still_gone(tx: Tx, now: int, results: Sequence[Result]) -> list[Result]:
+    """The results, those of a 410 at an address that was replaced meanwhile as ones to retry."""
+    revisions = await endpoints.revisions(tx, {r.endpoint_id for r in results if r.gone})
+    return [
+        replace(r, gone=False, state="waiting", next_at=now)
+        if r.gone and r.revision != revisions.get(r.endpoint_id, r.revision)
+        else r
+        for r in results
+    ]
 
 
 async def _update_endpoint(tx: Tx, ids: Ids, now: int, called: int, results: list[Result]) -> None:

@@ -87,8 +87,14 @@ class Claim(NamedTuple):
     """When a batch is due even if it is not full."""
 
 
-async def claim(tx: Tx, endpoint: Endpoint, now: int, limit: int) -> Claim:
-    """Claims due deliveries of one endpoint, for up to ``limit`` calls."""
+async def claim(
+    tx: Tx, endpoint: Endpoint, now: int, limit: int, *, takes_batches: bool = True
+) -> Claim:
+    """Claims due deliveries of one endpoint, for up to ``limit`` calls.
+
+    Without ``takes_batches``, batches of earlier tries are dissolved: the endpoint's format was
+    changed to one that tells a single event a call.
+    """
     size = endpoint.batch_size
     wait = endpoint.batch_ms * 1000 if size > 1 else 0
     rows = [Due(*row) for row in await tx.fetch(_DUE, endpoint.id, now + wait, limit * size)]
@@ -96,8 +102,11 @@ async def claim(tx: Tx, endpoint: Endpoint, now: int, limit: int) -> Claim:
         rows = await _first_in_line(tx, endpoint, now, rows)
     if size > 1:
         taken = await _batches(tx, endpoint, now, rows, limit)
-    else:  # batches of earlier tries stay together
+    elif takes_batches:  # batches of earlier tries stay together
         taken = Claim([[row, *more] for row, more in await _with_members(tx, rows)])
+    else:
+        await _dissolve(tx, now, rows)
+        taken = Claim([[row] for row in rows])
     await _mark(tx, now, taken.calls)
     return taken
 
@@ -122,6 +131,21 @@ async def _with_members(tx: Tx, leaders: Sequence[Due]) -> list[tuple[Due, list[
     batches = [row.id for row in leaders if row.batch is not None]
     rows = [Due(*row) for row in await tx.fetch(_MEMBERS, batches)] if batches else []
     return [(lead, [row for row in rows if row.batch == lead.id]) for lead in leaders]
+
+
+async def _dissolve(tx: Tx, now: int, leaders: Sequence[Due]) -> None:
+    """Makes the members of batches deliveries of their own, which are due at once."""
+    batches = [row.batch for row in leaders if row.batch is not None]
+    if not batches:
+        return
+    await tx.execute(
+        "UPDATE delivery SET batch = NULL, next_at = $2 WHERE batch = ANY($1::bigint[]) "
+        "AND state = 'waiting'",
+        batches,
+        now,
+    )
+    for row in leaders:
+        row.batch = None
 
 
 async def _mark(tx: Tx, now: int, calls: Iterable[Sequence[Due]]) -> None:

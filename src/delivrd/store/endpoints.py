@@ -2,7 +2,7 @@
 
 import base64
 import secrets as random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -236,6 +236,14 @@ async def lock(tx: Tx, endpoint_id: int) -> Endpoint | None:
     """The endpoint, its row locked."""
     rows = await tx.fetch(f"{SELECT} WHERE e.id = $1 FOR UPDATE", endpoint_id)
     return read(rows[0]) if rows else None
+
+
+async def revisions(tx: Tx, ids: Collection[int]) -> dict[int, int]:
+    """How often what makes up their calls was changed, by the endpoints' ids."""
+    if not ids:
+        return {}
+    rows = await tx.fetch("SELECT id, revision FROM endpoint WHERE id = ANY($1::bigint[])", [*ids])
+    return {row[0]: row[1] for row in rows}
 
 
 async def set_fields(tx: Tx, endpoint_id: int, **fields: Any) -> None:
