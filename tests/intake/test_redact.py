@@ -164,10 +164,24 @@ def test_of_two_secrets_the_longer_is_replaced_whole() -> None:
     )
 
 
-def test_a_field_that_a_gateway_fills_with_a_key_is_replaced_by_its_name() -> None:
-    """The Platform's callbacks name an integration's key, which is in no setting of ours."""
-    of = provider("clickatell")
-    made = Account(1, "clickatell", 1, of, of.Settings(receive_only=True))
-    body = b'{"apiKey":"canary-of-an-integration","messageId":"8a1b","statusCode":4}'
-    kept = b'{"apiKey":"{secret:apiKey}","messageId":"8a1b","statusCode":4}'
+@pytest.mark.parametrize(
+    ("name", "body", "kept"),
+    [
+        (  # the Platform's callbacks name an integration's key, which is in no setting of ours
+            "clickatell",
+            b'{"apiKey":"canary-of-an-integration","messageId":"8a1b","statusCode":4}',
+            b'{"apiKey":"{secret:apiKey}","messageId":"8a1b","statusCode":4}',
+        ),
+        (  # so do the receipts of Verify the code that was sent
+            "telnyx",
+            b'{"payload":{"custom_code": "25565", "id": "v-1"}}',
+            b'{"payload":{"custom_code": "{secret:custom_code}", "id": "v-1"}}',
+        ),
+    ],
+)
+def test_a_field_that_a_gateway_fills_with_a_secret_is_replaced_by_its_name(
+    name: str, body: bytes, kept: bytes
+) -> None:
+    of = provider(name)
+    made = Account(1, name, 1, of, of.Settings(receive_only=True))
     assert Redactor([made], "full").value(body) == kept

@@ -49,6 +49,7 @@ NUMBER_IN_KEY = True  # a group has one id, and a status for each of its recipie
 PATIENCE = 1.5  # it gives up after 2 seconds
 REPLAY_BEHIND = 300  # every try is signed anew
 TEXT_FIELDS = ("text", "body")
+SECRET_FIELDS = ("custom_code",)  # what Verify sent, which is still good for a while
 
 STATUSES = v2.STATUSES | v1.STATUSES
 ERRORS = code_tables.load("telnyx_codes")

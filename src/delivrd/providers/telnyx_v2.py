@@ -1,7 +1,7 @@
 """Telnyx's API v2: its events hold a message, with a status for each recipient.
 
 Sources: developers.telnyx.com/docs/messaging (receiving webhooks, message detail records, error
-codes, WhatsApp); the vendor's SDK.
+codes, WhatsApp) and …/docs/identity/verify (receiving webhooks); the vendor's SDK.
 """
 
 from collections.abc import Mapping
@@ -43,6 +43,10 @@ STATUSES = {
 }
 FAILED = Word(Status.UNDELIVERED, True)
 """A finalized message without a status, but with errors."""
+VERIFY = "verify."
+"""What the types of Verify's events begin with."""
+CALLS = {"call", "flashcall"}
+"""The types of verifications that are no messages."""
 
 FIELDS = {
     "data.event_type": "message.sent or message.finalized; by RCS and WhatsApp also "
@@ -56,13 +60,27 @@ FIELDS = {
     "data.payload.errors": "What went wrong: code, title and detail; the first is taken.",
     "data.payload.cost": "Amount and currency.",
     "data.payload.text": "The text; cut before the request is kept.",
+    "data.payload.id, phone_number, delivery_status, mccmnc (Verify)": "Id of the verification, "
+    "number, status word and network, in `verify.sent`, `verify.delivered` and `verify.failed`.",
+    "data.payload.custom_code (Verify)": "The code; replaced before the request is kept.",
 }
 
 
 def _event(told: f.Fields) -> tuple[f.Fields, f.Fields]:
     """The event and the message in it; the answer to a look-up is a message without an event."""
     event = f.inner(told, "data") or told
-    return event, f.inner(event, "payload") or event
+    message = f.inner(event, "payload") or event
+    kind = f.text(event, "event_type", limit=64) or ""
+    return event, _verification(message, kind) if kind.startswith(VERIFY) else message
+
+
+def _verification(told: f.Fields, kind: str) -> f.Fields:
+    """What Verify sent, as a message to one recipient."""
+    word = told.get("delivery_status") or kind.removeprefix(VERIFY)
+    recipient = {"phone_number": told.get("phone_number"), "status": word}
+    return {name: told[name] for name in ("id", "type", "mccmnc") if name in told} | {
+        "to": [recipient]
+    }
 
 
 def other(told: f.Fields) -> str | None:
@@ -71,6 +89,8 @@ def other(told: f.Fields) -> str | None:
     kind = f.text(event, "event_type", "record_type", limit=64) or "message"
     if kind == "message.received" or message.get("direction") == "inbound":
         return "inbound"
+    if kind.startswith(VERIFY):
+        return "other" if message.get("type") in CALLS else None
     return None if kind.startswith("message") or kind == "event" else "other"
 
 
@@ -119,6 +139,7 @@ def receipt(
         detail=f.text(error, "detail", "title"),
         to=f.number(recipient, "phone_number"),
         sender=f.text(sender, "phone_number", "agent_id", "from"),
+        network=f.text(message, "mccmnc", limit=8),
         price=f.amount(cost, "amount", "cost"),
         currency=f.text(cost, "currency", limit=8),
         occurred_at=times.parse(happened, zone, now=now),

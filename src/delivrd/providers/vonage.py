@@ -1,7 +1,8 @@
 """Vonage (Nexmo): sends by the SMS API; its receipts and the Messages API's are told by shape.
 
 Sources: developer.vonage.com/messaging/sms (delivery receipts, error codes, signed webhooks);
-Nexmo/api-specification ``definitions/sms.yml``; the vendor's SDKs for signatures.
+Nexmo/api-specification ``definitions/sms.yml``; …/verify and …/voice (webhooks); the vendor's SDKs
+for signatures.
 """
 
 import hashlib
@@ -53,6 +54,10 @@ REPLAY_BEHIND = 72 * 3600  # receipts are pushed again for 72 hours, with their 
 MIN_VALIDITY = 20
 MAX_VALIDITY = 604_800
 DEFAULT_VALIDITY = 72 * 3600
+
+IDS = {"messageId", messages.ID}
+NO_MESSAGE = {"request_id", "conversation_uuid"}
+"""The id of a verification, and that of a call: an application's other events hold one."""
 
 STATUSES = sms.STATUSES | messages.STATUSES
 ERRORS = sms.ERRORS | messages.ERRORS
@@ -224,7 +229,9 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
 
 def _other(told: f.Fields) -> str | None:
-    return "inbound" if sms.is_inbound(told) or messages.is_inbound(told) else None
+    if sms.is_inbound(told) or messages.is_inbound(told):
+        return "inbound"
+    return "other" if NO_MESSAGE & told.keys() and not IDS & told.keys() else None
 
 
 async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
