@@ -111,7 +111,7 @@ def router(context: Context) -> APIRouter:
 
         By day or hour, a page has as many of the newest ones as are quick to read; while
         `next_cursor` is not null there are older ones: call again with it as `cursor`. `summary`
-        is of all pages.
+        is of all pages. Otherwise there is one page, with the 10,000 largest items at most.
         """
         filters, zone = wanted(accounts, params), zone_of(params.tz)
         by = params.by.split(",")
