@@ -19,6 +19,7 @@ USUAL = Normal(
     open_slow=0.11,
     open_late=0.02,
     same_hours=(300,) * 7,
+    hours_before=(300,) * 7,
 )
 
 Minute = Callable[[int], Cell]

@@ -269,7 +269,7 @@ def test_slow_deliveries_of_a_short_time_are_seen_at_every_minute(minute: int) -
 
 def test_nothing_sent_is_told_only_where_something_always_is() -> None:
     idle: Minute = lambda at: cell(at, 0)  # noqa: E731
-    weekend = USUAL._replace(same_hours=(300, 0, 300, 300, 300, 300, 300))
+    weekend = USUAL._replace(hours_before=(300, 0, 300, 300, 300, 300, 300))
     rule = Rule(kind="no_messages")
     assert whats(play(rule, [data(NOON, route("main", "GB", idle, NOON))])) == ["fired"]
     assert play(rule, [data(NOON, route("main", "GB", idle, NOON, weekend))]) == []
@@ -277,10 +277,38 @@ def test_nothing_sent_is_told_only_where_something_always_is() -> None:
 
 def test_nothing_sent_is_no_news_where_few_messages_are_usual() -> None:
     idle: Minute = lambda at: cell(at, 0)  # noqa: E731
-    few = USUAL._replace(same_hours=(19,) * 7)
+    few = USUAL._replace(hours_before=(19,) * 7)
     found = data(NOON, route("main", "GB", idle, NOON, few))
     assert play(Rule(kind="no_messages", at_least=20), [found]) == []
     assert whats(play(Rule(kind="no_messages", at_least=19), [found])) == ["fired"]
+
+
+@pytest.mark.parametrize("within", [HOUR, 10 * MINUTE])
+def test_an_hour_that_has_just_begun_is_not_one_in_which_nothing_is_sent(within: int) -> None:
+    """Who sends from noon on has sent nothing half a minute later."""
+    idle: Minute = lambda at: cell(at, 0)  # noqa: E731
+    begins = USUAL._replace(hours_before=(0,) * 7)
+    rule, now = Rule(kind="no_messages", within=within), NOON + 30
+    assert play(rule, [data(now, route("main", "GB", idle, now, begins))]) == []
+
+
+def test_messages_at_the_full_hour_are_those_of_the_hour() -> None:
+    """Nothing is missing though the next ones are half a minute late."""
+    hourly: Minute = lambda at: cell(at, 300 if at % HOUR == 0 else 0)  # noqa: E731
+    now = NOON + 30
+    hub = route("main", "GB", hourly, now)
+    ats = range(NOON - HOUR, NOON, MINUTE)
+    sent = data(now, hub._replace(cells=tuple(map(hourly, ats))))
+    silent = data(now, hub._replace(cells=tuple(map(hourly, ats[1:]))))
+    assert play(Rule(kind="no_messages"), [sent]) == []
+    assert whats(play(Rule(kind="no_messages"), [silent])) == ["fired"]
+
+
+def test_a_short_silence_is_told_within_an_hour_that_has_messages() -> None:
+    idle: Minute = lambda at: cell(at, 0)  # noqa: E731
+    begins, now = USUAL._replace(hours_before=(0,) * 7), NOON + 10 * MINUTE
+    found = data(now, route("main", "GB", idle, now, begins))
+    assert whats(play(Rule(kind="no_messages", within=10 * MINUTE), [found])) == ["fired"]
 
 
 def test_a_new_country_does_not_hide_that_an_account_sends_nothing() -> None:

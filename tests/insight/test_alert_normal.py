@@ -57,3 +57,9 @@ def test_hours_to_come_say_nothing() -> None:
     key = ("main", "GB", "")
     spoilt = known._replace(hours={**known.hours, **later})
     assert normals({key: spoilt}, now)[key].typical == normals({key: known}, now)[key].typical
+
+
+def test_usual_are_the_messages_of_this_hour_and_of_the_last_whole_one_by_day() -> None:
+    clock = History({h: Hour(sent=10 * (h % 24), failed=0) for h in WEEK})
+    found = usual(clock, NOON + HOUR // 2)
+    assert (found.same_hours, found.hours_before) == ((120,) * 7, (110,) * 7)

@@ -61,6 +61,8 @@ class Normal(NamedTuple):
     """The cumulative distribution of the time to a failure, as (seconds, share of failures)."""
     same_hours: tuple[int, ...] = ()
     """Messages sent in the same hour of each of the days, the latest first."""
+    hours_before: tuple[int, ...] = ()
+    """The same for the hour before it, which is over."""
 
     @property
     def known_end(self) -> float:

@@ -99,8 +99,14 @@ def normal(history: History, now: int, whole: float, took: Times | None = None) 
         open_slow=_edge(1 - done * took.by_slow, week.sent),
         open_late=_edge(1 - done * took.by_late, week.sent),
         known=took.known,
-        same_hours=tuple(history.hours.get(today - 24 * d, Hour()).sent for d in range(1, 8)),
+        same_hours=_daily(history.hours, today),
+        hours_before=_daily(history.hours, today - 1),
     )
+
+
+def _daily(hours: Mapping[int, Hour], hour: int) -> tuple[int, ...]:
+    """The messages sent in that hour of each of the seven days before it, the latest first."""
+    return tuple(hours.get(hour - 24 * day, Hour()).sent for day in range(1, DAYS + 1))
 
 
 def _by_clock(hours: Mapping[int, Hour], begin: int, end: int) -> list[Hour]:

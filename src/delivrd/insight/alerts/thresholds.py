@@ -124,8 +124,7 @@ def _percentile(took: list[tuple[float, int]], n: int, share: float) -> float:
 
 def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     sent = sum(cell.sent for route in routes for cell in route.cells if cell.at >= since)
-    usual = [route.normal.same_hours for route in routes if route.normal.same_hours]
-    days = [sum(day) for day in zip(*usual, strict=True)]
+    days = _usual_hours(rule, data.now, routes)
     last = max(
         (c.at + c.seconds for r in routes for c in r.cells if c.sent and c.at < since),
         default=since,
@@ -134,6 +133,20 @@ def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], sinc
                     "usual": round(sum(days) / max(1, len(days)))}  # fmt: skip
     always = days and min(days) > 0 and sum(days) / len(days) >= (rule.at_least or 1)
     return Reading(place, GOOD if sent else BAD if always else UNSURE, facts)
+
+
+def _usual_hours(rule: Rule, now: int, routes: Iterable[Route]) -> list[int]:
+    """The messages usual in the time of a silence, by day: in the hour that is over, or in that
+    part of this hour and of the one before that a shorter time covers."""
+    normals = [route.normal for route in routes if route.normal.same_hours]
+    this, before = (
+        [sum(day) for day in zip(*hours, strict=True)]
+        for hours in ([of.same_hours for of in normals], [of.hours_before for of in normals])
+    )
+    within = rule.within or HOUR_SECONDS
+    if within >= HOUR_SECONDS:
+        return before
+    return this if within <= now % HOUR_SECONDS else [*map(min, this, before)]
 
 
 def _ends(rule: Rule, route: Route) -> Iterator[tuple[int, int, int]]:
@@ -183,11 +196,20 @@ JUDGES: Mapping[str, Judge] = {
 }
 
 
+def _grain(rule: Rule) -> int:
+    """Of how many seconds the time that a rule looks back on begins at a multiple."""
+    if rule.kind == "latency":  # its counts are by the quarter: a shorter span could be empty
+        return QUARTER_SECONDS
+    if rule.kind == "no_messages" and (rule.within or 0) >= HOUR_SECONDS:
+        # usual are the messages of whole hours, often all of them sent in the first minute
+        return HOUR_SECONDS
+    return 1
+
+
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     """The places where a rate, a latency or a silence is over its threshold."""
     since = data.now - (rule.within or HOUR_SECONDS)
-    if rule.kind == "latency":  # its counts are by the quarter: a shorter span could be empty
-        since -= since % QUARTER_SECONDS
+    since -= since % _grain(rule)
     grouped: dict[Place, list[Route]] = defaultdict(list)
     by = dimensions(rule)
     for route in chosen(rule, data.routes):
