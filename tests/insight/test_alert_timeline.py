@@ -66,6 +66,11 @@ def test_what_is_older_than_six_hours_stands_by_the_hour() -> None:
     assert at_nine_hours == (Cell(NOON, HOUR, 40), Cell(NOON + HOUR, HOUR, 40))
 
 
+def test_what_is_older_than_a_day_is_left_out() -> None:
+    timeline = Timeline({NOON: [10, 0, 0, 0], NOON + HOUR: [5, 0, 0, 0]}, {})
+    assert timeline.at(NOON + 25 * HOUR) == (Cell(NOON + HOUR, HOUR, 5),)
+
+
 def test_asking_for_an_earlier_moment_is_an_error() -> None:
     timeline = Timeline({NOON: [1, 0, 0, 0]}, {})
     timeline.at(NOON + HOUR)

@@ -89,7 +89,7 @@ class Timeline:
         self._now = now
         while self._ahead and self._ahead[-1] < now:
             self._open(self._ahead.pop(), now)
-        for moment in sorted(moment for moment in self._due if moment <= now):
+        for moment in [moment for moment in self._due if moment <= now]:
             for at, ending in self._due.pop(moment):
                 self._add(at, ending)
         begin, cut = (
