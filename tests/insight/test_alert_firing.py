@@ -18,6 +18,7 @@ from delivrd.insight.alerts.data import (
     Normal,
     Outlook,
     Place,
+    Route,
 )
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
@@ -150,6 +151,33 @@ def test_overdue_messages_are_told_when_there_are_more_than_usual() -> None:
     slow: Minute = lambda at: cell(at, 20, pending=3 if at >= NOON else 0)  # noqa: E731
     updates = play(Rule(kind="overdue"), moments(-5, 60, ("main", "GB", slow)))
     assert whats(updates) == ["fired"]
+
+
+@pytest.mark.parametrize("hours", [3, 12])
+def test_a_route_whose_receipts_take_hours_is_not_over_while_messages_go_out(hours: int) -> None:
+    """None of the last two hours can be overdue yet: that is no silence of the route."""
+    slow = USUAL._replace(late=float(hours * HOUR))
+    quarters = range(NOON - 20 * HOUR, NOON + 30 * HOUR, HOUR // 4)
+    sent = [Cell(at, HOUR // 4, 80, pending=20 if at >= NOON else 1) for at in quarters]
+    nows = range(NOON, NOON + 30 * HOUR, HOUR // 4)
+    seen = {now: tuple(one for one in sent if now - 24 * HOUR <= one.at < now) for now in nows}
+    looks = [data(now, Route(("main", "GB", ""), cells, slow)) for now, cells in seen.items()]
+    assert whats(play(Rule(kind="overdue"), looks)) == ["fired"]
+
+
+def test_an_account_whose_receipts_take_hours_is_one_firing_too() -> None:
+    """What counts is the traffic of the newest hour that can be judged, not of the last one."""
+    slow = USUAL._replace(late=3.0 * HOUR)
+    quarters = range(NOON - 9 * HOUR, NOON, HOUR // 4)
+
+    def lost(account: str, country: str, pending: int) -> Route:
+        sent = tuple(Cell(at, HOUR // 4, 100 - pending, pending=pending) for at in quarters)
+        return Route((account, country, ""), sent, slow)
+
+    bad = [lost("main", country, 40) for country in ("GB", "DE", "FR")]
+    well = [lost("other", country, 1) for country in ("GB", "DE", "FR")]
+    (said,) = play(Rule(kind="overdue"), [data(NOON, *bad, *well)])
+    assert said.place == (("account", "main"),)
 
 
 def test_a_rate_over_its_bound_needs_proof() -> None:

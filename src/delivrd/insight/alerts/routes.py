@@ -44,6 +44,8 @@ class Track(NamedTuple):
     steps: Callable[[Route, int, int], list[Step]]
     """Called with a route, the current time and the time from which to count."""
     usual: Callable[[Normal], float]
+    age: Callable[[Normal], float] = lambda normal: 0.0
+    """Messages count from this age on, in seconds."""
 
 
 def _failing(normal: Normal) -> float:
@@ -80,7 +82,7 @@ def _open(age: Callable[[Normal], float], share: Callable[[Normal], float]) -> T
             if since <= at and at + seconds <= until
         ]
 
-    return Track(steps, share)
+    return Track(steps, share, age)
 
 
 TRACKS: Mapping[str, Track] = {
@@ -88,6 +90,10 @@ TRACKS: Mapping[str, Track] = {
     "overdue": _open(lambda n: n.late, lambda n: n.open_late),
     "no_receipts": _open(lambda n: n.slow, lambda n: n.open_slow),
 }
+
+
+def _sends(route: Route, since: int) -> bool:
+    return any(cell.at >= since and cell.sent for cell in reversed(route.cells))
 
 
 def chosen(rule: Rule, routes: Iterable[Route]) -> list[Route]:
@@ -113,6 +119,7 @@ class Watched:
         routes = chosen(rule, data.routes)
         self._steps: dict[Key, list[Step]] = {r.key: self._of(r) for r in routes}
         self._normal = {r.key: r.normal for r in routes}
+        self._sending = {r.key for r in routes if _sends(r, data.now - SILENT_SECONDS)}
         self._keys: dict[Place, list[Key]] = defaultdict(list)
         by = dimensions(rule)
         for route in routes:
@@ -151,9 +158,17 @@ class Watched:
                     found[at] = (at, n0 + n, k0 + k, mean0 + mean)
         return sorted(found.values())
 
-    def lately(self, steps: Iterable[Step]) -> int:
-        """How many messages these steps count in the last hour."""
-        return sum(n for at, n, _, _ in steps if at >= self.now - HOUR_SECONDS)
+    def sends(self, place: Place) -> bool:
+        """Whether anything went out there lately, however young."""
+        return any(key in self._sending for key in self._keys.get(place, ()))
+
+    def lately(self, place: Place) -> int:
+        """How many messages a place counts of the newest hour that its routes can be judged by."""
+        return sum(map(self._lately, self._keys.get(place, ())))
+
+    def _lately(self, key: Key) -> int:
+        since = self.now - self.track.age(self._normal[key]) - HOUR_SECONDS
+        return sum(n for at, n, _, _ in self._steps[key] if at >= since)
 
     def sent(self, place: Place) -> int:
         """How many messages a place sends in seven days."""
@@ -189,7 +204,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
                 bad[place] = found
     if not bad:
         return Findings((), lambda place, since: _look(rule, watched, place, since))
-    parts = {p: Part(f.score, watched.lately(watched.steps(p))) for p, f in scores.items()}
+    parts = {p: Part(f.score, watched.lately(p)) for p, f in scores.items()}
     named = explain({place: found.score for place, found in bad.items()}, parts)
     readings = [_reading(rule, watched, place, bad, parts) for place in named]
     return Findings(tuple(readings), lambda place, since: _look(rule, watched, place, since))
@@ -233,7 +248,7 @@ def _reading(
 def _look(rule: Rule, watched: Watched, place: Place, since: int) -> Reading:
     """The state of a place that has been firing since that moment."""
     steps: Sequence[Step] = watched.steps(place, since)
-    if not any(n for at, n, _, _ in steps if at >= watched.now - SILENT_SECONDS):
+    if not watched.sends(place):
         silent = watched.now - since >= SILENT_SECONDS
         return Reading(place, GOOD if silent else UNSURE, {"silent": 1} if silent else {})
     worse = more_than_usual(steps, ratios(rule))
