@@ -22,7 +22,7 @@ from delivrd.insight.alerts.data import (
 )
 from delivrd.insight.alerts.defaults import DEFAULTS
 from delivrd.insight.alerts.evaluate import evaluate
-from delivrd.insight.alerts.state import State
+from delivrd.insight.alerts.state import State, Update
 from delivrd.insight.settling import Estimate
 from tests.insight.alert_support import (
     HOUR,
@@ -129,6 +129,24 @@ def test_a_hushed_place_fires_after_the_hush_if_it_is_still_bad() -> None:
         first = first or (evaluation.updates and evaluation.updates[0])
     assert first
     assert first.at == NOON + 1800
+
+
+def test_a_firing_is_widened_after_the_hush_if_the_wider_place_is_still_bad() -> None:
+    """One route was bad before; then maintenance begins, and takes the account down."""
+    began, over = NOON + 10 * MINUTE, NOON + 40 * MINUTE
+    big, rest = broken_from(NOON, sent=40), broken_from(began, sent=20)
+    routes = [("main", "GB", big), ("main", "DE", rest), ("main", "FR", rest)]
+    fine = [("other", c, broken_from(2**40)) for c in ("GB", "DE", "FR")]
+    state, updates = State(), list[Update]()
+    for moment in moments(-2, 60, *routes, *fine):
+        hushed = began <= moment.now < over
+        evaluation = evaluate(CHANGE, moment, state, lambda _, hushed=hushed: hushed)
+        state = evaluation.state
+        updates += evaluation.updates
+    assert [(update.what, update.at >= over) for update in updates] == [
+        ("fired", False),
+        ("widened", True),
+    ]
 
 
 def test_messages_without_any_receipt_are_told_by_account() -> None:

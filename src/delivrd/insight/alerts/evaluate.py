@@ -36,8 +36,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluates a rule at the moment ``data.now``.
 
-    At ``suppressed`` places (maintenance, snoozed) no firing begins until that is over; single
-    failures there are not reported, also not later.
+    At ``suppressed`` places (maintenance, snoozed) no firing begins or is widened until that is
+    over; single failures there are not reported, also not later.
     """
     if rule.kind == "failure":
         return failures.judge(rule, data, state, suppressed)
@@ -80,6 +80,8 @@ class _Round:
         inside = [spot for spot in firing if within(spot.place, reading.place)]
         if not inside:
             return False
+        if self.suppressed(reading.place):
+            return True
         first, *others = sorted(inside, key=lambda spot: spot.firing or 0)
         wide = msgspec.structs.replace(first, place=reading.place, good_since=None)
         self.spots = [s for s in self.spots if s not in inside] + [wide]
