@@ -149,6 +149,17 @@ def test_a_firing_is_widened_after_the_hush_if_the_wider_place_is_still_bad() ->
     ]
 
 
+def test_what_lasts_is_held_long_enough_though_its_place_is_named_wider_or_narrower() -> None:
+    """The hold is about the condition: first one route is bad, then all of its account."""
+    rule = Rule(kind="failure_rate", by=("account", "country"), hold=15 * MINUTE, at_least=10)
+    follow = broken_from(NOON + 10 * MINUTE, sent=20)
+    routes = [("main", "GB", broken_from(NOON, sent=40)), ("main", "DE", follow),
+              ("main", "FR", follow)]  # fmt: skip
+    (fired,) = play(rule, moments(-30, 25, *routes))
+    assert fired.place == (("account", "main"),)
+    assert fired.at - NOON <= 20 * MINUTE
+
+
 def test_messages_without_any_receipt_are_told_by_account() -> None:
     silent: Minute = lambda at: cell(at, 20, pending=20 if at >= NOON else 0)  # noqa: E731
     updates = play(Rule(kind="no_receipts"), moments(-5, 30, ("main", "GB", silent)))

@@ -27,7 +27,9 @@ FINDERS: Mapping[str, Finder] = {
     "backlog": troubles.find_lags,
 }
 
-FLOOR_SECONDS = 7 * DAY_SECONDS
+FLOOR_SECONDS = DAY_SECONDS
+"""No rule looks further back, so that an older recovery changes nothing."""
+
 Suppressed = Callable[[Place], bool]
 
 
@@ -61,7 +63,9 @@ class _Round:
 
     def run(self) -> Evaluation:
         fresh = [reading for reading in self.found.bad if not self._absorbed(reading)]
-        self.spots = [after for spot in self.spots if (after := self._next(spot))]
+        self.held = [spot for spot in self.spots if spot.firing is None]
+        told = [spot for spot in self.spots if spot.firing is not None]
+        self.spots = [after for spot in told if (after := self._next(spot))]
         for reading in fresh:
             self._begin(reading)
         state = State(
@@ -94,9 +98,7 @@ class _Round:
         """Remembers a finding, and fires once it has held for long enough."""
         spot = next((s for s in self.spots if s.place == reading.place), None)
         if spot is None:
-            spot = Spot(place=reading.place, bad_since=self.now)
-        elif spot.firing is not None and spot.ended_at is None:
-            return
+            spot = Spot(place=reading.place, bad_since=self._bad_since(reading.place))
         else:
             self.spots.remove(spot)
         if spot.ended_at is not None:  # bad again within its quiet period
@@ -111,14 +113,18 @@ class _Round:
             self._update("fired", spot, reading)
         self.spots.append(spot)
 
+    def _bad_since(self, place: Place) -> int:
+        """Since when it is bad there; what lasts may be named by a wider or narrower place than
+        before."""
+        known = (s for s in self.held if within(s.place, place) or within(place, s.place))
+        return min((spot.bad_since for spot in known), default=self.now)
+
     # --- places that were bad before --------------------------------------------------------------
 
     def _next(self, spot: Spot) -> Spot | None:
         """What is remembered of a place after this evaluation; None to forget it."""
         if spot.ended_at is not None:
             return spot if self.now - spot.ended_at < self.rule.quiet else None
-        if spot.firing is None:
-            return spot if any(r.place == spot.place for r in self.found.bad) else None
         reading = self.found.look(spot.place, spot.fired_at or self.now)
         if reading.level != GOOD:
             return msgspec.structs.replace(spot, good_since=None)
