@@ -3,7 +3,8 @@
 A long text has a callback for each part; all name the id that the send answered as their parent,
 and by that they are read, with which part it is: the text has arrived when all have.
 
-Sources: plivo.com/docs/messaging (message object, error codes, signature validation); plivo-python.
+Sources: plivo.com/docs/messaging (message object, error codes, signature validation) and
+…/docs/verify (status callbacks); plivo-python.
 """
 
 import re
@@ -88,6 +89,8 @@ ERRORS = {
 TIMES = {"queued": "QueuedTime", "sent": "SentTime"}
 """Where a status's time stands; of all others, in DeliveryReportTime."""
 
+ATTEMPT = "AttemptUUID"
+
 FIELDS = {
     "ParentMessageUUID": "The id of the message, as in the answer to the send.",
     "MessageUUID": "The id of this part; taken where there is no parent.",
@@ -99,6 +102,8 @@ FIELDS = {
     "MCC, MNC": "The recipient's network.",
     "TotalAmount": "What it cost, in the account's currency.",
     "QueuedTime, SentTime, DeliveryReportTime": "When it came to this status, UTC.",
+    "AttemptUUID, ChannelStatus, ChannelErrorCode, Recipient (Verify)": "Id, status word, error "
+    "code and number of a text that Verify sent.",
 }
 
 SETUP = (
@@ -150,6 +155,8 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
+        if ATTEMPT in told:
+            return _attempt(told)
         status = _status(told)
         time = f.text(told, TIMES.get((status or "").lower(), "DeliveryReportTime"))
         return reading.receipt(
@@ -167,6 +174,18 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
 
     return reading.read_each(request, one, _other)
+
+
+def _attempt(told: f.Fields) -> Receipt:
+    """What Verify sent, in one of its attempts."""
+    return reading.receipt(
+        STATUSES,
+        ERRORS,
+        provider_message_id=f.message_id(told, ATTEMPT),
+        provider_status=f.text(told, "ChannelStatus", limit=64),
+        error_code=_known(told, "ChannelErrorCode"),
+        to=f.number(told, "Recipient"),
+    )
 
 
 def _status(told: f.Fields) -> str | None:
@@ -196,8 +215,11 @@ _OF_A_TEXT = {"Text", "Type", "Media0", "Body", "ContentType"}
 def _other(told: f.Fields) -> str | None:
     """An inbound message comes with the same names, but has no status, or that of one.
 
-    Its text is in ``Text``, that of WhatsApp in ``Body``; one of pictures alone has neither.
+    Its text is in ``Text``, that of WhatsApp in ``Body``; one of pictures alone has neither. Verify
+    calls, too.
     """
+    if ATTEMPT in told:
+        return "other" if (f.text(told, "Channel") or "").lower() == "voice" else None
     status = _status(told)
     inbound = bool(_OF_A_TEXT & told.keys()) if status is None else status.lower() == "received"
     return "inbound" if inbound else None
