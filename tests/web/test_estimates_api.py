@@ -196,6 +196,33 @@ def test_under_the_minimum_nothing_is_ranked_and_it_says_why(database_url: str) 
     run(test())
 
 
+def test_an_account_that_never_gets_receipts_has_no_rate_to_compare(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for number in range(55):
+                await sent(hub, f"m{number}", ago=3 * 3600)
+                unknown = {"status": "unknown", "err-code": "1"}
+                await hub.receipt("main", messageId=f"m{number}", **unknown)
+            await pushed(hub, "inbox", 19, 0)
+            told = await hub.get("/v1/stats/comparison", country="US", minimum=10)
+            known, silent = told["items"]
+            assert (known["account"], known["delivery_rate"], known["unreported"]) == (
+                "inbox",
+                1,
+                0,
+            )
+            assert (silent["account"], silent["delivery_rate"], silent["ended"]) == (
+                "main",
+                None,
+                0,
+            )
+            assert (silent["unreported"], silent["rank"], told["ranked"]) == (55, None, False)
+            page = await hub.client.get("/compare?country=US")
+            assert "receipts never come: 55 messages" in page.text
+
+    run(test())
+
+
 # --- feedback -------------------------------------------------------------------------------------
 
 

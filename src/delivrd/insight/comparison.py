@@ -8,18 +8,22 @@ from delivrd.insight.rates import Rate
 from delivrd.insight.statistics import delivery_stats, latency_stats
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries.filters import Filters
+from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
 MIN_SAMPLE = 100
 """An account with fewer ended attempts is not ranked."""
 
 
-async def compared(tx: Tx, accounts: Accounts, filters: Filters, minimum: int) -> dict[str, Any]:
+async def compared(
+    tx: Tx, accounts: Accounts, filters: Filters, minimum: int, silent: Silent
+) -> dict[str, Any]:
     """``{"country", "network", "minimum", "ranked", "why", "items"}``: the accounts, best first.
 
-    ``why`` is the reason that there is no ranking, or None.
+    ``why`` is the reason that there is no ranking, or None. Accounts whose route there is one of
+    the ``silent`` have no rate: how their messages ended is not known.
     """
-    stats = await delivery_stats(tx, accounts, ("account",), filters)
+    stats = await delivery_stats(tx, accounts, ("account",), filters, silent=silent)
     times = await latency_stats(tx, accounts, ("account",), filters)
     by_account = {item["account"]: item for item in times["items"]}
     items = [_item(item, by_account.get(item["account"], {})) for item in stats["items"]]
@@ -43,11 +47,13 @@ def ranks(rates: Sequence[Rate]) -> list[int]:
 
 
 def _item(stats: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+    ended = stats["total"] - stats["counts"].get("pending", 0)
     return {
         "account": stats["account"],
         "rank": None,
         "total": stats["total"],
-        "ended": stats["total"] - stats["counts"].get("pending", 0),
+        "ended": 0 if stats["unreported"] else ended,  # in one country, an account has one route
+        "unreported": stats["unreported"],
         "delivery_rate": stats["delivery_rate"],
         "low": stats["low"],
         "high": stats["high"],

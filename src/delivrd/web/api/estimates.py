@@ -1,6 +1,6 @@
 """``/v1/stats/settled``, ``/comparison`` and ``/honesty``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, Field
@@ -11,6 +11,7 @@ from delivrd.insight.settled import DIMENSIONS, TooOld, settled_stats
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import Filters
 from delivrd.store.queries.recent import Narrowed
+from delivrd.store.tx import Tx
 from delivrd.web.api.common import Country, SpanParams, Word, micros_or_none, responses
 from delivrd.web.api.stats import answerable, dimensions_of, statistics, wanted
 from delivrd.web.api.stats_schemas import COMPARISON, HONESTY, SETTLED
@@ -93,14 +94,20 @@ def router(context: Context) -> APIRouter:
 
         `rank` is one more than the number of accounts that are better by more than chance (whose
         `low` is above this one's `high`), so that several may share a rank. An account with fewer
-        than `minimum` ended attempts has no rank.
+        than `minimum` ended attempts has no rank, and one whose messages there never get a receipt
+        has no rate: they are counted in `unreported`.
         """
         span = (micros_or_none(params.since), micros_or_none(params.until))
         filters = Filters(
             country=params.country, network=params.network, since=span[0], until=span[1]
         )
+
+        async def read(tx: Tx) -> dict[str, Any]:
+            silent = await settling.silent(tx)
+            return await compared(tx, accounts, filters, params.minimum, silent)
+
         with answerable():
-            stats = await store.read(lambda tx: compared(tx, accounts, filters, params.minimum))
+            stats = await store.read(read)
         return statistics(accounts, stats)
 
     @routes.get("/honesty", responses=responses(HONESTY))

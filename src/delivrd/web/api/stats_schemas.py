@@ -115,6 +115,7 @@ COMPARISON = _object(
                 "rank": _COUNT_OR_NULL,
                 "total": _COUNT,
                 "ended": _COUNT,
+                "unreported": _COUNT,
                 "delivery_rate": _NUMBER,
                 "low": _NUMBER,
                 "high": _NUMBER,

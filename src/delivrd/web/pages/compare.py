@@ -47,7 +47,8 @@ def routes(pages: Pages) -> APIRouter:
             networks = (await delivery_stats(tx, store.accounts, ("network",), of))["items"]
             narrowed = Filters(country=country, network=network or None, since=span.since,
                                until=span.until)  # fmt: skip
-            comparison = await compared(tx, store.accounts, narrowed, MIN_SAMPLE)
+            silent = await pages.context.settling.silent(tx)
+            comparison = await compared(tx, store.accounts, narrowed, MIN_SAMPLE, silent)
             return countries, networks, comparison
 
         countries, networks, comparison = await store.read(read)
