@@ -118,7 +118,7 @@ FIELDS = {
     "content.text, body.text.text": "The text (Conversations, Channels); cut before the request "
     "is kept.",
     "payload (Channels)": "`id`, `status`, `receiver`, `lastStatusAt`, `reason` and `failure`, "
-    "whose `source` holds the extended code.",
+    "whose `source` holds the extended code; of a conversation, its `lastMessage`.",
     "data (Bird API)": "`sms_id`, `to`, `from`, `error`, `cost`, `mcc_mnc`; the event's `type` is "
     "the status word, its `timestamp` the time.",
 }

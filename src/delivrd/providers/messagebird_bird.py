@@ -1,8 +1,9 @@
 """Bird's newer webhooks in the words of MessageBird's SMS API.
 
 Three more APIs of the vendor push to the same address: Conversations (``message``), Channels
-(``payload``) and the Bird API (``data``). Sources: developers.messagebird.com/api/conversations,
-docs.bird.com/api (channels, notifications), bird.com/docs (webhooks, sms events) and its SDK.
+(``payload``; newer conversations too, with their ``lastMessage``) and the Bird API (``data``).
+Sources: developers.messagebird.com/api/conversations, docs.bird.com/api (channels, conversations,
+notifications), bird.com/docs (webhooks, sms events) and its SDK.
 """
 
 import re
@@ -12,6 +13,8 @@ from delivrd.providers import fields as f
 
 _WHY = re.compile(r"\breason: *(\w+)")
 """Channels fold the reason's word into a sentence: ``details: …; reason: opted_out; code: 103``."""
+
+_PHONE = "phonenumber"
 
 
 def plain(told: f.Fields) -> f.Fields:
@@ -32,9 +35,19 @@ def other(told: f.Fields) -> str | None:
         return "inbound"
     if data:
         return None if "sms_id" in data else "other"
+    if event.startswith("conversation."):
+        return _other_talk(payload)
     if payload:
         return None if "status" in payload or event.endswith(".outbound") else "other"
     return "other" if str(told.get("type")).startswith("conversation.") else None
+
+
+def _other_talk(payload: f.Fields) -> str | None:
+    last = f.inner(payload, "lastMessage")
+    if f.inner(last, "sender").get("type") == "contact":
+        return "inbound"
+    by_phone = all(one.get("identifierKey") in (None, _PHONE) for one in _reached(payload)[:1])
+    return None if by_phone and "id" in last and "status" in last else "other"
 
 
 def _conversation(told: f.Fields, message: f.Fields) -> dict[str, Any]:
@@ -51,6 +64,8 @@ def _conversation(told: f.Fields, message: f.Fields) -> dict[str, Any]:
 
 
 def _channel(told: f.Fields, payload: f.Fields) -> dict[str, Any]:
+    if str(told.get("event")).startswith("conversation."):
+        return _talk(payload)
     failure = f.inner(payload, "failure")
     source = f.inner(failure, "source")
     reason = f.text(payload, "reason")
@@ -67,6 +82,25 @@ def _channel(told: f.Fields, payload: f.Fields) -> dict[str, Any]:
         "detail": reason or failure.get("description"),
         "reference": payload.get("reference"),
     }
+
+
+def _talk(payload: f.Fields) -> dict[str, Any]:
+    """The last message of a conversation; the status beside it is the conversation's own."""
+    last, reached = f.inner(payload, "lastMessage"), _reached(payload)
+    return {
+        "id": last.get("id"),
+        "status": last.get("status"),
+        "recipient": reached[0].get("identifierValue") if reached else None,
+        "statusDatetime": last.get("updatedAt") or payload.get("updatedAt"),
+        "detail": last.get("reason") or f.inner(last, "failure").get("description"),
+    }
+
+
+def _reached(payload: f.Fields) -> list[f.Fields]:
+    """To whom the last message went: its recipients, else the contacts in the conversation."""
+    people = f.objects(payload.get("featuredParticipants"))
+    contacts = [f.inner(person, "contact") for person in people if person.get("type") == "contact"]
+    return f.objects(f.inner(payload, "lastMessage").get("recipients")) or contacts
 
 
 def _receiver(payload: f.Fields) -> Any:
