@@ -37,6 +37,7 @@ from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.open import open_store
 from delivrd.store.queries.filters import Filters
+from delivrd.store.queries.stats import Silent
 from delivrd.store.tx import Tx
 
 ACCOUNTS = ("north", "south", "west")
@@ -300,7 +301,9 @@ def calls(store: Store, days: int, now: int) -> dict[str, Call]:
         "settled": settled(),
         "settled by account and country": settled("account", "country"),
         "comparison": once(
-            lambda: store.read(lambda tx: compared(tx, accounts, Filters(country="GB"), MIN_SAMPLE))
+            lambda: store.read(
+                lambda tx: compared(tx, accounts, Filters(country="GB"), MIN_SAMPLE, Silent())
+            )
         ),
         "honesty": once(
             lambda: store.read(lambda tx: honesty_stats(tx, accounts, Filters(since=now - DAY)))
