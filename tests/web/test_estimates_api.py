@@ -268,3 +268,16 @@ def test_a_route_without_anything_odd_is_not_flagged(database_url: str) -> None:
             assert item["conversion_rate"] is None
 
     run(test())
+
+
+def test_the_day_before_a_moment_is_examined_for_made_up_receipts(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for days in (1, 3, 5):
+                await sent(hub, f"m{days}", ago=days * 86400 - 3600)
+            moment = datetime.now(UTC) - timedelta(days=2)
+            told = await hub.get("/v1/stats/honesty", until=moment.isoformat())
+            assert told["since"] == (moment - timedelta(days=1)).isoformat(timespec="seconds")
+            assert [item["total"] for item in told["items"]] == [1]
+
+    run(test())

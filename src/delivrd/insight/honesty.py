@@ -126,20 +126,25 @@ def _conversion(seen: Seen) -> Evidence | None:
 
 
 async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[str, Any]:
-    """``{"since", "items"}``: every route, those with evidence first."""
+    """``{"since", "items"}``: every route, those with evidence first.
+
+    Without ``since`` it is the day before ``until``.
+    """
     if filters.since is None:
         filters = Filters(
             account=filters.account, provider=filters.provider, country=filters.country,
-            since=now_micros() - DAY, until=filters.until,
+            since=(filters.until or now_micros()) - DAY, until=filters.until,
         )  # fmt: skip
     counts = await stats.counts(tx, accounts, BY, filters)
     took = await steps(tx, accounts, BY, filters, "delivered")
     everywhere = Filters(country=filters.country, since=filters.since, until=filters.until)
     outcomes = await conversions(tx, accounts, everywhere)
+    delays = {one: await newest_delays(tx, accounts, one) for one in {a for a, _ in counts}}
     items = []
     for values, counted in counts.items():
-        delays = await newest_delays(tx, accounts, *values)
-        seen = _seen(values, counted, took.get(values, {}), delays, outcomes)
+        account, country = values
+        newest = delays[account].get(country, ())
+        seen = _seen(values, counted, took.get(values, {}), newest, outcomes)
         items.append(_item(values, counted, seen, outcomes.get(values, {})))
     items.sort(key=lambda item: (-len(item["evidence"]), -item["total"], str(item["account"])))
     since = filters.since or 0
