@@ -63,6 +63,16 @@ def test_a_country_that_reports_a_little_is_not_told_to_report_nothing() -> None
     assert "hardly any receipts from ET (36 of 40)" in found.what
 
 
+def test_of_many_silent_countries_the_largest_are_named_and_the_others_counted() -> None:
+    silent = [("main", name, "pending", n) for n, name in enumerate("ABCDEFG", 40)]
+    traffic = (("main", "GB", "delivered", 500), *silent)
+    (found,) = about("reporting", traffic=traffic, calls={"main": Calls(NOW)})
+    assert (
+        "no receipts from G (46 of 46), F (45 of 45), E (44 of 44), D (43 of 43), C (42 of 42) "
+        "and 2 more, while" in found.what
+    )
+
+
 def test_messages_whose_time_ran_out_are_without_a_receipt_too() -> None:
     traffic = (
         ("main", "GB", "delivered", 500), ("main", "ET", "pending", 10),

@@ -212,10 +212,11 @@ def _by_country(account: str, known: Figures) -> Mapping[str, Counter[str]]:
 
 
 def _of(countries: Mapping[str, tuple[int, int]]) -> str:
-    named = [
-        f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in sorted(countries.items())
-    ]
-    return ", ".join(named[:NAMED])
+    """The countries with most such messages, and how many others there are."""
+    largest = sorted(countries.items(), key=lambda one: (-one[1][0], one[0]))
+    named = [f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in largest[:NAMED]]
+    more = len(largest) - len(named)
+    return f"{', '.join(named)} and {more} more" if more else ", ".join(named)
 
 
 # --- rejected messages, repeated receipts ---------------------------------------------------------
