@@ -166,6 +166,14 @@ def test_what_waits_in_the_hub_is_named_as_people_call_it() -> None:
         ("main", {"main": Calls(None, 7, 1, "no signature")}, "7 calls of main were refused (no s"),
         ("main", {"main": Calls((NOON - 9) * SECOND)}, "Calls of main come in (the last 9 s ago)"),
         (None, {"other": Calls(NOON * SECOND)}, "Calls of other come in"),
+        ("main", {"main": Calls(NOON * SECOND, 7, 1, "no signature")}, "; 7 calls of main were "),
+        ("main", {"other": Calls(None, 7, 1, "late")}, "this hub is reachable, main is silent"),
+        (None, {"main": Calls(None, 7, 1, "no signature")}, "7 calls of main were refused (no s"),
+        (
+            None,
+            {"a": Calls(None, 7, 1, "late"), "b": Calls(None, 2, 9, "no signature")},
+            "9 calls of a, b were refused (no signature): check their secrets",
+        ),
     ],
 )
 def test_silence_is_explained_by_what_the_gateways_call(

@@ -1,6 +1,6 @@
 """Why no receipts come, as far as the gateways' calls show: in one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from delivrd.core.text import counted
 from delivrd.core.units import SECOND
@@ -13,19 +13,40 @@ def why_no_receipts(account: str | None, calls: Mapping[str, Calls], now: int) -
 
     ``account`` is None where it is about all accounts; ``now`` is in seconds since 1970.
     """
-    own = calls.get(account or "", Calls())
-    others = sorted(name for name, of in calls.items() if of.last_at is not None)
-    if own.last_at is not None:
-        ago = about(max(0, now - own.last_at // SECOND))
-        return f"Calls of {account} come in (the last {ago} ago), but not about these messages"
-    if own.refused:
-        refused = counted(own.refused, f"call of {account} was", f"calls of {account} were")
-        return f"{refused} refused ({own.why}): check its secrets"
-    if others and account is not None:
+    own = {name: of for name, of in calls.items() if account in (None, name)}
+    refused = _refused(own)
+    heard = {name: of.last_at for name, of in own.items() if of.last_at is not None}
+    if heard:
+        ago = "" if account is None else f" (the last {_ago(heard[account], now)} ago)"
+        said = f"Calls of {_few(heard)} come in{ago}, but not about these messages"
+        return f"{said}; {refused}" if refused else said
+    if refused:
+        return refused
+    if calls:  # of others: also one that was refused has reached this hub
+        has = "has" if len(calls) == 1 else "have"
         return (
-            f"{account} has not called since, while {', '.join(others[:3])} "
-            f"{'has' if len(others) == 1 else 'have'}: this hub is reachable, {account} is silent"
+            f"{account} has not called since, while {_few(calls)} {has}: "
+            f"this hub is reachable, {account} is silent"
         )
-    if others:
-        return f"Calls of {', '.join(others[:3])} come in, but not about these messages"
     return "No gateway has called since: this hub may not be reachable from outside"
+
+
+def _refused(calls: Mapping[str, Calls]) -> str:
+    """What was refused of these accounts' calls, and why the last one was; empty if nothing."""
+    some = {name: of for name, of in calls.items() if of.refused}
+    if not some:
+        return ""
+    names = _few(some)
+    told = counted(
+        sum(of.refused for of in some.values()), f"call of {names} was", f"calls of {names} were"
+    )
+    last = max(some.values(), key=lambda of: of.refused_at or 0)
+    return f"{told} refused ({last.why}): check {'its' if len(some) == 1 else 'their'} secrets"
+
+
+def _few(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)[:3])
+
+
+def _ago(at: int, now: int) -> str:
+    return about(max(0, now - at // SECOND))
