@@ -13,9 +13,10 @@ from delivrd.insight.alerts.evaluate import FINDERS
 from delivrd.insight.alerts.histories import week
 from delivrd.insight.alerts.readings import Findings
 from delivrd.insight.alerts.watch import NotOurs, Watch
+from delivrd.insight.alerts.words import Causes
 from delivrd.store import alerts as stored
 from delivrd.store import endpoints, schema
-from delivrd.store.base import Store
+from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.pruning import aged
 from delivrd.store.queries import alerts as queries
@@ -73,6 +74,24 @@ def test_a_rule_that_cannot_be_judged_keeps_no_other_from_firing(
                 with pytest.raises(LookupError):
                     await hub.watch.once()
             assert [found.rule for found in await firings(hub.store)] == ["rate"]
+
+    run(test())
+
+
+@pytest.mark.parametrize("error", [LookupError("of the query"), StoreUnavailable("it took long")])
+def test_what_fires_is_told_though_its_causes_cannot_be_found(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def broken(*given: object) -> Causes:
+        raise error
+
+    async def test() -> None:
+        async with watched(sqlite_url, **ONE_CHANNEL) as hub:
+            await sent(hub.store, failed=30)
+            monkeypatch.setattr("delivrd.insight.alerts.watch.find_causes", broken)
+            await hub.watch.once()
+            (fired,) = await firings(hub.store)
+            assert await whats_told(hub.store, fired.id) == ["fired"]
 
     run(test())
 

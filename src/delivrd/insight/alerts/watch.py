@@ -157,10 +157,16 @@ class Watch:
         return snoozed or suppressed(self._config.alerts.maintenance.values(), name, place, now)
 
     async def _explained(self, named: Named, evaluation: Evaluation) -> Outcome:
-        causes = [
-            await find_causes(self._store, named.rule, update) for update in evaluation.updates
-        ]
+        causes = [await self._causes(named, update) for update in evaluation.updates]
         return Outcome(named, evaluation, causes)
+
+    async def _causes(self, named: Named, update: Update) -> Causes:
+        """The likely causes; none if they cannot be found, as a notice must not wait for them."""
+        try:
+            return await find_causes(self._store, named.rule, update)
+        except Exception:
+            log.exception("causes of an alert not found", rule=named.name)
+            return Causes()
 
     # --- writing ----------------------------------------------------------------------------------
 
