@@ -82,10 +82,8 @@ class _Round:
         if any(within(reading.place, spot.place) for spot in firing):
             return True
         inside = [spot for spot in firing if within(spot.place, reading.place)]
-        if not inside:
+        if not inside or self.suppressed(reading.place):
             return False
-        if self.suppressed(reading.place):
-            return True
         first, *others = sorted(inside, key=lambda spot: spot.firing or 0)
         wide = msgspec.structs.replace(first, place=reading.place, good_since=None)
         self.spots = [s for s in self.spots if s not in inside] + [wide]
