@@ -169,6 +169,19 @@ def test_a_channel_that_takes_only_some_gets_no_others_at_once(database_url: str
     run(test())
 
 
+def test_a_channel_with_many_notices_keeps_no_other_waiting(database_url: str) -> None:
+    """One that does not answer takes twenty seconds for each."""
+
+    async def test() -> None:
+        async with Sink().listening() as sink, watched(database_url, sink) as hub:
+            await due(hub.store, *(f"old {i}" for i in range(20)), channel="mail")
+            await due(hub.store, "first", "second")
+            await hub.notifier.once()
+            assert {call.json["title"] for call in sink.calls} == {"first", "second"}
+
+    run(test())
+
+
 def test_a_notice_for_a_removed_channel_fails_with_the_reason(database_url: str) -> None:
     async def test() -> None:
         async with Sink().listening() as sink, watched(database_url, sink) as hub:

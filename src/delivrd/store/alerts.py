@@ -221,13 +221,15 @@ async def post(
 
 
 async def due_notices(tx: Tx, now: int, limit: int) -> list[Notice]:
-    """The notices to try now. A channel gets the notices of one firing in order: a recovery waits
-    for the notice of the firing."""
+    """The notices to try now, of each channel in turn, so that one that does not answer keeps no
+    other waiting. A channel gets the notices of one firing in order: a recovery waits for the
+    notice of the firing."""
     rows = await tx.fetch(
         f"{_NOTICE} WHERE state = 'waiting' AND next_at <= $1 AND NOT EXISTS (SELECT 1 FROM notice "
         "AS before WHERE before.firing_id = notice.firing_id AND before.channel = notice.channel "
         "AND before.state = 'waiting' AND before.id < notice.id) "
-        f"ORDER BY next_at, id LIMIT {limit:d}",
+        "ORDER BY row_number() OVER (PARTITION BY channel ORDER BY next_at, id), next_at, id "
+        f"LIMIT {limit:d}",
         now,
     )
     return [Notice(*row) for row in rows]
