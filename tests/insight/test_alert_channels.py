@@ -236,6 +236,19 @@ def test_parts_of_an_address_are_masked_in_what_a_service_says() -> None:
     assert SECRET not in masked(text, f"json://hooks.example.org/services/{SECRET}?x=1")
 
 
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("user ops with p@ss/word was refused", "p@ss/word"),
+        ("Max retries exceeded with url: /t%20ken%2B1", "t%20ken%2B1"),
+        ("no such host: HOOK-OF-OPS.EXAMPLE", "OPS"),
+    ],
+)
+def test_parts_of_an_address_are_masked_however_they_are_escaped(said: str, secret: str) -> None:
+    url = "json://ops:p%40ss%2fword@hook-of-ops.example/t%20ken%2b1"
+    assert secret not in masked(said, url)
+
+
 def raises(**notice: object) -> None:
     raise RuntimeError(f"POST https://hooks.example.org/{SECRET}: connection reset")
 

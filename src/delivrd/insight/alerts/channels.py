@@ -5,8 +5,10 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from delivrd.alert_settings import Channel
+from delivrd.core.escapes import escaped
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -99,9 +101,10 @@ def shown(channel: Channel) -> str:
 
 
 def masked(text: str, url: str) -> str:
-    """The text with every part of the URL masked."""
+    """The text with every part of the URL masked, however the service escapes it."""
     rest = url.partition("://")[2]
     parts = {rest, *re.split(r"[/@:?&=,#]+", rest)}
-    for part in sorted((p for p in parts if len(p) > 3), key=len, reverse=True):
-        text = text.replace(part, MASK)
+    forms = {form for part in parts for form in (part, *escaped(unquote(part))) if len(form) > 3}
+    for form in sorted(forms, key=len, reverse=True):
+        text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
     return " ".join(text.split())[:300].rstrip(". ")
