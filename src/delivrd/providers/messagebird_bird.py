@@ -110,7 +110,7 @@ def _receiver(payload: f.Fields) -> Any:
 
 
 def _event(told: f.Fields, data: f.Fields) -> dict[str, Any]:
-    error, cost = f.inner(data, "error"), f.inner(data, "cost")
+    error, cost = f.inner(data, "error") or f.inner(data, "last_error"), f.inner(data, "cost")
     return {
         "id": data.get("sms_id"),
         "status": told.get("type"),
