@@ -565,6 +565,17 @@ def test_each_failure_is_told_up_to_the_cap_and_then_a_digest() -> None:
     assert "sender" not in updates[-1].facts
 
 
+def test_the_cap_is_for_the_whole_hour_and_its_digest_is_a_firing_of_its_own() -> None:
+    rule = Rule(kind="failure", per_hour=3)
+    looks = [Data(NOON + i * 600, failures=(failure(2 * i), failure(2 * i + 1))) for i in range(8)]
+    updates = play(rule, looks)
+    assert whats(updates) == ["failure"] * 3 + ["digest"] + ["failure"] * 3
+    assert [update.firing for update in updates] == [1, 2, 3, 4, 5, 6, 7]
+    digest = updates[3]
+    assert (digest.at, digest.since) == (NOON + HOUR, NOON)
+    assert (digest.facts["told"], digest.facts["n"]) == (3, 9)
+
+
 def test_a_failure_that_is_read_twice_is_told_once() -> None:
     found = Data(NOON, failures=(failure(1),))
     assert whats(play(Rule(kind="failure"), [found, found])) == ["failure"]
