@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.data import Mark
 from delivrd.insight.alerts.normal import History, Hour
 from delivrd.insight.alerts.preview import Past, preview
 from delivrd.insight.alerts.timeline import End
@@ -68,6 +69,15 @@ def test_slow_deliveries_count_once_they_have_arrived() -> None:
     late = {at: [End(slow, 0, 58)] for at in range(begin, begin + HOUR, QUARTER)}
     (found,) = preview(rule, known(NOON)._replace(ends={KEY: late})).firings
     assert begin + slow < found.fired_at <= begin + slow + 2 * QUARTER
+
+
+def test_refused_calls_of_the_past_count_for_the_time_of_the_rule() -> None:
+    """Six in each of three minutes in a row, and as many once more an hour later."""
+    ats = (*(NOON - 10 * HOUR + 60 * i for i in range(3)), NOON - 9 * HOUR)
+    past = Past(NOON - DAY, NOON, {}, {}, {}, tuple(Mark(at, "main", 6) for at in ats), ())
+    (found,) = preview(Rule(kind="rejected_signatures"), past).firings
+    assert (found.since, found.fired_at) == (NOON - 10 * HOUR, NOON - 10 * HOUR + QUARTER)
+    assert found.update.facts["n"] == 18
 
 
 def test_a_quiet_past_has_no_firing_and_others_are_let_run_after_each_quarter() -> None:

@@ -5,8 +5,10 @@ import itertools
 
 import pytest
 
+from delivrd.alert_settings import Rule
 from delivrd.config import Config
-from delivrd.core.units import HOUR, MINUTE, SECOND
+from delivrd.core.units import DAY, HOUR, MINUTE, SECOND
+from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.data import Data
 from delivrd.insight.alerts.evaluate import FINDERS
@@ -17,7 +19,7 @@ from delivrd.insight.alerts.words import Causes
 from delivrd.store import alerts as stored
 from delivrd.store import endpoints, schema
 from delivrd.store.base import Store, StoreUnavailable
-from delivrd.store.ids import now_micros
+from delivrd.store.ids import floor, now_micros
 from delivrd.store.pruning import aged
 from delivrd.store.queries import alerts as queries
 from delivrd.store.tx import Tx
@@ -530,3 +532,47 @@ def test_failures_are_read_to_the_last_however_many_come_at_once(
                 assert len({one.message for one in found}) == len(found) == number
 
     run(test())
+
+
+def test_a_preview_of_too_many_failures_is_of_the_newest_and_says_since_when(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            await sent(hub.store, failed=7)
+            monkeypatch.setattr(previews, "MOST_FAILURES", 4)
+            every = await hub.store.read(lambda tx: read.failures(tx, 0))
+            found = await past_of(hub, "failure")
+            assert found.failures == every[-4:]
+            assert found.begun == every[-4].at
+
+    run(test())
+
+
+def test_a_preview_of_too_many_refused_calls_says_since_when_it_knows_them_all(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with watched(database_url) as hub:
+            now = now_micros() // MINUTE * MINUTE
+            for slot, age in enumerate((3, 2, 2, 1)):
+                await refused_call(hub.store, now - age * MINUTE, slot)
+            for most, minutes in ((5, 3), (3, 1)):
+                monkeypatch.setattr(queries, "MAX_MARKS", most)
+                found = await past_of(hub, "rejected_signatures")
+                assert found.begun == (now - minutes * MINUTE) // SECOND
+
+    run(test())
+
+
+async def refused_call(store: Store, at: int, slot: int) -> None:
+    fields = {"id": floor(at) + slot, "account": "main", "received_at": at, "method": "GET",
+              "path": "/", "body": b"", "status": 401, "why": "no signature"}  # fmt: skip
+    await store.write(lambda tx: tx.insert(schema.ring, tuple(fields), [tuple(fields.values())]))
+
+
+async def past_of(hub: Watched, kind: str) -> previews.PastRead:
+    """The last day, as a preview of that kind of rule knows it."""
+    rule, now = Rule.model_validate({"kind": kind}), now_micros() // SECOND
+    since, accounts = now - DAY // SECOND, hub.store.accounts
+    return await hub.store.read(lambda tx: previews.past(tx, accounts, rule, since, now))

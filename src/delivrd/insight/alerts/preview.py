@@ -7,10 +7,16 @@ then.
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from delivrd.alert_settings import Rule
-from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, SECOND
+from delivrd.core.units import (
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    MINUTE_SECONDS,
+    QUARTER_SECONDS,
+    SECOND,
+)
 from delivrd.insight.alerts import read
 from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
@@ -36,11 +42,13 @@ NO_PAST = frozenset({"endpoint_failing", "backlog"})
 """Kinds whose past is not stored."""
 
 MOST_FAILURES = 50_000
-"""The most failures that a preview of single failures covers."""
+"""The most failures that a preview of single failures covers: the newest."""
 
 ARRIVED = FIELDS["delivered"]
 
 _OPEN = frozenset({"overdue", "no_receipts"})
+
+_Dated = TypeVar("_Dated", Mark, Failure)
 
 
 class Past(NamedTuple):
@@ -142,13 +150,17 @@ async def past(tx: Tx, accounts: Accounts, rule: Rule, since: int, until: int) -
         quarters = await queries.outcomes(tx, *days, networks=networks)
         ends = [] if is_estimated(rule) else await queries.ends(tx, *days, networks=networks)
     marks: tuple[Mark, ...] = ()
-    if rule.kind in ("rejected_signatures", "unmapped"):
-        marks = await read.marks(tx, accounts, rule.kind, days[0])
     failures: tuple[Failure, ...] = ()
+    complete = since * SECOND
+    if rule.kind in read.MARKS:
+        marks = await read.marks(tx, accounts, rule.kind, days[0])
+        if sum(mark.n for mark in marks) >= queries.MAX_MARKS:  # only the newest were read
+            complete = (marks[0].at + MINUTE_SECONDS) * SECOND
     if rule.kind == "failure":
-        failures = await read.failures(tx, since * SECOND, MOST_FAILURES)
+        complete = await queries.newest_failures(tx, complete, MOST_FAILURES)
+        failures = await read.failures(tx, complete, MOST_FAILURES)
     begun = await queries.begun(tx, rule.kind)
-    begun = None if begun is None else begun // SECOND
+    begun = None if begun is None else max(begun, complete) // SECOND
     return PastRead(
         rule, (since, until), accounts, week, quarters, ends, tx.steps, marks, failures, begun
     )
@@ -197,16 +209,19 @@ def _data(
         Route(key, timelines[key].at(now), of, tuple(_took(rule, known, key, now)))
         for key, of in normal.items()
     )
-    begin, end = (
-        bisect_left(known.failures, at, key=_moment) for at in (now - QUARTER_SECONDS, now)
-    )
-    failures = known.failures[begin:end]
-    return Data(now, routes, {rule.kind: tuple(m for m in known.marks if m.at < now)},
-                failures=failures)  # fmt: skip
+    marks = _between(known.marks, now - (rule.within or 0), now)
+    failures = _between(known.failures, now - QUARTER_SECONDS, now)
+    return Data(now, routes, {rule.kind: marks}, failures=failures)
 
 
-def _moment(failure: Failure) -> int:
-    return failure.at
+def _between(some: tuple[_Dated, ...], begin: int, end: int) -> tuple[_Dated, ...]:
+    """Those of a time; they are in order."""
+    first, last = (bisect_left(some, at, key=_moment) for at in (begin, end))
+    return some[first:last]
+
+
+def _moment(one: Mark | Failure) -> int:
+    return one.at
 
 
 def _with_outlooks(data: Data, outlooks: PastOutlooks | None, state: State) -> Data:

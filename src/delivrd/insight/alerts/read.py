@@ -103,12 +103,12 @@ async def known(
 
 
 async def marks(tx: Tx, accounts: Accounts, kind: str, since: int) -> tuple[Mark, ...]:
-    """Refused calls or unmapped receipts since a moment (microseconds)."""
+    """Refused calls or unmapped receipts since a moment (microseconds), the oldest first."""
     if kind == "rejected_signatures":
         rows = await queries.refused(tx, since)
-        return tuple(Mark(at * MINUTE_SECONDS, name, n) for name, at, n in rows)
+        return tuple(sorted(Mark(at * MINUTE_SECONDS, name, n) for name, at, n in rows))
     rows = await queries.unmapped(tx, since)
-    return tuple(Mark(at * MINUTE_SECONDS, accounts.name(i), n) for i, at, n in rows)
+    return tuple(sorted(Mark(at * MINUTE_SECONDS, accounts.name(i), n) for i, at, n in rows))
 
 
 async def failures(tx: Tx, since: int, most: int = queries.MAX_FAILURES) -> tuple[Failure, ...]:

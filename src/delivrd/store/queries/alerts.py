@@ -258,6 +258,17 @@ async def failures(tx: Tx, since: int, after: int = 0) -> list[Row]:
     )
 
 
+async def newest_failures(tx: Tx, since: int, most: int) -> int:
+    """The moment, at ``since`` or later, from which on there are at most so many failures."""
+    rows = await tx.fetch(
+        "SELECT id FROM event WHERE id >= $1 AND type = ANY($2::text[]) "
+        f"ORDER BY id DESC LIMIT 1 OFFSET {most:d}",
+        floor(since),
+        [f"message.{status}" for status in FAILED],
+    )
+    return born(rows[0][0]) + 1 if rows else since
+
+
 # --- causes ---------------------------------------------------------------------------------------
 
 
