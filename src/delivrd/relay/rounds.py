@@ -87,6 +87,10 @@ async def _may_probe(tx: Tx, endpoint: Endpoint, health: Health, now: int) -> bo
 
 
 async def _spend(tx: Tx, endpoint: Endpoint, now: int, calls: int) -> None:
+    """Counts the calls against the rate; without any, leaves the probe for the next round."""
+    if endpoint.opened_at is not None and not calls:  # a batch that is not full waits on
+        probe = {"probe_at": endpoint.probe_at, "probes": endpoint.probes}
+        await endpoints.set_fields(tx, endpoint.id, **probe)
     if endpoint.rate_limit is not None and calls:
         at = schedule.allowed(endpoint.next_call_at, endpoint.rate_limit, calls, now)[1]
         await endpoints.set_fields(tx, endpoint.id, next_call_at=at)
