@@ -78,3 +78,23 @@ def test_a_batch_is_told_one_by_one_when_the_new_format_takes_no_batches(databas
             assert await story.states() == ["delivered"] * 3
 
     run(test())
+
+
+def test_an_endpoint_does_not_wait_for_a_probe_at_its_new_address(database_url: str) -> None:
+    async def test() -> None:
+        async with (
+            telling(database_url) as story,
+            Sink(says(500)).listening() as old,
+            Sink().listening() as new,
+        ):
+            endpoint_id = await story.endpoint(old.url)
+            for message in range(1, 12):
+                await story.happens(message=message)
+            await story.settle()
+            assert await story.rows("SELECT opened_at FROM endpoint") != [(None,)]
+            await change(story, endpoint_id, url=new.url)
+            await story.happens(message=20)
+            await story.settle()
+            assert [call.json["data"]["message_id"] for call in new.calls] == ["20"]
+
+    run(test())

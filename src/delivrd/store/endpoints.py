@@ -163,12 +163,23 @@ async def named(tx: Tx) -> dict[str, Endpoint]:
 
 CHANGES_CALLS = frozenset({"url", "format", "options"})
 
+_NO_FAILURES = (
+    "failures = '[]', failing_since = NULL, opened_at = NULL, probe_at = NULL, probes = 0, "
+    "paused_until = NULL"
+)
+
 
 async def update(tx: Tx, endpoint_id: int, **fields: Any) -> bool:
     """Sets these validated fields; returns whether the endpoint exists.
 
-    Waiting deliveries use the new settings: their calls are built again.
+    Waiting deliveries use the new settings: their calls are built again. What is known of another
+    URL's failures is forgotten.
     """
+    if "url" in fields:
+        await tx.execute(
+            f"UPDATE endpoint SET {_NO_FAILURES} WHERE id = $1 AND url <> $2", endpoint_id,
+            fields["url"],
+        )  # fmt: skip
     if CHANGES_CALLS & set(fields):
         await tx.execute("UPDATE endpoint SET revision = revision + 1 WHERE id = $1", endpoint_id)
     sets = ", ".join(f"{name} = ${i}" for i, name in enumerate(fields, 2))
@@ -184,8 +195,7 @@ async def enable(tx: Tx, endpoint_id: int) -> bool:
     tx.queued = True
     count = await tx.execute(
         "UPDATE endpoint SET enabled = true, disabled_at = NULL, disabled_why = NULL, "
-        "failures = '[]', failing_since = NULL, opened_at = NULL, probe_at = NULL, probes = 0, "
-        "paused_until = NULL WHERE id = $1 AND deleted_at IS NULL",
+        f"{_NO_FAILURES} WHERE id = $1 AND deleted_at IS NULL",
         endpoint_id,
     )
     return count == 1
