@@ -2,6 +2,7 @@
 
 import json
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from starlette.types import Message
@@ -313,6 +314,22 @@ def test_the_token_of_one_session_is_none_of_another(sqlite_url: str) -> None:
             assert refused.status_code == 403
             taken = await mine.post("/v1/messages", json=NEW, headers=token)
             assert taken.status_code == 202
+
+    run(test())
+
+
+@pytest.mark.parametrize("once", ["a\0b", "é" * 20_000, "\ud800"])
+def test_a_form_is_sent_whatever_its_own_token_is(database_url: str, once: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            fields = {"csrf": await csrf(browser), "to": "+12015555522", "from": "Acme",
+                      "text": "Hello", "via": "main", "once": once}  # fmt: skip
+            body = urlencode(fields, errors="surrogatepass").encode()
+            typed = {"content-type": "application/x-www-form-urlencoded"}
+            sent = [await browser.post("/send", content=body, headers=typed) for _ in range(2)]
+            assert [answer.status_code for answer in sent] == [303, 303]
+            assert len({answer.headers["location"] for answer in sent}) == 1
 
     run(test())
 

@@ -16,7 +16,7 @@ from delivrd.web.api import endpoint_jobs
 from delivrd.web.api.endpoint_rows import endpoint_row, found, own
 from delivrd.web.auth import caller_of
 from delivrd.web.pages.endpoints import KEEP, SINCE, detail
-from delivrd.web.pages.once import used
+from delivrd.web.pages.once import token_of, used
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.problems import Problem
@@ -59,7 +59,7 @@ class _Acts:
         """Shows a new secret once; a reload of the page does not make another one."""
         row_id, caller, form = endpoint_row(endpoint_id), caller_of(request), await request.form()
         keep = next((s for s, _ in KEEP if str(s) == form.get("keep")), KEEP[0][0])
-        once = str(form.get("once", ""))
+        once = token_of(form)
 
         async def job(tx: Tx) -> str | None:
             if await used(tx, once, endpoint_id) is not None:

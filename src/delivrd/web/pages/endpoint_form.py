@@ -19,7 +19,7 @@ from delivrd.web.api.endpoint_rows import editable, endpoint_row
 from delivrd.web.auth import caller_of
 from delivrd.web.pages.endpoint_form_data import EMPTY, form_of, form_of_known, given
 from delivrd.web.pages.endpoints import detail
-from delivrd.web.pages.once import used
+from delivrd.web.pages.once import token_of, used
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import STATUSES
@@ -56,7 +56,7 @@ class _Form:
     async def create(self, request: Request) -> Response:
         """Creates it and shows its secret; posting the form again redirects to the first one."""
         posted, caller = await request.form(), caller_of(request)
-        form, once = form_of(posted), str(posted.get("once", ""))
+        form, once = form_of(posted), token_of(posted)
         try:
             fields = endpoint_fields.checked(self._relay, self._store.accounts.names, given(form))
         except InvalidField as problem:

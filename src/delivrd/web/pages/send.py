@@ -17,6 +17,7 @@ from delivrd.sending.submit import Order, submit
 from delivrd.store.keys import Scope
 from delivrd.web.auth import caller_of
 from delivrd.web.pages import accounts
+from delivrd.web.pages.once import token_of
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
@@ -61,7 +62,7 @@ class _Send:
                 self._config,
                 order_of(form),
                 key_id=caller_of(request).key_id,
-                idempotency_key=f"form {form.get('once', '')}",
+                idempotency_key=f"form {token_of(form)}",
                 body_hash=sha256(repr([form.get(f) for f in FIELDS]).encode()).digest(),
             )
         except Invalid as problem:
