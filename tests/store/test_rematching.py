@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from delivrd.core.units import DAY, HOUR, SECOND
+from delivrd.providers import provider
 from delivrd.providers.base import Unsure
 from delivrd.store import rematching
 from delivrd.store.base import StoreUnavailable
@@ -149,6 +151,38 @@ def test_receipts_that_came_before_the_change_find_their_message(database_url: s
     run(test())
 
 
+def test_a_receipt_that_came_before_the_send_was_answered_finds_it_too(database_url: str) -> None:
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            await story.hear("second", receipt("A"), at=1)
+            uuid, _ = await story.sent("A", name="main")
+        async with begun_with(database_url, AFTER) as story:
+            assert await story.status(uuid) == "delivered"
+            assert await story.one("SELECT count(*) FROM part") == 1
+            await story.check()
+
+    run(test())
+
+
+def test_one_receipt_at_two_webhooks_is_one_statement_with_both_calls(database_url: str) -> None:
+    """C1: counted twice, and as early as the first of them."""
+
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            uuid, _ = await story.sent("A", name="main")
+            await story.hear("main", receipt("A"), at=2)
+            await story.hear("second", receipt("A"), at=1)
+        async with begun_with(database_url, AFTER) as story:
+            told = "SELECT count, received_at FROM statement WHERE kind = 'receipt'"
+            assert await story.rows(told) == [(2, START + SECOND)]
+            links = "SELECT count(*), count(DISTINCT statement_id) FROM link"
+            assert await story.rows(links) == [(2, 1)]
+            assert await story.status(uuid) == "delivered"
+            await story.check()
+
+    run(test())
+
+
 def test_a_change_taken_back_brings_the_keys_back(database_url: str) -> None:
     async def test() -> None:
         keys = "SELECT key, ns FROM part ORDER BY id"
@@ -232,6 +266,20 @@ def test_registrations_for_two_numbers_stay_two_messages(database_url: str) -> N
     run(test())
 
 
+def test_registrations_of_one_message_through_both_accounts_become_one(database_url: str) -> None:
+    async def test() -> None:
+        async with begun_with(database_url, BEFORE) as story:
+            older = await story.register("main", "A")
+            await story.register("second", "A")
+        async with begun_with(database_url, AFTER) as story:
+            await story.hear("main", receipt("A"), at=1)
+            assert await story.status(older) == "delivered"
+            assert await story.one("SELECT count(*) FROM message WHERE merged_into IS NULL") == 1
+            await story.check()
+
+    run(test())
+
+
 def test_a_registration_that_joins_a_withdrawn_message_is_shown_and_counted(
     database_url: str,
 ) -> None:
@@ -301,6 +349,46 @@ def test_the_part_before_a_reuse_keeps_its_place(database_url: str) -> None:
     run(test())
 
 
+def test_the_part_before_a_reuse_keeps_its_receipts_while_the_later_send_is_not_known(
+    database_url: str,
+) -> None:
+    before, after = (
+        {"again": account("vonage", id_reuse_after=0, id_format=form)} for form in (None, "lower")
+    )
+
+    async def test() -> None:
+        async with begun_with(database_url, before) as story:
+            first, _ = await story.sent("A", name="again")
+            await story.hear("again", receipt("A", "undelivered"), at=1)
+            story.now += HOUR
+            await story.hear("again", receipt("A"), at=2)
+            assert await story.one("SELECT count(*) FROM part") == 2
+        async with begun_with(database_url, after) as story:
+            assert await story.status(first) == "undelivered"
+            second, _ = await story.sent("A", name="again")
+            assert await story.status(second) == "delivered"
+            await story.check()
+
+    run(test())
+
+
+def test_one_id_for_two_recipients_still_names_two_parts(database_url: str) -> None:
+    gateway = partial(provider("gatewayapi").Settings, token="gatewayapi-token")
+    before, after = (
+        {"one": gateway(), "other": gateway(ids_with=whose)} for whose in (None, "one")
+    )
+
+    async def test() -> None:
+        async with begun_with(database_url, before) as story:
+            sent = [await story.register("other", "A", to=to) for to in ("447700900001", TO)]
+        async with begun_with(database_url, after) as story:
+            await story.hear("one", receipt("A"), at=1)
+            assert [await story.status(uuid) for uuid in sent] == ["pending", "delivered"]
+            await story.check()
+
+    run(test())
+
+
 def test_an_account_follows_the_format_of_the_one_whose_ids_it_shares(database_url: str) -> None:
     accounts = {
         "main": account("ruach", id_format="hex"),
@@ -348,9 +436,11 @@ def test_accounts_that_swap_their_namespaces_keep_their_receipts(
     run(test())
 
 
+@pytest.mark.parametrize("at_once", [1, 500])
 def test_pruned_messages_of_accounts_that_swap_their_namespaces_do_not_come_back(
-    database_url: str,
+    database_url: str, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
+    monkeypatch.setattr(rematching, "SLICE", at_once)
     before, after = swapped(receive_only=True)
 
     async def test() -> None:
