@@ -11,7 +11,7 @@ from delivrd.insight.alerts.data import Cell, Data, Route
 from delivrd.insight.alerts.state import State, Update
 from delivrd.insight.alerts.words import Causes, headline, notice_text
 from delivrd.insight.silent_networks import Tally
-from tests.insight.alert_support import DAY, MINUTE, NOON, USUAL, data, play, route, whats
+from tests.insight.alert_support import DAY, HOUR, MINUTE, NOON, USUAL, data, play, route, whats
 
 QUARTER = 15 * MINUTE
 OVERDUE = Rule(kind="overdue")
@@ -101,11 +101,13 @@ def test_a_firing_about_a_network_that_never_reports_does_not_recover_by_the_yea
     assert whats(play(OVERDUE, [moment(now, networks), *later])) == ["fired"]
 
 
-def test_many_silent_networks_of_an_account_are_one_notice() -> None:
-    now = NOON + 3 * QUARTER
+def test_many_silent_networks_of_an_account_are_one_notice_for_as_long_as_they_are_silent() -> None:
     countries = ("GB", "DE", "EE", "US", "FR")
-    found = Data(now, networks={("main", country): stopped(now) for country in countries})
-    (update,) = play(OVERDUE, [found])
+    nows = range(NOON + 3 * QUARTER, NOON + 6 * HOUR, QUARTER)
+    (update,) = play(OVERDUE, [
+        Data(now, networks={("main", country): stopped(now) for country in countries})
+        for now in nows
+    ])  # fmt: skip
     assert update.place == (("account", "main"),)
     assert update.facts["networks"] == "DE → 23420, EE → 23420, FR → 23420, GB → 23420, US → 23420"
     assert headline(update, OVERDUE) == "main: networks without receipts: 120 messages"
@@ -166,3 +168,36 @@ def test_networks_that_report_raise_no_alarm(seed: int, open_share: float) -> No
     networks = {f"2342{i}": tallies(NOON, share) for i, share in enumerate(shares)}
     updates: list[Update] = play(OVERDUE, [moment(NOON, networks)])
     assert updates == []
+
+
+def after_a_silence(until: int, *since_noon: Tally) -> Networks:
+    """A network that was silent for the hour before noon, and what it did since."""
+    told = [*reports(12, NOON - HOUR), *silent(12, NOON - HOUR, NOON), *since_noon]
+    return {"23420": told, "23410": reports(48, until)}
+
+
+def test_a_network_that_reports_half_of_its_messages_again_has_recovered() -> None:
+    quarters = range(NOON, NOON + HOUR, QUARTER)
+    for reported, told in ((6, ["fired", "recovered"]), (5, ["fired"])):
+        again = [Tally(at, reported, 12 - reported) for at in quarters]
+        nows = range(NOON, NOON + HOUR, MINUTE)
+        looks = [moment(now, after_a_silence(now, *(t for t in again if t.at < now)))
+                 for now in nows]  # fmt: skip
+        assert whats(play(OVERDUE, [moment(NOON, after_a_silence(NOON)), *looks])) == told
+
+
+def test_a_network_to_which_nothing_is_sent_for_two_hours_is_no_longer_told_of() -> None:
+    """The receipts of its messages came after all, and nobody can say whether more would."""
+    silence = moment(NOON, after_a_silence(NOON))
+    nows = range(NOON + QUARTER, NOON + 4 * HOUR, QUARTER)
+    came = [moment(now, {"23420": reports(12, NOON), "23410": reports(48, now)}) for now in nows]
+    fired, recovered = play(OVERDUE, [silence, *came])
+    assert (fired.what, recovered.what) == ("fired", "recovered")
+    assert recovered.facts == {"silent": 1}
+    assert recovered.at - NOON >= 2 * HOUR
+
+
+def test_a_silent_network_with_fewer_messages_than_the_rule_wants_is_not_told() -> None:
+    found = moment(NOON, after_a_silence(NOON))
+    assert whats(play(Rule(kind="overdue", at_least=36), [found])) == ["fired"]
+    assert play(Rule(kind="overdue", at_least=37), [found]) == []
