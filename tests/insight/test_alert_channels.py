@@ -1,5 +1,6 @@
 """Notices on their way to channels: a real sink on loopback, called through apprise."""
 
+import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from delivrd.core.statement import moment
 from delivrd.core.units import HOUR
 from delivrd.insight.alerts import channels
 from delivrd.insight.alerts.channels import masked, send, shown, trouble
-from delivrd.insight.alerts.notifier import RETRIES
+from delivrd.insight.alerts.notifier import AT_ONCE, RETRIES, Notifier
 from delivrd.insight.alerts.state import Update
 from delivrd.insight.alerts.watch import firing_id
 from delivrd.insight.alerts.words import headline
@@ -21,7 +22,7 @@ from delivrd.store.ids import now_micros
 from tests.filled import execute
 from tests.insight.watch_support import channel_url, sent, watched
 from tests.relay.relay_support import Sink, says
-from tests.support import run
+from tests.support import run, until
 
 SECRET = "t0ken-of-the-channel"
 BASE = "http://127.0.0.1:8025"
@@ -208,6 +209,21 @@ def test_one_process_sends_at_a_time(database_url: str) -> None:
             )
             assert await hub.notifier.once() == 0
             assert sink.calls == []
+
+    run(test())
+
+
+def test_who_stops_sending_lets_another_process_go_on_at_once(database_url: str) -> None:
+    async def test() -> None:
+        async with Sink().listening() as sink, watched(database_url, sink) as hub:
+            titles = [f"notice {i}" for i in range(AT_ONCE + 1)]
+            await due(hub.store, *titles)
+            sending = asyncio.create_task(hub.notifier.run())
+            await until(lambda: len(sink.calls) == len(titles))
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            await due(hub.store, "after it")
+            assert await Notifier(hub.store, hub.config).once() > 0
 
     run(test())
 
