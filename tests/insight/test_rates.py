@@ -23,6 +23,13 @@ def test_a_rate_is_delivered_of_all_that_ended() -> None:
     assert told.rate.rate == pytest.approx(0.9)
 
 
+def test_what_failed_on_a_route_without_receipts_is_counted_and_in_no_rate() -> None:
+    told = delivery({"delivered": 90, "rejected": 30, "pending": 5}, {"rejected": 20, "pending": 5})
+    assert told.failure is not None
+    assert (told.failed, told.ended, told.unreported) == (30, 100, 25)
+    assert told.failure.rate == pytest.approx(0.1)
+
+
 def test_a_failure_rate_is_of_all_that_ended_and_knows_nothing_of_the_unknown() -> None:
     told = delivery({"delivered": 90, "expired": 4, "rejected": 1, "unknown": 5, "pending": 400})
     assert told.failure is not None

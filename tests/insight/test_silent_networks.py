@@ -54,6 +54,11 @@ def test_a_network_that_reports_a_third_is_not_silent() -> None:
     assert names({"23420": tallies(1, 2), "23410": tallies(9)}) == []
 
 
+def test_a_network_that_seldom_reported_before_is_judged_by_its_own_past() -> None:
+    seldom = [Tally(t, *((1, 9) if t < DAY[80] else (0, 2))) for t in DAY]
+    assert names({"23420": seldom, "23410": tallies(8)}) == []
+
+
 def test_a_network_whose_receipts_stop_is_named_by_the_receipts_alone() -> None:
     """The messages of such a gateway have no network until their receipt comes."""
     country = {
