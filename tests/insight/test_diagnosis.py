@@ -100,6 +100,12 @@ def test_few_rejections_are_no_warning_though_all_messages_are_rejected() -> Non
     assert about("rejected", traffic=(("main", "IN", "rejected", 10),))[0].state == "warning"
 
 
+def test_rejections_of_fewer_than_one_message_in_ten_are_no_warning() -> None:
+    few = (("main", "IN", "rejected", 99), ("main", "IN", "delivered", 901))
+    assert about("rejected", traffic=few)[0].what == "99 of 1000 messages that ended were rejected"
+    assert about("rejected", traffic=few)[0].state == "ok"
+
+
 def test_repeats_are_counted_by_account() -> None:
     (found,) = about("duplicates", repeated={"main": (100, 20), "other": (100, 0)})
     assert found.what.startswith("20 of 220 receipts were repeats, from main (20)")

@@ -117,7 +117,7 @@ def _silent(
 ) -> Finding:
     """The account's messages stay open; ``called`` are the accounts that were called."""
     n, total = _without_end(counts)
-    cause, advice = _silence(account, calls, sorted(called - {account}), now)
+    cause, advice = _silence(account, calls, sorted(called), now)
     what = f"{account}: {n} of {total} messages of the last day have no known end{cause}"
     return Finding("reporting", "bad", what, advice, account)
 
