@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.core.units import MINUTE
-from delivrd.insight.cohorts import ages, past_of, silent_of
+from delivrd.insight.cohorts import ages, has_old, past_of, silent_of
 from delivrd.insight.comparison import ranks
 from delivrd.insight.learnt import DayCounts, Learnt
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
@@ -134,6 +134,19 @@ def test_silent_routes_are_found_in_the_counts() -> None:
 def test_messages_that_are_young_do_not_make_a_route_silent() -> None:
     now = 2_000_000 * BUCKET
     assert silent_of([], [Waiting(1, "EE", now // BUCKET - 4, 500)], now) == set()
+    assert silent_of([Ended(1, "EE", "unknown", NO_LATENCY, False, 500)], [], now) == set()
+
+
+def test_one_message_of_two_hours_shows_how_messages_end() -> None:
+    now = 2_000_000 * BUCKET
+    ended, waiting = (
+        Ended(1, "EE", "delivered", 80, True, 1),
+        Waiting(1, "EE", now // BUCKET - 9, 1),
+    )
+    assert has_old([ended], [], now)
+    assert has_old([], [waiting], now)
+    young = [waiting._replace(bucket=waiting.bucket + 1)]
+    assert not has_old([ended._replace(old=False)], young, now)
 
 
 def test_ends_that_no_network_reported_leave_a_route_silent() -> None:
