@@ -142,6 +142,23 @@ def test_a_page_has_as_many_days_as_are_quick_to_read(sqlite_url, monkeypatch, b
     run(test())
 
 
+def test_a_page_with_a_change_of_clocks_is_short(sqlite_url, monkeypatch):
+    """What is not kept by half an hour is read there by the quarter."""
+    monkeypatch.setattr(time_pages, "QUICK", 120.0)
+    days = range(SPRING, SPRING + 20 * BUCKETS_A_DAY, BUCKETS_A_DAY)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            await fill(store, Counter(days), together=True)
+            ask = (("network", "day"), Filters(), ZoneInfo("Europe/Vienna"))
+            found = [[item["day"] for item in told["items"]]
+                     for told in await pages(store, latency, *ask)]  # fmt: skip
+            lengths = {len(days) for days in found if "2024-03-31" not in days}
+            assert max(lengths) > len(next(days for days in found if "2024-03-31" in days)) == 1
+
+    run(test())
+
+
 def test_the_first_day_has_pages_too(sqlite_url, monkeypatch):
     monkeypatch.setattr(time_pages, "QUICK", 3 * AN_HOUR + 1)
 

@@ -4,7 +4,7 @@ What is grouped by time grows with the span that is asked about, and with the nu
 page has whole local days (by the hour, whole hours), so that each item is complete in one page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -25,8 +25,8 @@ from delivrd.store.tx import Tx
 
 T = TypeVar("T")
 
-QUICK = 15_000.0
-"""Microseconds that reading a page should take, on the machines of docs/benchmarks.md."""
+QUICK = 10_000.0
+"""Microseconds that reading a page should take, on a quick machine of docs/benchmarks.md."""
 
 SAMPLED = (2, 9, 30)
 """How many days before the end of a page its rows are counted: on one that is whole, and on the
@@ -91,16 +91,32 @@ async def page(
     of += [*on_routes(accounts, filters), *narrowed(filters)]
     of += [("status = ?", (status,))] if status else []
     columns = list(dict.fromkeys(column_of(name) for name in by if name not in TIMES))
-    a_day = work.item
+    items, rows = 1, 0
     for ago in SAMPLED:
         day = max(known.start, end // DAY - ago)
-        items, rows = await _size(tx, kept, [*of, ("day = ?", (day,))], columns)
-        items *= 24 if "hour" in by else 1
-        finer = rows * finer_rows(shorter, by, zone, day) if shorter else 0
-        a_day = max(a_day, items * work.item + rows * work.row + finer * work.finer)
+        of_day = await _size(tx, kept, [*of, ("day = ?", (day,))], columns)
+        items, rows = max(items, of_day[0]), max(rows, of_day[1])
+
+    def cost(day: int) -> float:
+        finer = finer_rows(shorter, by, zone, day) if shorter else 0
+        times = 24 if "hour" in by else 1
+        return items * times * work.item + rows * (work.row + finer * work.finer)
+
     if "hour" in by:
-        return _of_hours(filters, begin, end, before, _hours_before(end, QUICK / a_day, zone))
-    return _of_days(filters, begin, end, before, _days_before(end, QUICK / a_day, zone), zone)
+        hours = int(24 * QUICK / cost(end // DAY))
+        return _of_hours(filters, begin, end, before, _hours_before(end, hours, zone))
+    days = _within(QUICK, cost, range(end // DAY, known.start - 1, -1))
+    return _of_days(filters, begin, end, before, _days_before(end, days, zone), zone)
+
+
+def _within(limit: float, cost: Callable[[int], float], days: range) -> int:
+    """The number of days, from the first one on, that together cost so much at most."""
+    total = 0.0
+    for number, day in enumerate(days):
+        total += cost(day)
+        if total > limit:
+            return number
+    return len(days) + 1  # a zone's days may be one more
 
 
 async def _size(
@@ -137,17 +153,17 @@ def _of_days(
     return Page(replace(filters, since=since // DAY * DAY), first_day, end_day, since)
 
 
-def _days_before(end: int, days: float, zone: ZoneInfo | None) -> int:
+def _days_before(end: int, days: int, zone: ZoneInfo | None) -> int:
     """The local midnight before which so many days, at least one, lie up to ``end``."""
     last = local((end - 1) // BUCKET, zone)
-    first = last.date() - timedelta(max(1, int(days)) - 1)
+    first = last.date() - timedelta(max(1, days) - 1)
     return micros(datetime.combine(first, time(), last.tzinfo))
 
 
-def _hours_before(end: int, days: float, zone: ZoneInfo | None) -> int:
-    """The beginning of a local hour, so many days, at least an hour, before ``end``."""
+def _hours_before(end: int, hours: int, zone: ZoneInfo | None) -> int:
+    """The beginning of the local hour before which so many hours, at least one, lie."""
 
     def hour(at: int) -> int:
         return micros(local(at // BUCKET, zone).replace(minute=0))
 
-    return hour(hour(end - 1) - (max(1, int(24 * days)) - 1) * HOUR)
+    return hour(hour(end - 1) - (max(1, hours) - 1) * HOUR)
