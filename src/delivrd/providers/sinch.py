@@ -51,6 +51,10 @@ NUMBER_IN_KEY = True  # a batch has one id for all its recipients
 REPLAY_BEHIND = 48 * 3600  # reports are pushed again for 45.5 hours; no word of a new signature
 MAX_VALIDITY = DEFAULT_VALIDITY = 72 * 3600
 
+UNPROVEN = Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF)
+PAIRS = {("FAILED", "DELIVERY_REPORT_TIME_OUT"): UNPROVEN}
+"""No report came in time: that is called a failure, and is none."""
+
 STATUSES = {
     "Queued": Word(Status.PENDING, False),
     "Dispatched": Word(Status.PENDING, False),
@@ -61,7 +65,7 @@ STATUSES = {
     "Aborted": Word(Status.REJECTED, True),
     "Cancelled": Word(Status.REJECTED, True, Reason.DELETED),
     "Deleted": Word(Status.UNDELIVERED, True, Reason.DELETED),
-    "Unknown": Word(Status.UNKNOWN, True, Reason.NO_HANDSET_PROOF),
+    "Unknown": UNPROVEN,
     "QUEUED_ON_CHANNEL": Word(Status.PENDING, False),
     "SWITCHING_CHANNEL": Word(Status.PENDING, False),
     "READ": Word(Status.DELIVERED, True),
@@ -166,12 +170,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 
     def one(told: f.Fields) -> Receipt:
         told = reports.plain(told)
+        word, code = f.text(told, "status", limit=64), f.text(told, "code", limit=64)
         return reading.receipt(
             STATUSES,
             ERRORS,
+            pair=PAIRS.get(((word or "").upper(), (code or "").upper())),
             provider_message_id=f.message_id(told, "batch_id"),
-            provider_status=f.text(told, "status", limit=64),
-            error_code=f.text(told, "code", limit=64),
+            provider_status=word,
+            error_code=code,
             detail=f.text(told, "status_message"),
             to=f.number(told, "recipient"),
             sender=f.text(told, "applied_originator", limit=64),
