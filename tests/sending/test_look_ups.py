@@ -47,6 +47,18 @@ def record(gateway: Gateway, status: str, **more: str) -> dict[str, str]:
     return told | more
 
 
+def fails_once(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The first answer that is stored meets this error."""
+    store_look_up, failures = store.store_look_up, iter([error])
+
+    async def failing(*given: Any) -> None:
+        for failure in failures:
+            raise failure
+        await store_look_up(*given)
+
+    monkeypatch.setattr(store, "store_look_up", failing)
+
+
 def test_what_the_gateway_knows_becomes_the_status(database_url: str) -> None:
     async def test() -> None:
         async with (
@@ -148,14 +160,7 @@ def test_an_answer_that_the_store_could_not_take_is_stored_once_it_can(
         ):
             gateway.reports.append(record(gateway, "delivered"))
             clock.ahead = HOUR
-            store_look_up, failures = store.store_look_up, iter([True])
-
-            async def failing(*given: Any) -> None:
-                if next(failures, False):
-                    raise StoreUnavailable("away")
-                await store_look_up(*given)
-
-            monkeypatch.setattr(store, "store_look_up", failing)
+            fails_once(monkeypatch, StoreUnavailable("away"))
             with pytest.raises(StoreUnavailable):
                 await look_ups.once()
             assert await look_ups.once() == 0
@@ -178,14 +183,7 @@ def test_an_answer_that_cannot_be_stored_holds_up_no_other(
             for reference in gateway.references:
                 told = {"message_id": f"M{reference}", "status": "delivered"}
                 gateway.reports.append(record(gateway, "delivered") | told)
-            store_look_up, failures = store.store_look_up, iter([True])
-
-            async def failing(*given: Any) -> None:
-                if next(failures, False):
-                    raise ValueError("of this answer")
-                await store_look_up(*given)
-
-            monkeypatch.setattr(store, "store_look_up", failing)
+            fails_once(monkeypatch, ValueError("of this answer"))
             clock.ahead = HOUR
             assert await look_ups.once() == 2
             statuses = await hub.rows("SELECT status FROM message ORDER BY status")
