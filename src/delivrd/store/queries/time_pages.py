@@ -91,11 +91,9 @@ async def page(
     of += [*on_routes(accounts, filters), *narrowed(filters)]
     of += [("status = ?", (status,))] if status else []
     columns = list(dict.fromkeys(column_of(name) for name in by if name not in TIMES))
-    items, rows = 1, 0
-    for ago in SAMPLED:
-        day = max(known.start, end // DAY - ago)
-        of_day = await _size(tx, kept, [*of, ("day = ?", (day,))], columns)
-        items, rows = max(items, of_day[0]), max(rows, of_day[1])
+    sampled = sorted({max(known.start, end // DAY - ago) for ago in SAMPLED})
+    sizes = [await _size(tx, kept, [*of, ("day = ?", (day,))], columns) for day in sampled]
+    items, rows = max(1, *(items for items, _ in sizes)), max(rows for _, rows in sizes)
 
     def cost(day: int) -> float:
         finer = finer_rows(shorter, by, zone, day) if shorter else 0
