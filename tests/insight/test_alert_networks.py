@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,6 +139,31 @@ def test_a_country_that_is_worse_than_its_silent_network_is_named_itself() -> No
     assert update.facts["networks"] == "23420"
     told = notice_text(update, "overdue", OVERDUE, Causes(), "https://hub", "fir_1")
     assert "Networks without receipts: 23420." in told.body
+
+
+@pytest.mark.parametrize("silent_elsewhere", [4, 5])
+def test_an_account_with_many_silent_networks_stands_for_its_countries_too(
+    silent_elsewhere: int,
+) -> None:
+    """One of them is worse than its silent network, which is one of five or six."""
+    now = NOON + 4 * QUARTER
+    countries = ("GB", "DE", "EE", "US", "FR", "IE")[: silent_elsewhere + 1]
+    networks = {("main", country): stopped(now) for country in countries}
+    found = data(now, route("main", "GB", late(12), now), networks=networks)
+    (update,) = play(OVERDUE, [found])
+    assert update.place == (("account", "main"),)
+    assert update.facts["n"] == 36 * len(countries)
+    assert "GB → 23420" in str(update.facts["networks"])
+    told = notice_text(update, "overdue", OVERDUE, Causes(), "https://hub", "fir_1")
+    assert "Worst: GB." in told.body
+
+
+def test_a_few_silent_networks_are_told_beside_a_country_that_is_worse_than_its_own() -> None:
+    now = NOON + 4 * QUARTER
+    networks = {("main", country): stopped(now) for country in ("GB", "DE", "EE", "US")}
+    found = data(now, route("main", "GB", late(12), now), networks=networks)
+    places = [update.place for update in play(OVERDUE, [found])]
+    assert places == [at("23420")[:2], *(at("23420", country) for country in ("DE", "EE", "US"))]
 
 
 def test_a_rule_by_network_compares_each_with_its_own_past() -> None:

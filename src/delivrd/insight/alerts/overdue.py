@@ -7,7 +7,7 @@ for what is overdue in its country, it is named and not the country.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import QUARTER_SECONDS
@@ -48,9 +48,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
 
     fresh = {p: one for p, one in stopped.items() if _is_after(floors, p, one)}
     bad = [one for one in found.bad if not _explained(rule, one, fresh)]
-    covered = [one.place for one in bad]
-    alone = {p: one for p, one in fresh.items() if not any(within(p, c) for c in covered)}
-    return Findings((*(_with_networks(one, fresh) for one in bad), *_named(alone)), look)
+    return Findings(tuple(_told(bad, fresh)), look)
 
 
 class _Counts:
@@ -120,15 +118,36 @@ def _explained(rule: Rule, bad: Reading, silent: Silent) -> bool:
     return "country" in dict(bad.place) and share - theirs <= normal * (rule.times or 1.0)
 
 
-def _named(silent: Silent) -> Iterator[Reading]:
-    """One finding for each network, or one for all of an account that has many."""
-    accounts = Counter(place[0] for place in silent)
-    for account, n in accounts.items():
-        inside = {place: one for place, one in silent.items() if place[0] == account}
-        if n >= MANY:
-            yield _reading((account,), inside)
-        else:
-            yield from (_reading(place, {place: one}) for place, one in inside.items())
+def _told(bad: Iterable[Reading], silent: Silent) -> Iterator[Reading]:
+    """The findings, none inside another: bad places with their silent networks named; one for each
+    other silent network, or one for all that is in an account that has many."""
+    bad = list(bad)
+    accounts = Counter(p[0] for p in silent if not any(_around(one.place, p) for one in bad))
+    many: list[Place] = [(account,) for account, n in accounts.items() if n >= MANY]
+    for one in bad:
+        if not any(within(one.place, wide) for wide in many):
+            yield _with_networks(one, silent)
+    for wide in many:
+        yield _widened(wide, [one for one in bad if within(one.place, wide)], silent)
+    covered = [*many, *(one.place for one in bad)]
+    for place, network in silent.items():
+        if not any(within(place, around) for around in covered):
+            yield _reading(place, {place: network})
+
+
+def _around(place: Place, network: Place) -> bool:
+    """Whether a place is around a network and not merely a part of its account."""
+    return within(network, place) and (place == network[:1] or network[0] not in place)
+
+
+def _widened(account: Place, bad: Sequence[Reading], silent: Silent) -> Reading:
+    """The finding about an account's silent networks and the bad places in it."""
+    whole = _reading(account, {p: one for p, one in silent.items() if within(p, account)})
+    if not bad:
+        return whole
+    since = min(int(reading.facts["since"]) for reading in (whole, *bad))
+    worst = _names((one.place for one in bad), account)
+    return whole._replace(facts={**whole.facts, "since": since, "worst": worst})
 
 
 def _reading(place: Place, silent: Silent) -> Reading:
