@@ -155,6 +155,9 @@ SPECS: Mapping[Kind, Spec] = {
 }
 """Each kind of rule, with its defaults and further fields."""
 
+MOST_COUNTED = 10_000
+"""The most refused calls, and unmapped receipts, that rules count: the newest of all accounts."""
+
 ANYWHERE = frozenset({"kind", "enabled", "hold", "recover", "quiet", "channels", "description"})
 
 

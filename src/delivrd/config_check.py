@@ -16,7 +16,7 @@ from delivrd.config import (
     secrets,
     web_address,
 )
-from delivrd.config_alerts import missing
+from delivrd.config_alerts import vain
 from delivrd.config_endpoints import wrong
 from delivrd.core.hints import nearest
 from delivrd.core.signing_key import key
@@ -70,11 +70,12 @@ def _check_alerts(config: Config) -> Iterator[Problem]:
             if not RULE_NAME.fullmatch(name):
                 hint = "Use a-z, 0-9, - and _, as in gone-bad."
                 yield Problem(f"alerts.{table}.{name}", "settings", "not a name", hint)
+    known = (config.accounts, alerts.channels, config.retention.ring_rows)
     of: Mapping[str, Mapping[str, Rule | Maintenance]]
     of = {"rules": alerts.rules, "maintenance": alerts.maintenance}
     for table, some in of.items():
         for name, one in some.items():
-            for field, what, hint in missing(one, config.accounts, alerts.channels):
+            for field, what, hint in vain(one, *known):
                 yield Problem(f"alerts.{table}.{name}.{field}", "settings", what, hint)
 
 

@@ -219,6 +219,17 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
             ["line 3: alerts.rules.uk.countries: there is no country 'UK'", "no account 'main'"],
         ),
         (
+            '[alerts.rules.words]\nkind = "unmapped"\nover = 10000',
+            {},
+            ["line 3: alerts.rules.words.over: must be under 10000", "newest 10000 are counted"],
+        ),
+        (
+            '[alerts.rules.calls]\nkind = "rejected_signatures"\nover = 500\n'
+            "[retention]\nring_rows = 500",
+            {},
+            ["line 3: alerts.rules.calls.over: must be under 500", "retention.ring_rows"],
+        ),
+        (
             '[alerts.maintenance.night]\ndaily = "02:00-04:00"\naccounts = ["main"]',
             {},
             ["line 3: alerts.maintenance.night.accounts: there is no account 'main'"],

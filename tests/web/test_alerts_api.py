@@ -90,21 +90,25 @@ def test_what_a_rule_does_not_take_is_a_problem_with_its_name(sqlite_url: str) -
 
 
 @pytest.mark.parametrize(
-    ("field", "name", "said"),
+    ("rule", "field", "said"),
     [
-        ("accounts", "manes", "there is no account 'manes'"),
-        ("countries", "UK", "there is no country 'UK'"),
+        ({"accounts": ["manes"]}, "accounts", "there is no account 'manes'"),
+        ({"countries": ["UK"]}, "countries", "there is no country 'UK'"),
+        ({"kind": "unmapped", "over": 10_000}, "over", "must be under 10000"),
+        ({"kind": "rejected_signatures", "over": 10_000}, "over", "must be under 10000"),
     ],
 )
-def test_a_rule_about_what_is_not_there_would_never_fire_and_is_refused(
-    sqlite_url: str, field: str, name: str, said: str
+def test_a_rule_that_could_never_fire_is_refused(
+    sqlite_url: str, rule: dict[str, Any], field: str, said: str
 ) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:
-            told = {"name": "x", "kind": "failure_rate", field: [name]}
-            problem = await hub.post("/v1/alerts/rules", told, 422)
+            told = {"kind": "failure_rate", **rule}
+            problem = await hub.post("/v1/alerts/rules", {"name": "x", **told}, 422)
             assert (problem["field"], said in problem["detail"]) == (field, True)
             assert problem["hint"]
+            problem = await hub.post("/v1/alerts/preview", {"rule": told}, 422)
+            assert problem["field"] == f"rule.{field}"
 
     run(test())
 

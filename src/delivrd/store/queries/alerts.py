@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from delivrd.alert_settings import MOST_COUNTED
 from delivrd.core.statement import FAILURES
 from delivrd.core.units import MINUTE
 from delivrd.store.alerts import tallies
@@ -23,7 +24,7 @@ NEWEST = 50_000
 SLACK = 10 * MINUTE
 """How much earlier than its hand-over a message's id may have been made."""
 
-MAX_MARKS = 10_000
+MAX_MARKS = MOST_COUNTED
 MAX_FAILURES = 5000
 """The most rows of each that one query reads."""
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
-from delivrd.config_alerts import missing
+from delivrd.config_alerts import vain
 from delivrd.core.hints import nearest
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
@@ -130,8 +130,7 @@ async def create_rule(context: Context, caller: Caller, name: str, rule: Rule) -
     """Creates a rule; it may replace a built-in one.
 
     Raises:
-        Problem: a rule has this name already, or the rule names an account, country or channel that
-            does not exist.
+        Problem: a rule has this name already, or the rule could never fire (`check`).
     """
 
     async def job(tx: Tx) -> views.AlertRule:
@@ -153,8 +152,8 @@ async def replace_rule(context: Context, caller: Caller, name: str, rule: Rule) 
     """Replaces a rule.
 
     Raises:
-        Problem: there is no such rule, it is defined in the settings, or the new one names an
-            account, country or channel that does not exist.
+        Problem: there is no such rule, it is defined in the settings, or the new one could never
+            fire (`check`).
     """
 
     async def job(tx: Tx) -> views.AlertRule:
@@ -165,7 +164,7 @@ async def replace_rule(context: Context, caller: Caller, name: str, rule: Rule) 
 
 
 async def _put(context: Context, tx: Tx, name: str, rule: Rule, caller: Caller) -> views.AlertRule:
-    check_names(context, rule)
+    check(context, rule)
     await stored.put_rule(tx, name, written(rule), now_micros())
     await context.note(tx, caller, "alerts.rules.put", name)
     return await view_of(context, tx, name)
@@ -209,14 +208,15 @@ async def snooze_rule(context: Context, caller: Caller, name: str, body: Snooze)
     return await context.store.write(job)
 
 
-def check_names(context: Context, rule: Rule, prefix: str = "") -> None:
-    """Checks what a rule names; ``prefix`` stands before its fields in the error.
+def check(context: Context, rule: Rule, prefix: str = "") -> None:
+    """Checks that a rule can fire; ``prefix`` stands before its fields in the error.
 
     Raises:
-        Problem: there is no such account, country or channel.
+        Problem: there is no such account, country or channel, or no count can exceed its threshold.
     """
-    known = context.store.accounts.names, context.config.alerts.channels
-    for field, what, hint in missing(rule, *known):
+    config = context.config
+    known = context.store.accounts.names, config.alerts.channels, config.retention.ring_rows
+    for field, what, hint in vain(rule, *known):
         raise invalid(f"{prefix}{field}", what, hint)
 
 

@@ -131,7 +131,7 @@ def _new_rule(context: Context, given: Mapping[str, Any]) -> Rule:
         rule = Rule.model_validate(given)
     except ValidationError as error:
         raise within(("body", "rule"), Rule, error) from None
-    alert_rules.check_names(context, rule, "rule.")
+    alert_rules.check(context, rule, "rule.")
     return rule
 
 
