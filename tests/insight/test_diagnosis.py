@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from delivrd.core.units import MINUTE, SECOND
+from delivrd.core.units import HOUR, MINUTE, SECOND
 from delivrd.insight.diagnosis import Figures, Finding, diagnose
 from delivrd.insight.network_reports import Silence, in_words
 from delivrd.insight.silent_networks import SilentNetwork
-from delivrd.store.queries.diagnosis import Calls
+from delivrd.store.queries import diagnosis as queries
+from delivrd.store.queries.diagnosis import NEWEST, Calls, Strays
+from tests.intake.test_ring import refusal
 from tests.support import run
 from tests.web.web_support import web
 
@@ -26,8 +28,39 @@ def test_nothing_sent_is_nothing_wrong() -> None:
 def test_one_silent_gateway_beside_others_that_report_is_not_told_our_address() -> None:
     (found,) = about("reporting", traffic=(OPEN, WELL), calls={"other": Calls(NOW - MINUTE)})
     assert (found.state, found.account) == ("bad", "main")
-    assert "its webhook received no calls, while receipts of other come in" in found.what
+    assert "its webhook received no calls, while calls of other come in" in found.what
     assert "/webhooks/main" in found.next
+
+
+def test_an_account_that_sends_nothing_shows_by_its_calls_that_the_hub_is_reached() -> None:
+    (found,) = about("reporting", traffic=(OPEN,), calls={"inbox": Calls(NOW - MINUTE)})
+    assert "while calls of inbox come in: the hub is reachable" in found.what
+
+
+def test_refused_calls_of_other_accounts_have_reached_the_hub() -> None:
+    refused = Calls(None, 40, NOW - 5 * MINUTE, "the signature does not match")
+    (found,) = about("reporting", traffic=(OPEN,), calls={"other": refused})
+    assert "while calls of other came and were refused: the hub is reachable" in found.what
+    assert "/webhooks/main" in found.next
+
+
+def test_calls_for_an_account_that_does_not_exist_are_told_with_their_path() -> None:
+    strays = Strays(3, NOW - 5 * MINUTE, "/webhooks/mian")
+    (found,) = about("reporting", traffic=(OPEN,), strays=strays)
+    assert "3 calls came for no account (the last 5 min ago: /webhooks/mian)" in found.what
+    assert "/webhooks/main" in found.next
+
+
+def test_of_many_accounts_that_call_a_few_are_named_and_the_others_counted() -> None:
+    calls = {name: Calls(NOW) for name in "gfedcba"}
+    (found,) = about("reporting", traffic=(OPEN,), calls=calls)
+    assert "while calls of a, b, c, d, e and 2 more come in" in found.what
+
+
+def test_no_call_among_the_newest_is_not_said_to_be_no_call_in_a_day() -> None:
+    calls = {"other": Calls(NOW - MINUTE, accepted=NEWEST)}
+    (found,) = about("reporting", traffic=(OPEN,), calls=calls)
+    assert f"its webhook received none of the newest {NEWEST} calls" in found.what
 
 
 def test_when_no_gateway_calls_the_hub_is_not_reached() -> None:
@@ -40,6 +73,20 @@ def test_refused_calls_are_the_cause_before_any_other() -> None:
     calls = Calls(None, 40, NOW - 5 * MINUTE, "the signature does not match")
     (found,) = about("reporting", traffic=(OPEN, WELL), calls={"main": calls})
     assert "40 of its calls were refused, the last 5 min ago (the signature" in found.what
+
+
+def test_a_secret_that_was_changed_is_the_cause_though_earlier_calls_were_accepted() -> None:
+    calls = Calls(NOW - 3 * HOUR, 40, NOW - 5 * MINUTE, "the signature does not match")
+    (found,) = about("reporting", traffic=(OPEN,), calls={"main": calls})
+    assert "40 of its calls were refused, the last 5 min ago" in found.what
+    assert "the last was accepted 3 h ago" in found.what
+    assert "replay --admit" in found.next
+
+
+def test_what_was_refused_before_calls_were_accepted_is_not_the_cause() -> None:
+    calls = Calls(NOW - MINUTE, 40, NOW - 3 * HOUR, "the signature does not match")
+    (found,) = about("reporting", traffic=(OPEN,), calls={"main": calls})
+    assert "although its calls come in" in found.what
 
 
 def test_calls_that_come_and_end_nothing_are_about_other_messages() -> None:
@@ -164,6 +211,17 @@ def test_a_network_that_stopped_reporting_is_named_with_what_was_normal() -> Non
     )
 
 
+def test_of_many_silent_networks_the_largest_are_named_and_the_others_counted() -> None:
+    traffic = (("main", "GB", "delivered", 1600), ("main", "GB", "pending", 287))
+    silences = tuple(
+        Silence("main", "GB", SILENT._replace(network=f"2342{n}", messages=47 - n), never=False)
+        for n in range(7)
+    )
+    *named, rest = about("reporting", traffic=traffic, silences=silences)
+    assert len(named) == 5
+    assert rest.what == "main: 2 more networks report nothing (83 messages)"
+
+
 def test_a_share_of_nearly_all_messages_is_written_as_a_plain_number() -> None:
     assert "99.7 % of those sent there" in in_words(SILENT._replace(share=0.997))
     assert "it sent 100 % of the receipts" in in_words(SILENT._replace(before=0.9999))
@@ -193,3 +251,32 @@ def test_some_phones_are_off_everywhere() -> None:
     traffic = (("main", "GB", "delivered", 160), ("main", "GB", "pending", 16))
     (found,) = about("reporting", traffic=traffic)
     assert found.state == "ok"
+
+
+def test_of_refused_calls_the_last_one_tells_why(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for why in ("the signature is too old", "the signature is missing"):
+                hub.hub.ring.note(refusal(account="main", status=401, why=why))
+            hub.hub.ring.note(refusal(account="inbox", status=413, why="too large"))
+            await hub.hub.ring.flush()
+            found = await hub.store.read(lambda tx: queries.calls(tx, hub.store.accounts, 0))
+            assert found.keys() == {"main"}
+            assert (found["main"].refused, found["main"].why) == (2, "the signature is missing")
+
+    run(test())
+
+
+def test_calls_for_accounts_that_do_not_exist_are_counted(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            assert await hub.store.read(lambda tx: queries.strays(tx, 0)) is None
+            for name in ("mian", "mani"):
+                assert (await hub.client.get(f"/webhooks/{name}")).status_code == 404
+            hub.hub.ring.note(refusal(account="main", status=401))
+            await hub.hub.ring.flush()
+            found = await hub.store.read(lambda tx: queries.strays(tx, 0))
+            assert found is not None
+            assert (found.n, found.path) == (2, "/webhooks/mani")
+
+    run(test())

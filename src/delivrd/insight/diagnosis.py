@@ -1,7 +1,7 @@
 """Likely problems of the last day: missing receipts, rejected messages, repeated receipts."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from delivrd.insight.network_reports import SETTLING, Silence, in_words, silence
 from delivrd.insight.rates import rate
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import diagnosis as queries
-from delivrd.store.queries.diagnosis import Calls, Traffic
+from delivrd.store.queries.diagnosis import NEWEST, Calls, Strays, Traffic
 from delivrd.store.tx import Tx
 
 ENOUGH = 10
@@ -47,6 +47,7 @@ class Figures(NamedTuple):
     newest: tuple[tuple[str, str, str, int], ...] = ()
     """The same of the messages sent since."""
     calls: Mapping[str, Calls] = {}
+    strays: Strays | None = None
     rejected: tuple[tuple[str, str, str, int], ...] = ()
     """Sender, country, reason, number."""
     repeated: Mapping[str, tuple[int, int]] = {}
@@ -61,6 +62,7 @@ async def figures(tx: Tx, accounts: Accounts, now: int) -> Figures:
         tuple(_named(accounts, await queries.traffic(tx, since, now - SETTLING))),
         tuple(_named(accounts, await queries.traffic(tx, now - SETTLING, now + DAY))),
         await queries.calls(tx, accounts, since),
+        await queries.strays(tx, since),
         tuple(await queries.rejected(tx, since)),
         {accounts.name(i): n for i, n in (await queries.repeated(tx, since)).items()},
         tuple(await silences(tx, accounts, now)),
@@ -80,19 +82,18 @@ def diagnose(known: Figures, now: int) -> list[Finding]:
 
 
 def _open(known: Figures, now: int) -> Iterator[Finding]:
-    by_account: dict[str, Counter[str]] = defaultdict(Counter)
-    for account, _, status, n in known.traffic:
-        by_account[account][status] += n
-    silent = {a for a, counts in by_account.items() if _is_silent(counts)}
-    called = {a for a in by_account if known.calls.get(a, Calls()).last_at is not None}
+    by_account = _by_account(known)
     found = False
-    for account in sorted(by_account):
-        counts = by_account[account]
-        if account in silent:
+    for account, countries in sorted(by_account.items()):
+        counts = sum(countries.values(), Counter[str]())
+        if _is_silent(counts):
             found = True
-            yield _silent(account, counts, known.calls.get(account, Calls()), called, now)
+            yield _silent(account, counts, known, now)
         else:
-            for finding in (*_silent_countries(account, known), *_silent_networks(account, known)):
+            for finding in (
+                *_silent_countries(account, countries),
+                *_silent_networks(account, countries, known),
+            ):
                 found = True
                 yield finding
     if not found:
@@ -100,6 +101,17 @@ def _open(known: Figures, now: int) -> Iterator[Finding]:
         if not by_account:
             what = "no messages of the last day are old enough to tell"
         yield Finding("reporting", "ok", what)
+
+
+Countries = Mapping[str, Counter[str]]
+"""Counts by status, by country."""
+
+
+def _by_account(known: Figures) -> Mapping[str, Countries]:
+    found: dict[str, dict[str, Counter[str]]] = {}
+    for account, country, status, n in known.traffic:
+        found.setdefault(account, {}).setdefault(country, Counter())[status] += n
+    return found
 
 
 def _without_end(counts: Counter[str]) -> tuple[int, int]:
@@ -112,35 +124,38 @@ def _is_silent(counts: Counter[str]) -> bool:
     return total >= ENOUGH and n >= total * OPEN
 
 
-def _silent(
-    account: str, counts: Counter[str], calls: Calls, called: set[str], now: int
-) -> Finding:
-    """The account's messages stay open; ``called`` are the accounts that were called."""
+def _silent(account: str, counts: Counter[str], known: Figures, now: int) -> Finding:
+    """The account's messages stay open."""
     n, total = _without_end(counts)
-    cause, advice = _silence(account, calls, sorted(called), now)
+    cause, advice = _silence(account, known, now)
     what = f"{account}: {n} of {total} messages of the last day have no known end{cause}"
     return Finding("reporting", "bad", what, advice, account)
 
 
-def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[str, str]:
+def _silence(account: str, known: Figures, now: int) -> tuple[str, str]:
     """Whether the carrier does not report or our webhook is not reached, and what to do."""
+    calls = known.calls.get(account, Calls())
+    if calls.refused_at is not None and calls.refused_at >= (calls.last_at or 0):
+        refused = counted(calls.refused, "of its calls was", "of its calls were")
+        accepted = calls.last_at and f"; the last was accepted {_ago(calls.last_at, now)}"
+        return (
+            f": {refused} refused, the last {_ago(calls.refused_at, now)} "
+            f"({calls.why}){accepted or ''}",
+            f"check the secrets in [accounts.{account}], then accept the refused calls with "
+            "delivrd requests replay --admit",
+        )
     if calls.last_at is not None:
         return (
             f", although its calls come in (the last {_ago(calls.last_at, now)}): they are about "
             "other messages, or report no final status",
             "delivrd requests list shows what they say; delivrd doctor lists unmatched ids",
         )
-    if calls.refused and calls.refused_at is not None:
-        refused = counted(calls.refused, "of its calls was", "of its calls were")
+    if others := " and ".join(_others(known, now)):
+        all_seen = sum(of.accepted for of in known.calls.values()) < NEWEST
+        none = "no calls" if all_seen else f"none of the newest {NEWEST} calls"
         return (
-            f": {refused} refused, the last {_ago(calls.refused_at, now)} ({calls.why})",
-            f"check the secrets in [accounts.{account}], then accept the refused calls with "
-            "delivrd requests replay --admit",
-        )
-    if others:
-        return (
-            f", and its webhook received no calls, while receipts of {', '.join(others[:3])} "
-            "come in: the hub is reachable, but this gateway does not call it",
+            f", and its webhook received {none}, while {others}: the hub is reachable, but this "
+            "gateway does not call its webhook",
             f"set the webhook address …/webhooks/{account} at the gateway; if it is set, ask the "
             "gateway whether it and its carriers send receipts",
         )
@@ -151,13 +166,22 @@ def _silence(account: str, calls: Calls, others: list[str], now: int) -> tuple[s
     )
 
 
-def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
+def _others(known: Figures, now: int) -> Iterator[str]:
+    """What came in of the accounts that called, and for accounts that do not exist."""
+    heard = sorted(name for name, of in known.calls.items() if of.last_at is not None)
+    refused = sorted(name for name, of in known.calls.items() if of.last_at is None)
+    if heard:
+        yield f"calls of {_some(heard)} come in"
+    if refused:
+        yield f"calls of {_some(refused)} came and were refused"
+    if strays := known.strays:
+        came = counted(strays.n, "call")
+        yield f"{came} came for no account (the last {_ago(strays.last_at, now)}: {strays.path})"
+
+
+def _silent_countries(account: str, countries: Countries) -> Iterator[Finding]:
     """A finding for countries from which an account gets no receipts, while it does from others."""
-    silent = {
-        c: _without_end(counts)
-        for c, counts in _by_country(account, known).items()
-        if _is_silent(counts)
-    }
+    silent = {c: _without_end(counts) for c, counts in countries.items() if _is_silent(counts)}
     none = all(n == total for n, total in silent.values())
     if silent:
         yield Finding(
@@ -170,7 +194,7 @@ def _silent_countries(account: str, known: Figures) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _silent_networks(account: str, known: Figures) -> Iterator[Finding]:
+def _silent_networks(account: str, countries: Countries, known: Figures) -> Iterator[Finding]:
     """Findings for single networks that report nothing, and for countries of which a part reports
     nothing, though no network is known that it could be."""
     silences = [one for one in known.silences if one.account == account]
@@ -181,10 +205,19 @@ def _silent_networks(account: str, known: Figures) -> Iterator[Finding]:
             f"{in_words(one.network, one.never)}",
             "ask the gateway about this network; your webhook works", account,
         )  # fmt: skip
+    if more := silences[NAMED:]:
+        messages = counted(sum(one.network.messages for one in more), "message")
+        yield Finding(
+            "reporting", "warning",
+            f"{account}: {counted(len(more), 'more network reports', 'more networks report')} "
+            f"nothing ({messages})",
+            "delivrd stats delivery --by account,country,network shows what each has reported",
+            account,
+        )  # fmt: skip
     explained = {one.country for one in silences}
     partly = {
         country: _without_end(counts)
-        for country, counts in _by_country(account, known).items()
+        for country, counts in countries.items()
         if country not in explained and _is_partly_silent(counts)
     }
     if partly:
@@ -202,21 +235,16 @@ def _is_partly_silent(counts: Counter[str]) -> bool:
     return share is not None and share.low >= PARTLY_OPEN and not _is_silent(counts)
 
 
-def _by_country(account: str, known: Figures) -> Mapping[str, Counter[str]]:
-    """The account's counts by status."""
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, country, status, n in known.traffic:
-        if name == account:
-            found[country][status] += n
-    return found
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many others there are."""
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])} and {more} more" if more > 0 else ", ".join(names)
 
 
 def _of(countries: Mapping[str, tuple[int, int]]) -> str:
     """The countries with most such messages, and how many others there are."""
     largest = sorted(countries.items(), key=lambda one: (-one[1][0], one[0]))
-    named = [f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in largest[:NAMED]]
-    more = len(largest) - len(named)
-    return f"{', '.join(named)} and {more} more" if more else ", ".join(named)
+    return _some([f"{c or 'unknown country'} ({n} of {total})" for c, (n, total) in largest])
 
 
 # --- rejected messages, repeated receipts ---------------------------------------------------------
@@ -258,7 +286,7 @@ def _repeats(known: Figures) -> Iterator[Finding]:
     sources = [f"{a} ({m})" for a, (_, m) in sorted(again.items(), key=lambda one: -one[1][1])]
     yield Finding(
         "duplicates", "warning",
-        f"{what}, from {', '.join(sources[:5])}; each receipt counts once",
+        f"{what}, from {_some(sources)}; each receipt counts once",
         "often the gateway times out before the hub answers: check …/metrics and the proxy",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from delivrd.core.phone import shown_sender
 from delivrd.store.accounts import Accounts
 from delivrd.store.counts import BUCKET
 from delivrd.store.ids import floor
-from delivrd.store.tx import Tx
+from delivrd.store.tx import Row, Tx
 
 NEWEST = 20_000
 REJECTED = 1000
@@ -27,13 +27,23 @@ class Traffic(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Webhook calls of an account: when the last came, how many were refused, and the last of
-    those. Microseconds since 1970."""
+    """Webhook calls of an account: when the last came, how many were refused, when and why the
+    last of those was, and how many were accepted. Microseconds since 1970."""
 
     last_at: int | None = None
     refused: int = 0
     refused_at: int | None = None
     why: str | None = None
+    accepted: int = 0
+
+
+class Strays(NamedTuple):
+    """Webhook calls for accounts that do not exist: how many, and when and to which path the last
+    came."""
+
+    n: int
+    last_at: int
+    path: str
 
 
 async def traffic(tx: Tx, since: int, until: int) -> list[Traffic]:
@@ -47,33 +57,45 @@ async def traffic(tx: Tx, since: int, until: int) -> list[Traffic]:
 
 
 async def calls(tx: Tx, accounts: Accounts, since: int) -> dict[str, Calls]:
-    """Account name -> the calls of its gateway since then; accounts without calls are missing."""
+    """Account name -> the calls of its gateway since then, those among the `NEWEST`; accounts
+    without calls are missing."""
     found = await _refused_calls(tx, since)
-    for account_id, at in (await _last_calls(tx, since)).items():
+    for account_id, at, n in await _accepted_calls(tx, since):
         name = accounts.name(account_id)
-        found[name] = found.get(name, Calls())._replace(last_at=at)
+        found[name] = found.get(name, Calls())._replace(last_at=at, accepted=n)
     return found
 
 
-async def _last_calls(tx: Tx, since: int) -> dict[int, int]:
-    """Account id -> when its last authentic call came, among the newest ones since then."""
-    rows = await tx.fetch(
-        "SELECT account_id, max(received_at) FROM (SELECT account_id, received_at FROM request "
-        f"WHERE id >= $1 ORDER BY id DESC LIMIT {NEWEST:d}) AS r GROUP BY account_id",
+async def _accepted_calls(tx: Tx, since: int) -> list[Row]:
+    """Account id, when its last authentic call came, and their number."""
+    return await tx.fetch(
+        "SELECT account_id, max(received_at), count(*) FROM (SELECT account_id, received_at "
+        f"FROM request WHERE id >= $1 ORDER BY id DESC LIMIT {NEWEST:d}) AS r GROUP BY account_id",
         floor(since),
     )
-    return {row[0]: row[1] for row in rows}
 
 
 async def _refused_calls(tx: Tx, since: int) -> dict[str, Calls]:
     """Account name -> refused calls since then, as far as the ring still holds them."""
     rows = await tx.fetch(
-        "SELECT account, count(*), max(received_at), max(why) FROM (SELECT account, received_at, "
-        f"why FROM ring WHERE id >= $1 AND {NOT_AUTHENTIC} AND account IS NOT NULL "
-        f"ORDER BY id DESC LIMIT {NEWEST:d}) AS r GROUP BY account",
+        "SELECT ring.account, n, ring.received_at, ring.why FROM (SELECT max(id) AS last, "
+        "count(*) AS n FROM (SELECT id, account FROM ring "
+        f"WHERE id >= $1 AND {NOT_AUTHENTIC} AND account IS NOT NULL "
+        f"ORDER BY id DESC LIMIT {NEWEST:d}) AS newest GROUP BY account) AS r "
+        "JOIN ring ON ring.id = r.last",
         floor(since),
     )
     return {row[0]: Calls(None, row[1], row[2], row[3]) for row in rows}
+
+
+async def strays(tx: Tx, since: int) -> Strays | None:
+    """Those since then, as far as the ring still holds them; None without any."""
+    rows = await tx.fetch(
+        "SELECT n, ring.received_at, ring.path FROM (SELECT max(id) AS last, count(*) AS n "
+        "FROM ring WHERE id >= $1 AND account IS NULL) AS r JOIN ring ON ring.id = r.last",
+        floor(since),
+    )
+    return Strays(*rows[0]) if rows else None
 
 
 async def rejected(tx: Tx, since: int) -> list[tuple[str, str, str, int]]:
