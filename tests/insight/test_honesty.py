@@ -46,10 +46,21 @@ def test_some_slow_ones_among_quick_ones_are_a_quick_network() -> None:
     assert evidence(seen([*quick, *HANDSETS[:30]])) == []
 
 
-def test_the_same_delay_again_and_again_is_a_timer() -> None:
-    found = evidence(seen([5.2 + chance.uniform(-0.002, 0.002) for _ in range(200)]))
+@pytest.mark.parametrize("delay", [5.2, 5.205, 5.2074])
+def test_the_same_delay_again_and_again_is_a_timer(delay: float) -> None:
+    """Also where a hundredth of a second ends amid its delays."""
+    found = evidence(seen([delay + chance.uniform(-0.002, 0.002) for _ in range(200)]))
     assert kinds(found) == ["identical"]
-    assert "5.20 s" in found[0].words
+    assert f"{found[0].share:.0%} {found[0].sample}" == "100% 200"
+    assert "the same delay of 5.2" in found[0].words
+
+
+def test_some_other_delays_do_not_hide_a_timer() -> None:
+    timer = [5.2 + chance.uniform(-0.002, 0.002) for _ in range(160)]
+    (found,) = evidence(seen([*HANDSETS[:40], *timer]))
+    assert (found.kind, found.share) == ("identical", 0.8)
+    assert "5.20 s" in found.words
+    assert evidence(seen([*HANDSETS[:45], *timer])) == []
 
 
 def test_delays_of_whole_seconds_are_a_timer() -> None:

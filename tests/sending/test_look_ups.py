@@ -14,6 +14,7 @@ from delivrd.store.base import StoreUnavailable
 from delivrd.store.histograms import number_of, steps
 from delivrd.store.ids import now_micros
 from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
+from delivrd.store.queries.delays import newest_delays
 from delivrd.store.rows import AttemptRow
 from delivrd.store.verify import verify
 from tests.sending.gateways import Gateway, Sender, at, sending
@@ -205,6 +206,10 @@ def test_when_somebody_was_asked_is_no_latency(sqlite_url: str) -> None:
             await look_ups.once()
             ((took,),) = await hub.rows("SELECT sum(steps) FROM rollup WHERE unit = 1")
             assert steps(number_of(took)) == {-1: 1}
+            accounts, now = hub.hub.store.accounts, now_micros()
+            assert not await hub.hub.store.read(
+                lambda tx: newest_delays(tx, accounts, "main", now - HOUR, now)
+            )
 
     run(test())
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from delivrd.core.units import DAY
+from delivrd.store.ids import now_micros
+from delivrd.store.queries.delays import newest_delays
 from delivrd.store.verify import verify
 from tests.support import run
 from tests.web.web_support import Web, web
@@ -279,5 +282,36 @@ def test_the_day_before_a_moment_is_examined_for_made_up_receipts(database_url: 
             told = await hub.get("/v1/stats/honesty", until=moment.isoformat())
             assert told["since"] == (moment - timedelta(days=1)).isoformat(timespec="seconds")
             assert [item["total"] for item in told["items"]] == [1]
+
+    run(test())
+
+
+def test_delays_are_those_of_the_messages_that_are_examined(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for name, ago in (("a", 60), ("b", 3600), ("c", 3 * 86400)):
+                await sent(hub, name, ago=ago)
+                await hub.receipt("main", messageId=name, **DELIVERED)
+            now = now_micros()
+            delays = await hub.store.read(
+                lambda tx: newest_delays(tx, hub.store.accounts, "main", now - DAY, now)
+            )
+            assert sorted(round(took, -1) for took in delays["US"]) == [60, 3600]
+
+    run(test())
+
+
+def test_conversions_are_held_against_those_of_other_accounts_alone(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for account, outcome in (("main", "not_converted"), ("inbox", "converted")):
+                for number in range(100):
+                    message = await sent(hub, f"{account}-{number}", account=account)
+                    path = f"/v1/messages/{message}/feedback"
+                    await hub.post(path, {"outcome": outcome})
+            flagged, other = (await hub.get("/v1/stats/honesty"))["items"]
+            assert (flagged["account"], flagged["flagged"]) == ("main", True)
+            assert "0% of its messages converted, against 100%" in flagged["evidence"][0]["words"]
+            assert (other["account"], other["evidence"]) == ("inbox", [])
 
     run(test())

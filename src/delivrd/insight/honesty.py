@@ -30,6 +30,7 @@ INSTANT = step(SECOND)
 """Latency steps before this one are under a second."""
 INSTANT_SHARE = 0.99
 IDENTICAL_SHARE = 0.8
+IDENTICAL_WITHIN = 0.01
 """Delays are suspicious when this share of the newest is the same to a hundredth of a second."""
 ROUND_SHARE = 0.5
 ROUND_WITHIN = 0.05
@@ -88,11 +89,22 @@ def _identical(seen: Seen) -> Evidence | None:
     sample = len(seen.delays)
     if sample < SAMPLE or _instant(seen):
         return None
-    ((delay, most),) = Counter(round(delay, 2) for delay in seen.delays).most_common(1)
-    if most < IDENTICAL_SHARE * sample:
+    same = _closest(sorted(seen.delays))
+    if len(same) < IDENTICAL_SHARE * sample:
         return None
-    words = f"the same delay of {delay:.2f} s again and again"
-    return Evidence("identical", words, most / sample, sample)
+    words = f"the same delay of {same[len(same) // 2]:.2f} s again and again"
+    return Evidence("identical", words, len(same) / sample, sample)
+
+
+def _closest(ordered: Sequence[float]) -> Sequence[float]:
+    """The most of these delays that are the same to `IDENTICAL_WITHIN`."""
+    first, most = 0, (0, 0)
+    for after, last in enumerate(ordered, 1):
+        while last - ordered[first] > IDENTICAL_WITHIN:
+            first += 1
+        if after - first > most[1] - most[0]:
+            most = first, after
+    return ordered[slice(*most)]
 
 
 def _round(seen: Seen) -> Evidence | None:
@@ -130,51 +142,59 @@ async def honesty_stats(tx: Tx, accounts: Accounts, filters: Filters) -> dict[st
 
     Without ``since`` it is the day before ``until``.
     """
-    if filters.since is None:
-        filters = Filters(
-            account=filters.account, provider=filters.provider, country=filters.country,
-            since=(filters.until or now_micros()) - DAY, until=filters.until,
-        )  # fmt: skip
+    until = filters.until or now_micros()
+    since = until - DAY if filters.since is None else filters.since
+    filters = Filters(
+        account=filters.account, provider=filters.provider, country=filters.country,
+        since=since, until=filters.until,
+    )  # fmt: skip
     counts = await stats.counts(tx, accounts, BY, filters)
     took = await steps(tx, accounts, BY, filters, "delivered")
     everywhere = Filters(country=filters.country, since=filters.since, until=filters.until)
     outcomes = await conversions(tx, accounts, everywhere)
-    delays = {one: await newest_delays(tx, accounts, one) for one in {a for a, _ in counts}}
+    by_country = _by_country(outcomes)
+    delays = {
+        account: await newest_delays(tx, accounts, account, since, until)
+        for account in {account for account, _ in counts}
+    }
     items = []
     for values, counted in counts.items():
         account, country = values
-        newest = delays[account].get(country, ())
-        seen = _seen(values, counted, took.get(values, {}), newest, outcomes)
-        items.append(_item(values, counted, seen, outcomes.get(values, {})))
+        newest, here = delays[account].get(country, ()), outcomes.get(values, {})
+        everyone = by_country.get(country, Counter())
+        seen = _seen(counted, took.get(values, {}), newest, here, everyone)
+        items.append(_item(values, counted, seen, here))
     items.sort(key=lambda item: (-len(item["evidence"]), -item["total"], str(item["account"])))
-    since = filters.since or 0
     return {"since": moment(since).isoformat(timespec="seconds"), "items": items}
 
 
-Outcomes = Mapping[Values, Mapping[str, int]]
-"""By account and country: how often applications reported each outcome."""
+Outcomes = Mapping[str, int]
+"""How often applications reported each outcome."""
+
+
+def _by_country(outcomes: Mapping[Values, Outcomes]) -> Mapping[str | None, Counter[str]]:
+    found: dict[str | None, Counter[str]] = {}
+    for (_, country), some in outcomes.items():
+        found.setdefault(country, Counter()).update(some)
+    return found
 
 
 def _seen(
-    values: Values, counted: Mapping[str, int], steps: Mapping[int, int],
-    delays: Sequence[float], reported: Outcomes,
+    counted: Mapping[str, int], steps: Mapping[int, int], delays: Sequence[float],
+    here: Outcomes, everyone: Counter[str],
 ) -> Seen:  # fmt: skip
-    here = Counter(reported.get(values, {}))
-    others: Counter[str] = Counter()
-    for (account, country), outcomes in reported.items():
-        if country == values[1] and account != values[0]:
-            others.update(outcomes)
+    others = everyone - Counter(here)
     ended = sum(counted.values()) - counted.get("pending", 0)
     failed = sum(counted.get(status, 0) for status in FAILURES)
     return Seen(steps, ended, failed, delays, _used(here), _used(others), sum(here.values()))
 
 
-def _used(outcomes: Mapping[str, int]) -> Rate | None:
+def _used(outcomes: Outcomes) -> Rate | None:
     return rate(outcomes.get(OUTCOMES[0], 0), sum(outcomes.values()))
 
 
 def _item(
-    values: Values, counted: Mapping[str, int], seen: Seen, outcomes: Mapping[str, int]
+    values: Values, counted: Mapping[str, int], seen: Seen, outcomes: Outcomes
 ) -> dict[str, Any]:
     found = evidence(seen)
     used = seen.conversion

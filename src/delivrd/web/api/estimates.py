@@ -114,8 +114,10 @@ def router(context: Context) -> APIRouter:
     async def honesty(params: Annotated[RouteParams, Query()]) -> Response:
         """Routes whose receipts look made up, with the evidence. No figure is corrected for it.
 
-        The last day, or that before `until`, is examined, unless `since` is given. Conversions are
-        those reported by `POST /v1/messages/{id}/feedback`.
+        The last day, or that before `until`, is examined, unless `since` is given. Delays of whole
+        seconds, and equal ones, are looked for among each account's newest 500 messages of that
+        time; `sample` tells how many were of this country. Conversions are those reported by
+        `POST /v1/messages/{id}/feedback`.
         """
         filters = wanted(accounts, params)
         stats = await store.read(lambda tx: honesty_stats(tx, accounts, filters))
