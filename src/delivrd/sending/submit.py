@@ -251,13 +251,14 @@ async def _use_key(
         now - window,
     )
     columns = ("key_id", "key", "body_hash", "message_uuid", "created_at")
-    await tx.insert(schema.idempotency, columns, [(key_id, key, body_hash, uuid, now)], "ignore")
-    rows = await tx.fetch(
-        "SELECT message_uuid, body_hash FROM idempotency WHERE key_id = $1 AND key = $2",
-        key_id,
-        key,
-    )
-    known, its_hash = rows[0]
-    if bytes(its_hash) != body_hash:
-        raise KeyReused
-    return None if known == uuid else str(known)
+    row = (key_id, key, body_hash, uuid, now)
+    while not await tx.insert(schema.idempotency, columns, [row], "ignore"):
+        for known, its_hash in await tx.fetch(
+            "SELECT message_uuid, body_hash FROM idempotency WHERE key_id = $1 AND key = $2",
+            key_id,
+            key,
+        ):  # none if it has just been pruned
+            if bytes(its_hash) != body_hash:
+                raise KeyReused
+            return str(known)
+    return None
