@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from structlog.testing import capture_logs
 
 from delivrd.config import Retention
 from delivrd.core.statement import Reading
@@ -336,6 +337,24 @@ def test_one_kind_that_cannot_be_deleted_keeps_no_other_from_it(database_url, mo
                 await sweep(store, database_url).once(pause=0)
             assert await scalar(store, "SELECT count(*) FROM nonce") == 0
             assert await store.write(lambda tx: take_lease(tx, keeping.LEASE, "other", 60))
+
+    run(test())
+
+
+def test_each_kind_that_cannot_be_deleted_is_told_of_once(sqlite_url, monkeypatch):
+    async def broken(tx, before, limit):
+        raise ValueError("a row that nobody expected")
+
+    monkeypatch.setattr(aged, "events", broken)
+    monkeypatch.setattr(aged, "notices", broken)
+
+    async def test():
+        async with opened(sqlite_url) as store:
+            with capture_logs() as logs, pytest.raises(ValueError, match="nobody") as raised:
+                await sweep(store, sqlite_url).once(pause=0)
+            assert raised.value.__notes__ == ["while it deleted events"]
+            (told,) = logs
+            assert told["exc_info"].__notes__ == ["while it deleted notices"]
 
     run(test())
 

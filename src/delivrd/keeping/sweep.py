@@ -105,10 +105,12 @@ class Sweep:
                 except (NotOurs, StoreUnavailable):
                     raise
                 except Exception as error:
-                    log.exception("a step of the retention sweep failed", what=step.what)
+                    error.add_note(f"while it deleted {step.what}")
                     failures.append(error)
         finally:
             await self._store.write(lambda tx: give_lease_back(tx, LEASE, self._holder))
+        for other in failures[1:]:
+            log.error("a further step of the retention sweep failed", exc_info=other)
         if failures:
             raise failures[0]
         return dict(taken)
