@@ -55,9 +55,9 @@ def test_of_two_backups_to_one_file_the_one_that_ends_first_stays(source, tmp_pa
     assert not list(tmp_path.glob(".copy.db*"))
 
 
-def test_a_failed_backup_leaves_nothing_behind(tmp_path):
+def test_a_file_that_cannot_be_backed_up_is_named_and_nothing_left_behind(tmp_path):
     (tmp_path / "no.db").write_bytes(b"this is not a database at all" * 100)
-    with pytest.raises(BackupFailed):
+    with pytest.raises(BackupFailed, match=r"no\.db cannot be read: file is not a database"):
         backup(tmp_path / "no.db", tmp_path / "copy.db", lambda done: None)
     assert [path.name for path in tmp_path.iterdir()] == ["no.db"]
 

@@ -24,18 +24,15 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
     that ``target`` is never incomplete.
 
     Raises:
-        BackupFailed: the copy is damaged or cannot be written.
+        BackupFailed: the database cannot be read, or the copy is damaged or cannot be written.
         FileExistsError: ``target`` exists.
     """
     if target.exists():
         raise FileExistsError(str(target))
     draft = _draft(target)
     try:
-        with closing(connect(source)) as live, closing(sqlite3.connect(draft)) as copy:
-            live.execute("BEGIN")  # one snapshot: concurrent writes do not restart the copy
-            live.execute("SELECT 1 FROM sqlite_master").fetchall()
+        with closing(_snapshot(source)) as live, closing(sqlite3.connect(draft)) as copy:
             live.backup(copy, pages=PAGES, progress=_reporting(progress))
-            live.execute("ROLLBACK")
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
             found = copy.execute("PRAGMA quick_check").fetchone()[0]
         if found != "ok":
@@ -48,6 +45,21 @@ def backup(source: Path, target: Path, progress: Callable[[float], None]) -> int
         draft.unlink(missing_ok=True)
     _sync(target.absolute().parent)
     return target.stat().st_size
+
+
+def _snapshot(source: Path) -> sqlite3.Connection:
+    """A connection that sees the database as it is now: concurrent writes do not restart the copy.
+
+    Raises:
+        BackupFailed: it cannot be read.
+    """
+    try:
+        live = connect(source)
+        live.execute("BEGIN")
+        live.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{source} cannot be read: {error}") from error
+    return live
 
 
 def _draft(target: Path) -> Path:
