@@ -103,7 +103,7 @@ def test_ten_thousand_receipts_in_one_body_are_read(dialect):
 
 HOPELESS = [
     b"[" * 200_000,
-    b'{"a":' * 200_000,
+    b'{"a":' * 20_000,
     b"{",
     b"}",
     b"null",
