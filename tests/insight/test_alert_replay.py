@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
+from delivrd.core.statement import Status
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.cells import FIELDS
@@ -25,6 +26,7 @@ from delivrd.store.counts import (
     NO_LATENCY,
     NOWHERE,
     Move,
+    coarse,
     deltas,
     first_minute,
     step,
@@ -167,7 +169,7 @@ def test_counts_of_the_past_add_up_with_networks_and_without(
 
 # --- one quarter of an hour -----------------------------------------------------------------------
 
-STEPS = st.integers(0, 100)
+STEPS = st.integers(0, 130) | st.just(NO_LATENCY)
 ENDS = st.dictionaries(
     st.builds(end, st.sampled_from(["delivered", "undelivered", "unknown"]), STEPS),
     st.integers(1, 50),
@@ -210,6 +212,29 @@ def test_the_last_minutes_see_of_each_age_the_messages_of_four_minutes() -> None
     assert table.at_risk[0] == pytest.approx(100 * 240 / QUARTER)
     assert table.ends[0][60] == pytest.approx(90 * 240 / QUARTER)
     assert table.at_risk[61] == pytest.approx(10 * 240 / QUARTER)
+
+
+@given(ENDS, st.integers(0, 50))
+def test_in_no_step_of_age_do_more_messages_end_than_are_open(ends: Any, pending: int) -> None:
+    """Also where a look-up found the end, so that nobody knows its time."""
+    quarters = [Quarter(NOON + n * QUARTER, ends, pending) for n in range(8)]
+    table = lately(quarters, NOON + 8 * QUARTER)
+    for at, at_risk in enumerate(table.at_risk):
+        assert sum(kind[at] for kind in table.ends) <= at_risk + 1e-6
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_an_end_after_weeks_is_in_the_last_step_of_its_own_status(status: Status) -> None:
+    late = [end(status, coarse(step(days * 86_400 * SECOND))) for days in (12, 13, 15, 31)]
+    assert set(late) == {end(status, len(MIDDLES) - 1)}
+    assert (late[0].status, late[0].no_latency) == (status, False)
+
+
+def test_messages_that_ended_after_weeks_are_each_counted() -> None:
+    replay = Replay({1: "vonage"})
+    rows = [(1, "GB", NOON // QUARTER, "delivered", took, 10) for took in (119, 120, 125)]
+    replay.add(rows, [])
+    assert replay.so_far(NOON + QUARTER, NOON) == {(1, "GB"): (30, 0)}
 
 
 # --- a rule on them -------------------------------------------------------------------------------

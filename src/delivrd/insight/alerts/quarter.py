@@ -51,10 +51,10 @@ class End(NamedTuple):
 
 def _ends_of(status: str) -> Iterator[End]:
     """One per step; the last is for ends that a look-up found, at an unknown time."""
-    kind = FIELDS.get(status, UNKNOWN)
+    kind, asked = FIELDS.get(status, UNKNOWN), step_of(ASKED_AFTER)
     for step, seconds in enumerate(MIDDLES):
         yield End(status, kind, step, seconds)
-    yield End(status, kind, step_of(ASKED_AFTER), ASKED_AFTER, True)
+    yield End(status, kind, asked, MIDDLES[asked], True)
 
 
 _STATUSES = tuple(status.value for status in Status)
@@ -65,9 +65,9 @@ _NUMBERS = {one: number for number, one in enumerate(_ENDS)}
 
 
 def end(status: str, step: int) -> End:
-    """The `End` of a status and step."""
+    """The `End` of a status and step; those after the last step of life tables are in it."""
     first = _STATUSES.index(status) * (SIZE + 1)
-    return _ENDS[first + (SIZE if step == NO_LATENCY else step)]
+    return _ENDS[first + (SIZE if step == NO_LATENCY else min(step, SIZE - 1))]
 
 
 class Quarter:
@@ -125,12 +125,12 @@ class Quarter:
         """Ages in seconds and numbers of the messages sent since ``since`` and open at ``now``."""
         oldest = now - max(self.begin, since)
         for young, old in _ages(now - self.begin - QUARTER_SECONDS):
-            n = self._open_between(now, young, min(old, oldest)) if young < oldest else 0.0
+            n = self._open_between(young, min(old, oldest)) if young < oldest else 0.0
             if n > 0:
                 yield (young + min(old, oldest)) / 2, n
 
-    def _open_between(self, now: int, young: float, old: float) -> float:
-        """How many messages between these ages were open at ``now``."""
+    def _open_between(self, young: float, old: float) -> float:
+        """How many messages were open when they were between these ages."""
         n = self.pending * (old - young)
         for one, number in self._ends_from(self._ended_by(young, bisect_left)):
             n += number * (min(old, one.seconds) - young)

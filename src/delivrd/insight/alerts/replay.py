@@ -32,9 +32,9 @@ class Replay:
     def add(self, ended: Iterable[Row], waiting: Iterable[Row]) -> None:
         """Adds whole quarters: rows of (account id, country, quarter of an hour, number), with
         status and latency step before the number where the attempts ended."""
-        ends: dict[tuple[Key, int], dict[End, int]] = defaultdict(dict)
+        ends: dict[tuple[Key, int], Counter[End]] = defaultdict(Counter)
         for account_id, country, bucket, status, step, n in ended:
-            ends[(account_id, country), bucket * QUARTER_SECONDS][end(status, step)] = n
+            ends[(account_id, country), bucket * QUARTER_SECONDS][end(status, step)] += n
             self._told[account_id, country] += -n if step == NO_LATENCY else n
         still_open = {((a, c), bucket * QUARTER_SECONDS): n for a, c, bucket, n in waiting}
         for key, at in sorted(ends.keys() | still_open.keys()):
