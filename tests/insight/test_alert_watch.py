@@ -429,6 +429,57 @@ def test_that_a_firing_has_widened_is_told_unless_somebody_has_taken_it(
 
 
 @pytest.mark.parametrize(
+    ("first", "told"), [({"accounts": ["main"]}, ["widened", "recovered"]), ({}, [])]
+)
+def test_a_firing_that_widens_beyond_what_another_rule_told_of_is_told(
+    database_url: str, first: dict[str, object], told: list[str]
+) -> None:
+    """Where the other rule is about one account, an outage of them all is news."""
+    rules = {"a": {**AT_ONCE, **first}, "b": AT_ONCE}
+
+    async def test() -> None:
+        async with watched(database_url, **{**ONE_CHANNEL, "rules": rules}) as hub:
+            await sent(hub.store, failed=30)
+            await hub.watch.once()
+            b, a = await firings(hub.store)
+            assert (b.rule, b.beside) == ("b", a.id)
+            await failing_everywhere(hub.store)
+            await hub.watch.once()
+            await recovered(hub)
+            assert await whats_told(hub.store, a.id) == ["fired", "widened", "recovered"]
+            assert await whats_told(hub.store, b.id) == told
+
+    run(test())
+
+
+def test_that_two_firings_have_widened_is_told_once(database_url: str) -> None:
+    """Also where the one that told of the beginning is the later to widen."""
+    rules = {"a": AT_ONCE, "b": AT_ONCE}
+
+    async def test() -> None:
+        async with watched(database_url, **{**ONE_CHANNEL, "rules": rules}) as hub:
+            await sent(hub.store, failed=30)
+            await hub.store.write(lambda tx: stored.snooze_rule(tx, "a", 1 << 62))
+            await hub.watch.once()
+            await hub.store.write(lambda tx: stored.snooze_rule(tx, "a", None))
+            await hub.watch.once()
+            a, b = await firings(hub.store)
+            assert (a.rule, a.beside) == ("a", b.id)
+            await failing_everywhere(hub.store)
+            await hub.watch.once()
+            assert await whats_told(hub.store, a.id) == ["widened"]
+            assert await whats_told(hub.store, b.id) == ["fired"]
+
+    run(test())
+
+
+async def failing_everywhere(store: Store) -> None:
+    for country in ("GB", "DE", "FR", "IE"):
+        for account in ("main", "other"):
+            await sent(store, failed=30, country=country, account=account)
+
+
+@pytest.mark.parametrize(
     ("channel", "told"),
     [({}, 1), ({"enabled": False}, 0), ({"rules": ["rate"]}, 1), ({"rules": ["other"]}, 0)],
 )

@@ -213,20 +213,29 @@ class Watch:
         if known is None:
             await self._begin(tx, named, update, causes, active)
             return
-        await store_alerts.change(tx, known.id, **changed(known, named, update, causes))
-        quiet = known.beside is not None or (known.snoozed_until or 0) > update.at * SECOND
-        notify = update.what == "recovered" or (update.what == "widened" and known.acked_at is None)
-        if notify and not quiet:
+        fields, quiet = changed(known, named, update, causes), known.beside is not None
+        if update.what == "widened":
+            covering = await self._beside(tx, named, update, active)
+            quiet = covering is not None or known.acked_at is not None
+            fields["beside"] = known.beside and covering
+        await store_alerts.change(tx, known.id, **fields)
+        snoozed = (known.snoozed_until or 0) > update.at * SECOND
+        if update.what in ("widened", "recovered") and not quiet and not snoozed:
             await self._post(tx, named, update, causes, known.id)
+
+    async def _beside(
+        self, tx: Tx, named: Named, update: Update, active: Mapping[str, Named]
+    ) -> int | None:
+        """The firing of another rule that told every channel of this one of the same incident."""
+        others = await store_alerts.open_firings(tx)
+        covering = [other for other in others if self._reaches(named, active.get(other.rule))]
+        return covered_by(named.rule.kind, update.place, covering)
 
     async def _begin(
         self, tx: Tx, named: Named, update: Update, causes: Causes, active: Mapping[str, Named]
     ) -> None:
-        beside = None
-        if update.what == "fired":
-            others = await store_alerts.open_firings(tx)
-            covering = [other for other in others if self._reaches(named, active.get(other.rule))]
-            beside = covered_by(named.rule.kind, update.place, covering)
+        fired = update.what == "fired"
+        beside = await self._beside(tx, named, update, active) if fired else None
         single = update.what in ("failure", "digest")
         made = await store_alerts.begin(
             tx, self._store.ids, rule=named.name, number=update.firing, kind=named.rule.kind,
