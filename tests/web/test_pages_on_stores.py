@@ -72,6 +72,7 @@ def test_a_page_opens(database_url: str, receipts: int) -> None:
         ("/messages?range=7days", "Possible: all, 1h, 24h, 7d, 30d."),
         ("/requests?verdict=wrong", "verdict is not understood: “wrong”."),
         ("/deliveries?state=parkd", "state is not understood: “parkd”. Did you mean parked?"),
+        ("/deliveries?message=id-1", "message is not understood: “id-1”. Ids of messages look"),
         ("/?account=mian", "Possible: "),
         ("/?until=soon", "until is not understood: “soon”. Write a time like"),
         ("/compare?country=none", "country is not understood: “none”."),
@@ -95,6 +96,7 @@ def test_a_filter_that_cannot_be_is_named_with_what_can(
     ["/messages?status=failed&country=none&account=inbox&range=all&network=none", "/?country=uk",
      "/messages?since=2026-11-21T20:50:00%2B02:00", "/requests?verdict=read", "/compare",
      "/deliveries?state=parked&range=7d", "/?range=24h",
+     "/deliveries?message=0199A2B4-0000-7000-8000-000000000000",
      "/compare?country=US&account=another-page-s"],
 )  # fmt: skip
 def test_filters_that_can_be_are_not_remarked_on(sqlite_url: str, address: str) -> None:

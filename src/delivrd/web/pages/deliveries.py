@@ -17,6 +17,7 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
 from delivrd.web.api.delivery_choice import REPLAY, delivery_row
 from delivrd.web.api.endpoint_rows import possible
+from delivrd.web.api.messages import uuid_or_none
 from delivrd.web.pages import chips, endpoints, ranges, relay_words
 from delivrd.web.pages.links import address
 from delivrd.web.pages.lists import chosen, cursor_of, page_of
@@ -105,17 +106,23 @@ def selection(given: Mapping[str, str]) -> dict[str, str] | None:
 async def _listed(
     tx: Tx, given: Mapping[str, str]
 ) -> tuple[Listed[Delivery], dict[str, dict[str, str]], list[str]]:
-    """The page of deliveries, the endpoints' names, and a sentence about an unknown endpoint."""
+    """The page of deliveries, the endpoints' names, and a sentence about each id that cannot be."""
     state = given.get("state")
+    message = given.get("message")
+    uuid = None if message is None else uuid_or_none(message)
     endpoint = given.get("endpoint")
-    row_id = endpoints.row_or_none(endpoint)
+    known = endpoints.row_or_none(endpoint)
+    if known is not None and not await was_made(tx, known):
+        known = None
     unknown = []
-    if endpoint and (row_id is None or not await was_made(tx, row_id)):
-        unknown = [sentence("endpoint", endpoint, await possible(tx))]
+    if endpoint and known is None:
+        unknown.append(sentence("endpoint", endpoint, await possible(tx)))
+    if message is not None and uuid is None:
+        unknown.append(sentence("message", message, "Ids of messages look like 0199a2b4-…"))
     found = await list_deliveries(
         tx,
-        endpoint_id=None if unknown else row_id,
-        message_id=given.get("message"),
+        endpoint_id=known,
+        message_id=uuid,
         state=state if state in STATES else None,
         since=ranges.range_of(given.get("range")).since,
         before=cursor_of(given),
