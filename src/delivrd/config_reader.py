@@ -370,7 +370,12 @@ def _unknown(tree: Tree, path: Path_) -> Problem:
     sought = (*path[:-1], _ELSEWHERE.get(path[-1], path[-1]))
     close = _nearest_path(sought, siblings) or _nearest_path(path, _all_paths(tree))
     write = _variable if from_env else ".".join
-    hint = f"Did you mean {write(close)}?" if close else "Remove it, or see `delivrd config show`."
+    if close:
+        hint = f"Did you mean {write(close)}?"
+    elif siblings and path[:-1]:
+        hint = f"Known here: {', '.join(name for *_, name in siblings)}."
+    else:
+        hint = "Remove it, or see `delivrd config show`."
     key = origin.source.name if from_env else ".".join(path)
     return Problem(key, origin.place, "there is no such setting", hint)
 
@@ -380,13 +385,16 @@ _ELSEWHERE = {"statuses": "words", "errors": "codes"}
 
 
 def _nearest_path(path: Path_, candidates: Iterable[Path_]) -> Path_ | None:
-    """The closest by the last name (if in the wrong table), or else by the whole path."""
+    """The closest by the last name (if in the wrong table), or by the whole path where it is one
+    name: a variable with too few underscores."""
     by_last = {candidate[-1]: candidate for candidate in candidates}
     close = difflib.get_close_matches(path[-1].lower(), by_last, n=1, cutoff=0.6)
     if close:
         return by_last[close[0]]
+    if path[:-1]:  # paths into one table resemble each other whatever their last names
+        return None
     by_path = {"_".join(candidate): candidate for candidate in by_last.values()}
-    close = difflib.get_close_matches("_".join(path), by_path, n=1, cutoff=0.8)
+    close = difflib.get_close_matches(path[0], by_path, n=1, cutoff=0.8)
     return by_path[close[0]] if close else None
 
 

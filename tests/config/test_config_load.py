@@ -174,6 +174,11 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
             ["Did you mean DELIVRD_ACCOUNTS__MAIN__API_SECRET?"],
         ),
         (
+            f'[accounts.main]\n{VONAGE}\nusername = "x"',
+            {},
+            ["line 4: accounts.main.username: there is no such setting", "Known here: ", "api_key"],
+        ),
+        (
             '[accounts.main]\nprovider = "vonagee"',
             {},
             ["line 2: accounts.main.provider", "Did you mean vonage?"],
