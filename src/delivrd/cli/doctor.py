@@ -351,7 +351,8 @@ async def _unmatched(config: Config, reader: Any) -> list[Check]:
                 f"{name}: {receipts} for messages that nobody sent from here",
                 mend
                 or "register what other programs send (POST /v1/messages/sent), or set "
-                f"receive_only = true in [accounts.{name}]",
+                f"receive_only = true in [accounts.{name}]; a hand-over whose answer was lost "
+                "(unsure) may leave some too",
             )
         )
     return checks
