@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import Mark
+from delivrd.insight.alerts.data import Failure, Mark
 from delivrd.insight.alerts.normal import History, Hour
 from delivrd.insight.alerts.preview import Past, preview
 from delivrd.insight.alerts.timeline import End
@@ -78,6 +78,20 @@ def test_refused_calls_of_the_past_count_for_the_time_of_the_rule() -> None:
     (found,) = preview(Rule(kind="rejected_signatures"), past).firings
     assert (found.since, found.fired_at) == (NOON - 10 * HOUR, NOON - 10 * HOUR + QUARTER)
     assert found.update.facts["n"] == 18
+
+
+@pytest.mark.parametrize("kind", ["failure", "rejected_signatures", "unmapped"])
+def test_the_line_shows_what_the_rule_is_about_and_nothing_else(kind: str) -> None:
+    at = NOON - 10 * HOUR
+    marks = (Mark(at, "main", 3), Mark(at, "other", 50))
+    failures = tuple(
+        Failure(i, at, f"id-{i}", account, "GB", "", "", {}, "undelivered", "other", "")
+        for i, account in enumerate(("main", "main", "main", "other"))
+    )
+    which = {"failures": failures} if kind == "failure" else {"marks": marks}
+    past = Past(NOON - DAY, NOON, {}, {}, {}, (), ())._replace(**which)
+    line = preview(Rule.model_validate({"kind": kind, "accounts": ["main"]}), past).line
+    assert [point for point in line if point.n] == [(at, 3, 3)]
 
 
 def test_a_quiet_past_has_no_firing_and_others_are_let_run_after_each_quarter() -> None:

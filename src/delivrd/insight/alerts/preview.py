@@ -21,6 +21,7 @@ from delivrd.insight.alerts import read
 from delivrd.insight.alerts.cells import FIELDS, key_of
 from delivrd.insight.alerts.data import Data, Failure, Key, Mark, Normal, Place, Route
 from delivrd.insight.alerts.evaluate import evaluate
+from delivrd.insight.alerts.failures import matches
 from delivrd.insight.alerts.histories import PastRows
 from delivrd.insight.alerts.histories import past as read_histories
 from delivrd.insight.alerts.normal import DAYS, History, normals, times
@@ -280,9 +281,11 @@ def _line(rule: Rule, known: Past) -> tuple[Point, ...]:
         for at, four in known.cells[key].items():
             add(at, sum(four), _bad(rule, known, key, at, four))
     for mark in known.marks:
-        add(mark.at, mark.n, mark.n)
+        if not rule.accounts or mark.account in rule.accounts:
+            add(mark.at, mark.n, mark.n)
     for failure in known.failures:
-        add(failure.at, 1, 1)
+        if matches(rule, failure):
+            add(failure.at, 1, 1)
     return tuple(Point(at, n, k) for at, (n, k) in points.items())
 
 
