@@ -166,6 +166,19 @@ def test_a_few_silent_networks_are_told_beside_a_country_that_is_worse_than_its_
     assert places == [at("23420")[:2], *(at("23420", country) for country in ("DE", "EE", "US"))]
 
 
+def test_silent_networks_of_two_accounts_explain_as_much_as_their_messages() -> None:
+    """A fifth of each account's messages to the country is a fifth of all, not two fifths."""
+    now = NOON + 4 * QUARTER
+    networks = {(account, "GB"): stopped(now) for account in ("main", "other")}
+    for pending, told in ((4, 2), (8, 1)):
+        routes = (route(account, "GB", late(pending), now) for account in ("main", "other"))
+        well = (route(account, "DE", late(0), now) for account in ("main", "other"))
+        updates = play(OVERDUE, [data(now, *routes, *well, networks=networks)])
+        assert len(updates) == told
+        assert {dict(update.place)["country"] for update in updates} == {"GB"}
+        assert ("networks" in updates[0].facts) == (told == 1)
+
+
 def test_a_rule_by_network_compares_each_with_its_own_past() -> None:
     now = NOON + 3 * QUARTER
     by_network = Rule(kind="overdue", by=("account", "country", "network"))

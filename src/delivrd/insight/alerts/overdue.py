@@ -47,7 +47,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
         return found.look(place, since)
 
     fresh = {p: one for p, one in stopped.items() if _is_after(floors, p, one)}
-    bad = [one for one in found.bad if not _explained(rule, one, fresh)]
+    bad = [one for one in found.bad if not _explained(rule, one, counts, fresh)]
     return Findings(tuple(_told(bad, fresh)), look)
 
 
@@ -77,6 +77,21 @@ class _Counts:
                 if one.messages >= (self._rule.at_least or 1):
                     place = ("account", account), ("country", country), ("network", one.network)
                     yield place, one
+
+    def share(self, place: Place, silent: Silent) -> float:
+        """The share of a place's messages that went to its silent networks."""
+        inside = [one for p, one in silent.items() if within(p, place)]
+        return sum(one.messages / self._total(place, one.since) for one in inside)
+
+    def _total(self, place: Place, since: int) -> int:
+        return sum(
+            tally.total
+            for (account, country), networks in self._old.items()
+            if within((("account", account), ("country", country)), place)
+            for of in networks.values()
+            for tally in of
+            if tally.at >= since
+        )
 
     def look(self, place: Place, since: int) -> Reading:
         """The state of a network that has been firing since then, and is not silent any more."""
@@ -111,11 +126,12 @@ def _is_after(floors: Mapping[Place, int], place: Place, one: SilentNetwork) -> 
     return all(one.since >= at for around, at in floors.items() if within(place, around))
 
 
-def _explained(rule: Rule, bad: Reading, silent: Silent) -> bool:
+def _explained(rule: Rule, bad: Reading, counts: _Counts, silent: Silent) -> bool:
     """Whether a country has no more overdue messages than usual besides its silent networks'."""
-    share, normal = float(bad.facts["share"]), float(bad.facts["normal"])
-    theirs = sum(one.share for p, one in silent.items() if within(p, bad.place))
-    return "country" in dict(bad.place) and share - theirs <= normal * (rule.times or 1.0)
+    if "country" not in dict(bad.place):
+        return False
+    others = float(bad.facts["share"]) - counts.share(bad.place, silent)
+    return others <= float(bad.facts["normal"]) * (rule.times or 1.0)
 
 
 def _told(bad: Iterable[Reading], silent: Silent) -> Iterator[Reading]:
