@@ -197,6 +197,14 @@ def test_what_had_ended_and_what_was_open_is_all_that_went_out(
     assert all(now - since >= age >= now - NOON - QUARTER for age, _ in quarter.open(now, since))
 
 
+@given(NOWS, SINCE)
+def test_open_messages_are_as_old_as_those_that_went_out_evenly(now: int, since: int) -> None:
+    groups = list(Quarter(NOON, {}, 900).open(now, since))
+    seconds = sum(age * n for age, n in groups)
+    mean = now - (since + NOON + QUARTER) / 2
+    assert seconds / sum(n for _, n in groups) == pytest.approx(mean)
+
+
 @given(ENDS, NOWS, SINCE)
 def test_those_that_had_arrived_are_among_those_that_had_ended(
     ends: Any, now: int, since: int

@@ -1,6 +1,6 @@
 """Exact upper tails of the binomial and the Poisson distribution."""
 
-from math import exp, inf, lgamma, log, log1p
+from math import exp, lgamma, log, log1p
 
 TINY = 1e-17
 """Terms below this share of the sum no longer change it."""
@@ -15,9 +15,8 @@ def binomial_tail(k: int, n: int, p: float) -> float:
         return 1.0
     if p <= 0.0:
         return 0.0
-    at = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p)
-    at += (n - k) * log1p(-p) if n > k else 0.0
-    odds, term, total = p / (1 - p) if p < 1 else inf, 1.0, 1.0
+    at = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p)
+    odds, term, total = p / (1 - p), 1.0, 1.0
     for i in range(k, n):
         term *= (n - i) / (i + 1) * odds
         total += term

@@ -110,7 +110,7 @@ class Quarter:
         return self.total * self._share(since)
 
     def _share(self, since: int) -> float:
-        return min(QUARTER_SECONDS, max(0, self.begin + QUARTER_SECONDS - since)) / QUARTER_SECONDS
+        return min(QUARTER_SECONDS, self.begin + QUARTER_SECONDS - since) / QUARTER_SECONDS
 
     def ended(self, now: int, since: int) -> Iterator[tuple[End, float]]:
         """How messages that went out since ``since`` had ended by ``now``."""
@@ -125,8 +125,8 @@ class Quarter:
         """Ages in seconds and numbers of the messages sent since ``since`` and open at ``now``."""
         oldest = now - max(self.begin, since)
         for young, old in _ages(now - self.begin - QUARTER_SECONDS):
-            n = self._open_between(young, min(old, oldest)) if young < oldest else 0.0
-            if n > 0:
+            n = self._open_between(young, min(old, oldest))
+            if n > 0:  # it is negative for ages over the oldest
                 yield (young + min(old, oldest)) / 2, n
 
     def _open_between(self, young: float, old: float) -> float:

@@ -44,7 +44,7 @@ def _normal(routes: Iterable[Route], usual: Callable[[Route], float]) -> float |
 
 def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     n = k = known = 0
-    usual, first = 0.0, data.now
+    usual = 0.0
     for route in routes:
         ended = failed = 0
         for at, _, delivered, fell, unknown, _ in reversed(route.cells):
@@ -52,10 +52,9 @@ def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], sin
                 break
             ended += delivered + fell + unknown
             failed += fell
-            first = min(first, at) if fell else first
         n, k, known = n + ended, k + failed, known + route.normal.sent
         usual += ended * max(FLOOR, route.normal.failing)
-    facts = _facts(n, k, first if k else since, _normal(routes, lambda r: r.normal.typical))
+    facts = _facts(n, k, since, _normal(routes, lambda r: r.normal.typical))
     over = _allowed(rule)
     judged = rule.unless_normal and known >= ENOUGH
     over_it = binomial_tail(k, n, over)
@@ -106,10 +105,7 @@ def _latency(rule: Rule, data: Data, place: Place, routes: list[Route], since: i
     usual = max((one.normal.slow for one in routes if one.normal.sent >= ENOUGH), default=0.0)
     facts = {**facts, **({"slow": usual} if usual else {})}
     if chance <= PROVEN:
-        slow = (
-            at for one in routes for at, s, _ in one.took if at >= since and s > (rule.over or 0)
-        )
-        return Reading(place, BAD, {**facts, "since": min(slow, default=since)}, chance)
+        return Reading(place, BAD, facts, chance)
     return Reading(place, GOOD if k <= n * allowed * SLACK else UNSURE, facts, chance)
 
 
