@@ -91,6 +91,25 @@ def test_open_messages_of_one_network_are_not_missing_from_two() -> None:
     assert names(country) == ["23420"]
 
 
+def test_a_network_that_is_sent_nothing_any_more_is_not_missing_while_another_is() -> None:
+    """That the other went silent long before is no reason to look for its messages here too."""
+    country = {
+        "23420": tallies(5, ats=DAY[:40]), "23430": tallies(2, ats=DAY[:70]),
+        "23410": tallies(8), "": tallies(0, 5, DAY[40:]),
+    }  # fmt: skip
+    assert names(country) == ["23420"]
+
+
+def test_a_network_that_goes_silent_after_another_is_missing_too() -> None:
+    country = {
+        "23420": tallies(5, ats=DAY[:40]), "23430": tallies(2, ats=DAY[:70]),
+        "23410": tallies(8), "": [*tallies(0, 5, DAY[40:70]), *tallies(0, 7, DAY[70:])],
+    }  # fmt: skip
+    (first, second) = silent_networks(country)
+    assert (first.network, first.since) == ("23420", DAY[40])
+    assert (second.network, second.since, second.messages) == ("23430", DAY[70], 52)
+
+
 counts = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12)
 countries = st.dictionaries(
     st.sampled_from(["", "23410", "23415", "23420", "23430"]),

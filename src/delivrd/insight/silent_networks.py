@@ -134,19 +134,32 @@ def _gone(country: Country, network: str, taken: Sequence[SilentNetwork]) -> Sil
     since = min(tally.at for of in country.values() for tally in of if tally.at > last)
     own = _sum(country[network])
     (before, after), unnamed = _whole(country, since), _split(country.get(UNNAMED, ()), since)
-    usual = Tally(0, before.reported, unnamed[0].silent)
-    now = Tally(0, after.reported, unnamed[1].silent)
     share = own.reported / before.reported if before.reported else 0.0
-    expected = share * now.total
+    expected = share * (after.reported + unnamed[1].silent)
+    others_before, others = _missing_from(country, taken, since)
+    usual = Tally(0, before.reported, max(0, unnamed[0].silent - others_before))
+    now = Tally(0, after.reported, max(0, unnamed[1].silent - others))
     others_report = now.reported >= OTHERS_REPORT * (1 - share) * now.total
     if min(own.reported, expected) < SAMPLE or not others_report or not _surprising(now, usual):
         return None
     extra = now.silent - usual.silent / usual.total * now.total
-    extra -= sum(one.messages for one in taken if one.since >= since)
     if extra < EXPLAINED * expected:
         return None
     messages = round(min(extra, expected))
     return SilentNetwork(network, since, messages, messages / after.total, share, False)
+
+
+def _missing_from(country: Country, taken: Iterable[SilentNetwork], since: int) -> tuple[int, int]:
+    """How many messages those networks did not report, before a moment and since; a network that
+    went silent before it is taken to have had the same share of the messages all along."""
+    before = after = 0
+    for one in taken:
+        part = 1.0
+        if one.since < since:
+            part = _whole(country, since)[1].total / _whole(country, one.since)[1].total
+        then = round(one.messages * part)
+        before, after = before + one.messages - then, after + then
+    return before, after
 
 
 # --- sums -----------------------------------------------------------------------------------------
