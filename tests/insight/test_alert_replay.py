@@ -310,6 +310,19 @@ def test_places_that_are_not_looked_at_closely_would_not_have_fired() -> None:
             assert firings(*past(*some), **rule) == firings(*past(*some), how=Everywhere, **rule)
 
 
+def test_a_place_that_neither_fires_nor_might_is_taken_to_arrive_in_full() -> None:
+    """A third of what went out in an hour has arrived by its end: more than the bound."""
+    rule = RULE.model_copy(update={"below": 20.0})
+    _, replay = past(took=SLOW)
+    told = PastOutlooks(rule, replay, {1: "main"}.__getitem__)
+    fires = {(("account", "main"), ("country", "GB"))}
+    (seen,) = told.outlooks(NOON - 12 * HOUR, fires).values()
+    rates = {key: settled([one]).rate for key, one in seen.routes.items()}
+    assert rates == {("main", "GB"): pytest.approx(0.95, abs=0.03), ("main", "DE"): 1.0}
+    at_best = settled([seen.routes["main", "DE"]])
+    assert (at_best.total, at_best.delivered + at_best.pending) == (400, 400)
+
+
 def test_an_account_whose_sends_nobody_tells_of_has_no_estimate() -> None:
     replay = Replay({1: "vonage"})
     replay.add([(1, "GB", NOON // QUARTER, "delivered", NO_LATENCY, 10)], [])
