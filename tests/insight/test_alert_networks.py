@@ -170,6 +170,7 @@ def test_silent_networks_of_two_accounts_explain_as_much_as_their_messages() -> 
     """A fifth of each account's messages to the country is a fifth of all, not two fifths."""
     now = NOON + 4 * QUARTER
     networks = {(account, "GB"): stopped(now) for account in ("main", "other")}
+    networks |= {(account, "DE"): {"26201": reports(60, now)} for account in ("main", "other")}
     for pending, told in ((4, 2), (8, 1)):
         routes = (route(account, "GB", late(pending), now) for account in ("main", "other"))
         well = (route(account, "DE", late(0), now) for account in ("main", "other"))
@@ -185,9 +186,32 @@ def test_a_rule_by_network_compares_each_with_its_own_past() -> None:
     assert play(by_network, [moment(now, stopped(now))]) == []
 
 
-def test_a_rule_about_other_countries_says_nothing() -> None:
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [({"countries": ["DE"]}, 0), ({"countries": ["GB"]}, 1),
+     ({"accounts": ["other"]}, 0), ({"accounts": ["main"]}, 1)],
+)  # fmt: skip
+def test_a_rule_is_about_the_networks_of_its_countries_and_accounts(
+    fields: dict[str, Any], told: int
+) -> None:
     now = NOON + 3 * QUARTER
-    assert play(Rule(kind="overdue", countries=("DE",)), [moment(now, stopped(now))]) == []
+    rule = Rule.model_validate({"kind": "overdue", **fields})
+    assert len(play(rule, [moment(now, stopped(now))])) == told
+
+
+@pytest.mark.parametrize(("late", "told"), [((120.0, 120.0), 1), ((120.0, 7200.0), 0)])
+def test_a_network_is_silent_once_the_slowest_receipts_of_the_country_are_late(
+    late: tuple[float, ...], told: int
+) -> None:
+    """Where a rule names networks, a country has several routes."""
+    now = NOON + 3 * QUARTER
+    slow, fast = (USUAL._replace(late=seconds) for seconds in sorted(late, reverse=True))
+    for normals in ((slow, fast), (fast, slow)):
+        routes = tuple(
+            Route(("main", "GB", f"2341{i}"), (), normal) for i, normal in enumerate(normals)
+        )
+        found = moment(now, stopped(now))._replace(routes=routes)
+        assert len(play(OVERDUE, [found])) == told
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0.003, 0.03, 0.1]))
@@ -240,3 +264,27 @@ def test_a_silent_network_with_fewer_messages_than_the_rule_wants_is_not_told() 
     found = moment(NOON, after_a_silence(NOON))
     assert whats(play(Rule(kind="overdue", at_least=36), [found])) == ["fired"]
     assert play(Rule(kind="overdue", at_least=37), [found]) == []
+
+
+def test_a_network_that_is_silent_again_after_a_stray_receipt_is_told_again() -> None:
+    """Though it has been silent for longer than it takes that receipt for: one in a hundred."""
+    quarters = [Tally(NOON, 1, 0), *silent(12, NOON + QUARTER, NOON + HOUR)]
+
+    def look(now: int) -> Data:
+        told = [*reports(12, NOON - 2 * HOUR), *silent(12, NOON - 2 * HOUR, NOON), *quarters]
+        seen = {"23420": [t for t in told if t.at < now], "23410": reports(48, now)}
+        return moment(now, seen)
+
+    looks = [look(now) for now in range(NOON, NOON + HOUR, MINUTE)]
+    assert whats(play(OVERDUE, looks)) == ["fired", "recovered", "again"]
+
+
+@pytest.mark.parametrize("elsewhere", [{}, {("main", "DE"): stopped(NOON)}])
+def test_a_country_is_well_again_whatever_is_silent_in_others(
+    elsewhere: dict[tuple[str, str], Networks],
+) -> None:
+    ill = data(NOON, route("main", "GB", lambda at: Cell(at, MINUTE, 8, 0, 0, 12), NOON))
+    nows = range(NOON + MINUTE, NOON + HOUR, MINUTE)
+    well = [data(now, route("main", "GB", late(0), now), networks=elsewhere) for now in nows]
+    told = [update.what for update in play(OVERDUE, [ill, *well]) if at("23420")[1] in update.place]
+    assert told == ["fired", "recovered"]

@@ -30,7 +30,8 @@ Silent = Mapping[Place, SilentNetwork]
 
 
 def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
-    """The places that are bad; messages before the ``floors`` of a place do not count."""
+    """The places that are bad; messages before the ``floors`` of a place count only for what a
+    silent network left open."""
     found = routes.find(rule, data, floors)
     if not compares_networks(rule):
         return found
@@ -46,9 +47,8 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
             return counts.look(place, since)
         return found.look(place, since)
 
-    fresh = {p: one for p, one in stopped.items() if _is_after(floors, p, one)}
-    bad = [one for one in found.bad if not _explained(rule, one, counts, fresh)]
-    return Findings(tuple(_told(bad, fresh)), look)
+    bad = [one for one in found.bad if not _explained(rule, one, counts, stopped)]
+    return Findings(tuple(_told(bad, stopped)), look)
 
 
 class _Counts:
@@ -119,11 +119,6 @@ def _at(tally: Tally) -> int:
 
 def _values(place: Place) -> tuple[str, ...]:
     return tuple(value for _, value in place)
-
-
-def _is_after(floors: Mapping[Place, int], place: Place, one: SilentNetwork) -> bool:
-    """Whether a silence began after the last recovery there."""
-    return all(one.since >= at for around, at in floors.items() if within(place, around))
 
 
 def _explained(rule: Rule, bad: Reading, counts: _Counts, silent: Silent) -> bool:
