@@ -182,7 +182,11 @@ class Retention(Section):
 
 
 class Sending(Section):
-    concurrency: PositiveInt = Field(default=32, description="Most hand-overs at once.")
+    concurrency: PositiveInt = Field(
+        default=32,
+        description="Most hand-overs at once; where several accounts send, one takes at most "
+        "three quarters of them.",
+    )
     rate: dict[str, PositiveFloat] = Field(
         default_factory=dict, description="Most messages per second, by account; default no limit."
     )

@@ -192,6 +192,47 @@ def test_an_account_whose_messages_cannot_be_claimed_holds_up_no_other(
     run(test())
 
 
+def test_a_gateway_that_hangs_leaves_the_others_room(sqlite_url: str) -> None:
+    async def test() -> None:
+        answer = asyncio.Event()
+        hanging, well = Gateway(after(answer)), Gateway()
+        async with hanging.listening(), well.listening():
+            both = {
+                "hanging": account("vonage", base_url=at(hanging)),
+                "well": account("vonage", base_url=at(well)),
+            }
+            config = settings(sqlite_url, accounts=both, sending=Sending(concurrency=4))
+            async with open_hub(config) as hub:
+                for _ in range(8):
+                    await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", ("hanging",)))
+                await until(lambda: len(hanging.calls) >= 3)
+                await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", ("well",)))
+                await until(lambda: well.calls)
+                assert len(hanging.calls) == 3
+                answer.set()
+                await until(lambda: len(hanging.calls) == 8)
+
+    run(test())
+
+
+def test_an_account_that_alone_sends_takes_all_the_room(sqlite_url: str) -> None:
+    async def test() -> None:
+        answer = asyncio.Event()
+        async with Gateway(after(answer)).listening() as gateway:
+            accounts = {
+                "main": account("vonage", base_url=at(gateway)),
+                "inbox": account("vonage", receive_only=True),
+            }
+            config = settings(sqlite_url, accounts=accounts, sending=Sending(concurrency=4))
+            async with open_hub(config) as hub:
+                for _ in range(5):
+                    await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", ("main",)))
+                await until(lambda: len(gateway.calls) == 4)
+                answer.set()
+
+    run(test())
+
+
 def test_after_its_deadline_a_message_is_not_handed_over_any_more(database_url: str) -> None:
     """E3."""
 

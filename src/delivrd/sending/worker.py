@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -12,6 +14,7 @@ from delivrd.core.text import short
 from delivrd.core.units import SECOND
 from delivrd.providers.base import Answer, Http, Later, Outgoing, Unsure
 from delivrd.sending.callback import callback_address
+from delivrd.sending.submit import can_send
 from delivrd.store import outbox
 from delivrd.store.accounts import Account
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
@@ -22,6 +25,9 @@ from delivrd.store.outbox import Answered, Handover
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
+MOST = 0.75
+"""The share of all hand-overs that one account may take, where several accounts send: a gateway
+that hangs leaves the others room."""
 
 
 class Worker:
@@ -31,8 +37,11 @@ class Worker:
         self, store: Store, config: Config, http: Http, clock: Callable[[], int] = now_micros
     ) -> None:
         self._store, self._config, self._http, self._clock = store, config, http, clock
-        self._free = config.sending.concurrency
+        self._free = self._most = config.sending.concurrency
+        if sum(map(can_send, store.accounts.by_id.values())) > 1:
+            self._most = max(1, int(self._free * MOST))
         self._under_way: set[asyncio.Task[None]] = set()
+        self._taken: Counter[int] = Counter()  # account -> its hand-overs under way
         self._paused: dict[int, float] = {}  # account -> when it may be called again
         self._buckets = {
             account.id: Bucket(rate)
@@ -70,13 +79,15 @@ class Worker:
     def _begin(self, taken: list[Handover]) -> None:
         for handover in taken:
             self._free -= 1
+            self._taken[handover.account_id] += 1
             task = asyncio.create_task(self._hand_over(handover))
             self._under_way.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(partial(self._done, handover.account_id))
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, account_id: int, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         self._free += 1
+        self._taken[account_id] -= 1
         self._store.bell.queued.set()
         if not task.cancelled() and task.exception() is not None:
             log.error("a hand-over failed", exc_info=task.exception())
@@ -88,12 +99,15 @@ class Worker:
         return max(0.005, min([POLL_SECONDS, *ends]))
 
     async def _claim(self) -> list[Handover]:
-        """Claims what is due, for the accounts that may be called now, until the store fails."""
+        """Claims what is due, for the accounts that may be called now, until the store fails.
+
+        The account with the fewest hand-overs under way comes first.
+        """
         now = time.monotonic()
         taken: list[Handover] = []
-        for account_id in list(self._store.accounts.by_id):
+        for account_id in sorted(self._store.accounts.by_id, key=self._taken.__getitem__):
             bucket = self._buckets.get(account_id)
-            limit = self._free - len(taken)
+            limit = min(self._free - len(taken), self._most - self._taken[account_id])
             limit = min(limit, bucket.tokens() if bucket else limit)
             if limit > 0 and self._paused.get(account_id, 0) <= now:
                 try:
