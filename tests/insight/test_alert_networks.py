@@ -166,6 +166,71 @@ def test_a_few_silent_networks_are_told_beside_a_country_that_is_worse_than_its_
     assert places == [at("23420")[:2], *(at("23420", country) for country in ("DE", "EE", "US"))]
 
 
+COUNTRIES = ("GB", "DE", "EE", "US", "FR")
+
+
+def test_an_account_that_is_overdue_as_a_whole_names_its_silent_networks() -> None:
+    now = NOON + 4 * QUARTER
+    bad = [route("main", country, late(12), now) for country in COUNTRIES]
+    well = [route("other", country, late(0), now) for country in COUNTRIES]
+    networks = {("main", country): stopped(now) for country in COUNTRIES}
+    (update,) = play(OVERDUE, [data(now, *bad, *well, networks=networks)])
+    assert update.place == (("account", "main"),)
+    assert update.facts["normal"] == pytest.approx(USUAL.open_late)
+    assert update.facts["networks"] == "DE → 23420, EE → 23420, FR → 23420, GB → 23420, US → 23420"
+
+
+def test_a_country_that_is_overdue_at_every_account_stands_for_its_networks_alone() -> None:
+    """The four others of the account are too few to be told as one."""
+    now = NOON + 4 * QUARTER
+    bad = [route(account, "GB", late(12), now) for account in ("main", "other")]
+    well = [route(account, "IE", late(0), now) for account in ("main", "other")]
+    networks = {("main", country): stopped(now) for country in COUNTRIES}
+    networks["other", "GB"] = {"23410": reports(60, now)}
+    whole, *others = play(OVERDUE, [data(now, *bad, *well, networks=networks)])
+    assert (whole.place, whole.facts["networks"]) == ((("country", "GB"),), "main → 23420")
+    assert {update.place for update in others} == {at("23420", c) for c in COUNTRIES[1:]}
+
+
+def test_an_account_with_many_silent_networks_does_not_stand_for_another_one() -> None:
+    now = NOON + 4 * QUARTER
+    networks = {("main", country): stopped(now) for country in COUNTRIES}
+    networks["other", "PL"] = stopped(now)
+    routes = (route("other", "AT", late(12), now), route("other", "IE", late(0), now))
+    updates = play(OVERDUE, [data(now, *routes, networks=networks)])
+    assert [update.place for update in updates] == [
+        (("account", "other"), ("country", "AT")),
+        (("account", "main"),),
+        (("account", "other"), ("country", "PL"), ("network", "23420")),
+    ]
+    assert "PL" not in str(updates[1].facts["networks"])
+    assert "worst" not in updates[1].facts
+
+
+def test_an_account_is_told_of_since_the_first_of_its_networks_or_countries_went_bad() -> None:
+    now, later = NOON + 4 * QUARTER, NOON + QUARTER
+    networks = {("main", country): stopped(now, later) for country in COUNTRIES}
+    (update,) = play(OVERDUE, [data(now, networks=networks)])
+    assert update.since == later
+    (update,) = play(OVERDUE, [data(now, route("main", "GB", late(12), now), networks=networks)])
+    assert update.since == NOON
+    networks["main", "FR"] = stopped(now)
+    (update,) = play(OVERDUE, [data(now, networks=networks)])
+    assert update.since == NOON
+
+
+@pytest.mark.parametrize(("pending", "told"), [(23, 3), (26, 2)])
+def test_a_country_is_told_of_where_more_is_overdue_than_its_rule_takes_for_normal(
+    pending: int, told: int
+) -> None:
+    """Twenty in a hundred messages are of its silent network, and up to five are no news."""
+    now = NOON + 4 * QUARTER
+    minute = lambda at: Cell(at, MINUTE, 100 - pending, 0, 0, pending)  # noqa: E731
+    found = data(now, route("main", "GB", minute, now), networks={("main", "GB"): stopped(now)})
+    (update,) = play(OVERDUE, [found])
+    assert len(update.place) == told
+
+
 def test_silent_networks_of_two_accounts_explain_as_much_as_their_messages() -> None:
     """A fifth of each account's messages to the country is a fifth of all, not two fifths."""
     now = NOON + 4 * QUARTER

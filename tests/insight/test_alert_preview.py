@@ -80,6 +80,30 @@ def test_refused_calls_of_the_past_count_for_the_time_of_the_rule() -> None:
     assert found.update.facts["n"] == 18
 
 
+def test_single_failures_of_the_past_are_told_at_the_end_of_their_quarter() -> None:
+    failed = Failure(
+        1, NOON - 100, "id-1", "main", "GB", "", "", {}, "undelivered", "unreachable", "1"
+    )
+    past = Past(NOON - DAY, NOON, {}, {}, {}, (), (failed,))
+    (found,) = preview(Rule(kind="failure"), past).firings
+    assert (found.since, found.fired_at, found.until) == (NOON - 100, NOON, NOON)
+
+
+def test_what_is_normal_is_renewed_with_every_hour() -> None:
+    """Nothing is sent at night, on any day: that is no silence."""
+    idle = range(NOON // HOUR - 10 * 24, NOON // HOUR)
+    hours = {hour: Hour(100 if 6 <= hour % 24 < 22 else 0) for hour in idle}
+    cells = {
+        hour * HOUR + i * QUARTER: [25, 0, 0, 0] for hour, of in hours.items() if of.sent
+        for i in range(4)
+    }  # fmt: skip
+    past = Past(NOON - DAY, NOON, {KEY: cells}, {}, {KEY: History(hours)}, (), ())
+    rule = Rule(kind="no_messages", by=("account",))
+    assert preview(rule, past).firings == ()
+    lost = {at: four for at, four in cells.items() if not NOON - 3 * HOUR <= at < NOON - HOUR}
+    assert len(preview(rule, past._replace(cells={KEY: lost})).firings) == 1
+
+
 @pytest.mark.parametrize("kind", ["failure", "rejected_signatures", "unmapped"])
 def test_the_line_shows_what_the_rule_is_about_and_nothing_else(kind: str) -> None:
     at = NOON - 10 * HOUR
