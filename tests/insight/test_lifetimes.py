@@ -21,6 +21,7 @@ from delivrd.insight.lifetimes import (
     mean,
     observe,
     passed,
+    staying,
     step_of,
     time_of,
     together,
@@ -116,6 +117,13 @@ def test_a_message_is_at_risk_from_the_age_it_had_when_the_look_began():
     assert table.ends[DELIVERED][step_of(950)] == 1
 
 
+def test_a_step_counts_for_the_part_in_which_it_was_looked_at():
+    quarter = lower(40) + (lower(41) - lower(40)) / 4
+    until, since = observe([Group(quarter, 8)]), observe([Group(lower(50), 8, entry=quarter)])
+    assert until.at_risk[39:42] == pytest.approx([8, 2, 0])
+    assert since.at_risk[39:42] == pytest.approx([0, 6, 8])
+
+
 @given(st.floats(0.001, 1e6))
 def test_a_step_holds_the_ages_between_its_ends(seconds):
     step = step_of(seconds)
@@ -130,6 +138,22 @@ def test_little_data_leans_on_what_is_above_it_and_much_does_not():
     many = observe([Group(1e6, 5000, FAILED, 40)])
     assert incidence(hazards(few, above, LITTLE))[DELIVERED][-1] > 0.9
     assert incidence(hazards(many, above, LITTLE))[DELIVERED][-1] < 0.01
+
+
+def test_what_is_above_counts_as_that_many_messages_more():
+    """Its mean is that of a Dirichlet distribution."""
+    table = observe([Group(1e6, 4, DELIVERED, 40), Group(1e6, 2, FAILED, 40), Group(1e6, 4)])
+    above = hazards(observe([Group(1e6, 5, DELIVERED, 40), Group(1e6, 1, FAILED, 40),
+                             Group(1e6, 4)]))  # fmt: skip
+    found = hazards(table, above, LITTLE)
+    assert [found[DELIVERED][40], found[FAILED][40]] == pytest.approx([19 / 40, 5 / 40])
+
+
+def test_two_levels_above_count_alike():
+    quick, slow = (
+        hazards(observe([Group(1e6, n, DELIVERED, 40), Group(1e6, 10 - n)])) for n in (8, 2)
+    )
+    assert mean([quick, slow])[DELIVERED][40] == pytest.approx(0.5)
 
 
 @given(st.lists(groups(), min_size=1, max_size=10), st.lists(groups(), min_size=1, max_size=10))
@@ -151,6 +175,26 @@ def test_the_chance_of_delivery_given_the_age_is_what_the_incidence_leaves():
     assert ahead[0] == pytest.approx(0.8)
     assert chance(of, ahead, lower(30)) == pytest.approx(0.5)
     assert chance(of, ahead, lower(70)) == 0
+
+
+def test_a_message_may_still_end_in_the_part_of_its_step_that_is_left():
+    of = hazards(observe([Group(1e6, 4, DELIVERED, 40), Group(1e6, 6)]))
+    assert chance(of, chances(of), (lower(40) + lower(41)) / 2) == pytest.approx(0.2)
+
+
+def test_beyond_what_is_known_the_chance_is_the_one_that_is_given():
+    of = hazards(observe([Group(1e6, 4, DELIVERED, 40), Group(1e6, 6)]))
+    ahead = chances(of, until=41, then=0.5)
+    assert chance(of, ahead, lower(39), until=41) == pytest.approx(0.4 + 0.6 * 0.5)
+    assert chance(of, ahead, lower(45), until=41) == 0.5
+
+
+def test_what_does_not_end_before_a_step_stays_open_until_then():
+    of = hazards(observe([Group(1e6, 4, DELIVERED, 30), Group(1e6, 3, FAILED, 40),
+                          Group(1e6, 3)]))  # fmt: skip
+    open_then = staying(of, 50)
+    assert [open_then[step] for step in (0, 31, 41, 60)] == pytest.approx([0.3, 0.5, 1, 1])
+    assert staying(of, 40)[0] == pytest.approx(0.6)
 
 
 def test_the_time_of_nearly_all_ends_is_read_from_the_incidence():
