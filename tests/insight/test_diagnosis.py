@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from delivrd.core.units import HOUR, MINUTE, SECOND
 from delivrd.insight.diagnosis import Figures, Finding, diagnose
 from delivrd.insight.network_reports import Silence, in_words
@@ -23,6 +25,23 @@ def about(name: str, **fields: Any) -> list[Finding]:
 
 def test_nothing_sent_is_nothing_wrong() -> None:
     assert {one.state for one in diagnose(Figures(), NOW)} == {"ok"}
+    assert about("reporting")[0].what == "no messages of the last day are old enough to tell"
+    assert about("reporting", traffic=(WELL,))[0].what == "receipts come in for all accounts"
+
+
+@pytest.mark.parametrize(
+    ("without", "ended", "state"), [(8, 2, "bad"), (7, 3, "warning"), (9, 0, "ok"), (10, 0, "bad")]
+)
+def test_an_account_is_silent_if_four_in_five_of_ten_or_more_messages_have_no_end(
+    without: int, ended: int, state: str
+) -> None:
+    traffic = (("main", "GB", "pending", without), ("main", "GB", "delivered", ended))
+    assert [one.state for one in about("reporting", traffic=traffic)] == [state]
+
+
+def test_findings_come_by_account() -> None:
+    traffic = tuple((name, "GB", "pending", 50) for name in ("b", "c", "a"))
+    assert [one.account for one in about("reporting", traffic=traffic)] == ["a", "b", "c"]
 
 
 def test_one_silent_gateway_beside_others_that_report_is_not_told_our_address() -> None:
@@ -142,6 +161,15 @@ def test_rejections_are_told_by_sender_country_and_reason() -> None:
     assert "senders Acme (30), Shop (2); countries IN (30), GB (2)" in found.what
 
 
+def test_what_is_not_known_of_rejections_is_said_so_and_the_most_frequent_come_first() -> None:
+    rejected = (("", "", "", 20), *((f"Shop{n}", "GB", "", n) for n in (2, 3, 4)))
+    (found,) = about("rejected", traffic=(("main", "GB", "rejected", 29),), rejected=rejected)
+    assert found.what.endswith(
+        "senders no sender (20), Shop4 (4), Shop3 (3); countries unknown country (20), GB (9); "
+        "reasons no reason given (29)"
+    )
+
+
 def test_few_rejections_are_no_warning_though_all_messages_are_rejected() -> None:
     assert about("rejected", traffic=(("main", "IN", "rejected", 9),))[0].state == "ok"
     assert about("rejected", traffic=(("main", "IN", "rejected", 10),))[0].state == "warning"
@@ -158,8 +186,15 @@ def test_repeats_are_counted_by_account() -> None:
     assert found.what.startswith("20 of 220 receipts were repeats, from main (20)")
 
 
+def test_the_account_with_most_repeats_comes_first() -> None:
+    (found,) = about("duplicates", repeated={"main": (100, 20), "other": (100, 30)})
+    assert "from other (30), main (20); each receipt counts once" in found.what
+
+
 def test_few_repeats_are_usual() -> None:
     assert about("duplicates", repeated={"main": (100, 2)})[0].state == "ok"
+    assert about("duplicates", repeated={"main": (100, 5)})[0].state == "ok"
+    assert about("duplicates", repeated={"main": (100, 6)})[0].state == "warning"
 
 
 def test_the_hub_is_asked_for_its_diagnosis(database_url: str) -> None:
@@ -245,6 +280,12 @@ def test_a_few_open_messages_do_not_show_that_a_part_of_a_country_is_silent() ->
     many = tuple((*route, n * 10) for *route, n in few)
     assert about("reporting", traffic=few)[0].state == "ok"
     assert about("reporting", traffic=many)[0].state == "warning"
+
+
+def test_a_country_of_which_hardly_anything_was_sent_is_not_remarked_on() -> None:
+    traffic = (("main", "GB", "delivered", 160), ("main", "EE", "pending", 9))
+    (found,) = about("reporting", traffic=traffic)
+    assert found.state == "ok"
 
 
 def test_some_phones_are_off_everywhere() -> None:

@@ -16,6 +16,8 @@ from delivrd.store.queries.diagnosis import NEWEST, Calls, Strays, Traffic
 from delivrd.store.tx import Tx
 
 ENOUGH = 10
+"""With fewer messages there is no verdict."""
+
 OPEN = 0.8
 """The share of messages without an end from which an account counts as silent."""
 
@@ -231,7 +233,7 @@ def _silent_networks(account: str, countries: Countries, known: Figures) -> Iter
 
 def _is_partly_silent(counts: Counter[str]) -> bool:
     n, total = _without_end(counts)
-    share = rate(n, total)
+    share = rate(n, total) if total >= ENOUGH else None
     return share is not None and share.low >= PARTLY_OPEN and not _is_silent(counts)
 
 
