@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivrd.core.units import HOUR, SECOND
+from delivrd.core.units import DAY, HOUR, SECOND
 from delivrd.sending.http import GatewayClient
 from delivrd.sending.look_ups import CONCURRENCY, LookUps
 from delivrd.store import look_ups as store
@@ -14,9 +14,12 @@ from delivrd.store.base import StoreUnavailable
 from delivrd.store.histograms import number_of, steps
 from delivrd.store.ids import now_micros
 from delivrd.store.look_ups import ASK_AFTER, LAST_CALL, next_look_up
+from delivrd.store.pruning import messages
 from delivrd.store.queries.delays import newest_delays
 from delivrd.store.rows import AttemptRow
+from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
+from tests.filled import receipt
 from tests.sending.gateways import Gateway, Sender, at, sending
 from tests.support import run
 
@@ -167,6 +170,32 @@ def test_an_answer_that_the_store_could_not_take_is_stored_once_it_can(
             assert await look_ups.once() == 0
             assert gateway.asked == 1
             assert await hub.rows("SELECT status FROM message") == [("delivered",)]
+
+    run(test())
+
+
+def test_an_answer_about_a_message_that_was_pruned_meanwhile_leaves_nothing(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with Gateway().listening() as gateway, sent(database_url, gateway) as (hub, *_):
+            held, later = hub.hub.store, now_micros() + 400 * DAY
+
+            async def answered(tx: Tx) -> None:
+                final = receipt(asked.provider_message_id, "delivered", True)
+                await store.store_look_up(tx, held.accounts, held.ids, later, asked, final)
+
+            async def pruned(tx: Tx) -> int:
+                return await messages.prune(tx, held.accounts, held.ids, later, later, 50)
+
+            (asked,) = await held.write(
+                lambda tx: store.claim(tx, held.accounts, held.ids, later, held.accounts.ids, 1)
+            )
+            await held.write(answered)
+            assert await held.write(pruned) == 1
+            await held.write(answered)
+            assert await hub.rows("SELECT 1 FROM part") == []
+            assert await hub.rows("SELECT 1 FROM statement") == []
 
     run(test())
 

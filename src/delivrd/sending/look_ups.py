@@ -101,7 +101,9 @@ class LookUps:
             except StoreUnavailable:
                 raise
             except Exception:
-                log.exception("the answer to a look-up cannot be stored", part=asking.part)
+                log.exception(
+                    "the answer to a look-up cannot be stored", id=asking.provider_message_id
+                )
             self._answers.popleft()
 
     async def _store_answer(self, asking: Asking, answer: Receipt) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from delivrd.core.statement import Kind, Receipt
 from delivrd.core.units import SECOND
 from delivrd.store.accounts import Accounts
-from delivrd.store.graph import Graph, PartName
+from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids
 from delivrd.store.messages import reference_of
 from delivrd.store.rows import AttemptRow
@@ -29,7 +29,6 @@ class Asking(NamedTuple):
 
     account_id: int
     attempt_id: int
-    part: PartName
     provider_message_id: str
     to: str
     reference: str
@@ -64,7 +63,6 @@ async def claim(
             Asking(
                 attempt.account_id,
                 attempt_id,
-                PartName(part.key, part.ns, part.provider_message_id),
                 part.provider_message_id,
                 to,
                 reference_of(attempt_id),
@@ -91,8 +89,11 @@ async def put_off(
 async def store_look_up(
     tx: Tx, accounts: Accounts, ids: Ids, now: int, asking: Asking, receipt: Receipt
 ) -> None:
-    """Adds the gateway's answer to the part's statements (rule C2)."""
-    graph = await Graph.load(tx, accounts, ids, now, parts=[asking.part])
-    part = graph.parts[asking.part.key]
-    graph.state(part, asking.account_id, Kind.LOOK_UP, receipt, None)
+    """Adds the gateway's answer to the part's statements (rule C2), unless the message was pruned
+    meanwhile."""
+    graph = await Graph.load(tx, accounts, ids, now, attempts=[asking.attempt_id])
+    attempt = graph.attempts.get(asking.attempt_id)
+    for part in attempt.standing if attempt else ():
+        if part.provider_message_id == asking.provider_message_id:
+            graph.state(part, asking.account_id, Kind.LOOK_UP, receipt, None)
     await graph.save()
