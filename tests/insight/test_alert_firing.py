@@ -282,6 +282,30 @@ def test_a_small_route_that_is_to_blame_alone_is_named_and_not_its_account() -> 
     assert said.facts["n"] == 30  # a minimum of 50 holds for the account
 
 
+@pytest.mark.parametrize("kind", ["change", "failure_rate"])
+def test_many_small_routes_that_are_out_are_one_firing_for_as_long_as_they_are(kind: str) -> None:
+    """Of their account they are so little that it is well as a whole."""
+    rule = Rule.model_validate({"kind": kind, "by": ["account", "country"]})
+    small = USUAL._replace(sent=5000)
+    out = broken_from(NOON, NOON + HOUR, sent=4)
+
+    def look(now: int) -> Data:
+        few = (route("main", f"B{i}", out, now, small) for i in range(5))
+        many = (route("main", f"G{i}", lambda at: cell(at, 100, 2), now) for i in range(10))
+        others = (route("other", f"B{i}", lambda at: cell(at, 100, 2), now) for i in range(5))
+        return data(now, *few, *many, *others)
+
+    looks = [look(NOON + MINUTE * minute) for minute in range(10, 180)]
+    updates = play(rule, looks)
+    fired = next(update for update in updates if update.place == (("account", "main"),))
+    assert fired.facts["n"] > 1000 * fired.facts["share"] > 0
+    assert fired.facts["worst"] == "B0, B1, B2, B3, B4"
+    assert NOON <= fired.since < fired.at
+    (recovered,) = [update for update in updates if update.what == "recovered"]
+    assert recovered.firing == fired.firing
+    assert recovered.at > NOON + HOUR
+
+
 def test_a_firing_is_not_widened_because_its_route_sends_less() -> None:
     less: Minute = lambda at: cell(at, int(at < NOON), int(at < NOON and at % 120 == 0))  # noqa: E731
     routes = ("main", "EE", less), ("main", "GB", failing(0, every=2))

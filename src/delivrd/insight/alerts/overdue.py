@@ -13,7 +13,7 @@ from delivrd.alert_settings import Rule
 from delivrd.core.units import QUARTER_SECONDS
 from delivrd.insight.alerts import routes
 from delivrd.insight.alerts.data import Data, Normal, Place
-from delivrd.insight.alerts.places import MANY, within
+from delivrd.insight.alerts.places import MANY, in_words, within
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import SILENT_SECONDS
 from delivrd.insight.alerts.sentence import compares_networks
@@ -157,7 +157,7 @@ def _widened(account: Place, bad: Sequence[Reading], silent: Silent) -> Reading:
     if not bad:
         return whole
     since = min(int(reading.facts["since"]) for reading in (whole, *bad))
-    worst = _names((one.place for one in bad), account)
+    worst = in_words(sorted(one.place for one in bad), account)
     return whole._replace(facts={**whole.facts, "since": since, "worst": worst})
 
 
@@ -177,11 +177,4 @@ def _with_networks(bad: Reading, silent: Silent) -> Reading:
     inside = [p for p, one in silent.items() if within(p, bad.place) and p != bad.place]
     if not inside:
         return bad
-    return bad._replace(facts={**bad.facts, "networks": _names(inside, bad.place)})
-
-
-def _names(places: Iterable[Place], around: Place) -> str:
-    return ", ".join(
-        " → ".join(value or "?" for pair in place if pair not in around for value in pair[1:])
-        for place in sorted(places)
-    )
+    return bad._replace(facts={**bad.facts, "networks": in_words(sorted(inside), bad.place)})

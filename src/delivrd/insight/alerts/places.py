@@ -1,12 +1,13 @@
 """Names the places that are bad: one outage is one finding, not one for each of 200 countries."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 from delivrd.alert_settings import DIMENSIONS, Dimension, Rule
 from delivrd.insight.alerts.data import Key, Place
+from delivrd.insight.alerts.readings import GOOD, UNSURE, Reading
 
 EXPLAINS = 0.6
 """A wider place explains its parts when parts with this share of its messages are suspect."""
@@ -44,6 +45,13 @@ def within(inner: Place, outer: Place) -> bool:
     return set(outer) <= set(inner)
 
 
+def in_words(places: Iterable[Place], around: Place) -> str:
+    """Places by what tells them apart within another: ``GB → 23420, DE``."""
+    rest = ([value or "?" for pair in place if pair not in around for value in pair[1:]]
+            for place in places)  # fmt: skip
+    return ", ".join(" → ".join(values) for values in rest)
+
+
 class Part(NamedTuple):
     """A finest place: the score of its evidence, and how many messages it sends."""
 
@@ -70,6 +78,26 @@ def explain(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> list[Pla
         if not any(_meet(place, taken, parts) for taken in found):
             found.append(place)  # too thinly spread for any of its parts to be bad alone
     return found
+
+
+def with_parts(
+    look: Callable[[Place, int], Reading], bad: Collection[Place]
+) -> Callable[[Place, int], Reading]:
+    """The same, but a place that is well as a whole is not good while `MANY` of its parts are not,
+    nor good since before they were: it stands for them. ``bad`` are the finest places that are."""
+
+    def whole(place: Place, since: int) -> Reading:
+        reading = look(place, since)
+        parts = [p for p in bad if p != place and within(p, place)]
+        if not place or reading.level != GOOD or len(parts) < MANY:
+            return reading
+        inside = [look(part, since) for part in parts]
+        if sum(part.level != GOOD for part in inside) >= MANY:
+            return reading._replace(level=UNSURE)
+        begins = [int(one.facts.get("since", 0)) for one in (reading, *inside) if one.level == GOOD]
+        return reading._replace(facts={**reading.facts, "since": max(begins)})
+
+    return whole
 
 
 def _meet(one: Place, other: Place, parts: Iterable[Place]) -> bool:

@@ -10,7 +10,15 @@ from delivrd.alert_settings import DIMENSIONS, Rule
 from delivrd.core.units import DAY_SECONDS, HOUR_SECONDS
 from delivrd.insight.alerts.data import FLOOR, Data, Key, Normal, Place, Route
 from delivrd.insight.alerts.evidence import Found, Step, bar, more_than_usual, usual_again
-from delivrd.insight.alerts.places import Part, dimensions, explain, place_of, within
+from delivrd.insight.alerts.places import (
+    Part,
+    dimensions,
+    explain,
+    in_words,
+    place_of,
+    with_parts,
+    within,
+)
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 
 ENOUGH = 200
@@ -202,12 +210,14 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
             found = more_than_usual(watched.steps(place), ratios(rule))
             if found.score >= height + WIDER and _matters(rule, found):
                 bad[place] = found
+    finest = [place for place in bad if place in scores]
+    look = with_parts(lambda place, since: _look(rule, watched, place, since), finest)
     if not bad:
-        return Findings((), lambda place, since: _look(rule, watched, place, since))
+        return Findings((), look)
     parts = {p: Part(f.score, watched.lately(p)) for p, f in scores.items()}
     named = explain({place: found.score for place, found in bad.items()}, parts)
-    readings = [_reading(rule, watched, place, bad, parts) for place in named]
-    return Findings(tuple(readings), lambda place, since: _look(rule, watched, place, since))
+    readings = [_reading(watched, place, bad, finest) for place in named]
+    return Findings(tuple(readings), look)
 
 
 def ratios(rule: Rule) -> dict[float, float]:
@@ -226,14 +236,11 @@ def _matters(rule: Rule, found: Found) -> bool:
 
 
 def _reading(
-    rule: Rule, watched: Watched, place: Place, bad: Mapping[Place, Found],
-    parts: Mapping[Place, Part],
-) -> Reading:  # fmt: skip
-    found = bad.get(place) or more_than_usual(watched.steps(place), ratios(rule))
-    worst = sorted((p for p in bad if p in parts and p != place and within(p, place)),
-                   key=lambda p: -bad[p].score)  # fmt: skip
-    rest = [[pair for pair in p if pair not in place] for p in worst]
-    names = [" → ".join(value or "?" for _, value in pairs) for pairs in rest]
+    watched: Watched, place: Place, bad: Mapping[Place, Found], finest: Iterable[Place]
+) -> Reading:
+    inside = [p for p in finest if p != place and within(p, place)]
+    worst = sorted(inside, key=lambda p: -bad[p].score)
+    found = bad.get(place) or _together(watched, place, [bad[p] for p in inside])
     facts: dict[str, int | float | str] = {
         "n": found.n,
         "k": found.k,
@@ -242,7 +249,16 @@ def _reading(
         "since": found.since,
         "score": round(found.score, 1),
     }
-    return Reading(place, BAD, {**facts, **({"worst": ", ".join(names[:5])} if names else {})})
+    if worst:
+        facts["worst"] = in_words(worst[:5], place)
+    return Reading(place, BAD, facts)
+
+
+def _together(watched: Watched, place: Place, parts: Sequence[Found]) -> Found:
+    """The totals of a place that is not bad as a whole, since the first of its parts is."""
+    since = min(found.since for found in parts)
+    _, n, k, mean = zip(*watched.steps(place, since), strict=True)
+    return Found(max(found.score for found in parts), since, sum(n), sum(k), sum(mean))
 
 
 def _look(rule: Rule, watched: Watched, place: Place, since: int) -> Reading:

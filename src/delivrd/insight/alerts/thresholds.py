@@ -9,7 +9,16 @@ from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.data import FLOOR, Data, Place, Route
 from delivrd.insight.alerts.evidence import most_excess
-from delivrd.insight.alerts.places import Part, dimensions, explain, levels, place_of, within
+from delivrd.insight.alerts.places import (
+    Part,
+    dimensions,
+    explain,
+    in_words,
+    levels,
+    place_of,
+    with_parts,
+    within,
+)
 from delivrd.insight.alerts.readings import BAD, GOOD, UNSURE, Facts, Findings, Reading
 from delivrd.insight.alerts.routes import ENOUGH, chosen
 from delivrd.insight.alerts.settled_rate import settled_rate
@@ -219,16 +228,27 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     def look(place: Place, fired: int) -> Reading:
         return judge(rule, data, place, grouped.get(place, []), floor(place))
 
-    def from_its_beginning(reading: Reading) -> Reading:
-        routes = grouped[reading.place]
-        begin = _beginning(rule, reading, routes, floor(reading.place))
-        return reading._replace(facts=judge(rule, data, reading.place, routes, begin).facts)
-
     seen = {place: look(place, 0) for place in grouped}
     bad = {place: 10.0 for place, reading in seen.items() if reading.level == BAD}
     parts = {p: _part(seen[p], p in bad) for p in grouped if len(p) == len(by)}
+    finest = [place for place in parts if place in bad]
+
+    def begin(reading: Reading) -> int:
+        return _beginning(rule, reading, grouped[reading.place], floor(reading.place))
+
+    def told(reading: Reading) -> Reading:
+        place, worst = reading.place, list[Place]()
+        since = begin(reading)
+        if reading.level != BAD:  # it stands for many parts
+            inside = (part for part in finest if within(part, place))
+            worst = sorted(inside, key=lambda part: seen[part].chance)
+            since = min(begin(seen[part]) for part in worst)
+        facts = judge(rule, data, place, grouped[place], since).facts
+        facts = {**facts, **({"worst": in_words(worst[:5], place)} if worst else {})}
+        return reading._replace(facts=facts, level=BAD)
+
     named = [_alone(seen[place], parts, seen) for place in explain(bad, parts)]
-    return Findings(tuple(map(from_its_beginning, named)), look)
+    return Findings(tuple(map(told, named)), with_parts(look, finest))
 
 
 def _part(reading: Reading, bad: bool) -> Part:
