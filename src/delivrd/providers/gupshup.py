@@ -2,9 +2,11 @@
 
 By GET with the parameters of the vendor's template, or (switched on by support) by POST with up to
 20 events in an array. Nothing is signed. Sources: docs.gupshup.io (real-time delivery reports),
-public descriptions of its causes, and public handlers for ``errorCode`` and the codes from 014 on.
+public descriptions of its causes, and public handlers for ``errorCode``, the codes from 014 on and
+codes without their zeros.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from delivrd.core import times
@@ -125,7 +127,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         code, cause = f.text(told, *CODES, limit=64), f.text(told, "cause", limit=64)
         return reading.receipt(
             STATUSES,
-            ERRORS,
+            _table(code),
             pair=_exact(word, code, cause),
             provider_message_id=f.message_id(told, "externalId"),
             provider_status=word,
@@ -148,9 +150,25 @@ def _other(told: f.Fields) -> str | None:
     return "inbound" if not stated and TEXTS & told.keys() else None
 
 
+def _known(code: str | None) -> Code | None:
+    """The meaning of a code, which in JSON may be a number: without the zeros before it."""
+    return reading.meant(ERRORS, (code or "").zfill(3))
+
+
+def _table(code: str | None) -> Mapping[str, Code]:
+    """The codes, with this one as it is written."""
+    known = _known(code)
+    return {**ERRORS, code: known} if code and known else ERRORS
+
+
+def meaning_of_code(receipt: Receipt) -> Code | None:
+    """The meaning of a code without its zeros."""
+    return _known(receipt.error_code)
+
+
 def _exact(said: str | None, code: str | None, cause: str | None) -> Word | None:
     """What the cause makes of a failure where the code leaves that open, or of a missing word."""
-    word, known = reading.word(STATUSES, said), ERRORS.get(code or "")
+    word, known = reading.word(STATUSES, said), _known(code)
     if word is None:
         return _failure(said)
     if word.status is not Status.UNDELIVERED or (known and known.status):
