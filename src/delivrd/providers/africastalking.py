@@ -1,7 +1,7 @@
 """Africa's Talking: bulk SMS and its delivery reports.
 
 Reports have no time and no signature, and come as a form. Sources: the vendor's SMS documentation
-(notifications, sending) and its SDKs.
+(notifications, sending) and its SDKs; public handlers for failure reasons beyond its list.
 """
 
 from typing import ClassVar
@@ -65,7 +65,14 @@ ERRORS = {
     "UserDoesNotExist": Code("The number does not exist", Reason.UNKNOWN_NUMBER),
     "DeliveryFailure": Code("Failed for another reason, or none was given", Reason.OTHER),
     "DoNotDisturbRejection": Code("Do-not-disturb registry", Reason.BLOCKED_BY_RECIPIENT, R),
+    "AbsentSubscriber": Code("Phone off or out of coverage", Reason.UNREACHABLE),
+    "UserMemoryCapacityExceeded": Code("The handset's memory is full", Reason.HANDSET_ERROR),
+    "InvalidPhoneNumber": Code("Invalid phone number", Reason.UNKNOWN_NUMBER, R),
+    "InvalidSenderId": Code("Invalid sender id", Reason.SENDER_NOT_ALLOWED, R),
+    "RejectedByGateway": Code("Rejected by the gateway", Reason.BLOCKED_BY_CARRIER, R),
 }
+"""The last five are not in the vendor's list of reasons, but in what handlers in use expect; three
+of them are its words for refused sends."""
 NO_REASON = {"None", "null"}
 """What is written where there is no failure reason, now and then."""
 
