@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import Failure, Mark
+from delivrd.insight.alerts.data import Failure, Mark, Place
 from delivrd.insight.alerts.normal import History, Hour
-from delivrd.insight.alerts.preview import Past, preview
+from delivrd.insight.alerts.preview import Past, periods, preview
+from delivrd.insight.alerts.state import Update
 from delivrd.insight.alerts.timeline import End
 from tests.insight.alert_support import DAY, HOUR, NOON
 
@@ -116,6 +117,52 @@ def test_the_line_shows_what_the_rule_is_about_and_nothing_else(kind: str) -> No
     past = Past(NOON - DAY, NOON, {}, {}, {}, (), ())._replace(**which)
     line = preview(Rule.model_validate({"kind": kind, "accounts": ["main"]}), past).line
     assert [point for point in line if point.n] == [(at, 3, 3)]
+
+
+def test_the_line_adds_up_to_what_was_sent_and_failed_in_the_time_that_is_shown() -> None:
+    begin = NOON - 10 * HOUR
+    line = preview(Rule(kind="change"), known(NOON, begin, begin + HOUR)).line
+    assert (sum(point.n for point in line), sum(point.k for point in line)) == (
+        96 * 60,
+        92 * 2 + 240,
+    )
+    assert [point.at for point in line if point.k == point.n] == [*range(begin, begin + HOUR, 900)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "bad"),
+    [({"kind": "latency", "over": 700.0}, 8), ({"kind": "overdue"}, 13), ({"kind": "change"}, 4)],
+)
+def test_the_line_is_of_what_the_rule_takes_for_bad(rule: dict[str, object], bad: int) -> None:
+    at = NOON - HOUR
+    ends = [End(700.0, 0, 35), End(701.0, 0, 8), End(701.0, 1, 4)]
+    past = Past(
+        NOON - DAY, NOON, {KEY: {at: [43, 4, 3, 10]}}, {KEY: {at: ends}}, {KEY: History({})}, (), ()
+    )
+    line = preview(Rule.model_validate(rule), past).line
+    assert [(point.n, point.k) for point in line if point.n] == [(60, bad)]
+
+
+@pytest.mark.parametrize("days", [1, 2, 31])
+def test_the_line_has_about_a_hundred_points_whatever_the_time(days: int) -> None:
+    marks = tuple(Mark(at, "main", 1) for at in range(NOON - 40 * DAY, NOON, HOUR))
+    past = Past(NOON - days * DAY, NOON, {}, {}, {}, marks, ())
+    line = preview(Rule(kind="unmapped"), past).line
+    assert 90 <= len(line) <= 110
+    assert (line[0].at, sum(point.n for point in line)) == (NOON - days * DAY, 24 * days)
+
+
+def test_a_firing_of_the_past_is_shown_as_wide_and_as_long_as_it_was() -> None:
+    gb, main = (("account", "main"), ("country", "GB")), (("account", "main"),)
+
+    def at(minute: int, what: str, firing: int = 1, place: Place = gb) -> Update:
+        return Update(what=what, at=minute, firing=firing, place=place, since=minute - 1)
+
+    told = [at(10, "fired"), at(20, "recovered")]
+    assert [(p.since, p.fired_at, p.until) for p in periods(told)] == [(9, 10, 20)]
+    assert [p.until for p in periods([*told, at(30, "again")])] == [None]
+    wide = [*told, at(25, "fired", 2), at(30, "widened", place=main), at(30, "merged", 2)]
+    assert [(p.place, p.fired_at) for p in periods(wide)] == [(main, 10)]
 
 
 def test_a_quiet_past_has_no_firing_and_others_are_let_run_after_each_quarter() -> None:

@@ -272,7 +272,7 @@ def _line(rule: Rule, known: Past) -> tuple[Point, ...]:
 
     def add(at: int, n: int, k: int) -> None:
         point = points.get(known.since + (at - known.since) // width * width)
-        if at >= known.since and point is not None:
+        if point is not None:
             point[0] += n
             point[1] += k
 
