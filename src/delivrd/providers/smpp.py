@@ -152,7 +152,7 @@ def _text(told: f.Fields) -> SmppReceipt:
     if not {"short_message", "short_message_hex", "tlvs"} & told.keys():
         raise Unreadable("there is no short_message, short_message_hex or tlvs")
     message, payload = _inner(told.get("short_message")), _inner(_tlvs(told).get("message_payload"))
-    coded = message if isinstance(message, dict) else told.get("short_message_hex")
+    coded = message if isinstance(message, dict | list) else told.get("short_message_hex")
     for text in (message, _of_hex(coded), _of_hex(payload), payload):
         if isinstance(text, str) and text:
             return smpp_receipt.parse(text)
