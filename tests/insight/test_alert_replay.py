@@ -1,6 +1,6 @@
 """Rules about settled rates on the past: judged by the estimate as it would have been then."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.alert_settings import Rule
-from delivrd.core.statement import Status
+from delivrd.core.statement import FAILURES, Status
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.cells import FIELDS
+from delivrd.insight.alerts.data import Key
+from delivrd.insight.alerts.histories import past as week
+from delivrd.insight.alerts.normal import Hour
 from delivrd.insight.alerts.past_outlooks import PastOutlooks, past_outlooks
 from delivrd.insight.alerts.quarter import Quarter, end, lately
 from delivrd.insight.alerts.replay import Replay
@@ -163,6 +166,36 @@ def test_counts_of_the_past_add_up_with_networks_and_without(
                 took[account, country, network if networks else "", at, status, step] += n
             ends = await store.read(lambda tx: _ends(tx, *span, networks=networks))
             assert {tuple(row[:6]): row[6] for row in ends} == took
+
+    run(test())
+
+
+@pytest.mark.parametrize("networks", [True, False])
+def test_a_history_is_what_went_out_in_each_hour_and_how_it_ended(
+    database_url: str, networks: bool
+) -> None:
+    names, since = ("23430", "23410"), NOON - 86400
+    sent = messages(ROUTES, NOON * SECOND, 0.6)
+    hours: defaultdict[Key, dict[int, Hour]] = defaultdict(dict)
+    ended: defaultdict[Key, Counter[int]] = defaultdict(Counter)
+    failed: defaultdict[Key, Counter[int]] = defaultdict(Counter)
+    for one in sent:
+        key = (one.route.account, one.route.country, names[one.number % 2] if networks else "")
+        end = one.told_at if one.told_at and one.told_at <= NOON * SECOND else None
+        fell = end is not None and one.receipt.status in FAILURES
+        n, fallen, over = hours[key].get(hour := one.at // SECOND // HOUR, Hour())
+        hours[key][hour] = Hour(n + 1, fallen + fell, over + (end is not None))
+        if end is not None:
+            ended[key][step(end - one.at)] += 1
+            failed[key][step(end - one.at)] += fell
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await count(store, sent, NOON, networks=names)
+            rows = await store.read(lambda tx: week(tx, store.accounts, since, NOON, networks))
+        assert rows.histories() == {
+            key: (of, ended[key], +failed[key]) for key, of in hours.items()
+        }
 
     run(test())
 
