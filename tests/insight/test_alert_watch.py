@@ -344,6 +344,26 @@ async def failing_endpoint(
     await store.write(lambda tx: tx.insert(schema.endpoint, tuple(row), [tuple(row.values())]))
 
 
+def test_each_failure_is_told_once_and_those_of_a_pause_afterwards(database_url: str) -> None:
+    async def test() -> None:
+        channels = ONE_CHANNEL["channels"]
+        rules = {"each": {"kind": "failure"}}
+        async with watched(database_url, channels=channels, rules=rules) as hub:
+            await hub.watch.once()
+            await sent(hub.store, failed=2)
+            assert [update.what for update in await hub.watch.once()] == ["failure"] * 2
+            assert await hub.watch.once() == []
+            for found in await firings(hub.store):
+                assert (found.state, found.ended_at) == ("told", found.fired_at)
+                assert await whats_told(hub.store, found.id) == ["failure"]
+            await sent(hub.store, failed=1)
+            await hub.store.write(lambda tx: tx.execute("DELETE FROM lease"))
+            later = Watch(hub.store, hub.config, clock=lambda: now_micros() + 50 * MINUTE)
+            assert [update.what for update in await later.once()] == ["failure"]
+
+    run(test())
+
+
 def test_a_maintenance_keeps_a_rule_quiet(database_url: str) -> None:
     async def test() -> None:
         windows = {"always": {"begin": "2020-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}}
