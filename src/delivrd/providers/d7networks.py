@@ -2,10 +2,11 @@
 
 They come as form data, though the vendor's example is JSON; nothing is signed, and no time is told.
 The older API (http-api.d7networks.com, rest-api.d7networks.com) is a Jasmin, and calls as one.
-Sources: d7networks.com/docs (Messages, Receiving DLR), in two revisions; public clients of the
-older API, which send ``dlr-url`` and ``dlr-level``.
+Sources: d7networks.com/docs (Messages, Receiving DLR), in two revisions, and the page on Get Status
+for further words; public clients of the older API, which send ``dlr-url`` and ``dlr-level``.
 """
 
+from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
 from delivrd.providers import jasmin, reading
@@ -26,7 +27,11 @@ STATUSES = {
     "un_delivered": Word(Status.UNDELIVERED, True),  # the spelling varies with the docs' revision
     "expired": Word(Status.EXPIRED, True),
     "rejected": Word(Status.REJECTED, True),
+    "not_reachable": Word(Status.UNDELIVERED, True, Reason.UNREACHABLE),
+    "spam_content": Word(Status.REJECTED, True, Reason.BLOCKED_BY_CARRIER),
+    "insufficient_credit": Word(Status.REJECTED, True, Reason.ACCOUNT_PROBLEM),
 }
+"""The last three are only among the words of Get Status, which tells the same status."""
 
 FIELDS = {
     "msg_id": "The id of the message to this recipient.",
