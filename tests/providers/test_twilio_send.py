@@ -88,6 +88,7 @@ def test_each_of_twilios_refusals(code):
         (21610, Reason.BLOCKED_BY_RECIPIENT),
         (21614, Reason.NOT_MOBILE),
         (21617, Reason.CONTENT_INVALID),
+        (572005, Reason.ACCOUNT_PROBLEM),
     ],
 )
 def test_the_frequent_refusals_have_their_reasons(code, reason):

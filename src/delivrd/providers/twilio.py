@@ -66,7 +66,7 @@ STATUSES = {
 
 ERRORS = code_tables.load("twilio_codes", "receipts")
 SEND_ERRORS = code_tables.load("twilio_codes", "answers") | {
-    code: meaning for code, meaning in ERRORS.items() if code[:2] in ("14", "21")
+    code: meaning for code, meaning in ERRORS.items() if code[:2] in ("14", "21", "57")
 }
 TRY_AGAIN = {"14107", "20429", "21611", "21730"}
 """Codes in answers with which the message was not taken, and may be tried again."""
