@@ -127,7 +127,8 @@ def alike(clock: Iterable[Hour]) -> float:
 
     It is the variance by chance divided by the excess variance between the hours of the day (after
     R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7,
-    1986), and infinite where that is within one standard deviation of chance.
+    1986). The excess is counted from one standard deviation beyond chance on, and the result is
+    infinite where there is none.
     """
     groups = [hour for hour in clock if hour.sent]
     sent, failed, _ = totals(groups)
