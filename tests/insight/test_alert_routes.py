@@ -1,10 +1,23 @@
-"""What is counted of a route that is compared with its own past."""
+"""Rules that compare routes with their own past: what they count, and what is too little."""
 
 import pytest
 
-from delivrd.insight.alerts.data import FLOOR, Cell, Normal, Route
+from delivrd.alert_settings import Rule
+from delivrd.insight.alerts.data import FLOOR, Cell, Data, Normal, Route
 from delivrd.insight.alerts.routes import NEVER_REPORTS, TRACKS
-from tests.insight.alert_support import HOUR, MINUTE, NOON, USUAL
+from delivrd.insight.alerts.state import Update
+from tests.insight.alert_support import (
+    HOUR,
+    MINUTE,
+    NOON,
+    USUAL,
+    Minute,
+    cell,
+    data,
+    play,
+    route,
+    whats,
+)
 
 FAILURES, OVERDUE = TRACKS["change"], TRACKS["overdue"]
 KNOWN = ((10.0, 0.25), (600.0, 1.0))
@@ -65,3 +78,85 @@ def test_a_route_that_seldom_reports_has_no_overdue_messages() -> None:
         normal = USUAL._replace(open_late=share)
         steps = OVERDUE.steps(of(Cell(NOON, MINUTE, pending=20), normal=normal), NOON + HOUR, 0)
         assert len(steps) == counted
+
+
+# --- what is too little ---------------------------------------------------------------------------
+
+
+def failing(failed: int, sent: int = 100) -> Minute:
+    return lambda at: cell(at, sent, failed)
+
+
+def hour(minute: Minute, normal: Normal = USUAL, now: int = NOON) -> Data:
+    return data(now, route("main", "GB", minute, now, normal))
+
+
+def told(found: Data, kind: str = "change", **fields: object) -> list[Update]:
+    return play(Rule.model_validate({"kind": kind, **fields}), [found])
+
+
+def test_a_multiple_of_next_to_nothing_is_not_told_below_the_points_of_the_rule() -> None:
+    """Where half a per cent is normal, two are four times as many."""
+    good = USUAL._replace(typical=0.005, failing=0.005)
+    assert told(hour(failing(2), good)) == []
+    assert len(told(hour(failing(2), good), points=1)) == 1
+    assert len(told(hour(failing(3), good))) == 1
+
+
+def test_four_failures_are_too_few_and_so_is_less_than_the_rule_asks_for() -> None:
+    """However surely they are more than usual."""
+    perfect = USUAL._replace(typical=0.0, failing=0.0)
+    four, five = (
+        data(NOON, of(Cell(NOON - MINUTE, MINUTE, 5, failed), normal=perfect)) for failed in (4, 5)
+    )
+    assert told(four, times=20, at_least=1) == []
+    assert len(told(five, times=20, at_least=10)) == 1
+    assert told(five, times=20, at_least=11) == []
+
+
+def test_no_receipts_means_that_four_in_five_messages_are_without_one() -> None:
+    normal = USUAL._replace(open_slow=0.1)
+    for pending, fires in ((79, 0), (81, 1)):
+        found = hour(lambda at, n=pending: cell(at, 100, pending=n), normal)  # type: ignore[misc]
+        assert len(told(found, "no_receipts")) == fires
+
+
+@pytest.mark.parametrize(("sent", "place"), [(199, ("main",)), (200, ("main", "GB"))])
+def test_a_route_with_too_short_a_past_counts_in_wider_places_only(
+    sent: int, place: tuple[str, ...]
+) -> None:
+    ill = route("main", "GB", failing(20, 20), NOON, USUAL._replace(sent=sent))
+    new = route("main", "DE", failing(0, 1), NOON, USUAL._replace(sent=1))
+    (update,) = told(data(NOON, ill, new, route("other", "GB", failing(0), NOON)))
+    assert tuple(value for _, value in update.place) == place
+
+
+def test_what_is_older_than_the_time_of_the_rule_does_not_count() -> None:
+    early: Minute = lambda at: cell(at, 100, 50 if at < NOON - HOUR // 2 else 3)  # noqa: E731
+    assert len(told(hour(early), within=HOUR)) == 1
+    assert told(hour(early), within=HOUR // 2) == []
+
+
+def test_a_place_to_which_nothing_is_sent_for_two_hours_is_no_longer_told_of() -> None:
+    bad: Minute = lambda at: cell(at, 20, 20) if at < NOON else cell(at, 0)  # noqa: E731
+    nows = range(NOON, NOON + 4 * HOUR, 5 * MINUTE)
+    cells = tuple(bad(at) for at in range(NOON - HOUR, NOON, MINUTE))
+    updates = play(Rule(kind="change"), [data(now, of(*cells)) for now in nows])
+    assert whats(updates) == ["fired", "recovered"]
+    assert updates[1].facts == {"silent": 1}
+    assert updates[1].at - NOON >= 2 * HOUR
+
+
+def test_normal_is_that_of_the_routes_of_a_place_by_their_messages() -> None:
+    often, seldom = (
+        USUAL._replace(sent=30_000, typical=0.02),
+        USUAL._replace(sent=10_000, typical=0.06),
+    )
+    routes = (
+        route("main", country, failing(60), NOON, normal)
+        for country, normal in (("GB", often), ("DE", seldom))
+    )
+    well = (route("other", country, failing(3), NOON) for country in ("GB", "DE"))
+    (update,) = told(data(NOON, *routes, *well))
+    assert update.place == (("account", "main"),)
+    assert update.facts["normal"] == pytest.approx(0.03)
