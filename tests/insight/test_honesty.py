@@ -68,6 +68,36 @@ def test_delays_of_whole_seconds_are_a_timer() -> None:
     assert kinds(evidence(seen(delays))) == ["round_seconds"]
 
 
+@pytest.mark.parametrize(("quick", "slow", "share"), [(99, 1, 0.99), (98, 2, None), (99, 0, None)])
+def test_instant_are_99_of_at_least_100_deliveries(
+    quick: int, slow: int, share: float | None
+) -> None:
+    found = evidence(seen([0.2 + n * 0.007 for n in range(quick)] + HANDSETS[:slow]))
+    assert [(one.kind, one.share) for one in found] == ([("instant", share)] if share else [])
+
+
+@pytest.mark.parametrize(
+    ("whole", "other", "share"), [(50, 50, 0.5), (49, 51, None), (99, 0, None)]
+)
+def test_whole_seconds_are_half_of_at_least_100_delays_within_a_twentieth(
+    whole: int, other: int, share: float | None
+) -> None:
+    delays = [n + 2.04 for n in range(whole)] + [n + 2.06 for n in range(other)]
+    found = evidence(seen(delays))
+    assert [(one.kind, one.share) for one in found] == ([("round_seconds", share)] if share else [])
+
+
+@pytest.mark.parametrize(
+    ("ended", "failed", "share"),
+    [(1000, 0, 1.0), (999, 0, None), (1000, 1, None), (2500, 2, 0.9992)],
+)
+def test_it_is_odd_that_fewer_than_one_in_a_thousand_fails(
+    ended: int, failed: int, share: float | None
+) -> None:
+    found = evidence(Seen({}, ended, failed))
+    assert [(one.kind, one.share) for one in found] == ([("no_failures", share)] if share else [])
+
+
 def test_that_nothing_fails_is_told_and_does_not_flag_by_itself() -> None:
     found = evidence(seen(HANDSETS, failed=0))
     assert kinds(found) == ["no_failures"]

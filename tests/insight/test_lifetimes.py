@@ -124,6 +124,15 @@ def test_a_step_counts_for_the_part_in_which_it_was_looked_at():
     assert since.at_risk[39:42] == pytest.approx([0, 6, 8])
 
 
+@pytest.mark.parametrize(("share", "ends"), [(0.4, 0), (0.6, 1)])
+def test_an_end_is_seen_where_the_middle_of_its_step_is(share, ends):
+    within = lower(40) + (lower(41) - lower(40)) * share
+    until = observe([Group(within, 1, DELIVERED, 40)])
+    since = observe([Group(1e6, 1, DELIVERED, 40, entry=within)])
+    assert (until.ends[DELIVERED][40], since.ends[DELIVERED][40]) == (ends, 1 - ends)
+    assert until.at_risk[39:42] == pytest.approx([1, share, 0])
+
+
 @given(st.floats(0.001, 1e6))
 def test_a_step_holds_the_ages_between_its_ends(seconds):
     step = step_of(seconds)
