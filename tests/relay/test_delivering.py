@@ -207,6 +207,103 @@ def test_every_member_of_a_batch_has_its_answer(database_url: str) -> None:
     run(test())
 
 
+def test_the_members_of_a_batch_fail_and_end_together_and_say_why(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500)).listening() as sink:
+            await story.endpoint(sink.url, batch_size=2, batch_ms=60_000)
+            for message in (1, 2):
+                await story.happens(message=message)
+            await story.settle()
+            sql = "SELECT state, why, ended_at FROM delivery ORDER BY event_id"
+            failed = "it answered 500: an error of its own"
+            assert await story.rows(sql) == [("waiting", failed, None)] * 2
+            await story.tries_to_the_end()
+            given_up = ("parked", f"given up after 10 tries: {failed}", story.clock())
+            assert await story.rows(sql) == [given_up] * 2
+
+    run(test())
+
+
+def test_an_event_that_is_no_longer_on_record_takes_no_other_of_a_batch_with_it(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            endpoint_id = await story.endpoint(sink.url, batch_size=2, batch_ms=1000)
+            gone = await story.happens(message=1)
+            await story.settle()
+            await story.later(2)
+            await story.write(lambda tx: tx.execute("DELETE FROM event WHERE id = $1", gone))
+            await story.write(lambda tx: endpoints.update(tx, endpoint_id, url=sink.url))
+            ids = [row[0] for row in await story.rows("SELECT id FROM delivery")]
+            await story.write(lambda tx: replays.replay(tx, story.clock(), ids))
+            await story.happens(message=2)
+            await story.settle()
+            await story.later(2)
+            assert await story.states() == ["skipped", "delivered"]
+            assert told(sink) == [["1"], ["2"]]
+
+    run(test())
+
+
+def told(sink: Sink) -> list[list[str]]:
+    """The messages of each call."""
+    bodies = [call.json if isinstance(call.json, list) else [call.json] for call in sink.calls]
+    return [[one["data"]["message_id"] for one in body] for body in bodies]
+
+
+def test_an_event_that_was_tried_alone_is_tried_again_alone(database_url: str) -> None:
+    """Those that came since are not taken for told with it, and do not share its last tries."""
+
+    async def test() -> None:
+        async with telling(database_url) as story, Sink(says(500), says(200)).listening() as sink:
+            await story.endpoint(sink.url, batch_size=2, batch_ms=1000)
+            await story.happens(message=1)
+            await story.settle()
+            await story.later(1)
+            await story.later(4.9)
+            await story.happens(message=2)
+            await story.settle()
+            await story.later(2)
+            assert await story.states() == ["delivered"] * 2
+            assert sorted(told(sink)) == [["1"], ["1"], ["2"]]
+            assert sink.calls[0].body in [call.body for call in sink.calls[1:]]
+
+    run(test())
+
+
+def test_a_replayed_event_is_told_together_with_new_ones(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, batch_size=2, batch_ms=1000)
+            await story.happens(message=1)
+            await story.settle()
+            await story.later(2)
+            ((row_id,),) = await story.rows("SELECT id FROM delivery")
+            await story.write(lambda tx: replays.replay(tx, story.clock(), [row_id]))
+            await story.happens(message=2)
+            await story.settle()
+            assert told(sink) == [["1"], ["1", "2"]]
+            assert await story.states() == ["delivered"] * 2
+
+    run(test())
+
+
+def test_of_a_batch_one_event_is_replayed_without_the_others(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, batch_size=2, batch_ms=1000)
+            for message in (1, 2):
+                await story.happens(message=message)
+            await story.settle()
+            leader = (await story.rows("SELECT min(id) FROM delivery"))[0][0]
+            await story.write(lambda tx: replays.replay(tx, story.clock(), [leader]))
+            await story.settle()
+            assert told(sink) == [["1", "2"], ["1"]]
+
+    run(test())
+
+
 def test_a_full_batch_does_not_wait(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story, Sink().listening() as sink:

@@ -3,7 +3,7 @@
 import pytest
 
 from delivrd.core.units import SECOND
-from delivrd.store.queries import tries
+from delivrd.store.queries import endpoints, tries
 from tests.relay.relay_support import Sink, says, telling
 from tests.support import run
 
@@ -38,5 +38,26 @@ def test_why_it_fails_is_known_also_when_newer_deliveries_wait_untried(database_
             await story.relay.fan_out()
             why = await story.store.read(lambda tx: tries.why_failing(tx, endpoint))
             assert "500" in str(why)
+
+    run(test())
+
+
+def test_calls_are_counted_by_how_they_ended(database_url: str) -> None:
+    """A batch is one call, and what no call was made for is none."""
+
+    async def test() -> None:
+        async with (
+            telling(database_url) as story,
+            Sink(says(500), says(200)).listening() as sink,
+            Sink().listening() as odd,
+        ):
+            await story.endpoint(sink.url, batch_size=2, batch_ms=60_000)
+            await story.endpoint(odd.url, format="ruach", statuses=frozenset({"merged"}))
+            for message in (1, 2):
+                await story.happens(message=message)
+            await story.settle()
+            await story.later(6)
+            totals = await story.store.read(lambda tx: endpoints.totals(tx, 0))
+            assert (totals.waiting, totals.tries) == (0, {"failed": 1, "delivered": 1})
 
     run(test())

@@ -112,18 +112,31 @@ async def claim(
 
 
 async def _batches(tx: Tx, endpoint: Endpoint, now: int, rows: Sequence[Due], limit: int) -> Claim:
-    """Batches to be tried again, full new ones, and one that has waited long enough."""
+    """Batches to be tried again, full new ones, and one that has waited long enough.
+
+    What was tried alone is tried again alone: with fewer tries left it would give up for the
+    others. So is an event that is no longer on record, with which the others would end.
+    """
     again = [row for row in rows if row.batch is not None and row.next_at <= now]
     calls = [[row, *more] for row, more in await _with_members(tx, again)]
-    fresh = [row for row in rows if row.batch is None]
+    loose = [row for row in rows if row.batch is None]
+    calls += [[row] for row in loose if _is_alone(row) and row.next_at <= now]
+    fresh = [row for row in loose if not _is_alone(row)]
     wake_at = None
     for i in range(0, len(fresh), endpoint.batch_size):
         batch = fresh[i : i + endpoint.batch_size]
         if len(batch) < endpoint.batch_size and batch[0].next_at > now:
             wake_at = batch[0].next_at
             break
+        if len(batch) > 1:
+            for row in batch:
+                row.call = None  # of a time before a replay, without the others
         calls.append(sorted(batch, key=lambda row: row.event_id))
     return Claim(calls[:limit], wake_at)
+
+
+def _is_alone(row: Due) -> bool:
+    return row.tries > row.base or row.data is None
 
 
 async def _with_members(tx: Tx, leaders: Sequence[Due]) -> list[tuple[Due, list[Due]]]:

@@ -20,7 +20,7 @@ ENDED = (*MISSED, "delivered", "superseded")
 
 _AGAIN = (
     "UPDATE delivery SET state = 'waiting', base = tries, next_at = $2, batch = NULL, "
-    "lease_until = NULL, ended_at = NULL, why = NULL "
+    "call = CASE WHEN batch IS NULL THEN call END, lease_until = NULL, ended_at = NULL, why = NULL "
     "WHERE id = ANY($1::bigint[]) AND state = ANY($3::text[])"
 )
 
