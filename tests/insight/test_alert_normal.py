@@ -1,10 +1,10 @@
 """What is usual on a route, and how surely the days tell it."""
 
 from collections.abc import Callable
-from math import inf
+from math import inf, sqrt
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from delivrd.core.units import SECOND
@@ -105,3 +105,72 @@ def test_of_messages_that_never_end_so_many_are_expected_to_be_open() -> None:
 def test_what_failed_in_the_last_day_is_not_usual_yet() -> None:
     bad = {h: Hour(100, 100 if h >= NOON // HOUR - 24 else 3, 100) for h in WEEK}
     assert usual(History(bad)).typical == pytest.approx(0.03, abs=1e-3)
+
+
+def test_the_edge_of_what_is_usual_is_two_standard_deviations_above_it() -> None:
+    n, share = 6 * 24 * 100 + 50, 0.03
+    found = usual(history(lambda _: 3))
+    assert found.typical == pytest.approx(share)
+    assert found.failing == pytest.approx(share + 2 * sqrt(share * (1 - share) / n))
+
+
+def test_a_short_past_is_lent_fifty_messages_of_the_account() -> None:
+    """All of fifty messages failed; of the account's, three in a hundred do."""
+    one_hour = History({NOON // HOUR - 48: Hour(50, 50, 50)})
+    assert usual(one_hour).typical == pytest.approx((50 + 50 * 0.03) / 100)
+
+
+def test_a_route_without_any_past_is_as_its_account_and_that_as_all() -> None:
+    hours = {h: Hour(100, 10, 100) for h in WEEK}
+    well = {h: Hour(100, 1, 100) for h in WEEK}
+    found = normals(
+        {
+            ("main", "GB", ""): History(hours),
+            ("main", "DE", ""): History({}),
+            ("other", "GB", ""): History(well),
+            ("new", "GB", ""): History({}),
+        },
+        NOON,
+    )
+    typical = {account + country: of.typical for (account, country, _), of in found.items()}
+    assert typical["mainDE"] == pytest.approx(0.1, abs=1e-3)
+    assert typical["newGB"] == pytest.approx(0.055, abs=1e-3)
+
+
+counts = st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 0.5)), min_size=2, max_size=24)
+
+
+@given(counts)
+def test_other_hours_count_for_as_much_as_the_excess_variance_between_hours_allows(
+    some: list[tuple[int, float]],
+) -> None:
+    """By the weights, Q and tau squared of DerSimonian and Laird, in their notation."""
+    clock = [Hour(n, int(n * share), n) for n, share in some]
+    total = sum(hour.sent for hour in clock)
+    share = sum(hour.failed for hour in clock) / total
+    found = alike(clock)
+    if not 0 < share < 1:
+        assert found == inf
+        return
+    within = share * (1 - share)
+    w = [hour.sent / within for hour in clock]
+    q = sum(wi * (hour.failed / hour.sent - share) ** 2 for wi, hour in zip(w, clock, strict=True))
+    free = len(clock) - 1
+    excess = q - free - sqrt(2 * free)
+    assume(abs(excess) > 1e-3)  # nearer to none, rounding decides
+    tau2 = excess / (sum(w) - sum(wi * wi for wi in w) / sum(w))
+    assert found == (pytest.approx(max(2000, within / tau2), rel=1e-4) if excess > 0 else inf)
+
+
+def test_the_times_of_a_route_have_limits() -> None:
+    assert (took((1, 100)).slow, took((7200, 100)).slow) == (20, 3600)
+    unknown = times(History({}))
+    assert (unknown.slow, unknown.late) == (200, 600)
+    assert (unknown.by_slow, unknown.by_late) == (0.9, 0.99)
+
+
+def test_few_failures_have_no_distribution_of_their_times() -> None:
+    at = step(10 * SECOND)
+    assert times(History({}, {}, {at: 19})).known == ()
+    assert len(times(History({}, {}, {at: 20})).known) == 1
+    assert times(History({}, {}, {at: 19, NO_LATENCY: 50})).known == ()
