@@ -120,6 +120,19 @@ def test_a_short_past_is_lent_fifty_messages_of_the_account() -> None:
     assert usual(one_hour).typical == pytest.approx((50 + 50 * 0.03) / 100)
 
 
+def test_of_a_young_route_the_last_day_counts_up_to_an_hour_ago() -> None:
+    """What goes wrong just now is not usual."""
+    today = NOON // HOUR
+    known = {today - 3: Hour(100, 20, 100), today - 2: Hour(100, 0, 100)}
+    spoilt = {**known, today - 1: Hour(100, 100, 100), today: Hour(100, 100, 100)}
+    for hours in (known, spoilt):
+        found = usual(History(hours))
+        assert found.sent == 200
+        assert found.typical == pytest.approx((20 + 50 * 0.03) / 250)
+    established = {**spoilt, today - 48: Hour(50, 0, 50)}
+    assert usual(History(established)).sent == 50
+
+
 def test_a_route_without_any_past_is_as_its_account_and_that_as_all() -> None:
     hours = {h: Hour(100, 10, 100) for h in WEEK}
     well = {h: Hour(100, 1, 100) for h in WEEK}
