@@ -37,6 +37,15 @@ def test_a_query_may_bear_its_question_mark():
     assert told["receipts"][0]["provider_message_id"] == "1"
 
 
+def test_a_query_may_be_an_object():
+    query = {"messageId": "1&2", "status": ["DELIVRD"], "mobile": "+234 80", "errorCode": None}
+    (receipt,) = parse_line("ruach", line(method="GET", query=query))["receipts"]
+    assert receipt["provider_message_id"] == "1&2"
+    assert receipt["status"] == "delivered"
+    assert receipt["to"] == "23480"
+    assert receipt["error_code"] is None
+
+
 def test_a_body_may_be_json_itself():
     told = parse_line("vonage", line(method="POST", body={"messageId": "1", "status": "failed"}))
     assert told["receipts"][0]["status"] == "undelivered"

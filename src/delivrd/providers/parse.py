@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from delivrd.core.statement import Fault, Receipt
 from delivrd.core.text import clean, short
@@ -61,7 +62,7 @@ def _by_http(captured: Mapping[str, Any]) -> Request:
     body = captured.get("body")
     return Request(
         method=str(captured.get("method") or ("POST" if body else "GET")).upper(),
-        query=_bytes(captured.get("query")).removeprefix(b"?"),
+        query=_query(captured.get("query")),
         headers=headers,
         body=_bytes(body),
         url=str(captured.get("url") or ""),
@@ -70,6 +71,14 @@ def _by_http(captured: Mapping[str, Any]) -> Request:
 
 def _pairs(headers: Any) -> list[tuple[str, str]]:
     return [(str(name).lower(), str(value)) for name, value in headers or ()]
+
+
+def _query(given: Any) -> bytes:
+    """The query, which many programs record decoded, as an object."""
+    if isinstance(given, Mapping):
+        said = {name: value for name, value in given.items() if value is not None}
+        return urlencode(said, doseq=True).encode()
+    return _bytes(given).removeprefix(b"?")
 
 
 def _bytes(content: Any) -> bytes:
