@@ -3,8 +3,8 @@
 A long text has a callback for each part; all name the id that the send answered as their parent,
 and by that they are read, with which part it is: the text has arrived when all have.
 
-Sources: plivo.com/docs/messaging (message object, error codes, signature validation) and
-…/docs/verify (status callbacks); plivo-python.
+Sources: plivo.com/docs/messaging (message object, error codes, signature validation),
+…/docs/verify (status callbacks) and …/docs/account (application); plivo-python.
 """
 
 import re
@@ -89,6 +89,7 @@ ERRORS = {
 TIMES = {"queued": "QueuedTime", "sent": "SentTime"}
 """Where a status's time stands; of all others, in DeliveryReportTime."""
 
+IDS = ("ParentMessageUUID", "MessageUUID")
 ATTEMPT = "AttemptUUID"
 
 FIELDS = {
@@ -162,7 +163,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             ERRORS,
-            provider_message_id=f.message_id(told, "ParentMessageUUID", "MessageUUID"),
+            provider_message_id=f.message_id(told, *IDS),
             provider_status=status,
             error_code=_known(told, "ErrorCode"),
             to=f.number(told, "To"),
@@ -210,14 +211,17 @@ def _known(told: f.Fields, name: str) -> str | None:
 
 
 _OF_A_TEXT = {"Text", "Type", "Media0", "Body", "ContentType"}
+_OF_A_CALL = "CallUUID"
 
 
 def _other(told: f.Fields) -> str | None:
     """An inbound message comes with the same names, but has no status, or that of one.
 
-    Its text is in ``Text``, that of WhatsApp in ``Body``; one of pictures alone has neither. Verify
-    calls, too.
+    Its text is in ``Text``, that of WhatsApp in ``Body``; one of pictures alone has neither. An
+    application's calls may come to the same address, and Verify calls, too.
     """
+    if _OF_A_CALL in told and told.keys().isdisjoint(IDS):
+        return "other"
     if ATTEMPT in told:
         return "other" if (f.text(told, "Channel") or "").lower() == "voice" else None
     status = _status(told)
