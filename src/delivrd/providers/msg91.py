@@ -2,10 +2,12 @@
 
 One request id covers every recipient of a request, so the number belongs to the key. Nothing is
 signed. Times are taken as Indian. Sources: msg91.com/help (webhooks v2, v3, v4 and new, the new one
-for all channels); walkover101/analytics-api, the vendor's own, for the other numbers and their
-words; public handlers for the names that people give in templates, 0 and inbound texts.
+for all channels; the reasons behind a failed message, also as help.msg91.com abbreviates them);
+walkover101/analytics-api, the vendor's own, for the other numbers and their words; public handlers
+for the names that people give in templates, 0 and inbound texts.
 """
 
+import re
 from typing import Any
 
 from delivrd.core import times
@@ -13,7 +15,7 @@ from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
 from delivrd.providers import packed, reading
-from delivrd.providers.base import AccountSettings, Request, Word
+from delivrd.providers.base import AccountSettings, Code, Request, Word, refine
 
 NAME = "msg91"
 TITLE = "MSG91"
@@ -71,6 +73,44 @@ STATUSES = {"1": DELIVERED, "2": U, "9": UNWANTED, "16": R, "17": UNWANTED, "25"
 """The vendor's numbers and words; the first six are those of its help, and those after READ are in
 no list of it, but in what handlers of templates expect."""
 
+REASONS = {
+    **dict.fromkeys(
+        ("EXP ABSSUBS", "ABSENT SUBSCRIBER", "NUMBER TEMPORARILY UNAVAILABLE",
+         "SERVICES TEMPORARILY BLOCKED"),
+        Code("Phone off, out of coverage or suspended", Reason.UNREACHABLE),
+    ),
+    **dict.fromkeys(
+        ("UNKNOWN SUBSCRIBER", "UNKNWN SUBSCRIBE", "UNKNWN SBCRIBR"),
+        Code("No such subscriber", Reason.UNKNOWN_NUMBER),
+    ),
+    **dict.fromkeys(
+        ("EXP MEMEXCD", "INBOX CAPACITY EXCEEDED", "EQUIPMENT PROTOCOL ERROR"),
+        Code("The handset's memory is full, or another error of it", Reason.HANDSET_ERROR),
+    ),
+    "CALL BARRED": Code("The subscriber receives no texts", Reason.BLOCKED_BY_RECIPIENT),
+    **dict.fromkeys(
+        ("TELESERVICE NOT PROVISIONED", "TLESERVCE NOT PROVSND", "MESSAGE SERVICE NOT SUPPORTED"),
+        Code("The subscription has no SMS", Reason.NOT_MOBILE),
+    ),
+    **dict.fromkeys(
+        ("ILLEGAL SUBSCRIBER", "ILEGAL SUBSCRIBE", "ILEGAL SBSCRIBR"),
+        Code("Barred, or failed authentication", Reason.BLOCKED_BY_CARRIER),
+    ),
+    **dict.fromkeys(
+        ("EXP NWFAIL", "RESOURCE UNAVAILABLE", "SYSTEM FAILURE", "HLR MSC TIMEOUT",
+         "SUBSCRIBER BUSY FOR MT SMS", "SUBSCRIBE BSY FOR MT SMS", "SBSCRIBR BSY FOR MT SMS"),
+        Code("An error or congestion of the network", Reason.NETWORK_ERROR),
+    ),
+    **dict.fromkeys(
+        ("EXP SMSTMOUT", "EXPIRED MAXIMUM RETRIES EXCEEDED"),
+        Code("Every try timed out", Reason.EXPIRED, Status.EXPIRED),
+    ),
+    "5303": Code("India DLT: not the template's sender", Reason.SENDER_NOT_ALLOWED, R.status),
+    "5304": Code("India DLT: no such template", Reason.CONTENT_INVALID, R.status),
+    "5307": Code("India DLT: not the template's text", Reason.CONTENT_INVALID, R.status),
+}  # fmt: skip
+"""Why a message failed, in the vendor's words: capitals, without punctuation."""
+
 WORDS = ("status", "eventName", "desc", "description", "event")
 """Where the status stands, the most exact first."""
 
@@ -89,7 +129,8 @@ FIELDS = {
     "number, telNum, customerNumber": "The recipient's number, often masked in examples.",
     "status, eventName": "The status as a number, or as a word (by WhatsApp and RCS).",
     "desc, description": "The status as a word; taken where the number says nothing.",
-    "failedReason, failureReason, reason": "Why it failed, in the operator's words.",
+    "failedReason, failureReason, reason": "Why it failed, in the operator's words; those of "
+    "MSG91's list tell the reason, or that it expired.",
     "date, deliveryTime, statusUpdatedAt, ts": "When it happened: Indian time, or seconds since "
     "1970.",
     "amount": "What it cost; the currency is not told.",
@@ -134,13 +175,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         own = f.text(told, "CRQID", "crqid", "meta")
         said, known = _words(told)
+        why = f.text(told, "failedReason", "failureReason", "reason")
         return reading.receipt(
             STATUSES,
             {},
-            pair=reading.word(STATUSES, known),
+            pair=_meaning(known, why),
             provider_message_id=f.message_id(told, *IDS),
             provider_status=said,
-            detail=f.text(told, "failedReason", "failureReason", "reason"),
+            detail=why,
             to=f.number(told, "number", "telNum", "customerNumber", "mobile"),
             sender=f.text(told, "senderId", "integratedNumber", limit=64),
             price=f.amount(told, "amount"),
@@ -169,6 +211,14 @@ def _words(told: f.Fields) -> tuple[str | None, str | None]:
     words = [word for name in WORDS if (word := f.text(told, name, limit=64))]
     known = next((word for word in words if reading.word(STATUSES, word)), None)
     return f.text(told, "status", limit=64) or known or (words[0] if words else None), known
+
+
+def _meaning(known: str | None, why: str | None) -> Word | None:
+    """The meaning of a word; the reason refines a failure (rule C3)."""
+    found = reading.word(STATUSES, known)
+    said = re.sub(r"[^A-Z0-9]+", " ", (why or "").upper()).strip()
+    code = REASONS.get(said) or REASONS.get(said.partition(" ")[0])
+    return refine(found, code)[0] if found and code else found
 
 
 def _items(told: f.Fields | list[Any]) -> f.Fields | list[Any]:
