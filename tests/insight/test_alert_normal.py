@@ -120,6 +120,15 @@ def test_a_short_past_is_lent_fifty_messages_of_the_account() -> None:
     assert usual(one_hour).typical == pytest.approx((50 + 50 * 0.03) / 100)
 
 
+def test_a_short_past_is_lent_fifty_messages_that_mostly_end() -> None:
+    """Nine in ten of a hundred messages ended within half a minute, if they did at all."""
+    ends = {step(30 * SECOND): 90, step(300 * SECOND): 10}
+    found = usual(History({NOON // HOUR - 48: Hour(100, 0, 80)}, ends))
+    ended = (80 + 50 * 0.95) / (100 + 50)
+    for share, edge in ((1 - 0.9 * ended, found.open_slow), (1 - ended, found.open_late)):
+        assert edge == pytest.approx(share + 2 * sqrt(share * (1 - share) / 150))
+
+
 def test_of_a_young_route_the_last_day_counts_up_to_an_hour_ago() -> None:
     """What goes wrong just now is not usual."""
     today = NOON // HOUR

@@ -73,21 +73,24 @@ async def count(
     await store.write(job)
 
 
-async def live(store: Store, now: int) -> dict[tuple[int, str], Estimate]:
+async def live(store: Store, now: int, span: int) -> dict[tuple[int, str], Estimate]:
     settling = Settling(store.accounts, lambda: now * SECOND)
-    seen = await store.read(lambda tx: settling.seen(tx, (now - HOUR) * SECOND))
+    seen = await store.read(lambda tx: settling.seen(tx, (now - span) * SECOND))
     return seen.estimates()
 
 
-async def replayed(store: Store, now: int) -> dict[tuple[int, str], Estimate]:
-    told = await past_outlooks(store, RULE, now - HOUR, now)
+async def replayed(store: Store, now: int, span: int = HOUR) -> dict[tuple[int, str], Estimate]:
+    told = await past_outlooks(store, RULE, now - span, now)
     assert told is not None
-    return told.replay.estimates(now, now - HOUR, told.replay.so_far(now, now - HOUR).keys())
+    return told.replay.estimates(now, now - span, told.replay.so_far(now, now - span).keys())
 
 
-@pytest.mark.parametrize("hours_ago", [0, 0.75, 1.25, 3, 24, 31.5, 33])
+@pytest.mark.parametrize(
+    ("hours_ago", "hours"),
+    [*((ago, 1) for ago in (0, 0.75, 1.25, 3, 24, 31.5, 33)), (1.25, 0.25)],
+)
 def test_the_estimate_of_a_moment_is_the_same_live_and_afterwards(
-    new_database: Callable[[], str], hours_ago: float
+    new_database: Callable[[], str], hours_ago: float, hours: float
 ) -> None:
     """Also in an outage, of a route that reports nothing, and in a hub's first hours."""
 
@@ -98,7 +101,8 @@ def test_the_estimate_of_a_moment_is_the_same_live_and_afterwards(
         async with opened(urls[0]) as then, opened(urls[1]) as today:
             await count(then, sent, now)
             await count(today, sent, NOON + 12 * HOUR)
-            was, told = await live(then, now), await replayed(today, now)
+            span = int(hours * HOUR)
+            was, told = await live(then, now, span), await replayed(today, now, span)
         assert was.keys() == told.keys()
         for key, one in was.items():
             a, b = settled([one]), settled([told[key]])
