@@ -38,8 +38,8 @@ REPLAY_BEHIND = 300
 
 STATUSES = {
     **dict.fromkeys(
-        ("accepted", "acceptd", "queued", "scheduled", "buffered", "enroute",
-         "submitted", "processing", "in_progress", "sending", "sent", "pending"),
+        ("accepted", "acceptd", "queued", "scheduled", "buffered", "enroute", "dispatched",
+         "submitted", "processing", "in_progress", "sending", "sent", "transmitted", "pending"),
         Word(Status.PENDING, False),
     ),
     **dict.fromkeys(
@@ -47,7 +47,8 @@ STATUSES = {
         Word(Status.DELIVERED, True),
     ),
     **dict.fromkeys(
-        ("undelivered", "undeliv", "undeliverable", "not_delivered", "failed", "failure"),
+        ("undelivered", "undeliv", "undeliverable", "not_delivered", "not delivered",
+         "notdelivered", "failed", "failure"),
         Word(Status.UNDELIVERED, True),
     ),
     **dict.fromkeys(

@@ -79,7 +79,8 @@ class FieldNames(Table):
                  "phoneNumber", "mobile", "number", "receiver", "To", "data.to")  # fmt: skip
     sender: Names = ("from", "sender", "sender_id", "senderId", "source", "originator", "From")
     time: Names = ("done_date", "doneDate", "donedate", "delivered_at", "deliveredAt", "timestamp",
-                   "status_time", "time", "date", "updated_at", "data.timestamp")  # fmt: skip
+                   "status_time", "dlr_date", "time", "date", "updated_at",
+                   "data.timestamp")  # fmt: skip
     reference: Names = ("reference", "client_reference", "clientReference", "client_ref",
                         "external_id", "externalId", "custom_id")  # fmt: skip
     price: Names = ("price", "cost")
