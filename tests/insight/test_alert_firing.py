@@ -306,6 +306,22 @@ def test_many_small_routes_that_are_out_are_one_firing_for_as_long_as_they_are(k
     assert recovered.at > NOON + HOUR
 
 
+def test_an_account_that_was_out_has_recovered_though_small_routes_prove_it_late() -> None:
+    """They send a message every three minutes: for long, that is no evidence."""
+    end = NOON + 30 * MINUTE
+
+    def seldom(at: int) -> Cell:
+        n = int(at % (3 * MINUTE) == 0)
+        return cell(at, n, n if NOON <= at < end else 0)
+
+    routes = [("main", f"G{i}", broken_from(NOON, end)) for i in range(8)]
+    small = [("main", f"S{i}", seldom) for i in range(8)]
+    fine = [("other", f"G{i}", broken_from(2**40)) for i in range(8)]
+    fired, recovered = play(CHANGE, moments(-2, 60, *routes, *small, *fine))
+    assert fired.place == recovered.place == (("account", "main"),)
+    assert recovered.at - end <= 15 * MINUTE
+
+
 def test_a_firing_is_not_widened_because_its_route_sends_less() -> None:
     less: Minute = lambda at: cell(at, int(at < NOON), int(at < NOON and at % 120 == 0))  # noqa: E731
     routes = ("main", "EE", less), ("main", "GB", failing(0, every=2))

@@ -81,15 +81,16 @@ def explain(bad: Mapping[Place, float], parts: Mapping[Place, Part]) -> list[Pla
 
 
 def with_parts(
-    look: Callable[[Place, int], Reading], bad: Collection[Place]
+    look: Callable[[Place, int], Reading], bad: Collection[Place], finest: Collection[Place]
 ) -> Callable[[Place, int], Reading]:
-    """The same, but a place that is well as a whole is not good while `MANY` of its parts are not,
-    nor good since before they were: it stands for them. ``bad`` are the finest places that are."""
+    """The same, but a place that is not among the ``bad`` ones itself is not good while `MANY` of
+    its parts are not, nor good since before they were: it stands for them. ``finest`` are the
+    finest of the bad places."""
 
     def whole(place: Place, since: int) -> Reading:
         reading = look(place, since)
-        parts = [p for p in bad if p != place and within(p, place)]
-        if not place or reading.level != GOOD or len(parts) < MANY:
+        parts = [p for p in finest if p != place and within(p, place)]
+        if not place or place in bad or reading.level != GOOD or len(parts) < MANY:
             return reading
         inside = [look(part, since) for part in parts]
         if sum(part.level != GOOD for part in inside) >= MANY:

@@ -211,7 +211,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
             if found.score >= height + WIDER and _matters(rule, found):
                 bad[place] = found
     finest = [place for place in bad if place in scores]
-    look = with_parts(lambda place, since: _look(rule, watched, place, since), finest)
+    look = with_parts(lambda place, since: _look(rule, watched, place, since), bad, finest)
     if not bad:
         return Findings((), look)
     parts = {p: Part(f.score, watched.lately(p)) for p, f in scores.items()}

@@ -248,7 +248,7 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
         return reading._replace(facts=facts, level=BAD)
 
     named = [_alone(seen[place], parts, seen) for place in explain(bad, parts)]
-    return Findings(tuple(map(told, named)), with_parts(look, finest))
+    return Findings(tuple(map(told, named)), with_parts(look, bad, finest))
 
 
 def _part(reading: Reading, bad: bool) -> Part:
