@@ -87,7 +87,7 @@ SEND_ERRORS = {
 
 FIELDS = {
     "batch_id": "The id in the answer to the send; one for all recipients of a batch.",
-    "recipient": "The recipient's number, with or without plus.",
+    "recipient": "The recipient's number, with or without plus; a public handler has it as `to`.",
     "status": "The status word.",
     "code": "The detailed code; 0 is delivered.",
     "at": "When the status came about (ISO 8601, UTC).",
@@ -179,7 +179,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             provider_status=word,
             error_code=code,
             detail=f.text(told, "status_message"),
-            to=f.number(told, "recipient"),
+            to=f.number(told, "recipient", "to"),
             sender=f.text(told, "applied_originator", limit=64),
             network=f.text(told, "operator", limit=16),
             occurred_at=times.parse(
