@@ -1,7 +1,8 @@
 """Telnyx's API v2: its events hold a message, with a status for each recipient.
 
 Sources: developers.telnyx.com/docs/messaging (receiving webhooks, message detail records, error
-codes, WhatsApp) and …/docs/identity/verify (receiving webhooks); the vendor's SDK.
+codes, WhatsApp) and …/docs/identity/verify (receiving webhooks); the vendor's SDK; public handlers
+for errors of a recipient.
 """
 
 from collections.abc import Mapping
@@ -57,7 +58,8 @@ FIELDS = {
     "data.payload.to[].phone_number": "The recipient's number.",
     "data.payload.to[].status": "The status word of this recipient.",
     "data.payload.from.phone_number": "The sender; of RCS `agent_id`.",
-    "data.payload.errors": "What went wrong: code, title and detail; the first is taken.",
+    "data.payload.errors": "What went wrong: code, title and detail; the first is taken. The "
+    "recipient's own `errors` or `error_code` go before.",
     "data.payload.cost": "Amount and currency.",
     "data.payload.text": "The text; cut before the request is kept.",
     "data.payload.id, phone_number, delivery_status, mccmnc (Verify)": "Id of the verification, "
@@ -122,7 +124,8 @@ def receipt(
     event, message = _event(told)
     event_type = f.text(event, "event_type", limit=64)
     happened = f.text(event, "occurred_at") or f.text(message, "completed_at", "sent_at")
-    recipient, error = _recipient(message), first_error(message)
+    recipient = _recipient(message)
+    error = _own_error(recipient) or first_error(message)
     word, pair = f.text(recipient, "status", limit=64), None
     if recipient.get("status") is None:
         word = event_type
@@ -154,6 +157,13 @@ def _recipient(message: f.Fields) -> f.Fields:
     if listed and not isinstance(listed[0], dict):
         raise Unreadable("the recipient is not an object")
     return listed[0] if listed else {}
+
+
+def _own_error(recipient: f.Fields) -> f.Fields:
+    """The error at the recipient itself, where public handlers have met it."""
+    code = f.text(recipient, "error_code")
+    alone = {"code": code, "detail": recipient.get("error_message")} if code else {}
+    return first_error(recipient) or alone
 
 
 def first_error(message: f.Fields) -> f.Fields:
