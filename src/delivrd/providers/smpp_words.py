@@ -36,11 +36,13 @@ STATUSES: Mapping[str, Word] = {
     "ACKED": ON_ITS_WAY,
     "NOCRED": Word(Status.REJECTED, True, Reason.ACCOUNT_PROBLEM),
     "SYSERR": Word(Status.UNDELIVERED, True, Reason.NETWORK_ERROR),
+    "NACK": Word(Status.REJECTED, True),
 }
 """``stat:`` of a receipt's text, also as some write it out in full.
 
 The specification calls ACCEPTD final; in practice it is not. Words beyond it: ACKED is Mblox's
-(opentelecoms-org/jsmpp#9), NOCRED and SYSERR are those of smscentral.com.au.
+(opentelecoms-org/jsmpp#9), NOCRED and SYSERR are those of smscentral.com.au, NACK is in the lists
+of ozekisms.com (SMPP error codes) and Messente (delivery reports).
 """
 
 STATES: Mapping[str, Word] = {
