@@ -14,6 +14,7 @@ from delivrd.store import deliveries, endpoints, postgres, replays
 from delivrd.store.endpoints import Endpoint, new_secret
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.deliveries import list_deliveries
+from delivrd.store.tries import Result, store_results
 from tests.relay.relay_support import (
     START,
     Clock,
@@ -368,6 +369,26 @@ def test_a_callback_url_that_is_gone_stops_alone(database_url: str) -> None:
     run(test())
 
 
+def test_what_waits_for_a_callback_url_that_is_gone_is_not_called_any_more(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        sink = Sink(says(500), says(410), says(200))
+        async with telling(database_url) as story, sink.listening():
+            for number in (1, 2):
+                await message(story, number, sink.url + "/all")
+                await story.happens(message=number)
+                await story.settle()
+            await story.later(6)
+            assert len(sink.calls) == 2
+            assert await story.rows("SELECT state, why FROM delivery ORDER BY event_id") == [
+                ("parked", "it answered 410 Gone"),
+                ("parked", "it answered 410: it is gone for good"),
+            ]
+
+    run(test())
+
+
 def test_what_waits_for_another_callback_url_is_not_stopped_with_one_that_is_gone(
     database_url: str,
 ) -> None:
@@ -715,6 +736,31 @@ def test_a_late_result_of_a_lost_claim_changes_nothing(database_url: str) -> Non
             sink.then = [says(200)]
             await story.settle()
             assert await story.states() == ["delivered"]
+
+    run(test())
+
+
+def test_a_result_that_comes_after_the_next_claim_is_not_stored(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url, patience=30) as story, Sink(hangs).listening() as sink:
+            endpoint_id = await story.endpoint(sink.url)
+            await story.happens()
+            await story.relay.fan_out()
+            await story.relay.round()
+            story.clock.now += 61_000_000
+            await story.relay.sweep()
+            await story.relay.round()
+            ((row_id, number),) = await story.rows("SELECT id, tries FROM delivery")
+            assert number == 2
+            late = Result(
+                delivery_id=row_id, endpoint_id=endpoint_id, message_ids=[1], batch=False,
+                ordered=False, number=1, state="parked", why="it was late", at=story.clock(),
+            )  # fmt: skip
+            assert await story.write(lambda tx: store_results(tx, story.clock(), [late])) == []
+            assert await story.states() == ["in_flight"]
+            for call in story.relay._calls:
+                call.cancel()
+            await asyncio.gather(*story.relay._calls, return_exceptions=True)
 
     run(test())
 
