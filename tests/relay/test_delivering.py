@@ -520,6 +520,24 @@ def test_a_replay_sends_the_same_event_again(database_url: str) -> None:
     run(test())
 
 
+def test_an_event_that_is_no_longer_on_record_is_replayed_as_it_was_told(
+    database_url: str,
+) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            await story.happens()
+            await story.settle()
+            await story.write(lambda tx: tx.execute("DELETE FROM event"))
+            ((row_id,),) = await story.rows("SELECT id FROM delivery")
+            await story.write(lambda tx: replays.replay(tx, story.clock(), [row_id]))
+            await story.settle()
+            first, second = sink.calls
+            assert first.body == second.body
+
+    run(test())
+
+
 def test_a_replay_begins_the_schedule_anew(database_url: str) -> None:
     async def test() -> None:
         async with telling(database_url) as story, Sink(says(500)).listening() as sink:
