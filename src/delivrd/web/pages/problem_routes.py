@@ -1,7 +1,7 @@
 """Overdue, silent and doubtful routes, each with the links to the messages that were counted."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from delivrd.core.units import SECOND
 from delivrd.insight.network_reports import Silence, in_words
@@ -14,17 +14,21 @@ Route = tuple[str, str | None]
 MOST = 8
 
 
-def overdue(
-    items: Iterable[Item], late: Mapping[Route, float], since: int, now: int
-) -> list[dict[str, Any]]:
-    """Routes with overdue messages, which are older than ``late`` (in seconds).
+class Shown(NamedTuple):
+    """The first rows, and the number of those that are not shown."""
+
+    rows: Sequence[Mapping[str, Any]]
+    more: int
+
+
+def overdue(items: Iterable[Item], late: Mapping[Route, float], since: int, now: int) -> Shown:
+    """Routes with overdue messages, which are older than ``late`` (in seconds), most of them first.
 
     ``since`` and ``now`` are in microseconds since 1970; messages before ``since`` are not counted.
     """
     found = []
-    for item in items:
-        if not item["overdue"]:
-            continue
+    some = [item for item in items if item["overdue"]]
+    for item in sorted(some, key=lambda item: -item["overdue"])[:MOST]:
         age = late.get((item["account"], item["country"]), 0.0)
         links, place = Links.everywhere(), route(item)
         begin = edge(since)
@@ -36,7 +40,7 @@ def overdue(
             "total": links.within(begin, "", **place),
         }
         found.append({**item, "behind": behind})
-    return found[:MOST]
+    return Shown(found, len(some) - len(found))
 
 
 def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
@@ -45,12 +49,12 @@ def doubted(routes: Iterable[Item], since: int) -> list[dict[str, Any]]:
     return [{**one, "behind": links.within(edge(since), "", **route(one))} for one in routes]
 
 
-def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
+def silent_networks(silences: Sequence[Silence]) -> Shown:
     """Networks that report nothing, with links to their open messages.
 
     If only receipts name the network, these are the open messages without a network.
     """
-    return [
+    found = [
         {
             "account": one.account,
             "country": one.country,
@@ -63,8 +67,9 @@ def silent_networks(silences: Iterable[Silence]) -> list[dict[str, Any]]:
                 network=one.network.network if one.network.named else NONE,
             ),
         }
-        for one in silences
-    ][:MOST]  # fmt: skip
+        for one in silences[:MOST]
+    ]  # fmt: skip
+    return Shown(found, len(silences) - len(found))
 
 
 def route(item: Item) -> dict[str, str]:
