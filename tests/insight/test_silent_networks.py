@@ -75,6 +75,25 @@ def test_a_network_that_is_sent_nothing_any_more_is_not_silent() -> None:
     assert names({"23420": tallies(2, ats=DAY[:80]), "23410": tallies(10)}) == []
 
 
+def test_messages_that_are_always_open_are_not_missing_from_a_network_without_traffic() -> None:
+    country = {"23420": tallies(2, ats=DAY[:80]), "23410": tallies(8), "": tallies(0, 2)}
+    assert names(country) == []
+
+
+def test_a_country_of_which_less_than_half_reports_tells_nothing_of_one_network() -> None:
+    half = [Tally(at, 5, 5) for at in DAY]
+    less = [Tally(at, 4, 6) for at in DAY]
+    assert names({"23420": stopped(10, DAY[80]), "23410": half}) == ["23420"]
+    assert names({"23420": stopped(10, DAY[80]), "23410": less}) == []
+
+
+def test_twenty_messages_are_enough() -> None:
+    assert names({"23420": tallies(0, 1, DAY[-20:]), "23410": tallies(9)}) == ["23420"]
+    assert names({"23420": tallies(0, 1, DAY[-20:]), "23410": tallies(1, 0, DAY[-20:])}) == [
+        "23420"
+    ]
+
+
 def test_a_network_that_gets_another_code_is_not_silent() -> None:
     country = {
         "23420": tallies(2, ats=DAY[:80]), "23499": tallies(2, ats=DAY[80:]),

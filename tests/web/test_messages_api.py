@@ -3,10 +3,12 @@
 import asyncio
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from delivrd.core.units import HOUR
 from delivrd.intake import folded
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
@@ -383,6 +385,41 @@ def test_a_message_sent_elsewhere_takes_as_many_sms_as_its_ids_or_its_text(
             assert (await hub.get(f"/v1/messages/{made['id']}"))["parts"] == parts
             await hub.receipt("main", **{**DELIVERED, "messageId": ids[0]})
             assert (await hub.post("/v1/messages/sent", sent, 201))["parts"] == parts
+
+    run(test())
+
+
+@pytest.mark.parametrize("ids", [[], ["id-1", ""], ["id-1", "x" * 256], list(map(str, range(256)))])
+def test_what_is_no_list_of_message_ids_is_refused(sqlite_url: str, ids: list[str]) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            sent = {"account": "main", "provider_message_ids": ids, "to": "+12015555522"}
+            problem = await hub.post("/v1/messages/sent", sent, 422)
+            assert (problem["field"], problem["hint"]) == (
+                "provider_message_ids",
+                "A list of 1 to 255 ids as the gateway gave them.",
+            )
+            most = [*("x" * (255 - n) for n in range(255))]
+            await hub.post("/v1/messages/sent", {**sent, "provider_message_ids": most}, 201)
+
+    run(test())
+
+
+@pytest.mark.parametrize(("ago_hours", "left_hours"), [(None, 78), (10, 68), (72, 6), (1000, 6)])
+def test_receipts_of_what_another_program_sent_are_awaited_for_its_validity_and_the_grace(
+    sqlite_url: str, ago_hours: int | None, left_hours: int
+) -> None:
+    """Three days and six hours; six hours at least, as nobody may have listened before."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            sent = {"account": "main", "provider_message_ids": ["id-1"], "to": "+12015555522"}
+            if ago_hours is not None:
+                at = datetime.now(UTC) - timedelta(hours=ago_hours)
+                sent["sent_at"] = at.isoformat()
+            await hub.post("/v1/messages/sent", sent, 201)
+            rows = await hub.store.read(lambda tx: tx.fetch("SELECT expires_at FROM attempt"))
+            assert round((rows[0][0] - now_micros()) / HOUR, 2) == left_hours
 
     run(test())
 
