@@ -80,6 +80,24 @@ def test_messages_that_are_always_open_are_not_missing_from_a_network_without_tr
     assert names(country) == []
 
 
+def test_more_open_messages_than_usual_are_too_few_to_be_those_of_a_whole_network() -> None:
+    country = {
+        "23420": tallies(20, ats=DAY[:80]), "23410": tallies(80),
+        "": [*tallies(0, 10, DAY[:80]), *tallies(0, 14, DAY[80:])],
+    }  # fmt: skip
+    assert names(country) == []
+
+
+def test_a_network_is_missing_once_it_has_sent_twenty_receipts() -> None:
+    def until(end: int) -> dict[str, list[Tally]]:
+        return {
+            "23420": tallies(1, ats=DAY[:end]), "23410": tallies(4),
+            "": tallies(0, 1, DAY[end:]),
+        }  # fmt: skip
+
+    assert (names(until(19)), names(until(20))) == ([], ["23420"])
+
+
 def test_a_country_of_which_less_than_half_reports_tells_nothing_of_one_network() -> None:
     half = [Tally(at, 5, 5) for at in DAY]
     less = [Tally(at, 4, 6) for at in DAY]
