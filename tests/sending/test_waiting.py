@@ -68,6 +68,34 @@ def test_who_waits_too_long_goes_on_without(sqlite_url: str) -> None:
     run(test())
 
 
+def test_who_gives_up_leaves_those_who_wait_for_the_same(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with sending(sqlite_url, "http://127.0.0.1:9") as hub:
+            uuid = await hub.send()
+            waits = asyncio.create_task(hub.hub.waiting.until_final(uuid, 20))
+            await hub.hub.waiting.until_final(uuid, 0.05)
+            assert not waits.done()
+            await end(hub, uuid)
+            async with asyncio.timeout(2):
+                await waits
+
+    run(test())
+
+
+def test_nobody_waits_for_a_hub_that_stops(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with sending(sqlite_url, "http://127.0.0.1:9") as hub:
+            uuid = await hub.send()
+            waits = asyncio.create_task(hub.hub.waiting.until_final(uuid, 20))
+            await asyncio.sleep(0)
+            hub.hub.waiting.close()
+            async with asyncio.timeout(2):
+                await waits
+                await hub.hub.waiting.until_final(uuid, 20)
+
+    run(test())
+
+
 def test_a_waiter_sees_what_another_process_did(postgres_url: str) -> None:
     async def test() -> None:
         async with (
