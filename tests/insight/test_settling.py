@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.core.units import MINUTE
-from delivrd.insight.cohorts import ages, has_old, past_of, silent_of
+from delivrd.insight.cohorts import ages, first_hour, groups_of, has_old, past_of, silent_of
 from delivrd.insight.comparison import ranks
 from delivrd.insight.learnt import DayCounts, Learnt
 from delivrd.insight.lifetimes import DELIVERED, FAILED, Group, observe, step_of
@@ -137,14 +137,47 @@ def test_messages_that_are_young_do_not_make_a_route_silent() -> None:
     assert silent_of([Ended(1, "EE", "unknown", NO_LATENCY, False, 500)], [], now) == set()
 
 
+def test_a_route_is_silent_by_all_its_messages_that_are_two_hours_old_on_average() -> None:
+    now = 2_000_000 * BUCKET
+    eight, nine = (Waiting(1, "EE", now // BUCKET - n, 25) for n in (8, 9))
+    ended = [Ended(1, "EE", "unknown", le, True, 8) for le in (NO_LATENCY, 80, 90)]
+    assert silent_of(ended, [nine, nine], now) == {(1, "EE")}
+    assert silent_of(ended, [eight, nine], now) == set()
+
+
+def test_a_group_is_seen_from_the_ages_that_its_whole_minute_had_in_the_last_five() -> None:
+    now = 1000 * MINUTE
+    rows = [
+        ByMinute(1, "EE", 990, "delivered", 40, 7), ByMinute(1, "EE", 998, "pending", OPEN, 8),
+        ByMinute(1, "EE", 990, "expired", NO_LATENCY, 9),
+        ByMinute(1, "EE", 999, "pending", OPEN, 5),
+    ]  # fmt: skip
+    assert groups_of(rows, now) == [
+        Group(540.0, 7, DELIVERED, 40, 300.0),
+        Group(60.0, 8, None, OPEN, 0.0),
+        Group(540.0, 9, FAILED, step_of(3600.0), 300.0),
+    ]
+
+
+def test_in_the_first_hour_messages_are_seen_up_to_the_age_that_their_whole_minute_has() -> None:
+    now = 1000 * MINUTE
+    rows = [
+        ByMinute(1, "EE", 990, "delivered", 40, 7), ByMinute(1, "EE", 998, "pending", OPEN, 8),
+        ByMinute(1, "EE", 999, "pending", OPEN, 5),
+    ]  # fmt: skip
+    tables, seen = first_hour(rows, now)
+    assert seen == 540.0
+    assert tables == {(1, "EE"): observe([Group(540.0, 7, DELIVERED, 40), Group(60.0, 8)])}
+
+
 def test_one_message_of_two_hours_shows_how_messages_end() -> None:
     now = 2_000_000 * BUCKET
     ended, waiting = (
         Ended(1, "EE", "delivered", 80, True, 1),
         Waiting(1, "EE", now // BUCKET - 9, 1),
     )
-    assert has_old([ended], [], now)
-    assert has_old([], [waiting], now)
+    assert has_old([ended, ended._replace(old=False)], [], now)
+    assert has_old([], [waiting, waiting._replace(bucket=now // BUCKET)], now)
     young = [waiting._replace(bucket=waiting.bucket + 1)]
     assert not has_old([ended._replace(old=False)], young, now)
 
