@@ -154,7 +154,7 @@ def _answer(answer: HttpAnswer) -> Answer:
 
 def _part(element: f.Fields) -> SentPart:
     state = f.inner(element, "status")
-    word = reading.word(webhook.STATUSES, webhook.said(state))
+    word = webhook.meaning(state)
     code = f.text(state, "subtype", limit=64)
     found = f.text(element, "id", limit=f.MAX_ID)
     if word is None or word.status not in FAILURES:

@@ -53,7 +53,7 @@ def receipt(told: f.Fields, occurred_at: datetime | None) -> Receipt:
     return reading.receipt(
         STATUSES,
         ERRORS,
-        pair=_judged(_exact(word, about), about.get("final")),
+        pair=_judged(_exact(about), about.get("final")),
         provider_message_id=f.message_id(told, "id"),
         provider_status=word,
         error_code=f.text(about, "subtype", limit=64),
@@ -79,9 +79,15 @@ def said(state: f.Fields) -> str | None:
     return f.text(state, "condition", "type", limit=64) or whole
 
 
-def _exact(said: str | None, state: f.Fields) -> Word | None:
+def meaning(state: f.Fields) -> Word | None:
+    """What the most exact word means; with a subtype that is in no table, what its type means."""
+    word = said(state) or ""
+    return reading.word(STATUSES, word) or reading.word(STATUSES, word.partition(".")[0])
+
+
+def _exact(state: f.Fields) -> Word | None:
     """A webhook has no subtype, but names it as the cause."""
-    word = reading.word(STATUSES, said)
+    word = meaning(state)
     cause = (f.text(state, "cause", limit=64) or "").upper().replace(" ", "_")
     plain = word is not None and word == STATUSES["FAILED"]
     return STATUSES.get(f"FAILED.{cause}", word) if plain else word
