@@ -153,12 +153,16 @@ def answer(request: Request, reading: Reading) -> Response:
     return Response(200, body, "application/json")
 
 
-_KINDS = {"SubscriptionConfirmation": "handshake", "UnsubscribeConfirmation": "other"}
+_KINDS = {
+    "SubscriptionConfirmation": "handshake",
+    "UnsubscribeConfirmation": "other",
+    "Registration Status Change": "other",  # EventBridge's, of a sender
+}
 _RECEIPTS = ("TEXT_", "MEDIA_", "RCS_", "_SMS.")
 
 
 def _other(told: f.Fields) -> str | None:
-    kind = _KINDS.get(f.text(told, "Type") or "")
+    kind = _KINDS.get(f.text(told, "Type", "detail-type") or "")
     if kind is not None:
         return kind
     event = aws_envelopes.event(told)
