@@ -52,6 +52,7 @@ STATUSES = {
     "Failed": Word(Status.UNDELIVERED, True),
     "UnrecognisedRecipient": Word(Status.REJECTED, True, Reason.UNKNOWN_NUMBER),
     "ValidityPeriodExpired": Word(Status.EXPIRED, True, Reason.EXPIRED),
+    "MessageError": Word(Status.UNDELIVERED, True),
     "SMSSent": Word(Status.PENDING, False),
     "MMSSent": Word(Status.PENDING, False),
     "DELIVRD": Word(Status.DELIVERED, True),
@@ -257,6 +258,8 @@ def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     found = reading.receipt(
         STATUSES,
         ERRORS if _AMERICAN & told.keys() else {},
+        # an error that is in no table is an error still
+        pair=reading.word(STATUSES, word) or reading.word(STATUSES, event),
         provider_message_id=f.message_id(told, *ids),
         provider_status=word,
         error_code=f.text(told, "code", "errortype", limit=64),
