@@ -195,6 +195,13 @@ def test_under_the_minimum_nothing_is_ranked_and_it_says_why(database_url: str) 
             assert (told["ranked"], told["why"]) == (False, "only one account sends there")
             nothing = await hub.get("/v1/stats/comparison", country="FR")
             assert (nothing["items"], nothing["why"]) == ([], "nothing was sent there")
+            await sent(hub, "main-last")
+            await pushed(hub, "main", 0, 0)
+            for minimum, few in ((4, "only one"), (5, "none")):
+                told = await hub.get("/v1/stats/comparison", country="US", minimum=minimum)
+                why = f"{few} of 2 accounts has at least {minimum} ended attempts there"
+                assert (told["ranked"], told["why"]) == (False, why)
+                assert [item["rank"] for item in told["items"]] == [None, None]
 
     run(test())
 
