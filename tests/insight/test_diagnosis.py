@@ -170,6 +170,15 @@ def test_what_is_not_known_of_rejections_is_said_so_and_the_most_frequent_come_f
     )
 
 
+def test_of_very_many_rejections_it_is_said_that_only_the_newest_were_looked_at() -> None:
+    rejected = (("Acme", "IN", "sender_not_allowed", 900), ("Shop", "IN", "other", 100))
+    for n, said in ((1001, "1001 of 1001 messages that ended were rejected; of the newest 1000: "),
+                    (1000, "1000 of 1000 messages that ended were rejected: ")):  # fmt: skip
+        traffic = (("main", "IN", "rejected", n),)
+        (found,) = about("rejected", traffic=traffic, rejected=rejected)
+        assert found.what.startswith(f"{said}senders Acme (900), Shop (100)")
+
+
 def test_few_rejections_are_no_warning_though_all_messages_are_rejected() -> None:
     assert about("rejected", traffic=(("main", "IN", "rejected", 9),))[0].state == "ok"
     assert about("rejected", traffic=(("main", "IN", "rejected", 10),))[0].state == "warning"

@@ -269,9 +269,11 @@ def _rejected(known: Figures) -> Iterator[Finding]:
         senders[sender or "no sender"] += n
         countries[country or "unknown country"] += n
         reasons[reason or "no reason given"] += n
+    known_of = senders.total()
+    newest = f"; of the newest {known_of}" if known_of == queries.REJECTED < total else ""
     yield Finding(
         "rejected", "warning",
-        f"{rejected} rejected: senders {_top(senders)}; "
+        f"{rejected} rejected{newest}: senders {_top(senders)}; "
         f"countries {_top(countries)}; reasons {_top(reasons)}",
         "sender_not_allowed: register the sender there; blocked_by_carrier: review the texts",
     )  # fmt: skip
