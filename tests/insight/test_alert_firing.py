@@ -574,15 +574,18 @@ def test_fewer_messages_than_the_rule_asks_for_are_not_judged(
     assert whats(play(made, [found(70)])) == ["fired"]
 
 
+@pytest.mark.parametrize("rule", [BY_ROUTE, CHANGE])
 @pytest.mark.parametrize("recovered", [(), GB_OF_MAIN[:1], GB_OF_MAIN])
-def test_messages_before_the_last_recovery_there_or_around_do_not_count(recovered: Place) -> None:
+def test_messages_before_the_last_recovery_there_or_around_do_not_count(
+    recovered: Place, rule: Rule
+) -> None:
     well: Minute = lambda at: cell(at, 2000)  # noqa: E731
     ill = broken_from(0, NOON - 10 * MINUTE)
     routes = ("main", "GB", ill), ("main", "DE", well), ("other", "GB", well)
     (found,) = moments(0, 1, *routes)
     elsewhere = State(floors=(((("account", "other"),), NOON - 10 * MINUTE),))
-    assert [update.place for update in play(BY_ROUTE, [found], elsewhere)] == [GB_OF_MAIN]
-    assert play(BY_ROUTE, [found], State(floors=((recovered, NOON - 10 * MINUTE),))) == []
+    assert [update.place for update in play(rule, [found], elsewhere)] == [GB_OF_MAIN]
+    assert play(rule, [found], State(floors=((recovered, NOON - 10 * MINUTE),))) == []
 
 
 # --- single failures ------------------------------------------------------------------------------
