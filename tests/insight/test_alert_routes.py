@@ -121,6 +121,27 @@ def test_no_receipts_means_that_four_in_five_messages_are_without_one() -> None:
         assert len(told(found, "no_receipts")) == fires
 
 
+def burst(country: str, failed: int, sent: int, week: int) -> Route:
+    cells = (Cell(NOON - MINUTE, MINUTE, sent - failed, failed),)
+    return Route(("main", country, ""), cells, USUAL._replace(sent=week))
+
+
+def test_the_more_a_hub_sends_the_more_evidence_it_takes() -> None:
+    """Eight failures of twenty messages are chance once in some seven thousand failures."""
+    well = tuple(route("other", f"C{i}", failing(0, 1), NOON) for i in range(60))
+    for failed, on_a_great_hub in ((8, 0), (9, 1)):
+        found = burst("GB", failed, 20, week=5000)
+        assert len(told(data(NOON, found))) == 1
+        assert len(told(data(NOON, found, *well))) == on_a_great_hub
+
+
+def test_a_wider_place_takes_more_evidence_than_a_route() -> None:
+    for failed, wider in ((4, 0), (5, 1)):
+        thin = (burst(country, failed, 10, week=199) for country in ("GB", "DE"))
+        assert len(told(data(NOON, *thin))) == wider
+        assert len(told(data(NOON, burst("GB", 2 * failed, 20, week=398)))) == 1
+
+
 @pytest.mark.parametrize(("sent", "place"), [(199, ("main",)), (200, ("main", "GB"))])
 def test_a_route_with_too_short_a_past_counts_in_wider_places_only(
     sent: int, place: tuple[str, ...]
@@ -145,6 +166,20 @@ def test_a_place_to_which_nothing_is_sent_for_two_hours_is_no_longer_told_of() -
     assert whats(updates) == ["fired", "recovered"]
     assert updates[1].facts == {"silent": 1}
     assert updates[1].at - NOON >= 2 * HOUR
+
+
+def test_a_place_is_told_of_while_one_of_its_routes_still_sends() -> None:
+    def sent(country: str, until: int, now: int) -> Route:
+        ats = range(max(NOON - HOUR, now - HOUR), min(until, now), MINUTE)
+        return Route(("main", country, ""), tuple(cell(at, 20, 20) for at in ats), USUAL)
+
+    def look(now: int) -> Data:
+        countries = {"GB": NOON, "DE": NOON, "FR": now}
+        well = (route("other", country, cell, now) for country in countries)
+        return data(now, *(sent(name, until, now) for name, until in countries.items()), *well)
+
+    (fired,) = play(Rule(kind="change"), [look(now) for now in range(NOON, NOON + 4 * HOUR, 600)])
+    assert fired.place == (("account", "main"),)
 
 
 def test_normal_is_that_of_the_routes_of_a_place_by_their_messages() -> None:

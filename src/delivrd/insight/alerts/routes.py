@@ -198,14 +198,16 @@ def find(rule: Rule, data: Data, floors: Mapping[Place, int]) -> Findings:
     watched = Watched(rule, data, floors)
     height = bar(watched.expected * PATIENCE_WEEKS)
     scores = {p: more_than_usual(watched.steps(p), ratios(rule)) for p in watched.finest}
+    bare = dict.fromkeys(ratios(rule), 0.0)
+    alone = {p: more_than_usual(watched.steps(p), bare).score for p in watched.finest}
     bad = {
         place: found
         for place, found in scores.items()
         if found.score >= height and watched.sent(place) >= ENOUGH and _matters(rule, found)
     }
     for place in watched.wider:
-        # the score of summed steps is at most the sum of the parts' scores
-        most = sum(scores[part].score for part in watched.parts(place))
+        # the score of summed steps is at most the sum of the parts' scores, without handicaps
+        most = sum(alone[part] for part in watched.parts(place))
         if most >= height + WIDER and watched.sent(place) >= ENOUGH:
             found = more_than_usual(watched.steps(place), ratios(rule))
             if found.score >= height + WIDER and _matters(rule, found):
