@@ -7,7 +7,7 @@ for what is overdue in its country, it is named and not the country.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from delivrd.alert_settings import Rule
 from delivrd.core.units import QUARTER_SECONDS
@@ -129,17 +129,17 @@ def _explained(rule: Rule, bad: Reading, counts: _Counts, silent: Silent) -> boo
     return others <= float(bad.facts["normal"]) * (rule.times or 1.0)
 
 
-def _told(bad: Iterable[Reading], silent: Silent) -> Iterator[Reading]:
+def _told(bad: Sequence[Reading], silent: Silent) -> Iterator[Reading]:
     """The findings, none inside another: bad places with their silent networks named; one for each
     other silent network, or one for all that is in an account that has many."""
-    bad = list(bad)
-    accounts = Counter(p[0] for p in silent if not any(_around(one.place, p) for one in bad))
+    alone = {p: one for p, one in silent.items() if not any(_around(b.place, p) for b in bad)}
+    accounts = Counter(place[0] for place in alone)
     many: list[Place] = [(account,) for account, n in accounts.items() if n >= MANY]
     for one in bad:
         if not any(within(one.place, wide) for wide in many):
             yield _with_networks(one, silent)
     for wide in many:
-        yield _widened(wide, [one for one in bad if within(one.place, wide)], silent)
+        yield _widened(wide, [one for one in bad if within(one.place, wide)], alone)
     covered = [*many, *(one.place for one in bad)]
     for place, network in silent.items():
         if not any(within(place, around) for around in covered):
