@@ -1,11 +1,15 @@
 """`delivrd doctor` names each problem and what mends it."""
 
+from functools import partial
+
 import pytest
 
+from delivrd.alert_settings import Alerts
 from delivrd.cli.doctor import propose_format
 from delivrd.cli.init import block
 from delivrd.config import load
 from delivrd.core.units import HOUR
+from delivrd.insight.alerts.rules import in_force
 from delivrd.keeping import sweep
 from delivrd.providers import provider
 from delivrd.store import alerts, endpoints, health
@@ -325,6 +329,26 @@ def test_a_channel_that_takes_no_notice_is_bad(tmp_path, database_url, delivrd):
         assert check["state"] == state
     assert check["what"] == "ops: the last notice did not go out, 1 to be tried again: no"
     assert check["mend"] == "delivrd alerts test ops"
+
+
+def test_a_rule_that_only_an_earlier_release_took_is_told_and_stops_no_other(
+    tmp_path, sqlite_url, delivrd
+):
+    path = write_settings(tmp_path, sqlite_url, ACCOUNTS)
+
+    async def watched():
+        async with opened(sqlite_url) as store:
+            for name, rule in (("old", '{"kind": "gone"}'), ("new", '{"kind": "change"}')):
+                await store.write(partial(alerts.put_rule, name=name, rule=rule, now=1))
+            return in_force(Alerts(), await store.read(alerts.rules))
+
+    found = run(watched()).keys()
+    assert {"new", "many-failures"} <= found
+    assert "old" not in found
+    ran = delivrd("doctor", "--json", "--config", str(path))
+    (told,) = [c for c in ran.json["checks"] if c["name"] == "alerts" and c["state"] == "bad"]
+    assert "the rule old is of an earlier release and not watched: " in told["what"]
+    assert told["mend"] == "PUT or DELETE /v1/alerts/rules/old"
 
 
 def test_a_channel_or_a_maintenance_for_a_rule_that_is_none_is_told(

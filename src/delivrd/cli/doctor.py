@@ -88,7 +88,7 @@ def _print(checks: Iterable[Check], as_json: bool) -> None:
 
 async def examine(config: Config) -> list[Check]:
     """Every finding about these settings, their database and the hub that runs on it."""
-    from delivrd.cli.doctor_alerts import channels, rule_names
+    from delivrd.cli import doctor_alerts
     from delivrd.cli.doctor_relay import endpoints
     from delivrd.store import health
     from delivrd.store.base import StoreUnavailable
@@ -109,14 +109,14 @@ async def examine(config: Config) -> list[Check]:
             checks += await _unmatched(config, reader)
             checks += await _diagnosed(reader)
             doing = await reader.read(lambda tx: channels_doing(tx, config.alerts.channels))
-            checks += rule_names(config, await reader.read(rules))
+            checks += doctor_alerts.rules(config, await reader.read(rules))
             checks += endpoints(await reader.read(lambda tx: every(tx, callbacks=True)))
     except StoreUnavailable as error:
         mend = advice(error) or _mend_database(config)
         checks += [Check("database", "bad", str(error), mend), running]
     except NotUpgraded as error:
         checks += [Check("database", "bad", str(error), "delivrd db upgrade"), running]
-    return [*checks, *channels(config, doing)]
+    return [*checks, *doctor_alerts.channels(config, doing)]
 
 
 def _database(config: Config, figures: Figures) -> Check:

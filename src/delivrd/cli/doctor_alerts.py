@@ -1,19 +1,23 @@
 """What `delivrd doctor` says of alerts: channels that fail, and rules that do not exist."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from delivrd.alert_settings import Channel, Maintenance
 from delivrd.cli.doctor import Check, ok
 from delivrd.config import Config
 from delivrd.core.hints import nearest
 from delivrd.insight.alerts.channels import shown, trouble
-from delivrd.insight.alerts.rules import in_force
+from delivrd.insight.alerts.rules import in_force, refused
 from delivrd.store.alerts import Doing, StoredRule
 
 
-def rule_names(config: Config, stored: Iterable[StoredRule]) -> Iterator[Check]:
-    """A finding for each rule that a channel or a maintenance window is limited to, and that does
-    not exist. The settings cannot be refused for it: rules are also made over the API."""
+def rules(config: Config, stored: Sequence[StoredRule]) -> Iterator[Check]:
+    """A finding for each rule that this release does not take, and for each that a channel or a
+    maintenance window is limited to, and that does not exist. The settings cannot be refused for
+    it: rules are also made over the API."""
+    for name, why in refused(stored).items():
+        what = f"the rule {name} is of an earlier release and not watched: {why}"
+        yield Check("alerts", "bad", what, f"PUT or DELETE /v1/alerts/rules/{name}")
     known = in_force(config.alerts, stored)
     tables: list[tuple[str, Channel | Maintenance]] = [
         *((f"alerts.channels.{name}", one) for name, one in config.alerts.channels.items()),
