@@ -178,7 +178,7 @@ def test_only_the_differences_of_times_matter(country: dict[str, list[Tally]], l
     assert silent_networks(moved) == found
 
 
-@given(st.integers(20, 400), st.floats(0, 0.2), st.randoms(use_true_random=False))
+@given(st.integers(20, 400), st.floats(0, 0.2), st.randoms(use_true_random=True))
 def test_networks_that_report_are_never_called_silent(n, share, random) -> None:
     """Whatever the share of messages that are open for a while."""
     country = {
