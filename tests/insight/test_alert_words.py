@@ -17,7 +17,7 @@ from delivrd.insight.alerts.words import Causes, NoticeText, notice_text, reason
 from delivrd.store import schema
 from delivrd.store.base import Store
 from delivrd.store.ids import floor, now_micros
-from delivrd.store.queries.diagnosis import Calls
+from delivrd.store.queries.diagnosis import Calls, Strays
 from delivrd.store.tx import Tx
 from tests.filled import execute, receipt, receive
 from tests.insight.alert_support import MINUTE, NOON
@@ -206,7 +206,23 @@ SECRETS = "7 calls of main were refused (no signature): check its secrets"
 def test_silence_is_explained_by_what_the_gateways_call(
     account: str | None, calls: dict[str, Calls], says: str
 ) -> None:
-    assert why_no_receipts(account, calls, NOON) == says
+    assert why_no_receipts(account, calls, None, NOON) == says
+
+
+@pytest.mark.parametrize(
+    ("calls", "begins"),
+    [
+        ({}, "No account's gateway has called since, but "),
+        ({"other": HEARD}, "main has not called since, while other has: "),
+    ],
+)
+def test_silence_is_explained_by_calls_to_an_address_that_is_none(
+    calls: dict[str, Calls], begins: str
+) -> None:
+    strays = Strays(3, 1, "/webhooks/mian")
+    lost = "3 calls came for no account, the last to /webhooks/mian: check the webhook's address"
+    assert why_no_receipts("main", calls, strays, NOON) == begins + lost
+    assert why_no_receipts("main", {"main": REFUSED}, strays, NOON) == SECRETS
 
 
 async def _refused(store: Store) -> None:

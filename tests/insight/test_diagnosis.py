@@ -322,7 +322,8 @@ def test_calls_for_accounts_that_do_not_exist_are_counted(database_url: str) -> 
         async with web(database_url) as hub:
             assert await hub.store.read(lambda tx: queries.strays(tx, 0)) is None
             for name in ("mian", "mani"):
-                assert (await hub.client.get(f"/webhooks/{name}")).status_code == 404
+                answer = await hub.client.get(f"/webhooks/{name}/a-secret-of-an-account")
+                assert answer.status_code == 404
             hub.hub.ring.note(refusal(account="main", status=401))
             await hub.hub.ring.flush()
             found = await hub.store.read(lambda tx: queries.strays(tx, 0))

@@ -57,7 +57,8 @@ async def _failed(tx: Tx, at: _Place) -> Causes:
 
 async def _silent(tx: Tx, at: _Place) -> Causes:
     calls = await diagnosis.calls(tx, at.store.accounts, at.since)
-    return Causes(also=[f"{why_no_receipts(at.account, calls, at.now)}."])
+    strays = await diagnosis.strays(tx, at.since)
+    return Causes(also=[f"{why_no_receipts(at.account, calls, strays, at.now)}."])
 
 
 async def _overdue(tx: Tx, at: _Place) -> Causes:

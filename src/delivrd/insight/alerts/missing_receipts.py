@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from delivrd.core.text import counted
 from delivrd.core.units import SECOND
 from delivrd.insight.alerts.sentence import about
-from delivrd.store.queries.diagnosis import Calls
+from delivrd.store.queries.diagnosis import Calls, Strays
 
 
-def why_no_receipts(account: str | None, calls: Mapping[str, Calls], now: int) -> str:
-    """The likely cause, by the calls since the silence began.
+def why_no_receipts(
+    account: str | None, calls: Mapping[str, Calls], strays: Strays | None, now: int
+) -> str:
+    """The likely cause, by the calls since the silence began, also those for no account.
 
     ``account`` is None where it is about all accounts; ``now`` is in seconds since 1970.
     """
@@ -22,13 +24,19 @@ def why_no_receipts(account: str | None, calls: Mapping[str, Calls], now: int) -
         return f"{said}; {refused}" if refused else said
     if refused:
         return refused
+    lost = _lost(strays) if strays else ""
     if calls:  # of others: also one that was refused has reached this hub
         has = "has" if len(calls) == 1 else "have"
-        return (
-            f"{account} has not called since, while {_few(calls)} {has}: "
-            f"this hub is reachable, {account} is silent"
-        )
+        silent = lost or f"this hub is reachable, {account} is silent"
+        return f"{account} has not called since, while {_few(calls)} {has}: {silent}"
+    if lost:
+        return f"No account's gateway has called since, but {lost}"
     return "No gateway has called since: this hub may not be reachable from outside"
+
+
+def _lost(strays: Strays) -> str:
+    came = counted(strays.n, "call")
+    return f"{came} came for no account, the last to {strays.path}: check the webhook's address"
 
 
 def _refused(calls: Mapping[str, Calls]) -> str:

@@ -39,7 +39,7 @@ class Calls(NamedTuple):
 
 class Strays(NamedTuple):
     """Webhook calls for accounts that do not exist: how many, and when and to which path the last
-    came."""
+    came, without what follows the name there: it may be a secret."""
 
     n: int
     last_at: int
@@ -95,7 +95,9 @@ async def strays(tx: Tx, since: int) -> Strays | None:
         "FROM ring WHERE id >= $1 AND account IS NULL) AS r JOIN ring ON ring.id = r.last",
         floor(since),
     )
-    return Strays(*rows[0]) if rows else None
+    for n, at, path in rows:
+        return Strays(n, at, "/".join(path.split("/")[:3]))
+    return None
 
 
 async def rejected(tx: Tx, since: int) -> list[tuple[str, str, str, int]]:
