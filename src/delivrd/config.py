@@ -185,7 +185,7 @@ class Sending(Section):
     concurrency: PositiveInt = Field(
         default=32,
         description="Most hand-overs at once; where several accounts send, one takes at most "
-        "three quarters of them.",
+        "three quarters of those that the others leave.",
     )
     rate: dict[str, PositiveFloat] = Field(
         default_factory=dict, description="Most messages per second, by account; default no limit."

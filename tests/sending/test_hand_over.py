@@ -192,25 +192,28 @@ def test_an_account_whose_messages_cannot_be_claimed_holds_up_no_other(
     run(test())
 
 
-def test_a_gateway_that_hangs_leaves_the_others_room(sqlite_url: str) -> None:
+def test_gateways_that_hang_leave_the_others_room(sqlite_url: str) -> None:
     async def test() -> None:
         answer = asyncio.Event()
-        hanging, well = Gateway(after(answer)), Gateway()
-        async with hanging.listening(), well.listening():
-            both = {
-                "hanging": account("vonage", base_url=at(hanging)),
-                "well": account("vonage", base_url=at(well)),
-            }
-            config = settings(sqlite_url, accounts=both, sending=Sending(concurrency=4))
+        first, second, well = Gateway(after(answer)), Gateway(after(answer)), Gateway()
+        async with first.listening(), second.listening(), well.listening():
+            gateways = {"first": first, "second": second, "well": well}
+            accounts = {name: account("vonage", base_url=at(one)) for name, one in gateways.items()}
+            config = settings(sqlite_url, accounts=accounts, sending=Sending(concurrency=8))
             async with open_hub(config) as hub:
-                for _ in range(8):
-                    await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", ("hanging",)))
-                await until(lambda: len(hanging.calls) >= 3)
-                await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", ("well",)))
+
+                async def send(name: str) -> None:
+                    await submit(hub.store, hub.config, Order(TO, "Acme", "Hello", (name,)))
+
+                for name, takes in (("first", 6), ("second", 1)):
+                    for _ in range(8):
+                        await send(name)
+                    await until(lambda: len(gateways[name].calls) >= takes)  # noqa: B023
+                await send("well")
                 await until(lambda: well.calls)
-                assert len(hanging.calls) == 3
+                assert (len(first.calls), len(second.calls)) == (6, 1)
                 answer.set()
-                await until(lambda: len(hanging.calls) == 8)
+                await until(lambda: len(first.calls) == len(second.calls) == 8)
 
     run(test())
 

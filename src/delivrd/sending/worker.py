@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 MOST = 0.75
-"""The share of all hand-overs that one account may take, where several accounts send: a gateway
-that hangs leaves the others room."""
+"""The share of the room left by others that an account may take, where several send: however many
+gateways hang, the others have room."""
 
 
 class Worker:
@@ -37,9 +37,9 @@ class Worker:
         self, store: Store, config: Config, http: Http, clock: Callable[[], int] = now_micros
     ) -> None:
         self._store, self._config, self._http, self._clock = store, config, http, clock
-        self._free = self._most = config.sending.concurrency
-        if sum(map(can_send, store.accounts.by_id.values())) > 1:
-            self._most = max(1, int(self._free * MOST))
+        self._free = config.sending.concurrency
+        senders = sum(map(can_send, store.accounts.by_id.values()))
+        self._share = MOST if senders > 1 else 1.0
         self._under_way: set[asyncio.Task[None]] = set()
         self._taken: Counter[int] = Counter()  # account -> its hand-overs under way
         self._paused: dict[int, float] = {}  # account -> when it may be called again
@@ -107,7 +107,7 @@ class Worker:
         taken: list[Handover] = []
         for account_id in sorted(self._store.accounts.by_id, key=self._taken.__getitem__):
             bucket = self._buckets.get(account_id)
-            limit = min(self._free - len(taken), self._most - self._taken[account_id])
+            limit = self._room(account_id, self._free - len(taken))
             limit = min(limit, bucket.tokens() if bucket else limit)
             if limit > 0 and self._paused.get(account_id, 0) <= now:
                 try:
@@ -123,6 +123,11 @@ class Worker:
                     bucket.take(len(got))
                 taken += got
         return taken
+
+    def _room(self, account_id: int, free: int) -> int:
+        """How many hand-overs an account may begin, while so many are free."""
+        own = self._taken[account_id]
+        return min(free, max(1, int((free + own) * self._share)) - own)
 
     async def _claim_for(self, account_ids: list[int], limit: int) -> list[Handover]:
         store = self._store
