@@ -6,7 +6,6 @@ public descriptions of its causes, and public handlers for ``errorCode``, the co
 codes without their zeros.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from delivrd.core import times
@@ -65,8 +64,17 @@ CAUSES = {
 ALSO = {"00a": "014 015 016 017 018 019 01a 01b 01c 020 024", "003": "023"}
 """Codes that have the cause of another one."""
 
-ERRORS = {name: code for names, code in CAUSES.items() for name in names}
-ERRORS |= {code: ERRORS[known] for known, codes in ALSO.items() for code in codes.split()}
+
+class PaddedCodes(dict[str, Code]):
+    """Codes of three digits, found without the zeros before them, too: JSON may hold numbers."""
+
+    def get(self, code: str, default: Any = None) -> Any:
+        padded = code.lower().zfill(3) if code else code
+        return super().get(code) or super().get(padded, default)
+
+
+ERRORS = PaddedCodes({name: code for names, code in CAUSES.items() for name in names})
+ERRORS.update({code: ERRORS[known] for known, codes in ALSO.items() for code in codes.split()})
 """By code, and by cause, which is taken where a receipt has no code."""
 
 KINDS = (
@@ -127,7 +135,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         code, cause = f.text(told, *CODES, limit=64), f.text(told, "cause", limit=64)
         return reading.receipt(
             STATUSES,
-            _table(code),
+            ERRORS,
             pair=_exact(word, code, cause),
             provider_message_id=f.message_id(told, "externalId"),
             provider_status=word,
@@ -150,25 +158,9 @@ def _other(told: f.Fields) -> str | None:
     return "inbound" if not stated and TEXTS & told.keys() else None
 
 
-def _known(code: str | None) -> Code | None:
-    """The meaning of a code, which in JSON may be a number: without the zeros before it."""
-    return reading.meant(ERRORS, (code or "").zfill(3))
-
-
-def _table(code: str | None) -> Mapping[str, Code]:
-    """The codes, with this one as it is written."""
-    known = _known(code)
-    return {**ERRORS, code: known} if code and known else ERRORS
-
-
-def meaning_of_code(receipt: Receipt) -> Code | None:
-    """The meaning of a code without its zeros."""
-    return _known(receipt.error_code)
-
-
 def _exact(said: str | None, code: str | None, cause: str | None) -> Word | None:
     """What the cause makes of a failure where the code leaves that open, or of a missing word."""
-    word, known = reading.word(STATUSES, said), _known(code)
+    word, known = reading.word(STATUSES, said), reading.meant(ERRORS, code or "")
     if word is None:
         return _failure(said)
     if word.status is not Status.UNDELIVERED or (known and known.status):
