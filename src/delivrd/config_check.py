@@ -16,7 +16,7 @@ from delivrd.config import (
     secrets,
     web_address,
 )
-from delivrd.config_alerts import vain
+from delivrd.config_alerts import ineffective
 from delivrd.config_endpoints import wrong
 from delivrd.core.hints import nearest
 from delivrd.core.signing_key import key
@@ -75,7 +75,7 @@ def _check_alerts(config: Config) -> Iterator[Problem]:
     of = {"rules": alerts.rules, "maintenance": alerts.maintenance}
     for table, some in of.items():
         for name, one in some.items():
-            for field, what, hint in vain(one, *known):
+            for field, what, hint in ineffective(one, *known):
                 yield Problem(f"alerts.{table}.{name}.{field}", "settings", what, hint)
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
-from delivrd.config_alerts import vain
+from delivrd.config_alerts import ineffective
 from delivrd.core.hints import nearest
 from delivrd.core.units import DAY, SECOND
 from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
@@ -216,7 +216,7 @@ def check(context: Context, rule: Rule, prefix: str = "") -> None:
     """
     config = context.config
     known = context.store.accounts.names, config.alerts.channels, config.retention.ring_rows
-    for field, what, hint in vain(rule, *known):
+    for field, what, hint in ineffective(rule, *known):
         raise invalid(f"{prefix}{field}", what, hint)
 
 
