@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -73,24 +73,46 @@ def kept_hub(folder):
     return demo_command.Demo(place, load(place / "delivrd.toml", {})).hub
 
 
-def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
+@contextmanager
+def playing(folder):
+    """A demo that runs on until it is interrupted."""
     arguments = [sys.executable, "-m", "delivrd", "demo", "--port", "0", "--rate", "40", "--keep"]
     process = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
     )
     try:
         for line in process.stderr:
             if "Ctrl-C stops it" in line:
                 break
-        soon(lambda: kept_hub(tmp_path).get("/v1/messages?status=delivered")["items"])
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        yield process
     finally:
         process.kill()
         process.wait()
+
+
+def interrupted(process):
+    """What a demo says after an interrupt; it ends well."""
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
+    return err
+
+
+def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
+    with playing(tmp_path) as process:
+        soon(lambda: kept_hub(tmp_path).get("/v1/messages?status=delivered")["items"])
+        err = interrupted(process)
     assert PROOF in err
     assert "✓ db verify" in err
+
+
+def test_what_somebody_sends_during_a_demo_is_no_difference(tmp_path):
+    with playing(tmp_path) as process:
+        hub = kept_hub(tmp_path)
+        order = {"to": "+12015555522", "from": "Me", "text": "Is it there?", "via": ["smspm"]}
+        made = hub.post("/v1/messages", order)
+        soon(lambda: hub.get(f"/v1/messages/{made['id']}")["final"])
+        assert PROOF in interrupted(process)
 
 
 def test_an_impatient_end_leaves_no_hub_behind(tmp_path):

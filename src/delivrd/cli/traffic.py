@@ -21,9 +21,12 @@ from delivrd.simulator import (
     check,
     dialect,
     fetch_messages,
+    find_ids,
+    heard_of,
     messages,
     send_traffic,
     spread,
+    unclaimed,
 )
 from delivrd.simulator import names as simulated_dialects
 
@@ -174,9 +177,17 @@ class Run:
         ids = [each.body["id"] for each in sent if each.accepted]
         shown = await fetch_messages(self._stage.hub, self._stage.key, ids)
         journal = self._simulation.journal
-        return Outcome(
-            sent, shown, journal.totals(), journal.complaints, check(shown, journal), quiet
-        )
+        differences = check([*shown, *await self._of_others(shown)], journal)
+        return Outcome(sent, shown, journal.totals(), journal.complaints, differences, quiet)
+
+    async def _of_others(self, own: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+        """The messages that somebody else sent through these gateways meanwhile."""
+        stage, journal = self._stage, self._simulation.journal
+        numbers = {each.to.lstrip("+") for each in unclaimed(own, journal)}
+        known = {message["id"] for message in own}
+        ids = await find_ids(stage.hub, stage.key, sorted(numbers))
+        found = await fetch_messages(stage.hub, stage.key, [i for i in ids if i not in known])
+        return heard_of(found, journal)
 
     def _note(self, progress: Progress) -> None:
         self._sent = progress

@@ -27,14 +27,20 @@ scenario is data, and ``dataclasses.replace`` makes a variant.
 from delivrd.simulator.accounts import Account
 from delivrd.simulator.clock import Clock, ScaledClock
 from delivrd.simulator.dialects import blank_accounts, dialect, names
-from delivrd.simulator.driver import Progress, Sent, fetch_messages, send_traffic
+from delivrd.simulator.driver import (
+    Progress,
+    Sent,
+    fetch_messages,
+    find_ids,
+    send_traffic,
+)
 from delivrd.simulator.journal import Journal, expected_status
 from delivrd.simulator.recording import Recorded, Recording, record
 from delivrd.simulator.run import Simulation
 from delivrd.simulator.scenarios import SCENARIOS, Scenario, scenario
 from delivrd.simulator.texts import Text, messages
 from delivrd.simulator.traffic import spread
-from delivrd.simulator.verdict import Difference, check
+from delivrd.simulator.verdict import Difference, check, heard_of, unclaimed
 
 __all__ = [
     "SCENARIOS",
@@ -55,10 +61,13 @@ __all__ = [
     "dialect",
     "expected_status",
     "fetch_messages",
+    "find_ids",
+    "heard_of",
     "messages",
     "names",
     "record",
     "scenario",
     "send_traffic",
     "spread",
+    "unclaimed",
 ]

@@ -98,6 +98,21 @@ async def fetch_messages(hub: str, key: str, ids: Sequence[str]) -> list[dict[st
         return list(await asyncio.gather(*map(fetch, ids)))
 
 
+async def find_ids(hub: str, key: str, numbers: Iterable[str]) -> list[str]:
+    """The ids of the hub's newest messages to each of these numbers, in E.164 without the plus.
+
+    Raises:
+        aiohttp.ClientError: the hub is away, or answers with an error.
+    """
+    found: list[str] = []
+    async with _client(hub, key) as client:
+        for number in numbers:
+            async with client.get("v1/messages", params={"to": f"+{number}"}) as response:
+                response.raise_for_status()
+                found += [message["id"] for message in (await response.json())["items"]]
+    return found
+
+
 def _client(hub: str, key: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         base_url=hub.rstrip("/") + "/",

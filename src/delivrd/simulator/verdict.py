@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 from delivrd.simulator.journal import Journal, Submission, expected_status
@@ -35,22 +35,34 @@ def check(
     gateway accepted must belong to one of them. Call it when the simulation is quiet and the hub
     has folded everything.
     """
-    index = _Index(journal)
-    claimed: set[int] = set()
+    hub_messages, index = list(hub_messages), _Index(journal)
     differences = list(_pushes(journal))
     for message in hub_messages:
-        attempts = index.attempts(message)
-        claimed.update(id(submission) for attempt in attempts for submission in attempt)
-        differences += _compare(message, attempts, timed_out=timed_out)
+        differences += _compare(message, index.attempts(message), timed_out=timed_out)
     if complete:
         differences += (
             Difference(
                 _name(submission), "a gateway accepted it, but the hub has no message for it"
             )
-            for submission in journal.submissions
-            if submission.outcome == "accepted" and id(submission) not in claimed
+            for submission in unclaimed(hub_messages, journal)
         )
     return differences
+
+
+def unclaimed(hub_messages: Iterable[Mapping[str, Any]], journal: Journal) -> list[Submission]:
+    """What a gateway accepted and belongs to none of these messages."""
+    index = _Index(journal)
+    attempts = chain.from_iterable(map(index.attempts, hub_messages))
+    claimed = {id(submission) for attempt in attempts for submission in attempt}
+    return [s for s in journal.submissions if s.outcome == "accepted" and id(s) not in claimed]
+
+
+def heard_of(
+    hub_messages: Iterable[Mapping[str, Any]], journal: Journal
+) -> list[Mapping[str, Any]]:
+    """Those of the messages that came to a gateway."""
+    index = _Index(journal)
+    return [message for message in hub_messages if any(index.attempts(message))]
 
 
 def _pushes(journal: Journal) -> Iterator[Difference]:
