@@ -1,7 +1,7 @@
 """A store driven by hand: each writer's step is one call, and nothing runs by itself."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 
 from delivrd.config import Config
 from delivrd.core.statement import Fault, Reading, Receipt, Status, micros
-from delivrd.core.status import fold_attempt, fold_message
+from delivrd.core.status import Outcome, fold_attempt, fold_message
 from delivrd.core.units import HOUR, SECOND
 from delivrd.providers import provider
 from delivrd.providers.base import Accepted, Answer, SentPart
@@ -33,6 +33,13 @@ from tests.support import account, settings
 
 NOON = datetime(2025, 3, 4, 12, tzinfo=UTC)
 START = micros(NOON)
+
+QUARTERS = [table for table in TABLES if table not in {"recent", *DAYS, *LATENCIES}]
+"""The tables of counts by the quarter of an hour. The others are by the real clock, or sums."""
+
+Key = tuple[int, Any, int, str, str, str]
+"""Unit, quarter of an hour, account, country, network, status."""
+
 TO = "447700900123"
 
 ACCOUNTS: dict[str, Any] = {
@@ -255,11 +262,7 @@ class Story:
 
     async def counts(self) -> dict[str, dict[Any, int]]:
         """The rollups, over all slots."""
-        return {
-            table: await self.counted(table)
-            for table in TABLES
-            if table not in {"recent", *DAYS, *LATENCIES}  # by the real clock; and sums
-        }
+        return {table: await self.counted(table) for table in QUARTERS}
 
     async def counted(self, table: str) -> dict[Any, int]:
         """The numbers of a table, and each of its histograms' under the key and the step."""
@@ -282,7 +285,7 @@ class Story:
     async def check(self) -> None:
         """Everything derived is what the statements give, and the rollups are what is there."""
         graph = await self.graph()
-        rollup, whole, cost, charged, senders, codes = (Counter[Any]() for _ in range(6))
+        found = {table: Counter[Any]() for table in QUARTERS}
         for message in graph.messages.values():
             outcomes = [
                 fold_attempt(a.handover(), [p.outcome() for p in a.parts if not p.withdrawn])
@@ -306,28 +309,32 @@ class Story:
             ]:  # fmt: skip
                 key = (unit, spread(since or heard), account_id, message.country or "",
                        result.network or "", result.status.value)  # fmt: skip
-                places = [
-                    (rollup, (*key, result.reason.value if result.reason else "")),
-                    (whole, (unit, key[1], key[5])),
-                    *([(senders, (*key[1:4], message.sender or "", key[5]))] if unit else []),
-                ]
-                if unit and result.error_code is not None:
-                    places.append((codes, (*key[1:4], key[5], result.error_code)))
                 step = latency_step(result, since)
-                for table, place in places:
-                    table[place] += 1
+                for table, place in _places(key, message.sender or "", result):
+                    found[table][place] += 1
                     if step is not None:
-                        table[*place, STEPS, step] += 1
+                        found[table][*place, STEPS, step] += 1
                 if result.price is not None:
                     for what, n in ((0, micro_units(result.price)), (1, 1)):
-                        cost[*key[:5], result.currency or "", what] += n
-                        charged[*key[:2], result.currency or "", what] += n
+                        found["cost"][*key[:5], result.currency or "", what] += n
+                        found["charge_quarter"][*key[:2], result.currency or "", what] += n
                 assert row.status == result.status
-        assert await self.counts() == {
-            "rollup": dict(rollup), "status_quarter": dict(whole),
-            "cost": dict(cost), "charge_quarter": dict(charged),
-            "rollup_sender": dict(senders), "rollup_code": dict(codes),
-        }  # fmt: skip
+        assert await self.counts() == {table: dict(counted) for table, counted in found.items()}
+
+
+def _places(key: Key, sender: str, result: Outcome) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """In which tables a message (unit 0) or an attempt (1) is counted, and under which keys."""
+    unit, bucket, account_id, country, _, status = key
+    reason, code = result.reason.value if result.reason else "", result.error_code
+    yield "rollup", (*key, reason)
+    yield "status_quarter", (unit, bucket, status)
+    yield "account_reason", (unit, bucket, account_id, status, reason)
+    if unit:
+        yield "rollup_sender", (bucket, account_id, country, sender, status)
+        yield "account_sender", (bucket, account_id, sender, status)
+    if unit and code is not None:
+        yield "rollup_code", (bucket, account_id, country, status, code)
+        yield "account_code", (bucket, account_id, status, code)
 
 
 def _shown_message(message: Any) -> tuple[Any, ...]:

@@ -34,7 +34,10 @@ from delivrd.store.latencies import TABLES as LATENCIES
 
 NOW = 1_800_000_000 * 1_000_000
 SECOND = NOW // 1_000_000
-QUARTERS = ("rollup", "rollup_sender", "rollup_code")
+SUMMED = {name: name for name in ("rollup", "rollup_sender", "rollup_code")} | {
+    "account_sender": "rollup_sender", "account_code": "rollup_code",
+}  # fmt: skip
+"""From which table with quarters of an hour others are summed, if not from the rollup."""
 
 
 def place(status="pending", *, step=None, second=SECOND, price=None, code=None, network=None):
@@ -135,7 +138,7 @@ def test_each_row_holds_as_many_latencies_as_have_ended(some):
 def test_latencies_by_longer_times_and_of_all_add_up_to_those_by_the_quarter(some):
     moves = Counter((1, 7, NOWHERE, there) for there in some)
     for name in TIMED:
-        quarters = DAYS[name].of if name in DAYS else name if name in QUARTERS else "rollup"
+        quarters = DAYS[name].of if name in DAYS else SUMMED.get(name, "rollup")
         added: defaultdict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
         for quarter, took in ended(moves, quarters).items():
             of_it = dict(zip(TABLES[quarters], quarter, strict=True))

@@ -24,7 +24,10 @@ def test_the_revisions_are_alembics_in_their_order() -> None:
     assert [script.revision for script in scripts][::-1] == [*REVISIONS]
 
 
-TABLES = ("cost", "rollup_sender", "rollup_code", "recent", *DAYS)
+TABLES = (
+    "cost", "rollup_sender", "rollup_code", "account_reason", "account_sender", "account_code",
+    "recent", *DAYS,
+)  # fmt: skip
 WHOLE = ("status_quarter", "charge_quarter")
 SUMMED = (*TABLES, *WHOLE, *LATENCIES)
 OLD = ("unit", "bucket", "account_id", "country", "network", "status", "slot")

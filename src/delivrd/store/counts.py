@@ -48,6 +48,9 @@ _QUARTERS: Mapping[str, tuple[str, ...]] = {
     "charge_quarter": ("unit", "bucket", "currency", "what"),
     "rollup_sender": ("bucket", "account_id", "country", "sender", "status"),
     "rollup_code": ("bucket", "account_id", "country", "status", "code"),
+    "account_reason": ("unit", "bucket", "account_id", "status", "reason"),
+    "account_sender": ("bucket", "account_id", "sender", "status"),
+    "account_code": ("bucket", "account_id", "status", "code"),
 }
 
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -161,10 +164,14 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     charged: defaultdict[Count, int] = defaultdict(int)
     senders: defaultdict[Count, int] = defaultdict(int)
     codes: defaultdict[Count, int] = defaultdict(int)
+    account_reasons: defaultdict[Count, int] = defaultdict(int)
+    account_senders: defaultdict[Count, int] = defaultdict(int)
+    account_codes: defaultdict[Count, int] = defaultdict(int)
     for (shared, reason, price, currency, sender, code), number in kinds.items():
         unit, bucket, account_id, country, network, status = shared
         rollup[*shared, reason or ""] += number
         whole[unit, bucket, status] += number
+        account_reasons[unit, bucket, account_id, status, reason or ""] += number
         each = None if price is None else micro_units(price)
         if each is not None:
             n, _ = latencies.parts(number)
@@ -173,8 +180,10 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
                 charged[unit, bucket, currency or "", what] += some
         if unit:
             senders[bucket, account_id, country, sender or "", status] += number
+            account_senders[bucket, account_id, sender or "", status] += number
             if code is not None:
                 codes[bucket, account_id, country, status, code] += number
+                account_codes[bucket, account_id, status, code] += number
     return {
         "rollup": rollup,
         "status_quarter": whole,
@@ -182,6 +191,9 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
         "charge_quarter": charged,
         "rollup_sender": senders,
         "rollup_code": codes,
+        "account_reason": account_reasons,
+        "account_sender": account_senders,
+        "account_code": account_codes,
     }
 
 

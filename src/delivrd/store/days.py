@@ -38,9 +38,13 @@ TABLES: Mapping[str, Days] = {
     "route_day": Days("rollup", ("unit", "day", *_ROUTE, "status")),
     "status_day": Days("rollup", ("unit", "day", "status")),
     "cost_day": Days("cost", ("unit", "day", *_NETWORK, "currency", "what")),
+    "route_cost_day": Days("cost", ("unit", "day", *_ROUTE, "currency", "what")),
     "charge_day": Days("cost", ("unit", "day", "currency", "what")),
     "rollup_sender_day": Days("rollup_sender", ("day", *_ROUTE, "sender", "status")),
     "rollup_code_day": Days("rollup_code", ("day", *_ROUTE, "status", "code")),
+    "account_reason_day": Days("account_reason", ("unit", "day", "account_id", "status", "reason")),
+    "account_sender_day": Days("account_sender", ("day", "account_id", "sender", "status")),
+    "account_code_day": Days("account_code", ("day", "account_id", "status", "code")),
 }
 
 Count = tuple[Any, ...]

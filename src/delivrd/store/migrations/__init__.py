@@ -22,6 +22,7 @@ REVISIONS = (
     "0008_whole_quarters",
     "0009_process_figures",
     "0010_matched_by",
+    "0011_smaller_tables",
 )
 """The revisions of the tables, in their order."""
 

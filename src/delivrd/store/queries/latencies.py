@@ -21,7 +21,6 @@ from delivrd.store.queries.latency_spans import Kept, Span, spans
 from delivrd.store.queries.paging import Condition, rendered
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.queries.stats import (
-    CODES,
     ROUTES,
     WHOLE,
     source,
@@ -66,7 +65,7 @@ async def took(
     """
     kept = source(by, filters, "latencies")
     found = await _grouped(tx, kept, accounts, by, filters, status, zone, unit)
-    if kept is CODES and filters.code is None:
+    if "code" in kept.dimensions and filters.code is None:
         found |= await _without_code(tx, accounts, by, filters, status, zone, found)
     shown = ((values, digits(one).some()) for values, one in found.items())
     return Took(

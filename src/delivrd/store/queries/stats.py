@@ -1,7 +1,7 @@
 """Counts from the rollups, grouped; `delivrd.insight` turns them into statistics."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -32,8 +32,24 @@ SENDERS = Source(
     "rollup_sender", "rollup_sender_day", frozenset((*SHARED, "sender", "status")), False
 )
 CODES = Source("rollup_code", "rollup_code_day", frozenset((*SHARED, "code", "status")), False)
+
+_ACCOUNT = (*TIMES, "account", "provider", "status")
+ACCOUNT_REASONS = Source("account_reason", "account_reason_day", frozenset((*_ACCOUNT, "reason")))
+ACCOUNT_SENDERS = Source(
+    "account_sender", "account_sender_day", frozenset((*_ACCOUNT, "sender")), False
+)
+ACCOUNT_CODES = Source("account_code", "account_code_day", frozenset((*_ACCOUNT, "code")), False)
+
+BY_STATUS = (
+    WHOLE, ROUTES, ACCOUNT_REASONS, ROLLUP, ACCOUNT_SENDERS, SENDERS, ACCOUNT_CODES,
+    CODES,
+)  # fmt: skip
+"""Of those with the same dimensions, the ones with the fewest rows first."""
+
 CHARGES = Source("charge_quarter", "charge_day", frozenset(TIMES))
+ROUTE_COST = Source("cost", "route_cost_day", frozenset(SHARED))
 COST = Source("cost", "cost_day", frozenset((*SHARED, "network")))
+PRICES = (CHARGES, ROUTE_COST, COST)
 
 
 def source(by: Sequence[str], filters: Filters, what: str = "messages") -> Source:
@@ -43,12 +59,18 @@ def source(by: Sequence[str], filters: Filters, what: str = "messages") -> Sourc
         Unanswerable: there is none.
     """
     asked = {*by, *filters.used()}
-    kept = (WHOLE, ROUTES, ROLLUP, SENDERS, CODES)
-    for found in kept:
-        if asked <= found.dimensions:
-            return found
-    raise Unanswerable(what, asked, [one.dimensions for one in kept])
+    found = _smallest(BY_STATUS, asked)
+    if found is None:
+        raise Unanswerable(what, asked, [one.dimensions for one in BY_STATUS])
+    return found
 
+
+def _smallest(kept: Sequence[Source], asked: Set[str]) -> Source | None:
+    """The first of the tables with all these dimensions."""
+    return next((one for one in kept if asked <= one.dimensions), None)
+
+
+ROUTE = ("account", "country")
 
 Counts = dict[Values, dict[str, int]]
 """How many of each status, by the values of the dimensions."""
@@ -67,11 +89,9 @@ async def counts(
     Raises:
         Unanswerable: no table has all these dimensions.
     """
-    kept = source(by, filters)
-    if more and kept is WHOLE:  # it has no routes
-        kept = ROUTES
+    kept = source([*by, *(ROUTE if more else ())], filters)
     found = await grouped(tx, kept, STATUS, accounts, by, filters, zone, unit, *more)
-    if kept is CODES and filters.code is None:
+    if "code" in kept.dimensions and filters.code is None:
         rest = await _without_code(tx, accounts, by, filters, zone, found, *more)
         found.update((values, counted) for values, counted in rest.items() if counted)
     return positive(found)
@@ -157,9 +177,9 @@ async def charges(
 ) -> dict[Values, Charges] | None:  # fmt: skip
     """What was charged; None if no table of prices has all these dimensions."""
     asked = {*by, *filters.used()}
-    if not asked <= COST.dimensions:
+    kept = _smallest(PRICES, asked)
+    if kept is None:
         return None
-    kept = CHARGES if asked <= CHARGES.dimensions else COST
     return await grouped(tx, kept, CHARGED, accounts, by, filters, zone, unit)
 
 
