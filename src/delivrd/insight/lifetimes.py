@@ -12,8 +12,10 @@ observation begins and ends, a group is at risk for the part that is observed.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from math import log2
+from operator import add, mul, truediv
 from typing import NamedTuple
 
 from delivrd.store.counts import COARSE, STEPS
@@ -28,6 +30,7 @@ SIZE = 30 * PER_DOUBLING
 """Steps of a table: up to 2^30 milliseconds, twelve days."""
 
 
+@lru_cache(1024)  # all routes have messages of the same minutes
 def step_of(seconds: float) -> int:
     """The step that contains an age."""
     return min(SIZE - 1, int(PER_DOUBLING * log2(max(1.0, seconds * 1000))))
@@ -38,13 +41,15 @@ def lower(step: int) -> float:
     return float(2 ** (step / PER_DOUBLING) / 1000) if step > 0 else 0.0
 
 
+_LOWER = [lower(step) for step in range(SIZE + 1)]
+
 MIDDLES = [(lower(step) + lower(step + 1)) / 2 for step in range(SIZE)]
 """The age in the middle of each step, in seconds."""
 
 
 def passed(seconds: float, step: int) -> float:
     """The share of a step that has passed at an age, between 0 and 1."""
-    begin, end = lower(step), lower(step + 1)
+    begin, end = _LOWER[step], _LOWER[step + 1]
     return min(1.0, max(0.0, (seconds - begin) / (end - begin)))
 
 
@@ -89,9 +94,7 @@ def observe(groups: Iterable[Group]) -> Lifetimes:
             part[last] -= n * (1 - passed(age, last))
         change[first] += n
         change[last + 1] -= n
-    at_risk = [
-        max(0.0, whole + less) for whole, less in zip(accumulate(change), part, strict=False)
-    ]
+    at_risk = [whole if whole > 0 else 0.0 for whole in map(add, accumulate(change), part)]
     return Lifetimes(at_risk, ends)
 
 
@@ -125,12 +128,12 @@ def hazards(
     shares and whose weight is that many messages at risk.
     """
     posterior = [
-        [n + by * share for n, by, share in zip(ends, weight, shares, strict=True)]
+        list(map(add, ends, map(mul, weight, shares)))
         for ends, shares in zip(table.ends, prior, strict=True)
     ]
-    among = zip(table.at_risk, weight, map(sum, zip(*posterior, strict=True)), strict=True)
-    whole = [max(n + by, ended) or 1.0 for n, by, ended in among]
-    return [[n / of for n, of in zip(ended, whole, strict=True)] for ended in posterior]
+    at_risk, ended = map(add, table.at_risk, weight), map(sum, zip(*posterior, strict=True))
+    whole = [n or 1.0 for n in map(max, at_risk, ended)]
+    return [list(map(truediv, ends, whole)) for ends in posterior]
 
 
 def mean(some: Sequence[Hazards]) -> Hazards:
@@ -162,9 +165,9 @@ def time_of(share: float, of: Hazards) -> float | None:
     return lower(step + 1)
 
 
-def at_most(limit: float, numbers: Sequence[float]) -> list[float]:
+def at_most(limit: float, numbers: Iterable[float]) -> list[float]:
     """The numbers, each capped at the limit."""
-    return [min(limit, n) for n in numbers]
+    return [n if n < limit else limit for n in numbers]
 
 
 def chances(
@@ -175,7 +178,7 @@ def chances(
     It is ``then`` from the step ``until`` on, about which nothing is known.
     """
     found = [then if step >= until else 0.0 for step in range(SIZE + 1)]
-    any_end, ends, later = [min(1.0, sum(one)) for one in zip(*of, strict=True)], of[kind], then
+    any_end, ends, later = at_most(1.0, map(sum, zip(*of, strict=True))), of[kind], then
     for step in range(until - 1, -1, -1):
         found[step] = later = ends[step] + (1 - any_end[step]) * later
     return found

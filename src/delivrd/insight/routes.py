@@ -9,6 +9,7 @@ have just become (`pace`): on a route that has gone dead, open messages stay ope
 
 from collections.abc import Mapping, Sequence, Set
 from math import exp, log
+from operator import add, mul, truediv
 from typing import NamedTuple
 
 from delivrd.insight.lifetimes import (
@@ -162,7 +163,7 @@ class Past(NamedTuple):
 def route(normal: Usual, recent: Lifetimes) -> Route:
     """How a route's messages end now: the last minutes, with what is usual as the prior."""
     found = hazards(recent, pace(recent, normal.hazards), at_most(NOW, normal.known))
-    known = [now + past for now, past in zip(recent.at_risk, normal.known, strict=True)]
+    known = list(map(add, recent.at_risk, normal.known))
     until, then, beyond = normal.until, 0.0, NOWHERE
     if until < SIZE:  # too little was observed to tell how late messages end
         then, beyond = _share_so_far(found, until), staying(found, until)
@@ -191,24 +192,23 @@ def pace(recent: Lifetimes, usual: Hazards) -> Hazards:
     The factor is observed over expected ends, each plus `PACE_PRIOR`; one for deliveries, one for
     the other kinds. It is shrunk: a factor near 1 hardly counts, one far from it counts in full.
     """
-    found = []
+    found: list[list[float]] = []
+    fastest = 0.0
     for ways in ((DELIVERED,), tuple(range(DELIVERED + 1, len(KINDS)))):
         seen = sum(sum(recent.ends[kind]) for kind in ways)
-        expected = sum(
-            n * usual[kind][step]
-            for kind in ways
-            for step, n in enumerate(recent.at_risk)
-        )  # fmt: skip
+        expected = sum(sum(map(mul, recent.at_risk, usual[kind])) for kind in ways)
         by = log((seen + PACE_PRIOR) / (expected + PACE_PRIOR))
         factor = exp(by * by * by / (by * by + CALM * CALM))
-        found += [[min(1.0, factor * share) for share in usual[kind]] for kind in ways]
-    return _within_one(found)
+        found += [[factor * share for share in usual[kind]] for kind in ways]
+        fastest = max(fastest, factor)
+    return found if fastest <= 1 else _within_one(found)
 
 
 def _within_one(of: Hazards) -> Hazards:
-    """The hazards, scaled down in the steps where they add up to more than 1."""
-    scale = [max(1.0, sum(values)) for values in zip(*of, strict=True)]
-    return [[share / by for share, by in zip(one, scale, strict=True)] for one in of]
+    """The hazards, each at most 1, scaled down in the steps where they add up to more than that."""
+    capped = [at_most(1.0, one) for one in of]
+    scale = [by if by > 1 else 1.0 for by in map(sum, zip(*capped, strict=True))]
+    return [list(map(truediv, one, scale)) for one in capped]
 
 
 def reports_nothing(reported: float, total: float) -> bool:
