@@ -66,7 +66,9 @@ async def by_minute(
     text, args = rendered([*where, *which.conditions(accounts)])
     key = "account_id, country, minute, status, le"
     rows = await tx.fetch(
-        f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM recent WHERE {text} GROUP BY {key}", *args
+        f"SELECT {key}, CAST(sum(n) AS BIGINT) FROM recent WHERE {text} "
+        "GROUP BY minute, account_id, country, status, le",  # in the table's order: not sorted
+        *args,
     )
     seconds = {tuple(row[:4]): row[5] for row in rows if row[4] == SECONDS}
     return [
