@@ -63,9 +63,8 @@ def routes(context: Context) -> FastAPI:
     pages.install(app, context)
     for module in _API:
         app.include_router(module.router(context), dependencies=[Depends(plain_query)])
-    app.include_router(docs.router(app))
-    app.include_router(signin.router(context))
-    app.include_router(pages.router(context))
+    for others in (docs.router(app), signin.router(context), pages.router(context)):
+        app.routes.extend(others.routes)  # include_router would make each of them again
     return app
 
 

@@ -70,8 +70,7 @@ def _is_person(request: Request) -> bool:
 def router(context: Context) -> APIRouter:
     """The routes of all pages, and of the static files they use."""
     pages = Pages(context)
-    whole = APIRouter(include_in_schema=False)
-    for page in _PAGES:
-        whole.include_router(page.routes(pages))
-    whole.include_router(static.routes())
+    whole = APIRouter()
+    for part in (*(page.routes(pages) for page in _PAGES), static.routes()):
+        whole.routes.extend(part.routes)
     return whole

@@ -44,7 +44,7 @@ def routes(pages: Pages) -> APIRouter:
     acts = router_for(pages, Scope.ADMIN)
     acts.post("/requests/{request_id}/replay")(its.replay)
     acts.post("/requests/{request_id}/admit")(its.admit)
-    router.include_router(acts)
+    router.routes.extend(acts.routes)
     return router
 
 

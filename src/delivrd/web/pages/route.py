@@ -35,4 +35,4 @@ def router_for(pages: Pages, *scopes: Scope) -> APIRouter:
             return handled
 
     for_whom = needs(*scopes)
-    return APIRouter(route_class=Page)
+    return APIRouter(route_class=Page, include_in_schema=False)

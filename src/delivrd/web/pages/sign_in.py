@@ -10,7 +10,7 @@ from delivrd.web.signin import local_path
 
 
 def routes(pages: Pages) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/sign-in")
     async def sign_in(

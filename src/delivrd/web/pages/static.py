@@ -11,7 +11,7 @@ SHORTLY = "public, max-age=300"
 
 
 def routes() -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(include_in_schema=False)
     files = StaticFiles(directory=STATIC)
 
     @router.get("/static/{path:path}")
