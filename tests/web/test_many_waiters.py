@@ -9,7 +9,7 @@ from tests.filled import receipt, receive
 from tests.support import run, serving, until
 from tests.web.web_support import ADMIN_KEY, Web, web
 
-MANY = 3000
+MANY = 2000
 
 
 class Counted:
