@@ -213,7 +213,10 @@ async def _server_seconds(store: Store) -> float:
 
 def _used(pid: int) -> float:
     """Seconds of the processor that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # a vacuum that has just ended
+        return 0.0
     return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
 
 
