@@ -192,16 +192,20 @@ def pace(recent: Lifetimes, usual: Hazards) -> Hazards:
     The factor is observed over expected ends, each plus `PACE_PRIOR`; one for deliveries, one for
     the other kinds. It is shrunk: a factor near 1 hardly counts, one far from it counts in full.
     """
-    found: list[list[float]] = []
-    fastest = 0.0
-    for ways in ((DELIVERED,), tuple(range(DELIVERED + 1, len(KINDS)))):
-        seen = sum(sum(recent.ends[kind]) for kind in ways)
-        expected = sum(sum(map(mul, recent.at_risk, usual[kind])) for kind in ways)
-        by = log((seen + PACE_PRIOR) / (expected + PACE_PRIOR))
-        factor = exp(by * by * by / (by * by + CALM * CALM))
-        found += [[factor * share for share in usual[kind]] for kind in ways]
-        fastest = max(fastest, factor)
-    return found if fastest <= 1 else _within_one(found)
+    delivered = _factor(recent, usual, DELIVERED)
+    other = _factor(recent, usual, *range(DELIVERED + 1, len(KINDS)))
+    factors = [delivered if kind == DELIVERED else other for kind in range(len(KINDS))]
+    scaled = [
+        [factor * share for share in shares] for factor, shares in zip(factors, usual, strict=True)
+    ]
+    return scaled if max(factors) <= 1 else _within_one(scaled)
+
+
+def _factor(recent: Lifetimes, usual: Hazards, *kinds: int) -> float:
+    seen = sum(sum(recent.ends[kind]) for kind in kinds)
+    expected = sum(sum(map(mul, recent.at_risk, usual[kind])) for kind in kinds)
+    by = log((seen + PACE_PRIOR) / (expected + PACE_PRIOR))
+    return exp(by * by * by / (by * by + CALM * CALM))
 
 
 def _within_one(of: Hazards) -> Hazards:

@@ -158,15 +158,9 @@ def single_counts(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
 
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     """The deltas of the tables by quarter of an hour."""
-    rollup: defaultdict[Count, int] = defaultdict(int)
-    whole: defaultdict[Count, int] = defaultdict(int)
-    cost: defaultdict[Count, int] = defaultdict(int)
-    charged: defaultdict[Count, int] = defaultdict(int)
-    senders: defaultdict[Count, int] = defaultdict(int)
-    codes: defaultdict[Count, int] = defaultdict(int)
-    account_reasons: defaultdict[Count, int] = defaultdict(int)
-    account_senders: defaultdict[Count, int] = defaultdict(int)
-    account_codes: defaultdict[Count, int] = defaultdict(int)
+    found: dict[str, defaultdict[Count, int]] = {name: defaultdict(int) for name in _QUARTERS}
+    (rollup, whole, cost, charged, senders, codes, account_reasons, account_senders,
+     account_codes) = found.values()  # fmt: skip
     for (shared, reason, price, currency, sender, code), number in kinds.items():
         unit, bucket, account_id, country, network, status = shared
         rollup[*shared, reason or ""] += number
@@ -184,17 +178,7 @@ def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
             if code is not None:
                 codes[bucket, account_id, country, status, code] += number
                 account_codes[bucket, account_id, status, code] += number
-    return {
-        "rollup": rollup,
-        "status_quarter": whole,
-        "cost": cost,
-        "charge_quarter": charged,
-        "rollup_sender": senders,
-        "rollup_code": codes,
-        "account_reason": account_reasons,
-        "account_sender": account_senders,
-        "account_code": account_codes,
-    }
+    return dict(found)
 
 
 @lru_cache(4096)

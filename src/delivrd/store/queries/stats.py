@@ -25,6 +25,9 @@ from delivrd.store.tx import Tx
 
 K = TypeVar("K")
 
+ROUTE = ("account", "country")
+"""What the condition of `Silent` is about."""
+
 WHOLE = Source("status_quarter", "status_day", frozenset((*TIMES, "status")))
 ROUTES = Source("rollup", "route_day", frozenset((*SHARED, "status")))
 ROLLUP = Source("rollup", "rollup_day", frozenset((*SHARED, "network", "reason", "status")))
@@ -41,10 +44,9 @@ ACCOUNT_SENDERS = Source(
 ACCOUNT_CODES = Source("account_code", "account_code_day", frozenset((*_ACCOUNT, "code")), False)
 
 BY_STATUS = (
-    WHOLE, ROUTES, ACCOUNT_REASONS, ROLLUP, ACCOUNT_SENDERS, SENDERS, ACCOUNT_CODES,
-    CODES,
+    WHOLE, ROUTES, ACCOUNT_REASONS, ROLLUP, ACCOUNT_SENDERS, SENDERS, ACCOUNT_CODES, CODES,
 )  # fmt: skip
-"""Of those with the same dimensions, the ones with the fewest rows first."""
+"""Of two that could answer a question, the one with fewer rows comes first; so in `PRICES`."""
 
 CHARGES = Source("charge_quarter", "charge_day", frozenset(TIMES))
 ROUTE_COST = Source("cost", "route_cost_day", frozenset(SHARED))
@@ -69,8 +71,6 @@ def _smallest(kept: Sequence[Source], asked: Set[str]) -> Source | None:
     """The first of the tables with all these dimensions."""
     return next((one for one in kept if asked <= one.dimensions), None)
 
-
-ROUTE = ("account", "country")
 
 Counts = dict[Values, dict[str, int]]
 """How many of each status, by the values of the dimensions."""

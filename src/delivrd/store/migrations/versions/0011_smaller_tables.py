@@ -23,7 +23,7 @@ _SUMS = {
 
 
 def upgrade() -> None:
-    """Sums them from the tables by the day with more dimensions."""
+    """Sums them from the tables with more dimensions, which do not change."""
     connection = op.get_bind()
     steps = f"sum({STEPS})"
     if connection.dialect.name == "sqlite":
