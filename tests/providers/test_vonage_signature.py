@@ -1,6 +1,7 @@
 """Signed receipts of Vonage, with the vendor's own SDK as the judge where it knows the method."""
 
 import hashlib
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -149,6 +150,12 @@ def test_numbers_in_json_are_signed_by_their_literal_text():
     fields = signed(RECEIPT | {"price": "0.03330000", "err-code": "0"})
     body = json.dumps(fields).replace('"0.03330000"', "0.03330000").replace('"0"', "0")
     assert vonage.authenticate(Request("POST", body=body.encode(), received_at=NOW), account())
+
+
+def test_a_truth_in_json_is_signed_as_it_is_written_even_alone():
+    assert vonage.signature({"final": True, "sig": "…"}, SECRET, "sha256") == (
+        hmac.digest(SECRET.encode(), b"&final=true", "sha256").hex()
+    )
 
 
 def test_blank_values_may_be_signed_or_left_out():

@@ -187,9 +187,9 @@ def signature(fields: f.Fields, secret: str, method: str) -> str:
     """
     names = sorted(fields.keys() - {"sig"})
     try:
-        base = "".join(["&" + name + "=" + fields[name] for name in names])
+        base = "&" + "&".join([name + "=" + fields[name] for name in names])
     except TypeError:  # not each of them is a text
-        base = "&="
+        base = ""
     if not base.count("&") == base.count("=") == len(names):
         base = _parted(names, fields)
     signed, key = base.encode(errors="replace"), secret.encode()
