@@ -42,10 +42,10 @@ def parse(
     if not text.isascii() or len(text) > _LONGEST:
         return None
     try:
-        found = _digits(text, smpp) if text[:10].isdigit() else _iso(text)
-        return _plausible(found, zone, now)
+        found = _read(text, zone, smpp)
     except (ValueError, OverflowError, OSError):
         return None
+    return found if found is not None and _has_come(found, now) else None
 
 
 def zone(name: str | None) -> tzinfo:
@@ -63,17 +63,27 @@ def _zone(name: str) -> tzinfo:
 
 def can_be_true(when: datetime) -> bool:
     """Whether the time is plausible; a naive one is taken as UTC."""
-    return _plausible(when, UTC, None) is not None
+    found = _in_utc(when, UTC)
+    return found is not None and _has_come(found, None)
 
 
-def _plausible(found: datetime | None, zone: tzinfo, now: datetime | None) -> datetime | None:
-    if found is None or not 2000 <= found.year <= 9000:
+def _has_come(found: datetime, now: datetime | None) -> bool:
+    return found <= (now or datetime.now(UTC)) + _AHEAD
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str, zone: tzinfo, smpp: bool) -> datetime | None:
+    """The time that a text names, in UTC; kept, since many receipts of a second name the same."""
+    found = _digits(text, smpp) if text[:10].isdigit() else _iso(text)
+    return None if found is None else _in_utc(found, zone)
+
+
+def _in_utc(found: datetime, zone: tzinfo) -> datetime | None:
+    if not 2000 <= found.year <= 9000:
         return None
     if found.tzinfo is None:
         found = found.replace(tzinfo=zone)
-    if found.tzinfo is not UTC:
-        found = found.astimezone(UTC)
-    return found if found <= (now or datetime.now(UTC)) + _AHEAD else None
+    return found if found.tzinfo is UTC else found.astimezone(UTC)
 
 
 def _iso(text: str) -> datetime:
