@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-WINDOW_SECONDS = 0.1
+WINDOW_SECONDS = 0.03
 OVERLOADED = 0.9
 """Above this share of the thread's time, the fold yields to intake."""
 
