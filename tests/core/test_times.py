@@ -88,6 +88,14 @@ def test_ten_digits_are_what_the_dialect_says(smpp, moment):
     assert parse("1208121359", now=NOW, smpp=smpp) == moment
 
 
+def test_a_time_that_was_read_before_is_judged_by_the_clock_and_the_zone_of_now():
+    written = "2026-11-24 12:00:00"
+    assert parse(written, now=NOW) is None
+    assert parse(written, now=NOW + timedelta(days=1)) == NOW + timedelta(days=3)
+    assert parse(written, LAGOS, now=NOW + timedelta(days=1)) == utc(2026, 11, 24, 11)
+    assert parse(written, now=NOW) is None
+
+
 def test_times_without_a_zone_are_in_the_dialect_s():
     assert parse("2024-12-25 10:00:07", LAGOS, now=NOW) == utc(2024, 12, 25, 9, 0, 7)
     assert parse("2024-12-25T10:00:07Z", LAGOS, now=NOW) == utc(2024, 12, 25, 10, 0, 7)

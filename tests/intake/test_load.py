@@ -52,6 +52,14 @@ def test_catching_up_with_a_backlog_is_not_being_overrun() -> None:
     assert not thread.load.overloaded
 
 
+def test_a_burst_is_seen_within_a_few_hundredths_of_a_second() -> None:
+    thread = Thread()
+    while not thread.load.overloaded:
+        thread.takes_in(64, INTAKE)
+        thread.folds(64, FOLD)
+    assert thread.now < 0.04
+
+
 def test_a_burst_that_has_passed_is_forgotten() -> None:
     thread = Thread()
     for _ in range(200):

@@ -1,0 +1,36 @@
+"""Where SQLite's commits run: handing one to a thread costs as much as a quick one takes."""
+
+import threading
+
+import pytest
+
+from delivrd.store import schema
+from delivrd.store.tx import Tx
+from tests.filled import opened
+from tests.support import run
+
+
+@pytest.mark.parametrize(("seconds", "on_the_loop"), [(0.0008, True), (0.005, False)])
+def test_a_commit_within_a_millisecond_runs_on_the_event_loop(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float, on_the_loop: bool
+) -> None:
+    async def story() -> None:
+        async with opened(sqlite_url) as store:
+            threads: list[threading.Thread] = []
+            loops = threading.current_thread()
+            commit = store._timed_commit
+
+            def noted() -> None:
+                threads.append(threading.current_thread())
+                commit()
+
+            async def write(tx: Tx) -> None:
+                row = (store.ids.next(), 1, "a", "b", "c")
+                await tx.insert(schema.audit, ("id", "at", "actor", "action", "detail"), [row])
+
+            monkeypatch.setattr(store, "_timed_commit", noted)
+            store._commit_seconds = seconds
+            await store.write(write)
+            assert [one is loops for one in threads] == [on_the_loop]
+
+    run(story())
