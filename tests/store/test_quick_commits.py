@@ -1,4 +1,4 @@
-"""Where SQLite's commits run: handing one to a thread costs as much as a quick one takes."""
+"""Where SQLite's commits run: handing one to a thread costs more than a quick one takes."""
 
 import threading
 
@@ -17,7 +17,7 @@ def test_a_commit_within_a_millisecond_runs_on_the_event_loop(
     async def story() -> None:
         async with opened(sqlite_url) as store:
             threads: list[threading.Thread] = []
-            loops = threading.current_thread()
+            loop_thread = threading.current_thread()
             commit = store._timed_commit
 
             def noted() -> None:
@@ -31,6 +31,6 @@ def test_a_commit_within_a_millisecond_runs_on_the_event_loop(
             monkeypatch.setattr(store, "_timed_commit", noted)
             store._commit_seconds = seconds
             await store.write(write)
-            assert [one is loops for one in threads] == [on_the_loop]
+            assert [one is loop_thread for one in threads] == [on_the_loop]
 
     run(story())

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 
 WINDOW_SECONDS = 0.03
+"""Over which demand is measured: a burst is known as an overload only after the first window."""
+
 OVERLOADED = 0.9
 """Above this share of the thread's time, the fold yields to intake."""
 

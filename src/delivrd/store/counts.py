@@ -159,6 +159,7 @@ def single_counts(name: str, counted: Mapping[Count, int]) -> Counter[Count]:
 def _spread(kinds: Mapping[Count, int]) -> dict[str, Mapping[Count, int]]:
     """The deltas of the tables by quarter of an hour."""
     found: dict[str, defaultdict[Count, int]] = {name: defaultdict(int) for name in _QUARTERS}
+    # in the order of _QUARTERS
     (rollup, whole, cost, charged, senders, codes, account_reasons, account_senders,
      account_codes) = found.values()  # fmt: skip
     for (shared, reason, price, currency, sender, code), number in kinds.items():
