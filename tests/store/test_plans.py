@@ -1,7 +1,7 @@
-"""PostgreSQL plans by statistics, and in a burst these are of the quiet time before it.
+"""In a burst, PostgreSQL plans by the statistics of the quiet time before it.
 
-A claim that reads all that waits, for each thing that it takes, brings the database down in just
-the hour in which most is to do. So its reads are counted here, not its time.
+A claim that reads all that waits for each thing it takes stops the database in the very hour in
+which most is to do. Rows read are counted here, rather than time.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -38,8 +38,10 @@ async def reads(store: Store, job: Callable[[Tx], Awaitable[Any]]) -> tuple[Any,
 async def burst(url: str, **endpoint: Any) -> AsyncGenerator[tuple[Telling, list[int]]]:
     """Many events of which none is told, after a quiet time in which all were, and endpoints."""
     async with relaying(url) as story:
-        urls = [f"https://shop-{number}.example/events" for number in range(ENDPOINTS)]
-        made = [await story.endpoint(url, **endpoint) for url in urls]
+        made = [
+            await story.endpoint(f"https://shop-{number}.example/events", **endpoint)
+            for number in range(ENDPOINTS)
+        ]
         await happen(story, QUIET)
         await tell(story)
         await story.write(lambda tx: tx.execute("UPDATE delivery SET state = 'delivered'"))
@@ -62,18 +64,20 @@ async def tell(story: Telling) -> None:
         pass
 
 
-def test_fan_out(postgres_url: str) -> None:
+def test_the_fan_out_reads_little_more_than_it_takes(postgres_url: str) -> None:
     async def test() -> None:
         async with burst(postgres_url) as (story, _):
             ids, now = story.store.ids, story.clock()
-            made, read = await reads(story.store, lambda tx: fan_out.fan_out(tx, ids, now, TAKEN))
-            assert made == (TAKEN, TAKEN * ENDPOINTS)
+            done, read = await reads(story.store, lambda tx: fan_out.fan_out(tx, ids, now, TAKEN))
+            assert done == (TAKEN, TAKEN * ENDPOINTS)
             assert read < FEW * TAKEN * ENDPOINTS
 
     run(test())
 
 
-def test_endpoints_with_due_deliveries(postgres_url: str) -> None:
+def test_finding_the_endpoints_that_are_due_reads_few_of_their_deliveries(
+    postgres_url: str,
+) -> None:
     async def test() -> None:
         async with burst(postgres_url) as (story, made):
             await tell(story)
@@ -85,7 +89,7 @@ def test_endpoints_with_due_deliveries(postgres_url: str) -> None:
     run(test())
 
 
-def test_deliveries_of_an_ordered_endpoint(postgres_url: str) -> None:
+def test_a_claim_of_an_ordered_endpoint_reads_few_of_its_deliveries(postgres_url: str) -> None:
     async def test() -> None:
         async with burst(postgres_url, ordered=True) as (story, made):
             await tell(story)

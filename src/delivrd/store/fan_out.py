@@ -17,9 +17,9 @@ from delivrd.store.endpoints import HUB, Endpoint
 from delivrd.store.ids import Ids
 from delivrd.store.tx import Tx
 
-# The first event of a message by a subquery for each: PostgreSQL may turn NOT EXISTS into a join.
-# In a burst its statistics are of a time when all events were told, so that it reads all of those
-# that are not for each of them.
+# A subquery finds the first event of each message. PostgreSQL may make a join of NOT EXISTS, and in
+# a burst its statistics are still those of the quiet time before, when nothing waited: for each
+# waiting event it would read all the others.
 _NEW = (
     "SELECT e.id, e.message_id, e.type, e.data, m.callback_url FROM event e "
     "LEFT JOIN message m ON m.id = e.message_id "
