@@ -47,8 +47,8 @@ def test_readers_that_hang_leave_connections_to_intake(postgres_url: str) -> Non
 class Looks:
     """Intake that is overrun until it was looked at so many times."""
 
-    def __init__(self, times: int) -> None:
-        self.left = times
+    def __init__(self, times: int, *, rest_needed: bool = False) -> None:
+        self.left, self.rest_needed = times, rest_needed
 
     @property
     def overloaded(self) -> bool:
@@ -140,7 +140,7 @@ async def looks(folder: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "WINDOW_SECONDS", 0.001)
+    monkeypatch.setattr(folding, "LOOK_SECONDS", 0.001)
 
 
 def test_it_waits_until_intake_is_overrun_no_more(database_url: str) -> None:
@@ -161,13 +161,15 @@ def test_a_lone_caller_waits_for_no_slice_where_slices_hold_the_loop(sqlite_url:
     run(test())
 
 
-@pytest.mark.parametrize("receipts", [0, 50])
-def test_elsewhere_it_waits_for_nobody_where_no_more_than_a_slice_waits(
-    postgres_url: str, receipts: int
+@pytest.mark.parametrize("rest_needed", [True, False])
+def test_it_rests_for_a_look_at_the_demand_where_that_cannot_be_seen_beside_a_slice(
+    database_url: str, *, rest_needed: bool
 ) -> None:
     async def test() -> None:
-        async with behind(postgres_url, receipts) as folder:
-            assert await looks(folder) == 0
+        async with behind(database_url, 500) as folder:
+            folder._load = Looks(1, rest_needed=rest_needed)
+            await folder._yield_to_intake(spent=0.0)
+            assert folder._load.overloaded is not rest_needed
 
     run(test())
 

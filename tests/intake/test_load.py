@@ -2,15 +2,15 @@
 
 import pytest
 
-from delivrd.intake.load import Load
+from delivrd.intake.load import WINDOW_SECONDS, Cost, Load
 
 
 class Thread:
     """A thread's two clocks, moved by hand; ``sync`` seconds a slice are spent on the disk."""
 
-    def __init__(self, sync: float = 0.0) -> None:
+    def __init__(self, sync: float = 0.0, *, holds_loop: bool = True) -> None:
         self.sync, self.now, self.cpu = sync, 0.0, 0.0
-        self.load = Load(lambda: self.now, lambda: self.cpu)
+        self.load = Load(lambda: self.now, lambda: self.cpu, holds_loop=holds_loop)
 
     def takes_in(self, requests: int, cost: float) -> None:
         self.cpu += requests * cost
@@ -20,7 +20,7 @@ class Thread:
     def folds(self, receipts: int, cost: float) -> None:
         self.cpu += receipts * cost
         self.now += receipts * cost + self.sync
-        self.load.folded(receipts, receipts * cost + self.sync, receipts * cost)
+        self.load.folded(receipts, Cost(receipts * cost + self.sync, receipts * cost))
 
 
 INTAKE, FOLD = 50e-6, 80e-6
@@ -90,3 +90,65 @@ def test_what_comes_while_nothing_is_folded_is_priced_as_what_was_folded_last() 
         thread.now += 0.101 - requests * INTAKE
         thread.load.measure()
         assert thread.load.overloaded is overrun
+
+
+class Beside(Thread):
+    """A thread whose fold runs beside intake, mostly in the database."""
+
+    def __init__(self) -> None:
+        super().__init__(holds_loop=False)
+
+    def folds_beside(self, receipts: int, wall: float, *, came: int, full: bool = True) -> None:
+        """A slice in which ``came`` requests are taken in too."""
+        self.cpu += came * INTAKE + receipts * FOLD
+        self.now += wall
+        self.load.taken_in(came)
+        self.load.folded(receipts, Cost(wall, receipts * FOLD), full=full)
+
+    def rests(self, came: int) -> None:
+        self.cpu += came * INTAKE
+        self.now += WINDOW_SECONDS
+        self.load.taken_in(came)
+        self.load.measure()
+
+
+def test_clients_that_slow_down_beside_a_slice_are_asked_while_the_fold_rests() -> None:
+    """They wait for answers: what they send in a slice is what the fold has left of the time."""
+    thread = Beside()
+    thread.folds_beside(1000, 0.2, came=400)
+    assert thread.load.rest_needed
+    thread.rests(came=300)
+    assert thread.load.overloaded
+
+
+def test_a_steady_stream_beside_the_fold_is_no_overload() -> None:
+    thread = Beside()
+    for _ in range(20):
+        thread.folds_beside(600, 0.12, came=360)
+        thread.rests(came=90)  # 3,000 a second, of the 5,000 that can be folded
+        assert not thread.load.overloaded
+
+
+def test_a_lull_of_one_window_does_not_end_a_burst_beside_the_fold() -> None:
+    thread = Beside()
+    thread.folds_beside(1000, 0.2, came=400)
+    overloaded = []
+    for came in (300, 0, 0, 0):
+        thread.rests(came)
+        overloaded.append(thread.load.overloaded)
+    assert overloaded == [True, True, False, False]
+
+
+def test_a_slice_that_was_not_full_tells_nothing_of_the_cost_of_a_receipt() -> None:
+    """A slice of three receipts takes nearly as long as one of fifty."""
+    thread = Beside()
+    thread.folds_beside(1000, 0.2, came=30)
+    thread.folds_beside(3, 0.02, came=15, full=False)
+    thread.rests(came=30)
+    assert not thread.load.overloaded
+
+
+def test_no_rest_is_needed_after_a_slice_in_which_nothing_came() -> None:
+    thread = Beside()
+    thread.folds_beside(1000, 0.2, came=0)
+    assert not thread.load.rest_needed

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from delivrd.intake.load import WINDOW_SECONDS, Load
+from delivrd.intake.load import LOOK_SECONDS, Cost, Load
 from delivrd.intake.slices import Slices
 from delivrd.store import fold
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
@@ -52,7 +52,7 @@ class Folder:
         self._progress = asyncio.Event()
         self._slices = Slices()
         self._came = 0  # receipts offered since the last slice, and half of those before
-        self._load = Load()
+        self._load = Load(holds_loop=store.holds_loop)
         self.folded = 0
         self.slices = 0
 
@@ -128,21 +128,17 @@ class Folder:
             await self._persist(self._claim_next)
 
     async def _yield_to_intake(self, spent: float) -> None:
-        """Pauses to leave time to intake while it is overloaded; less, the older the backlog is.
-
-        If jobs do not block the event loop, intake does not wait for slices. Then the fold pauses
-        only if more than one slice is waiting: a few receipts at a time are costly to fold there,
-        many are not.
-        """
+        """Pauses to leave time to intake while it is overloaded; less, the older the backlog is."""
         share = min(1.0, max(LEAST_SHARE, self.lag / BRAKE_SECONDS))
         until = time.monotonic() + spent * (1 / share - 1)
-        while self._load.overloaded and (
-            self._store.holds_loop or self.waiting > self._slices.size.receipts
-        ):
+        if self._load.rest_needed:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._load.measure()
+        while self._load.overloaded:
             left = until - time.monotonic()
             if left <= 0:
                 return
-            await asyncio.sleep(min(left, WINDOW_SECONDS))
+            await asyncio.sleep(min(left, LOOK_SECONDS))
             self._load.measure()
 
     async def _claim_next(self) -> None:
@@ -202,7 +198,8 @@ class Folder:
         ours = await store.write(job, background=True)
         self.nonces.forget(settled)
         folded = self._finish(works, limit)
-        self._load.folded(folded, time.perf_counter() - began, worked)
+        cost = Cost(time.perf_counter() - began, worked)
+        self._load.folded(folded, cost, full=folded >= limit / 2)
         self._slices.size.adapt(folded, spent, allowed)
         if following or claims:
             self._take(following, ours)

@@ -1,13 +1,24 @@
-"""Whether more requests arrive than one thread can take in and fold."""
+"""Whether more requests arrive than a process can take in and fold."""
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 WINDOW_SECONDS = 0.03
 """Over which demand is measured: a burst is known as an overload only after the first window."""
 
+LOOK_SECONDS = 0.032
+"""A pause after which a window is over, also where the timer is a millisecond early."""
+
 OVERLOADED = 0.9
-"""Above this share of the thread's time, the fold yields to intake."""
+"""Above this share of the time, the fold yields to intake."""
+
+
+class Cost(NamedTuple):
+    """Seconds of a slice or a receipt: by the clock, and of the thread's processor time."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
 
 
 class Load:
@@ -15,33 +26,50 @@ class Load:
 
     Being busy all the time does not mean being overloaded: clients that wait for answers slow down
     with the server. So the cost of what arrived is computed: taking it in by this thread's
-    processor time; folding it by the wall clock, including syncs and waiting for the database,
+    processor time; folding it also by the clock, including syncs and waiting for the database,
     because slices are folded one after the other.
+
+    Slices that hold the event loop (``holds_loop``) are part of what is measured. Others run beside
+    intake and slow it down, so that clients which wait would ask for no more than is left for them.
+    There, demand is measured only while the fold rests.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
+        *,
+        holds_loop: bool = True,
     ) -> None:
-        self._clock, self._cpu = clock, cpu
-        self._began, self._cpu_began = clock(), cpu()
-        self._taken_in = self._folded = 0
-        self._fold_wall = self._fold_cpu = 0.0
-        self._fold_seconds = 0.0
-        """Seconds that the fold takes for a receipt, measured in the last window."""
+        self._clock, self._cpu, self._holds_loop = clock, cpu, holds_loop
+        self._receipt = Cost()
+        """What a receipt costs to fold, as last measured."""
+        self._folding = Cost()
+        """What was folded in this window cost."""
+        self._demand = 0.0
         self.overloaded = False
+        self.rest_needed = False
+        """Whether requests came beside the last slice, so that only a rest shows the demand."""
+        self._begin()
 
     def taken_in(self, requests: int) -> None:
         """Records requests that were appended."""
         self._taken_in += requests
 
-    def folded(self, receipts: int, wall: float, cpu: float) -> None:
-        """Records a slice on disk: its receipts, its seconds by the clock and of processor time."""
-        self._folded += receipts
-        self._fold_wall += wall
-        self._fold_cpu += cpu
-        self.measure()
+    def folded(self, receipts: int, slice_: Cost, *, full: bool = True) -> None:
+        """Records a slice on disk. One that was not ``full`` does not tell what a receipt costs in
+        others: part of its time is the same for any number of receipts."""
+        if self._holds_loop:
+            self._folded += receipts
+            self._folding = Cost(self._folding.wall + slice_.wall, self._folding.cpu + slice_.cpu)
+            self.measure()
+            return
+        if full:
+            self._receipt = Cost(slice_.wall / receipts, slice_.cpu / receipts)
+        self.rest_needed = self._taken_in > 0
+        if not self.rest_needed:
+            self._judge(0.0)
+        self._begin()
 
     def measure(self) -> None:
         """Updates ``overloaded``, if the last update is at least a window ago."""
@@ -49,9 +77,22 @@ class Load:
         if wall < WINDOW_SECONDS:
             return
         if self._folded:
-            self._fold_seconds = self._fold_wall / self._folded
-        wanted = cpu - self._fold_cpu + self._taken_in * self._fold_seconds
-        self.overloaded = wanted > OVERLOADED * wall
+            self._receipt = Cost(*(seconds / self._folded for seconds in self._folding))
+        intake, receipt = cpu - self._folding.cpu, self._receipt
+        if self._holds_loop:
+            wanted = intake + self._taken_in * receipt.wall
+        else:
+            wanted = max(intake + self._taken_in * receipt.cpu, self._taken_in * receipt.wall)
+        self._judge(wanted / wall)
+        self._begin()
+
+    def _judge(self, demand: float) -> None:
+        """Believes more demand at once, and less by and by: a lull is not the end of a burst."""
+        slower = 0.0 if self._holds_loop else (self._demand + demand) / 2
+        self._demand = max(demand, slower)
+        self.overloaded = self._demand > OVERLOADED
+
+    def _begin(self) -> None:
         self._began, self._cpu_began = self._clock(), self._cpu()
         self._taken_in = self._folded = 0
-        self._fold_wall = self._fold_cpu = 0.0
+        self._folding = Cost()
