@@ -142,6 +142,12 @@ async def every(tx: Tx, *, callbacks: bool = False) -> list[Endpoint]:
     return [read(row) for row in rows]
 
 
+async def any_listens(tx: Tx) -> bool:
+    """Whether an endpoint is enabled, other than for messages' callback_urls."""
+    wanted = "kind = 'endpoint' AND enabled AND deleted_at IS NULL"
+    return bool(await tx.fetch(f"SELECT 1 FROM endpoint WHERE {wanted} LIMIT 1"))
+
+
 async def name_all(tx: Tx, ids: Ids, now: int, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     """Creates the missing ones of the named endpoints; safe for processes that start together."""
     for name, fields in wanted.items():
