@@ -56,16 +56,16 @@ class Load:
         """Records requests that were appended."""
         self._taken_in += requests
 
-    def folded(self, receipts: int, slice_: Cost, *, full: bool = True) -> None:
+    def folded(self, receipts: int, cost: Cost, *, full: bool = True) -> None:
         """Records a slice on disk. One that was not ``full`` does not tell what a receipt costs in
         others: part of its time is the same for any number of receipts."""
         if self._holds_loop:
             self._folded += receipts
-            self._folding = Cost(self._folding.wall + slice_.wall, self._folding.cpu + slice_.cpu)
+            self._folding = Cost(self._folding.wall + cost.wall, self._folding.cpu + cost.cpu)
             self.measure()
             return
         if full:
-            self._receipt = Cost(slice_.wall / receipts, slice_.cpu / receipts)
+            self._receipt = Cost(cost.wall / receipts, cost.cpu / receipts)
         self.rest_needed = self._taken_in > 0
         if not self.rest_needed:
             self._judge(0.0)
@@ -81,16 +81,17 @@ class Load:
         intake, receipt = cpu - self._folding.cpu, self._receipt
         if self._holds_loop:
             wanted = intake + self._taken_in * receipt.wall
-        else:
+        else:  # side by side, their seconds need not add up
             wanted = max(intake + self._taken_in * receipt.cpu, self._taken_in * receipt.wall)
         self._judge(wanted / wall)
         self._begin()
 
     def _judge(self, demand: float) -> None:
-        """Believes more demand at once, and less by and by: a lull is not the end of a burst."""
-        slower = 0.0 if self._holds_loop else (self._demand + demand) / 2
-        self._demand = max(demand, slower)
-        self.overloaded = self._demand > OVERLOADED
+        """Beside slices less demand is believed by and by: a lull is not the end of a burst."""
+        if not self._holds_loop:
+            demand = max(demand, (self._demand + demand) / 2)
+        self._demand = demand
+        self.overloaded = demand > OVERLOADED
 
     def _begin(self) -> None:
         self._began, self._cpu_began = self._clock(), self._cpu()
