@@ -98,12 +98,12 @@ class Beside(Thread):
     def __init__(self) -> None:
         super().__init__(holds_loop=False)
 
-    def folds_beside(self, receipts: int, wall: float, *, came: int, full: bool = True) -> None:
+    def folds_beside(self, receipts: int, wall: float, *, came: int, tells: bool = True) -> None:
         """A slice in which ``came`` requests are taken in too."""
         self.cpu += came * INTAKE + receipts * FOLD
         self.now += wall
         self.load.taken_in(came)
-        self.load.folded(receipts, Cost(wall, receipts * FOLD), full=full)
+        self.load.folded(receipts, Cost(wall, receipts * FOLD), tells=tells)
 
     def rests(self, came: int) -> None:
         self.cpu += came * INTAKE
@@ -143,7 +143,7 @@ def test_a_slice_that_was_not_full_tells_nothing_of_the_cost_of_a_receipt() -> N
     """A slice of three receipts takes nearly as long as one of fifty."""
     thread = Beside()
     thread.folds_beside(1000, 0.2, came=30)
-    thread.folds_beside(3, 0.02, came=15, full=False)
+    thread.folds_beside(3, 0.02, came=15, tells=False)
     thread.rests(came=30)
     assert not thread.load.overloaded
 

@@ -199,7 +199,7 @@ class Folder:
         self.nonces.forget(settled)
         folded = self._finish(works, limit)
         cost = Cost(time.perf_counter() - began, worked)
-        self._load.folded(folded, cost, full=folded >= limit / 2)
+        self._load.folded(folded, cost, tells=self._slices.size.tells(folded))
         self._slices.size.adapt(folded, spent, allowed)
         if following or claims:
             self._take(following, ours)

@@ -56,15 +56,15 @@ class Load:
         """Records requests that were appended."""
         self._taken_in += requests
 
-    def folded(self, receipts: int, cost: Cost, *, full: bool = True) -> None:
-        """Records a slice on disk. One that was not ``full`` does not tell what a receipt costs in
-        others: part of its time is the same for any number of receipts."""
+    def folded(self, receipts: int, cost: Cost, *, tells: bool = True) -> None:
+        """Records a slice on disk. ``tells``: what a receipt cost in it, it costs in others too; on
+        a store whose slices hold the loop, all do."""
         if self._holds_loop:
             self._folded += receipts
             self._folding = Cost(self._folding.wall + cost.wall, self._folding.cpu + cost.cpu)
             self.measure()
             return
-        if full:
+        if tells:
             self._receipt = Cost(cost.wall / receipts, cost.cpu / receipts)
         self.rest_needed = self._taken_in > 0
         if not self.rest_needed:

@@ -20,14 +20,15 @@ class SliceSize:
         """Whether with so many receipts waiting the fold is behind."""
         return waiting > BEHIND * self.receipts
 
+    def tells(self, folded: int) -> bool:
+        """Whether a slice with so many receipts tells what one takes. If it was half empty it does
+        not: part of its time is the same for any number of receipts."""
+        return folded >= self.receipts / 2
+
     def adapt(self, folded: int, spent: float, allowed: float) -> None:
         """Learns from a slice that took ``spent`` seconds of ``allowed``: shrinks at once, and
-        grows by and by.
-
-        A slice in time that was half empty tells nothing: part of its time is the same for any
-        number of receipts.
-        """
-        if not folded or spent <= 0 or (spent <= allowed and folded < self.receipts / 2):
+        grows by and by, if it tells anything."""
+        if not folded or spent <= 0 or (spent <= allowed and not self.tells(folded)):
             return
         fits = max(1, int(min(MOST, allowed / spent * folded)))
         self.receipts = min(fits, (self.receipts + fits) // 2)

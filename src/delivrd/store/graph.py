@@ -112,7 +112,6 @@ class Graph:
         self._links: list[tuple[int, ...]] = []
         self._moves: Counter[Move] = Counter()
         self.events: list[tuple[int, int, str, str, int]] = []
-        self._called: set[int] = set()  # events of messages with a callback_url
 
     # --- reading, under locks -------------------------------------------------------------------
 
@@ -366,8 +365,6 @@ class Graph:
         self.tx.changed.add(message.id)
         message.last_event = self.ids.next(message.last_event or 0)
         self.events.append((message.last_event, message.id, kind, as_text(data), self.now))
-        if message.callback_url:
-            self._called.add(message.last_event)
 
     async def _write_parts(self) -> None:
         moved = [(p.id, p.attempt_id) for p in self.parts.values() if p.moved]
@@ -386,8 +383,11 @@ class Graph:
     async def _write_events(self) -> None:
         """Writes the events; those that nobody listens for need no fan-out."""
         if self.events:
-            heard = await any_listens(self.tx)
-            rows = [(*event, not heard and event[0] not in self._called) for event in self.events]
+            unheard = not await any_listens(self.tx)
+            rows = [
+                (*event, unheard and not self.messages[event[1]].callback_url)
+                for event in self.events
+            ]
             columns = ("id", "message_id", "type", "data", "created_at", "fanned_out")
             await self.tx.insert(schema.event, columns, rows)
 
