@@ -25,7 +25,6 @@ from bench import (
 )
 from bench.intake import Plan
 from bench.receipts import Messages
-from bench.rounds import Generator
 from bench.servers import CORES, GENERATOR_CORE, ROOT, NotReady
 from bench.stage import NAMES, staged
 
@@ -54,10 +53,9 @@ def _intake(options: argparse.Namespace, console: Console) -> None:
     )
     messages = intake.messages_for(plan, datetime.now(UTC))
     names = [name for name in NAMES if name in options.rows]
-    with staged(names, messages, console, options.dir) as stage:
-        generator = Generator(stage.folder, GENERATOR_CORE if options.pin else None)
-        results = intake.run(plan, stage, generator, console)
-    lines = report.facts(results, _command(), _pinned(options.pin))
+    with staged(names, messages, console, options.dir, _core(options)) as stage:
+        results = intake.run(plan, stage, console)
+    lines = report.facts(results, _command(), _pinned(_core(options)))
     report.show(results, console, lines)
     if options.write:
         report.write(BENCHMARKS, "intake", report.markdown(results, lines))
@@ -71,11 +69,11 @@ def _scale(options: argparse.Namespace, console: Console) -> None:
         options.receipts,
         options.seconds,
         options.dir,
-        GENERATOR_CORE if options.pin else None,
+        _core(options),
         options.kept,
     )
     found = scale.run(plan, console)
-    facts = report.circumstances(_command(), _pinned(options.pin))
+    facts = report.circumstances(_command(), _pinned(_core(options)))
     columns, lines = scale.columns(found), scale.lines(found)
     report.print_table(console, options.row, columns, lines)
     report.print_lines(console, facts)
@@ -92,10 +90,10 @@ def _processes(options: argparse.Namespace, console: Console) -> None:
         options.receipts,
         options.seconds,
         options.dir,
-        GENERATOR_CORE if options.pin else None,
+        _core(options),
     )
     lines = processes.run(plan, console)
-    facts = report.circumstances(_command(), _pinned(options.pin))
+    facts = report.circumstances(_command(), _pinned(_core(options)))
     facts.append(
         f"medians of {plan.rounds} rounds, interleaved; {plan.connections} connections; each "
         f"process of the hub gets {plan.share:.0%} of a core at most"
@@ -191,19 +189,23 @@ def _relay(options: argparse.Namespace, console: Console) -> None:
 
 def _profile(options: argparse.Namespace, console: Console) -> None:
     messages = Messages(options.messages // 2, options.messages // 2, datetime.now(UTC))
-    with staged([options.row], messages, console, options.dir) as stage:
-        generator = Generator(stage.folder, GENERATOR_CORE if options.pin else None)
-        profiling.run(stage, generator, console, options.seconds)
+    with staged([options.row], messages, console, options.dir, _core(options)) as stage:
+        profiling.run(stage, console, options.seconds)
 
 
 def _command() -> str:
     return shlex.join(["python", "-m", "bench", *sys.argv[1:]])
 
 
-def _pinned(pin: bool) -> str:
-    if not pin or GENERATOR_CORE is None:
+def _core(options: argparse.Namespace) -> int | None:
+    """The generator's core."""
+    return GENERATOR_CORE if options.pin else None
+
+
+def _pinned(core: int | None) -> str:
+    if core is None:
         return "nothing is pinned to a core"
-    return f"the generator runs on core {GENERATOR_CORE} alone, servers on all {len(CORES)} cores"
+    return f"the generator runs on core {core} alone, servers on all {len(CORES)} cores"
 
 
 def _parser() -> argparse.ArgumentParser:

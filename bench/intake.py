@@ -91,10 +91,11 @@ def _median(values: list[Any]) -> Any:
     return median(known) if known else None
 
 
-def run(plan: Plan, stage: Stage, generator: Generator, console: Console) -> Results:
+def run(plan: Plan, stage: Stage, console: Console) -> Results:
     """Measure everything of the plan on the rows of the stage."""
     results = Results(plan, stage, sync=sync_seconds(stage.folder))
     supplies = {row.name: Supply(stage.messages) for row in stage.rows}
+    generator = stage.generator
     for row in stage.rows:
         play(row, WARM, supplies[row.name], generator, 1.0, WARM_RECEIPTS)
     steps = [
@@ -109,20 +110,19 @@ def run(plan: Plan, stage: Stage, generator: Generator, console: Console) -> Res
             seconds = min(plan.seconds, 1.0) if case is LONE else plan.seconds
             one = play(row, case, supplies[row.name], generator, seconds, plan.limit)
             results.rounds.setdefault((case, row.name), []).append(one)
-    _run_folds(results, supplies, generator, console)
+    _run_folds(results, supplies, console)
     return results
 
 
-def _run_folds(
-    results: Results, supplies: dict[str, Supply], generator: Generator, console: Console
-) -> None:
+def _run_folds(results: Results, supplies: dict[str, Supply], console: Console) -> None:
     limit = results.middle(WARM, "empty")
     if limit is None or not results.plan.fold_seconds:
         return
-    for row in results.stage.rows:
+    stage = results.stage
+    for row in stage.rows:
         if row.is_delivrd:
             with console.status(f"{row.title}: steady at a third of the empty app's rate"):
-                run = steady(row, limit.rate * FOLD_SHARE, results.plan, supplies, generator)
+                run = steady(row, limit.rate * FOLD_SHARE, results.plan, supplies, stage.generator)
             results.folds.append(run)
 
 

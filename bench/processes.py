@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bench.held import held
 from bench.receipts import Messages
-from bench.rounds import Case, Generator, Measure, Supply, play
+from bench.rounds import Case, Measure, Supply, play
 from bench.servers import Row, processes
 from bench.stage import staged
 
@@ -38,15 +38,14 @@ def run(plan: Plan, console: Console) -> list[list[str]]:
     """The lines of the table."""
     case = Case("recent", signed=False, connections=plan.connections)
     messages = Messages(2_000, plan.limit * (plan.rounds + 1), datetime.now(UTC))
-    with staged(ROWS, messages, console, plan.folder) as stage:
-        generator = Generator(stage.folder, plan.core)
+    with staged(ROWS, messages, console, plan.folder, plan.core) as stage:
         supplies = {row.name: Supply(messages) for row in stage.rows}
         found: dict[str, list[Measure]] = {row.name: [] for row in stage.rows}
         for number in range(plan.rounds + 1):
             for row in stage.rows[:: 1 if number % 2 else -1]:
                 with held(processes(row), plan.share):
                     measure = play(
-                        row, case, supplies[row.name], generator, plan.seconds, plan.limit
+                        row, case, supplies[row.name], stage.generator, plan.seconds, plan.limit
                     )
                 if number:  # the first round warms up
                     found[row.name].append(measure)

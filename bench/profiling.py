@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.intake import WARM
-from bench.rounds import Generator, Supply
+from bench.rounds import Supply
 from bench.servers import Row
 from bench.stage import Stage
 
@@ -20,7 +20,7 @@ RATE = 200  # samples a second
 TOP = 30
 
 
-def run(stage: Stage, generator: Generator, console: Console, seconds: float) -> None:
+def run(stage: Stage, console: Console, seconds: float) -> None:
     """Load the stage's only row and print its busiest functions."""
     (row,) = stage.rows
     sampler = _py_spy()
@@ -29,7 +29,7 @@ def run(stage: Stage, generator: Generator, console: Console, seconds: float) ->
     numbers = Supply(stage.messages).next("recent", stage.messages.recent)
     raw = stage.folder / "profile.txt"
     with _sampled(sampler, row, raw, seconds) as sampling:
-        summary, _ = generator.send(row, WARM, numbers, seconds + 0.5)
+        summary, _ = stage.generator.send(row, WARM, numbers, seconds + 0.5)
         sampling.wait(30)
     console.print(f"{row.title}: {summary.rate:,.0f} requests a second while sampled")
     _show(console, raw)

@@ -21,12 +21,12 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import servers, stores
+from bench import stores
 from bench.intake import WARM
 from bench.receipts import Messages
 from bench.report import Aim
-from bench.rounds import Generator, Supply, play
-from bench.servers import ROOT, NotReady, free_port
+from bench.rounds import Supply, play
+from bench.servers import GENERATOR_CORE, ROOT, NotReady, free_port
 from bench.stage import staged
 
 KINDS = ("SQLite", "PostgreSQL")
@@ -136,12 +136,11 @@ def _intake_beside(results: Results, console: Console, folder: Path) -> None:
     """
     plan = results.plan
     messages = Messages(20_000, 20_000 * (plan.rounds + 1), datetime.now(UTC))
-    with staged(list(INTAKE.values()), messages, console, folder) as stage:
-        generator = Generator(stage.folder, servers.GENERATOR_CORE)
+    with staged(list(INTAKE.values()), messages, console, folder, GENERATOR_CORE) as stage:
         supplies = {row.name: Supply(messages) for row in stage.rows}
         for _ in range(plan.rounds):
             for row in stage.rows:
-                one = play(row, WARM, supplies[row.name], generator, 3.0, 20_000)
+                one = play(row, WARM, supplies[row.name], stage.generator, 3.0, 20_000)
                 results.intake.setdefault(row.name, []).append(one.rate)
 
 

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from bench.load import percentile
 from bench.receipts import HISTORY, Messages, provider_id, recipient
-from bench.rounds import Case, Generator, Measure, Supply, play
+from bench.rounds import Case, Measure, Supply, play
 from bench.servers import ADMIN_KEY, Row, processes
 from bench.stage import Stage, staged
 
@@ -61,7 +61,7 @@ def run(plan: Plan, console: Console) -> list[Size]:
         messages = Messages(size + rest, rest, datetime.now(UTC), answered=size)
         with ExitStack() as stack:
             stage = stack.enter_context(
-                staged([plan.row], messages, console, plan.folder, plan.kept)
+                staged([plan.row], messages, console, plan.folder, plan.core, plan.kept)
             )
             status = stack.enter_context(console.status(""))
             found.append(_measure(plan, size, stage, status.update))
@@ -71,7 +71,7 @@ def run(plan: Plan, console: Console) -> list[Size]:
 def _measure(plan: Plan, size: int, stage: Stage, say: Callable[[str], None]) -> Size:
     (row,) = stage.rows
     found = Size(size)
-    generator, supply = Generator(stage.folder, plan.core), Supply(stage.messages)
+    generator, supply = stage.generator, Supply(stage.messages)
     supply.sent("spread", size)  # those that are answered already
     found.stored_bytes = _stored_bytes(row)
     rounds: dict[str, list[Measure]] = {name: [] for name in CASES}

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from bench import seed, servers, stores
 from bench.receipts import Messages
+from bench.rounds import Generator
 from bench.servers import Row, free_port
 
 NAMES = (
@@ -32,10 +33,11 @@ NAMES = (
 
 @dataclass
 class Stage:
-    """The rows that run, and a plain note for each that cannot."""
+    """The rows that run, a plain note for each that cannot, and what sends to them."""
 
     folder: Path
     messages: Messages
+    generator: Generator
     kept: Path | None = None  # where filled SQLite stores are kept, and taken from
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -47,13 +49,14 @@ def staged(
     messages: Messages,
     console: Console,
     parent: Path | None,
+    core: int | None,
     kept: Path | None = None,
 ) -> Iterator[Stage]:
-    """Everything up and ready; nothing of it is left behind."""
+    """Everything up and ready; nothing of it is left behind. ``core`` is the generator's."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent)))
         folder.chmod(0o755)  # PostgreSQL runs as a user of its own when this runs as root
-        stage = Stage(folder, messages, kept)
+        stage = Stage(folder, messages, Generator(folder, core), kept)
         postgres = _postgres(stack, folder) if any("postgres" in name for name in names) else None
         for name in names:
             with console.status(f"filling the store of {name} ({messages.total:,} messages)"):
