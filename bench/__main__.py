@@ -27,6 +27,7 @@ from bench.intake import Plan
 from bench.receipts import Messages
 from bench.servers import CORES, GENERATOR_CORE, ROOT, NotReady
 from bench.stage import NAMES, staged
+from delivrd.core.text import noun
 
 WIDTH = 160
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
@@ -205,7 +206,10 @@ def _core(options: argparse.Namespace) -> int | None:
 def _pinned(core: int | None) -> str:
     if core is None:
         return "nothing is pinned to a core"
-    return f"the generator runs on core {core} alone, servers on all {len(CORES)} cores"
+    return (
+        f"the generator runs on core {core} alone, servers of one process on the other "
+        f"{noun(len(CORES) - 1, 'core')}, servers with PostgreSQL on all {len(CORES)}"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

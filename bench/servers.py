@@ -54,6 +54,11 @@ class Row:
     def is_delivrd(self) -> bool:
         return self.name.startswith("delivrd")
 
+    @property
+    def is_one_process(self) -> bool:
+        """Whether one process does all the work, without a database server."""
+        return self.processes == 1 and (self.store is None or self.store.url.startswith("sqlite"))
+
     def webhook(self, *, signed: bool) -> str:
         return "/webhooks/signed" if signed and self.is_delivrd else "/webhooks/bench"
 
@@ -161,11 +166,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(rows: list[Row], folder: Path) -> Iterator[None]:
-    """All rows up and ready; stopped at the end, whatever happens."""
+def running(rows: list[Row], folder: Path, core: int | None) -> Iterator[None]:
+    """All rows up and ready; stopped at the end, whatever happens.
+
+    Servers of one process keep off the generator's ``core``. After waiting for the disk a process
+    may find itself there, and each answer then wakes the generator, which takes the core away.
+    """
     try:
         for row in rows:
-            _start(row, folder)
+            _start(row, folder, core)
         for row in rows:
             _wait_ready(row, folder)
         yield
@@ -174,7 +183,7 @@ def running(rows: list[Row], folder: Path) -> Iterator[None]:
             _stop(row)
 
 
-def _start(row: Row, folder: Path) -> None:
+def _start(row: Row, folder: Path, core: int | None) -> None:
     with (folder / f"{row.name}.log").open("wb") as log:
         row.process = subprocess.Popen(
             row.command,
@@ -184,6 +193,8 @@ def _start(row: Row, folder: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    if core is not None and row.is_one_process:
+        os.sched_setaffinity(row.process.pid, CORES - {core})
 
 
 def _wait_ready(row: Row, folder: Path) -> None:

@@ -61,7 +61,7 @@ def staged(
         for name in names:
             with console.status(f"filling the store of {name} ({messages.total:,} messages)"):
                 _add(stage, name, postgres)
-        stack.enter_context(servers.running(stage.rows, folder))
+        stack.enter_context(servers.running(stage.rows, folder, core))
         for row in stage.rows:
             servers.check_durable(row)
         yield stage
