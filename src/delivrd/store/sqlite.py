@@ -2,7 +2,8 @@
 
 All writes run on the event loop's thread, in short jobs that never suspend. Only COMMIT, with its
 sync to disk, runs in another thread, while jobs for the next transaction queue up. (A separate
-writer thread would contend with the event loop for the GIL at every row.)
+writer thread would contend with the event loop for the GIL at every row.) Jobs that callers wait
+for share a transaction; each job in the background has one of its own, after theirs.
 """
 
 import asyncio
@@ -123,7 +124,7 @@ class SqliteStore:
         self._wal = path.with_name(path.name + "-wal")
         self._readers = ThreadPoolExecutor(4, "read")
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        self._commit_seconds = 1.0  # a moving mean
+        self._commit_seconds = QUICK_COMMIT  # a moving mean, without background jobs
         self.parts = Parts()
         self.parts.start("database writer", self._write_forever)
 
@@ -185,18 +186,19 @@ class SqliteStore:
     async def _write_forever(self) -> None:
         while True:
             while self._front or self._back:
-                await self._commit_once(self._take())
-                await asyncio.sleep(0)  # lets callers queue their next job
+                await self._commit_once(background=False)
+                await self._commit_once(background=True)
             self._wake.clear()
             await self._wake.wait()
 
-    def _take(self) -> list[_Work]:
-        front = [self._front.popleft() for _ in range(min(len(self._front), JOBS_A_COMMIT))]
-        back = [self._back.popleft()] if self._back else []
-        return [work for work in front + back if not work.done.done()]
+    def _take(self, *, background: bool) -> list[_Work]:
+        queue, most = (self._back, 1) if background else (self._front, JOBS_A_COMMIT)
+        taken = [queue.popleft() for _ in range(min(len(queue), most))]
+        return [work for work in taken if not work.done.done()]
 
-    async def _commit_once(self, works: list[_Work]) -> None:
-        """Runs the jobs in one transaction; their results are set only after the commit."""
+    async def _commit_once(self, *, background: bool) -> None:
+        """Runs the next jobs in one transaction; their results are set only after the commit."""
+        works = self._take(background=background)
         if not works:
             return
         tx = SqliteTx(self._connection)
@@ -206,7 +208,7 @@ class SqliteStore:
             for work in works:
                 if not work.done.done():
                     self._run(work, tx, results)
-            await self._commit()
+            await self._commit(background=background)
         except Exception as error:
             refusal = StoreUnavailable(str(error)) if is_store_error(error) else error
             for work in works:
@@ -221,6 +223,7 @@ class SqliteStore:
         if tx.changed or tx.queued:
             self.bell.ring(tx.changed, queued=tx.queued)
         await self._checkpoint_if_due()
+        await asyncio.sleep(0)  # lets callers go on, and queue their next job
 
     async def _begin(self) -> None:
         """Takes the write lock, waiting for it without blocking the event loop."""
@@ -240,18 +243,23 @@ class SqliteStore:
         connection.execute("PRAGMA busy_timeout = 0")
         return connection
 
-    async def _commit(self) -> None:
-        """Commits in another thread, unless this disk syncs faster than a thread switch."""
-        if self._commit_seconds < QUICK_COMMIT:
-            self._timed_commit()
-        else:
-            await self._in_thread(self._committer, self._timed_commit)
+    async def _commit(self, *, background: bool) -> None:
+        """Commits in another thread, unless that takes longer than the commit.
 
-    def _timed_commit(self) -> None:
+        A background job's always runs there: it may have to write hundreds of pages, and calls that
+        came during the job become jobs meanwhile, before the next one in the background.
+        """
+        if self._commit_seconds < QUICK_COMMIT and not background:
+            spent = self._timed_commit()
+        else:
+            spent = await self._in_thread(self._committer, self._timed_commit)
+        if not background:
+            self._commit_seconds += (spent - self._commit_seconds) / COMMITS_REMEMBERED
+
+    def _timed_commit(self) -> float:
         began = time.perf_counter()
         self._connection.commit()
-        spent = time.perf_counter() - began
-        self._commit_seconds += (spent - self._commit_seconds) / COMMITS_REMEMBERED
+        return time.perf_counter() - began
 
     def _run(self, work: _Work, tx: SqliteTx, results: list[tuple[_Work, Any]]) -> None:
         try:
