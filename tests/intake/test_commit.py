@@ -84,6 +84,28 @@ def test_who_has_waited_long_enough_is_told_so_even_while_the_batch_is_written(
     run(test())
 
 
+def test_what_is_read_in_one_round_of_the_loop_and_processed_in_the_next_joins_the_batch(
+    sqlite_url: str,
+) -> None:
+    """Callers that part into two groups wait for two batches, and the slices between them."""
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            commit, loop = GroupCommit(store, Folder(store)), asyncio.get_running_loop()
+            written = [loop.create_future() for _ in range(2)]
+            running = asyncio.create_task(commit.run())
+            await asyncio.sleep(0)
+            commit.append(entry(store, "A"), 3600, written[0])
+            later = entry(store, "B"), 3600, written[1]
+            loop.call_soon(loop.call_soon, lambda: commit.append(*later))
+            async with asyncio.timeout(20):
+                await asyncio.gather(*written)
+            running.cancel()
+            assert commit.batches == 1
+
+    run(test())
+
+
 def test_more_requests_than_may_wait_are_refused_at_once(sqlite_url: str, monkeypatch: Any) -> None:
     """Memory has an end; the gateway is told to come again."""
     monkeypatch.setattr(group, "MAX_WAITING", 1)

@@ -106,7 +106,8 @@ class GroupCommit:
         came = 0
         while came < len(self._waiting) < MAX_BATCH:
             came = len(self._waiting)
-            await asyncio.sleep(0)
+            for _ in range(2):  # in one round of the loop calls are read, in the next processed
+                await asyncio.sleep(0)
 
     async def _write(self, batch: "list[_Waiting]") -> None:
         if not batch:
