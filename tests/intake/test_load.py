@@ -60,6 +60,32 @@ def test_a_burst_is_seen_within_a_few_hundredths_of_a_second() -> None:
     assert thread.load.overloaded
 
 
+def test_a_quiet_time_before_it_does_not_hide_a_burst() -> None:
+    thread = Thread()
+    thread.folds(64, FOLD)
+    thread.now += 60
+    began = thread.now
+    while thread.now - began < 0.03:
+        thread.takes_in(64, INTAKE)
+        thread.folds(64, FOLD)
+    assert thread.load.overloaded
+
+
+def test_a_checkpoint_that_holds_up_commits_does_not_end_a_burst() -> None:
+    """Once slices follow each other, callers who wait for answers send what those leave of it."""
+    thread = Thread()
+    for _ in range(20):
+        thread.takes_in(640, INTAKE)
+        thread.folds(64, FOLD)
+    overloaded = []
+    for _ in range(2):
+        thread.takes_in(64, INTAKE)
+        thread.now += WINDOW_SECONDS
+        thread.load.measure()
+        overloaded.append(thread.load.overloaded)
+    assert overloaded == [True, False]
+
+
 def test_a_burst_that_has_passed_is_forgotten() -> None:
     thread = Thread()
     for _ in range(200):
@@ -75,11 +101,21 @@ def test_the_end_of_a_burst_is_seen_while_nothing_is_folded() -> None:
     for _ in range(200):
         thread.takes_in(64, INTAKE)
         thread.folds(64, FOLD)
-    for requests, overrun in ((6000, True), (0, False)):
-        thread.takes_in(requests, INTAKE)
-        thread.now += 0.4 - requests * INTAKE
+    for batches, overrun in ((10, True), (0, True), (0, False)):
+        for _ in range(batches):
+            thread.takes_in(60, INTAKE)
+        thread.now += 0.04 - batches * 60 * INTAKE
         thread.load.measure()
         assert thread.load.overloaded is overrun
+
+
+def test_a_slice_that_was_not_full_tells_nothing_where_slices_hold_the_loop_either() -> None:
+    thread = Thread()
+    thread.folds(1000, FOLD)
+    thread.takes_in(100, INTAKE)
+    thread.now += WINDOW_SECONDS
+    thread.load.folded(3, Cost(0.01, 0.001), tells=False)
+    assert not thread.load.overloaded
 
 
 def test_what_comes_while_nothing_is_folded_is_priced_as_what_was_folded_last() -> None:

@@ -43,9 +43,7 @@ class Load:
     ) -> None:
         self._clock, self._cpu, self._holds_loop = clock, cpu, holds_loop
         self._receipt = Cost()
-        """What a receipt costs to fold, as last measured."""
-        self._folding = Cost()
-        """What was folded in this window cost."""
+        """What a receipt costs to fold, as the last slice told."""
         self._demand = 0.0
         self.overloaded = False
         self.rest_needed = False
@@ -54,18 +52,18 @@ class Load:
 
     def taken_in(self, requests: int) -> None:
         """Records requests that were appended."""
+        if not self._taken_in and self._clock() - self._began > 2 * WINDOW_SECONDS:
+            self._begin()  # a burst is measured from its first requests on
         self._taken_in += requests
 
     def folded(self, receipts: int, cost: Cost, *, tells: bool = True) -> None:
-        """Records a slice on disk. ``tells``: what a receipt cost in it, it costs in others too; on
-        a store whose slices hold the loop, all do."""
-        if self._holds_loop:
-            self._folded += receipts
-            self._folding = Cost(self._folding.wall + cost.wall, self._folding.cpu + cost.cpu)
-            self.measure()
-            return
+        """Records a slice on disk. ``tells``: what a receipt cost in it, it costs in others too."""
         if tells:
             self._receipt = Cost(cost.wall / receipts, cost.cpu / receipts)
+        if self._holds_loop:
+            self._folding += cost.cpu
+            self.measure()
+            return
         self.rest_needed = self._taken_in > 0
         if not self.rest_needed:
             self._judge(0.0)
@@ -76,9 +74,7 @@ class Load:
         wall, cpu = self._clock() - self._began, self._cpu() - self._cpu_began
         if wall < WINDOW_SECONDS:
             return
-        if self._folded:
-            self._receipt = Cost(*(seconds / self._folded for seconds in self._folding))
-        intake, receipt = cpu - self._folding.cpu, self._receipt
+        intake, receipt = cpu - self._folding, self._receipt
         if self._holds_loop:
             wanted = intake + self._taken_in * receipt.wall
         else:  # side by side, their seconds need not add up
@@ -87,13 +83,11 @@ class Load:
         self._begin()
 
     def _judge(self, demand: float) -> None:
-        """Beside slices less demand is believed by and by: a lull is not the end of a burst."""
-        if not self._holds_loop:
-            demand = max(demand, (self._demand + demand) / 2)
-        self._demand = demand
-        self.overloaded = demand > OVERLOADED
+        """Less demand is believed by and by: a lull, as in a checkpoint, is not the end of a burst.
+        If it were, callers who wait would again send no more than the fold leaves them."""
+        self._demand = max(demand, self._demand / 2)
+        self.overloaded = self._demand > OVERLOADED
 
     def _begin(self) -> None:
         self._began, self._cpu_began = self._clock(), self._cpu()
-        self._taken_in = self._folded = 0
-        self._folding = Cost()
+        self._taken_in, self._folding = 0, 0.0
