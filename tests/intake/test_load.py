@@ -109,6 +109,22 @@ def test_the_end_of_a_burst_is_seen_while_nothing_is_folded() -> None:
         assert thread.load.overloaded is overrun
 
 
+def test_requests_that_come_one_by_one_are_priced_as_those_that_come_together() -> None:
+    """They take longer, but only as long as there is time for it."""
+    thread = Thread()
+    thread.folds(1000, FOLD)
+    for _ in range(2):
+        thread.takes_in(640, INTAKE)
+        thread.load.measure()
+    assert thread.load.overloaded
+    for _ in range(5):  # 4,000 a second: half of what can be taken in and folded
+        for _ in range(128):
+            thread.takes_in(1, 4 * INTAKE)
+        thread.now += 0.032 - 512 * INTAKE
+        thread.load.measure()
+    assert not thread.load.overloaded
+
+
 def test_a_slice_that_was_not_full_tells_nothing_where_slices_hold_the_loop_either() -> None:
     thread = Thread()
     thread.folds(1000, FOLD)

@@ -10,6 +10,9 @@ WINDOW_SECONDS = 0.03
 LOOK_SECONDS = 0.032
 """A pause after which a window is over, also where the timer is a millisecond early."""
 
+MANY = 64
+"""From so many requests in a window on, they tell what one costs."""
+
 OVERLOADED = 0.9
 """Above this share of the time, the fold yields to intake."""
 
@@ -42,6 +45,8 @@ class Load:
         holds_loop: bool = True,
     ) -> None:
         self._clock, self._cpu, self._holds_loop = clock, cpu, holds_loop
+        self._request = 1.0
+        """Seconds that a request took at the least."""
         self._receipt = Cost()
         """What a receipt costs to fold, as the last slice told."""
         self._demand = 0.0
@@ -74,13 +79,20 @@ class Load:
         wall, cpu = self._clock() - self._began, self._cpu() - self._cpu_began
         if wall < WINDOW_SECONDS:
             return
-        intake, receipt = cpu - self._folding, self._receipt
+        intake, receipt = self._needed(cpu - self._folding), self._receipt
         if self._holds_loop:
             wanted = intake + self._taken_in * receipt.wall
         else:  # side by side, their seconds need not add up
             wanted = max(intake + self._taken_in * receipt.cpu, self._taken_in * receipt.wall)
         self._judge(wanted / wall)
         self._begin()
+
+    def _needed(self, spent: float) -> float:
+        """How many of the seconds spent on taking in were needed. Requests that come one by one
+        take four times as long as those that come together, but only while there is time."""
+        if self._taken_in >= MANY:
+            self._request = min(self._request, spent / self._taken_in)
+        return min(spent, self._taken_in * self._request)
 
     def _judge(self, demand: float) -> None:
         """Less demand is believed by and by: a lull, as in a checkpoint, is not the end of a burst.
