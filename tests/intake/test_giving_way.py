@@ -174,6 +174,23 @@ def test_it_rests_for_a_look_at_the_demand_where_that_cannot_be_seen_beside_a_sl
     run(test())
 
 
+@pytest.mark.parametrize(("waiting", "pauses"), [(FIRST - 1, True), (FIRST, False)])
+def test_calls_that_follow_each_other_are_gathered_to_a_slice_where_slices_hold_the_loop(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, waiting: int, *, pauses: bool
+) -> None:
+    monkeypatch.setattr(folding, "GATHER_SECONDS", 3600)
+
+    async def test() -> None:
+        async with behind(sqlite_url, waiting) as folder:
+            folder._load = Looks(0)
+            giving_way = asyncio.create_task(folder._yield_to_intake(spent=0.0))
+            await asyncio.sleep(0)
+            assert giving_way.done() is not pauses
+            giving_way.cancel()
+
+    run(test())
+
+
 def test_it_waits_no_more_once_the_backlog_is_a_minute_old(database_url: str) -> None:
     async def test() -> None:
         async with behind(database_url, 500, BRAKE_SECONDS) as folder:
