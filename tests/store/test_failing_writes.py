@@ -20,7 +20,7 @@ FOR EACH ROW EXECUTE FUNCTION broken();
 
 
 def test_a_job_that_fails_takes_no_other_along(database_url: str) -> None:
-    """A4: on SQLite all three share one commit, as an append does with a fold."""
+    """On SQLite all three share one commit, as all do that callers wait for."""
 
     async def test() -> None:
         async with opened(database_url) as store:
@@ -33,7 +33,7 @@ def test_a_job_that_fails_takes_no_other_along(database_url: str) -> None:
 
             done = await asyncio.gather(
                 store.write(lambda tx: job(tx, 1)),
-                store.write(lambda tx: job(tx, 2), background=True),
+                store.write(lambda tx: job(tx, 2)),
                 store.write(lambda tx: job(tx, 3)),
                 return_exceptions=True,
             )
