@@ -22,6 +22,12 @@ class Thread:
         self.now += receipts * cost + self.sync
         self.load.folded(receipts, Cost(receipts * cost + self.sync, receipts * cost))
 
+    def works_through_a_burst(self) -> None:
+        """Requests come as fast as they are taken in and folded."""
+        for _ in range(200):
+            self.takes_in(64, INTAKE)
+            self.folds(64, FOLD)
+
 
 INTAKE, FOLD = 50e-6, 80e-6
 
@@ -29,9 +35,7 @@ INTAKE, FOLD = 50e-6, 80e-6
 @pytest.mark.parametrize("sync", [0.0, 0.004], ids=["quick disk", "slow disk"])
 def test_a_thread_that_does_both_without_a_rest_is_overrun(sync: float) -> None:
     thread = Thread(sync)
-    for _ in range(200):
-        thread.takes_in(64, INTAKE)
-        thread.folds(64, FOLD)
+    thread.works_through_a_burst()
     assert thread.load.overloaded
 
 
@@ -88,9 +92,7 @@ def test_a_checkpoint_that_holds_up_commits_does_not_end_a_burst() -> None:
 
 def test_a_burst_that_has_passed_is_forgotten() -> None:
     thread = Thread()
-    for _ in range(200):
-        thread.takes_in(64, INTAKE)
-        thread.folds(64, FOLD)
+    thread.works_through_a_burst()
     for _ in range(100):
         thread.folds(125, FOLD)
     assert not thread.load.overloaded
@@ -98,9 +100,7 @@ def test_a_burst_that_has_passed_is_forgotten() -> None:
 
 def test_the_end_of_a_burst_is_seen_while_nothing_is_folded() -> None:
     thread = Thread()
-    for _ in range(200):
-        thread.takes_in(64, INTAKE)
-        thread.folds(64, FOLD)
+    thread.works_through_a_burst()
     for batches, overrun in ((10, True), (0, True), (0, False)):
         for _ in range(batches):
             thread.takes_in(60, INTAKE)

@@ -29,8 +29,8 @@ class Load:
 
     Being busy all the time does not mean being overloaded: clients that wait for answers slow down
     with the server. So the cost of what arrived is computed: taking it in by this thread's
-    processor time; folding it also by the clock, including syncs and waiting for the database,
-    because slices are folded one after the other.
+    processor time, as it is when many requests come together; folding it also by the clock,
+    including syncs and waiting for the database, because slices are folded one after the other.
 
     Slices that hold the event loop (``holds_loop``) are part of what is measured. Others run beside
     intake and slow it down, so that clients which wait would ask for no more than is left for them.
