@@ -41,12 +41,9 @@ def items(told: f.Fields) -> list[Any] | None:
     Raises:
         TooLarge: they would be, unpacked.
     """
-    lists = (told.get(name) for name in ("Records", "records", "logEvents"))
-    records = next((found for found in lists if isinstance(found, list)), None)
+    records = _records(told)
     if records is None:
-        if "awslogs" not in told:
-            return None
-        records = [told]
+        return None
     found: list[Any] = []
     left = MOST
     for record in records:
@@ -54,6 +51,26 @@ def items(told: f.Fields) -> list[Any] | None:
         found += events
         left -= taken
     return found
+
+
+def _records(told: f.Fields) -> list[Any] | None:
+    """What an envelope of several lists, which may itself be in envelopes."""
+    for _ in range(_DEPTH):
+        listed = _listed(told)
+        if listed is not None:
+            return listed
+        if "awslogs" in told:
+            return [told]
+        inner = _inner(told)
+        if inner is None:
+            break
+        told = inner
+    return None
+
+
+def _listed(told: f.Fields) -> list[Any] | None:
+    lists = (told.get(name) for name in ("Records", "records", "logEvents"))
+    return next((found for found in lists if isinstance(found, list)), None)
 
 
 def _opened(record: Any, most: int) -> tuple[list[Any], int]:
@@ -68,8 +85,8 @@ def _opened(record: Any, most: int) -> tuple[list[Any], int]:
         held = decoded(text)
     except Unreadable:
         return _lines(text) or [record], len(text)
-    logged = held.get("logEvents")
-    return logged if isinstance(logged, list) else [held or record], len(text)
+    listed = _listed(held)
+    return [held or record] if listed is None else listed, len(text)
 
 
 _SHORTEST = 64
@@ -116,9 +133,11 @@ def _inner(told: f.Fields) -> f.Fields | None:
         held = told.get(name)
         if isinstance(held, dict):
             return held
-        if isinstance(held, str):
-            return decoded(held)
+        if isinstance(held, str):  # some pass it on in base64
+            return decoded(held if held.lstrip().startswith("{") else _text(held, MOST))
     held = told.get("data")
+    if isinstance(held, dict):
+        return held
     return decoded(_text(held, MOST)) if isinstance(held, str) else None
 
 

@@ -106,7 +106,7 @@ def _message(event: f.Fields) -> dict[str, Any]:
     return {
         "provider_message_id": f.message_id(event, "messageId"),
         "provider_status": word,
-        "pair": _meaning(word, on_its_way=event.get("isFinal") in (False, "false")),
+        "pair": _meaning(word, on_its_way=str(event.get("isFinal")).lower() == "false"),
         "detail": f.text(event, "messageStatusDescription"),
         "to": f.number(event, "destinationPhoneNumber"),
         "sender": f.text(event, "originationPhoneNumber", limit=64),
