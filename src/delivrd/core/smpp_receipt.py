@@ -67,6 +67,7 @@ MESSAGE_STATES = {
 }
 """The values of message_state (tag 0x0427), with the equivalent word of a receipt's text."""
 _WORDS = frozenset(MESSAGE_STATES.values())
+_WORDS_ONLY = re.compile(r"[A-Za-z][A-Za-z ]*")
 
 
 def parse(text: str) -> SmppReceipt:
@@ -92,7 +93,7 @@ def parse(text: str) -> SmppReceipt:
             break
         value, rest = _VALUE.findall(text[key.end() : after.start() if after else None])[0]
         if found.get(name) is None:
-            found[name] = _value(value.partition(":")[0] if name == "stat" else value)
+            found[name] = _value(_status(value, rest if after else "") if name == "stat" else value)
         if after is None and rest:
             found["text"] = rest.strip(_BLANKS)
         elif rest and name == "done_date":
@@ -109,6 +110,13 @@ def _is_early(
     if after is None or after.lastgroup != "stat" or "stat" in found:
         return False
     return key.string[key.end() : after.start()].isspace()
+
+
+def _status(value: str, rest: str) -> str:
+    """Without a colon and what follows; with the words up to the next key, where there are any:
+    "DELIVERED TO CARRIER" is not "DELIVERED"."""
+    plain, colon, _ = value.partition(":")
+    return plain if colon or not _WORDS_ONLY.fullmatch(rest) else f"{value} {rest.rstrip()}"
 
 
 def _value(written: str) -> str | None:
