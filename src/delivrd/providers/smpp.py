@@ -44,7 +44,8 @@ FIELDS = {
     "tlvs.message_payload": "The same, where short_message is empty.",
     "tlvs.receipted_message_id, id:": "The message's id, as in the answer to submit_sm.",
     "tlvs.message_state, stat:": "The status, as a number or as a word.",
-    "tlvs.network_error_code, err:": "The network's code; each centre has a table of its own.",
+    "err:, tlvs.network_error_code": "The error code, the text's where it tells one; each centre "
+    "has a table of its own.",
     "done date:": "When it reached this status (10, 12, 14 or 16 characters).",
     "submit date:, sub:, dlvrd:": "Kept with the request; too often wrong to be used.",
     "source_addr": "The recipient's number.",
@@ -100,7 +101,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             pair=meaning,
             provider_message_id=_id(tlvs, text),
             provider_status=word,
-            error_code=_network_error(tlvs) or clean(text.err or "")[:64] or None,
+            error_code=_error(tlvs, text),
             detail=f"stat:{contradicted}" if contradicted else None,
             to=f.number(told, "source_addr"),
             sender=f.text(told, "destination_addr", "dest_addr"),
@@ -179,6 +180,12 @@ def _tlvs(told: f.Fields) -> dict[str, Any]:
 def _id(tlvs: f.Fields, text: SmppReceipt) -> str | None:
     named = {"id": f.text(tlvs, "receipted_message_id", limit=f.MAX_ID + 1) or text.id}
     return f.message_id(named, "id") if named["id"] else None
+
+
+def _error(tlvs: f.Fields, text: SmppReceipt) -> str | None:
+    """The text's code or, where it tells none, the network's."""
+    written = clean(text.err or "")[:64] or None
+    return written if reading.says_something(written) else _network_error(tlvs) or written
 
 
 def _network_error(tlvs: f.Fields) -> str | None:
