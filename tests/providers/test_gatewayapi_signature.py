@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivrd.providers import gatewayapi
-from delivrd.providers.base import Request, Unauthentic
+from delivrd.providers.base import Request, Unauthentic, Unreadable
 
 SECRET = "a webhook's token that is long enough"
 LONG = "a webhook's token that is as long as the longest digest, sixty-four bytes"
@@ -44,6 +44,18 @@ def test_the_vendor_s_own_example_is_authentic():
     body = base64.urlsafe_b64decode(CAPTURED.split(".")[1] + "==")
     request = posted(CAPTURED, body)
     assert gatewayapi.authenticate(request, account("secret")) == ("jwt", 0, None)
+
+
+def test_a_token_without_a_body_is_the_notification():
+    assert gatewayapi.authenticate(posted(CAPTURED, b""), account("secret")) == ("jwt", 0, None)
+    with pytest.raises(Unauthentic, match="does not match"):
+        gatewayapi.authenticate(posted(CAPTURED, b""), account())
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b", "a.!.c", "a.bnVsbA.c"])
+def test_without_a_body_and_a_token_there_is_nothing_to_read(token):
+    with pytest.raises(Unreadable):
+        gatewayapi.read(posted(token, b""))
 
 
 def test_a_signed_notification_is_authentic():
@@ -98,7 +110,7 @@ def test_a_notification_tampered_with_is_refused(field):
         posted(token(secret=OLD)),
         posted(token().rpartition(".")[0] + "."),
         posted(jwt.encode(NOTE, "", "none")),
-        posted(token(), b""),
+        posted(token(), b"", method="GET", query=b"id=1&status=DELIVERED"),
         posted(token(), b"[]"),
         posted(token(), b"{"),
         posted(token(), b"[" + BODY + b"," + BODY + b"]"),

@@ -53,6 +53,8 @@ PATIENCE = 4.0  # the newer platform gives up after 5 seconds, the older one aft
 MAX_VALIDITY = messaging.MAX_EXPIRATION  # the REST API tells none
 DEFAULT_VALIDITY = MAX_VALIDITY
 
+TOKEN = "x-gwapi-signature"
+
 STATUSES = {
     "UNKNOWN": Word(Status.UNKNOWN, False),
     "SCHEDULED": Word(Status.PENDING, False),
@@ -169,7 +171,7 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
         return None
     if request.header(messaging.SIGNATURE):
         return messaging.authenticate(request, settings.signature_secret)
-    token = request.header("x-gwapi-signature")
+    token = request.header(TOKEN)
     if not token:
         raise Unauthentic("there is no signature (X-Gwapi-Signature or Signature)")
     claims, secret = signing.signed_token(token, settings.signature_secret, signing.HMACS)
@@ -181,9 +183,17 @@ def authenticate(request: Request, settings: Settings) -> Authentic | None:
 def _says(request: Request, claims: Mapping[str, Any]) -> bool:
     """Whether the request says what was signed; compared is what would be read of either."""
     try:
-        return f.of(request) == f.of(Request("POST", body=json.dumps(claims).encode()))
+        return _told(request) == f.of(Request("POST", body=json.dumps(claims).encode()))
     except Unreadable:
         return False
+
+
+def _told(request: Request) -> f.Fields | list[Any] | None:
+    """What the request says: where it has no body, the token, which is the notification too."""
+    token = request.header(TOKEN)
+    if request.body or request.method != "POST" or not token:
+        return f.of(request)
+    return f.of(Request("POST", body=signing.payload(token)))
 
 
 def read(request: Request, settings: AccountSettings | None = None) -> Reading:
@@ -197,7 +207,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     def one(told: f.Fields) -> Receipt:
         return _receipt(_api(told).told(told), zone, request.received_at)
 
-    return reading.read_each(request, one, lambda told: _api(told).other(told))
+    return reading.read_told(_told(request), one, lambda told: _api(told).other(told))
 
 
 def _api(told: f.Fields) -> Any:
