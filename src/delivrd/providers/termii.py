@@ -57,12 +57,12 @@ STATUSES = {
 KEYWORDS = tuple(
     (re.compile(pattern, re.IGNORECASE), meaning)
     for pattern, meaning in (
-        (r"\bdnd\b", _REFUSED),
-        (r"\breject", Word(Status.REJECTED, True)),
-        (r"\bexpired?\b", _EXPIRED),
-        (r"\bfail|\bundeliv|\bnot (be )?delivered\b", _FAILED),
-        (r"\bdelivered\b", _DELIVERED),
-        (r"\bsent\b", _PENDING),
+        (r"(\b|_)dnd(\b|_)", _REFUSED),
+        (r"(\b|_)reject", Word(Status.REJECTED, True)),
+        (r"(\b|_)expired?(\b|_)", _EXPIRED),
+        (r"(\b|_)(fail|undeliv|not[ _](be[ _])?delivered)", _FAILED),
+        (r"(\b|_)(delivered|delivrd|delivery[ _]success)", _DELIVERED),
+        (r"(\b|_)sent\b", _PENDING),
     )
 )
 """The meanings of sentences that are in no table: the first of these that one contains counts."""
@@ -79,7 +79,8 @@ FIELDS = {
     "sent_at": "When it was sent; taken as the time of the event.",
     "cost": "What it cost, in the account's currency.",
     "message": "The text; cut before the request is kept.",
-    "type": "`outbound` for receipts; texts from handsets and a device's state come here too.",
+    "type": "`outbound` for receipts, or `dnd`, which then stands for the status; texts from "
+    "handsets and a device's state come here too.",
 }
 
 SETUP = (
@@ -149,14 +150,14 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
-        word = f.text(told, "status", limit=64)
+        said = f.text(told, "status") or _type_as_status(told)
         return reading.receipt(
             STATUSES,
             ERRORS,
-            pair=_meaning(f.text(told, "status") or ""),
+            pair=_meaning(said or ""),
             # the text goes first: as a number the id may have lost digits
             provider_message_id=f.message_id(told, "message_id_str", "message_id", "id"),
-            provider_status=word,
+            provider_status=said and said[:64],
             to=f.number(told, "receiver"),
             sender=f.text(told, "sender", limit=64),
             price=f.amount(told, "cost"),
@@ -169,6 +170,12 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
 def _meaning(sentence: str) -> Word | None:
     known = reading.word(STATUSES, sentence.partition("|")[0].strip())
     return known or next((word for found, word in KEYWORDS if found.search(sentence)), None)
+
+
+def _type_as_status(told: f.Fields) -> str | None:
+    """The type, where it says all: public handlers expect ``dnd`` there, and then no status."""
+    said = f.text(told, "type")
+    return said if said and said.lower() == "dnd" else None
 
 
 _KINDS = {"inbound": "inbound", "device_status": "other"}
