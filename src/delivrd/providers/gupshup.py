@@ -80,6 +80,8 @@ ERRORS.update({code: ERRORS[known] for known, codes in ALSO.items() for code in 
 KINDS = (
     ("DND", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
     ("BLOCKED", Word(R, True, Reason.BLOCKED_BY_CARRIER)),
+    ("BLACKLIST", Word(R, True, Reason.BLOCKED_BY_CARRIER)),
+    ("SPAM", Word(R, True, Reason.BLOCKED_BY_CARRIER)),
     ("INVALID", Word(R, True, Reason.UNKNOWN_NUMBER)),
     ("EXPIRED", Word(Status.EXPIRED, True, Reason.EXPIRED)),
 )

@@ -105,11 +105,21 @@ REASONS = {
         ("EXP SMSTMOUT", "EXPIRED MAXIMUM RETRIES EXCEEDED"),
         Code("Every try timed out", Reason.EXPIRED, Status.EXPIRED),
     ),
+    **dict.fromkeys(
+        ("EXPIRED", "MESSAGE EXPIRED", "VALIDITY PERIOD EXPIRED"),
+        Code("Its validity ran out", Reason.EXPIRED, Status.EXPIRED),
+    ),
+    **dict.fromkeys(
+        ("DND", "NDNC", "BLOCKED NUMBER", "BLACKLIST", "BLACKLISTED"),
+        Code("On a list of who wants no texts", Reason.BLOCKED_BY_RECIPIENT, R.status),
+    ),
+    "SPAM": Code("Filtered as spam", Reason.BLOCKED_BY_CARRIER, R.status),
     "5303": Code("India DLT: not the template's sender", Reason.SENDER_NOT_ALLOWED, R.status),
     "5304": Code("India DLT: no such template", Reason.CONTENT_INVALID, R.status),
     "5307": Code("India DLT: not the template's text", Reason.CONTENT_INVALID, R.status),
 }  # fmt: skip
-"""Why a message failed, in the vendor's words: capitals, without punctuation."""
+"""Why a message failed, in capitals, without punctuation: the vendor's words and, from EXPIRED on,
+those that mean the same as a status of its."""
 
 WORDS = ("status", "eventName", "desc", "description", "event")
 """Where the status stands, the most exact first."""
