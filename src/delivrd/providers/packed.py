@@ -21,11 +21,18 @@ def unpacked(told: f.Fields, name: str) -> f.Fields | list[Any] | None:
 
 
 def bracketed(told: f.Fields, name: str) -> f.Fields:
-    """The object in a field, or in a form's fields ``name[key]`` (some write ``name['key']``)."""
+    """The object in a field, as JSON text too, or in a form's fields ``name[key]``.
+
+    Raises:
+        Unreadable: the field looks like JSON, but is not.
+    """
     head = f"{name}["
     found = {
         key[len(head) : -1].strip("'\""): value
         for key, value in told.items()
         if key.startswith(head) and key.endswith("]")
     }
-    return found or f.inner(told, name)
+    if found:
+        return found
+    inner = unpacked(told, name)
+    return inner if isinstance(inner, dict) else {}
