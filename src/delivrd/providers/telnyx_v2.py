@@ -150,13 +150,13 @@ def receipt(
 
 
 def _recipient(message: f.Fields) -> f.Fields:
+    """The first recipient; some pass it on alone, with the status beside it."""
     listed = message.get("to")
-    if not isinstance(listed, list):  # so some pass it on, with the status beside it
-        alone = listed if isinstance(listed, dict) else {"phone_number": listed}
-        return {k: message[k] for k in ("status",) if k in message} | alone
-    if listed and not isinstance(listed[0], dict):
+    first: Any = next(iter(listed), {}) if isinstance(listed, list) else listed
+    if isinstance(listed, list) and not isinstance(first, dict):
         raise Unreadable("the recipient is not an object")
-    return listed[0] if listed else {}
+    recipient = first if isinstance(first, dict) else {"phone_number": first}
+    return {"status": message.get("status")} | recipient
 
 
 def _own_error(recipient: f.Fields) -> f.Fields:
