@@ -125,7 +125,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         stamp = f.text(update, "timestamp")
         return updates.receipt(
             update,
-            "event" in told or "channel" in update,
+            updates.in_envelope(told) or "channel" in update,
             provider_message_id=f.message_id(update, *updates.IDS),
             to=f.number(update, "to"),
             sender=f.text(update, "from", limit=64),

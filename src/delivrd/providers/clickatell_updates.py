@@ -102,7 +102,7 @@ DEEPEST = 6
 
 def items(told: f.Fields) -> list[Any] | None:
     """The updates of a callback with several, each in an envelope of its own."""
-    listed = f.inner(told, "event").get(UPDATES)
+    listed = _updates(told)
     if not isinstance(listed, list) or len(listed) == 1:
         return None
     return [{"event": {UPDATES: update}} for update in listed]
@@ -110,8 +110,21 @@ def items(told: f.Fields) -> list[Any] | None:
 
 def fields(told: f.Fields) -> f.Fields:
     """The fields that stand beside the id, under lower-case names, whatever is around them."""
-    event = f.inner(told, "event")
-    return _found({UPDATES: event[UPDATES]} if UPDATES in event else told, DEEPEST) or _lower(told)
+    updates = _updates(told)
+    around = told if updates is None else {UPDATES: updates}
+    return _found(around, DEEPEST) or _lower(told)
+
+
+def in_envelope(told: f.Fields) -> bool:
+    """Whether the One API's envelope is around an update, or what is inside it."""
+    return not _lower(told).keys().isdisjoint(("event", UPDATES.lower()))
+
+
+def _updates(told: f.Fields) -> Any:
+    """What the envelope, or its inner part alone, holds under the name of updates, in any case."""
+    names = _lower(told)
+    event = names.get("event")
+    return (_lower(event) if isinstance(event, dict) else names).get(UPDATES.lower())
 
 
 def _lower(told: f.Fields) -> f.Fields:
@@ -183,7 +196,7 @@ def other(told: f.Fields) -> str | None:
     names = {name.lower() for around in held for name in around}
     if names & {"text", "momsgid", "motext"} and not names & {*WORDS, CODE, UPDATES.lower()}:
         return "inbound"
-    event = told.get("event")
-    if not isinstance(event, dict) or UPDATES in event or _lower(event).keys() & set(IDS):
+    event = _lower(told).get("event")
+    if not isinstance(event, dict) or _lower(event).keys() & {UPDATES.lower(), *IDS}:
         return None
-    return "inbound" if any(name.startswith("mo") for name in event) else "other"
+    return "inbound" if any(name.lower().startswith("mo") for name in event) else "other"
