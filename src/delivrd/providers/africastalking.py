@@ -76,8 +76,13 @@ of them are its words for refused sends."""
 NO_REASON = {"None", "null"}
 """What is written where there is no failure reason, now and then."""
 
-DO_NOT_DISTURB = Word(R, True, Reason.BLOCKED_BY_RECIPIENT)
-"""What every failure reason that begins with DND means; their full list is not published."""
+KINDS = (
+    ("DND", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    ("DONOTDISTURB", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    ("BLACKLIST", Word(R, True, Reason.BLOCKED_BY_RECIPIENT)),
+    ("INSUFFICIENT", Word(R, True, Reason.ACCOUNT_PROBLEM)),
+)
+"""What is in further failure reasons; their full list is not published."""
 
 SEND_ERRORS = {
     "401": Code("Held for risk", Reason.ACCOUNT_PROBLEM),
@@ -161,9 +166,9 @@ def _exact(said: str | None, code: str | None) -> Word | None:
     if word is None:
         failure = reading.meant(ERRORS, said or "")
         return failure and Word(failure.status or Status.UNDELIVERED, True, failure.reason)
-    if word.status in FAILURES and (code or "").upper().startswith("DND"):
-        return DO_NOT_DISTURB
-    return word
+    if word.status not in FAILURES or reading.meant(ERRORS, code or ""):
+        return word
+    return next((kind for part, kind in KINDS if part in (code or "").upper()), word)
 
 
 def _other(told: f.Fields) -> str | None:
