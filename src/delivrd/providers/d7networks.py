@@ -6,6 +6,7 @@ Sources: d7networks.com/docs (Messages, Receiving DLR), in two revisions, and th
 for further words; public clients of the older API, which send ``dlr-url`` and ``dlr-level``.
 """
 
+from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
@@ -67,15 +68,17 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
+    zone = times.zone(settings.time_zone if settings else None)
 
     def one(told: f.Fields) -> Receipt:
         return reading.receipt(
             STATUSES,
             {},
-            provider_message_id=f.message_id(told, "msg_id", "request_id"),
+            provider_message_id=f.message_id(told, "msg_id", "request_id", "message_id"),
             provider_status=f.text(told, "status", limit=64),
             to=f.number(told, "recipient"),
             sender=f.text(told, "originator", limit=64),
+            occurred_at=times.parse(f.text(told, "timestamp"), zone, now=request.received_at),
         )
 
     told = f.of(request)
