@@ -92,8 +92,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
                "event", "delivery"),
     "reply": ("A", "answer", "reply", "dlrmsg", "smscreply", "response"),
     "to": ("p", "q", "to", "receiver", "recipient", "msisdn", "phone", "dest",
-           "destination", "dst", "telephone", "mobile", "identity", "bni"),
-    "sender": ("P", "Q", "from", "sender", "source", "ani"),
+           "destination", "dst", "telephone", "mobile", "identity", "bni", "oa", "soa"),
+    "sender": ("P", "Q", "from", "sender", "source", "ani", "da"),
     "code": ("B", "err", "error", "errcode", "errorcode", "dlrerr", "reason"),
     "time": ("T", "t", "unixtime", "time", "timestamp", "ts", "date", "sentat", "smsdate",
              "timedate", "tm", "updatedon", "datesent", "dtsent"),
@@ -123,6 +123,7 @@ _REPLY = re.compile(r"\bstat(:|%3A)|^\s*N?ACK(/|%2F)", re.IGNORECASE)
 """What tells a reply from other values, whatever its field is called."""
 _ANSWER = re.compile(r"\s*(N?ACK)/", re.IGNORECASE)
 _NAME, _NUMBER = re.compile(r"[^\d*]+"), re.compile(r"\s*\+?\d+\s*")
+_SHORT_CODE, _LONG_NUMBER = re.compile(r"\s*\d{3,6}\s*"), re.compile(r"\s*\+?\d{9,}\s*")
 _TAKEN = re.compile(r"[03]: |Sent\.")
 """Accepted or queued; old versions say "Sent."."""
 
@@ -222,8 +223,8 @@ def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
     """The values by our own names, without what is no value.
 
     A reply is told by its form where no field has its name, even in a field for the status. Of
-    several fields for the status, the first with a value of ``%d`` counts. Where a name is the
-    recipient and a number the sender, the two are called as in an inbound message.
+    several fields for the status, the first with a value of ``%d`` counts. Where a name or a short
+    code is the recipient and a number the sender, the two are called as in an inbound message.
     """
     known = {_plain(name): value for name, value in told.items() if _holds(value)}
     replies = {name: known.pop(name) for name in list(known) if _REPLY.search(known[name])}
@@ -234,9 +235,15 @@ def _named(told: f.Fields, own: Mapping[Any, str]) -> dict[str, Any]:
     reply = _first(replies, _plain(own.get("reply", "")), *NAMES["reply"], *NAMES["status"])
     if not reply and said["status"]:
         reply = next(iter(replies.values()), None)
-    if _NAME.fullmatch(said["to"] or "") and _NUMBER.fullmatch(said["sender"] or ""):
+    if _are_swapped(said["to"] or "", said["sender"] or ""):
         said["to"], said["sender"] = said["sender"], said["to"]
     return said | {"reply": reply or said["reply"]}
+
+
+def _are_swapped(to: str, sender: str) -> bool:
+    """Whether the recipient cannot be one, and the sender can."""
+    short = _SHORT_CODE.fullmatch(to) and _LONG_NUMBER.fullmatch(sender)
+    return bool(short or (_NAME.fullmatch(to) and _NUMBER.fullmatch(sender)))
 
 
 def _first(known: Mapping[str, str], *names: str) -> str | None:
