@@ -94,9 +94,10 @@ NAMES = {
     "52": ("REJECTED_DESTINATION", Word(R, True, Reason.UNKNOWN_NUMBER)),
     "56": ("REJECTED_INVALID_NOTIFY_URL", Word(R, True, Reason.CONTENT_INVALID)),
     "77": ("REJECTED_MESSAGE_TEXT_TOO_LONG", Word(R, True, Reason.CONTENT_INVALID)),
+    "99": ("REJECTED", Word(R, True)),
     "100": ("UNDELIVERABLE_REJECTED_PLATFORM", Word(R, True)),
 }
-"""The status ids with their names; id 99 has the name of its group, REJECTED.
+"""The status ids with their names; id 99 has that of its group.
 
 Ids 0, 1, 16 and 22 are in the documentation of version 1 alone.
 """
