@@ -127,7 +127,7 @@ def receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     """The receipt in a status webhook, of version 1 or 0.1."""
     error, usage = f.inner(told, "error"), f.inner(told, "usage")
     error = f.inner(error, "error") or error  # as in the test of the vendor's SDK for Kotlin
-    word, code = f.text(told, "status", limit=64), _code(error)
+    word, code = _word(told), _code(error)
     return reading.receipt(
         STATUSES,
         ERRORS,
@@ -144,6 +144,12 @@ def receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
         occurred_at=times.parse(told.get("timestamp"), zone, now=now),
         reference=f.text(told, "client_ref"),
     )
+
+
+def _word(told: f.Fields) -> str | None:
+    """The status; some pass it on as the end of a type: ``message.delivered``."""
+    kind, _, end = (f.text(told, "type", limit=64) or "").partition(".")
+    return f.text(told, "status", limit=64) or (end if kind == "message" and end else None)
 
 
 def _code(error: f.Fields) -> str | None:
@@ -163,7 +169,7 @@ def is_inbound(told: f.Fields) -> bool:
 
     Version 1 says the ``message_type``; version 0.1 has a ``message`` and a ``direction``.
     """
-    return ID in told and "status" not in told and bool(_OF_A_TEXT & told.keys())
+    return ID in told and _word(told) is None and bool(_OF_A_TEXT & told.keys())
 
 
 def authenticate(request: Request, secrets: Secrets, behind: int | None) -> Authentic:
