@@ -136,7 +136,8 @@ def play(
 def wait_shown(row: Row, acknowledged: list[int], since: float) -> tuple[float | None, int | None]:
     """Seconds from the last answer until every acknowledged receipt shows, and how many never did.
 
-    An upper bound: it includes the generator's end and the last question itself.
+    An upper bound: it includes the generator's end and the last question itself. The longer it
+    takes, the rarer are the questions, as each counts all that wait.
     """
     if row.store is None:
         return None, None
@@ -146,4 +147,4 @@ def wait_shown(row: Row, acknowledged: list[int], since: float) -> tuple[float |
         waited = time.perf_counter() - since
         if not lacking or waited > SHOWN_WITHIN:
             return waited, row.store.lacking(ids) if lacking else 0
-        time.sleep(0.02)
+        time.sleep(max(0.02, waited / 50))
