@@ -368,7 +368,7 @@ def _unknown(tree: Tree, path: Path_) -> Problem:
     model = _model_at(tree, path)
     siblings = [(*path[:-1], name) for name in model.model_fields] if model else []
     sought = (*path[:-1], _ELSEWHERE.get(path[-1], path[-1]))
-    close = _nearest_path(sought, siblings) or _nearest_path(path, _all_paths(tree))
+    close = _nearest_path(sought, siblings, 0.6) or _nearest_path(path, _all_paths(tree), 0.7)
     write = _variable if from_env else ".".join
     if close:
         hint = f"Did you mean {write(close)}?"
@@ -384,11 +384,11 @@ _ELSEWHERE = {"statuses": "words", "errors": "codes"}
 """What the dialects call the tables that ``[overrides]`` corrects, and their names there."""
 
 
-def _nearest_path(path: Path_, candidates: Iterable[Path_]) -> Path_ | None:
+def _nearest_path(path: Path_, candidates: Iterable[Path_], cutoff: float) -> Path_ | None:
     """The closest by the last name (if in the wrong table), or by the whole path where it is one
     name: a variable with too few underscores."""
     by_last = {candidate[-1]: candidate for candidate in candidates}
-    close = difflib.get_close_matches(path[-1].lower(), by_last, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(path[-1].lower(), by_last, n=1, cutoff=cutoff)
     if close:
         return by_last[close[0]]
     if path[:-1]:  # paths into one table resemble each other whatever their last names

@@ -161,6 +161,7 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ("[limts]\nmax_body = 1", {}, ["line 1: limts", "Did you mean limits?"]),
         ("[limits]\nmaxbody = 1", {}, ["line 2: limits.maxbody", "limits.max_body?"]),
         ("max_body = 1", {}, ["line 1: max_body", "Did you mean limits.max_body?"]),
+        ("[server]\nport = 1", {}, ["line 1: server", "see `delivrd config show`"]),
         ("", {"DELIVRD_PROT": "1"}, ["DELIVRD_PROT", "Did you mean DELIVRD_PORT?"]),
         ("", {"DELIVRD_LIMITS_MAX_BODY": "1"}, ["Did you mean DELIVRD_LIMITS__MAX_BODY?"]),
         (
