@@ -3,9 +3,15 @@
 import time
 from collections.abc import Callable
 
+from delivrd.core.units import MINUTE
+
 EPOCH = 1_577_836_800_000_000  # 2020-01-01 in microseconds; 51 bits last until 2091
 SLOT_BITS = 12
 SLOTS = 1 << SLOT_BITS
+
+SLACK = MINUTE
+"""How much later than its time a row is made, as a rule: by the fold, or by a host whose clock is
+ahead."""
 
 
 def now_micros() -> int:
@@ -37,6 +43,12 @@ class Ids:
 def floor(micros: int) -> int:
     """The smallest id of a moment: ids made since then are not smaller."""
     return max(0, micros - EPOCH) << SLOT_BITS
+
+
+def late(column: str) -> str:
+    """The SQL condition on rows made more than `SLACK` after the time in this column: a backlog,
+    an admission or a re-reading delayed them."""
+    return f"(id >> {SLOT_BITS}) > {column} - {EPOCH - SLACK}"
 
 
 def born(row_id: int) -> int:

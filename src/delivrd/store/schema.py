@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from delivrd.store.counts import TABLES, TIMED
 from delivrd.store.days import HOURS
+from delivrd.store.ids import late
 from delivrd.store.latencies import STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
 
@@ -113,6 +114,7 @@ request = _table(
     _small("reading_no"),
     # for operators: requests that are not receipts, or have faults
     Index("ix_request_odd", "id", **_where("kind <> 'receipts' OR faults > 0")),
+    Index("ix_request_late", "id", **_where(late("received_at"))),
 )
 
 to_fold = _table(
@@ -207,6 +209,7 @@ statement = _table(
     _int("count", null=False),  # of its live links
     UniqueConstraint("part_id", "hash"),
     Index("ix_statement_unmapped", "id", **_where("unmapped")),  # GET /v1/unmapped
+    Index("ix_statement_late", "id", **_where(late("received_at"))),
 )
 
 link = _table(
@@ -319,7 +322,16 @@ message = _table(
     Index("ix_message_failed", "status", "id", **_where("final AND status <> 'delivered'")),
     Index("ix_message_open", "id", **_where("NOT final")),
     Index("ix_message_merged", "merged_into", **_where("merged_into IS NOT NULL")),
+    Index("ix_message_late", "id", **_where(late("created_at"))),
 )
+
+LATE = tuple(
+    index
+    for table in (request, statement, message)
+    for index in table.indexes
+    if str(index.name).endswith("_late")
+)
+"""For lists of a span of time, which is else a span of ids."""
 
 # --- counts and events --------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ REVISIONS = (
     "0009_process_figures",
     "0010_matched_by",
     "0011_smaller_tables",
+    "0012_late",
 )
 """The revisions of the tables, in their order."""
 

@@ -30,7 +30,7 @@ async def newest_delays(
         f"WHERE status = 'delivered' AND latency <> {NO_LATENCY} AND sent_at >= $3 "
         "AND sent_at < $4",
         span.lowest,
-        span.below(None),
+        span.end,
         since,
         until,
     )

@@ -11,7 +11,7 @@ from delivrd.core.status import Outcome
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
 from delivrd.store.queries.filters import by_sender
-from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
+from delivrd.store.queries.paging import Condition, Listed, Span, listed, spanned
 from delivrd.store.queries.provider_ids import parts_of
 from delivrd.store.queries.views import (
     NOT_BROUGHT,
@@ -67,13 +67,14 @@ async def list_messages(
     """The newest messages that satisfy all filters, below the id ``before``."""
     span = Span(filters.since, filters.until)
     indexed, others = await _conditions(tx, accounts, filters)
-    found = await scan(
+    found = await spanned(
         tx,
         SELECT,
-        indexed=[*indexed, ("merged_into IS NULL", ()), *span.conditions("created_at")],
+        span,
+        "created_at",
+        indexed=[*indexed, ("merged_into IS NULL", ())],
         others=others,
-        below=span.below(before),
-        lowest=span.lowest,
+        before=before,
         limit=limit,
     )
     ids = [row[0] for row in found.rows]

@@ -1,8 +1,9 @@
 """Pages of rows, newest first: by an index if there is one, else within a scan budget.
 
 Ids grow with time, so a page continues below the last id of the previous one, and a span of time is
-a span of ids. A filter without an index is tested on a bounded number of rows; the page may then be
-partial, and says how far it scanned.
+a span of ids, and of late rows: those that were made long after their time. A filter without an
+index is tested on a bounded number of rows; the page may then be partial, and says how far it
+scanned.
 """
 
 import re
@@ -10,8 +11,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from delivrd.core.units import MINUTE
-from delivrd.store.ids import born, floor
+from delivrd.store.ids import SLACK, born, floor, late
 from delivrd.store.tx import Row, Tx
 
 T = TypeVar("T")
@@ -21,10 +21,6 @@ Condition = tuple[str, tuple[Any, ...]]
 
 BUDGET = (500, 2000, 7500)
 """Rows scanned for one page, in growing steps, if no index serves the filters."""
-
-SLACK = MINUTE
-"""A row made from a receipt has the receipt's time, but its id has the time of the fold. They
-differ by at most this, unless a backlog or a re-reading delayed the fold; then the id counts."""
 
 TOP = (1 << 63) - 1
 
@@ -49,10 +45,14 @@ class Span(NamedTuple):
         """The lowest id of the span."""
         return 0 if self.since is None else min(TOP, floor(self.since - SLACK))
 
+    @property
+    def end(self) -> int:
+        """The id that none of the span's rows reaches, but late ones."""
+        return TOP if self.until is None else min(TOP, floor(self.until + SLACK))
+
     def below(self, before: int | None) -> int:
-        """The id below which to search: the cursor's, or that of the span's end."""
-        end = TOP if self.until is None else min(TOP, floor(self.until + SLACK))
-        return end if before is None else min(end, before)
+        """The id below which to search: the cursor's, or the span's end."""
+        return self.end if before is None else min(self.end, before)
 
 
 class Found(NamedTuple):
@@ -81,6 +81,59 @@ def listed(items: Sequence[T], found: Found) -> Listed[T]:
     """The page of ``found``, with its rows as views."""
     scanned = None if found.scanned_to is None else born(found.scanned_to)
     return Listed(items, found.next_before, scanned)
+
+
+async def spanned(
+    tx: Tx,
+    select: str,
+    span: Span,
+    time: str,
+    *,
+    indexed: Sequence[Condition] = (),
+    others: Sequence[Condition] = (),
+    before: int | None = None,
+    limit: int = 50,
+) -> Found:
+    """As :func:`scan`, of the rows whose ``time`` is in the span; the late ones come first.
+
+    The table has an index of its rows that are late by that time.
+    """
+    indexed = [*indexed, *span.conditions(time)]
+    below = TOP if before is None else before
+    first = Found([], None)
+    if below > span.end:
+        conditions = [*indexed, *others]
+        first = await _late(tx, select, late(time), conditions, below, span.end, limit)
+        below = span.end
+    left = limit - len(first.rows)
+    if first.next_before is not None or not left:
+        return first if first.next_before is not None else first._replace(next_before=below)
+    rest = await scan(
+        tx, select, indexed=indexed, others=others, below=below, lowest=span.lowest, limit=left
+    )
+    return rest._replace(rows=[*first.rows, *rest.rows])
+
+
+async def _late(
+    tx: Tx, select: str, is_late: str, conditions: Sequence[Condition], below: int, end: int,
+    limit: int,
+) -> Found:  # fmt: skip
+    """The late rows from ``end`` on, within the budget."""
+    table = select.rpartition(" FROM ")[2]
+    found: list[Row] = []
+    for step in BUDGET:
+        ids = await _rows(tx, f"SELECT id FROM {table}", [(is_late, ())], below, end, step)
+        among = ("id = ANY(?::bigint[])", ([row[0] for row in ids],))
+        if ids:
+            wanted = limit + 1 - len(found)
+            found += await _rows(tx, select, [*conditions, among], below, end, wanted)
+        full = _page(found, limit)
+        if full:
+            return full
+        if len(ids) < step:
+            return Found(found, None)
+        below = ids[-1][0]
+    return Found(found, below, below)
 
 
 async def scan(

@@ -6,7 +6,7 @@ from delivrd.core.statement import moment
 from delivrd.core.status import fold_part
 from delivrd.store.accounts import Accounts
 from delivrd.store.queries import trees
-from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
+from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan, spanned
 from delivrd.store.queries.provider_ids import parts_of
 from delivrd.store.queries.views import (
     NOT_BROUGHT,
@@ -40,8 +40,7 @@ async def list_receipts(
     limit: int = 50,
 ) -> Listed[Receipt]:
     """The newest receipts that satisfy all filters; times are when they were received."""
-    span = Span(since, until)
-    indexed: list[Condition] = [_LIVE, *span.conditions("received_at")]
+    indexed: list[Condition] = [_LIVE]
     others: list[Condition] = []
     if provider_message_id is not None:
         parts = await parts_of(tx, accounts, provider_message_id)
@@ -53,13 +52,14 @@ async def list_receipts(
         others.append(("status = ?", (status,)))
     if provider_message_id is not None:
         indexed, others = [*indexed, *others], []
-    found = await scan(
+    found = await spanned(
         tx,
         "SELECT id FROM statement",
+        Span(since, until),
+        "received_at",
         indexed=indexed,
         others=others,
-        below=span.below(before),
-        lowest=span.lowest,
+        before=before,
         limit=limit,
     )
     return listed(await trees.receipts(tx, accounts, [row[0] for row in found.rows]), found)

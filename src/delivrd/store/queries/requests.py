@@ -6,7 +6,7 @@ from typing import Any
 from delivrd.core.statement import moment
 from delivrd.store.accounts import Accounts
 from delivrd.store.ids import born
-from delivrd.store.queries.paging import Condition, Found, Listed, Span, scan
+from delivrd.store.queries.paging import Condition, Found, Listed, Span, scan, spanned
 from delivrd.store.queries.receipts import receipts_of_request
 from delivrd.store.queries.views import (
     Fault,
@@ -91,7 +91,7 @@ async def _kept(
     before: int | None,
     limit: int,
 ) -> Found:
-    indexed = span.conditions("received_at")
+    indexed: list[Condition] = []
     others: list[Condition] = []
     if verdict == "read":
         others.append(("kind = 'receipts' AND faults = 0", ()))
@@ -102,10 +102,9 @@ async def _kept(
     if account is not None:
         account_id = accounts.id_of(account)
         others.append(("account_id = ?", (-1 if account_id is None else account_id,)))
-    return await scan(
-        tx, _KEPT, indexed=indexed, others=others, below=span.below(before), lowest=span.lowest,
-        limit=limit,
-    )  # fmt: skip
+    return await spanned(
+        tx, _KEPT, span, "received_at", indexed=indexed, others=others, before=before, limit=limit
+    )
 
 
 async def _ring(
