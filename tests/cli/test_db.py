@@ -228,6 +228,17 @@ def test_upgrade_makes_the_tables_and_then_says_that_they_are_there(tmp_path, de
     assert "up to date" in delivrd("db", "upgrade", "--config", str(path)).err
 
 
+def test_upgrade_has_nothing_to_do_beside_a_hub_and_is_refused_where_it_has(
+    sqlite_settings, delivrd
+):
+    with serving(sqlite_settings):
+        ran = delivrd("db", "upgrade", "--config", str(sqlite_settings))
+        assert (ran.code, "up to date" in ran.err) == (0, True)
+        execute(sqlite_settings, "UPDATE alembic_version SET version_num = '0009_process_figures'")
+        ran = delivrd("db", "upgrade", "--config", str(sqlite_settings))
+        assert (ran.code, "in use" in ran.err) == (1, True)
+
+
 def test_a_database_of_an_earlier_release_is_not_verified(settings, delivrd):
     execute(settings, "UPDATE alembic_version SET version_num = '0009_process_figures'")
     ran = delivrd("db", "verify", "--config", str(settings))

@@ -189,13 +189,22 @@ def upgrade(config: ConfigOption = None) -> None:
 
 
 async def _upgrade(database: str) -> tuple[str | None, str]:
+    from delivrd.store.migrations import HEAD
     from delivrd.store.open import sqlite_path, upgrade_postgres, upgrade_sqlite
-    from delivrd.store.sqlite import FileGuard
+    from delivrd.store.reader import NotUpgraded, open_reader
+    from delivrd.store.sqlite import Busy, FileGuard
 
     path = sqlite_path(database)
     if path is None:
         return await upgrade_postgres(database)
-    guard = FileGuard(path)
+    try:
+        guard = FileGuard(path)
+    except Busy as busy:  # by a hub, which upgraded them at its start
+        try:
+            async with open_reader(database):
+                return HEAD, HEAD
+        except NotUpgraded:
+            raise busy from None
     try:
         return upgrade_sqlite(path)
     finally:
