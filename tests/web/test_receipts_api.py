@@ -60,10 +60,26 @@ def test_a_word_in_no_table_is_unknown_and_leaves_the_message_pending(
             await hub.receipt("inbox", **{"status": "teleported", "err-code": "99"})
             (receipt,) = await hub.items("/v1/receipts")
             assert (receipt["status"], receipt["final"]) == ("unknown", False)
-            assert (receipt["provider_status"], receipt["error"]) == ("teleported", None)
+            assert receipt["provider_status"] == "teleported"
+            assert (receipt["error"]["code"], receipt["error"]["reason"]) == ("99", None)
+            assert receipt["error"]["explanation"].startswith("No table knows")
             (message,) = await hub.items("/v1/messages")
             assert (message["status"], message["final"]) == ("pending", False)
             assert message["provider_status"] == "teleported"
+
+    run(test())
+
+
+def test_an_open_unknown_without_a_code_has_no_error(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            await hub.receipt("inbox", **{"status": "unknown", "err-code": "0"})
+            (receipt,) = await hub.items("/v1/receipts")
+            assert (receipt["status"], receipt["final"], receipt["error"]) == (
+                "unknown",
+                False,
+                None,
+            )
 
     run(test())
 
@@ -90,6 +106,20 @@ def test_unmatched_ids_are_those_of_the_account_asked_for(database_url: str) -> 
             await hub.receipt("main", messageId="id-1", **DELIVERED)
             assert len(await hub.items("/v1/unmatched", account="main")) == 1
             assert await hub.items("/v1/unmatched", account="inbox") == []
+
+    run(test())
+
+
+def test_unknown_words_have_pages(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for word in ("one", "two", "three"):
+                await hub.receipt("inbox", status=word)
+            whole = await hub.items("/v1/unmapped")
+            first = await hub.get("/v1/unmapped?limit=2")
+            last = await hub.get(f"/v1/unmapped?limit=2&cursor={first['next_cursor']}")
+            assert [*first["items"], *last["items"]] == whole
+            assert last["next_cursor"] is None
 
     run(test())
 

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import FAILURES, Status, moment
+from delivrd.providers.reading import says_something
 from delivrd.store import keys
 from delivrd.store.accounts import Accounts
 from delivrd.store.rows import StatementRow
@@ -281,12 +282,14 @@ def price(amount: str | None, currency: str | None) -> Price | None:
     return None if amount is None else Price(amount, currency)
 
 
-_EXPLAINED = frozenset({*FAILURES, Status.UNKNOWN})
+_UNMAPPED = "unmapped"
+_EXPLAINED = frozenset({*FAILURES, Status.UNKNOWN, _UNMAPPED})
 _BARE = {
     "undelivered": "The network could not deliver the message and gave no reason.",
     "rejected": "The message was refused without a reason.",
     "expired": Reason.EXPIRED.explanation,
     "unknown": "The gateway could not say whether the message arrived.",
+    _UNMAPPED: "No table knows what the gateway said; an override may give it a meaning.",
 }
 
 
@@ -338,7 +341,9 @@ def receipt(
 ) -> Receipt:
     said, r = row.statement, row.statement.receipt
     reason = None if r.reason is None else r.reason.value
-    failed = r.final or r.status is not Status.UNKNOWN  # an unknown word is never final (rule C2)
+    open_ = r.status is Status.UNKNOWN and not r.final
+    shown = not open_ or r.detail or says_something(r.error_code)
+    kind = _UNMAPPED if open_ and r.unmapped else r.status.value
     return Receipt(
         id=str(row.id),
         kind=said.kind.value,
@@ -349,9 +354,7 @@ def receipt(
         status=r.status.value,
         final=r.final,
         provider_status=r.provider_status,
-        error=error(r.status.value, r.error_code, reason, r.permanent, r.detail)
-        if failed
-        else None,
+        error=error(kind, r.error_code, reason, r.permanent, r.detail) if shown else None,
         to=number(r.to),
         sender=r.sender,
         network=r.network,

@@ -11,7 +11,6 @@ from delivrd.store.queries.paging import Listed
 from delivrd.store.queries.views import Receipt, Unmapped, Unmatched
 from delivrd.web.api.common import (
     ListParams,
-    Params,
     SpanParams,
     Word,
     before,
@@ -76,13 +75,15 @@ def router(context: Context) -> APIRouter:
         return page("unmatched", found)
 
     @routes.get("/unmapped", responses=responses(list_of(Unmapped)))
-    async def list_unmapped(params: Annotated[Params, Query()]) -> Response:
+    async def list_unmapped(params: Annotated[ListParams, Query()]) -> Response:
         """Status words and error codes that no table knows, with the number of receipts that used
         them.
 
-        The newest 10,000 such receipts are counted.
+        The newest 10,000 such receipts are counted. A cursor is a position in the list.
         """
+        start = before("unmapped", params.cursor) or 0
+        end = start + params.limit
         found = await store.read(lambda tx: queries.list_unmapped(tx, accounts))
-        return page("unmapped", Listed(found, None))
+        return page("unmapped", Listed(found[start:end], end if len(found) > end else None))
 
     return routes
