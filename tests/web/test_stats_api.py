@@ -385,6 +385,18 @@ def test_a_country_that_is_none_is_422_and_not_empty(sqlite_url: str, path: str)
     run(test())
 
 
+@pytest.mark.parametrize("path", ["stats/delivery", "stats/latency"])
+def test_no_network_is_422_and_not_empty(sqlite_url: str, path: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            problem = await hub.get(f"/v1/{path}?network=none", 422)
+            assert (problem["field"], problem["hint"].split(":")[0]) == (
+                "network", "Group by network"
+            )  # fmt: skip
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     "path", ["stats/delivery", "stats/latency", "messages", "receipts", "requests", "deliveries"]
 )

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
@@ -17,7 +17,7 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
-from delivrd.web.api.common import answer, list_of, no_content, page, ref, responses
+from delivrd.web.api.common import Params, answer, list_of, no_content, page, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
@@ -65,7 +65,7 @@ def _rules(routes: APIRouter, context: Context) -> None:
     read = Depends(needs(Scope.READ))
 
     @routes.get("/rules", dependencies=[read], responses=responses(list_of(views.AlertRule)))
-    async def list_rules() -> Response:
+    async def list_rules(params: Annotated[Params, Query()]) -> Response:
         """All rules in force, by name, each as a sentence."""
         found = await store.read(lambda tx: every_rule(context, tx))
         return page("rules", Listed(found, None))

@@ -20,6 +20,7 @@ from delivrd.insight.statistics import (
 from delivrd.store.accounts import Accounts
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import DIMENSIONS, Filters, Unanswerable
+from delivrd.store.queries.messages import NONE
 from delivrd.store.queries.spans import TIMES
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
@@ -193,6 +194,9 @@ def wanted(accounts: Accounts, params: Any) -> Filters:
         why = f"no account uses a provider {params.provider[:50]!r}"
         raise invalid("provider", why, f"Providers in use: {names}.")
     check_account(accounts, params.account)
+    if getattr(params, "network", None) == NONE:
+        hint = "Group by network: the item of messages without one has null."
+        raise invalid("network", "none is no network here, as it is in lists of messages", hint)
     narrowed = ("account", "provider", "country", "network", "reason", "sender", "code")
     given = {name: getattr(params, name, None) for name in narrowed}
     since, until = micros_or_none(params.since), micros_or_none(params.until)
