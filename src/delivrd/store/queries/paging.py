@@ -106,8 +106,10 @@ async def spanned(
         first = await _late(tx, select, late(time), conditions, below, span.end, limit)
         below = span.end
     left = limit - len(first.rows)
-    if first.next_before is not None or not left:
-        return first if first.next_before is not None else first._replace(next_before=below)
+    if first.next_before is not None:
+        return first
+    if not left:
+        return first._replace(next_before=below)
     rest = await scan(
         tx, select, indexed=indexed, others=others, below=below, lowest=span.lowest, limit=left
     )
