@@ -52,6 +52,10 @@ def test_a_number_as_people_write_it_becomes_e164(written, region, e164, country
         ("+120155555221", "is too long"),
         ("+442079460958 ext. 5", "has an extension"),
         ("+" + "1" * 300, "is not a telephone number"),
+        ("+447700***123", "is not a telephone number"),
+        ("+447700ABC123", "is not a telephone number"),
+        ("+1 800 FLOWERS", "is not a telephone number"),
+        ("+447700?00123", "is not a telephone number"),
         ("\0+12015555522", "has no country code"),
     ],
 )

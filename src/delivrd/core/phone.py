@@ -57,6 +57,11 @@ class InvalidCountry(ValueError):
         )
 
 
+_NO_DIGIT = re.compile(r"[^\W\d_]|[*#?]")
+"""What no separator is: the parser drops a star, and takes letters for the digits of their keys."""
+_MASKED = "With letters or masked digits it could be a stranger's."
+
+
 def checked_country(code: str) -> str:
     """The code of a country (two letters, ISO 3166) in capitals.
 
@@ -95,6 +100,8 @@ def normalize(number: str, default_region: str | None = None) -> Phone:
         raise InvalidNumber(f"{_shown(number)} is not a telephone number", _HINT) from error
     if parsed.extension:
         raise InvalidNumber(f"{_shown(number)} has an extension, which SMS cannot reach", _HINT)
+    if _NO_DIGIT.search(written.removeprefix("tel:")):
+        raise InvalidNumber(f"{_shown(number)} is not a telephone number", f"{_HINT} {_MASKED}")
     possible = phonenumbers.is_possible_number_with_reason(parsed)
     if possible != ValidationResult.IS_POSSIBLE:
         raise InvalidNumber(f"{_shown(number)} {_WHY.get(possible, 'is not possible')}", _HINT)
