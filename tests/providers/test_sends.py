@@ -1,14 +1,16 @@
 """Handing over, by the same tests for every dialect that sends, against a gateway on loopback."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import aiohttp
 import pytest
 from pydantic import SecretStr
 
 from delivrd.core.reasons import Reason
-from delivrd.providers import names, provider
-from delivrd.providers.base import Later, Refused, Unsure
+from delivrd.providers import handover, names, provider
+from delivrd.providers.base import HttpAnswer, Later, Refused, Unsure
 from delivrd.sending.http import GatewayClient
 from tests.ports import free_port
 from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
@@ -61,6 +63,15 @@ def test_429_waits_as_long_as_told(module, header, after):
     answer = answered(module, b"slow down", status=429, headers=headers)
     assert isinstance(answer, Later)
     assert answer.after == after
+
+
+def test_a_time_to_wait_may_be_a_date():
+    def wait(seconds):
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+        return handover.retry_after(HttpAnswer(429, {"Retry-After": date}, b""))
+
+    assert 50 < wait(60) <= 60
+    assert (wait(-60), wait(10**6)) == (0, 3600)
 
 
 @DIALECTS

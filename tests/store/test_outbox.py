@@ -170,6 +170,34 @@ def test_what_was_surely_not_taken_goes_back_to_the_queue_as_if_it_had_never_gon
     run(test())
 
 
+def test_a_gateway_that_says_later_at_once_is_asked_ever_more_seldom(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.submit()
+            pauses = []
+            for _ in range(4):
+                (attempt,) = await story.claim()
+                await story.answer(attempt, Later(0.0, "HTTP 429"))
+                (pause,) = await story.rows(f"SELECT due_at - {START} FROM attempt")
+                pauses.append(pause[0] / SECOND)
+            assert pauses == [1, 2, 6, 12]
+
+    run(test())
+
+
+def test_what_an_earlier_try_met_is_forgotten_once_it_is_accepted(database_url: str) -> None:
+    async def test() -> None:
+        async with telling(database_url) as story:
+            await story.submit()
+            for answer in (Later(1.0, "HTTP 429"), Accepted((SentPart("A"),))):
+                (attempt,) = await story.claim()
+                await story.answer(attempt, answer)
+            row = await story.rows("SELECT state, answer_detail FROM attempt")
+            assert row == [("accepted", None)]
+
+    run(test())
+
+
 def test_what_a_receipt_shows_as_sent_never_goes_back_to_the_queue(database_url: str) -> None:
     """D24: the gateway said "later", and its receipt said otherwise."""
 

@@ -5,6 +5,8 @@ What matters is whether the gateway has the message. If that is not certain, the
 """
 
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic import SecretStr
@@ -99,11 +101,15 @@ def _said(error: Exception) -> str:
 
 
 def retry_after(answer: HttpAnswer) -> float | None:
-    """The seconds of Retry-After, at most an hour; a date is ignored."""
+    """The seconds of Retry-After, which may be a date (RFC 9110, 10.2.3); at most an hour."""
     told = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", told.strip()):
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", told.strip()):
+        return min(float(told), MAX_WAIT)
+    try:
+        left = (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):  # a date without a zone, or none
         return None
-    return min(float(told), MAX_WAIT)
+    return min(max(left, 0.0), MAX_WAIT)
 
 
 def fields(answer: HttpAnswer) -> f.Fields:

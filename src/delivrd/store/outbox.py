@@ -118,7 +118,7 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, answered:
     match answer:
         case Accepted():
             attempt.state = State.ACCEPTED.value
-            attempt.answered_at = answered.answered_at
+            attempt.answered_at, attempt.answer_detail = answered.answered_at, None
             attempt.parts_expected = max(1, len({name.key for name in names}))
             asks = account.provider.look_up is not None
             attempt.due_at = next_look_up(attempt, now) if asks else None
@@ -181,10 +181,13 @@ def _stated(part: SentPart) -> Receipt:
 
 
 def _again(attempt: AttemptRow, message: MessageRow, answer: Later, now: int) -> None:
-    """Returns an attempt that was surely not sent to the queue, as if never handed over."""
-    pause = answer.after
-    if pause is None:
-        pause = RETRY_SECONDS[min(attempt.tries - 1, len(RETRY_SECONDS) - 1)]
+    """Returns an attempt that was surely not sent to the queue, as if never handed over.
+
+    It waits as long as the gateway said, but ever longer, too: some say 0 for hours.
+    """
+    pause: float = RETRY_SECONDS[min(attempt.tries - 1, len(RETRY_SECONDS) - 1)]
+    if answer.after is not None:
+        pause = max(answer.after, pause / 5)
     attempt.state, attempt.due_at = State.QUEUED.value, now + int(pause * SECOND)
     attempt.handed_at, attempt.answer_detail = None, answer.detail
     if all(other.handed_at is None for other in message.attempts):
