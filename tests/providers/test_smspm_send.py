@@ -27,6 +27,11 @@ def test_smspm_gives_an_id():
     assert answered(smspm, {"messages": [element]}) == Accepted((SentPart("m1"),))
 
 
+def test_smspms_error_counts_beside_an_empty_list():
+    answer = answered(smspm, {"messages": [], "error": "low_balance"})
+    assert isinstance(answer, Refused)
+
+
 def test_smspm_gives_an_id_in_its_other_shape():
     answer = {"status": "success", "messageId": "m1", "parts": 1, "cost": 0.05, "currency": "EUR"}
     assert answered(smspm, answer) == Accepted((SentPart("m1", price="0.05", currency="EUR"),))

@@ -166,7 +166,7 @@ async def send(message: Outgoing, settings: Settings, http: Http) -> Answer:
 
 def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
-    elements = f.objects(told.get("messages")) if isinstance(told.get("messages"), list) else [told]
+    elements = f.objects(told.get("messages")) or [told]
     parts = tuple(_part(element) for element in elements)
     if any(part.provider_message_id for part in parts):
         return Accepted(parts)
