@@ -338,6 +338,18 @@ def test_two_api_keys_may_use_the_same_idempotency_key(database_url: str) -> Non
     run(test())
 
 
+def test_a_registration_answers_with_the_receipts_that_came_before_it(database_url: str) -> None:
+    async def test() -> None:
+        async with web(database_url) as hub:
+            for name in map(str, range(10)):
+                given = {"messageId": name, "msisdn": "12015555522", **DELIVERED}
+                await hub.client.get("/webhooks/main", params=given)
+                sent = {"account": "main", "provider_message_ids": [name], "to": "+12015555522"}
+                assert (await hub.post("/v1/messages/sent", sent, 201))["status"] == "delivered"
+
+    run(test())
+
+
 def test_a_message_that_another_program_sent_is_registered(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:
