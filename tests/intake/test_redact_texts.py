@@ -63,6 +63,7 @@ ECHOES: list[tuple[str, Any]] = [
             "direction": "outbound",
         },
     ),
+    ("kannel", {"F": "m-1", "d": "1", "p": "447700900123", "A": "ACK/", "a": TEXT}),
 ]
 
 

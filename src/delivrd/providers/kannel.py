@@ -108,6 +108,8 @@ A receipt's ``%p`` is the recipient, ``%P`` the sender.
 TEXTS = {"text", "message", "msg", "content", "body"}
 """What the text of an inbound message may be called, in a ``get-url``."""
 
+TEXT_FIELDS = ("a", "b", *sorted(TEXTS))
+
 ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
 HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}
 DLR_MASK = "31"
@@ -135,6 +137,8 @@ FIELDS = {
     "p, P": "`%p` and `%P`, recipient and sender.",
     "B": "`%B`; the error code of the reply, in some builds; taken where the reply has none.",
     "T, t": "`%T` (seconds) or `%t` (date), when Kannel made the report (UTC).",
+    "a, b, text, message, msg, content, body": "The text (`%a`, `%b`); cut before the request is "
+    "kept.",
 }
 
 SETUP = (
