@@ -237,6 +237,8 @@ def print_message(message: Mapping[str, Any]) -> None:
 
 def verdict(message: Mapping[str, Any]) -> str:
     """One sentence on what became of the message."""
+    if message.get("withdrawn"):
+        return "Withdrawn, not final: no receipt refers to it any more."
     status, error = message["status"], message.get("error") or {}
     last = (message.get("attempts") or [{}])[-1]
     sentence = status.capitalize()

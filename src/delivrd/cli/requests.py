@@ -137,6 +137,7 @@ def replay(
             failed = True
             continue
         answers.append(answer)
+        failed = failed or bool(answer and answer.get("why_not"))
         if not as_json:
             for line in _difference(request_id, answer or {}):
                 typer.echo(clean(line))
