@@ -244,6 +244,36 @@ def test_a_code_that_came_with_a_receipt_on_the_way_stays_with_the_failure() -> 
     assert fold_part([said(Status.UNDELIVERED), on_the_way]).error_code == "27"
 
 
+@pytest.mark.parametrize("own", [None, "000"])
+def test_a_code_on_the_way_gives_its_reason_to_a_failure_without_one(own: str | None) -> None:
+    """D22. Zeros say that there is no code."""
+    why = {"error_code": "27", "reason": Reason.UNKNOWN_NUMBER, "permanent": True}
+    on_the_way = said(Status.PENDING, False, **why)
+    bare = said(Status.UNDELIVERED, error_code=own, reason=Reason.OTHER, permanent=False)
+    for heard in ([bare, on_the_way], [on_the_way, bare]):
+        outcome = fold_part(heard)
+        assert outcome.status is Status.UNDELIVERED
+        assert (outcome.error_code, outcome.reason, outcome.permanent) == (
+            "27", Reason.UNKNOWN_NUMBER, True
+        )  # fmt: skip
+
+
+def test_the_code_of_another_failure_counts_before_one_on_the_way() -> None:
+    on_the_way = said(Status.PENDING, False, error_code="27", reason=Reason.UNREACHABLE)
+    coded = said(Status.EXPIRED, error_code="3", reason=Reason.EXPIRED, permanent=False)
+    assert fold_part([said(Status.UNDELIVERED), on_the_way, coded]).error_code == "3"
+
+
+@pytest.mark.parametrize(
+    ("reason", "permanent"),
+    [(Reason.OTHER, True), (Reason.UNKNOWN_NUMBER, True), (Reason.NETWORK_ERROR, False)],
+)
+def test_a_refusal_without_a_reason_is_permanent(reason: Reason, permanent: bool) -> None:
+    """The same text would be refused again, however the gateway told it."""
+    refused = fold_attempt(Handover(State.REFUSED, answered_at=5, reason=reason), [])
+    assert (refused.status, refused.permanent) == (Status.REJECTED, permanent)
+
+
 @given(sets)
 def test_only_a_failure_or_an_unknown_has_a_cause(heard: list[Statement]) -> None:
     outcome = fold_part(heard)

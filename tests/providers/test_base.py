@@ -42,15 +42,20 @@ def test_a_code_refines_a_failure(word, code, status, reason, permanent):
     assert (refined.status, refined.final, why, lasting) == (status, True, reason, permanent)
 
 
-@pytest.mark.parametrize("status", [Status.PENDING, Status.DELIVERED, Status.UNKNOWN])
+SPAM = Code("spam", Reason.BLOCKED_BY_CARRIER, Status.REJECTED)
+
+
+@pytest.mark.parametrize("status", [Status.DELIVERED, Status.UNKNOWN])
 def test_a_code_makes_no_failure(status):
     """Rule C3."""
     word = Word(status, False)
-    assert refine(word, Code("spam", Reason.BLOCKED_BY_CARRIER, Status.REJECTED)) == (
-        word,
-        None,
-        None,
-    )
+    assert refine(word, SPAM) == (word, None, None)
+
+
+def test_what_is_pending_stays_so_and_keeps_the_reason_of_its_code():
+    """The failure may follow without one (D22)."""
+    word = Word(Status.PENDING, False)
+    assert refine(word, SPAM) == (word, Reason.BLOCKED_BY_CARRIER, True)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ class Reason(StrEnum):
         return self in _PERMANENT
 
     @property
+    def refused_again(self) -> bool:
+        """Whether a refusal for this reason would come again: one without a reason would."""
+        return self.permanent or self is Reason.OTHER
+
+    @property
     def explanation(self) -> str:
         """One sentence that explains the reason to a person."""
         return _EXPLANATIONS[self]

@@ -105,6 +105,11 @@ def identity(kind: Kind, receipt: Receipt) -> bytes:
 _ENCODER = msgspec.msgpack.Encoder()
 
 
+def says_something(error_code: str | None) -> bool:
+    """Whether a code stands for an error: zeros do not."""
+    return error_code is not None and error_code.strip("0") != ""
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import FAILURES, Kind, Receipt, Status, micros
+from delivrd.core.statement import FAILURES, Kind, Receipt, Status, micros, says_something
 
 RANK = {
     Status.PENDING: 0,
@@ -173,15 +173,16 @@ def _fold_whole(ranked: list[Statement]) -> Outcome:
 def _explained(ranked: Sequence[Statement]) -> Receipt:
     """The strongest statement, its missing details of the failure filled in from the next ones.
 
-    If it gives no cause at all, one other failure supplies code and reason together: combined from
-    several, they would describe a failure that nobody stated.
+    If it gives no cause at all, one other failure supplies code and reason together, else a receipt
+    on the way whose code has a reason: combined from several, they would describe a failure that
+    nobody stated.
     """
     strongest = ranked[0].receipt
-    if strongest.error_code is None and strongest.reason in (None, Reason.OTHER):
-        failures = (s.receipt for s in ranked if s.receipt.status in FAILURES)
-        strongest = next(
-            (receipt for receipt in failures if receipt.error_code is not None), strongest
-        )
+    if not says_something(strongest.error_code) and strongest.reason in (None, Reason.OTHER):
+        coded = [s.receipt for s in ranked if says_something(s.receipt.error_code)]
+        coded.sort(key=lambda receipt: receipt.status not in FAILURES)
+        causes = (r for r in coded if r.status in FAILURES or r.reason is not None)
+        strongest = next(causes, strongest)
     filled_in = {name: _first(ranked, name) for name in _CAUSE if getattr(strongest, name) is None}
     return replace(strongest, detail=_first(ranked, "detail"), **filled_in)
 
@@ -245,7 +246,7 @@ def _refused(handover: Handover, parts: Sequence[Outcome]) -> Outcome:
         Status.REJECTED,
         True,
         reason=handover.reason,
-        permanent=handover.reason.permanent if handover.reason else None,
+        permanent=handover.reason.refused_again if handover.reason else None,
         error_code=handover.error_code,
         detail=handover.detail,
         finished_at=handover.answered_at,

@@ -115,15 +115,21 @@ def refine(word: Word, code: Code | None) -> tuple[Word, Reason | None, bool | N
     """A failure's word, reason and permanence, refined by its code (rule C3).
 
     A code never turns pending or delivered into a failure, nor a failure into delivered. A refusal
-    without a reason is permanent: the same text would be refused again.
+    without a reason is permanent: the same text would be refused again. The code of what is still
+    pending keeps its reason, for the failure that may follow without a code.
     """
     if word.status not in FAILURES:
-        return word, word.reason, None if word.reason is None else word.reason.permanent
+        early = code if word.status is Status.PENDING else None
+        reason = word.reason or (early and early.reason)
+        permanent = None if reason is None else reason.permanent
+        if early is not None and early.permanent is not None:
+            permanent = early.permanent
+        return word, reason, permanent
     status = (code and code.status) or word.status
     reason = (code and code.reason) or word.reason
     if reason in (None, Reason.OTHER):
         reason = Reason.EXPIRED if status is Status.EXPIRED else Reason.OTHER
-    permanent = reason.permanent or (reason is Reason.OTHER and status is Status.REJECTED)
+    permanent = reason.refused_again if status is Status.REJECTED else reason.permanent
     if code is not None and code.permanent is not None:
         permanent = code.permanent
     return Word(status, word.final, reason), reason, permanent

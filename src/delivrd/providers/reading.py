@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from delivrd.core.statement import Fault, Reading, Receipt, Status
+from delivrd.core.statement import Fault, Reading, Receipt, Status, says_something
 from delivrd.core.text import short
 from delivrd.providers import fields as f
 from delivrd.providers.base import Code, Request, Unreadable, Word, refine
@@ -131,11 +131,6 @@ def meant(errors: Mapping[str, Code], said: str) -> Code | None:
     if found is not None or not errors or said.isdigit():
         return found
     return next((code for name, code in errors.items() if name.lower() == said.lower()), None)
-
-
-def says_something(error_code: str | None) -> bool:
-    """Whether a code stands for an error: zeros do not."""
-    return error_code is not None and error_code.strip("0") != ""
 
 
 def word(statuses: Mapping[str, Word], said: str | None) -> Word | None:

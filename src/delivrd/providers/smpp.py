@@ -16,7 +16,7 @@ from pydantic import Field
 
 from delivrd.core import smpp_receipt, times
 from delivrd.core.smpp_receipt import SmppReceipt
-from delivrd.core.statement import Reading, Receipt
+from delivrd.core.statement import Reading, Receipt, says_something
 from delivrd.core.text import clean
 from delivrd.providers import fields as f
 from delivrd.providers import reading
@@ -185,7 +185,7 @@ def _id(tlvs: f.Fields, text: SmppReceipt) -> str | None:
 def _error(tlvs: f.Fields, text: SmppReceipt) -> str | None:
     """The text's code or, where it tells none, the network's."""
     written = clean(text.err or "")[:64] or None
-    return written if reading.says_something(written) else _network_error(tlvs) or written
+    return written if says_something(written) else _network_error(tlvs) or written
 
 
 def _network_error(tlvs: f.Fields) -> str | None:

@@ -166,13 +166,17 @@ def _part_name(account: Account, attempt_id: int, i: int, part: SentPart, to: st
 
 def _stated(part: SentPart) -> Receipt:
     """The statement that an element of an answer makes about its part."""
+    permanent = None
+    if part.reason is not None:
+        refused = part.status is Status.REJECTED
+        permanent = part.reason.refused_again if refused else part.reason.permanent
     return Receipt(
         provider_message_id=part.provider_message_id,
         status=part.status,
         final=part.status is not Status.PENDING,
         error_code=part.error_code,
         reason=part.reason,
-        permanent=part.reason.permanent if part.reason else None,
+        permanent=permanent,
         detail=part.detail,
         network=part.network,
         price=part.price,

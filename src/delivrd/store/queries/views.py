@@ -11,8 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import FAILURES, Status, moment
-from delivrd.providers.reading import says_something
+from delivrd.core.statement import FAILURES, Status, moment, says_something
 from delivrd.store import keys
 from delivrd.store.accounts import Accounts
 from delivrd.store.rows import StatementRow
