@@ -247,6 +247,11 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
             ["line 2: overrides.vonage.words.queued.status: ", "Did you mean delivered?"],
         ),
         (
+            '[overrides.vonage.words]\nqueued = { status = "pending", final = true }',
+            {},
+            ["words.queued.final: must be false, as the status is pending"],
+        ),
+        (
             '[overrides.vonage.codes]\n"777" = { reason = "portd" }',
             {},
             ["line 2: overrides.vonage.codes.777.reason: ", "Did you mean ported?"],

@@ -8,10 +8,10 @@ import copy
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.core.statement import Reading, Receipt, Status, says_something
 from delivrd.providers.base import AccountSettings, Code, Provider, Request, Word, refine
 
 
@@ -25,6 +25,15 @@ class WordMeaning(Meaning):
     status: Status = Field(description="pending, delivered, undelivered, rejected, …")
     final: bool = Field(description="Whether no other status follows it.")
     reason: Reason | None = Field(default=None, description="The reason, if the word implies one.")
+
+    @field_validator("final")
+    @classmethod
+    def _fits(cls, final: bool, info: ValidationInfo) -> bool:
+        """Only ``unknown`` may be final or not (rule C5)."""
+        status = info.data.get("status")
+        if status in (None, Status.UNKNOWN) or final is (status is not Status.PENDING):
+            return final
+        raise ValueError(f"must be {str(not final).lower()}, as the status is {status.value}")
 
 
 class CodeMeaning(Meaning):
@@ -50,7 +59,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
     """The provider, with these meanings in place of those of its tables."""
     if overrides is None:
         return provider
-    from delivrd.providers.reading import meant, says_something, word  # settings need not load it
+    from delivrd.providers.reading import meant, word  # settings need not load it
 
     words = {said.lower(): Word(m.status, m.final, m.reason) for said, m in overrides.words.items()}
     codes = {
