@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from delivrd.core.reasons import Reason
 from delivrd.providers import handover, names, provider
-from delivrd.providers.base import HttpAnswer, Later, Refused, Unsure
+from delivrd.providers.base import HttpAnswer, Later, Refused, SentPart, Unsure
 from delivrd.sending.http import GatewayClient
 from tests.ports import free_port
 from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
@@ -134,3 +134,37 @@ def _own(module):
     settings = dict(ACCOUNTS[module]).values()
     values = [v for value in settings for v in (value if isinstance(value, tuple) else (value,))]
     return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "part"),
+    [
+        (
+            "twilio",
+            {"sid": "SM1", "status": "failed", "error_code": 30007, "error_message": "Filtered"},
+            ("SM1", "rejected", "blocked_by_carrier", "30007", "Filtered"),
+        ),
+        (
+            "telnyx",
+            {"data": {"id": "t1", "to": [{"status": "sending_failed"}],
+                      "errors": [{"code": "40300", "title": "Blocked due to STOP"}]}},
+            ("t1", "rejected", "blocked_by_recipient", "40300", "Blocked due to STOP"),
+        ),
+        ("46elks", {"id": "s1", "status": "failed"}, ("s1", "undelivered", "other", None, None)),
+    ],
+)  # fmt: skip
+def test_an_answer_with_an_id_may_tell_a_failure_at_once(name, answer, part):
+    (stated,) = answered(provider(name).module, answer).parts
+    assert stated[:5] == part
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("twilio", {"sid": "SM1", "status": "queued", "error_code": None}),
+        ("telnyx", {"data": {"id": "SM1", "to": [{"status": "queued"}], "errors": []}}),
+        ("46elks", {"id": "SM1", "status": "created"}),
+    ],
+)
+def test_an_answer_with_an_id_and_no_failure_is_on_its_way(name, answer):
+    assert answered(provider(name).module, answer).parts == (SentPart("SM1"),)

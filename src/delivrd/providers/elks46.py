@@ -22,7 +22,6 @@ from delivrd.providers.base import (
     HttpAnswer,
     Outgoing,
     Request,
-    SentPart,
     Sought,
     Unanswered,
     Unreadable,
@@ -136,7 +135,8 @@ def _answer(answer: HttpAnswer) -> Answer:
     found = f.text(told, "id", limit=f.MAX_ID)
     if found is None:
         return Unsure("the answer contains no message id")
-    return Accepted((SentPart(found, price=_price(told)),))
+    part = handover.part(found, reading.word(STATUSES, f.text(told, "status")))
+    return Accepted((part._replace(price=_price(told)),))
 
 
 async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | Unanswered:

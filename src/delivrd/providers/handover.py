@@ -12,19 +12,24 @@ from typing import Any
 from pydantic import SecretStr
 
 from delivrd.core.reasons import Reason
+from delivrd.core.statement import FAILURES
 from delivrd.core.text import short
 from delivrd.providers import fields as f
 from delivrd.providers.base import (
     AccountSettings,
+    Code,
     Http,
     HttpAnswer,
     Later,
     NotSent,
     Refused,
     Request,
+    SentPart,
     Unanswered,
     Unreadable,
     Unsure,
+    Word,
+    refine,
 )
 
 MAX_WAIT = 3600.0
@@ -110,6 +115,17 @@ def retry_after(answer: HttpAnswer) -> float | None:
     except (ValueError, TypeError):  # a date without a zone, or none
         return None
     return min(max(left, 0.0), MAX_WAIT)
+
+
+def part(
+    message_id: str, word: Word | None, code: str | None = None, meaning: Code | None = None,
+    detail: str | None = None,
+) -> SentPart:  # fmt: skip
+    """The part with this id; failed, where the answer that gives the id says so at once."""
+    if word is None or word.status not in FAILURES:
+        return SentPart(message_id)
+    refined, reason, _ = refine(word, meaning)
+    return SentPart(message_id, refined.status, reason, code, detail)
 
 
 def fields(answer: HttpAnswer) -> f.Fields:

@@ -30,7 +30,6 @@ from delivrd.providers.base import (
     Refused,
     Request,
     Secrets,
-    SentPart,
     Sought,
     Unanswered,
     Unauthentic,
@@ -183,7 +182,12 @@ def _answer(answer: HttpAnswer) -> Answer:
     if found is None:
         return Unsure("the answer contains no message id")
     price, currency = f.amount(cost, "amount"), f.text(cost, "currency", limit=8)
-    return Accepted((SentPart(found, price=price, currency=currency),))
+    said = next((f.text(to, "status") for to in f.objects(message.get("to"))), None)
+    error = v2.first_error(message) or v2.first_error(told)
+    code, why = f.text(error, "code", limit=64), f.text(error, "detail", "title", limit=300)
+    word = reading.word(v2.STATUSES, said)
+    part = handover.part(found, word, code, ERRORS.get(code or ""), why)
+    return Accepted((part._replace(price=price, currency=currency),))
 
 
 def _refused(answer: HttpAnswer, error: f.Fields) -> Refused | Later:

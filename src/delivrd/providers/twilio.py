@@ -30,7 +30,6 @@ from delivrd.providers.base import (
     Request,
     Response,
     Secrets,
-    SentPart,
     Sought,
     Unanswered,
     Unreadable,
@@ -204,7 +203,11 @@ def _answer(answer: HttpAnswer) -> Answer:
     told = handover.fields(answer)
     if answer.status < 400:
         sid = f.text(told, "sid", limit=f.MAX_ID)
-        return Accepted((SentPart(sid),)) if sid else Unsure("the answer contains no message id")
+        if sid is None:
+            return Unsure("the answer contains no message id")
+        code, why = f.text(told, "error_code", limit=64), f.text(told, "error_message", limit=300)
+        word = reading.word(STATUSES, f.text(told, "status"))
+        return Accepted((handover.part(sid, word, code, ERRORS.get(code or ""), why),))
     code, said = f.text(told, "code", limit=64), f.text(told, "message", limit=300)
     meaning = SEND_ERRORS.get(code or "")
     if meaning is None:
