@@ -263,7 +263,10 @@ def _shape(model: type[BaseModel], table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _items(text: str, *, secret: bool) -> list[Any]:
-    """A list written as one text: JSON, one item a line, or (except secrets) comma-separated."""
+    """A list written as one text: JSON, one item a line, or (except secrets) comma-separated.
+
+    An empty secret stays one, to be refused: without any, signatures would not be checked.
+    """
     if text.lstrip().startswith("["):
         try:
             items = json.loads(text)
@@ -271,7 +274,8 @@ def _items(text: str, *, secret: bool) -> list[Any]:
         except ValueError:
             pass
     separator = r"\s*\n\s*" if secret else r"\s*[,\n]\s*"
-    return [item for item in re.split(separator, text.strip()) if item]
+    items = [item for item in re.split(separator, text.strip()) if item]
+    return items or ([""] if secret else [])
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

@@ -88,6 +88,22 @@ def test_a_secret_under_12_characters_is_refused_by_name(
     assert "elevenchars" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["signature_secret", "webhook_secret"])
+@pytest.mark.parametrize("written", ["", "            "])
+def test_an_empty_secret_is_refused_and_switches_no_check_off(
+    tmp_path: Path, name: str, written: str
+) -> None:
+    """Whether it is in the file, or a variable stands empty over a good one."""
+    lines = f"[accounts.main]\n{VONAGE}\n"
+    good = f'{lines}{name} = "a-good-secret-of-ours"'
+    for text, environment in [
+        (f'{lines}{name} = "{written}"', {}),
+        (good, {f"DELIVRD_ACCOUNTS__MAIN__{name.upper()}": written}),
+    ]:
+        with pytest.raises(ConfigError, match="at least 12 characters, and this has 0"):
+            load(config_file(tmp_path, text), environment)
+
+
 def test_a_secret_of_12_characters_will_do(tmp_path: Path) -> None:
     text = f'[accounts.main]\n{VONAGE}\napi_secret = "twelve-chars"'
     assert secrets(load(config_file(tmp_path, text), {}))
