@@ -64,6 +64,17 @@ def test_a_signed_query_is_authentic():
     assert twilio.authenticate(queried(), account())
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_body_that_was_signed_cannot_be_taken_away(method):
+    url = f"{URL}?{digest()}"
+    signature = sdk(url, {})
+    headers = (("x-twilio-signature", signature),)
+    whole = Request("POST", digest().encode(), headers, EVENT, URL)
+    assert twilio.authenticate(whole, account())
+    with pytest.raises(Unauthentic):
+        twilio.authenticate(Request(method, digest().encode(), headers, b"", URL), account())
+
+
 def test_the_vendor_s_example():
     """From the vendor's page on the security of webhooks, and its SDKs' tests."""
     url, query = "https://mycompany.com/myapp.php", b"foo=1&bar=2"

@@ -79,8 +79,11 @@ def _fields(request: Request) -> str:
     """
     try:
         told = f.form(request.query.decode(errors="replace"))
-        if not request.body or signing.covers(request.body, told.get("bodySHA256")):
+        digest = told.get("bodySHA256")
+        if signing.covers(request.body, digest) or not (request.body or digest):
             return ""
+        if not request.body:
+            raise Unauthentic("the body that was signed is missing (bodySHA256)")
         text = request.body.decode(errors="replace")
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=f.MAX_FIELDS)
     except (ValueError, Unreadable) as error:
