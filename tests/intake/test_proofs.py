@@ -15,7 +15,7 @@ from delivrd.providers.base import Request, Unauthentic
 from delivrd.store.accounts import Account
 from tests.filled import opened, scalar
 from tests.intake.calls import RECEIPT, calling, signed, signing_account
-from tests.support import account, run
+from tests.support import account, run, until
 
 TOLD = {"messageId": "7", "mobile": "447700900123", "status": "DELIVRD"}
 BASIC = "gateway:basic-password"
@@ -64,6 +64,26 @@ def test_a_nonce_with_other_content_is_refused(database_url: str) -> None:
             await hub.folded()
             assert await hub.one("SELECT count(*) FROM request") == 1
             assert await hub.one("SELECT status FROM message") == "delivered"
+
+    run(test())
+
+
+def test_a_refusal_does_not_say_what_was_wrong(sqlite_url: str) -> None:
+    """What it was stands in the list of calls, for those who may read it."""
+
+    async def test() -> None:
+        async with calling(sqlite_url, accounts={"vonage": signing_account()}) as hub:
+            wrong = {**signed(RECEIPT), "sig": "0" * 64}
+            told = {
+                await hub.call("POST", "/webhooks/vonage", json=content)
+                for content in (wrong, RECEIPT)
+            }
+            assert told == {(401, "unauthorized\n")}
+
+            async def both() -> bool:
+                return len(await hub.rows("SELECT DISTINCT why FROM ring")) == 2
+
+            await until(both)
 
     run(test())
 

@@ -176,6 +176,9 @@ class Webhook:
     def ending(self, call: Call, error: Exception) -> tuple[Response, Mapping[str, str]]:
         """The answer to a call that ended early, and its headers.
 
+        It does not say why a call is not authentic, which helps to forge one; the list of calls
+        does.
+
         Raises:
             Exception: the error itself, if it is unexpected.
         """
@@ -186,7 +189,8 @@ class Webhook:
         if not isinstance(error, Stop):
             raise error
         self._note(call, error.status, error.why)
-        body = b"" if error.status == 200 else (error.why + "\n").encode()
+        why = "unauthorized" if error.status in (401, 403) else error.why
+        body = b"" if error.status == 200 else f"{why}\n".encode()
         return Response(error.status, body), error.headers
 
     async def _fetch_document(self, call: Call, url: str) -> None:
