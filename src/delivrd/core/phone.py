@@ -57,11 +57,6 @@ class InvalidCountry(ValueError):
         )
 
 
-_NO_DIGIT = re.compile(r"[^\W\d_]|[*#?]")
-"""What no separator is: the parser drops a star, and takes letters for the digits of their keys."""
-_MASKED = "With letters or masked digits it could be a stranger's."
-
-
 def checked_country(code: str) -> str:
     """The code of a country (two letters, ISO 3166) in capitals.
 
@@ -77,6 +72,11 @@ def meant_country(text: str) -> str | None:
     """The code of the country that people mean, who also write UK for GB; None if there is none."""
     _, code = _MEANT.get(text.upper(), ("", text.upper()))
     return code if code in phonenumbers.SUPPORTED_REGIONS else None
+
+
+_NO_DIGIT = re.compile(r"[^\W\d_]|[*#?]")
+"""What no separator is: the parser drops a star, and takes letters for the digits of their keys."""
+_MASKED = "With letters or masked digits it could be a stranger's."
 
 
 def normalize(number: str, default_region: str | None = None) -> Phone:

@@ -168,7 +168,7 @@ def _exact(said: str | None, code: str | None) -> Word | None:
         return failure and Word(failure.status or Status.UNDELIVERED, True, failure.reason)
     if word.status not in FAILURES or reading.meant(ERRORS, code or ""):
         return word
-    return next((kind for part, kind in KINDS if part in (code or "").upper()), word)
+    return reading.held(KINDS, code) or word
 
 
 def _other(told: f.Fields) -> str | None:

@@ -170,7 +170,7 @@ def _exact(said: str | None, code: str | None, cause: str | None) -> Word | None
     named = ERRORS.get(cause or "")
     if named is not None:
         return Word(named.status or word.status, True, named.reason)
-    return next((kind for part, kind in KINDS if part in (cause or "").upper()), word)
+    return reading.held(KINDS, cause) or word
 
 
 def _failure(said: str | None) -> Word | None:

@@ -1,7 +1,7 @@
 """From a request's fields to a reading: the steps that all dialects share."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from delivrd.core.statement import Fault, Reading, Receipt, Status, says_something
@@ -123,6 +123,12 @@ def receipt(
         unmapped=found is None or (code is None and bool(errors) and says_something(error_code)),
         **told,
     )
+
+
+def held(kinds: Iterable[tuple[str, Word]], said: str | None) -> Word | None:
+    """What the first of these parts that a text holds means, in any case; None if it holds none."""
+    text = (said or "").upper()
+    return next((meaning for part, meaning in kinds if part in text), None)
 
 
 def meant(errors: Mapping[str, Code], said: str) -> Code | None:

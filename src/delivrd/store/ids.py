@@ -47,7 +47,7 @@ def floor(micros: int) -> int:
 
 def late(column: str) -> str:
     """The SQL condition on rows made more than `SLACK` after the time in this column: a backlog,
-    an admission or a re-reading delayed them."""
+    an admission or a re-reading delayed them. It stands in indexes: a change needs a migration."""
     return f"(id >> {SLOT_BITS}) > {column} - {EPOCH - SLACK}"
 
 

@@ -103,11 +103,11 @@ async def spanned(
     first = Found([], None)
     if below > span.end:
         conditions = [*indexed, *others]
-        first = await _late(tx, select, late(time), conditions, below, span.end, limit)
+        first = await _late_rows(tx, select, late(time), conditions, below, span.end, limit)
         below = span.end
-    left = limit - len(first.rows)
     if first.next_before is not None:
         return first
+    left = limit - len(first.rows)
     if not left:
         return first._replace(next_before=below)
     rest = await scan(
@@ -116,11 +116,15 @@ async def spanned(
     return rest._replace(rows=[*first.rows, *rest.rows])
 
 
-async def _late(
+async def _late_rows(
     tx: Tx, select: str, is_late: str, conditions: Sequence[Condition], below: int, end: int,
     limit: int,
 ) -> Found:  # fmt: skip
-    """The late rows from ``end`` on, within the budget."""
+    """The late rows from ``end`` on, within the budget.
+
+    They are named by their ids, as a planner would else walk the index of another condition, over
+    all rows since the end.
+    """
     table = select.rpartition(" FROM ")[2]
     found: list[Row] = []
     for step in BUDGET:

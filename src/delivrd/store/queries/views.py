@@ -342,7 +342,7 @@ def receipt(
     reason = None if r.reason is None else r.reason.value
     open_ = r.status is Status.UNKNOWN and not r.final
     shown = not open_ or r.detail or says_something(r.error_code)
-    kind = _UNMAPPED if open_ and r.unmapped else r.status.value
+    explained = _UNMAPPED if open_ and r.unmapped else r.status.value
     return Receipt(
         id=str(row.id),
         kind=said.kind.value,
@@ -353,7 +353,7 @@ def receipt(
         status=r.status.value,
         final=r.final,
         provider_status=r.provider_status,
-        error=error(kind, r.error_code, reason, r.permanent, r.detail) if shown else None,
+        error=error(explained, r.error_code, reason, r.permanent, r.detail) if shown else None,
         to=number(r.to),
         sender=r.sender,
         network=r.network,

@@ -121,11 +121,11 @@ class SentMessage(Body):
         return value
 
 
-OUTCOMES = (*(status.value for status in Status), queries.FAILED, queries.ENDED)
 REGISTERED_SECONDS = 0.1
 """How long an answer to a registration waits for receipts that came before it; in a backlog, other
 programs register thousands meanwhile."""
 
+OUTCOMES = (*(status.value for status in Status), queries.FAILED, queries.ENDED)
 CAUSES = (*(reason.value for reason in Reason), queries.NONE)
 
 

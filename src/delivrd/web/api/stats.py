@@ -186,7 +186,7 @@ def wanted(accounts: Accounts, params: Any) -> Filters:
     """The filters of a call.
 
     Raises:
-        Problem: it names an account or provider that does not exist.
+        Problem: it names an account or provider that does not exist, or no network.
     """
     known = {account.provider.name for account in accounts.by_id.values()}
     if params.provider is not None and params.provider not in known:
@@ -194,11 +194,11 @@ def wanted(accounts: Accounts, params: Any) -> Filters:
         why = f"no account uses a provider {params.provider[:50]!r}"
         raise invalid("provider", why, f"Providers in use: {names}.")
     check_account(accounts, params.account)
-    if getattr(params, "network", None) == NONE:
-        hint = "Group by network: the item of messages without one has null."
-        raise invalid("network", "none is no network here, as it is in lists of messages", hint)
     narrowed = ("account", "provider", "country", "network", "reason", "sender", "code")
     given = {name: getattr(params, name, None) for name in narrowed}
+    if given["network"] == NONE:
+        hint = "Group by network: the item of messages without one has null."
+        raise invalid("network", "none is no network here, as it is in lists of messages", hint)
     since, until = micros_or_none(params.since), micros_or_none(params.until)
     return Filters(**given, since=since, until=until)
 
