@@ -1,12 +1,15 @@
 """Leases: one holder at a time, by the database's clock (rule G3)."""
 
+import time
+
 import pytest
 
 from delivrd.core.units import SECOND
-from delivrd.store import fold, leases, outbox, postgres
+from delivrd.store import fold, outbox, postgres
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.leases import give_lease_back, take_lease
+from delivrd.store.tx import for_sqlite
 from tests import filled
 from tests.intake.test_folder import appended
 from tests.store.query_support import opened
@@ -57,6 +60,20 @@ def test_it_can_be_given_back(database_url: str) -> None:
     run(test())
 
 
+def test_a_lease_that_is_renewed_for_years_is_one_statement(sqlite_url: str) -> None:
+    """Translations are remembered for good."""
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            await take(store, "a")
+            known = for_sqlite.cache_info().currsize
+            for _ in range(3):
+                await take(store, "a")
+            assert for_sqlite.cache_info().currsize == known
+
+    run(test())
+
+
 def test_the_only_process_waits_for_no_lease_of_the_one_before(sqlite_url: str) -> None:
     async def test() -> None:
         async with opened(sqlite_url) as store:
@@ -75,7 +92,8 @@ def test_the_clock_of_a_process_ends_no_lease_and_makes_none_longer(
     async def test() -> None:
         async with opened(postgres_url) as store:
             assert await take(store, "a")
-            monkeypatch.setattr(leases, "now_micros", lambda: now_micros() + off)
+            real = time.time_ns
+            monkeypatch.setattr(time, "time_ns", lambda: real() + off * 1000)
             assert not await take(store, "b")
             assert await take(store, "a", seconds=-1)
             assert await take(store, "b")

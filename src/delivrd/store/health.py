@@ -109,7 +109,7 @@ async def durability(tx: Tx) -> dict[str, str]:
 async def _clock(tx: Tx) -> int | None:
     if not isinstance(tx, PostgresTx):
         return None
-    rows = await tx.fetch("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    rows = await tx.fetch(f"SELECT {tx.clock}")
     return int(rows[0][0])
 
 

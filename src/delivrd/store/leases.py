@@ -5,8 +5,7 @@ row has one in its own row, up to a time that :func:`shared_time` gives.
 """
 
 from delivrd.core.units import SECOND
-from delivrd.store.ids import now_micros
-from delivrd.store.tx import PostgresTx, Tx
+from delivrd.store.tx import Tx
 
 _TAKE = """
 INSERT INTO lease (name, holder, expires_at) VALUES ($1, $2, {now} + $3)
@@ -14,13 +13,6 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded
 WHERE lease.holder = excluded.holder OR lease.expires_at < {now}
 RETURNING holder
 """
-
-
-def database_now(tx: Tx) -> str:
-    """The database's time in microseconds since 1970, in SQL: hosts' clocks differ."""
-    if isinstance(tx, PostgresTx):
-        return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-    return str(now_micros())
 
 
 def shared_time(tx: Tx, now: int) -> int:
@@ -34,7 +26,7 @@ async def take_lease(tx: Tx, name: str, holder: str, seconds: float) -> bool:
     Its row stays locked until the transaction ends, so only the holder does what else is in it.
     An expired lease goes to the first who asks.
     """
-    sql = _TAKE.format(now=database_now(tx))
+    sql = _TAKE.format(now=tx.clock)
     rows = await tx.fetch(sql, name, holder, int(seconds * SECOND))
     return bool(rows)
 

@@ -1,7 +1,6 @@
 """The figures that each process publishes of itself for monitoring; dead processes' expire."""
 
 from delivrd.core.units import SECOND
-from delivrd.store.leases import database_now
 from delivrd.store.tx import Tx
 
 FRESH_SECONDS = 30
@@ -15,14 +14,14 @@ ON CONFLICT (slot) DO UPDATE SET published_at = excluded.published_at, figures =
 
 async def publish(tx: Tx, figures: bytes) -> None:
     """Replaces this process's figures."""
-    await tx.execute(_PUBLISH.format(now=database_now(tx)), tx.slot, figures)
+    await tx.execute(_PUBLISH.format(now=tx.clock), tx.slot, figures)
 
 
 async def others(tx: Tx, own: int) -> dict[int, bytes]:
     """The figures of the processes that are alive, by slot, but for the slot ``own``."""
     rows = await tx.fetch(
         "SELECT slot, figures FROM process_figures "
-        f"WHERE slot <> $1 AND published_at > {database_now(tx)} - $2",
+        f"WHERE slot <> $1 AND published_at > {tx.clock} - $2",
         own,
         FRESH_SECONDS * SECOND,
     )

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from delivrd.store import histograms
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
-from delivrd.store.ids import Ids
+from delivrd.store.ids import Ids, now_micros
 from delivrd.store.tx import SqliteTx, is_store_error, within_savepoint
 from delivrd.supervise import Parts
 
@@ -64,6 +64,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
         path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5
     )
     histograms.teach(connection)
+    connection.create_function("now_micros", 0, now_micros)
     connection.execute("PRAGMA temp_store = MEMORY")
     if write:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

@@ -36,6 +36,8 @@ class Tx(Protocol):
     """Whether this transaction queued a message to send."""
     clock_ahead: int
     """Microseconds by which the database's clock is ahead of this process's."""
+    clock: str
+    """The SQL of the database's time, in microseconds since 1970: hosts' clocks differ."""
     locks_rows: bool
     """Whether written rows are locked one by one, so that two transactions which write the same
     rows in different orders may deadlock."""
@@ -90,7 +92,7 @@ class SqliteStatement(NamedTuple):
 
 @cache
 def for_sqlite(sql: str) -> SqliteStatement:
-    """Translates a statement for SQLite."""
+    """Translates a statement for SQLite, and remembers it for good: values belong in arguments."""
     sql = re.sub(r"= ANY\(\$(\d+)(::\w+\[\])?\)", r"IN (SELECT value FROM json_each($\1))", sql)
     sql = re.sub(r"\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?", "", sql)
     order = tuple(int(number) - 1 for number in re.findall(r"\$(\d+)", sql))
@@ -107,7 +109,7 @@ class SqliteTx:
     """A transaction on a connection of :mod:`sqlite3`; BEGIN and COMMIT are its owner's."""
 
     locks_rows = False
-
+    clock = "now_micros()"
     clock_ahead = 0
 
     def __init__(self, connection: sqlite3.Connection, slot: int = 0) -> None:
@@ -161,6 +163,7 @@ class PostgresTx:
     """A transaction on a connection of asyncpg; BEGIN and COMMIT are its owner's."""
 
     locks_rows = True
+    clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
     def __init__(self, connection: Any, slot: int = 0, clock_ahead: int = 0) -> None:
         self.connection = connection

@@ -62,7 +62,7 @@ async def by_minute(
     """
     where: list[Condition] = [("minute >= ?", (first,)), ("minute < ?", (until,))]
     if young is not None:
-        where.append((f"(le <= {OPEN} OR le >= {slow:d} OR minute >= {young:d})", ()))
+        where.append((f"(le <= {OPEN} OR le >= ? OR minute >= ?)", (slow, young)))
     text, args = rendered([*where, *which.conditions(accounts)])
     key = "account_id, country, minute, status, le"
     rows = await tx.fetch(
