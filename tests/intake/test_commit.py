@@ -24,6 +24,26 @@ def entry(store: Store, part: str) -> Entry:
     )  # fmt: skip
 
 
+def test_a_call_is_not_acknowledged_for_another_one_with_its_id(database_url: str) -> None:
+    """A2: two processes may make the same id if one was paused, and another took its place."""
+
+    async def test() -> None:
+        async with opened(database_url) as store:
+            commit = GroupCommit(store, Folder(store))
+            running = asyncio.create_task(commit.run())
+            first = entry(store, "A")
+            second = first._replace(body=b"another")
+            async with asyncio.timeout(20):
+                for call, kept in ((first, True), (second, False)):
+                    written = asyncio.get_running_loop().create_future()
+                    commit.append(call, 3600, written)
+                    await asyncio.wait([written])
+                    assert (written.exception() is None) == kept
+            running.cancel()
+
+    run(test())
+
+
 @pytest.mark.parametrize("durable", [False, True], ids=["before its commit", "after its commit"])
 def test_what_an_ended_run_was_writing_is_written_once_by_the_next(
     database_url: str, monkeypatch: Any, durable: bool

@@ -143,7 +143,7 @@ class GroupCommit:
                 await self._write([one])
             return
         entry, written, _ = batch[0]
-        appended = await self._store.read(lambda tx: is_appended(tx, entry.id))
+        appended = await self._store.read(lambda tx: is_appended(tx, entry))
         if not written.done():  # if it is in the store, an earlier commit succeeded unconfirmed
             written.set_result(None) if appended else written.set_exception(error)
 

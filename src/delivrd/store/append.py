@@ -70,9 +70,14 @@ async def _judged(tx: Tx, entries: Sequence[Entry], nonces: Nonces) -> Judged:
     return await nonces.judge(tx, signed) if signed else Judged(set(), {})
 
 
-async def is_appended(tx: Tx, entry_id: int) -> bool:
-    """Whether an entry is in the store already."""
-    return bool(await tx.fetch("SELECT 1 FROM request WHERE id = $1", entry_id))
+async def is_appended(tx: Tx, entry: Entry) -> bool:
+    """Whether an entry is in the store already; not if its id is another request's there."""
+    rows = await tx.fetch(
+        "SELECT account_id, received_at, path, query, headers, body FROM request WHERE id = $1",
+        entry.id,
+    )
+    kept = [entry.account_id, entry.received_at, entry.path, entry.query, entry.headers, entry.body]
+    return [list(row) for row in rows] == [kept]
 
 
 def _request(entry: Entry) -> Row:

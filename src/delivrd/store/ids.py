@@ -31,6 +31,15 @@ class Ids:
         self._last = after >> SLOT_BITS
         self._clock = clock
 
+    def move(self, slot: int, after: int) -> None:
+        """Goes on in another slot: whoever makes ids by this object follows."""
+        self.slot, self._last = slot, max(self._last, after >> SLOT_BITS)
+
+    @property
+    def until(self) -> int:
+        """The time of the last id made, in microseconds since 1970."""
+        return self._last + EPOCH
+
     def next(self, above: int = 0) -> int:
         """The next id, also greater than ``above``, which may come from another slot."""
         now = self._clock() - EPOCH

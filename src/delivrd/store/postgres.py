@@ -8,14 +8,18 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
+import structlog
 
+from delivrd.core.units import SECOND
 from delivrd.store import postgres_session
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Bell, Job, StoreUnavailable
 from delivrd.store.graph import Moved
-from delivrd.store.ids import EPOCH, SLOT_BITS, SLOTS, Ids, now_micros
+from delivrd.store.ids import SLOTS, Ids, floor, now_micros
 from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
 from delivrd.supervise import Parts
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -31,12 +35,14 @@ NOTIFY = "delivrd"
 
 _TAKE_SLOT = f"""
 INSERT INTO lease (name, holder, expires_at)
-VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) + {SLOT_SECONDS})::bigint * 1000000)
+VALUES ($1, $2, {PostgresTx.clock} + {SLOT_SECONDS * SECOND})
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-WHERE lease.holder = excluded.holder
-   OR lease.expires_at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-RETURNING (SELECT expires_at FROM lease WHERE name = $1),
-          (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+WHERE lease.holder = excluded.holder OR lease.expires_at < {PostgresTx.clock}
+RETURNING (SELECT expires_at FROM lease WHERE name = $1), {PostgresTx.clock}
+"""
+
+_GIVE_SLOT_BACK = f"""
+UPDATE lease SET expires_at = greatest({PostgresTx.clock}, $3) WHERE name = $1 AND holder = $2
 """
 
 
@@ -52,15 +58,13 @@ class PostgresStore:
         self.bell = Bell()
         self.commits = 0
         self.holder = str(uuid4())
-        self.ids: Ids
+        self.ids = Ids(0)
         self.parts = Parts()
-        self._renewed = 0.0  # when the slot was last renewed, by the loop's clock
-        self._clock_ahead = 0  # of the database, in microseconds, as of then
+        self._clock_ahead = 0  # of the database, in microseconds, when the slot was last renewed
 
     async def start(self) -> None:
         """Takes a writer slot, and starts to listen to the other processes."""
         await self._take_slot()
-        self._renewed = asyncio.get_running_loop().time()
         self.parts.start("writer slot", self._keep_slot)
         self.parts.start("listening to other processes", self._listen)
 
@@ -124,7 +128,7 @@ class PostgresStore:
         with suppress(Exception):
             async with self.pool.acquire(timeout=2) as connection:
                 await connection.execute(
-                    "UPDATE lease SET expires_at = 0 WHERE holder = $1", self.holder
+                    _GIVE_SLOT_BACK, f"slot:{self.ids.slot}", self.holder, self.ids.until
                 )
         with suppress(TimeoutError):
             await asyncio.wait_for(self.pool.close(), 5)
@@ -134,38 +138,40 @@ class PostgresStore:
 
     async def _take_slot(self) -> None:
         for slot in range(1, SLOTS):
-            async with self.pool.acquire() as connection:
-                row = await connection.fetchrow(_TAKE_SLOT, f"slot:{slot}", self.holder)
-            if row is not None:
-                before = row[0] or 0
-                self._clock_ahead = row[1] - now_micros()
-                self.ids = Ids(slot, after=max(0, before - EPOCH) << SLOT_BITS)
+            if (before := await self._has_slot(slot)) is not None:
+                self.ids.move(slot, after=floor(before))
                 return
         raise StoreUnavailable(
             f"all {SLOTS - 1} writer slots are taken: stop a process, or wait {SLOT_SECONDS} s for "
             "the slot of one that died"
         )
 
+    async def _has_slot(self, slot: int) -> int | None:
+        """Takes or renews a slot. Returns until when it was somebody's before (0: nobody's), in
+        microseconds since 1970; None if it is another writer's."""
+        async with self.pool.acquire(timeout=5) as connection:
+            row = await connection.fetchrow(_TAKE_SLOT, f"slot:{slot}", self.holder)
+        if row is None:
+            return None
+        self._clock_ahead = row[1] - now_micros()
+        return row[0] or 0
+
+    async def keep_slot(self) -> None:
+        """Renews the slot, or takes another one if it is lost: after a pause of this process, or
+        when the database was away for long."""
+        if await self._has_slot(self.ids.slot) is None:
+            log.warning("the writer slot was lost to another process", slot=self.ids.slot)
+            await self._take_slot()
+
     async def _keep_slot(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SLOT_SECONDS / 6)
             try:
-                async with self.pool.acquire(timeout=5) as connection:
-                    row = await connection.fetchrow(
-                        _TAKE_SLOT, f"slot:{self.ids.slot}", self.holder
-                    )
-                if row is not None:
-                    self._renewed = loop.time()
-                    self._clock_ahead = row[1] - now_micros()
-                    continue
+                await self.keep_slot()
             except Exception as error:
-                if not is_store_error(error):
+                if not (isinstance(error, StoreUnavailable) or is_store_error(error)):
                     raise
-            if loop.time() - self._renewed > SLOT_SECONDS * 0.7:
-                with suppress(Exception):
-                    await self._take_slot()
-                    self._renewed = loop.time()
+                log.warning("the writer slot was not renewed", why=str(error))
 
     # --- other processes ------------------------------------------------------------------------
 
