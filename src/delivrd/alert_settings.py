@@ -12,9 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PositiveInt,
     SecretStr,
@@ -23,6 +21,7 @@ from pydantic import (
 )
 
 from delivrd.core.text import clean
+from delivrd.section import Section
 
 Kind = Literal[
     "failure",
@@ -43,7 +42,7 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 RULE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)\s*", re.IGNORECASE)
+_SPAN = re.compile(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*(s|sec|min|m|h|d)\s*", re.IGNORECASE)
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%?\s*")
 
 
@@ -161,19 +160,7 @@ MOST_COUNTED = 10_000
 ANYWHERE = frozenset({"kind", "enabled", "hold", "recover", "quiet", "channels", "description"})
 
 
-class Table(BaseModel):
-    """A table of settings; unknown keys are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        validate_default=True,
-        allow_inf_nan=False,
-    )
-
-
-class Rule(Table):
+class Rule(Section):
     """An alert rule; :func:`delivrd.insight.alerts.sentence.sentence` writes it in words."""
 
     kind: Kind = Field(description="What the rule watches.")
@@ -239,7 +226,7 @@ class Rule(Table):
         return tuple(dimension for dimension in DIMENSIONS if dimension in by)
 
 
-class Channel(Table):
+class Channel(Section):
     """A channel for notices: an apprise URL, which is a secret as a whole."""
 
     url: SecretStr = Field(description="An apprise URL, like slack://… or mailto://…")
@@ -254,7 +241,7 @@ def _clock_span(value: Any) -> Any:
     raise ValueError('must be two times of the day, like "02:00-04:00"')
 
 
-class Maintenance(Table):
+class Maintenance(Section):
     """A time, once or every day, in which nothing new fires at some places."""
 
     begin: datetime | None = Field(None, description="From this moment …")
@@ -294,7 +281,7 @@ class Maintenance(Table):
         return written if written.tzinfo else written.replace(tzinfo=ZoneInfo(self.zone))
 
 
-class Alerts(Table):
+class Alerts(Section):
     """The section ``[alerts]``."""
 
     enabled: bool = Field(default=True, description="Whether rules are evaluated at all.")

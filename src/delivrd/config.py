@@ -17,7 +17,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ByteSize,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     NonNegativeInt,
@@ -33,6 +32,7 @@ from delivrd.config_endpoints import EndpointSettings
 from delivrd.providers import provider
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.providers.overrides import Overrides, overridden
+from delivrd.section import Section
 
 MIN_SECRET = 12
 """Shorter secrets cannot be told from ordinary words, and so could not be kept out of the store."""
@@ -123,14 +123,6 @@ def _admin_key(value: SecretStr) -> SecretStr:
     if length < MIN_ADMIN_KEY:
         raise ValueError(f"must have at least {MIN_ADMIN_KEY} characters, but has {length}")
     return value
-
-
-class Section(BaseModel):
-    """An immutable table of settings; unknown keys are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
-    )
 
 
 class Limits(Section):

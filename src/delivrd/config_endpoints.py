@@ -4,22 +4,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from delivrd.core.signing_key import key
 from delivrd.core.statement import Status
+from delivrd.section import Section
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 OWN_FORMAT = "delivrd"
 _MAKE_ONE = "Write whsec_ followed by what `openssl rand -base64 32` prints."
 
 
-class EndpointSettings(BaseModel):
+class EndpointSettings(Section):
     """An endpoint; the fields are those of the API, and the secret."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
-    )
 
     url: str = Field(description="Where events go.")
     description: str | None = Field(default=None, max_length=2000, description="A note for people.")

@@ -218,6 +218,7 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ('database = "mysql://x"', {}, ["database: must start with sqlite:/// or postgresql://"]),
         ('database = "postgresql://u:p@h:port/d"', {}, ["database: must be like postgresql://"]),
         ('trusted_proxies = ["10.0.0.1/8"]', {}, ["line 1: trusted_proxies"]),
+        ("[limits]\nreceive_seconds = inf", {}, ["line 2: limits.receive_seconds"]),
         ("[sending.rate]\nmain = 3", {}, ["sending.rate.main: there is no account main"]),
         (
             '[alerts.rules.uk]\nkind = "failure_rate"\ncountries = ["UK"]\naccounts = ["main"]',

@@ -51,6 +51,7 @@ def test_spans_of_time_are_written_as_people_do(text: object, seconds: int) -> N
         ({"kind": "backlog", "by": ["account"]}, "has no by"),
         ({"kind": "failure_rate", "over": "500 %"}, "over must be under 100 %"),
         ({"kind": "failure_rate", "within": "2 d"}, "must be from 1 min to 1 d"),
+        ({"kind": "failure_rate", "hold": "9" * 400 + " d"}, "must be a span of time"),
         ({"kind": "failure_rate", "hold": "60 d"}, "must be from 0 s to 30 d"),
     ],
 )
