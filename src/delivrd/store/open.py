@@ -11,7 +11,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import asyncpg
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 
 from delivrd.core import os_error
 from delivrd.providers.base import AccountSettings, Provider
@@ -87,7 +87,7 @@ def upgrade_sqlite(path: Path) -> tuple[str | None, str]:
             # which sets auto_vacuum, as must be done before the first table is made
             if _revision_of(connection) == migrations.HEAD:
                 return migrations.HEAD, migrations.HEAD
-        engine = create_engine(f"sqlite:///{path}")
+        engine = create_engine(URL.create("sqlite", database=str(path)))
         try:
             with engine.begin() as upgraded:
                 return migrations.upgrade(upgraded)

@@ -14,7 +14,7 @@ from delivrd.store.accounts import Accounts
 from delivrd.store.base import Job, StoreUnavailable
 from delivrd.store.migrations import CURRENT, HEAD, REVISIONS, LaterRelease
 from delivrd.store.open import connect, sqlite_path, unavailable
-from delivrd.store.tx import PostgresTx, SqliteTx, Tx
+from delivrd.store.tx import PostgresTx, SqliteTx, Tx, is_store_error
 
 T = TypeVar("T")
 
@@ -93,7 +93,9 @@ class _Sqlite:
                 return sqlite.run_now(job(SqliteTx(self._connection)))
             finally:
                 self._connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
+        except sqlite3.DatabaseError as error:
+            if not is_store_error(error):
+                raise
             raise StoreUnavailable(str(error)) from error
 
 

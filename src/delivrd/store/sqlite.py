@@ -16,7 +16,7 @@ from collections.abc import Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar, cast
 
 from delivrd.store import histograms
@@ -165,15 +165,20 @@ class SqliteStore:
                     return run_now(job(SqliteTx(connection)))
                 finally:
                     connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if not is_store_error(error):
+                raise
             raise StoreUnavailable(str(error)) from error
 
     @contextmanager
     def _reader(self) -> Generator[sqlite3.Connection]:
-        connection = connect(self.path) if self._idle.empty() else self._idle.get()
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = connect(self.path)
         try:
             yield connection
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             connection.close()
             raise
         except BaseException:
