@@ -108,15 +108,14 @@ def _digits(text: str, smpp: bool) -> datetime | None:
     length = len(text)
     if length == 16 and text[-1] in "+-":
         return _absolute(text)
-    if not text.isdigit():
-        return datetime.fromtimestamp(float(text), UTC)
-    if length == 10 and smpp:
-        return datetime.strptime(text, "%y%m%d%H%M")
-    if length == 12:
-        return _twelve(text)
-    if length == 14:
-        return datetime.strptime(text, "%Y%m%d%H%M%S")
-    number = int(text)
+    if text.isdigit():
+        if length == 10 and smpp:
+            return datetime.strptime(text, "%y%m%d%H%M")
+        if length == 12:
+            return _twelve(text)
+        if length == 14:
+            return datetime.strptime(text, "%Y%m%d%H%M%S")
+    number = float(text)
     return datetime.fromtimestamp(number / 1000 if number >= 10**11 else number, UTC)
 
 

@@ -8,6 +8,7 @@ from delivrd.core.phone import country_of
 from delivrd.core.status import State
 from delivrd.store.accounts import Account
 from delivrd.store.ids import Ids
+from delivrd.store.names import hex_id
 from delivrd.store.rows import AttemptRow, MessageRow
 
 _PREFIX = "a"
@@ -20,13 +21,9 @@ def reference_of(attempt_id: int) -> str:
 
 def attempt_of(reference: str | None) -> int | None:
     """The attempt's id in one of our references; None for any other text."""
-    if reference is None or len(reference) != 17 or reference[0] != _PREFIX:
+    if reference is None or reference[:1] != _PREFIX:
         return None
-    try:
-        value = int(reference[1:], 16)
-    except ValueError:
-        return None
-    return value if value < 1 << 63 else None
+    return hex_id(reference[1:])
 
 
 def new_uuid() -> str:

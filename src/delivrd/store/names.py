@@ -22,12 +22,12 @@ def firing_id(row_id: int) -> str:
 def row_of(name: str, kind: str) -> int | None:
     """The row id in a public id; None if it is not one of that kind."""
     prefix, _, digits = name.partition("_")
-    if prefix != kind or len(digits) != 16:
-        return None
-    try:
-        value = int(digits, 16)
-    except ValueError:
-        return None
+    return hex_id(digits) if prefix == kind else None
+
+
+def hex_id(digits: str) -> int | None:
+    """The row id that 16 hexadecimal digits name; None for any other text."""
+    value = int(digits, 16) if re.fullmatch(r"[0-9a-fA-F]{16}", digits) else 1 << 63
     return value if value < 1 << 63 else None
 
 
