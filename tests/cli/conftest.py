@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from delivrd.cli.main import run
+from tests.cli.real_hub import Served
+from tests.web.web_support import ADMIN_KEY
 
 
 class Ran(NamedTuple):
@@ -105,3 +107,11 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
     stub.server.shutdown()
     thread.join()
     stub.server.server_close()
+
+
+@pytest.fixture
+def served(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    with Served(sqlite_url).running() as hub:
+        monkeypatch.setenv("DELIVRD_URL", hub.url)
+        monkeypatch.setenv("DELIVRD_KEY", ADMIN_KEY)
+        yield hub

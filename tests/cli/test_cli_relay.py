@@ -1,6 +1,5 @@
 """`delivrd endpoints`, `deliveries` and `listen`, against a running hub on real sockets."""
 
-import asyncio
 import json
 import re
 import subprocess
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
-from urllib.request import urlopen
 
 import pytest
 from standardwebhooks import Webhook
@@ -20,54 +18,11 @@ from standardwebhooks import Webhook
 from delivrd.cli import listen
 from delivrd.cli.client import Hub
 from delivrd.cli.output import until
-from delivrd.web.app import create
-from tests.support import run, serving, soon
-from tests.web.test_endpoints_api import ALL, LOCAL
-from tests.web.web_support import ADMIN_KEY, web
+from tests.cli.real_hub import Served
+from tests.support import soon
+from tests.web.web_support import ADMIN_KEY
 
 URL = "https://app.example.org/sms"
-
-
-class Served:
-    """A hub in another thread, which ends and begins again at will."""
-
-    def __init__(self, database_url: str) -> None:
-        self._database_url = database_url
-        self.url = ""
-
-    def receipt(self, provider_id: str, status: str = "delivered") -> None:
-        query = f"messageId={provider_id}&msisdn=12015555522&to=Acme&status={status}&err-code=0"
-        urlopen(f"{self.url}/webhooks/inbox?{query}", timeout=10).close()
-
-    @contextmanager
-    def running(self, port: int = 0) -> Iterator["Served"]:
-        started, ended = threading.Event(), threading.Event()
-
-        async def serve() -> None:
-            async with web(self._database_url, ALL, relay=LOCAL, port=port) as hub:
-                streams = asyncio.create_task(hub.context.streams.run())
-                async with serving(hub.hub, create(hub.context)) as self.url:
-                    started.set()
-                    await asyncio.to_thread(ended.wait)
-                    hub.context.streams.close()
-                streams.cancel()
-
-        thread = threading.Thread(target=lambda: run(serve(), 100))
-        thread.start()
-        try:
-            assert started.wait(30)
-            yield self
-        finally:
-            ended.set()
-            thread.join(30)
-
-
-@pytest.fixture
-def served(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    with Served(sqlite_url).running() as hub:
-        monkeypatch.setenv("DELIVRD_URL", hub.url)
-        monkeypatch.setenv("DELIVRD_KEY", ADMIN_KEY)
-        yield hub
 
 
 class App:

@@ -276,3 +276,18 @@ def test_a_hub_without_history_has_nothing_to_judge(database_url: str, kind: str
             assert (told["known_since"], told["firings"]) == (None, [])
 
     run(test())
+
+
+def test_rules_come_in_pages(sqlite_url: str) -> None:
+    async def test() -> None:
+        rules = dict.fromkeys("abcde", RATE)
+        async with web(sqlite_url, alerts=alerts(rules=rules)) as hub:
+            names, query = [], "limit=2"
+            while query:
+                page = await hub.get(f"/v1/alerts/rules?{query}")
+                names.append([rule["name"] for rule in page["items"]])
+                query = page["next_cursor"] and f"limit=2&cursor={page['next_cursor']}"
+            assert names == [["a", "b"], ["c", "d"], ["e"]]
+            await hub.get("/v1/alerts/channels?limits=2", 422)
+
+    run(test())

@@ -14,10 +14,9 @@ from delivrd.insight.alerts.rules import DEFAULT, FILE, Named, in_force, written
 from delivrd.store import alerts as stored
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
-from delivrd.web.api.common import Params, answer, list_of, no_content, page, ref, responses
+from delivrd.web.api.common import ListParams, answer, list_of, no_content, page_of, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
@@ -65,10 +64,9 @@ def _rules(routes: APIRouter, context: Context) -> None:
     read = Depends(needs(Scope.READ))
 
     @routes.get("/rules", dependencies=[read], responses=responses(list_of(views.AlertRule)))
-    async def list_rules(params: Annotated[Params, Query()]) -> Response:
+    async def list_rules(params: Annotated[ListParams, Query()]) -> Response:
         """All rules in force, by name, each as a sentence."""
-        found = await store.read(lambda tx: every_rule(context, tx))
-        return page("rules", Listed(found, None))
+        return page_of("rules", await store.read(lambda tx: every_rule(context, tx)), params)
 
     @routes.get(
         "/rules/{name}", dependencies=[read], responses=responses(ref(views.AlertRule), 404)

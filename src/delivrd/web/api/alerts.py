@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from time import sleep
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from delivrd.alert_settings import Rule
@@ -19,12 +19,11 @@ from delivrd.store import alerts as stored
 from delivrd.store.base import Store
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.queries.paging import Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_firings, alert_rules
 from delivrd.web.api import alert_views as views
 from delivrd.web.api.alert_rules import named
-from delivrd.web.api.common import answer, list_of, page, ref, responses
+from delivrd.web.api.common import ListParams, answer, list_of, page_of, ref, responses
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import invalid, not_found, within
@@ -62,12 +61,12 @@ def _channels(routes: APIRouter, context: Context) -> None:
     read = Depends(needs(Scope.READ))
 
     @routes.get("/channels", dependencies=[read], responses=responses(list_of(views.AlertChannel)))
-    async def list_channels() -> Response:
+    async def list_channels(params: Annotated[ListParams, Query()]) -> Response:
         """The channels for notices, with their last result. Their addresses are only in the
         settings.
         """
         found = await store.read(lambda tx: every_channel(context, tx))
-        return page("channels", Listed(found, None))
+        return page_of("channels", found, params)
 
     @routes.post("/channels/{name}/test", responses=responses(ref(views.AlertTest), 404))
     async def test(name: str, caller: Annotated[Caller, Depends(admin)]) -> Response:

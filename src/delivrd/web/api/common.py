@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -45,6 +45,17 @@ def page(name: str, listed: Listed[Any]) -> Response:
     scanned = msgspec.UNSET if listed.scanned_to is None else moment(listed.scanned_to)
     cursor = None if listed.next_before is None else cursor_of(name, listed.next_before)
     return answer(views.Page(items=list(listed.items), next_cursor=cursor, scanned_to=scanned))
+
+
+def page_of(name: str, items: Sequence[Any], params: "ListParams") -> Response:
+    """One page of a list that is read whole; its cursor tells how many items are left.
+
+    Raises:
+        Problem: the cursor is none of this list.
+    """
+    start = before(name, params.cursor)
+    left = items if start is None else items[max(0, len(items) - start) :]
+    return page(name, Listed(left[: params.limit], max(0, len(left) - params.limit) or None))
 
 
 def cursor_of(name: str, row_id: int) -> str:
