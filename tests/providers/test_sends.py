@@ -1,8 +1,10 @@
 """Handing over, by the same tests for every dialect that sends, against a gateway on loopback."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -13,6 +15,7 @@ from delivrd.providers import handover, names, provider
 from delivrd.providers.base import HttpAnswer, Later, Refused, SentPart, Unsure
 from delivrd.sending.http import GatewayClient
 from tests.ports import free_port
+from tests.providers.gateway import asked
 from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 DIALECTS = pytest.mark.parametrize("module", ACCOUNTS, ids=lambda module: module.NAME)
@@ -122,12 +125,31 @@ def test_a_refused_connection_is_surely_not_sent(module):
 @DIALECTS
 def test_no_answer_reveals_a_secret(module):
     """Rule H1: details are shown to people and written to logs."""
-    said = f"wrong: {_own(module)}"
-    messages = [{"status": "4", "error-text": said, "errors": [{"code": "4", "detail": said}]}]
-    echo = {"error": said, "message": said, "errors": [{"detail": said}], "messages": messages}
     for status in (200, 400, 401, 429, 500, "breaks"):
-        shown = repr(answered(module, echo, status=status))
+        shown = repr(answered(module, _saying(f"wrong: {_own(module)}"), status=status))
         assert not any(secret in shown for secret in _own(module))
+
+
+@DIALECTS
+def test_no_answer_reveals_the_header_with_the_password(module):
+    """Some gateways, and proxies before them, repeat the call."""
+    call = send(module)[1][0]
+    scheme, _, credentials = call.headers.get("authorization", "").partition(" ")
+    shown = repr(answered(module, _saying(f"wrong: {scheme} {credentials}"), status=400))
+    assert scheme != "Basic" or credentials not in shown
+
+
+def test_no_answer_reveals_a_secret_as_a_form_has_it():
+    module, secret = provider("vonage").module, "p@ss w+rd/&canary"
+    settings = ACCOUNTS[module].model_copy(update={"api_secret": SecretStr(secret)})
+    body = json.dumps(_saying(f"wrong: {urlencode({'api_secret': secret})}")).encode()
+    told, _ = asyncio.run(asked(module.send, settings, MESSAGE, status=400, body=body))
+    assert told.detail == "wrong: api_secret=***"
+
+
+def _saying(said):
+    messages = [{"status": "4", "error-text": said, "errors": [{"code": "4", "detail": said}]}]
+    return {"error": said, "message": said, "errors": [{"detail": said}], "messages": messages}
 
 
 def _own(module):

@@ -4,13 +4,16 @@ What matters is whether the gateway has the message. If that is not certain, the
 :class:`Unsure`, and only a receipt settles it: a text sent twice costs trust and money.
 """
 
+import base64
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic import SecretStr
 
+from delivrd.core.escapes import escaped
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import FAILURES
 from delivrd.core.text import short
@@ -78,7 +81,8 @@ async def call(
         return Unsure(f"the gateway answered HTTP {answer.status}")
     if not 200 <= answer.status < 300 and answer.status < 400:
         return Refused(Reason.OTHER, str(answer.status), "the gateway's address redirects")
-    return answer._replace(body=_without_secrets(answer.body, settings))
+    secrets = _secrets(settings, content.get("auth"))
+    return answer._replace(body=_without(answer.body, secrets))
 
 
 async def ask(
@@ -92,12 +96,22 @@ async def ask(
     return Unanswered(answer.detail or "no answer", after)
 
 
-def _without_secrets(body: bytes, settings: AccountSettings) -> bytes:
+def _secrets(settings: AccountSettings, auth: tuple[str, str] | None) -> Iterator[str]:
+    """What a call may reveal: the account's secrets, and what Basic makes of two of them."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         for secret in value if isinstance(value, tuple) else (value,):
             if isinstance(secret, SecretStr) and secret.get_secret_value():
-                body = body.replace(secret.get_secret_value().encode(), b"***")
+                yield secret.get_secret_value()
+    if auth is not None:
+        yield base64.b64encode(":".join(auth).encode()).decode()
+
+
+def _without(body: bytes, secrets: Iterable[str]) -> bytes:
+    """The body without the secrets, in whichever form it repeats them."""
+    forms = {form.encode() for secret in secrets for form in escaped(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        body = body.replace(form, b"***")
     return body
 
 
