@@ -140,6 +140,23 @@ def test_no_part_of_a_stored_call_holds_a_secret(sqlite_url: str, status: str) -
     run(test())
 
 
+def test_what_is_read_from_a_call_holds_no_secret_and_no_text(sqlite_url: str) -> None:
+    """Also what could not be read, which is shown as it came."""
+
+    async def test() -> None:
+        told = [{"to": 1, "key": PLAIN, "text": "PIN 4711"}, {"messageId": PLAIN, "status": PLAIN}]
+        of = provider("messagebird")
+        accounts = {"messagebird": of.Settings(receive_only=True, access_key=PLAIN)}
+        async with calling(sqlite_url, accounts=accounts, privacy={"text": "none"}) as hub:
+            assert await hub.post("/webhooks/messagebird", told) == 200
+            ((faults,),) = await hub.rows("SELECT group_concat(raw) FROM fault")
+            assert "{secret:access_key}" in faults
+            assert PLAIN not in faults
+            assert "4711" not in faults
+
+    run(test())
+
+
 def test_no_part_of_a_call_that_was_refused_holds_a_secret(sqlite_url: str) -> None:
     """One refused only for its signature is kept whole."""
 

@@ -2,14 +2,18 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from msgspec.structs import replace
 
 from delivrd.core.text import PREVIEW
+from delivrd.intake.reading import read
 from delivrd.intake.redact import Redactor
 from delivrd.providers import provider
 from delivrd.providers.base import Request
 from delivrd.store.accounts import Account
+from tests.providers.provider_cases import DIALECTS, Dialect, request_of
 
 TEXT = 'Your code is 123456. "Never" tell it to anybody, not even to those who say they are us.'
 
@@ -85,6 +89,37 @@ def test_an_echoed_text_is_cut_and_the_receipt_reads_as_before(name: str, told: 
         assert readings[0] == readings[1]
         assert readings[0].receipts[0].provider_message_id == "m-1"
     assert json.loads(whole) == told
+
+
+@pytest.mark.parametrize("privacy", ["preview", "none"])
+@pytest.mark.parametrize("dialect", DIALECTS, ids=repr)
+def test_a_call_reads_as_kept_as_it_came(dialect: Dialect, privacy: str) -> None:
+    """A call is read as it is kept; to cut its texts must not change what it says."""
+    of = provider(dialect.provider)
+    made = Account(1, "x", 1, of, of.Settings(provider=of.name, receive_only=True))
+    redactor = Redactor([made], privacy)
+    for case in dialect.cases:
+        call = request_of(case)
+        kept = replace(call, query=redactor.value(call.query), body=redactor.value(call.body))
+        assert read(made, kept) == read(made, call), case["name"]
+
+
+RECEIPT = "id:7 sub:001 dlvrd:001 stat:DELIVRD err:000 text:"
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("smpp", json.dumps({"short_message": RECEIPT + "@"})),
+        ("smpp", json.dumps({"short_message": "", "tlvs": {"message_payload": RECEIPT + "@"}})),
+        ("kannel", urlencode({"d": 1, "A": RECEIPT + "@"})),
+        ("kannel", urlencode({"d": 1, "a": RECEIPT + "@"})),
+    ],
+)
+def test_of_a_receipt_with_a_text_only_the_text_is_cut(name: str, raw: str) -> None:
+    made = Account(1, name, 1, provider(name), provider(name).Settings(receive_only=True))
+    kept = Redactor([made], "none").value(raw.replace("@", "PIN 4711").encode()).decode()
+    assert kept == raw.replace("@", "").replace("%40", "")
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,19 @@ class Dialect:
         return self.name
 
 
+def request_of(case):
+    """The request that a case describes."""
+    headers = [(name.lower(), value) for name, value in case.get("headers", {}).items()]
+    if "content_type" in case:
+        headers.append(("content-type", case["content_type"]))
+    return Request(
+        case.get("method", "GET"),
+        query=case.get("query", "").encode(),
+        headers=tuple(headers),
+        body=case.get("body", "").encode(),
+    )
+
+
 def by_query(fields):
     return Request("GET", query=urlencode(fields).encode())
 

@@ -7,7 +7,7 @@ from delivrd.core.statement import Receipt
 from delivrd.providers import names, provider
 from delivrd.providers.base import Request, Unreadable
 from delivrd.providers.parse import iso
-from tests.providers.provider_cases import DIALECTS, by_json
+from tests.providers.provider_cases import DIALECTS, by_json, request_of
 
 CASES = [
     pytest.param(dialect, case, id=f"{dialect}: {case['name']}")
@@ -36,16 +36,7 @@ def read_one(dialect, fields, shape=by_json) -> Receipt:
 def test_reads_what_the_provider_sends(dialect, case):
     of = provider(dialect.provider)
     settings = of.Settings(receive_only=True, **case["settings"]) if "settings" in case else None
-    headers = [(name.lower(), value) for name, value in case.get("headers", {}).items()]
-    if "content_type" in case:
-        headers.append(("content-type", case["content_type"]))
-    request = Request(
-        case.get("method", "GET"),
-        query=case.get("query", "").encode(),
-        headers=tuple(headers),
-        body=case.get("body", "").encode(),
-    )
-    reading = of.read(request, settings)
+    reading = of.read(request_of(case), settings)
     assert reading.kind == case.get("kind", "receipts")
     expected = [case["receipt"]] if "receipt" in case else case.get("receipts", [])
     assert [told(receipt) for receipt in reading.receipts] == expected

@@ -55,6 +55,7 @@ class Call:
         "body",
         "entry",
         "head",
+        "kept",
         "method",
         "path",
         "proof",
@@ -69,6 +70,8 @@ class Call:
     account: Account
     proof: Proof
     request: Request
+    kept: Request
+    """The request as it is stored: without secrets, its texts cut."""
     proven: Authentic
     reading: Reading
     entry: Entry

@@ -1,6 +1,7 @@
 """Redacts requests: secrets become ``{secret:SETTING}``, echoed texts are cut (rules B1, H5)."""
 
 import base64
+import json
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from urllib.parse import quote_plus, unquote_plus
 from pydantic import SecretStr
 
 from delivrd.config import MIN_SECRET
+from delivrd.core import smpp_receipt
 from delivrd.core.escapes import escaped
 from delivrd.core.text import PREVIEW
 from delivrd.store.accounts import Account
@@ -39,9 +41,11 @@ class Redactor:
             for field in sorted({f for a in accounts for f in a.provider.secret_fields})
         ]
         limit = _LIMIT.get(privacy)
+        providers = [account.provider for account in accounts]
+        texts = {field for provider in providers for field in provider.text_fields}
+        receipts = {field for provider in providers for field in provider.receipt_fields} - texts
         self._texts = [] if limit is None else [
-            _Echo(field.encode(), limit)
-            for field in sorted({f for account in accounts for f in account.provider.text_fields})
+            _Echo(field.encode(), limit, field in texts) for field in sorted(texts | receipts)
         ]  # fmt: skip
 
     def value(self, raw: bytes) -> bytes:
@@ -104,27 +108,38 @@ _COOKIE = re.compile(rb"(?mi)^(cookie: *).+")
 
 
 class _Echo(NamedTuple):
-    """A field that repeats the text of the message."""
+    """A field that repeats the text of the message, or its beginning at the end of an SMPP receipt,
+    whose other fields are kept."""
 
     field: bytes
     limit: int
+    is_text: bool
+    """Whether it is cut also where it holds no receipt."""
 
     def cut(self, raw: bytes) -> bytes:
         name = re.escape(self.field)
         raw = re.sub(rb"(?<![^?&])(%s=)([^&]*)" % name, self._cut_pair, raw)
-        return re.sub(rb'("%s"\s*:\s*")((?:[^"\\]|\\.)*)' % name, self._cut_member, raw)
+        return re.sub(rb'("%s"\s*:\s*)("(?:[^"\\]|\\.)*")' % name, self._cut_member, raw)
 
     def _cut_pair(self, found: re.Match[bytes]) -> bytes:
         text = unquote_plus(found[2].decode("latin-1"), errors="replace")
-        if len(text) <= self.limit:
-            return found[0]
-        return found[1] + quote_plus(text[: self.limit]).encode()
+        cut = self._cut(text)
+        return found[0] if cut == text else found[1] + quote_plus(cut).encode()
 
     def _cut_member(self, found: re.Match[bytes]) -> bytes:
-        text = found[2].decode(errors="replace")
-        if len(text) <= self.limit:
-            return found[0]
-        return found[1] + re.sub(r"\\[^\\]{0,5}$", "", text[: self.limit]).encode()
+        try:
+            text = json.loads(found[2], strict=False)
+        except ValueError:  # which no adapter reads either
+            return found[1] + b'""'
+        cut = self._cut(text)
+        return found[0] if cut == text else found[1] + json.dumps(cut).encode()
+
+    def _cut(self, text: str) -> str:
+        receipt = smpp_receipt.parse(text)
+        if receipt.stat is None and (receipt.id is None or receipt.err is None):
+            return text[: self.limit] if self.is_text else text
+        own = receipt.text or ""
+        return text if len(own) <= self.limit else text[: text.rfind(own) + self.limit]
 
 
 def account_secrets(account: Account) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 
 import structlog
+from msgspec import structs
 
 from delivrd.intake.call import Call, Stop
 from delivrd.intake.proof import UnknownAddress
@@ -41,8 +42,15 @@ def enter(call: Call) -> None:
 
 
 def read_call(call: Call) -> None:
-    """Reads the call with the account's adapter."""
-    call.reading = with_reference(read(call.account, call.request), call.address.reference)
+    """Reads the call with the account's adapter, as it is kept: what is told of it, such as the
+    raw form of an unreadable item, holds no secret either, and reading it again tells the same.
+    """
+    redactor, request = call.route.redactor, call.request
+    query, body = redactor.value(request.query), redactor.value(request.body)
+    if query != request.query or body != request.body:
+        request = structs.replace(request, query=query, body=body)
+    call.kept = request
+    call.reading = with_reference(read(call.account, request), call.address.reference)
 
 
 def answer_call(call: Call) -> None:

@@ -211,9 +211,9 @@ class Webhook:
             raise Stop(503, "the handshake could not be confirmed now", **LATER) from None
 
     def _make_entry(self, call: Call) -> None:
-        """Makes the entry to be stored: the authentic call without secrets, and its reading."""
+        """Makes the entry to be stored: the authentic call as it is kept, and its reading."""
         assert call.request.received_at is not None
-        received_at, redactor = micros(call.request.received_at), call.route.redactor
+        received_at = micros(call.request.received_at)
         nonce = call.proven.nonce
         call.entry = Entry(
             id=self._ids.next(),
@@ -223,9 +223,9 @@ class Webhook:
             source=call.source,
             method=call.method,
             path=call.kept_path,
-            query=redactor.value(call.query),
+            query=call.kept.query,
             headers=call.head.kept,
-            body=redactor.value(call.body),
+            body=call.kept.body,
             auth=call.proven.scheme,
             reading=call.reading,
             nonce=nonce_of(call, received_at, nonce) if nonce else None,

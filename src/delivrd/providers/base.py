@@ -375,6 +375,8 @@ class Provider:
         """Fields of a request that hold a secret, which is replaced before storing."""
         self.text_fields: tuple[str, ...] = getattr(module, "TEXT_FIELDS", ())
         """Fields of a request that repeat the message's text, which is cut before storing."""
+        self.receipt_fields: tuple[str, ...] = getattr(module, "RECEIPT_FIELDS", ())
+        """Fields that hold the text of an SMPP receipt, which may end in that of the message."""
 
     @property
     def signs(self) -> bool:

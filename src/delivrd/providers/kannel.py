@@ -109,6 +109,7 @@ TEXTS = {"text", "message", "msg", "content", "body"}
 """What the text of an inbound message may be called, in a ``get-url``."""
 
 TEXT_FIELDS = ("a", "b", *sorted(TEXTS))
+RECEIPT_FIELDS = NAMES["reply"]
 
 ESCAPES = "d=%d&A=%A&F=%F&p=%p&P=%P&T=%T"
 HEADERS = {"x-kannel-from": "p", "x-kannel-to": "P", "x-kannel-time": "t"}

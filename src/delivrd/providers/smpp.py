@@ -39,6 +39,8 @@ TAGS = {
 }
 _CALLED = {written: name for name, all_ways in TAGS.items() for written in all_ways}
 
+RECEIPT_FIELDS = ("short_message", *TAGS["message_payload"])
+
 FIELDS = {
     "short_message, short_message_hex": "The receipt's text, or its bytes in hexadecimal digits.",
     "tlvs.message_payload": "The same, where short_message is empty.",
