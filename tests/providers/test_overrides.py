@@ -10,6 +10,8 @@ from delivrd.core.statement import Status
 from delivrd.providers import provider
 from delivrd.providers.base import Request
 from delivrd.providers.overrides import CodeMeaning, Overrides, WordMeaning, overridden
+from delivrd.providers.reading import meant
+from tests.providers.provider_cases import DIALECTS, request_of
 
 VONAGE = provider("vonage")
 OURS = overridden(
@@ -94,3 +96,25 @@ def test_a_known_word_beside_an_unknown_code_stays_unmapped():
 def test_all_else_reads_as_before():
     assert receipt("failed", "9") == receipt("failed", "9", of=VONAGE)
     assert overridden(VONAGE, None) is VONAGE
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=repr)
+def test_a_reason_of_ones_own_changes_nothing_else_of_what_an_adapter_read(dialect):
+    """Rule C3; adapters read more than the word: the code beside it, flags, kinds of PDUs."""
+    of = provider(dialect.provider)
+    for case in dialect.cases:
+        request = request_of(case)
+        settings = (
+            of.Settings(receive_only=True, **case["settings"]) if "settings" in case else None
+        )
+        for position, found in enumerate(of.read(request, settings).receipts):
+            known = meant(of.errors, found.error_code or "")
+            if of.meaning_of_code and not known:
+                known = of.meaning_of_code(found)
+            if not found.error_code or (known and known.status):
+                continue
+            codes = {found.error_code: CodeMeaning(reason="other")}
+            ours = overridden(of, Overrides(codes=codes)).read(request, settings)
+            again = ours.receipts[position]
+            assert (again.status, again.final) == (found.status, found.final), case["name"]
+            assert not again.unmapped or found.unmapped, case["name"]

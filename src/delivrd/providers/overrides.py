@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from delivrd.core.reasons import Reason
-from delivrd.core.statement import Reading, Receipt, Status, says_something
+from delivrd.core.statement import FAILURES, Reading, Receipt, Status, says_something
 from delivrd.providers.base import AccountSettings, Code, Provider, Request, Word, refine
 
 
@@ -79,7 +79,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
             return receipt
         own_word = word(provider.statuses, receipt.provider_status)
         own_code = meant(provider.errors, code) or (as_written(receipt) if as_written else None)
-        base = words.get(said) or own_word or Word(receipt.status, receipt.final, receipt.reason)
+        base = words.get(said) or _before_its_code(receipt, own_word, own_code)
         meaning, reason, permanent = refine(base, codes.get(code) or own_code)
         return msgspec.structs.replace(
             receipt,
@@ -87,8 +87,16 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
             final=meaning.final,
             reason=reason,
             permanent=permanent,
-            unmapped=_unmapped(said, own_word, code, own_code),
+            unmapped=receipt.unmapped and _unmapped(said, own_word, code, own_code),
         )
+
+    def _before_its_code(receipt: Receipt, own_word: Word | None, own_code: Code | None) -> Word:
+        """What the receipt said before its code refined it. That is more than its word where the
+        adapter read word and code together, or other fields."""
+        refined = own_code is not None and own_code.status is receipt.status
+        if own_word is not None and own_word.status in FAILURES and refined:
+            return own_word
+        return Word(receipt.status, receipt.final, receipt.reason)
 
     def _unmapped(said: str, own_word: Any, code: str, own_code: Any) -> bool:
         word_is_known = said in words or own_word is not None
