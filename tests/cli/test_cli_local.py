@@ -16,7 +16,8 @@ from typer.models import CommandInfo
 
 from delivrd.cli.main import COMMANDS
 from delivrd.config import load
-from delivrd.providers import names
+from delivrd.providers import names, provider
+from tests.providers.provider_cases import DIALECTS
 
 
 def test_help_names_every_command(delivrd) -> None:
@@ -217,6 +218,19 @@ def test_providers_show_prints_settings_words_and_codes(delivrd) -> None:
     assert {row["step"] for row in told["set_up"]} == {1, 2, 3, 4, 5}
     assert "messageId" in {row["field"] for row in told["fields"]}
     assert "# Status words" in delivrd("providers", "show", "vonage").out
+
+
+UNDELIVERED = [d for d in DIALECTS if d.statuses.get(d.failing, [""])[0] == "undelivered"]
+
+
+@pytest.mark.parametrize("dialect", UNDELIVERED, ids=repr)
+def test_a_code_is_called_permanent_as_its_receipts_are(delivrd, dialect) -> None:
+    ran = delivrd("providers", "show", dialect.provider, "--json")
+    told = {row["code"]: row["permanent"] for row in ran.json["errors"]}
+    for code in dialect.codes:
+        call = dialect.shapes[0](dialect.fields(status=dialect.failing, code=code))
+        (receipt,) = provider(dialect.provider).read(call, None).receipts
+        assert told[code] in (receipt.permanent, None), code
 
 
 def test_providers_show_of_an_unknown_one_names_the_nearest(delivrd) -> None:

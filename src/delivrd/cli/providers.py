@@ -16,8 +16,9 @@ from delivrd.cli.output import (
     print_json,
     print_table,
 )
+from delivrd.core.statement import Status
 from delivrd.providers import UnknownProvider, names, provider
-from delivrd.providers.base import AccountSettings, Code, Provider
+from delivrd.providers.base import AccountSettings, Code, Provider, Word, refine
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -136,9 +137,10 @@ def _codes(codes: Mapping[str, Code]) -> Rows:
 
 
 def _permanent(code: Code) -> bool | None:
-    if code.permanent is not None or code.reason is None:
-        return bool(code.permanent) if code.permanent is not None else None
-    return bool(code.reason.permanent)
+    """As a receipt of a failure with this code has it; None if the code does not tell."""
+    if code.permanent is None and code.reason is None:
+        return None
+    return refine(Word(Status.UNDELIVERED, True), code)[2]
 
 
 def _text(value: Any) -> str | None:

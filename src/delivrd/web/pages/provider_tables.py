@@ -2,6 +2,7 @@
 
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import Provider
+from delivrd.providers.reading import meant
 
 
 def known(name: str | None) -> Provider | None:
@@ -17,7 +18,7 @@ def meaning(name: str | None, code: str | None, *, of_send: bool = False) -> str
     found = known(name)
     if found is None or code is None:
         return ""
-    entry = (found.send_errors if of_send else found.errors).get(code)
+    entry = meant(found.send_errors if of_send else found.errors, code)
     return entry.words if entry else ""
 
 
