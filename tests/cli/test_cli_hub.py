@@ -438,6 +438,21 @@ def test_replay_says_how_and_goes_on_after_a_refusal(delivrd, hub, monkeypatch) 
             ],
         ),
         (
+            {
+                "changed": True,
+                "applied": True,
+                "before": [
+                    {"provider_message_id": "A", "status": "unknown"},
+                    {"provider_message_id": "A", "status": "delivered"},
+                ],
+                "after": [
+                    {"provider_message_id": "A", "status": "pending"},
+                    {"provider_message_id": "A", "status": "delivered"},
+                ],
+            },
+            ["7: read again and corrected", "  receipt A: unknown → pending"],
+        ),
+        (
             {"changed": True, "applied": True, "before": [], "after": []},
             ["7: read again and corrected", "  the statuses stay; other fields differ"],
         ),

@@ -21,6 +21,7 @@ from delivrd.cli.output import (
     print_json,
     print_rows,
 )
+from delivrd.core.differences import paired
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -151,10 +152,9 @@ def _difference(request_id: str, answer: Mapping[str, Any]) -> Iterator[str]:
     """What a replay changed, or would change: of the call, its receipts and their messages."""
     yield f"{request_id}: {_outcome(answer)}"
     before, after = (_statuses(answer.get(name)) for name in ("before", "after"))
-    for key in {**before, **after}:
-        old, new = before.get(key, "not read"), after.get(key, "not read")
+    for key, old, new in paired(before, after):
         if old != new:
-            yield f"  receipt {key}: {old} → {new}"
+            yield f"  receipt {key}: {old or 'not read'} → {new or 'not read'}"
     for message in answer.get("messages") or ():
         old, new = message["before"] or "new", message["after"]
         yield f"  message {message['message_id']}: {old} → {new}"
@@ -172,8 +172,8 @@ def _outcome(answer: Mapping[str, Any]) -> str:
     return "read again and corrected" if answer.get("applied") else "would change"
 
 
-def _statuses(receipts: Any) -> dict[str, str]:
-    return {r["provider_message_id"] or "without an id": r["status"] for r in receipts or ()}
+def _statuses(receipts: Any) -> list[tuple[str, str]]:
+    return [(r["provider_message_id"] or "without an id", r["status"]) for r in receipts or ()]
 
 
 def _ids(given: Sequence[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from delivrd.core.differences import paired
 from delivrd.intake.reread import CannotReread, admit, reread
 from delivrd.store.keys import Scope
 from delivrd.store.names import number_of
@@ -189,15 +190,14 @@ def _body(view: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def difference(changes: Difference) -> dict[str, Any]:
     """The values of the template for what a replay changes or has changed."""
-    before, after = dict(changes.before), dict(changes.after)
     return {
         "problem": None,
         "same": not changes.changed,
         "applied": changes.applied,
         "why_not": changes.why_not,
         "receipts": [
-            {"id": key, "before": before.get(key), "after": after.get(key)}
-            for key in {**before, **after}
+            {"id": key, "before": old, "after": new}
+            for key, old, new in paired(changes.before, changes.after)
         ],
         "messages": [change for change in changes.messages if change.before != change.after],
     }
