@@ -311,6 +311,22 @@ def test_without_a_key_that_opens_it_is_enough_that_the_hub_answers(examined, hu
     assert examined(_nothing)["hub"][0]["state"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("DELIVRD_URL", "nonsense"), ("DELIVRD_KEY_FILE", "/no/such/file")]
+)
+def test_what_does_not_lead_to_the_hub_is_one_finding_of_many(
+    examined, hub, monkeypatch, name, value
+):
+    hub.answer("GET", "/healthz", {"status": "ok"})
+    if name == "DELIVRD_KEY_FILE":
+        monkeypatch.delenv("DELIVRD_KEY")
+    monkeypatch.setenv(name, value)
+    found = examined(_nothing)
+    assert found["hub"][0]["state"] == "bad"
+    assert name in found["hub"][0]["what"]
+    assert found["database"][0]["state"] == "ok"
+
+
 def test_a_channel_that_takes_no_notice_is_bad(tmp_path, database_url, delivrd):
     settings = '[alerts.channels.ops]\nurl = "json://127.0.0.1:9/a-secret"\n'
     path = write_settings(tmp_path, database_url, ACCOUNTS + settings)

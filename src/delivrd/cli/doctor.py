@@ -11,7 +11,16 @@ import typer
 
 from delivrd.cli.client import ConfigOption, Hub, given_key
 from delivrd.cli.init import left_as_written
-from delivrd.cli.output import FAILED, Failure, JsonOption, ago, clean, on_terminal, print_json
+from delivrd.cli.output import (
+    FAILED,
+    USAGE,
+    Failure,
+    JsonOption,
+    ago,
+    clean,
+    on_terminal,
+    print_json,
+)
 from delivrd.config import (
     ID_FORMATS,
     Config,
@@ -140,23 +149,28 @@ def _mend_database(config: Config) -> str:
 
 def _hub_answers(config: Config) -> tuple[Check, bool]:
     """What there is to say of the hub, and whether one answers."""
-    hub = Hub(os.environ.get("DELIVRD_URL") or config.local_url, "")
     try:
+        hub = Hub(os.environ.get("DELIVRD_URL") or config.local_url, "")
         hub.get("/healthz", timeout=5.0)
     except Failure as failure:
-        return Check("hub", "warning", f"{failure.what}: {failure.why}", "delivrd serve"), False
+        said = f"{failure.what}: {failure.why}"
+        if failure.code == USAGE:
+            return Check("hub", "bad", said, "correct DELIVRD_URL, or unset it"), False
+        return Check("hub", "warning", said, "delivrd serve"), False
     return _hub_works(config, hub.url), True
 
 
 def _hub_works(config: Config, url: str) -> Check:
     """What the hub says of its parts, where there is a key to ask it with."""
     where, admin = f"answers at {url}", config.admin_key
-    key = given_key(os.environ) or (admin.get_secret_value() if admin else "")
     try:
+        key = given_key(os.environ) or (admin.get_secret_value() if admin else "")
         told = Hub(url, key).get("/readyz", timeout=5.0)
     except Failure as failure:
         if failure.status == 503:
             return Check("hub", "bad", f"{where}: {failure.why}", "read the hub's log")
+        if failure.code == USAGE:
+            return Check("hub", "bad", f"{failure.what}: {failure.why}", "check DELIVRD_KEY_FILE")
         return ok("hub", where)
     if restarts := told.get("restarts"):
         named = ", ".join(f"{part} ({n})" for part, n in sorted(restarts.items()))
