@@ -2,13 +2,19 @@
 
 import asyncio
 import re
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 from delivrd import server, supervise
+from delivrd.store import sqlite
 from delivrd.store.base import StoreUnavailable
+from delivrd.store.open import sqlite_path
 from tests.support import open_hub, run, serving, until
 from tests.web.web_support import NEW, web, web_settings
 
@@ -127,6 +133,52 @@ def test_a_database_that_is_away_is_503_and_the_process_lives(
             assert figures((await hub.client.get("/metrics")).text)["delivrd_database_up"] == 0
             monkeypatch.undo()
             assert await hub.get("/readyz") == {"status": "ready"}
+
+    run(test())
+
+
+@asynccontextmanager
+async def no_writes(url: str) -> AsyncGenerator[None]:
+    """The database is locked, or has become one that can only be read."""
+    if (path := sqlite_path(url)) is not None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+        return
+    other = await asyncpg.connect(url)
+    name = await other.fetchval("SELECT current_database()")
+    setting = f'ALTER DATABASE "{name}" SET default_transaction_read_only ='
+    await other.execute(f"{setting} on")
+    await other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    yield
+    await other.execute(f"{setting} off")
+    await other.close()
+
+
+def test_a_database_that_takes_no_writes_is_not_ready_though_it_can_be_read(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOCKED_SECONDS", 0)
+
+    async def test() -> None:
+        async with web(database_url) as hub:
+
+            async def ready() -> tuple[int, str]:
+                answer = await hub.client.get("/readyz")
+                return answer.status_code, answer.json().get("detail", "")
+
+            async with no_writes(database_url):
+                while (answer := await hub.client.post("/v1/messages", json=NEW)).is_success:
+                    pass
+                assert answer.status_code == 503
+                status, why = await ready()
+                assert status == 503
+                assert "takes no writes" in why
+            while await ready() != (200, ""):
+                await hub.client.post("/v1/messages", json=NEW)
 
     run(test())
 

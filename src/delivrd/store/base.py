@@ -34,6 +34,24 @@ class StoreUnavailable(Exception):
     """The store cannot be reached or written to at the moment; str() says why."""
 
 
+class Writes:
+    """Whether a store takes writes, as the last one showed; logs when that changes."""
+
+    def __init__(self) -> None:
+        self.error: str | None = None
+        """Why the store took no write; None if it did."""
+
+    def failed(self, error: StoreUnavailable) -> None:
+        if self.error is None:
+            log.error("the database takes no writes", error=str(error))
+        self.error = str(error)
+
+    def done(self) -> None:
+        if self.error is not None:
+            log.info("the database takes writes again")
+            self.error = None
+
+
 class Bell:
     """Notifies listeners in this process of changes to the store.
 
@@ -66,6 +84,7 @@ class Store(Protocol):
     accounts: Accounts
     ids: Ids
     bell: Bell
+    writes: Writes
     parts: Parts
     """The store's own background tasks."""
 

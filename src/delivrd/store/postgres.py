@@ -13,7 +13,7 @@ import structlog
 from delivrd.core.units import SECOND
 from delivrd.store import postgres_session
 from delivrd.store.accounts import Accounts
-from delivrd.store.base import Bell, Job, StoreUnavailable
+from delivrd.store.base import Bell, Job, StoreUnavailable, Writes
 from delivrd.store.graph import Moved
 from delivrd.store.ids import SLOTS, Ids, floor, now_micros
 from delivrd.store.tx import PostgresTx, is_conflict, is_store_error
@@ -55,7 +55,7 @@ class PostgresStore:
     def __init__(self, pool: "asyncpg.Pool[Any]", accounts: Accounts) -> None:
         self.pool, self.accounts = pool, accounts
         self._readers = asyncio.Semaphore(READERS)
-        self.bell = Bell()
+        self.bell, self.writes = Bell(), Writes()
         self.commits = 0
         self.holder = str(uuid4())
         self.ids = Ids(0)
@@ -82,10 +82,14 @@ class PostgresStore:
                     await self.pool.expire_connections()
                 if not (isinstance(error, Moved) or is_conflict(error)):
                     if is_store_error(error):
-                        raise StoreUnavailable(str(error) or type(error).__name__) from error
+                        raise self._unavailable(str(error) or type(error).__name__) from error
                     raise
             await asyncio.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 6)))
-        raise StoreUnavailable(f"the transaction conflicted with others {CONFLICT_TRIES} times")
+        raise self._unavailable(f"the transaction conflicted with others {CONFLICT_TRIES} times")
+
+    def _unavailable(self, why: str) -> StoreUnavailable:
+        self.writes.failed(error := StoreUnavailable(why))
+        return error
 
     async def _write_once(self, job: Job[T]) -> T:
         async with self.pool.acquire(timeout=5) as connection:
@@ -99,6 +103,7 @@ class PostgresStore:
                 connection.terminate()
                 raise
         self.commits += 1
+        self.writes.done()
         if tx.changed or tx.queued:
             self.bell.ring(tx.changed, queued=tx.queued)
         return result

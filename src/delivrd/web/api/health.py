@@ -45,6 +45,10 @@ def router(context: Context) -> APIRouter:
             raise Problem(
                 503, f"The database does not answer: {error}", "`delivrd doctor` tells more."
             ) from error
+        if why := context.store.writes.error:
+            raise Problem(
+                503, f"The database takes no writes: {why}", "`delivrd doctor` tells more."
+            )
         if context.down:
             down = ", ".join(f"{part} ({why})" for part, why in sorted(context.down.items()))
             raise Problem(
