@@ -1,6 +1,7 @@
 """Writes that fail: what is left of them, and of others in the same commit (rules A4, G5)."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,26 @@ def test_a_job_that_fails_takes_no_other_along(database_url: str) -> None:
             assert await scalar(store, "SELECT sum(id) FROM audit") == 1 + 3
             if store.dialect == "sqlite":
                 assert getattr(store, "commits") == commits + 1  # noqa: B009
+
+    run(test())
+
+
+@pytest.mark.parametrize("instead", [None, "another file"])
+def test_nothing_is_written_into_a_file_that_its_path_names_no_longer(
+    sqlite_url: str, tmp_path: Path, instead: str | None
+) -> None:
+    """It would be lost when the process ends; put back, it goes on."""
+    path, away = tmp_path / "delivrd.db", tmp_path / "away.db"
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            path.rename(away)
+            if instead:
+                path.write_text(instead)
+            with pytest.raises(StoreUnavailable, match="was moved, deleted or replaced"):
+                await store.write(lambda tx: tx.execute(NOTED, 1))
+            away.replace(path)
+            await store.write(lambda tx: tx.execute(NOTED, 1))
 
     run(test())
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from delivrd.store import histograms
 from delivrd.store.accounts import Accounts
-from delivrd.store.base import Bell, Job, StoreUnavailable
+from delivrd.store.base import Bell, Job, StoreUnavailable, Writes
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.tx import SqliteTx, is_store_error, within_savepoint
 from delivrd.supervise import Parts
@@ -113,9 +113,10 @@ class SqliteStore:
 
     def __init__(self, path: Path, accounts: Accounts, ids: Ids) -> None:
         self.path, self.accounts, self.ids = path, accounts, ids
-        self.bell = Bell()
+        self.bell, self.writes = Bell(), Writes()
         self.commits = 0
         self._connection = self._connect()
+        self._file = _identity(path)
         self._front: deque[_Work] = deque()
         self._back: deque[_Work] = deque()
         self._wake = asyncio.Event()
@@ -216,13 +217,11 @@ class SqliteStore:
                     self._run(work, tx, results)
             await self._commit(background=background)
         except Exception as error:
-            refusal = StoreUnavailable(str(error)) if is_store_error(error) else error
-            for work in works:
-                if not work.done.done():
-                    work.done.set_exception(refusal)
+            self._refuse(works, error)
             self._take_back()
             return
         self.commits += 1
+        self.writes.done()
         for work, result in results:
             if not work.done.done():
                 work.done.set_result(result)
@@ -231,8 +230,22 @@ class SqliteStore:
         await self._checkpoint_if_due()
         await asyncio.sleep(0)  # lets callers go on, and queue their next job
 
+    def _refuse(self, works: list[_Work], error: Exception) -> None:
+        refusal = StoreUnavailable(str(error)) if is_store_error(error) else error
+        if isinstance(refusal, StoreUnavailable):
+            self.writes.failed(refusal)
+        for work in works:
+            if not work.done.done():
+                work.done.set_exception(refusal)
+
     async def _begin(self) -> None:
-        """Takes the write lock, waiting for it without blocking the event loop."""
+        """Takes the write lock, waiting for it without blocking the event loop.
+
+        Raises:
+            StoreUnavailable: the path names this file no longer; a commit would be lost with it.
+        """
+        if _identity(self.path) != self._file:
+            raise StoreUnavailable(f"{self.path} was moved, deleted or replaced: restart the hub")
         loop = asyncio.get_running_loop()
         until = loop.time() + LOCKED_SECONDS
         while True:
@@ -319,6 +332,15 @@ class SqliteStore:
                     break
         finally:
             connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from others; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _size(path: Path) -> int:
