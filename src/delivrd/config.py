@@ -97,6 +97,8 @@ def _database_url(value: str) -> str:
     value = re.sub(r"^postgres://", "postgresql://", value)
     if not value.startswith(("sqlite:///", "postgresql://")):
         raise ValueError("must start with sqlite:/// or postgresql://")
+    if value in ("sqlite:///", "sqlite:///:memory:"):
+        raise ValueError("must name a file, like sqlite:///delivrd.db")
     if value.startswith("postgresql:") and not _parts_are_told_apart(value):
         raise ValueError(
             "must be like postgresql://USER:PASSWORD@HOST:5432/NAME; in a password, "

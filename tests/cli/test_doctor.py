@@ -237,7 +237,7 @@ def test_low_disk_is_bad_and_says_that_bodies_go_first(sqlite_url, tmp_path, del
     checks = delivrd("doctor", "--json", "--config", str(path)).json["checks"]
     (check,) = [c for c in checks if c["name"] == "disk"]
     assert check["state"] == "bad"
-    assert "bodies of webhook calls go first" in check["what"]
+    assert "bodies of webhook calls that are older than an hour go first" in check["what"]
     assert "db prune" in check["mend"]
 
 

@@ -215,6 +215,8 @@ def test_variables_that_kubernetes_sets_are_no_settings() -> None:
         ),
         ("", {"DELIVRD_PORT": "70000"}, ["environment: DELIVRD_PORT"]),
         ('public_url = "sms.example.org"', {}, ["public_url: must be an address like https://"]),
+        ('database = "sqlite:///"', {}, ["database: must name a file"]),
+        ('database = "sqlite:///:memory:"', {}, ["database: must name a file"]),
         ('database = "mysql://x"', {}, ["database: must start with sqlite:/// or postgresql://"]),
         ('database = "postgresql://u:p@h:port/d"', {}, ["database: must be like postgresql://"]),
         ('trusted_proxies = ["10.0.0.1/8"]', {}, ["line 1: trusted_proxies"]),

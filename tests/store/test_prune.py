@@ -283,6 +283,20 @@ def test_tallies_and_urls_that_are_gone_go_after_their_time(database_url):
 # --- small things -------------------------------------------------------------------------------
 
 
+def test_a_message_stays_as_long_as_a_key_is_answered_with_it(database_url):
+    """Rule E2: the same answer to the same key, for 48 hours."""
+
+    async def test():
+        async with opened(database_url) as store:
+            await send(store, "a")
+            await receive(store, receipt("a"))
+            for hours, gone in ((47, 0), (49, 1)):
+                old = sweep(store, database_url, later=hours * HOUR, messages_days=1)
+                assert (await old.once(pause=0)).get("messages", 0) == gone
+
+    run(test())
+
+
 def test_events_idempotency_keys_nonces_and_sessions_go_after_their_time(database_url):
     async def test():
         async with opened(database_url) as store:

@@ -32,7 +32,6 @@ from delivrd.config import (
 )
 from delivrd.core.statement import moment
 from delivrd.core.text import counted, noun
-from delivrd.core.units import DAY
 from delivrd.providers.base import comparable
 from delivrd.store.alerts import Doing, channels_doing, rules
 from delivrd.store.health import Figures, Loose
@@ -235,12 +234,11 @@ def disk(config: Config, figures: Figures) -> Iterator[Check]:
         yield ok("disk", words)
         return
     since = figures.oldest_body
-    gone = since is not None and now_micros() - since < (kept.request_bodies_days - 1) * DAY
+    left = "none is left" if since is None else f"the oldest that is left is of {moment(since):%F}"
     yield Check(
         "disk",
         "bad",
-        f"{words}; bodies of webhook calls go first"
-        + (f": those of before {moment(since).date()} are gone" if gone and since else ""),
+        f"{words}; bodies of webhook calls that are older than an hour go first: {left}",
         "make room, or take away what is past its time: delivrd db prune",
     )
 

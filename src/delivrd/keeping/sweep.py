@@ -179,7 +179,8 @@ class Sweep:
         if kept.messages_days is None:
             return []
         accounts, ids = self._store.accounts, self._store.ids
-        before = now - kept.messages_days * DAY
+        # a key that is used again is answered with its message
+        before = now - max(kept.messages_days * DAY, kept.idempotency_hours * HOUR)
         return [
             Step("messages", lambda tx: messages.prune(tx, accounts, ids, now, before, 50)),
             Step("unmatched", lambda tx: messages.prune_unmatched(tx, accounts, now, before, 100)),
