@@ -272,6 +272,12 @@ def test_show_begins_with_what_became_of_it_and_ends_with_the_timeline(delivrd, 
             "handed to main: unsure (the gateway hung up)",
         ),
         (
+            {"status": "pending", "final": False},
+            {"state": "queued", "tries": 3, "detail": "HTTP 429", "due_at": "2026-11-21T20:01:00Z"},
+            "Pending: not handed over after 3 tries (HTTP 429), not final; 0 receipts so far.",
+            "to be handed to main",
+        ),
+        (
             {"status": "expired", "final": True, "finished_at": "2026-11-21T20:01:00Z"},
             {"state": "queued", "timeout_at": "2026-11-21T20:01:00Z", "detail": "HTTP 429"},
             "Expired: it was not handed over before its deadline, final after 0 receipts in 1m.",
@@ -290,7 +296,7 @@ def test_show_begins_with_what_became_of_it_and_ends_with_the_timeline(delivrd, 
             "time-out of main: no final receipt came in time",
         ),
     ],
-    ids=["unsure", "never handed over", "withdrawn", "no receipt"],
+    ids=["unsure", "not yet handed over", "never handed over", "withdrawn", "no receipt"],
 )
 def test_show_says_what_became_of_the_hand_over(delivrd, hub, message, attempt, first, last):
     sent = {"id": ID, "created_at": "2026-11-21T20:00:00Z", "receipts": []}

@@ -105,6 +105,13 @@ def test_a_failure_names_reason_code_and_permanence() -> None:
     )
 
 
+def test_what_waits_to_be_handed_over_again_says_why() -> None:
+    held = attempt(state="queued", sent_at=None, tries=3, detail="no connection to the gateway")
+    told = words.of_message(message("pending", attempts=[held]))
+    assert told.what == "Pending: waiting to be handed over to main."
+    assert told.more == "No connection to the gateway. It is tried again."
+
+
 @pytest.mark.parametrize("state", ["queued", "handing_over", "accepted", "unsure"])
 def test_a_pending_message_says_how_far_it_has_come(state: str) -> None:
     told = words.of_message(message("pending", attempts=[attempt(state=state)]))

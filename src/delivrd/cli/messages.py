@@ -244,6 +244,9 @@ def verdict(message: Mapping[str, Any]) -> str:
     sentence = status.capitalize()
     if status == "expired" and last.get("state") == "queued":
         sentence += ": it was not handed over before its deadline"
+    elif status == "pending" and last.get("state") == "queued" and last.get("tries"):
+        tries = counted(last["tries"], "try", "tries")
+        sentence += f": not handed over after {tries} ({last.get('detail')})"
     elif status == "pending" and last.get("state") == "unsure":
         sentence += f": it is not certain that {last.get('account')} accepted it"
     elif error.get("explanation"):
@@ -300,6 +303,8 @@ def _attempt_moments(attempt: Mapping[str, Any]) -> Iterator[Moment]:
     late = "no final receipt came in time"
     if state == "queued":
         late = "not handed over before its deadline" + (f" ({detail})" if detail else "")
+        if not attempt.get("timeout_at"):
+            yield from _moment(attempt.get("due_at"), f"to be handed to {account}")
     yield from _moment(attempt.get("timeout_at"), f"time-out of {account}: {late}")
 
 

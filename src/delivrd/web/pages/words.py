@@ -83,7 +83,8 @@ def _pending(message: Mapping[str, Any]) -> Verdict:
     account = last.get("account") or "the gateway"
     match last.get("state"):
         case "queued":
-            return Verdict(f"Pending: waiting to be handed over to {account}.")
+            why = f"{_capital(last['detail'])}. It is tried again." if last.get("detail") else ""
+            return Verdict(f"Pending: waiting to be handed over to {account}.", why)
         case "handing_over":
             return Verdict(f"Pending: it is being handed over to {account}.")
         case "unsure":
