@@ -63,3 +63,24 @@ def test_an_id_in_letters_of_the_other_case_is_found(hub: PagesHub) -> None:
         ("SMALL8", "+447400910008"),
     ):
         assert number in hub.page(f"/search?q={written}"), written
+
+
+def test_the_last_digits_of_a_number_are_enough(hub: PagesHub) -> None:
+    hub.receipt(msisdn="447400912709")
+    assert rows(hub.page("/search?q=2709")) == ["+447400912709"]
+    hub.receipt(msisdn="497400912709")
+    assert "Which number is it?" in hub.page("/search?q=912709")
+
+
+def test_a_filter_may_be_typed(hub: PagesHub) -> None:
+    hub.receipt(msisdn="447400910011", status="failed")
+    hub.receipt(msisdn="447400910012")
+    assert "+447400910011" in rows(hub.page("/search?q=status:failed"))
+    assert "+447400910012" not in rows(hub.page("/search?q=status:failed"))
+    assert rows(hub.page("/search?q=to:%2B447400910012")) == ["+447400910012"]
+
+
+def test_the_id_of_a_call_leads_to_its_page(hub: PagesHub) -> None:
+    hub.receipt(msisdn="447400910013", messageId="CALL13")
+    (call,) = set(re.findall(r'href="/requests/(\d+)', hub.page("/search?q=CALL13")))
+    assert "CALL13" in hub.page(f"/search?q={call}")

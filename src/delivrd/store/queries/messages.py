@@ -44,7 +44,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
     ``status`` is a status, `FAILED` or `ENDED`; ``country`` is two capital letters, ``to`` E.164
     with plus, ``network`` MCC and MNC, ``code`` the gateway's own error code; ``country``,
-    ``network`` and ``reason`` may be `NONE`.
+    ``network`` and ``reason`` may be `NONE`. ``to_ends`` is the last digits of the number.
     """
 
     status: str | None = None
@@ -52,6 +52,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
     network: str | None = None
     to: str | None = None
+    to_ends: str | None = None
     sender: str | None = None
     reference: str | None = None
     provider_message_id: str | None = None
@@ -130,6 +131,8 @@ def _unindexed(filters: Filters) -> list[Condition]:
     for name, value in (("network", filters.network), ("reason", filters.reason)):
         if value is not None:
             found.append((f"{name} IS NULL", ()) if value == NONE else (f"{name} = ?", (value,)))
+    if filters.to_ends is not None:
+        found.append(("to_number LIKE ?", (f"%{filters.to_ends}",)))
     if filters.sender is not None:
         found.append(by_sender(filters.sender))
     if filters.code is not None:

@@ -121,9 +121,10 @@ class _Messages:
         )
 
     async def search(self, request: Request) -> Response:
-        """Finds a message by its id, a provider's id, a reference or a number.
+        """Finds a message by its id, a provider's id, a reference, a number or its last digits.
 
         A number without its country code is tried with those of the countries of stored messages.
+        ``key:value`` is the filter of that name.
         """
         q = clean(request.query_params.get("q", "").strip())[:200]
         if not q:
@@ -131,6 +132,9 @@ class _Messages:
         await self._folded()
         accounts, region = self._store.accounts, self._config.default_region
         found = await self._store.read(lambda tx: find_page(tx, accounts, q))
+        key, colon, value = q.partition(":")
+        if found is None and colon and key in NAMES:
+            found = address("/messages", {key: value.strip()})
         if found is not None:
             return RedirectResponse(found, 303)
         numbers = await self._store.read(lambda tx: numbers_like(tx, accounts, q, region))

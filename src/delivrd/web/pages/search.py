@@ -1,18 +1,23 @@
-"""The search box: finds messages by id, provider's id, reference or number."""
+"""The search box: finds messages by id, provider's id, reference, number or its last digits."""
 
 import re
 
 from delivrd.core.phone import InvalidNumber, normalize
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store.accounts import Accounts
+from delivrd.store.names import number_of as row_number
 from delivrd.store.queries.filters import Filters as Counted
 from delivrd.store.queries.messages import Filters, find_message, list_messages
 from delivrd.store.queries.receipts import list_receipts
+from delivrd.store.queries.requests import find_request
 from delivrd.store.tx import Tx
 from delivrd.web.pages.links import address
 
 COUNTRIES = 30
 """How many countries, those with the most messages, are tried for a number without its code."""
+
+LAST_DIGITS = re.compile(r"\d{4,9}")
+"""The end of a number, as people tell it. It is looked for among the newest messages."""
 
 _DIALLED = re.compile(r"[\d\s()./-]{5,30}")
 
@@ -21,7 +26,7 @@ async def find_page(tx: Tx, accounts: Accounts, q: str) -> str | None:
     """The page of an id of ours or a gateway's, or of a reference; None if it is unknown.
 
     It is tried as written, in upper and in lower case. For a receipt without a message it is the
-    page of its request.
+    page of its request, and for a request's own id its page.
     """
     one = await find_message(tx, accounts, q.lower())
     if one is not None:
@@ -29,6 +34,9 @@ async def find_page(tx: Tx, accounts: Accounts, q: str) -> str | None:
     for written in dict.fromkeys((q, q.upper(), q.lower())):
         if page := await _page_of(tx, accounts, written):
             return page
+    request_id = row_number(q)
+    if request_id is not None and await find_request(tx, accounts, request_id):
+        return f"/requests/{request_id}"
     return None
 
 
@@ -64,6 +72,9 @@ async def numbers_like(tx: Tx, accounts: Accounts, q: str, region: str | None) -
         for number in sorted(filter(None, could))
         if (await list_messages(tx, accounts, Filters(to=number), limit=1)).items
     ]
+    if not found and LAST_DIGITS.fullmatch(q):
+        newest = await list_messages(tx, accounts, Filters(to_ends=q), limit=COUNTRIES)
+        found = sorted({message.to for message in newest.items if message.to})
     return found or ([plain] if plain else [])
 
 
