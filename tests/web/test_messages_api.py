@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from delivrd.core.units import HOUR
+from delivrd.core.units import HOUR, SECOND
 from delivrd.intake import folded
+from delivrd.providers import provider
 from delivrd.store import schema
 from delivrd.store.ids import now_micros
 from delivrd.store.messages import reference_of
 from delivrd.store.outbox import claim
 from delivrd.store.tx import Tx
 from delivrd.store.verify import verify
+from tests.filled import scalar
 from tests.support import account, run
 from tests.web.web_support import NEW, web
 
@@ -817,5 +819,36 @@ def test_a_misspelt_field_of_a_body_is_told_the_nearest_one(
             known = NEW if path == "/v1/messages" else {"kind": "failure_rate", "over": "5 %"}
             problem = await hub.post(path, {**known, **body}, 422)
             assert (problem["field"], problem["hint"]) == (field, f"Did you mean {close}?")
+
+    run(test())
+
+
+@pytest.mark.parametrize("deadline", [None, 60])
+def test_a_receipt_is_waited_for_until_the_deadline_or_as_long_as_the_gateway_tries(
+    sqlite_url: str, deadline: int | None
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            given = {} if deadline is None else {"deadline_seconds": deadline}
+            await hub.post("/v1/messages", {**NEW, **given}, 202)
+            waits = await scalar(
+                hub.store,
+                "SELECT a.expires_at - m.created_at FROM attempt a "
+                "JOIN message m ON m.id = a.message_id",
+            )
+            usual = provider("vonage").default_validity + hub.context.config.sending.grace_seconds
+            assert waits == (deadline or usual) * SECOND
+
+    run(test())
+
+
+@pytest.mark.parametrize(("kind", "parts"), [("vonage", 2), ("smspm", 1)])
+def test_as_many_ids_are_expected_as_the_gateway_gives(
+    sqlite_url: str, kind: str, parts: int
+) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, accounts={"main": account(kind)}) as hub:
+            await hub.post("/v1/messages", {**NEW, "text": "x" * 200}, 202)
+            assert await scalar(hub.store, "SELECT parts_expected FROM attempt") == parts
 
     run(test())
