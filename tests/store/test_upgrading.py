@@ -233,3 +233,14 @@ def test_a_database_of_the_first_release_gets_the_tables_of_alerts(database_url)
             assert await store.read(alerts.open_firings) == []
 
     run(test())
+
+
+def test_accounts_of_an_earlier_release_are_real_ones_until_they_say_otherwise(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            await execute(store, "ALTER TABLE account DROP COLUMN simulated")
+            await execute(store, "UPDATE alembic_version SET version_num = '0012_late'")
+        async with opened(database_url, vonage={"simulated": True}) as store:
+            assert [store.accounts.name(i) for i in store.accounts.simulated_ids] == ["vonage"]
+
+    run(test())

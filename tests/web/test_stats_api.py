@@ -50,6 +50,28 @@ def test_numbers_say_which_simulated_accounts_are_in_them(database_url: str) -> 
     run(test())
 
 
+def test_what_a_simulated_account_brought_stays_marked_when_it_is_configured_no_more(
+    database_url: str,
+) -> None:
+    staging = {"staging": account("vonage", receive_only=True, simulated=True)}
+    real = {"main": account("vonage")}
+
+    async def test() -> None:
+        async with web(database_url, accounts={**real, **staging}) as hub:
+            call = "/webhooks/staging?messageId=S1&msisdn=12015555522&status=delivered"
+            assert (await hub.client.get(call)).status_code == 200
+        async with web(database_url, accounts=real) as hub:
+            assert (await hub.get("/v1/stats/delivery"))["simulated"] == ["staging"]
+            for path in ("messages", "receipts", "requests"):
+                assert [item["simulated"] for item in await hub.items(f"/v1/{path}")] == [True]
+        async with web(database_url, accounts={"main": account("vonage", simulated=True)}) as hub:
+            assert (await hub.get("/v1/stats/delivery"))["simulated"] == ["main", "staging"]
+        async with web(database_url, accounts=real) as hub:
+            assert (await hub.get("/v1/stats/delivery"))["simulated"] == ["staging"]
+
+    run(test())
+
+
 def test_a_rate_is_delivered_of_all_that_ended(database_url: str) -> None:
     async def test() -> None:
         async with web(database_url) as hub:

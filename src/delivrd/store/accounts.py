@@ -1,6 +1,6 @@
 """The configured accounts as the store knows them: their integer ids and their id namespaces."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -55,6 +55,7 @@ class Accounts:
         accounts: Iterable[Account],
         retired: Mapping[int, str],
         *,
+        simulated: Collection[int] = (),
         outdated: Mapping[int, int] | None = None,
         keep_texts: bool = False,
     ) -> None:
@@ -63,6 +64,8 @@ class Accounts:
         of their parts, or `UNDER_WAY` (see :mod:`delivrd.store.rematching`)."""
         self.keep_texts = keep_texts
         """Whether full texts are kept once no attempt needs them any more (rule H5)."""
+        self.simulated_ids = frozenset(simulated)
+        """The accounts that are simulated, or were so when they were last configured."""
         self.by_id = {account.id: account for account in accounts}
         self.by_name = {account.name: account for account in self.by_id.values()}
         self._names = {**retired, **{a.id: a.name for a in self.by_id.values()}}
@@ -82,9 +85,9 @@ class Accounts:
         return list(self._names)
 
     def simulated(self, name: str | None = None) -> bool:
-        """Whether the account of that name, or each of all, is a simulated one."""
-        here = [one for one in self.by_name.values() if name in (None, one.name)]
-        return bool(here) and all(one.settings.simulated for one in here)
+        """Whether the account of that name, or each of all that ever were, is a simulated one."""
+        here = {i for i, known in self._names.items() if name in (None, known)}
+        return bool(here) and here <= self.simulated_ids
 
     def id_of(self, name: str) -> int | None:
         return next((i for i, n in self._names.items() if n == name), None)
@@ -92,9 +95,10 @@ class Accounts:
 
 async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:
     """Ensures a row for every configured account; an account keeps its id for good."""
-    rows = await tx.fetch("SELECT id, name, ns, id_format, receive_only FROM account")
+    rows = await tx.fetch("SELECT id, name, ns, id_format, receive_only, simulated FROM account")
     known = {row[1]: row[0] for row in rows}
     before = {row[0]: (row[2], row[3], bool(row[4])) for row in rows}
+    were_simulated = {row[0] for row in rows if row[5]}
     new = [name for name in configured if name not in known]
     known.update(zip(new, count(max(known.values(), default=0) + 1), strict=False))
     accounts = [_account(known, configured, name) for name in configured]
@@ -103,10 +107,17 @@ async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings
         ("id", "name", "provider", *_MATCHING),
         [(a.id, a.name, a.provider.name, *_matching(a)) for a in accounts if a.id not in before],
     )
+    simulated = {a.id for a in accounts if a.settings.simulated}
+    retired = were_simulated - {a.id for a in accounts}
+    changed = simulated ^ were_simulated - retired
+    await tx.update(
+        schema.account, "id", ("simulated",), [(i, i in simulated) for i in sorted(changed)]
+    )
     outdated = {
         a.id: before[a.id][0] for a in accounts if a.id in before and before[a.id] != _matching(a)
     }
-    return Accounts(accounts, {i: name for name, i in known.items()}, outdated=outdated)
+    names = {i: name for name, i in known.items()}
+    return Accounts(accounts, names, simulated=simulated | retired, outdated=outdated)
 
 
 async def mark_under_way(tx: Tx, accounts: Iterable[Account]) -> None:

@@ -359,8 +359,7 @@ class Graph:
         next event gets a greater id than the last one, even if that was made by a host whose clock
         is ahead of ours.
         """
-        account = self.accounts.by_id.get(message.account_id)
-        if account and account.settings.simulated:
+        if message.account_id in self.accounts.simulated_ids:
             data.simulated = True
         self.tx.changed.add(message.id)
         message.last_event = self.ids.next(message.last_event or 0)

@@ -90,6 +90,8 @@ account = _table(
     _int("ns", null=False),  # the account whose ids these are: its own id, or that of ids_with
     _text("id_format"),
     _flag("receive_only"),
+    # what it brought stays marked when it is in the settings no more
+    _flag("simulated"),
 )
 
 # --- requests -----------------------------------------------------------------------------------

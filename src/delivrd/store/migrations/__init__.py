@@ -24,6 +24,7 @@ REVISIONS = (
     "0010_matched_by",
     "0011_smaller_tables",
     "0012_late",
+    "0013_simulated",
 )
 """The revisions of the tables, in their order."""
 

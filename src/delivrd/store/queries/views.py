@@ -316,8 +316,7 @@ def provider_name(accounts: Accounts, account_id: int) -> str | None:
 
 
 def simulated(accounts: Accounts, account_id: int) -> bool:
-    account = accounts.by_id.get(account_id)
-    return account is not None and account.settings.simulated
+    return account_id in accounts.simulated_ids
 
 
 class Brought(NamedTuple):

@@ -22,6 +22,7 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import DIMENSIONS, Filters, Unanswerable
 from delivrd.store.queries.messages import NONE
 from delivrd.store.queries.spans import TIMES
+from delivrd.store.queries.views import provider_name
 from delivrd.store.tx import Tx
 from delivrd.web.api.common import (
     Country,
@@ -173,11 +174,10 @@ def statistics(
 ) -> Response:  # fmt: skip
     """The answer, with the simulated ones among the accounts that it is about."""
     simulated = [
-        one.name
-        for one in accounts.by_name.values()
-        if one.settings.simulated
-        and account in (None, one.name)
-        and provider in (None, one.provider.name)
+        accounts.name(one)
+        for one in sorted(accounts.simulated_ids)
+        if account in (None, accounts.name(one))
+        and provider in (None, provider_name(accounts, one))
     ]
     return answer({**stats, "simulated": simulated, "next_cursor": next_cursor})
 

@@ -18,7 +18,6 @@ from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views
 from delivrd.web.api.alert_views import AlertFiring
 from delivrd.web.pages import (
-    accounts,
     delays,
     figures,
     issues,
@@ -50,7 +49,7 @@ PLACES = ("account", "country")
 
 def routes(pages: Pages) -> APIRouter:
     router = router_for(pages, Scope.READ)
-    store, config = pages.context.store, pages.context.config
+    store = pages.context.store
     settling = pages.context.settling
 
     @router.get("/")
@@ -67,7 +66,6 @@ def routes(pages: Pages) -> APIRouter:
         found = await store.read(lambda tx: read_all(tx, store.accounts, ahead, wanted))
         alerts = await store.read(_firing_now)
         links = Links(span, places)
-        listed = accounts.listed(config, store.accounts)
         return pages.page(
             request,
             "_overview.html" if partial(request) else "overview.html",
@@ -75,8 +73,8 @@ def routes(pages: Pages) -> APIRouter:
             **_view(found, wanted, links),
             alerts=alerts,
             misread=misread(asked(request), store.accounts, {}),
-            simulated={a.name for a in listed if a.simulated},
-            all_simulated=all(a.simulated for a in listed),
+            simulated={*map(store.accounts.name, store.accounts.simulated_ids)},
+            all_simulated=store.accounts.simulated(),
             providers={a.name: a.provider.name for a in store.accounts.by_id.values()},
         )
 

@@ -97,11 +97,10 @@ class Pages:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        accounts = context.config.accounts
         self._shared = {
             "store_name": "PostgreSQL" if context.store.dialect == "postgresql" else "SQLite",
             "healthy": context.config.insight.healthy / 100,
-            "simulation": any(account.simulated for account in accounts.values()),
+            "simulation": bool(context.store.accounts.simulated_ids),
         }
 
     def page(
