@@ -7,6 +7,7 @@ validated by its model, and pydantic's errors are explained in terms of the file
 import difflib
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -106,7 +107,12 @@ def _read_file(path: Path | None, environ: Mapping[str, str]) -> Tree:
         if named is None:
             return Tree({}, str(file), "")
         raise ConfigError(
-            Problem("--config", str(file), "no such file", "Create one with `delivrd init`.")
+            Problem(
+                "--config",
+                str(file),
+                "no such file",
+                f"Create one with `delivrd init --config {shlex.quote(str(file))}`.",
+            )
         ) from None
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).removesuffix(")").partition(" (at ")

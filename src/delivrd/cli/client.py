@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,13 +17,19 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import typer
 
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure
-from delivrd.config import load
+from delivrd.config import Config, load
 
 TIMEOUT = 30.0
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Settings file [default: delivrd.toml].")
 ]
+
+
+def same_settings(config: Path | None) -> str:
+    """What lets the next commands read these settings; nothing if they do anyway."""
+    usual = config is None or config == Path(Config.FILE)
+    return "" if usual else f"export DELIVRD_CONFIG={shlex.quote(str(config))}"
 
 
 def connect(path: Path | None, environ: Mapping[str, str] | None = None) -> "Hub":
@@ -94,6 +101,8 @@ class Hub:
         while left is None or left > 0:
             size = 200 if left is None else min(left, 200)
             page = self.get(path, {**(query or {}), "limit": size, "cursor": cursor})
+            if not isinstance(page.get("items"), list):
+                raise self._no_hub("the answer is no list")
             yield from page["items"][:size]
             left = None if left is None else left - len(page["items"])
             cursor = page.get("next_cursor")
@@ -165,14 +174,15 @@ class Hub:
         except ValueError:
             answer = None
             if status < 400:
-                raise Failure(
-                    f"{self.url} did not answer as a hub does",
-                    "the answer is not JSON",
-                    "check DELIVRD_URL",
-                ) from None
-        if 200 <= status < 300:
-            return answer
-        raise _problem(status, answer if isinstance(answer, dict) else {})
+                raise self._no_hub("the answer is not JSON") from None
+        if not 200 <= status < 300:
+            raise _problem(status, answer if isinstance(answer, dict) else {})
+        if text and not isinstance(answer, dict):
+            raise self._no_hub("the answer is no object")
+        return answer
+
+    def _no_hub(self, why: str) -> Failure:
+        return Failure(f"{self.url} did not answer as a hub does", why, "check DELIVRD_URL")
 
 
 def _problem(status: int, problem: Mapping[str, Any]) -> Failure:
@@ -193,7 +203,7 @@ def _query(query: Mapping[str, Any]) -> str:
         for name, value in query.items()
         if value is not None and value != []
     }
-    return "?" + urlencode(given, doseq=True) if given else ""
+    return "?" + urlencode(given, doseq=True, errors="replace") if given else ""
 
 
 def web_parts(url: str) -> SplitResult | None:
@@ -201,8 +211,9 @@ def web_parts(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         named = parts.scheme in ("http", "https") and parts.hostname
-        usable = named and parts.port != 0 and url.isascii()
-    except ValueError:  # a bracket that is not closed, a port over 65535
+        usable = named and parts.port != 0 and url.isascii() and not re.search(r"\s", url)
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # a bracket that is not closed, a port over 65535, a label without letters
         return None
     return parts if usable else None
 
@@ -215,5 +226,11 @@ def connection_to(parts: SplitResult, timeout: float) -> http.client.HTTPConnect
 
 
 def segment(text: str) -> str:
-    """Text as one segment of a path."""
+    """Text as one segment of a path.
+
+    Raises:
+        Failure: it is empty, as a variable of a script that was not set.
+    """
+    if not text:
+        raise Failure("the id is empty", "nothing stands between the quotes", code=USAGE)
     return quote(text, safe="", errors="replace")

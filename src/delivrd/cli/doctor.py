@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from delivrd.cli.client import ConfigOption, Hub, given_key
+from delivrd.cli.client import ConfigOption, Hub, given_key, same_settings
 from delivrd.cli.init import left_as_written
 from delivrd.cli.output import (
     FAILED,
@@ -18,8 +18,9 @@ from delivrd.cli.output import (
     JsonOption,
     ago,
     clean,
-    on_terminal,
+    note,
     print_json,
+    styled,
 )
 from delivrd.config import (
     ID_FORMATS,
@@ -74,6 +75,12 @@ def command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     else:
         checks = asyncio.run(examine(loaded))
     _print(checks, as_json)
+    if (
+        not as_json
+        and (words := same_settings(config))
+        and any("delivrd " in c.mend for c in checks)
+    ):
+        note(f"The commands need the same settings: {words}")
     raise typer.Exit(FAILED if any(check.state == "bad" for check in checks) else 0)
 
 
@@ -85,8 +92,7 @@ def _print(checks: Iterable[Check], as_json: bool) -> None:
         return
     for check in checks:
         mark, colour = MARKS[check.state]
-        shown = typer.style(mark, fg=colour) if on_terminal() else mark
-        typer.echo(f"{shown} {check.name}: {clean(check.what)}")
+        typer.echo(f"{styled(mark, colour)} {check.name}: {clean(check.what)}")
         if check.mend:
             typer.echo(f"    → {clean(check.mend)}")
 
@@ -281,7 +287,7 @@ def _counted(figures: Figures) -> Iterator[Check]:
             figures.unreadable,
             "webhook call",
             f"that could not be read, or not wholly, {week}",
-            "delivrd requests list --verdict unreadable (or partly); delivrd requests replay ID",
+            "delivrd requests list --verdict unreadable; delivrd requests list --verdict partly",
         ),
         (
             "unmapped",
@@ -307,8 +313,8 @@ def _counted(figures: Figures) -> Iterator[Check]:
         yield Check(
             "set aside",
             "bad",
-            words,
-            "delivrd requests list --verdict partly shows them; each start tries them again",
+            f"{words}; each start tries them again",
+            "delivrd requests list --verdict partly",
         )
     else:
         yield ok("set aside", "nothing")

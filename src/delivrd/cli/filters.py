@@ -58,4 +58,6 @@ def moment(text: str | None, option: str) -> str | None:
             why = "write 2026-11-21, 2026-11-21T20:50:00Z, or a span back like 90m, 12h, 7d"
             raise Failure(f"{option}: {text!r} is not a time", why, code=USAGE)
         at = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        if not 1970 <= at.year <= 9000:
+            raise Failure(f"{option}: {text!r} is out of range", "1970 to 9000", code=USAGE)
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

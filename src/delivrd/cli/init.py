@@ -10,6 +10,7 @@ import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from delivrd.cli.client import same_settings
 from delivrd.cli.output import Failure, note
 from delivrd.cli.providers import find
 from delivrd.config import Config
@@ -77,9 +78,8 @@ def command(
         raise Failure(f"{config} exists", why, "overwrite it by --force") from None
     except OSError as error:
         raise Failure(f"{config} cannot be written", error.strerror or "") from None
-    note(
-        f"{config} is written. Take the # away from an account and fill it in, then: delivrd serve"
-    )
+    then = " && ".join(filter(None, (same_settings(config), "delivrd serve")))
+    note(f"{config} is written. Take the # away from an account and fill it in, then: {then}")
 
 
 def _write_new(path: Path, content: str) -> None:

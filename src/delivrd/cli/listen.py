@@ -25,6 +25,7 @@ from delivrd.cli.output import (
     on_terminal,
     parse_time,
     print_json_line,
+    styled,
 )
 
 SILENCE_SECONDS = 45.0
@@ -88,9 +89,7 @@ def line(heard: Heard, outcome: str | None) -> str:
     words = [clean(str(data.get("message_id") or "")), mask_number(to) if on_terminal() else to]
     if outcome is not None:
         words.append(f"→ {clean(outcome)}")
-    kind = f"{heard.type:<20}"
-    if on_terminal():
-        kind = typer.style(kind, fg=DOTS.get(status, (" ", "white"))[1])
+    kind = styled(f"{heard.type:<20}", DOTS.get(status, (" ", "white"))[1])
     return f"{clock}  {kind}  {'  '.join(words)}".rstrip()
 
 

@@ -4,11 +4,12 @@ A command's module is imported only when the command is called, so that `delivrd
 and a command needs no more than it uses.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import NamedTuple
 
 import typer
@@ -73,6 +74,10 @@ def run(args: Sequence[str]) -> int:
         fail(Failure(f"the settings cannot be used\n{error}", code=2))
         return 2
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and not error.filename:
+            sys.stdout = StringIO()  # what it still holds cannot be written either
+            fail(Failure("the output cannot be written", error.strerror or ""))
+            return FAILED
         if error.filename is None:
             raise
         fail(Failure(f"{error.filename} cannot be used", error.strerror or ""))

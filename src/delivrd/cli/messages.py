@@ -19,6 +19,7 @@ from delivrd.cli.output import (
     Column,
     Failure,
     JsonOption,
+    as_json_line,
     clean,
     dig,
     marked,
@@ -188,7 +189,7 @@ def _csv_cell(value: Any) -> Any:
 def _write_ndjson(messages: Iterable[Mapping[str, Any]], file: TextIO) -> int:
     count = 0
     for message in messages:
-        file.write(json.dumps(message, ensure_ascii=False) + "\n")
+        file.write(as_json_line(message, file) + "\n")
         count += 1
     return count
 

@@ -4,13 +4,14 @@ Data goes to standard output, words about it to standard error.
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Timer
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TextIO
 
 import typer
 
@@ -26,6 +27,10 @@ DOTS = {
     "unknown": ("?", "magenta"),
     "pending": ("…", "cyan"),
 }
+
+
+WHOLE = {"id", "status"}
+"""Columns that are not broken into lines: an id is copied by a double click."""
 
 
 class Failure(Exception):
@@ -107,12 +112,28 @@ def working(what: str) -> Generator[None]:
         bar.stop()
 
 
+def styled(text: str, colour: str) -> str:
+    """The text in a colour, on a terminal that has any for people who want them (NO_COLOR)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not on_terminal()
+    return text if plain else typer.style(text, fg=colour)
+
+
 def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not writes_anything(sys.stdout)))
 
 
 def print_json_line(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    typer.echo(as_json_line(value, sys.stdout))
+
+
+def as_json_line(value: Any, file: TextIO) -> str:
+    """A value as JSON on one line, in letters that the file can take."""
+    return json.dumps(value, ensure_ascii=not writes_anything(file), separators=(",", ":"))
+
+
+def writes_anything(file: TextIO) -> bool:
+    """Whether the file takes every letter; where it escapes some, JSON must not have them."""
+    return (file.encoding or "utf-8").lower().replace("-", "").startswith("utf")
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
@@ -144,12 +165,16 @@ def _print_rich(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) ->
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
+    table, rows = Table(box=None, pad_edge=False, header_style="bold"), list(rows)
+    told = [c for c in columns if not rows or any(c.value(row) not in (None, "") for row in rows)]
+    for column in told:
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(
+            column.title, justify=justify, overflow="fold", no_wrap=column.title in WHOLE
+        )
     now = datetime.now(UTC)
     for row in rows:
-        table.add_row(*(_rich_cell(column, row, now) for column in columns))
+        table.add_row(*(_rich_cell(column, row, now) for column in told))
     Console().print(table)
 
 

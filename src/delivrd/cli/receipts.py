@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,8 @@ from delivrd.cli.client import ConfigOption, Hub, connect
 from delivrd.cli.messages import error_words
 from delivrd.cli.output import (
     DOTS,
+    UNREACHABLE,
+    Failure,
     JsonOption,
     clean,
     marked,
@@ -22,6 +24,7 @@ from delivrd.cli.output import (
     on_terminal,
     parse_time,
     print_json_line,
+    styled,
 )
 
 app = typer.Typer(rich_markup_mode=None)
@@ -70,18 +73,29 @@ def tail(
 def follow(
     hub: Hub, wanted: Mapping[str, Any], last: int, interval: float
 ) -> Iterator[Mapping[str, Any]]:
-    """The last receipts, then each new one, the oldest first; never ends."""
+    """The last receipts, then each new one, the oldest first; never ends, also when the hub does.
+
+    Raises:
+        Failure: the hub cannot be reached at first, or refuses.
+    """
     seen: OrderedDict[str, None] = OrderedDict()
     first = hub.get("/v1/receipts", {**wanted, "limit": max(last, 1)})["items"]
     seen.update((receipt["id"], None) for receipt in first)
     yield from reversed(first[:last])
+    away = False
     while True:
         time.sleep(interval)
-        fresh = []
-        for receipt in hub.items("/v1/receipts", wanted, REMEMBERED // 2):
-            if receipt["id"] in seen:
-                break
-            fresh.append(receipt)
+        newest = hub.items("/v1/receipts", wanted, REMEMBERED // 2)
+        try:
+            fresh = [*takewhile(lambda receipt: receipt["id"] not in seen, newest)]
+        except Failure as failure:
+            if failure.code != UNREACHABLE and failure.status not in (502, 503, 504):
+                raise
+            if not away:
+                note(f"{failure.what}; it is asked again.")
+            away = True
+            continue
+        away = False
         for receipt in reversed(fresh):
             seen[receipt["id"]] = None
             yield receipt
@@ -108,5 +122,5 @@ def line(receipt: Mapping[str, Any]) -> str:
     account, _, to, *rest = (clean(str(field or "")) for field in fields)
     dot, colour = DOTS.get(status, (" ", "white"))
     clock = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}" if at else "--:--:--.---"
-    coloured = typer.style(f"{dot} {status:<11}", fg=colour)
+    coloured = styled(f"{dot} {status:<11}", colour)
     return f"{clock}  {account:<10}  {coloured}  {mask_number(to):<15}  {'  '.join(rest)}".rstrip()

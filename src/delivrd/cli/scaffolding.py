@@ -39,7 +39,8 @@ def command(
     In a checkout of delivrd they go to their places, and `make test` takes them up; with
     --package they make a package that delivrd finds once it is installed.
 
-    Example: delivrd providers new acme --title "Acme SMS" --docs https://acme.example/receipts
+    \b
+    delivrd providers new acme --title "Acme SMS" --docs https://acme.example/receipts
     """
     _check(name, package)
     values = {

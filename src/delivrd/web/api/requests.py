@@ -146,7 +146,7 @@ async def _why_not(context: Context, request_id: int, *, admit: bool) -> Problem
         return not_found("request", _HINT)
     if admit:
         return Problem(409, "It was not refused.", "Leave admit out to read it again.")
-    hint = "One that was refused for its signature can be taken in with admit."
+    hint = "It can be taken in with admit." if found.admissible else "Let it be sent again."
     return Problem(409, "It was refused, and nothing was read from it.", hint)
 
 
