@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from delivrd.cli import output
+from delivrd.cli import output, receipts
 from tests.cli.test_cli_hub import ID, PENDING, page, receipt
 
 
@@ -107,3 +107,26 @@ def test_after_settings_elsewhere_the_next_commands_are_told_where(delivrd, tmp_
     assert "export DELIVRD_CONFIG='other place.toml' && delivrd serve" in ran.err
     missing = delivrd("config", "show", "--config", "none.toml")
     assert "delivrd init --config none.toml" in missing.err
+
+
+def test_quiet_is_data_and_errors_alone(delivrd, hub, monkeypatch) -> None:
+    hub.answer("GET", "/v1/receipts", page(1))
+    tail = ("receipts", "tail", "--limit", "1")
+    monkeypatch.setattr(receipts, "on_terminal", lambda: True)
+    assert "Ctrl-C ends" in delivrd(*tail).err
+    assert delivrd("--quiet", *tail).err == ""
+    assert "the id is empty" in delivrd("--quiet", "messages", "show", "").err
+
+
+def test_no_color_is_an_option_too(delivrd, hub, monkeypatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
+    monkeypatch.setattr(receipts, "on_terminal", lambda: True)
+    hub.answer("GET", "/v1/receipts", page(1))
+    tail = ("receipts", "tail", "--limit", "1")
+    assert "\x1b[" not in delivrd("--no-color", *tail).out
+
+
+def test_the_help_tells_the_exit_codes(delivrd) -> None:
+    assert "3 no hub answers" in delivrd("--help").out

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import typer
 
 import delivrd
+from delivrd.cli import output
 from delivrd.cli.output import FAILED, Failure, fail
 
 
@@ -96,6 +97,7 @@ def build(args: Sequence[str]) -> typer.Typer:
     """The application with the called command in full, and of the others the names only."""
     app = typer.Typer(
         help="An SMS delivery-receipt hub: send through many gateways, know what arrived.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 no hub answers.",
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -136,5 +138,9 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Say nothing but data and errors."),
+    no_color: bool = typer.Option(False, "--no-color", help="No colours, as with NO_COLOR."),
 ) -> None:
-    pass
+    output.quiet = quiet
+    if no_color:
+        os.environ["NO_COLOR"] = "1"

@@ -33,6 +33,10 @@ WHOLE = {"id", "status"}
 """Columns that are not broken into lines: an id is copied by a double click."""
 
 
+quiet = False
+"""Whether to say nothing but data and errors."""
+
+
 class Failure(Exception):
     """A command that cannot go on: what is wrong, why, and what to do next.
 
@@ -58,7 +62,8 @@ def fail(failure: Failure) -> None:
 
 def note(words: str) -> None:
     """Says something about the data on standard error."""
-    typer.echo(clean(words), err=True)
+    if not quiet:
+        typer.echo(clean(words), err=True)
 
 
 class Column(NamedTuple):
