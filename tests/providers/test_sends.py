@@ -15,7 +15,7 @@ from delivrd.providers import handover, names, provider
 from delivrd.providers.base import HttpAnswer, Later, Refused, SentPart, Unsure
 from delivrd.sending.http import GatewayClient
 from tests.ports import free_port
-from tests.providers.gateway import asked
+from tests.providers.gateway import asked, running
 from tests.providers.sends import ACCOUNTS, MESSAGE, answered, send
 
 DIALECTS = pytest.mark.parametrize("module", ACCOUNTS, ids=lambda module: module.NAME)
@@ -91,6 +91,23 @@ def test_a_time_to_wait_may_be_a_date():
 def test_another_refusal_by_http_is_a_refusal(module, status, reason):
     answer = answered(module, b"go away", status=status)
     assert answer == Refused(reason, str(status), f"HTTP {status}: go away")
+
+
+@DIALECTS
+def test_a_redirect_is_a_refusal_and_not_followed(module):
+    """What stands there may be anybody's, or a part of our own network."""
+
+    async def hand_over():
+        async with running() as elsewhere:
+            moved = {"Location": f"{elsewhere.url}/else"}
+            answer, _ = await asked(
+                module.send, ACCOUNTS[module], MESSAGE, status=302, headers=moved
+            )
+            return answer, elsewhere.seen
+
+    answer, seen = asyncio.run(hand_over())
+    assert isinstance(answer, Refused)
+    assert seen == []
 
 
 @DIALECTS
