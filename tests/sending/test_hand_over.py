@@ -11,9 +11,11 @@ from structlog.testing import capture_logs
 
 from delivrd.app import running
 from delivrd.config import Sending
+from delivrd.core.units import SECOND
 from delivrd.providers import provider
 from delivrd.providers.base import AccountSettings
 from delivrd.sending.callback import webhook_path
+from delivrd.sending.http import TIMEOUT
 from delivrd.sending.submit import Order, submit
 from delivrd.store import outbox, sqlite
 from delivrd.store.accounts import Account, Accounts
@@ -383,6 +385,12 @@ def test_what_was_claimed_by_a_process_that_died_before_the_call_is_unsure(
                 assert gateway.calls == []
 
     run(test())
+
+
+def test_a_claim_outlives_the_longest_call() -> None:
+    """What is still under way is not taken for the work of a process that died."""
+    assert TIMEOUT.total is not None
+    assert 2 * TIMEOUT.total * SECOND < outbox.LEASE_MICROS
 
 
 async def _die_with_a_claim(database_url: str) -> None:
