@@ -1,7 +1,7 @@
 """Gateways on real sockets that misbehave as told, and a hub that sends through them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -111,8 +111,8 @@ class Sender:
     def __init__(self, hub: app.Hub) -> None:
         self.hub = hub
 
-    async def send(self, **more: Any) -> str:
-        order = Order(TO, "Acme", "Hello", ("main",), **more)
+    async def send(self, by: str = "main", **more: Any) -> str:
+        order = Order(TO, "Acme", "Hello", (by,), **more)
         return (await submit(self.hub.store, self.hub.config, order)).uuid
 
     async def rows(self, sql: str, *args: Any) -> list[Any]:
@@ -131,10 +131,12 @@ class Sender:
 
 
 @asynccontextmanager
-async def sending(database_url: str, address: str, **more: Any) -> AsyncGenerator[Sender]:
-    """A hub with one account, ``main``, whose gateway has this address."""
-    accounts = {"main": account("vonage", base_url=address)}
-    async with open_hub(settings(database_url, accounts=accounts, **more)) as hub:
+async def sending(
+    database_url: str, address: str, accounts: Iterable[str] = ("main",), **more: Any
+) -> AsyncGenerator[Sender]:
+    """A hub with these accounts, whose gateway has this address."""
+    named = dict.fromkeys(accounts, account("vonage", base_url=address))
+    async with open_hub(settings(database_url, accounts=named, **more)) as hub:
         yield Sender(hub)
 
 
