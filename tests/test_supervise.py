@@ -124,7 +124,7 @@ def test_stopping_ends_what_runs_and_what_pauses_each_to_its_end() -> None:
 
         def end(name: str) -> Callable[[], Awaitable[None]]:
             async def ends() -> None:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
                 ended.append(name)
 
             return ends

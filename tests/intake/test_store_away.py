@@ -31,6 +31,12 @@ async def receipt(hub: Caller, number: int) -> int:
     return await hub.status("GET", "/webhooks/ruach", params=told(number))
 
 
+def unanswered(hub: Caller) -> int:
+    """How many calls have come in that wait for the store."""
+    commit = hub.hub.commit
+    return sum(not one.written.done() for one in (*commit._written, *commit._waiting))
+
+
 async def alter(postgres: Postgres, name: str | None, change: str) -> None:
     await asyncio.to_thread(postgres.sql, f'ALTER DATABASE "{name}" {change}')
 
@@ -78,6 +84,7 @@ def test_a_lock_of_a_moment_costs_nobody_an_answer_and_holds_nothing_else_up(
             async with asyncio.timeout(2):  # the event loop is free meanwhile
                 assert await hub.status("HEAD", "/webhooks/ruach") == 200
                 await hub.one("SELECT count(*) FROM request")
+            await until(lambda: unanswered(hub) == 5)
             assert not any(task.done() for task in waiting)
             locked.execute("ROLLBACK")
             assert await asyncio.gather(*waiting) == [200] * 5
@@ -152,7 +159,7 @@ def test_receipts_wait_while_postgresql_restarts_and_none_is_lost(own_server: Ow
             assert await receipt(hub, 0) == 200
             await own_server.stop()
             waiting = [asyncio.create_task(receipt(hub, number)) for number in range(1, 20)]
-            await asyncio.sleep(0.2)
+            await until(lambda: unanswered(hub) == 19)
             assert not any(task.done() for task in waiting)
             await own_server.start()
             assert await asyncio.gather(*waiting) == [200] * 19

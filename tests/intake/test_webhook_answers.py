@@ -222,12 +222,14 @@ def test_a_client_that_sends_byte_after_byte_is_cut_off(sqlite_url: str) -> None
     async def test() -> None:
         async with calling(sqlite_url, limits=SMALL) as hub:
             reader, writer = await hub.connect()
-            writer.write(b"POST /webhooks/vonage HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n\r\n")
+            head = b"POST /webhooks/vonage HTTP/1.1\r\nhost: a\r\ncontent-length: 999\r\n\r\n"
+            writer.write(head)
+            bodies = hub.hub.webhook.bodies
 
             async def drip() -> None:
-                while not writer.is_closing():
+                for size in range(1, 999):
                     writer.write(b"x")
-                    await asyncio.sleep(0.02)
+                    await until(lambda: bodies.in_flight == size)  # noqa: B023
 
             dripping = asyncio.create_task(drip())
             async with asyncio.timeout(5):

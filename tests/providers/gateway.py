@@ -30,7 +30,7 @@ class Gateway:
         content = await request.json() if is_json else dict(await request.post())
         self.seen.append(Seen(request, content))
         if self.status == "hangs":
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
         if self.status == "breaks":
             request.transport.abort()
         answer = web.StreamResponse(status=self.status, headers=self.headers)

@@ -5,11 +5,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from delivrd import app
 from delivrd.core.status import State
 from delivrd.sending.submit import Order, submit
+from delivrd.sending.worker import Worker
 from delivrd.store.graph import Graph
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
@@ -35,14 +37,6 @@ def answers(status: int, text: str = "", **headers: str) -> Behaviour:
 
     async def behave(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> Any:
         return web.Response(status=status, text=text, headers=named)
-
-    return behave
-
-
-def slow(seconds: float) -> Behaviour:
-    async def behave(gateway: "Gateway", request: web.Request, form: dict[str, str]) -> Any:
-        await asyncio.sleep(seconds)
-        return gateway.accepted(form)
 
     return behave
 
@@ -152,6 +146,18 @@ async def end(hub: Sender, uuid: str) -> None:
         await graph.save()
 
     await store.write(job)
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Is set once a hub that stops waits for its hand-overs."""
+    finish, begun = Worker.finish, asyncio.Event()
+
+    async def tells_and_finishes(worker: Worker) -> None:
+        begun.set()
+        await finish(worker)
+
+    monkeypatch.setattr(Worker, "finish", tells_and_finishes)
+    return begun
 
 
 def at(gateway: Gateway) -> str:

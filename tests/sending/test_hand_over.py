@@ -34,7 +34,7 @@ from tests.sending.gateways import (
     at,
     drops,
     sending,
-    slow,
+    stopping,
 )
 from tests.support import account, open_hub, run, settings, until
 
@@ -323,9 +323,11 @@ def test_messages_time_out_even_if_hand_overs_of_dead_processes_cannot_be_marked
     run(test())
 
 
-def test_texts_that_are_under_way_when_the_hub_stops_are_answered_for(database_url: str) -> None:
+def test_texts_that_are_under_way_when_the_hub_stops_are_answered_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def test() -> None:
-        async with Gateway(slow(0.3)).listening() as gateway:
+        async with Gateway(after(stopping(monkeypatch))).listening() as gateway:
             async with sending(database_url, at(gateway)) as hub:
                 for _ in range(5):
                     await hub.send()
@@ -441,7 +443,7 @@ def test_two_workers_never_send_one_message_twice(postgres_url: str) -> None:
 
     async def test() -> None:
         async with (
-            Gateway(slow(0.01)).listening() as gateway,
+            Gateway().listening() as gateway,
             sending(postgres_url, at(gateway)) as one,
             sending(postgres_url, at(gateway)) as other,
         ):

@@ -12,7 +12,7 @@ from delivrd.store.append import Entry
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.ids import now_micros
 from tests.filled import receipt, receive
-from tests.sending.gateways import Gateway, at, end, sending, slow
+from tests.sending.gateways import Gateway, after, at, end, sending, stopping
 from tests.support import appended, run, until
 
 
@@ -113,8 +113,9 @@ def test_the_worker_sends_on_and_what_was_under_way_is_sent_once(
 ) -> None:
 
     async def test() -> None:
+        answer = asyncio.Event()
         async with (
-            Gateway(slow(0.3)).listening() as gateway,
+            Gateway(after(answer)).listening() as gateway,
             sending(database_url, at(gateway)) as hub,
         ):
             await hub.send()
@@ -122,6 +123,7 @@ def test_the_worker_sends_on_and_what_was_under_way_is_sent_once(
             dies_once(monkeypatch, Worker, "_round")
             await until(lambda: hub.hub.parts.restarts["sending"] == 1)
             await hub.send()
+            answer.set()
             await hub.reaches("accepted", "accepted")
             assert len(set(gateway.references)) == len(gateway.calls) == 2
 
@@ -135,7 +137,7 @@ def test_hand_overs_under_way_are_awaited_though_the_worker_is_down_when_the_hub
     monkeypatch.setattr(supervise, "PAUSES", (60.0,))
 
     async def test() -> None:
-        async with Gateway(slow(0.5)).listening() as gateway:
+        async with Gateway(after(stopping(monkeypatch))).listening() as gateway:
             async with sending(sqlite_url, at(gateway)) as hub:
                 await hub.send()
                 await until(lambda: gateway.calls)
