@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from delivrd.core.smpp_receipt import (
     SmppReceipt,
@@ -110,14 +111,24 @@ def test_in_ucs2_it_reads_the_same(coding, receipt):
     assert parse(decode(write(receipt).encode(coding))) == receipt
 
 
-@given(st.binary())
-def test_no_bytes_crash_the_reader(raw):
-    date(parse(decode(raw)).done_date)
+KEYS = st.sampled_from([b"id:", b" stat:", b" done date:", b" text:", b"\0"])
 
 
-@given(st.text())
-def test_no_date_crashes_the_reader(text):
-    date(text)
+@given(st.lists(KEYS | st.binary()).map(b"".join))
+def test_of_any_bytes_texts_are_read_that_a_store_can_keep(raw):
+    read = [value for value in astuple(parse(decode(raw))) if value is not None]
+    assert not any("\0" in value for value in read)
+    assert [value.encode().decode() for value in read] == read
+
+
+@given(
+    st.text()
+    | st.from_regex(r"\d{9,16}", fullmatch=True)
+    | st.datetimes(datetime(2000, 1, 1), datetime(2026, 1, 1)).map("{:%y%m%d%H%M}".format)
+)
+def test_any_date_is_a_time_in_utc_or_none(text):
+    moment = date(text)
+    assert moment is None or moment.tzinfo is UTC
 
 
 def test_bytes_that_are_no_utf8_cost_only_their_own_characters():

@@ -65,8 +65,11 @@ def test_an_old_report_without_an_id_harms_no_other():
 
 
 @given(
-    st.binary(max_size=60).map(lambda body: b"<" + body) | st.text().map(lambda t: f"<r>{t}</r>")
+    st.binary(max_size=60).map(lambda body: b"<" + body)
+    | st.text().map(lambda text: f"<r>{text}</r>")
+    | st.text().map(lambda text: f"<r>{RESULT.replace('a1', text)}</r>")
 )
-def test_no_xml_crashes_the_reader(text):
+def test_any_xml_gives_receipts_with_ids_or_is_unreadable(text):
     with suppress(Unreadable):
-        infobip.read(posted(text), None)
+        receipts = infobip.read(posted(text), None).receipts
+        assert all(receipt.provider_message_id for receipt in receipts)
