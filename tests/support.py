@@ -17,6 +17,7 @@ from delivrd.intake.protocol import keep_deadlines
 from delivrd.providers import provider
 from delivrd.server import bind
 from delivrd.store.append import Entry
+from delivrd.store.base import Store
 
 T = TypeVar("T")
 
@@ -60,6 +61,21 @@ def soon(look: Callable[[], Any], seconds: float = 30.0, pause: float = 0.02) ->
             raise AssertionError(f"not so after {seconds} s: {look}")
         time.sleep(pause)
     return found
+
+
+class Looking:
+    """Somebody who may look into a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        return [tuple(row) for row in await self.store.read(lambda tx: tx.fetch(sql, *args))]
+
+    async def one(self, sql: str, *args: Any) -> Any:
+        """The only value of the only row."""
+        ((value,),) = await self.rows(sql, *args)
+        return value
 
 
 def account(kind: str, **settings: Any) -> Any:

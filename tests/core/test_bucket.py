@@ -1,16 +1,9 @@
 from delivrd.core.bucket import Bucket
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def test_after_a_rest_one_second_s_worth_may_be_taken_at_once_and_then_the_rate() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     bucket = Bucket(20, clock)
     clock.now += 3600
     assert bucket.tokens() == 20
@@ -21,7 +14,7 @@ def test_after_a_rest_one_second_s_worth_may_be_taken_at_once_and_then_the_rate(
 
 
 def test_it_tells_how_long_to_wait_for_the_next() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     bucket = Bucket(4, clock)
     assert bucket.seconds_to_next() == 0
     bucket.take(4)
@@ -31,7 +24,7 @@ def test_it_tells_how_long_to_wait_for_the_next() -> None:
 
 
 def test_less_than_one_a_second_allows_one_now_and_then() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     bucket = Bucket(0.5, clock)
     bucket.take(bucket.tokens())
     assert bucket.seconds_to_next() == 2

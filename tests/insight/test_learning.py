@@ -11,23 +11,16 @@ from delivrd.insight.settled import COLD_KEPT, PAST_KEPT, Settling
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.stats import Silent
+from tests.clock import Clock
 from tests.insight.watch_support import sent, watched
 from tests.support import run
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = now_micros()
-
-    def __call__(self) -> int:
-        return self.now
 
 
 def test_a_call_uses_what_was_learnt_in_the_background_and_reads_no_past(database_url: str) -> None:
     async def test() -> None:
         async with watched(database_url) as known:
             await sent(known.store, failed=3)
-            clock = Clock()
+            clock = Clock(now_micros())
             settling = Settling(known.store.accounts, clock)
             await settling.learn(known.store)
             learnt_at = clock.now
@@ -52,7 +45,7 @@ def test_what_was_learnt_is_used_for_its_time_and_then_read_anew(
         return SimpleNamespace(read_at=now, young=young, never=Silent())
 
     monkeypatch.setattr(settled, "learn", learn)
-    clock = Clock()
+    clock = Clock(now_micros())
     begin = clock.now
     settling = Settling(None, clock)  # type: ignore[arg-type]
     for after in (0, kept - 1, kept):

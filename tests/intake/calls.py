@@ -12,7 +12,7 @@ import aiohttp
 
 from delivrd import app
 from delivrd.providers import vonage
-from tests.support import account, open_hub, serving, settings, until
+from tests.support import Looking, account, open_hub, serving, settings, until
 
 RECEIPT = {
     "msisdn": "12015555522", "to": "12025555511", "network-code": "310090",
@@ -29,10 +29,11 @@ ELSEWHERE = {
 }
 
 
-class Caller:
+class Caller(Looking):
     """Calls one hub, and looks into its store."""
 
     def __init__(self, hub: app.Hub, base: str, client: aiohttp.ClientSession) -> None:
+        super().__init__(hub.store)
         self.hub, self.base, self.client = hub, base, client
 
     async def call(self, method: str, path: str, **more: Any) -> tuple[int, str]:
@@ -60,14 +61,6 @@ class Caller:
                 return await reader.readuntil(b"\r\n\r\n")
         finally:
             writer.close()
-
-    async def rows(self, sql: str, *args: Any) -> list[Any]:
-        rows = await self.hub.store.read(lambda tx: tx.fetch(sql, *args))
-        return [tuple(row) for row in rows]
-
-    async def one(self, sql: str, *args: Any) -> Any:
-        ((value,),) = await self.rows(sql, *args)
-        return value
 
     async def folded(self) -> None:
         """Waits until nothing waits for the fold."""

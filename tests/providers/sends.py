@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import pytest
+
 from delivrd.providers import provider
 from delivrd.providers.base import Outgoing, Sought
 from tests.providers.gateway import asked
@@ -34,6 +36,24 @@ def send(module, answer=None, *, message=MESSAGE, status=200, **more):
 
 def answered(module, answer=None, **more):
     return send(module, answer, **more)[0]
+
+
+class _Called(Exception):
+    pass
+
+
+class _Nowhere:
+    """Calls nobody."""
+
+    async def request(self, method, url, **content):
+        raise _Called(url)
+
+
+def called(module, settings):
+    """The address that a send calls."""
+    with pytest.raises(_Called) as call:
+        asyncio.run(module.send(MESSAGE, settings, _Nowhere()))
+    return str(call.value)
 
 
 def look_up(module, answer=None, *, sought=SOUGHT, status=200, **more):

@@ -17,7 +17,8 @@ from delivrd.store.base import Store
 from delivrd.store.fan_out import origin
 from delivrd.store.open import open_store
 from delivrd.store.tx import Tx
-from tests.support import settings
+from tests.clock import Clock
+from tests.support import Looking, settings
 
 START = 1_760_000_000_000_000
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -116,19 +117,14 @@ async def _request(source: asyncio.StreamReader) -> Request:
     return Request(method, path, headers, body)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> int:
-        return self.now
-
-
-class Telling:
+class Telling(Looking):
     """A relay whose steps are taken one by one, by a clock that stands still in between."""
 
-    def __init__(self, store: Store, config: Config, client: RelayClient, clock: Clock) -> None:
-        self.store, self.clock = store, clock
+    def __init__(
+        self, store: Store, config: Config, client: RelayClient, clock: Clock[int]
+    ) -> None:
+        super().__init__(store)
+        self.clock = clock
         self.relay = Relay(store, config, client, clock)
 
     async def endpoint(self, url: str, **fields: Any) -> int:
@@ -173,9 +169,6 @@ class Telling:
         for hours in (0.1, 0.1, 0.6, 2.3, 5.6, 11.1, 15.5, 22.1, 26.5):
             await self.later(hours * 3600)
 
-    async def rows(self, sql: str, *args: Any) -> list[Any]:
-        return [tuple(row) for row in await self.store.read(lambda tx: tx.fetch(sql, *args))]
-
     async def states(self) -> list[str]:
         return [row[0] for row in await self.rows("SELECT state FROM delivery ORDER BY event_id")]
 
@@ -190,7 +183,7 @@ class Telling:
 
 @asynccontextmanager
 async def telling(
-    database_url: str, *, patience: float = 10.0, clock: Clock | None = None, **client: Any
+    database_url: str, *, patience: float = 10.0, clock: Clock[int] | None = None, **client: Any
 ) -> AsyncGenerator[Telling]:
     """A store, and a relay that may call loopback unless it is told otherwise."""
     client = {"allow_http": True, "allow_networks": LOOPBACK, "timeout": patience} | client
@@ -199,6 +192,6 @@ async def telling(
     store = await open_store(database_url, config.configured)
     try:
         async with RelayClient(**client) as made:
-            yield Telling(store, config, made, clock or Clock())
+            yield Telling(store, config, made, clock or Clock(START))
     finally:
         await store.close()

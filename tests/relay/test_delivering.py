@@ -15,9 +15,9 @@ from delivrd.store.endpoints import Endpoint, new_secret
 from delivrd.store.ids import now_micros
 from delivrd.store.queries.deliveries import list_deliveries
 from delivrd.store.tries import Result, store_results
+from tests.clock import Clock
 from tests.relay.relay_support import (
     START,
-    Clock,
     Sink,
     Telling,
     hangs,
@@ -334,9 +334,7 @@ def test_a_messages_callback_url_needs_no_endpoint(database_url: str) -> None:
 
     async def test() -> None:
         secret = new_secret()
-        clock = Clock()
-
-        clock.now = time.time_ns() // 1000
+        clock = Clock(time.time_ns() // 1000)
         async with (
             telling(database_url, relay={"secret": secret}, clock=clock) as story,
             Sink().listening() as sink,
@@ -724,8 +722,7 @@ def test_a_worker_whose_clock_is_ahead_takes_no_claim_of_another(
     async def test() -> None:
         async with telling(postgres_url) as story:
             monkeypatch.setattr(postgres, "now_micros", lambda: now_micros() + 3_600_000_000)
-            clock = Clock()
-            clock.now = story.clock.now + 3_600_000_000
+            clock = Clock(story.clock.now + 3_600_000_000)
             async with telling(postgres_url, clock=clock) as other:
                 await story.endpoint("https://shop.example/events")
                 await story.happens()

@@ -18,9 +18,9 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook
 
 from delivrd.relay import client
+from tests.clock import Clock
 from tests.relay.relay_support import (
     Behaviour,
-    Clock,
     Sink,
     drips,
     hangs,
@@ -34,8 +34,7 @@ from tests.support import run
 
 def test_an_event_reaches_its_endpoint_signed(database_url: str) -> None:
     async def test() -> None:
-        clock = Clock()
-        clock.now = int(datetime.now(UTC).timestamp() * 1_000_000)
+        clock = Clock(int(datetime.now(UTC).timestamp() * 1_000_000))
         async with telling(database_url, clock=clock) as story, Sink().listening() as sink:
             endpoint_id = await story.endpoint(sink.url)
             event_id = await story.happens("delivered", reference="r-1")

@@ -15,7 +15,7 @@ from delivrd.sending.worker import Worker
 from delivrd.store.graph import Graph
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
-from tests.support import account, open_hub, settings, until
+from tests.support import Looking, account, open_hub, settings, until
 
 TO = "+447700900123"
 Behaviour = Callable[["Gateway", web.Request, dict[str, str]], Awaitable[web.StreamResponse]]
@@ -99,18 +99,16 @@ class Gateway:
             await runner.cleanup()
 
 
-class Sender:
+class Sender(Looking):
     """A hub that sends, and what became of its messages."""
 
     def __init__(self, hub: app.Hub) -> None:
+        super().__init__(hub.store)
         self.hub = hub
 
     async def send(self, by: str = "main", **more: Any) -> str:
         order = Order(TO, "Acme", "Hello", (by,), **more)
         return (await submit(self.hub.store, self.hub.config, order)).uuid
-
-    async def rows(self, sql: str, *args: Any) -> list[Any]:
-        return [tuple(r) for r in await self.hub.store.read(lambda tx: tx.fetch(sql, *args))]
 
     async def states(self) -> list[str]:
         return [row[0] for row in await self.rows("SELECT state FROM attempt ORDER BY id")]

@@ -29,7 +29,7 @@ from delivrd.store.open import open_store
 from delivrd.store.registration import Registration, register_parts
 from delivrd.store.rereading import Difference, DryRun, supersede
 from delivrd.store.tx import Tx
-from tests.support import account, settings
+from tests.support import Looking, account, settings
 
 NOON = datetime(2025, 3, 4, 12, tzinfo=UTC)
 START = micros(NOON)
@@ -61,11 +61,12 @@ def receipt(part: str | None, status: str = "delivered", **more: Any) -> Receipt
     return Receipt(provider_message_id=part, status=Status(status), **more)
 
 
-class Story:
+class Story(Looking):
     """See the module's docstring. ``now`` is the clock that every step goes by."""
 
     def __init__(self, store: Store, config: Config) -> None:
-        self.store, self.config = store, config
+        super().__init__(store)
+        self.config = config
         self.now = START
 
     @property
@@ -208,14 +209,6 @@ class Story:
         return uuid
 
     # --- looking --------------------------------------------------------------------------------
-
-    async def rows(self, sql: str, *args: Any) -> list[Any]:
-        return [tuple(row) for row in await self.store.read(lambda tx: tx.fetch(sql, *args))]
-
-    async def one(self, sql: str, *args: Any) -> Any:
-        """The only value of the only row."""
-        ((value,),) = await self.rows(sql, *args)
-        return value
 
     async def status(self, uuid: str) -> str:
         return str(await self.one("SELECT status FROM message WHERE uuid = $1", uuid))
