@@ -27,6 +27,8 @@ from typing import cast
 
 import uvloop
 
+from delivrd.core.percentile import percentile
+
 GRACE = 30.0  # seconds that the last answers may take after the end of the round
 
 
@@ -176,26 +178,21 @@ class Load:
 
     def summary(self) -> dict[str, object]:
         elapsed = self.last - self.begin
-        ordered = sorted(self.latencies)
+        ordered = sorted(self.latencies) or [0.0]
         return {
             "sent": self.sent,
             "acknowledged": len(self.acknowledged),
             "failures": dict(self.failures) | self._unanswered(),
             "seconds": elapsed,
             "rate": len(self.acknowledged) / elapsed if elapsed else 0.0,
-            "p50": percentile(ordered, 0.50),
-            "p99": percentile(ordered, 0.99),
-            "max": percentile(ordered, 1.0),
+            "p50": percentile(ordered, 50),
+            "p99": percentile(ordered, 99),
+            "max": ordered[-1],
             "last": self.last,
         }
 
     def _unanswered(self) -> dict[str, int]:
         return {"unanswered": self.under_way} if self.under_way else {}
-
-
-def percentile(ordered: list[float], share: float) -> float:
-    """Nearest rank, in the unit of the values; 0 when there are none."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from bench.report import Aim
 from bench.rounds import Supply, play
 from bench.servers import GENERATOR_CORE, ROOT, NotReady, free_port
 from bench.stage import staged
+from delivrd.core.percentile import percentile
 
 KINDS = ("SQLite", "PostgreSQL")
 INTAKE = {"SQLite": "delivrd-sqlite", "PostgreSQL": "delivrd-postgresql-1"}
@@ -72,12 +73,7 @@ class Results:
         return float(median(shares))
 
     def p99(self, store: str, dead: int) -> float:
-        return median(_percentile(late, 0.99) for late in self.late[store, dead])
-
-
-def _percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+        return median(percentile(sorted(late), 99) for late in self.late[store, dead])
 
 
 # --- the rounds -----------------------------------------------------------------------------------
@@ -217,9 +213,9 @@ def late_rows(results: Results) -> list[list[str]]:
             store,
             f"{dead} dead" if dead else "none",
             f"{results.plan.rate:g}",
-            f"{median(_percentile(late, 0.5) for late in rounds) * 1000:.1f}",
+            f"{median(percentile(sorted(late), 50) for late in rounds) * 1000:.1f}",
             f"{results.p99(store, dead) * 1000:.1f}",
-            " · ".join(f"{_percentile(late, 0.99) * 1000:.1f}" for late in rounds),
+            " · ".join(f"{percentile(sorted(late), 99) * 1000:.1f}" for late in rounds),
         ]
         for (store, dead), rounds in results.late.items()
     ]

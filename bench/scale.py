@@ -19,11 +19,11 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from bench.load import percentile
 from bench.receipts import HISTORY, Messages, provider_id, recipient
 from bench.rounds import Case, Measure, Supply, play
 from bench.servers import ADMIN_KEY, Row, processes
 from bench.stage import Stage, staged
+from delivrd.core.percentile import percentile
 
 CASES = {name: Case(name, signed=False, connections=64) for name in ("recent", "spread")}
 CALLS = 100  # of each read
@@ -142,7 +142,7 @@ def _p95(row: Row, paths: list[str]) -> float:
         if response.status != 200:
             raise SystemExit(f"GET {path} answered {response.status}")
     connection.close()
-    return percentile(sorted(taken), 0.95)
+    return percentile(sorted(taken), 95)
 
 
 def columns(found: list[Size]) -> tuple[str, ...]:

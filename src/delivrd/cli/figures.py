@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from delivrd.cli.output import note, on_terminal, print_fields, print_json
-from delivrd.cli.traffic import Figures, Outcome, Plan, Run, percentile
+from delivrd.cli.traffic import Figures, Outcome, Plan, Run
+from delivrd.core.percentile import percentile
 from delivrd.core.text import counted
 
 TICK_SECONDS = 0.25
@@ -99,7 +100,7 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
         "statuses": dict(outcome.statuses),
         "gateways": outcome.totals,
         "seconds_to_the_end": {
-            f"p{share}": percentile(spans, share / 100) for share in (50, 95, 99)
+            f"p{share}": percentile(spans, share) if spans else None for share in (50, 95, 99)
         },
         "all_receipts_pushed": outcome.quiet,
         "complaints": outcome.complaints,
@@ -110,8 +111,8 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
 def _summary(outcome: Outcome, speed: float) -> None:
     """Prints the summary as text."""
     totals, spans = outcome.totals, outcome.seconds()
-    shares = [(share, percentile(spans, share / 100)) for share in (50, 95, 99)]
-    times = ", ".join(f"p{share} {value:.1f} s" for share, value in shares if value is not None)
+    shares = (50, 95, 99) if spans else ()
+    times = ", ".join(f"p{share} {percentile(spans, share):.1f} s" for share in shares)
     statuses = ", ".join(f"{count} {status}" for status, count in outcome.statuses.most_common())
     print_fields(
         [

@@ -89,11 +89,6 @@ def known(scenario: str) -> None:
         raise Failure(f"no scenario {scenario!r}", "", hint, USAGE)
 
 
-def percentile(ordered: list[float], share: float) -> float | None:
-    """The value under which that share of an ordered list lies; None of an empty one."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
-
-
 # --- the gateways of some settings --------------------------------------------------------------
 
 

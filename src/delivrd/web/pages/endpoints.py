@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from delivrd.core.percentile import percentile
 from delivrd.store import endpoints
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
@@ -136,8 +137,8 @@ def times(late: Lately) -> Mapping[str, float] | None:
     if not taken:
         return None
     return {
-        "median": taken[len(taken) // 2],
-        "p95": taken[min(len(taken) - 1, len(taken) * 95 // 100)],
+        "median": percentile(taken, 50),
+        "p95": percentile(taken, 95),
     }
 
 
