@@ -171,8 +171,15 @@ def _alerts(options: argparse.Namespace, console: Console) -> None:
 
 
 def _relay(options: argparse.Namespace, console: Console) -> None:
-    plan = relay.Plan(options.rounds, options.events, options.rate, options.seconds)
-    found = relay.run(plan, console, options.dir)
+    plan = relay.Plan(
+        options.rounds,
+        options.events,
+        options.rate,
+        options.seconds,
+        options.dir,
+        _core(options),
+    )
+    found = relay.run(plan, console)
     facts = report.circumstances(_command(), f"medians of {plan.rounds} rounds, interleaved")
     facts.append(f"{plan.events:,} events a round, all there at its start, each of its own message")
     tables = (
@@ -286,9 +293,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--messages", type=int, default=400_000)
     command.set_defaults(run=_profile)
 
-    for command in commands.choices.values():
+    for name in ("intake", "scale", "processes", "stats", "relay", "profile"):
+        command = commands.choices[name]
         command.add_argument("--dir", type=Path, help="where the stores lie (no memory disk)")
-        command.add_argument("--no-pin", dest="pin", action="store_false")
+        if name != "stats":  # nothing sends to it
+            command.add_argument("--no-pin", dest="pin", action="store_false")
     return parser
 
 

@@ -26,7 +26,7 @@ from bench.intake import WARM
 from bench.receipts import Messages
 from bench.report import Aim
 from bench.rounds import Supply, play
-from bench.servers import GENERATOR_CORE, ROOT, NotReady, free_port
+from bench.servers import ROOT, NotReady, free_port
 from bench.stage import staged
 from delivrd.core.percentile import percentile
 
@@ -44,12 +44,17 @@ WITHIN = 60.0  # seconds for a round, at most
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured: events in a round; rate and length of the rounds with neighbours."""
+    """How much is measured: events in a round; rate and length of the rounds with neighbours.
+
+    ``core`` is that of the generator of the intake beside it.
+    """
 
     rounds: int
     events: int
     rate: float
     seconds: float
+    folder: Path | None
+    core: int | None
 
 
 @dataclass
@@ -79,11 +84,11 @@ class Results:
 # --- the rounds -----------------------------------------------------------------------------------
 
 
-def run(plan: Plan, console: Console, folder: Path | None) -> Results:
+def run(plan: Plan, console: Console) -> Results:
     """Measures all of the plan; a few minutes."""
     results = Results(plan)
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=plan.folder)))
         place.chmod(0o755)  # PostgreSQL runs as a user of its own when this runs as root
         port = stack.enter_context(_sink())
         databases = stack.enter_context(_databases(place))
@@ -132,7 +137,7 @@ def _intake_beside(results: Results, console: Console, folder: Path) -> None:
     """
     plan = results.plan
     messages = Messages(20_000, 20_000 * (plan.rounds + 1), datetime.now(UTC))
-    with staged(list(INTAKE.values()), messages, console, folder, GENERATOR_CORE) as stage:
+    with staged(list(INTAKE.values()), messages, console, folder, plan.core) as stage:
         supplies = {row.name: Supply(messages) for row in stage.rows}
         for _ in range(plan.rounds):
             for row in stage.rows:
