@@ -326,7 +326,7 @@ def last_receipts(config: Config, figures: Figures, rows: Iterable[Any]) -> Iter
     for account_id, name, *_ in rows:
         if name not in config.accounts:
             continue
-        last = figures.last_receipts.get(account_id)
+        last = figures.last_calls.get(account_id)
         if last is None:
             mend = f"check the webhook's address at the gateway: …/webhooks/{name}"
             yield Check("receipts", "warning", f"{name}: no call of late", mend)

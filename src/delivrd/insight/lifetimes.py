@@ -170,15 +170,13 @@ def at_most(limit: float, numbers: Iterable[float]) -> list[float]:
     return [n if n < limit else limit for n in numbers]
 
 
-def chances(
-    of: Hazards, until: int = SIZE, then: float = 0.0, kind: int = DELIVERED
-) -> list[float]:
-    """By step: the probability that a message open at the step's beginning ends in this kind.
+def chances(of: Hazards, until: int = SIZE, then: float = 0.0) -> list[float]:
+    """By step: the probability that a message open at the step's beginning ends delivered.
 
     It is ``then`` from the step ``until`` on, about which nothing is known.
     """
     found = [then if step >= until else 0.0 for step in range(SIZE + 1)]
-    any_end, ends, later = at_most(1.0, map(sum, zip(*of, strict=True))), of[kind], then
+    any_end, ends, later = at_most(1.0, map(sum, zip(*of, strict=True))), of[DELIVERED], then
     for step in range(until - 1, -1, -1):
         found[step] = later = ends[step] + (1 - any_end[step]) * later
     return found
@@ -192,10 +190,8 @@ def staying(of: Hazards, until: int) -> list[float]:
     return found
 
 
-def chance(
-    of: Hazards, ahead: Sequence[float], age: float, until: int = SIZE, kind: int = DELIVERED
-) -> float:
-    """The probability that a message open at ``age`` (in seconds) ends in this kind.
+def chance(of: Hazards, ahead: Sequence[float], age: float, until: int = SIZE) -> float:
+    """The probability that a message open at ``age`` (in seconds) ends delivered.
 
     ``ahead`` is the result of `chances` for the same hazards.
     """
@@ -204,4 +200,4 @@ def chance(
         return ahead[step]
     left = 1 - passed(age, step)
     any_end = min(1.0, left * sum(one[step] for one in of))
-    return left * of[kind][step] + (1 - any_end) * ahead[step + 1]
+    return left * of[DELIVERED][step] + (1 - any_end) * ahead[step + 1]

@@ -36,11 +36,7 @@ async def reread(
         LookupError: there is no such request.
         CannotReread: its body is no longer kept, or its account is gone.
     """
-
-    async def find(tx: Tx) -> list[Row]:
-        return await tx.fetch(_REQUEST, request_id)
-
-    rows = await store.read(find)
+    rows = await store.read(lambda tx: tx.fetch(_REQUEST, request_id))
     if not rows:
         raise LookupError(f"there is no request {request_id}")
     row = rows[0]
@@ -97,11 +93,7 @@ async def admit(store: Store, ring_id: int, actor: str) -> int:
         LookupError: there is no such call.
         CannotReread: it was refused for another reason, or its account is gone.
     """
-
-    async def find(tx: Tx) -> list[Row]:
-        return await tx.fetch(_RING, ring_id)
-
-    rows = await store.read(find)
+    rows = await store.read(lambda tx: tx.fetch(_RING, ring_id))
     if not rows:
         raise LookupError(f"there is no refused call {ring_id}")
     row = rows[0]

@@ -19,7 +19,7 @@ from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.messages import new_uuid
 from delivrd.store.rows import AttemptRow, MessageRow
-from delivrd.store.tx import Row, Tx
+from delivrd.store.tx import Tx
 
 MAX_SEGMENTS = 20
 MAX_SENDER = 64
@@ -232,11 +232,9 @@ async def _taken(
         "SELECT message_uuid FROM idempotency "
         "WHERE key_id = $1 AND key = $2 AND body_hash = $3 AND created_at >= $4"
     )
-
-    async def find(tx: Tx) -> list[Row]:
-        return await tx.fetch(sql, key_id, key, body_hash, since)
-
-    rows = [] if key is None else await store.read(find)
+    if key is None:
+        return None
+    rows = await store.read(lambda tx: tx.fetch(sql, key_id, key, body_hash, since))
     return rows[0][0] if rows else None
 
 

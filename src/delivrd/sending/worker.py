@@ -57,6 +57,7 @@ class Worker:
                 await self._round()
         finally:
             sweep.cancel()
+            await asyncio.wait([sweep])
 
     async def finish(self) -> None:
         """Waits for the hand-overs in progress, at most 35 seconds."""

@@ -57,12 +57,11 @@ class Accounts:
         *,
         simulated: Collection[int] = (),
         outdated: Mapping[int, int] | None = None,
-        keep_texts: bool = False,
     ) -> None:
         self.outdated = dict(outdated or {})
         """The accounts whose receipts were matched by other settings: their ids, and the namespace
         of their parts, or `UNDER_WAY` (see :mod:`delivrd.store.rematching`)."""
-        self.keep_texts = keep_texts
+        self.keep_texts = False
         """Whether full texts are kept once no attempt needs them any more (rule H5)."""
         self.simulated_ids = frozenset(simulated)
         """The accounts that are simulated, or were so when they were last configured."""

@@ -24,7 +24,7 @@ class Figures(NamedTuple):
 
     backlog: int
     oldest_waiting: int | None
-    last_receipts: Mapping[int, int]
+    last_calls: Mapping[int, int]
     """Account id -> when its last call came, of those among the last 100,000."""
     unreadable: int
     unmapped: int
@@ -43,7 +43,7 @@ class Figures(NamedTuple):
 
 
 class Loose(NamedTuple):
-    """A receipt without a message: its part, its id namespace, and the newest such receipt."""
+    """A receipt without a message: its id namespace, and its id there."""
 
     ns: int
     provider_message_id: str
@@ -57,7 +57,7 @@ async def figures(tx: Tx) -> Figures:
     return Figures(
         backlog=waiting[0],
         oldest_waiting=waiting[1],
-        last_receipts=await _last_receipts(tx),
+        last_calls=await _last_calls(tx),
         unreadable=await _count(
             tx,
             "request WHERE (kind <> 'receipts' OR faults > 0) "
@@ -80,7 +80,7 @@ async def _count(tx: Tx, what: str, since: int) -> int:
     return int(rows[0][0])
 
 
-async def _last_receipts(tx: Tx) -> dict[int, int]:
+async def _last_calls(tx: Tx) -> dict[int, int]:
     rows = await tx.fetch(
         "SELECT account_id, max(received_at) FROM (SELECT account_id, received_at FROM request "
         "ORDER BY id DESC LIMIT $1) recent GROUP BY account_id",

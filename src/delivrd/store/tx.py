@@ -33,7 +33,7 @@ class Tx(Protocol):
     changed: set[int]
     """Ids of the messages whose status this transaction changed."""
     queued: bool
-    """Whether this transaction queued a message to send."""
+    """Whether this transaction left work for others to take: a message to send, a delivery."""
     clock_ahead: int
     """Microseconds by which the database's clock is ahead of this process's."""
     clock: str

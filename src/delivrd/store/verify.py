@@ -7,7 +7,7 @@ hub can keep working; a difference is read again before it is reported.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import astuple
 
@@ -79,7 +79,8 @@ async def verify(
     """
     tally = Tally()
     found: list[Difference] = []
-    for walk in (_Messages(store, tally), *(_Rows(store, check) for check in CHECKS)):
+    walks: list[_Walk] = [_Messages(store, tally), *map(_Rows, CHECKS)]
+    for walk in walks:
         found += await _walk(store, walk, progress)
     progress("counts", 0.0)
     found += await store.read(_conversions)
@@ -88,13 +89,12 @@ async def verify(
     return found
 
 
-class _Walk:
+class _Walk(Protocol):
     """Walks over one table in slices, in order of ids."""
 
     table: str
 
-    async def look(self, tx: Tx, after: int, limit: int, *, again: bool) -> "_Seen":
-        raise NotImplementedError
+    async def look(self, tx: Tx, after: int, *, again: bool) -> "_Seen": ...
 
 
 class _Seen(NamedTuple):
@@ -110,7 +110,7 @@ async def _walk(store: Reader, walk: _Walk, progress: Progress) -> list[Differen
 
     async def look(tx: Tx, *, again: bool = False) -> _Seen:
         await snapshot(tx)
-        return await walk.look(tx, after, SLICE, again=again)
+        return await walk.look(tx, after, again=again)
 
     while True:
         seen = await store.read(look)
@@ -143,15 +143,15 @@ _NOT_DERIVED = ("text", "last_event")
 """Columns that a fold changes but that cannot be derived."""
 
 
-class _Messages(_Walk):
+class _Messages:
     table = "message"
 
     def __init__(self, store: Reader, tally: Tally) -> None:
         self._store, self._tally = store, tally
 
-    async def look(self, tx: Tx, after: int, limit: int, *, again: bool) -> _Seen:
+    async def look(self, tx: Tx, after: int, *, again: bool) -> _Seen:
         graph = Graph(tx, self._store.accounts, Ids(0), 0)
-        await _fill(graph, tx, after, limit)
+        await _fill(graph, tx, after)
         if not again:
             self._tally.add(graph.messages.values())
         graph.fold()
@@ -159,13 +159,13 @@ class _Messages(_Walk):
             *(d for row in graph.messages.values() for d in _compare("message", row.uuid, row)),
             *(d for row in graph.attempts.values() for d in _compare("attempt", str(row.id), row)),
         ]
-        full = len(graph.messages) == limit
+        full = len(graph.messages) == SLICE
         return _Seen(max(graph.messages) if full else None, differences)
 
 
-async def _fill(graph: Graph, tx: Tx, after: int, limit: int) -> None:
+async def _fill(graph: Graph, tx: Tx, after: int) -> None:
     """Loads messages and all that determines them, like :meth:`Graph.load`, but without locks."""
-    for row in await tx.fetch(_MESSAGES, after, limit):
+    for row in await tx.fetch(_MESSAGES, after, SLICE):
         message = graph.messages[row[0]] = MessageRow(*row)
         message.stored = tuple(row)
     for row in await tx.fetch(_ATTEMPTS, list(graph.messages)):
@@ -267,18 +267,18 @@ CHECKS = (
 )
 
 
-class _Rows(_Walk):
-    def __init__(self, store: Reader, check: Check) -> None:
+class _Rows:
+    def __init__(self, check: Check) -> None:
         self.table, self._check = check.table, check
 
-    async def look(self, tx: Tx, after: int, limit: int, *, again: bool) -> _Seen:
-        rows = await tx.fetch(self._check.sql, after, limit)
+    async def look(self, tx: Tx, after: int, *, again: bool) -> _Seen:
+        rows = await tx.fetch(self._check.sql, after, SLICE)
         differences = [
             Difference(self.table, str(row[0]), *wrong)
             for row in rows
             for wrong in self._check.judge(row)
         ]
-        return _Seen(rows[-1][0] if len(rows) == limit else None, differences)
+        return _Seen(rows[-1][0] if len(rows) == SLICE else None, differences)
 
 
 # --- counts -------------------------------------------------------------------------------------

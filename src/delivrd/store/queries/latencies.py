@@ -40,15 +40,14 @@ class Took(NamedTuple):
 
 
 async def steps(
-    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
-    zone: ZoneInfo | None = None,
-) -> dict[Values, dict[int, int]]:  # fmt: skip
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str
+) -> dict[Values, dict[int, int]]:
     """Those that ended in ``status``: how many by latency step, by the values of the dimensions.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await took(tx, accounts, by, filters, status, zone)
+    found = await took(tx, accounts, by, filters, status)
     return {values: histogram.steps() for values, histogram in found.by.items()}
 
 
