@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from delivrd.alert_settings import RULE_NAME, Maintenance, Rule
@@ -18,10 +19,12 @@ from delivrd.config import (
 )
 from delivrd.config_alerts import ineffective
 from delivrd.config_endpoints import wrong
+from delivrd.core.addresses import private_host
 from delivrd.core.hints import nearest
 from delivrd.core.signing_key import key
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import AccountSettings
+from delivrd.providers.generic_settings import Settings as GenericSettings
 
 
 def check(config: Config) -> Iterator[Problem]:
@@ -103,8 +106,28 @@ def _check_account(config: Config, name: str, account: AccountSettings) -> Itera
     if account.id_format is not None and account.id_format not in ID_FORMATS:
         choices = ", ".join(ID_FORMATS)
         yield Problem(f"{prefix}.id_format", "settings", f"must be one of {choices}")
+    if account.simulated:
+        yield from _check_simulated(prefix, account)
     yield from _check_zone(prefix, account.time_zone)
     yield from _check_ids_with(config, name, account)
+
+
+def _check_simulated(prefix: str, account: AccountSettings) -> Iterator[Problem]:
+    """What is taken for simulated must not be sent, and charged, by a real gateway."""
+    sends = provider(account.provider).send is not None and not account.receive_only
+    key, url = "base_url", account.base_url
+    if isinstance(account, GenericSettings):
+        key, url = "send.url", account.send.url if account.send else None
+    if not sends or (url is not None and not web_address(url)):
+        return
+    if url is None or not private_host(urlsplit(url).hostname or ""):
+        yield Problem(
+            f"{prefix}.{key}",
+            "settings",
+            "the account is simulated, and its messages would go to a real gateway",
+            "Name the simulator's address, as http://127.0.0.1:9101 (what `delivrd simulate` "
+            "needs); or remove simulated = true.",
+        )
 
 
 def _check_zone(prefix: str, zone: str | None) -> Iterator[Problem]:

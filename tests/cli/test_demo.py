@@ -1,6 +1,7 @@
 """`delivrd demo` and `simulate`: a whole hub, real sockets, and the proof at the end."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -154,6 +155,19 @@ def test_simulate_without_a_simulated_account_says_what_to_write(delivrd, hub):
     assert ran.code == 2
     said = ran.err.partition("restart the hub:\n")[2]
     assert tomllib.loads(said)["accounts"]["demo-vonage"]["simulated"] is True
+
+
+@pytest.mark.parametrize(
+    "address", ["http://10.0.0.7:9101", "http://127.0.0.1", "http://127.0.0.1:0"]
+)
+def test_simulate_refuses_an_account_that_is_called_elsewhere(delivrd, hub, tmp_path, address):
+    hub.answer("GET", "/healthz", {})
+    settings = demo_command.prepare(tmp_path, 0).settings
+    text = re.sub(r'base_url = ".*"', f'base_url = "{address}"', settings.read_text(), count=1)
+    settings.write_text(text)
+    ran = delivrd("simulate", "--messages", "1", "--config", str(settings))
+    assert ran.code == 2
+    assert f"its base_url is {address}" in ran.err
 
 
 def test_simulate_lists_the_scenarios(delivrd):

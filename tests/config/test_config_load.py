@@ -349,6 +349,48 @@ def test_an_account_is_checked_against_the_others_and_the_world(line: str, said:
     assert "delivrd.toml, line 7: accounts.main." in message
 
 
+SENDS = """[accounts.main]
+provider = "vonage"
+api_key = "abcd1234"
+api_secret = "vonage-api-secret"
+"""
+GENERIC = """[accounts.main]
+provider = "generic"
+fields = { id = "id", status = "status" }
+statuses = { ok = "delivered" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "account"),
+    [
+        ("base_url", SENDS),
+        ("base_url", f'{SENDS}base_url = "https://rest.nexmo.com"'),
+        ("base_url", f'{SENDS}base_url = "https://8.8.8.8:9101"'),
+        ("send.url", f'{GENERIC}send = {{ url = "https://gateway.example/send", id = "id" }}'),
+    ],
+)
+def test_a_simulated_account_never_sends_by_a_real_gateway(key: str, account: str) -> None:
+    message = refused(f"{account}\nsimulated = true")
+    assert f"accounts.main.{key}: the account is simulated" in message
+    assert "http://127.0.0.1:9101" in message
+    assert load(written(account), {}).accounts
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        f'{SENDS}base_url = "http://127.0.0.1:9101"',
+        f'{SENDS}base_url = "http://gateways.staging.internal:9101"',
+        f"{SENDS}receive_only = true",
+        f"{GENERIC}receive_only = true",
+        f'{GENERIC}send = {{ url = "http://10.0.0.7/send", id = "id" }}',
+    ],
+)
+def test_a_simulated_account_has_its_gateway_in_a_network_of_ones_own(account: str) -> None:
+    assert load(written(f"{account}\nsimulated = true"), {}).accounts["main"].simulated
+
+
 @pytest.mark.parametrize(
     ("table", "key"),
     [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivrd.core.addresses import BadUrl, callable_address, check_url, literal
+from delivrd.core.addresses import BadUrl, callable_address, check_url, literal, private_host
 
 INSIDE = [
     "127.0.0.1", "127.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "017700000001", "0",
@@ -53,6 +53,12 @@ def test_settings_allow_a_network() -> None:
     check_url("https://[::ffff:10.1.2.3]/", allow_http=False, allow_networks=allowed)
     with pytest.raises(BadUrl):
         check_url("https://127.0.0.1/", allow_http=False, allow_networks=allowed)
+
+
+def test_a_network_of_ones_own_shows_in_the_address_or_the_name() -> None:
+    own = ("127.0.0.1", "10.1.2.3", "::1", "localhost", "gateway", "sim.sms.svc.cluster.local")
+    public = ("8.8.8.8", "2606:4700::1111", "rest.nexmo.com", "REST.nexmo.com.", "local.example")
+    assert [host for host in (*own, *public) if private_host(host)] == list(own)
 
 
 @given(st.integers(0, 2**32 - 1))

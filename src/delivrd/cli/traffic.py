@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
+from delivrd.cli.client import web_parts
 from delivrd.cli.output import USAGE, Failure, parse_time
 from delivrd.config import Config
 from delivrd.providers.base import AccountSettings
@@ -103,15 +103,34 @@ class Stage(NamedTuple):
 
 
 def stage(config: Config, hub: str, key: str) -> Stage:
-    """The gateways behind the accounts that say ``simulated = true``, one of each dialect."""
+    """The gateways behind the accounts that say ``simulated = true`` and send, one of each dialect.
+
+    Raises:
+        Failure: the hub would not call this machine.
+    """
     names, accounts, ports = {}, {}, {}
     for name, settings in config.accounts.items():
         kind = settings.provider
-        if settings.simulated and kind in simulated_dialects() and kind not in names:
+        sends = settings.simulated and not settings.receive_only
+        if sends and kind in simulated_dialects() and kind not in names:
             names[kind] = name
             accounts[kind] = dialect(kind).account(settings, f"{hub}{_path(name, settings)}")
-            ports[kind] = urlsplit(settings.base_url or "").port or 0
+            ports[kind] = _port(name, settings)
     return Stage(hub, key, names, accounts, ports)
+
+
+def _port(name: str, settings: AccountSettings) -> int:
+    """Where the hub calls the account's gateway."""
+    parts = web_parts(settings.base_url or "")
+    here = parts and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    if parts is None or not here or not parts.port:
+        raise Failure(
+            f"the hub calls no gateway of this machine for the account {name}",
+            f"its base_url is {settings.base_url or 'not set'}",
+            'write base_url = "http://127.0.0.1:9101", with a port of its own, and restart the hub',
+            USAGE,
+        )
+    return parts.port
 
 
 def _path(name: str, settings: AccountSettings) -> str:

@@ -17,6 +17,10 @@ _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 _SPECIAL = IPv4Network("192.0.0.0/24")
 
 
+_PRIVATE_NAMES = (".localhost", ".internal", ".local", ".test")
+"""Endings of names that no public DNS has."""
+
+
 _HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:@\[\]]*))(?::\d*)?")
 
 
@@ -64,6 +68,15 @@ def host_name(header: str) -> str:
     """The name or address in a Host header, without its port; what is no host is returned whole."""
     found = _HOST.fullmatch(header)
     return (header if found is None else found[1] or found[2] or "").lower()
+
+
+def private_host(host: str) -> bool:
+    """Whether a host is in a network of one's own, as far as its name or address shows."""
+    host = plain_host(host)
+    address = literal(host)
+    if address is not None:
+        return not callable_address(address)
+    return "." not in host or host.endswith(_PRIVATE_NAMES)
 
 
 def plain_host(host: str) -> str:

@@ -172,7 +172,7 @@ class AccountSettings(BaseModel):
         default=False, description="Another program sends; receipts create their message."
     )
     simulated: bool = Field(
-        default=False, description="A simulator: its messages are marked as simulated."
+        default=False, description="A simulator, at `base_url`; its messages are marked so."
     )
     base_url: str | None = Field(
         default=None, description="URL of the gateway's API, if not the usual one."
