@@ -149,6 +149,41 @@ def test_simulate_plays_the_gateways_of_the_settings(delivrd, tmp_path):
     assert PROOF in ran.err
 
 
+def simulated(delivrd, settings, *more):
+    """A few messages through the gateways of these settings."""
+    return delivrd("simulate", "--messages", "3", "--config", str(settings), *more)
+
+
+def test_simulate_ends_where_the_hub_refuses_the_key(delivrd, tmp_path):
+    demo = demo_command.prepare(tmp_path, 0)
+    with serving(demo.settings):
+        reading = demo.hub.post("/v1/keys", {"name": "reader", "scopes": ["read"]})["key"]
+        for key, said in (("a-key-of-nobody", "unknown or revoked"), (reading, "scope send")):
+            ran = simulated(delivrd, demo.settings, "--key", key)
+            assert ran.code == 1
+            assert said in ran.err
+            assert PROOF not in ran.err
+
+
+def test_nothing_is_proven_by_a_hub_that_accepts_nothing(delivrd, hub, tmp_path):
+    hub.answer("GET", "/healthz", {})
+    hub.answer("POST", "/v1/messages", {"detail": "no such number"}, status=422)
+    ran = simulated(delivrd, demo_command.prepare(tmp_path, 0).settings)
+    assert ran.code == 1
+    assert "✗ not proven: the hub accepted no message, and answered no such number" in ran.err
+
+
+def test_nothing_is_proven_by_a_hub_that_hands_nothing_over(delivrd, hub, tmp_path):
+    message = {"id": "1", "to": "+372", "status": "pending", "final": False, "attempts": []}
+    hub.answer("GET", "/healthz", {})
+    hub.answer("POST", "/v1/messages", message, status=202)
+    hub.answer("GET", "/v1/messages/1", {**message, "sent_at": None, "finished_at": None})
+    settings = demo_command.prepare(tmp_path, 0).settings
+    ran = simulated(delivrd, settings, "--within", "0")
+    assert ran.code == 1
+    assert "✗ 1 to +372: no gateway received it" in ran.err
+
+
 def test_simulate_without_a_simulated_account_says_what_to_write(delivrd, hub):
     hub.answer("GET", "/healthz", {})
     ran = delivrd("simulate")

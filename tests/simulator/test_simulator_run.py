@@ -93,6 +93,23 @@ def test_the_check_catches_a_hub_that_refuses_an_authentic_receipt():
     assert "the hub refused an authentic receipt with 401" in whys
 
 
+def test_the_check_catches_a_hub_that_acknowledges_nothing():
+    sim, _, shown = run(replace(scenario("happy"), retry_for=0.0), 30, hub=TinyHub(refuse=10_000))
+    whys = {each.why for each in check(shown, sim.journal)}
+    assert whys == {"the hub acknowledged no try of it, and answered 503"}
+    assert check(shown, sim.journal, broken_off=True) == []
+
+
+def test_the_check_catches_a_message_that_no_gateway_received():
+    sim, _, shown = run("happy", 20)
+    kept = {"id": "other", "to": "+372", "status": "pending", "final": False}
+    (difference,) = check([*shown, kept], sim.journal)
+    assert str(difference) == "other to +372: no gateway received it"
+    unsure = kept | {"attempts": [{"id": "other", "state": "unsure"}]}
+    assert check([*shown, unsure], sim.journal) == []
+    assert check([*shown, kept], sim.journal, broken_off=True) == []
+
+
 def test_a_time_out_of_the_hub_is_right_only_where_it_is_allowed():
     silent = replace(scenario("silent-carrier"), silent_networks=frozenset({"62130", "62120"}))
     sim, _, shown = run(silent)
@@ -140,11 +157,12 @@ def test_receipts_overtake_the_answer_to_the_send():
 
 def test_vonage_pushes_again_what_was_not_acknowledged():
     sim, _, shown = run("happy", 30, hub=TinyHub(refuse=20), speed=3000.0)
+    never = {p.submission.dialect for p in sim.journal.pushes if not p.acknowledged}
+    assert never <= {"ruach"}
+    assert check(shown, sim.journal, broken_off=True) == []
     tried_again = [p for p in sim.journal.pushes if len(p.tries) > 1]
     assert {p.submission.dialect for p in tried_again} <= {"vonage", "smspm"}
-    assert all(p.acknowledged for p in tried_again)
     assert tried_again
-    assert check(shown, sim.journal) == []
 
 
 def test_ruach_never_pushes_again():
@@ -162,14 +180,14 @@ def test_a_push_without_an_answer_leaves_both_readings_right():
     sim, _, shown = run(replace(scenario("happy"), retry_for=0.0, off=0), 40)
     for push in sim.journal.pushes:
         push.tries[:] = [push.tries[0]._replace(status=None, good=False)]
-    assert check(shown, sim.journal) == []
+    assert check(shown, sim.journal, broken_off=True) == []
     nothing_kept = [m | {"status": "pending", "final": False} for m in shown]
     refused = [
         s
         for s in sim.journal.submissions
         if s.outcome == "refused" or any(part.refused for part in s.parts)
     ]
-    assert len(check(nothing_kept, sim.journal)) == len(refused)
+    assert len(check(nothing_kept, sim.journal, broken_off=True)) == len(refused)
 
 
 def test_an_outage_refuses_sends_and_holds_receipts_back():
@@ -273,6 +291,14 @@ def test_without_a_run_a_text_is_sent_once():
     hub, sent = asyncio.run(send())
     assert [each.status for each in sent] == [503]
     assert hub.keys == [None]
+
+
+def test_no_more_is_sent_to_a_hub_that_refuses_the_key():
+    async def send():
+        async with TinyHub() as hub:
+            return await send_traffic(f"{hub.url}/locked", "k", messages(), rate=1000)
+
+    assert {each.status for each in asyncio.run(send())} == {401}
 
 
 def test_an_invalid_address_harms_nobody_else():

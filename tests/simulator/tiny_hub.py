@@ -42,6 +42,7 @@ class TinyHub:
     async def __aenter__(self):
         app = web.Application()
         app.router.add_post("/v1/messages", self._accept)
+        app.router.add_post("/locked/v1/messages", self._refuse)
         app.router.add_get("/v1/messages/{id}", self._show)
         app.router.add_route("*", "/webhooks/{name}", self._receive)
         app.router.add_route("*", "/webhooks/{name}/{reference}", self._receive)
@@ -66,6 +67,9 @@ class TinyHub:
         """Wait until every message was handed over, or surely never will be."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
+
+    async def _refuse(self, request):
+        return web.Response(status=401)
 
     async def _accept(self, request):
         wanted = await request.json()

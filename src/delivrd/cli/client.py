@@ -176,7 +176,7 @@ class Hub:
             if status < 400:
                 raise self._no_hub("the answer is not JSON") from None
         if not 200 <= status < 300:
-            raise _problem(status, answer if isinstance(answer, dict) else {})
+            raise problem(status, answer)
         if text and not isinstance(answer, dict):
             raise self._no_hub("the answer is no object")
         return answer
@@ -185,15 +185,16 @@ class Hub:
         return Failure(f"{self.url} did not answer as a hub does", why, "check DELIVRD_URL")
 
 
-def _problem(status: int, problem: Mapping[str, Any]) -> Failure:
-    """The failure that a problem in JSON (RFC 9457) tells."""
+def problem(status: int, answer: Any) -> Failure:
+    """The failure that a problem in JSON (RFC 9457), or any other answer, tells."""
+    told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     hints = {
         401: "check DELIVRD_KEY; `delivrd keys create` makes a new key",
         403: "use a key with the scope that this needs",
     }
-    what = problem.get("title") or http.client.responses.get(status, "the hub refused")
-    why = problem.get("detail") or f"HTTP {status}"
-    hint = str(problem.get("hint") or hints.get(status, ""))
+    what = told.get("title") or http.client.responses.get(status, "the hub refused")
+    why = told.get("detail") or f"HTTP {status}"
+    hint = str(told.get("hint") or hints.get(status, ""))
     return Failure(str(what), str(why), hint, USAGE if status == 422 else FAILED, status)
 
 

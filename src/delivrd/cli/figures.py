@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from delivrd.cli.client import problem
 from delivrd.cli.output import note, on_terminal, print_fields, print_json
 from delivrd.cli.traffic import Figures, Outcome, Plan, Run
 from delivrd.core.percentile import percentile
@@ -137,5 +138,17 @@ def _verdict(outcome: Outcome) -> bool:
         differences = counted(len(outcome.differences), "difference")
         note(f"✗ {differences}, {counted(len(outcome.complaints), 'complaint')}")
         return False
+    if not outcome.heard:
+        note(f"✗ not proven: {_nothing(outcome)}")
+        return False
     note(f"✓ {PROOF} ({counted(len(outcome.messages), 'message')})")
     return True
+
+
+def _nothing(outcome: Outcome) -> str:
+    """Why there was nothing to prove."""
+    if outcome.messages or not outcome.sent:
+        return "no message reached a gateway"
+    status, body = outcome.sent[-1].status, outcome.sent[-1].body
+    answer = problem(status, body).why if status else "nothing"
+    return f"the hub accepted no message, and answered {answer}"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from delivrd.cli import figures, traffic
-from delivrd.cli.client import ConfigOption, connect
+from delivrd.cli.client import ConfigOption, connect, problem
 from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Column, Failure, JsonOption, print_rows
 from delivrd.config import load
 from delivrd.simulator import SCENARIOS, names
@@ -77,6 +77,8 @@ async def _play(stage: traffic.Stage, plan: traffic.Plan, within: float) -> traf
             run = traffic.Run(stage, plan, simulation)
             async with figures.showing(run, plan):
                 return await run.to_end(within)
+    except aiohttp.ClientResponseError as error:
+        raise problem(error.status, None) from None
     except aiohttp.ClientError as error:
         raise Failure(f"the hub at {stage.hub} is away", str(error), "", UNREACHABLE) from None
     except OSError as error:

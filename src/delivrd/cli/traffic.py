@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from delivrd.cli.client import web_parts
+from delivrd.cli.client import problem, web_parts
 from delivrd.cli.output import USAGE, Failure, parse_time
 from delivrd.config import Config
 from delivrd.providers.base import AccountSettings
 from delivrd.simulator import (
+    KEY_REFUSED,
     SCENARIOS,
     Account,
     Difference,
@@ -62,6 +63,8 @@ class Outcome(NamedTuple):
     totals: dict[str, int]
     complaints: list[str]
     differences: list[Difference]
+    heard: int
+    """How many of the messages came to a gateway."""
     quiet: bool
     """Whether all receipts were pushed; else the rest was dropped."""
 
@@ -176,6 +179,7 @@ class Run:
 
         Raises:
             aiohttp.ClientError: the hub is away.
+            Failure: the hub refuses the key.
         """
         sent = await send_traffic(
             self._stage.hub,
@@ -186,13 +190,21 @@ class Run:
             run=self._simulation.run,
             progress=self._note,
         )
+        for each in sent:
+            if each.status in KEY_REFUSED:
+                raise problem(each.status, each.body)
         quiet = await self._quiet(within)
         await self._simulation.stop_pushing()
         ids = [each.body["id"] for each in sent if each.accepted]
         shown = await fetch_messages(self._stage.hub, self._stage.key, ids)
         journal = self._simulation.journal
-        differences = check([*shown, *await self._of_others(shown)], journal)
-        return Outcome(sent, shown, journal.totals(), journal.complaints, differences, quiet)
+        differences = check(
+            [*shown, *await self._of_others(shown)],
+            journal,
+            broken_off=self._interrupted.is_set(),
+        )
+        heard = len(heard_of(shown, journal))
+        return Outcome(sent, shown, journal.totals(), journal.complaints, differences, heard, quiet)
 
     async def _of_others(self, own: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
         """The messages that somebody else sent through these gateways meanwhile."""

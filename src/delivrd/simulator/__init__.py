@@ -28,6 +28,7 @@ from delivrd.simulator.accounts import Account
 from delivrd.simulator.clock import Clock, ScaledClock
 from delivrd.simulator.dialects import blank_accounts, dialect, names
 from delivrd.simulator.driver import (
+    KEY_REFUSED,
     Progress,
     Sent,
     fetch_messages,
@@ -43,6 +44,7 @@ from delivrd.simulator.traffic import spread
 from delivrd.simulator.verdict import Difference, check, heard_of, unclaimed
 
 __all__ = [
+    "KEY_REFUSED",
     "SCENARIOS",
     "Account",
     "Clock",

@@ -11,6 +11,7 @@ from delivrd.simulator.texts import Text
 TRIES = 6
 _PAUSE, _LONGEST = 0.2, 6.4
 """Seconds before the second try, and the maximum; it doubles with each try."""
+KEY_REFUSED = (401, 403)
 _PASSING = (408, 429, 500, 502, 503, 504)
 
 
@@ -51,7 +52,8 @@ async def send_traffic(
     ``accounts`` gives the hub's account for each gateway's dialect; by default they have the same
     names. With a ``run``, each text has an idempotency key made of it and of its reference, and the
     call is repeated while the hub is away, up to ``tries`` times; without one, it is sent once.
-    ``progress`` is called after each text. Endless ``texts`` are sent until the task is cancelled.
+    ``progress`` is called after each text. Endless ``texts`` are sent until the task is cancelled;
+    none more is once the hub refuses the key.
     """
     names = accounts or {}
     results: list[Sent] = []
@@ -59,9 +61,10 @@ async def send_traffic(
     loop = asyncio.get_running_loop()
     start = loop.time()
     accepted = 0
+    refused = False
 
     async def send(text: Text) -> None:
-        nonlocal accepted
+        nonlocal accepted, refused
         try:
             account = names.get(text.gateway, text.gateway)
             sent = await _send(client, text, account, run, tries)
@@ -69,6 +72,7 @@ async def send_traffic(
             slots.release()
         results.append(sent)
         accepted += sent.accepted
+        refused = refused or sent.status in KEY_REFUSED
         if progress:
             progress(Progress(len(results), accepted, len(results) - accepted))
 
@@ -76,6 +80,8 @@ async def send_traffic(
         for index, text in enumerate(texts):
             await asyncio.sleep(max(0.0, start + index / rate - loop.time()))
             await slots.acquire()
+            if refused:
+                break
             group.create_task(send(text))
     return results
 
@@ -91,7 +97,7 @@ async def fetch_messages(hub: str, key: str, ids: Sequence[str]) -> list[dict[st
     async def fetch(message_id: str) -> dict[str, Any]:
         async with slots, client.get(f"v1/messages/{message_id}") as response:
             response.raise_for_status()
-            message: dict[str, Any] = await response.json()
+            message: dict[str, Any] = await response.json(content_type=None)
             return message
 
     async with _client(hub, key) as client:
@@ -109,7 +115,8 @@ async def find_ids(hub: str, key: str, numbers: Iterable[str]) -> list[str]:
         for number in numbers:
             async with client.get("v1/messages", params={"to": f"+{number}"}) as response:
                 response.raise_for_status()
-                found += [message["id"] for message in (await response.json())["items"]]
+                page = await response.json(content_type=None)
+                found += [message["id"] for message in page["items"]]
     return found
 
 

@@ -27,18 +27,24 @@ def check(
     *,
     timed_out: bool = False,
     complete: bool = True,
+    broken_off: bool = False,
 ) -> list[Difference]:
     """Each difference between the hub's messages (REST JSON) and what the gateways know.
 
     ``timed_out``: the hub's own time-outs may have passed, so that final ``unknown`` is as right as
     ``pending``. ``complete``: the messages are all that were sent, so that every text that a
-    gateway accepted must belong to one of them. Call it when the simulation is quiet and the hub
-    has folded everything.
+    gateway accepted must belong to one of them. ``broken_off``: the run was ended early, or the
+    hub was away, so that hand-overs and acknowledgements may be missing. Call it when the hub has
+    folded everything.
     """
     hub_messages, index = list(hub_messages), _Index(journal)
-    differences = list(_pushes(journal))
+    differences = list(_pushes(journal, broken_off=broken_off))
     for message in hub_messages:
-        differences += _compare(message, index.attempts(message), timed_out=timed_out)
+        attempts = index.attempts(message)
+        if any(attempts) or broken_off or _unsure(message):
+            differences += _compare(message, attempts, timed_out=timed_out)
+        else:
+            differences.append(Difference(_title(message), "no gateway received it"))
     if complete:
         differences += (
             Difference(
@@ -65,7 +71,7 @@ def heard_of(
     return [message for message in hub_messages if any(index.attempts(message))]
 
 
-def _pushes(journal: Journal) -> Iterator[Difference]:
+def _pushes(journal: Journal, *, broken_off: bool) -> Iterator[Difference]:
     for push in journal.pushes:
         answers = [(each.status, each.good) for each in push.tries if each.status is not None]
         refused = [s for s, _ in answers if 400 <= s < 500 and s not in (408, 429)]
@@ -74,6 +80,9 @@ def _pushes(journal: Journal) -> Iterator[Difference]:
             yield Difference(place, "the hub acknowledged a receipt without a valid signature")
         if refused and push.authentic:
             yield Difference(place, f"the hub refused an authentic receipt with {refused[0]}")
+        elif push.authentic and push.tries and not (push.acknowledged or broken_off):
+            last = push.tries[-1].status or "nothing"
+            yield Difference(place, f"the hub acknowledged no try of it, and answered {last}")
         if push.authentic and any(status < 300 and not good for status, good in answers):
             yield Difference(place, "the hub's answer is not an acknowledgement for this gateway")
 
@@ -132,10 +141,15 @@ def _provider_ids(value: Any) -> Iterator[str]:
             yield from _provider_ids(item)
 
 
+def _unsure(message: Mapping[str, Any]) -> bool:
+    """Whether the hub says itself that a gateway may have received it or not."""
+    return any(attempt.get("state") == "unsure" for attempt in message.get("attempts") or [])
+
+
 def _compare(
     message: Mapping[str, Any], attempts: Sequence[Sequence[Submission]], *, timed_out: bool
 ) -> Iterator[Difference]:
-    name = f"{message.get('id')} to {message.get('to')}"
+    name = _title(message)
     for submissions in attempts:
         taken = [s for s in submissions if s.outcome == "accepted"]
         if len(taken) > 1:
@@ -166,6 +180,10 @@ def _fold(attempts: Sequence[Meaning]) -> Meaning:
     if not attempts or not all(attempt.final for attempt in attempts):
         return PENDING
     return attempts[-1]
+
+
+def _title(message: Mapping[str, Any]) -> str:
+    return f"{message.get('id')} to {message.get('to')}"
 
 
 def _words(meaning: Meaning) -> str:
