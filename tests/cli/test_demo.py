@@ -173,6 +173,15 @@ def test_nothing_is_proven_by_a_hub_that_accepts_nothing(delivrd, hub, tmp_path)
     assert "✗ not proven: the hub accepted no message, and answered no such number" in ran.err
 
 
+def test_a_message_that_the_hub_has_lost_is_a_difference(delivrd, hub, tmp_path):
+    hub.answer("GET", "/healthz", {})
+    hub.answer("POST", "/v1/messages", {"id": "1"}, status=202)
+    settings = demo_command.prepare(tmp_path, 0).settings
+    ran = simulated(delivrd, settings, "--within", "0")
+    assert ran.code == 1
+    assert "✗ 1: the hub took it, and does not know it any more" in ran.err
+
+
 def test_nothing_is_proven_by_a_hub_that_hands_nothing_over(delivrd, hub, tmp_path):
     message = {"id": "1", "to": "+372", "status": "pending", "final": False, "attempts": []}
     hub.answer("GET", "/healthz", {})

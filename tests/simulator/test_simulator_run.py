@@ -41,7 +41,7 @@ async def through(hub, scenario_, number=150, *, seed=1, speed=SPEED, rate=500.0
         await hub.handed_over()
         assert await sim.quiesce(within=30)
         ids = [each.body["id"] for each in sent if each.accepted]
-        return sim, sent, await fetch_messages(hub.url, "key", ids)
+        return sim, sent, (await fetch_messages(hub.url, "key", ids)).messages
 
 
 def run(scenario_, number=150, *, hub=None, **options):
@@ -84,6 +84,16 @@ def test_the_check_catches_a_message_that_no_hub_knows():
     whys = [each.why for each in check(shown[1:], sim.journal)]
     assert "the hub has no message for it" in whys[0]
     assert check(shown[1:], sim.journal, complete=False) == []
+
+
+def test_the_check_catches_a_message_that_the_hub_has_lost():
+    async def lost():
+        async with TinyHub() as hub, Simulation("happy", accounts=signing()) as sim:
+            return sim.journal, await fetch_messages(hub.url, "key", ["12"])
+
+    journal, shown = asyncio.run(lost())
+    (difference,) = check(shown.messages, journal, missing=shown.missing)
+    assert str(difference) == "12: the hub took it, and does not know it any more"
 
 
 def test_the_check_catches_a_hub_that_refuses_an_authentic_receipt():

@@ -181,7 +181,8 @@ class TinyHub:
         said[:] = [statement] if self.last_word else [*said, statement]
 
     async def _show(self, request):
-        return web.json_response(self.json(self.messages[request.match_info["id"]]))
+        message = self.messages.get(request.match_info["id"])
+        return web.json_response(self.json(message)) if message else web.Response(status=404)
 
     def json(self, message):
         known = dict.fromkeys(part for part in message["parts"] if part)

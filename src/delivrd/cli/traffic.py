@@ -196,11 +196,12 @@ class Run:
         quiet = await self._quiet(within)
         await self._simulation.stop_pushing()
         ids = [each.body["id"] for each in sent if each.accepted]
-        shown = await fetch_messages(self._stage.hub, self._stage.key, ids)
+        shown, missing = await fetch_messages(self._stage.hub, self._stage.key, ids)
         journal = self._simulation.journal
         differences = check(
             [*shown, *await self._of_others(shown)],
             journal,
+            missing=missing,
             broken_off=self._interrupted.is_set(),
         )
         heard = len(heard_of(shown, journal))
@@ -213,7 +214,7 @@ class Run:
         known = {message["id"] for message in own}
         ids = await find_ids(stage.hub, stage.key, sorted(numbers))
         found = await fetch_messages(stage.hub, stage.key, [i for i in ids if i not in known])
-        return heard_of(found, journal)
+        return heard_of(found.messages, journal)
 
     def _note(self, progress: Progress) -> None:
         self._sent = progress

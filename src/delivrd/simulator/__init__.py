@@ -13,8 +13,8 @@ Run the gateways::
         sim.deliver_to(vonage="http://127.0.0.1:8080/webhooks/vonage", ruach=…, smspm=…)
         sent = await send_traffic(hub, key, messages(seed=1, number=500), rate=20, run=sim.run)
         await sim.quiesce(within=120)      # everything pushed, acknowledged or given up
-        hub_messages = await fetch_messages(hub, key, [s.body["id"] for s in sent if s.accepted])
-        assert check(hub_messages, sim.journal) == []
+        shown = await fetch_messages(hub, key, [s.body["id"] for s in sent if s.accepted])
+        assert check(shown.messages, sim.journal, missing=shown.missing) == []
 
 ``Simulation(accounts={"vonage": vonage.Account(…)})`` selects the gateways; an account holds
 credentials, secrets and the form of the receipts. ``sim.journal`` records each accepted text, its
@@ -29,6 +29,7 @@ from delivrd.simulator.clock import Clock, ScaledClock
 from delivrd.simulator.dialects import blank_accounts, dialect, names
 from delivrd.simulator.driver import (
     KEY_REFUSED,
+    Fetched,
     Progress,
     Sent,
     fetch_messages,
@@ -49,6 +50,7 @@ __all__ = [
     "Account",
     "Clock",
     "Difference",
+    "Fetched",
     "Journal",
     "Progress",
     "Recorded",

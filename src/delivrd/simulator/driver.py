@@ -35,6 +35,13 @@ class Progress(NamedTuple):
     failed: int
 
 
+class Fetched(NamedTuple):
+    """The hub's messages as its REST API returns them, and the ids that it does not know."""
+
+    messages: list[dict[str, Any]]
+    missing: list[str]
+
+
 async def send_traffic(
     hub: str,
     key: str,
@@ -86,22 +93,26 @@ async def send_traffic(
     return results
 
 
-async def fetch_messages(hub: str, key: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The hub's messages with these ids, as its REST API returns them, in the same order.
+async def fetch_messages(hub: str, key: str, ids: Sequence[str]) -> Fetched:
+    """The hub's messages with these ids, in the same order.
 
     Raises:
         aiohttp.ClientError: the hub is away, or answers with an error.
     """
     slots = asyncio.Semaphore(16)
 
-    async def fetch(message_id: str) -> dict[str, Any]:
+    async def fetch(message_id: str) -> dict[str, Any] | None:
         async with slots, client.get(f"v1/messages/{message_id}") as response:
+            if response.status == 404:
+                return None
             response.raise_for_status()
             message: dict[str, Any] = await response.json(content_type=None)
             return message
 
     async with _client(hub, key) as client:
-        return list(await asyncio.gather(*map(fetch, ids)))
+        found = await asyncio.gather(*map(fetch, ids))
+    missing = [id_ for id_, message in zip(ids, found, strict=True) if message is None]
+    return Fetched([message for message in found if message is not None], missing)
 
 
 async def find_ids(hub: str, key: str, numbers: Iterable[str]) -> list[str]:

@@ -25,12 +25,14 @@ def check(
     hub_messages: Iterable[Mapping[str, Any]],
     journal: Journal,
     *,
+    missing: Iterable[str] = (),
     timed_out: bool = False,
     complete: bool = True,
     broken_off: bool = False,
 ) -> list[Difference]:
     """Each difference between the hub's messages (REST JSON) and what the gateways know.
 
+    ``missing`` are the ids of messages that the hub took and does not know any more.
     ``timed_out``: the hub's own time-outs may have passed, so that final ``unknown`` is as right as
     ``pending``. ``complete``: the messages are all that were sent, so that every text that a
     gateway accepted must belong to one of them. ``broken_off``: the run was ended early, or the
@@ -38,7 +40,10 @@ def check(
     folded everything.
     """
     hub_messages, index = list(hub_messages), _Index(journal)
-    differences = list(_pushes(journal, broken_off=broken_off))
+    differences = [
+        Difference(id_, "the hub took it, and does not know it any more") for id_ in missing
+    ]
+    differences += _pushes(journal, broken_off=broken_off)
     for message in hub_messages:
         attempts = index.attempts(message)
         if any(attempts) or broken_off or _unsure(message):
