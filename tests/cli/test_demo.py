@@ -91,18 +91,20 @@ def playing(folder):
         process.wait()
 
 
-def interrupted(process):
+def interrupted(process, number=signal.SIGINT):
     """What a demo says after an interrupt; it ends well."""
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return err
 
 
-def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_ends_the_demo_with_the_proof(tmp_path, number):
+    """SIGHUP: its terminal is closed."""
     with playing(tmp_path) as process:
         soon(lambda: kept_hub(tmp_path).get("/v1/messages?status=delivered")["items"])
-        err = interrupted(process)
+        err = interrupted(process, number)
     assert PROOF in err
     assert "✓ db verify" in err
 
@@ -116,7 +118,8 @@ def test_what_somebody_sends_during_a_demo_is_no_difference(tmp_path):
         assert PROOF in interrupted(process)
 
 
-def test_an_impatient_end_leaves_no_hub_behind(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_impatient_end_leaves_no_hub_behind(tmp_path, number):
     arguments = [sys.executable, "-m", "delivrd", "demo", "--port", "0", "--keep"]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
@@ -128,7 +131,7 @@ def test_an_impatient_end_leaves_no_hub_behind(tmp_path):
         with socket.create_connection(("127.0.0.1", port), 5):
             pass
         while process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             time.sleep(0.05)
     finally:
         process.kill()

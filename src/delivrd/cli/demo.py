@@ -119,12 +119,15 @@ def command(
 
 @contextmanager
 def orderly() -> Generator[None]:
-    """SIGTERM ends the program as Ctrl-C does, and what it started with it."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and SIGHUP end the program as Ctrl-C does, and what it started with it."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler) for number in figures.interrupts()
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -15,8 +15,13 @@ from delivrd.core.text import counted
 
 TICK_SECONDS = 0.25
 LINE_SECONDS = 10.0
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 PROOF = "every message has the status that follows from the gateways' receipts"
+
+
+def interrupts() -> list[signal.Signals]:
+    """What ends a run: also that its terminal is closed, unless it shall outlive that (nohup)."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if outlives else [signal.SIGHUP])]
 
 
 # --- progress ------------------------------------------------------------------------------------
@@ -28,13 +33,13 @@ async def showing(run: Run, plan: Plan) -> AsyncGenerator[None]:
 
     It is written to standard error, so that standard output holds only the summary.
     """
-    loop = asyncio.get_running_loop()
+    loop, numbers = asyncio.get_running_loop(), interrupts()
 
     def interrupted() -> None:
-        _hand_back(loop)
+        _hand_back(loop, numbers)
         run.interrupt()
 
-    for number in INTERRUPTS:
+    for number in numbers:
         loop.add_signal_handler(number, interrupted)
     shown = asyncio.create_task(_watch(run, plan))
     try:
@@ -42,13 +47,13 @@ async def showing(run: Run, plan: Plan) -> AsyncGenerator[None]:
     finally:
         shown.cancel()
         await asyncio.gather(shown, return_exceptions=True)
-        _hand_back(loop)
+        _hand_back(loop, numbers)
 
 
-def _hand_back(loop: asyncio.AbstractEventLoop) -> None:
-    for number in INTERRUPTS:
+def _hand_back(loop: asyncio.AbstractEventLoop, numbers: list[signal.Signals]) -> None:
+    for number in numbers:
         loop.remove_signal_handler(number)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler)
 
 
 async def _watch(run: Run, plan: Plan) -> None:
