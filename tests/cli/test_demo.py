@@ -1,5 +1,6 @@
 """`delivrd demo` and `simulate`: a whole hub, real sockets, and the proof at the end."""
 
+import asyncio
 import os
 import re
 import signal
@@ -8,15 +9,17 @@ import subprocess
 import sys
 import time
 import tomllib
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
 from delivrd.cli import demo as demo_command
 from delivrd.cli.figures import PROOF
+from delivrd.cli.output import Failure
+from delivrd.cli.traffic import Plan
 from delivrd.config import load
 from tests.cli.served import serving
-from tests.support import soon
+from tests.support import run, soon, until
 
 QUICK = ("--rate", "60", "--speed", "200", "--port", "0", "--json")
 
@@ -138,6 +141,26 @@ def test_an_impatient_end_leaves_no_hub_behind(tmp_path, number):
         process.wait()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_a_hub_that_dies_ends_the_demo_with_its_last_words(tmp_path):
+    demo = demo_command.prepare(tmp_path, 0)
+
+    async def sent():
+        with suppress(Failure):
+            return (await asyncio.to_thread(demo.hub.get, "/v1/messages"))["items"]
+
+    async def story(process):
+        playing = asyncio.create_task(demo_command.play(demo, process, Plan()))
+        await until(sent)
+        process.kill()
+        demo.log.write_text("no space left on device")
+        await playing
+
+    with demo_command.child(demo) as process, pytest.raises(Failure) as ended:
+        run(story(process))
+    assert ended.value.what == "the hub ended before the demo did"
+    assert "no space left on device" in ended.value.why
 
 
 def test_simulate_plays_the_gateways_of_the_settings(delivrd, tmp_path):

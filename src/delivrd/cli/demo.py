@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import aiohttp
 import typer
 
 from delivrd.cli import figures, traffic
@@ -22,6 +23,7 @@ from delivrd.core.text import counted, noun
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
+POLL_SECONDS = 0.5
 LAST_RECEIPTS_SECONDS = 180.0
 FOLDER = Path("demo")
 
@@ -74,6 +76,11 @@ class Demo(NamedTuple):
         return self.folder / "hub.log"
 
     @property
+    def last_words(self) -> str:
+        """The end of the hub's log: the log itself may be gone when somebody looks."""
+        return self.log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+
+    @property
     def hub(self) -> Hub:
         key = self.config.admin_key
         assert key is not None
@@ -108,8 +115,9 @@ def command(
         with child(demo) as hub:
             try:
                 outcome = asyncio.run(play(demo, hub, plan))
-            except OSError as error:
-                raise Failure("the demo cannot go on", str(error), f"see {demo.log}") from None
+            except (OSError, aiohttp.ClientError) as error:
+                why = f"{error}\n{demo.last_words}"
+                raise Failure("the demo cannot go on", why) from None
         right = figures.report(outcome, plan, as_json) and asyncio.run(proven(demo))
     raise typer.Exit(0 if right else FAILED)
 
@@ -196,8 +204,7 @@ async def _started(demo: Demo, process: "subprocess.Popen[bytes]") -> None:
     end = loop.time() + START_SECONDS
     while True:
         if process.poll() is not None or loop.time() > end:
-            words = demo.log.read_text(encoding="utf-8", errors="replace").strip()
-            raise Failure("the hub did not start", words[-2000:])
+            raise Failure("the hub did not start", demo.last_words)
         try:
             await asyncio.to_thread(demo.hub.get, "/healthz")
         except Failure:
@@ -222,7 +229,27 @@ async def play(
         _welcome(hub.url, link["url"], plan)
         run = traffic.Run(stage, plan, simulation)
         async with figures.showing(run, plan):
-            return await run.to_end(LAST_RECEIPTS_SECONDS)
+            return await _while_alive(demo, process, run.to_end(LAST_RECEIPTS_SECONDS))
+
+
+async def _while_alive(
+    demo: Demo, process: "subprocess.Popen[bytes]", end: Coroutine[Any, Any, traffic.Outcome]
+) -> traffic.Outcome:
+    """Waits for the end of the traffic.
+
+    Raises:
+        Failure: the hub's process ended before.
+    """
+    ending = asyncio.create_task(end)
+    try:
+        while not ending.done():
+            if process.poll() is not None:
+                raise Failure("the hub ended before the demo did", demo.last_words)
+            await asyncio.wait([ending], timeout=POLL_SECONDS)
+        return ending.result()
+    finally:
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
 
 
 def _welcome(hub: str, link: str, plan: traffic.Plan) -> None:
