@@ -16,8 +16,9 @@ import pytest
 from delivrd.cli import demo as demo_command
 from delivrd.cli.figures import PROOF
 from delivrd.cli.output import Failure
-from delivrd.cli.traffic import Plan
+from delivrd.cli.traffic import Plan, Stage, gateways
 from delivrd.config import load
+from delivrd.simulator import blank_accounts
 from tests.cli.served import serving
 from tests.support import run, soon, until
 
@@ -238,6 +239,24 @@ def test_simulate_refuses_an_account_that_is_called_elsewhere(delivrd, hub, tmp_
     ran = delivrd("simulate", "--messages", "1", "--config", str(settings))
     assert ran.code == 2
     assert f"its base_url is {address}" in ran.err
+
+
+def stage(*accounts):
+    """Simulated gateways of these dialects, without secrets."""
+    return Stage("http://127.0.0.1:1", "key", {}, blank_accounts(accounts), {})
+
+
+def test_an_outage_is_of_a_gateway_that_is_there():
+    def down(*accounts):
+        return gateways(stage(*accounts), Plan("outage")).scenario.outage_of
+
+    assert down("smspm", "vonage") == "vonage"
+    assert down("smspm") == "smspm"
+
+
+def test_missing_signatures_are_refused_where_nothing_is_signed():
+    with pytest.raises(Failure, match="the scenario unsigned changes nothing here"):
+        gateways(stage("ruach", "vonage"), Plan("unsigned"))
 
 
 def test_simulate_lists_the_scenarios(delivrd):

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from delivrd.cli.client import problem, web_parts
@@ -16,6 +17,7 @@ from delivrd.simulator import (
     Account,
     Difference,
     Progress,
+    Scenario,
     Sent,
     Simulation,
     Text,
@@ -145,14 +147,33 @@ def _path(name: str, settings: AccountSettings) -> str:
 
 
 def gateways(stage: Stage, plan: Plan) -> Simulation:
-    """The gateways of a plan, to be entered; OSError then says that a port is taken."""
+    """The gateways of a plan, to be entered; OSError then says that a port is taken.
+
+    Raises:
+        Failure: the scenario changes nothing with these accounts.
+    """
     return Simulation(
-        plan.scenario,
+        _weather(stage, SCENARIOS[plan.scenario]),
         seed=plan.seed,
         speed=plan.speed,
         accounts=stage.accounts,
         ports=stage.ports,
     )
+
+
+def _weather(stage: Stage, scenario: Scenario) -> Scenario:
+    """The scenario, with an outage of a gateway that is there."""
+    if scenario.unsigned and not any(account.signs for account in stage.accounts.values()):
+        raise Failure(
+            f"the scenario {scenario.name} changes nothing here",
+            "no simulated account has a setting by which its gateway signs receipts",
+            "give one its signature_secret (or what its gateway signs with), or choose another "
+            "scenario: delivrd simulate --list",
+            USAGE,
+        )
+    if scenario.outage_of in stage.accounts:
+        return scenario
+    return replace(scenario, outage_of=min(stage.accounts))
 
 
 class Run:

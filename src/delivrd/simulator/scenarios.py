@@ -74,9 +74,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         Scenario(
             "outage",
-            "Vonage is down for 90 s: sends fail, receipts wait and then come all at once, and "
-            "for 5 min six in ten texts are lost in the network; sometimes a gateway accepts a "
-            "text and never answers.",
+            "Vonage (without it, another gateway) is down for 90 s: sends fail, receipts wait and "
+            "then come all at once, and for 5 min six in ten texts are lost in the network; "
+            "sometimes a gateway accepts a text and never answers.",
             outage=(20.0, 110.0),
             aftermath=300.0,
             lost_answers=0.05,
