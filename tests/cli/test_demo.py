@@ -241,6 +241,16 @@ def test_simulate_refuses_an_account_that_is_called_elsewhere(delivrd, hub, tmp_
     assert f"its base_url is {address}" in ran.err
 
 
+def test_simulate_names_an_account_that_gets_no_gateway(delivrd, hub, tmp_path):
+    hub.answer("GET", "/healthz", {})
+    settings = demo_command.prepare(tmp_path, 0).settings
+    text = settings.read_text()
+    second = text.partition("[accounts.smspm]")[2]
+    settings.write_text(f"{text}[accounts.second]{second}")
+    ran = simulated(delivrd, settings)
+    assert "! no gateway for second: there is one of each kind, here that of smspm" in ran.err
+
+
 def stage(*accounts):
     """Simulated gateways of these dialects, without secrets."""
     return Stage("http://127.0.0.1:1", "key", {}, blank_accounts(accounts), {})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from delivrd.cli.client import problem, web_parts
-from delivrd.cli.output import USAGE, Failure, parse_time
+from delivrd.cli.output import USAGE, Failure, note, parse_time
 from delivrd.config import Config
 from delivrd.providers.base import AccountSettings
 from delivrd.simulator import (
@@ -113,11 +113,16 @@ def stage(config: Config, hub: str, key: str) -> Stage:
     Raises:
         Failure: the hub would not call this machine.
     """
-    names, accounts, ports = {}, {}, {}
+    names: dict[str, str] = {}
+    accounts: dict[str, Account] = {}
+    ports: dict[str, int] = {}
     for name, settings in config.accounts.items():
         kind = settings.provider
-        sends = settings.simulated and not settings.receive_only
-        if sends and kind in simulated_dialects() and kind not in names:
+        if not settings.simulated or settings.receive_only or kind not in simulated_dialects():
+            continue
+        if kind in names:
+            note(f"! no gateway for {name}: there is one of each kind, here that of {names[kind]}")
+        else:
             names[kind] = name
             accounts[kind] = dialect(kind).account(settings, f"{hub}{_path(name, settings)}")
             ports[kind] = _port(name, settings)
