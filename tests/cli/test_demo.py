@@ -275,6 +275,17 @@ def test_simulate_lists_the_scenarios(delivrd):
         assert name in out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("demo", "--port", "99999"), ("demo", "--port", "-1")]
+    + [(name, "--speed", speed) for name in ("demo", "simulate") for speed in ("inf", "nan", "0")],
+)
+def test_a_port_or_a_speed_beyond_reason_is_wrong_usage(delivrd, words):
+    ran = delivrd(*words)
+    assert ran.code == 2
+    assert words[1] in ran.err
+
+
 def test_an_unknown_scenario_is_refused_with_those_there_are(delivrd):
     for command in ("simulate", "demo"):
         ran = delivrd(command, "--scenario", "sunny")

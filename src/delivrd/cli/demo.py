@@ -88,7 +88,9 @@ class Demo(NamedTuple):
 
 
 def command(
-    port: Annotated[int, typer.Option(help="Port of the dashboard; another if taken.")] = 8025,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the dashboard; another if taken.")
+    ] = 8025,
     messages: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many messages.")
     ] = None,
@@ -96,9 +98,7 @@ def command(
         float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")
     ] = None,
     rate: Annotated[float, typer.Option(min=0.1, max=500, help="Messages per second.")] = 4.0,
-    speed: Annotated[
-        float, typer.Option(min=0.1, help="Speed of the gateways; 1 is real time.")
-    ] = 10.0,
+    speed: traffic.Speed = 10.0,
     scenario: Annotated[str, typer.Option(help="See `delivrd simulate --list`.")] = "happy",
     seed: Annotated[int, typer.Option(help="The same seed gives the same outcomes.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Keep all files in ./demo.")] = False,

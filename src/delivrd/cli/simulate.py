@@ -29,9 +29,7 @@ def command(
     rate: Annotated[float, typer.Option(min=0.1, max=2000, help="Messages per second.")] = 10.0,
     messages: Annotated[int, typer.Option(min=1, help="Number of messages.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same outcomes.")] = 1,
-    speed: Annotated[
-        float, typer.Option(min=0.1, help="Speed of the gateways; 1 is real time.")
-    ] = 10.0,
+    speed: traffic.Speed = 10.0,
     hub: Annotated[
         str | None, typer.Option(help="Address of the hub [default: from the settings].")
     ] = None,

@@ -1,11 +1,14 @@
 """Simulated gateways with traffic through a hub, and what came of it: for `simulate` and `demo`."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import typer
 
 from delivrd.cli.client import problem, web_parts
 from delivrd.cli.output import USAGE, Failure, note, parse_time
@@ -34,6 +37,20 @@ from delivrd.simulator import (
 from delivrd.simulator import names as simulated_dialects
 
 STILL_SECONDS = 20.0
+
+
+def _number(value: float) -> float:
+    if math.isnan(value):  # which is neither below a minimum nor above a maximum
+        raise typer.BadParameter("nan is not a number.")
+    return value
+
+
+Speed = Annotated[
+    float,
+    typer.Option(
+        min=0.1, max=10_000, callback=_number, help="Speed of the gateways; 1 is real time."
+    ),
+]
 
 
 class Plan(NamedTuple):
