@@ -238,6 +238,12 @@ def noted(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"it never said {words!r}")
 
 
+def test_an_event_of_a_simulator_is_marked() -> None:
+    data = {"message_id": "m1", "to": "+372", "status": "delivered", "simulated": True}
+    line = listen.line(listen.Heard("evt_1", "message.delivered", data), None)
+    assert line.split()[-3:] == ["m1", "+372", "(simulated)"]
+
+
 def test_events_are_printed_and_forwarded_signed(served, app) -> None:
     with listening("--forward-to", app.url, "--limit", "1") as process:
         secret = re.search(r"whsec_\S+", noted(process, "Forwarding to"))[0]

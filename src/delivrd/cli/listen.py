@@ -87,6 +87,8 @@ def line(heard: Heard, outcome: str | None) -> str:
     status = str(data.get("status") or "")
     to = clean(str(data.get("to") or ""))
     words = [clean(str(data.get("message_id") or "")), mask_number(to) if on_terminal() else to]
+    if data.get("simulated"):
+        words.append("(simulated)")
     if outcome is not None:
         words.append(f"→ {clean(outcome)}")
     kind = styled(f"{heard.type:<20}", DOTS.get(status, (" ", "white"))[1])
