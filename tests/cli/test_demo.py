@@ -10,16 +10,19 @@ import sys
 import time
 import tomllib
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from delivrd.cli import demo as demo_command
 from delivrd.cli.figures import PROOF
 from delivrd.cli.output import Failure
+from delivrd.cli.simulate import BLOCK
 from delivrd.cli.traffic import Plan, Stage, gateways
 from delivrd.config import load
-from delivrd.simulator import blank_accounts
-from tests.cli.served import serving
+from delivrd.simulator import SCENARIOS, blank_accounts, names
+from tests.cli.served import serving, write_settings
+from tests.ports import free_port
 from tests.support import run, soon, until
 
 QUICK = ("--rate", "60", "--speed", "200", "--port", "0", "--json")
@@ -267,6 +270,22 @@ def test_an_outage_is_of_a_gateway_that_is_there():
 def test_missing_signatures_are_refused_where_nothing_is_signed():
     with pytest.raises(Failure, match="the scenario unsigned changes nothing here"):
         gateways(stage("ruach", "vonage"), Plan("unsigned"))
+
+
+def test_the_page_of_the_simulator_runs_as_written(tmp_path, sqlite_url):
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text("utf-8")
+    (accounts,), (example,) = (
+        re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) for language in ("toml", "python")
+    )
+    assert accounts.strip() == BLOCK.strip()
+    for each in SCENARIOS.values():
+        assert f"| `{each.name}` | {each.about} |" in page
+    assert ", ".join(f"`{name}`" for name in names()) in page
+    here = accounts.replace("9101", str(free_port()))
+    scope = {}
+    exec(example, scope)
+    with serving(write_settings(tmp_path, sqlite_url, here)):
+        scope["test_every_message_ends_as_its_gateway_said"]()
 
 
 def test_simulate_lists_the_scenarios(delivrd):
