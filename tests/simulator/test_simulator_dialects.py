@@ -135,7 +135,7 @@ def read(call, account, complain):
     return [Send(params["to"], "Acme", params["text"], extra={"account": call.match["account"]})]
 
 
-def answer(submissions, account):
+def answer(submissions):
     return json_answer({"id": submissions[0].parts[0].id})
 
 

@@ -25,7 +25,7 @@ scenario is data, and ``dataclasses.replace`` makes a variant.
 """
 
 from delivrd.simulator.accounts import Account
-from delivrd.simulator.clock import Clock, ScaledClock
+from delivrd.simulator.clock import ScaledClock
 from delivrd.simulator.dialects import blank_accounts, dialect, names
 from delivrd.simulator.driver import (
     KEY_REFUSED,
@@ -48,7 +48,6 @@ __all__ = [
     "KEY_REFUSED",
     "SCENARIOS",
     "Account",
-    "Clock",
     "Difference",
     "Fetched",
     "Journal",

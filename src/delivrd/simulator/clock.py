@@ -2,20 +2,14 @@
 
 import asyncio
 import time
-from typing import Protocol
-
-
-class Clock(Protocol):
-    """``now`` is seconds since 1970, for payloads; ``elapsed`` is simulated seconds since the
-    start; ``sleep`` waits for simulated seconds."""
-
-    def now(self) -> float: ...
-    def elapsed(self) -> float: ...
-    async def sleep(self, seconds: float) -> None: ...
 
 
 class ScaledClock:
-    """Real time, run ``speed`` times as fast. ValueError for a speed that is not above 0."""
+    """Real time, run ``speed`` times as fast. ValueError for a speed that is not above 0.
+
+    ``now`` is seconds since 1970, for payloads; ``elapsed`` is simulated seconds since the start;
+    ``sleep`` waits for simulated seconds.
+    """
 
     def __init__(self, speed: float = 1.0) -> None:
         if not speed > 0:

@@ -37,7 +37,7 @@ class Dialect:
         self.account: Callable[[Any, str], Account] = module.account
         self.new_id: Callable[[bytes], str] = getattr(module, "new_id", uuid_of)
         self.read: Callable[[Inbound, Any, Complain], list[Send]] = module.read
-        self.answer: Callable[[list[Submission], Any], Answer] = module.answer
+        self.answer: Callable[[list[Submission]], Answer] = module.answer
         self.receipt: Callable[[Push, Any, float], Call] = module.receipt
         self.acknowledged: Callable[[int, bytes], bool] = getattr(module, "acknowledged", _is_ok)
 

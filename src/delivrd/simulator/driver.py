@@ -9,6 +9,7 @@ import aiohttp
 from delivrd.simulator.texts import Text
 
 TRIES = 6
+CONNECTIONS = 32
 _PAUSE, _LONGEST = 0.2, 6.4
 """Seconds before the second try, and the maximum; it doubles with each try."""
 KEY_REFUSED = (401, 403)
@@ -49,7 +50,6 @@ async def send_traffic(
     *,
     accounts: Mapping[str, str] | None = None,
     rate: float = 20.0,
-    connections: int = 32,
     run: str = "",
     tries: int = TRIES,
     progress: Callable[[Progress], None] | None = None,
@@ -64,7 +64,7 @@ async def send_traffic(
     """
     names = accounts or {}
     results: list[Sent] = []
-    slots = asyncio.Semaphore(connections)
+    slots = asyncio.Semaphore(CONNECTIONS)
     loop = asyncio.get_running_loop()
     start = loop.time()
     accepted = 0

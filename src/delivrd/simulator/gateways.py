@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp import web
 
 from delivrd.simulator.accounts import Account
-from delivrd.simulator.clock import Clock
+from delivrd.simulator.clock import ScaledClock
 from delivrd.simulator.dialect import Dialect
 from delivrd.simulator.exchange import Exchange
 from delivrd.simulator.journal import Submission
@@ -27,7 +27,7 @@ class Gateway:
         dialect: Dialect,
         account: Account,
         exchange: Exchange,
-        clock: Clock,
+        clock: ScaledClock,
         client: aiohttp.ClientSession,
     ) -> None:
         self._dialect, self._account = dialect, account
@@ -62,7 +62,7 @@ class Gateway:
             await self._clock.sleep(self._exchange.scenario.hang)
             if request.transport:
                 request.transport.abort()
-        return _response(self._dialect.answer(submissions, self._account))
+        return _response(self._dialect.answer(submissions))
 
     def _decide(self, send: Send) -> Submission:
         clock = self._clock

@@ -8,30 +8,27 @@ import aiohttp
 from yarl import URL
 
 from delivrd.simulator.accounts import Account
-from delivrd.simulator.clock import Clock
+from delivrd.simulator.clock import ScaledClock
 from delivrd.simulator.dialect import Dialect
 from delivrd.simulator.journal import Push, Submission
 from delivrd.simulator.scenarios import Scenario
 
 PATIENCE = 10.0
 """Real seconds that a gateway waits for the hub's answer (Ruach's documented limit)."""
+CONNECTIONS = 64
+"""The most calls of a gateway that are under way at once."""
 
 
 class Pusher:
-    """The part of a gateway that pushes receipts. Tries are recorded in the pushes themselves.
-
-    At most ``connections`` calls are under way at once.
-    """
+    """The part of a gateway that pushes receipts. Tries are recorded in the pushes themselves."""
 
     def __init__(
         self,
         dialect: Dialect,
         account: Account,
         scenario: Scenario,
-        clock: Clock,
+        clock: ScaledClock,
         client: aiohttp.ClientSession,
-        *,
-        connections: int = 64,
     ) -> None:
         self._dialect, self._account, self._scenario = dialect, account, scenario
         self._clock, self._client = clock, client
@@ -40,7 +37,7 @@ class Pusher:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._slots = asyncio.Semaphore(connections)
+        self._slots = asyncio.Semaphore(CONNECTIONS)
         self._under_way: set[asyncio.Task[None]] = set()
         self._tried: dict[Push, asyncio.Event] = {}
         self._loop: asyncio.Task[None] | None = None

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from delivrd.simulator.accounts import Account
-from delivrd.simulator.clock import Clock, ScaledClock
+from delivrd.simulator.clock import ScaledClock
 from delivrd.simulator.dialects import blank_accounts, dialect
 from delivrd.simulator.exchange import Exchange
 from delivrd.simulator.gateways import Gateway
@@ -41,16 +41,13 @@ class Simulation:
         speed: float = 1.0,
         run: str | None = None,
         accounts: Mapping[str, Account] | None = None,
-        host: str = "127.0.0.1",
         ports: Mapping[str, int] | None = None,
-        clock: Clock | None = None,
     ) -> None:
         self.scenario = scenario(scenario_) if isinstance(scenario_, str) else scenario_
         self.seed, self.run = seed, run or uuid4().hex
         self.accounts = dict(blank_accounts() if accounts is None else accounts)
         self.addresses: dict[str, str] = {}
-        self._speed, self._given_clock = speed, clock
-        self._host, self._ports = host, dict(ports or {})
+        self._speed, self._ports = speed, dict(ports or {})
         self._exchange = Exchange(self.scenario, seed=seed, run=self.run)
         self._runners: list[web.AppRunner] = []
         self._gateways: dict[str, Gateway] = {}
@@ -93,7 +90,7 @@ class Simulation:
         )
 
     async def __aenter__(self) -> Self:
-        clock = self._given_clock or ScaledClock(self._speed)
+        clock = ScaledClock(self._speed)
         self._client = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=PATIENCE),
             connector=aiohttp.TCPConnector(limit=0),
@@ -122,7 +119,7 @@ class Simulation:
         runner = web.AppRunner(gateway.app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         self._runners.append(runner)
-        await web.TCPSite(runner, self._host, port).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         host, port = runner.addresses[0][:2]
         return f"http://{host}:{port}"
 

@@ -30,7 +30,7 @@ names but NAME, ROUTES, WORDS, REPORTED_AS, account, read, answer and receipt ar
                    them, and they may lack the id; default: none
     new_id         (digest) -> id, for calls that do not set one; default: a UUID
     read           (call, account, complain) -> the texts to send; raises Refusal
-    answer         (submissions, account) -> Answer, by the ``outcome`` of each: accepted, refused,
+    answer         (submissions) -> Answer, by the ``outcome`` of each: accepted, refused,
                    later (``why`` is throttled or outage)
     receipt        (push, account, now) -> Call; one that is not ``authentic`` gets no signature,
                    or a wrong one

@@ -116,7 +116,7 @@ def _refusal(text: str, status: int) -> Refusal:
     return Refusal(Answer(status, text.encode(), "text/plain"))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """An element for each recipient, with its own code; 201 unless the texts are deferred."""
     for submission in submissions:
         if submission.outcome == "later":

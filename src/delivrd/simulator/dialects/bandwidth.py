@@ -165,7 +165,7 @@ def _refusal(status: int) -> Refusal:
     return Refusal(json_answer({"type": kind, "description": description}, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     [submission] = submissions
     if submission.outcome == "later":
         return _refusal(429).answer

@@ -132,7 +132,7 @@ def _refusal(status: int) -> Refusal:
     return Refusal(Answer(status, json.dumps(problem).encode(), PROBLEM))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """A resource for each message; a problem if none was accepted."""
     for submission in submissions:
         if submission.outcome != "accepted":

@@ -157,7 +157,7 @@ def _error(code: int) -> dict[str, Any]:
     return {"code": code, "description": ERRORS[code]}
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """An element for each message; 207 if one of several was refused, 400 if the only one was."""
     for submission in submissions:
         if submission.outcome == "later":

@@ -137,7 +137,7 @@ def _refusal(status: int, code: int, details: str) -> Refusal:
     return Refusal(json_answer(body, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """An element for each recipient; 400 if one was refused."""
     for submission in submissions:
         if submission.outcome == "later":

@@ -91,7 +91,7 @@ def _refusal(status: int, name: str = "") -> Refusal:
     return Refusal(Answer(status, ERRORS[status].format(name).encode(), "text/plain"))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """The message's resource; its cost is in ten-thousandths of the account's currency."""
     [submission] = submissions
     if submission.outcome == "later":

@@ -215,7 +215,7 @@ def _detail_error(status: int, message: str) -> Refusal:
     return Refusal(json_answer({"detail": listed if status == 422 else message}, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     [submission] = submissions
     if submission.outcome == "later":
         return _detail_error(429, "Too many requests").answer

@@ -173,7 +173,7 @@ def _refusal(status: int) -> Refusal:
     return Refusal(json_answer(body, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """An element for each destination; 200 even if some are rejected."""
     for submission in submissions:
         if submission.outcome == "later":

@@ -185,7 +185,7 @@ def _answer(words: str, status: int, *, rest: bool) -> Answer:
     return Answer(status, words.encode(), "text/plain")
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     [submission] = submissions
     rest = "rest" in submission.extra
     if submission.outcome == "later":

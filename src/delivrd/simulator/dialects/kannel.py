@@ -166,7 +166,7 @@ def _answer(words: str, status: int) -> Answer:
     return Answer(status, words.encode(), "text/html")
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """One sentence for all recipients: it does not say which of them were refused."""
     if any(submission.outcome == "later" for submission in submissions):
         return _answer(DEFERRED, 503)

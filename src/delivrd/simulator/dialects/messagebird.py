@@ -146,7 +146,7 @@ def _refusal(status: int, code: int, words: str, parameter: str | None) -> Refus
     return Refusal(json_answer({"errors": [error]}, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """The message with its id and its recipient; errors if it was not accepted."""
     submission = submissions[0]
     if submission.outcome == "later":

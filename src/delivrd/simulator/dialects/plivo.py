@@ -146,7 +146,7 @@ def _refusal(status: int, error: str) -> Refusal:
     return Refusal(json_answer({"api_id": uuid_of(error.encode() * 16), "error": error}, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """One id for each recipient, however long the text; refused ones are listed separately."""
     if any(submission.outcome == "later" for submission in submissions):
         return _refusal(429, "rate_limit_exceeded").answer

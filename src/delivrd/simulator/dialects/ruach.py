@@ -124,7 +124,7 @@ def _refusal(code: str) -> Refusal:
     return Refusal(Answer(200, text.encode()))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     if any(submission.outcome == "later" for submission in submissions):
         return json_answer({"ErrorCode": 429, "ErrorDescription": "Too many requests"}, 429)
     taken = [submission for submission in submissions if submission.outcome == "accepted"]

@@ -122,7 +122,7 @@ def _refusal(code: str) -> Refusal:
     return Refusal(Answer(200, code.encode(), "text/plain"))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """An element for each recipient; ``success`` is 101 if one failed."""
     for submission in submissions:
         if submission.outcome == "later":

@@ -154,7 +154,7 @@ def _refusal(status: int, code: str, text: str) -> Refusal:
     return Refusal(json_answer({"code": code, "text": text}, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """The batch with its id; of the errors, only 400 and 403 have a body."""
     submission = submissions[0]
     if submission.outcome == "later":

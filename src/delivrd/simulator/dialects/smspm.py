@@ -113,7 +113,7 @@ def _refusal(error: str, status: int) -> Refusal:
     return Refusal(json_answer({"error": error}, status))
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """An element for each recipient; that of a refused one has the error."""
     if any(submission.outcome == "later" for submission in submissions):
         return json_answer({"error": "rate_limit"}, 429)

@@ -160,7 +160,7 @@ def _refusal(code: str, detail: str) -> Refusal:
     )
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     [submission] = submissions
     if submission.outcome == "later":
         return _refusal("10011", "You have exceeded the maximum number of requests.").answer

@@ -164,7 +164,7 @@ def _refusal(code: int, *values: str) -> Refusal:
     )
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """The message's resource; its price and outcome are not known yet."""
     [submission] = submissions
     if submission.outcome == "later":

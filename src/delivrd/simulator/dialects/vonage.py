@@ -191,7 +191,7 @@ def _answer(messages: list[dict[str, str]]) -> Answer:
     return json_answer({"message-count": str(len(messages)), "messages": messages})
 
 
-def answer(submissions: list[Submission], account: Account) -> Answer:
+def answer(submissions: list[Submission]) -> Answer:
     """One element for each part, each with its own id and status; 200 in every case."""
     submission = submissions[0]
     if submission.outcome != "accepted":
