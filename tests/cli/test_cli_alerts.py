@@ -66,6 +66,14 @@ def test_firings_are_filtered_by_the_hub(hub: StubHub, delivrd: Delivrd) -> None
     assert hub.asked[-1].query["state"] == "firing"
 
 
+def test_a_firing_of_a_simulator_is_marked(hub: StubHub, delivrd: Delivrd) -> None:
+    simulated = {**FIRING, "simulated": True}
+    hub.answer("GET", "/v1/alerts/firings", page(simulated))
+    hub.answer("GET", f"/v1/alerts/firings/{FIRING['id']}", simulated)
+    assert "\tmain: 40 % fail (normal 3 %) (simulated)\t" in delivrd("alerts", "firings").out
+    assert "simulated\tyes\n" in delivrd("alerts", "show", FIRING["id"]).out
+
+
 def test_snooze_is_told_for_how_long(hub: StubHub, delivrd: Delivrd) -> None:
     until = {"snoozed_until": "2026-11-26T12:00:00Z"}
     hub.answer("POST", "/v1/alerts/rules/rate/snooze", until)

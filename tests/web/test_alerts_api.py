@@ -166,9 +166,7 @@ def test_a_firing_is_listed_acknowledged_and_snoozed(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("simulated", [False, True])
-def test_the_page_of_a_firing_says_whether_its_account_is_simulated(
-    sqlite_url: str, simulated: bool
-) -> None:
+def test_a_firing_says_whether_its_account_is_simulated(sqlite_url: str, simulated: bool) -> None:
     inbox = account("vonage", receive_only=True, simulated=simulated)
 
     async def test() -> None:
@@ -177,6 +175,7 @@ def test_the_page_of_a_firing_says_whether_its_account_is_simulated(
             await failing(hub)
             await judged(hub)
             (one,) = await hub.items("/v1/alerts/firings", state="firing")
+            assert one["simulated"] == simulated
             page = await hub.client.get(f"/alerts/firings/{one['id']}")
             assert "inbox: 100 % fail" in page.text
             assert ("This is simulated traffic" in page.text) == simulated

@@ -15,6 +15,7 @@ from delivrd.cli.output import (
     Failure,
     JsonOption,
     clean,
+    marked,
     note,
     on_terminal,
     parse_time,
@@ -56,7 +57,7 @@ RULES = (
 FIRINGS = (
     Column("fired", "fired_at", when=True),
     Column("state", firing_state),
-    Column("what", "headline"),
+    Column("what", lambda row: marked(row["headline"], row)),
     Column("rule", "rule"),
     Column("ended", "ended_at", when=True),
     Column("id", "id"),

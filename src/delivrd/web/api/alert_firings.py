@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from delivrd.store import alerts as stored
+from delivrd.store.accounts import Accounts
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.names import row_of
@@ -57,7 +58,10 @@ def _firings(routes: APIRouter, context: Context) -> None:
                 state=params.state, rule=params.rule,
             )  # fmt: skip
             shown = rows[: params.limit]
-            items = [views.firing(one, await stored.notices_of(tx, one.id)) for one in shown]
+            items = [
+                views.firing(one, await stored.notices_of(tx, one.id), store.accounts)
+                for one in shown
+            ]
             return Listed(items, shown[-1].id if len(rows) > len(shown) else None)
 
         return page("firings", await store.read(job))
@@ -67,7 +71,7 @@ def _firings(routes: APIRouter, context: Context) -> None:
     )
     async def show_firing(id: str) -> Response:
         """One firing, with its notices."""
-        return answer(await store.read(lambda tx: shown_firing(tx, firing_row(id))))
+        return answer(await store.read(lambda tx: shown_firing(tx, firing_row(id), store.accounts)))
 
 
 def _acting(routes: APIRouter, context: Context) -> None:
@@ -97,7 +101,7 @@ async def acknowledge_firing(context: Context, caller: Caller, id: str) -> views
         await found_firing(tx, row_id)
         await stored.change(tx, row_id, acked_at=now_micros(), acked_by=caller.name)
         await context.note(tx, caller, "alerts.firings.acknowledge", id)
-        return await shown_firing(tx, row_id)
+        return await shown_firing(tx, row_id, context.store.accounts)
 
     return await context.store.write(job)
 
@@ -116,7 +120,7 @@ async def snooze_firing(
         await found_firing(tx, row_id)
         await stored.change(tx, row_id, snoozed_until=until(body))
         await context.note(tx, caller, "alerts.firings.snooze", f"{id}: {body.seconds} s")
-        return await shown_firing(tx, row_id)
+        return await shown_firing(tx, row_id, context.store.accounts)
 
     return await context.store.write(job)
 
@@ -145,5 +149,6 @@ async def found_firing(tx: Tx, row_id: int) -> stored.Firing:
     return found
 
 
-async def shown_firing(tx: Tx, row_id: int) -> views.AlertFiring:
-    return views.firing(await found_firing(tx, row_id), await stored.notices_of(tx, row_id))
+async def shown_firing(tx: Tx, row_id: int, accounts: Accounts) -> views.AlertFiring:
+    found = await found_firing(tx, row_id)
+    return views.firing(found, await stored.notices_of(tx, row_id), accounts)

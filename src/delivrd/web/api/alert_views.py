@@ -15,6 +15,7 @@ from delivrd.insight.alerts.rules import Named
 from delivrd.insight.alerts.sentence import place, plain, sentence
 from delivrd.insight.alerts.words import headline
 from delivrd.store import alerts as stored
+from delivrd.store.accounts import Accounts
 from delivrd.store.names import firing_id
 from delivrd.store.queries.views import at
 
@@ -52,8 +53,9 @@ class AlertNotice(msgspec.Struct, kw_only=True):
 class AlertFiring(msgspec.Struct, kw_only=True):
     """A time in which a rule's condition held somewhere. ``state`` is ``firing``, ``recovered``,
     ``merged`` (into a wider firing), ``withdrawn`` (its rule is gone) or ``told`` (a single
-    failure). ``beside`` is the firing of another rule that has already sent the notice.
-    ``messages`` are the filters with which GET /v1/messages lists the evidence.
+    failure). ``simulated``: no handset is involved. ``beside`` is the firing of another rule that
+    has already sent the notice. ``messages`` are the filters with which GET /v1/messages lists the
+    evidence.
     """
 
     id: str
@@ -64,6 +66,7 @@ class AlertFiring(msgspec.Struct, kw_only=True):
     place: dict[str, str]
     where: str
     headline: str
+    simulated: bool
     since: datetime
     fired_at: datetime
     ended_at: datetime | None
@@ -148,7 +151,7 @@ def rule(named: Named, memory: stored.Memory | None, firing: int) -> AlertRule:
     )
 
 
-def firing(one: stored.Firing, notices: list[stored.Notice]) -> AlertFiring:
+def firing(one: stored.Firing, notices: list[stored.Notice], accounts: Accounts) -> AlertFiring:
     values = dict(one.place)
     where = one.facts.get("label") or place(one.place)
     until = None if one.state == "told" and one.facts.get("message") else at(one.ended_at)
@@ -161,6 +164,7 @@ def firing(one: stored.Firing, notices: list[stored.Notice]) -> AlertFiring:
         place=values,
         where=where,
         headline=str(one.facts.get("headline") or where),
+        simulated=accounts.simulated(values.get("account")),
         since=moment(one.since),
         fired_at=moment(one.fired_at),
         ended_at=at(one.ended_at),

@@ -65,7 +65,7 @@ class _Rule:
             request,
             "_rule.html" if partial(request) else "rule.html",
             rule=rule,
-            log=[alert_views.firing(one, []) for one in firings],
+            log=[alert_views.firing(one, [], self._store.accounts) for one in firings],
             judged=_digest(rule.rule),
             has_past=rule.rule["kind"] not in previews.NO_PAST,
             own=rule.source == API,

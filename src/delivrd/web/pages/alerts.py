@@ -63,24 +63,25 @@ class _Alerts:
     async def _read(self, tx: Tx, before: int | None) -> dict[str, Any]:
         rows = await stored.firings(tx, TOP if before is None else before, LIMIT + 1)
         shown = rows[:LIMIT]
-        firing = [alert_views.firing(one, []) for one in await stored.open_firings(tx)]
+        accounts = self._store.accounts
+        firing = [alert_views.firing(one, [], accounts) for one in await stored.open_firings(tx)]
         return {
             "firing": [one for one in firing if one.beside is None],
             "beside": [one for one in firing if one.beside is not None],
             "rules": sorted(await alert_rules.every_rule(self._context, tx), key=_worst_first),
             "channels": await alerts.every_channel(self._context, tx),
-            "log": [alert_views.firing(one, []) for one in shown],
+            "log": [alert_views.firing(one, [], accounts) for one in shown],
             "older": shown[-1].id if len(rows) > LIMIT else None,
         }
 
     async def firing(self, request: Request, id: str) -> Response:
         row_id = alert_firings.firing_row(id)
-        found = await self._store.read(lambda tx: alert_firings.shown_firing(tx, row_id))
+        accounts = self._store.accounts
+        found = await self._store.read(lambda tx: alert_firings.shown_firing(tx, row_id, accounts))
         return self._pages.page(
             request,
             "_firing.html" if partial(request) else "firing.html",
             one=found,
-            simulated=self._store.accounts.simulated(found.place.get("account")),
             at=datetime.now(UTC),
         )
 

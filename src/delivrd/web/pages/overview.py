@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from delivrd.core.phone import meant_country
 from delivrd.insight.statistics import delivery_stats
 from delivrd.store import alerts as stored
+from delivrd.store.accounts import Accounts
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.queries.filters import Filters
@@ -64,7 +65,7 @@ def routes(pages: Pages) -> APIRouter:
         wanted = Wanted(span, ranges.before(span, now), places, step, now, begin)
         ahead = await in_flight(store, settling, wanted)
         found = await store.read(lambda tx: read_all(tx, store.accounts, ahead, wanted))
-        alerts = await store.read(_firing_now)
+        alerts = await store.read(lambda tx: _firing_now(tx, store.accounts))
         links = Links(span, places)
         return pages.page(
             request,
@@ -88,10 +89,12 @@ def routes(pages: Pages) -> APIRouter:
     return router
 
 
-async def _firing_now(tx: Tx) -> list[AlertFiring]:
+async def _firing_now(tx: Tx, accounts: Accounts) -> list[AlertFiring]:
     """The current firings, the newest first, without those that sent no notices of their own."""
     return [
-        alert_views.firing(one, []) for one in await stored.open_firings(tx) if one.beside is None
+        alert_views.firing(one, [], accounts)
+        for one in await stored.open_firings(tx)
+        if one.beside is None
     ]
 
 
