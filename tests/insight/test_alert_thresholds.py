@@ -3,7 +3,7 @@
 import pytest
 
 from delivrd.alert_settings import Rule
-from delivrd.insight.alerts.data import Data, Normal, Outlook, Route
+from delivrd.insight.alerts.data import Cell, Data, Normal, Outlook, Route
 from delivrd.insight.settling import Estimate
 from tests.insight.alert_support import (
     HOUR,
@@ -79,6 +79,19 @@ def test_a_rate_is_excused_by_what_is_normal_only_as_far_as_chance_goes_beyond_i
 def test_messages_without_a_known_end_have_ended_without_failing() -> None:
     (fired,) = play(RATE, [gb(failing(4, 20, unknown=12))])
     assert fired.facts["share"] == 0.2
+
+
+@pytest.mark.parametrize("now", [NOON + MINUTE, NOON + 14 * MINUTE])
+@pytest.mark.parametrize("kind", ["failure_rate", "no_messages"])
+def test_messages_without_a_known_hand_over_count_in_rules_of_a_few_minutes(
+    kind: str, now: int
+) -> None:
+    """They stand in a quarter of an hour, and not in its minutes."""
+    rule = Rule.model_validate({"kind": kind, "by": ["account"], "within": "2 min", "hold": 0})
+    busy = USUAL._replace(same_hours=(200,) * 7, hours_before=(200,) * 7)
+    quarter = Route(("main", "GB", ""), (Cell(NOON, 15 * MINUTE, failed=400),), busy)
+    fired = play(rule, [data(now, quarter)])
+    assert [update.facts["n"] for update in fired] == ([400] if kind == "failure_rate" else [])
 
 
 @pytest.mark.parametrize("kind", ["failure_rate", "latency"])

@@ -102,10 +102,8 @@ def test_what_fires_is_told_though_its_causes_cannot_be_found(
 def test_the_notice_about_a_simulated_account_says_so(sqlite_url: str, simulated: bool) -> None:
     async def test() -> None:
         async with watched(sqlite_url, channels={"ops": {"url": "json://127.0.0.1/"}}) as hub:
-            accounts = hub.store.accounts.by_name
-            for name, one in accounts.items():
-                settings = one.settings.model_copy(update={"simulated": simulated})
-                accounts[name] = one._replace(settings=settings)
+            accounts = hub.store.accounts
+            accounts.simulated_ids = frozenset(accounts.ids if simulated else ())
             await sent(hub.store, failed=30)
             await hub.watch.once()
             (told,) = await hub.store.read(lambda tx: tx.fetch("SELECT title, body FROM notice"))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import log
 
 from delivrd.alert_settings import Rule
-from delivrd.core.units import HOUR_SECONDS, QUARTER_SECONDS
+from delivrd.core.units import HOUR_SECONDS, MINUTE_SECONDS, QUARTER_SECONDS
 from delivrd.insight.alerts.bounds import binomial_tail, poisson_tail
 from delivrd.insight.alerts.data import FLOOR, Data, Place, Route
 from delivrd.insight.alerts.evidence import most_excess
@@ -45,6 +45,12 @@ def _facts(n: int, k: int, since: int, normal: float | None = None) -> Facts:
     return {**facts, "since": since, **({} if normal is None else {"normal": normal})}
 
 
+def _quarter(moment: int) -> int:
+    """From when on cells of a quarter of an hour count, for messages without a known hand-over:
+    left out, a rule of a few minutes would see none of them."""
+    return moment // QUARTER_SECONDS * QUARTER_SECONDS
+
+
 def _normal(routes: Iterable[Route], usual: Callable[[Route], float]) -> float | None:
     known = [(route.normal.sent, usual(route)) for route in routes if route.normal.sent]
     total = sum(sent for sent, _ in known)
@@ -53,12 +59,14 @@ def _normal(routes: Iterable[Route], usual: Callable[[Route], float]) -> float |
 
 def _failure_rate(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
     n = k = known = 0
-    usual = 0.0
+    usual, quarter = 0.0, _quarter(since)
     for route in routes:
         ended = failed = 0
-        for at, _, delivered, fell, unknown, _ in reversed(route.cells):
-            if at < since:
+        for at, seconds, delivered, fell, unknown, _ in reversed(route.cells):
+            if at < quarter:
                 break
+            if at < since and seconds == MINUTE_SECONDS:
+                continue
             ended += delivered + fell + unknown
             failed += fell
         n, k, known = n + ended, k + failed, known + route.normal.sent
@@ -128,7 +136,13 @@ def _percentile(took: list[tuple[float, int]], n: int, share: float) -> float:
 
 
 def _no_messages(rule: Rule, data: Data, place: Place, routes: list[Route], since: int) -> Reading:
-    sent = sum(cell.sent for route in routes for cell in route.cells if cell.at >= since)
+    quarter = _quarter(since)
+    sent = sum(
+        cell.sent
+        for route in routes
+        for cell in route.cells
+        if cell.at >= (since if cell.seconds == MINUTE_SECONDS else quarter)
+    )
     days = _usual_hours(rule, data.now, routes)
     last = max(
         (c.at + c.seconds for r in routes for c in r.cells if c.sent and c.at < since),
