@@ -150,6 +150,12 @@ def test_an_endpoint_that_never_was_is_refused_with_those_that_are(delivrd, serv
     assert f"{endpoint} (https://" in ran.err
 
 
+def test_a_replay_of_what_cannot_be_sent_again_says_so(delivrd, served) -> None:
+    ran = delivrd("deliveries", "replay", "dlv_0000000000000001", "--yes")
+    assert ran.code == 1
+    assert "nothing is sent again" in ran.err
+
+
 def test_a_replay_of_nothing_is_wrong_usage(delivrd, served) -> None:
     assert delivrd("deliveries", "replay").code == 2
     assert delivrd("deliveries", "replay", "--endpoint", "ep_0000000000000001").code == 2
@@ -242,6 +248,17 @@ def test_an_event_of_a_simulator_is_marked() -> None:
     data = {"message_id": "m1", "to": "+372", "status": "delivered", "simulated": True}
     line = listen.line(listen.Heard("evt_1", "message.delivered", data), None)
     assert line.split()[-3:] == ["m1", "+372", "(simulated)"]
+
+
+def test_a_forwarded_event_has_the_id_that_endpoints_get(served, app, delivrd) -> None:
+    """So that who hears it twice knows it."""
+    assert delivrd("endpoints", "create", app.url).code == 0
+    with listening("--forward-to", app.url, "--limit", "1") as process:
+        noted(process, "Listening")
+        served.receipt("id-2")
+        process.communicate(timeout=20)
+    soon(lambda: len(app.calls) == 2)
+    assert len({headers["webhook-id"] for headers, _ in app.calls}) == 1
 
 
 def test_events_are_printed_and_forwarded_signed(served, app) -> None:

@@ -69,7 +69,7 @@ def test_a_position_is_a_time_unless_that_is_given_already(
         async with opened(database_url) as store:
             await put(store, "a")
             await number(store)
-            ((first, *_),) = await after(store, 0)
+            ((_, first, *_),) = await after(store, 0)
             now = now_micros() + off
             monkeypatch.setattr(stream, "now_micros", lambda: now)
             await put(store, "b")
@@ -130,7 +130,7 @@ def test_a_place_in_the_future_is_known_only_by_its_event(
             await put(store, "a")
             await number(store)
             monkeypatch.undo()
-            ((position, *_),) = await after(store, 0)
+            ((_, position, *_),) = await after(store, 0)
             assert await store.read(lambda tx: stream.is_known(tx, position, kept_since=0))
             assert not await store.read(lambda tx: stream.is_known(tx, position + 1, kept_since=0))
 

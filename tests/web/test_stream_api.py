@@ -304,7 +304,7 @@ def listener(position: int, live_from: int, *stored: Event) -> Listener:
 
 
 def event_at(position: int) -> Event:
-    return Event(position, "message.delivered", "{}", 0)
+    return Event(position, position, "message.delivered", "{}", 0)
 
 
 def test_what_is_stored_and_live_is_heard_once() -> None:

@@ -139,6 +139,9 @@ def replay(
         if count is not None and not _agreed(count, as_json):
             raise typer.Exit(1)
         count = sum(_steps(hub, asked))
+        if delivery_ids and not count:
+            why = "they do not exist, are under way, or their endpoints are disabled or deleted"
+            raise Failure("nothing is sent again", why, "delivrd deliveries show ID")
     if as_json:
         print_json({"count": count, "dry_run": dry_run})
     else:

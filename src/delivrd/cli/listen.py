@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -219,12 +218,11 @@ class Forwarder:
 
 
 def _event(heard: Heard, now: int) -> Any:
-    """The stream's event as endpoints see it; its id here is made of its place in the stream."""
+    """The stream's event as endpoints see it."""
     from delivrd.core.statement import micros
     from delivrd.relay.event import Event
-    from delivrd.store.names import event_id
 
-    data = {name: value for name, value in heard.data.items() if name not in ("type", "at")}
+    head = ("id", "type", "at")
+    data = {name: value for name, value in heard.data.items() if name not in head}
     at = parse_time(heard.data.get("at"))
-    place = int(heard.id) if re.fullmatch(r"[0-9]{1,18}", heard.id) else now
-    return Event(event_id(place), heard.type, micros(at) if at else now, data)
+    return Event(str(heard.data.get("id")), heard.type, micros(at) if at else now, data)

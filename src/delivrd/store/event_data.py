@@ -23,7 +23,7 @@ class EventData(msgspec.Struct, gc=False):
     metadata: msgspec.Raw | None
     status: str
     final: bool
-    previous_status: str
+    previous_status: str | None
     correction: bool = False
     reason: str | None = None
     permanent: bool | None = None
@@ -62,7 +62,7 @@ def status_data(
         _raw(message.metadata),
         outcome.status._value_,
         outcome.final,
-        message.status,
+        None if message.stored is None else message.status,
         bool(message.final),
         outcome.reason and outcome.reason._value_,
         outcome.permanent,

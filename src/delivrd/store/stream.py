@@ -22,6 +22,7 @@ BATCH = 1000
 class Event(NamedTuple):
     """``data`` is JSON text; ``created_at`` is in microseconds since 1970."""
 
+    id: int
     position: int
     type: str
     data: str
@@ -74,7 +75,7 @@ async def is_known(tx: Tx, position: int, kept_since: int) -> bool:
 async def events_after(tx: Tx, position: int, limit: int = BATCH) -> list[Event]:
     """The next events after a position."""
     rows = await tx.fetch(
-        "SELECT position, type, data, created_at FROM event WHERE position > $1 "
+        "SELECT id, position, type, data, created_at FROM event WHERE position > $1 "
         "ORDER BY position LIMIT $2",
         position,
         limit,

@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 
 from delivrd.core.statement import moment
 from delivrd.store.keys import Scope
+from delivrd.store.names import event_id
 from delivrd.store.stream import Event
 from delivrd.web.api.common import PROBLEM, Params
 from delivrd.web.auth import needs
@@ -90,6 +91,6 @@ def position(text: str) -> int | None:
 
 def written(event: Event) -> bytes:
     """One event in the wire format of server-sent events."""
-    head = {"type": event.type, "at": moment(event.created_at)}
+    head = {"id": event_id(event.id), "type": event.type, "at": moment(event.created_at)}
     data = msgspec.json.encode({**head, **msgspec.json.decode(event.data)})
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.position, event.type.encode(), data)
