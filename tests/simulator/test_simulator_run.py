@@ -13,6 +13,7 @@ from delivrd.simulator import (
     check,
     driver,
     fetch_messages,
+    heard_of,
     messages,
     scenario,
     send_traffic,
@@ -84,6 +85,16 @@ def test_the_check_catches_a_message_that_no_hub_knows():
     whys = [each.why for each in check(shown[1:], sim.journal)]
     assert "the hub has no message for it" in whys[0]
     assert check(shown[1:], sim.journal, complete=False) == []
+
+
+def test_a_message_of_an_earlier_run_is_not_taken_for_one_with_its_number_and_text():
+    """It may wait for a receipt that no gateway pushes any more."""
+    sim, _, shown = run("happy", 20)
+    ours = next(message for message in shown if message["attempts"][0]["parts"])
+    part = {**ours["attempts"][0]["parts"][0], "provider_message_id": "of-an-earlier-run"}
+    earlier = {**ours, "id": "earlier", "status": "pending", "final": False, "receipts": [],
+               "attempts": [{"state": "accepted", "parts": [part]}]}  # fmt: skip
+    assert heard_of([*shown, earlier], sim.journal) == shown
 
 
 def test_the_check_catches_a_message_that_the_hub_has_lost():

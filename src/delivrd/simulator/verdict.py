@@ -125,10 +125,13 @@ class _Index:
         return _once(found)
 
     def _of_message(self, message: Mapping[str, Any]) -> list[Submission]:
+        """By the ids that are known of it; without any, by its number and text, which an earlier
+        message may have had too."""
+        if ids := [*_provider_ids(message)]:
+            return _once([self._by_part[key] for key in ids if key in self._by_part])
         to = str(message.get("to", "")).lstrip("+")
         preview = str(message.get("text_preview") or "")[:_PREVIEW]
-        found = [self._by_part[key] for key in _provider_ids(message) if key in self._by_part]
-        return _once(found + self._by_text.get((to, preview), []))
+        return self._by_text.get((to, preview), [])
 
 
 def _once(submissions: Sequence[Submission]) -> list[Submission]:
