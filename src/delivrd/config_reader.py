@@ -98,7 +98,7 @@ def read(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, Tree]:
 
 
 def _read_file(path: Path | None, environ: Mapping[str, str]) -> Tree:
-    named = path or environ.get("DELIVRD_CONFIG")
+    named = path or environ.get("DELIVRD_CONFIG") or None
     file = Path(named or Config.FILE)
     try:
         text = file.read_text(encoding="utf-8-sig")

@@ -467,3 +467,7 @@ def test_the_hub_is_found_at_its_host_unless_it_has_a_public_address(host: str, 
     assert Config(host=host).url == local
     public = Config(host=host, public_url="https://sms.example.org/")
     assert (public.local_url, public.url) == (local, "https://sms.example.org")
+
+
+def test_an_empty_variable_names_no_file() -> None:
+    assert load(None, {"DELIVRD_CONFIG": ""}).port == load(None, {}).port

@@ -29,8 +29,8 @@ DOTS = {
 }
 
 
-WHOLE = {"id", "status"}
-"""Columns that are not broken into lines: an id is copied by a double click."""
+WHOLE = {"id", "status", "to"}
+"""Columns that are not broken into lines: ids and numbers are copied by a double click."""
 
 
 quiet = False
