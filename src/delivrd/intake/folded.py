@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from delivrd.store.base import Store
 from delivrd.store.gathered import Gathered
-from delivrd.store.tx import Tx
+from delivrd.store.tx import Tx, ends
 
 PAUSE = 0.01
 
@@ -42,5 +42,5 @@ class Folded:
 
 
 async def _span(tx: Tx, keys: list[None]) -> dict[None, _Span]:
-    rows = await tx.fetch("SELECT (SELECT min(id) FROM to_fold), (SELECT max(id) FROM to_fold)")
-    return {None: _Span(*rows[0])}
+    span = await ends(tx, "to_fold")
+    return {} if span is None else {None: _Span(*span)}

@@ -12,10 +12,11 @@ from delivrd.core.status import State
 from delivrd.core.text import PREVIEW, clean
 from delivrd.core.units import HOUR, SECOND
 from delivrd.sending.errors import Invalid, KeyReused
-from delivrd.store import schema
+from delivrd.store import idempotency
 from delivrd.store.accounts import Account, Accounts
 from delivrd.store.base import Store
 from delivrd.store.graph import Graph
+from delivrd.store.idempotency import Made
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.messages import new_uuid
 from delivrd.store.rows import AttemptRow, MessageRow
@@ -72,17 +73,24 @@ async def submit(
     try:
         account, phone = check(order, store.accounts, config)
     except Invalid:  # by today's settings; it may have been taken by those before
-        taken = await _taken(store, key_id, idempotency_key, body_hash, now - window)
-        if taken is None:
+        if idempotency_key is None:
             raise
-        return Submitted(taken, True)
+        used = await store.read(
+            lambda tx: idempotency.find(tx, key_id, idempotency_key, now - window)
+        )
+        if used is None or used.body_hash != body_hash:
+            raise
+        return Submitted(used.uuid, True)
     uuid = new_uuid()
 
     async def job(tx: Tx) -> Submitted:
         if idempotency_key is not None:
-            known = await _use_key(tx, key_id, idempotency_key, body_hash, uuid, now, window)
-            if known is not None:
-                return Submitted(known, True)
+            making = Made(uuid, body_hash)
+            used = await idempotency.use(tx, key_id, idempotency_key, making, now, now - window)
+            if used is not None and used.body_hash != body_hash:
+                raise KeyReused
+            if used is not None:
+                return Submitted(used.uuid, True)
         graph = Graph(tx, store.accounts, store.ids, now)
         graph.add(_message(store.ids, order, account, phone, uuid, now, config))
         await graph.save()
@@ -222,41 +230,3 @@ def _message(
         )
     ]
     return message
-
-
-async def _taken(
-    store: Store, key_id: int, key: str | None, body_hash: bytes, since: int
-) -> str | None:
-    """The message of the same order under the same key, if there is one."""
-    sql = (
-        "SELECT message_uuid FROM idempotency "
-        "WHERE key_id = $1 AND key = $2 AND body_hash = $3 AND created_at >= $4"
-    )
-    if key is None:
-        return None
-    rows = await store.read(lambda tx: tx.fetch(sql, key_id, key, body_hash, since))
-    return rows[0][0] if rows else None
-
-
-async def _use_key(
-    tx: Tx, key_id: int, key: str, body_hash: bytes, uuid: str, now: int, window: int
-) -> str | None:
-    """Marks the key as used for this message; of a used key, returns the message (rule E2)."""
-    await tx.execute(
-        "DELETE FROM idempotency WHERE key_id = $1 AND key = $2 AND created_at < $3",
-        key_id,
-        key,
-        now - window,
-    )
-    columns = ("key_id", "key", "body_hash", "message_uuid", "created_at")
-    row = (key_id, key, body_hash, uuid, now)
-    while not await tx.insert(schema.idempotency, columns, [row], "ignore"):
-        for known, its_hash in await tx.fetch(
-            "SELECT message_uuid, body_hash FROM idempotency WHERE key_id = $1 AND key = $2",
-            key_id,
-            key,
-        ):  # none if it has just been pruned
-            if bytes(its_hash) != body_hash:
-                raise KeyReused
-            return str(known)
-    return None

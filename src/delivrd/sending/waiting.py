@@ -7,7 +7,7 @@ from collections.abc import Collection
 import structlog
 
 from delivrd.store.base import Store, StoreUnavailable, event_or_time
-from delivrd.store.tx import Tx
+from delivrd.store.queries.messages import finality
 
 log = structlog.get_logger(__name__)
 
@@ -15,12 +15,6 @@ GATHER_SECONDS = 0.02
 POLL_SECONDS = 5.0
 REST = 4
 """The pause after a query, as a multiple of its duration: queries take a fifth of the time."""
-
-_FINAL = (
-    "SELECT asked.uuid, m.id, m.final FROM message asked "
-    "JOIN message m ON m.id = coalesce(asked.merged_into, asked.id) "
-    "WHERE asked.uuid = ANY($1::text[])"
-)
 
 
 class Waiting:
@@ -97,12 +91,8 @@ class Waiting:
 
     async def _query_due(self) -> None:
         uuids, self._due = list(self._due & self._waiters.keys()), set()
-
-        async def job(tx: Tx) -> list[tuple[str, int, bool]]:
-            return [(row[0], row[1], bool(row[2])) for row in await tx.fetch(_FINAL, uuids)]
-
         try:
-            found = await self._store.read(job)
+            found = await self._store.read(lambda tx: finality(tx, uuids))
         except StoreUnavailable as error:
             log.warning("waiting for final statuses: the store is away", error=str(error))
             self._due.update(uuids)

@@ -49,9 +49,26 @@ class Loose(NamedTuple):
     provider_message_id: str
 
 
+async def answers(tx: Tx) -> None:
+    """Returns if the database answers."""
+    await tx.fetch("SELECT 1")
+
+
+async def backlog(tx: Tx) -> tuple[int, int | None]:
+    """How many requests wait for the fold, and when the oldest of them came."""
+    ((waiting, oldest_at),) = await tx.fetch("SELECT count(*), min(received_at) FROM to_fold")
+    return waiting, oldest_at
+
+
+async def unmapped(tx: Tx, most: int) -> int:
+    """How many receipts have a word or a code that is in no table; at most so many are counted."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM statement WHERE unmapped AND count > 0 LIMIT $1) u"
+    return int((await tx.fetch(sql, most))[0][0])
+
+
 async def figures(tx: Tx) -> Figures:
     since = floor(now_micros() - WEEK)
-    waiting = (await tx.fetch("SELECT count(*), min(received_at) FROM to_fold"))[0]
+    waiting = await backlog(tx)
     newest = (await tx.fetch("SELECT max(id) FROM request"))[0][0]
     body = await bodies.oldest(tx)
     return Figures(

@@ -7,7 +7,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from delivrd.metrics import Metrics, gauge, together
-from delivrd.store import process_figures
+from delivrd.store import health, process_figures
 from delivrd.store.accounts import Accounts
 from delivrd.store.base import Store, StoreUnavailable
 from delivrd.store.ids import now_micros
@@ -61,11 +61,8 @@ async def _of_database(tx: Tx, accounts: Accounts) -> list[Metric]:
 
 
 async def _backlog(tx: Tx, now: int) -> Iterable[Metric]:
-    ((requests, oldest_at),) = await tx.fetch("SELECT count(*), min(received_at) FROM to_fold")
-    ((unmapped,),) = await tx.fetch(
-        "SELECT count(*) FROM (SELECT 1 FROM statement WHERE unmapped AND count > 0 "
-        f"LIMIT {COUNTED}) AS found"
-    )
+    requests, oldest_at = await health.backlog(tx)
+    unmapped = await health.unmapped(tx, COUNTED)
     return (
         gauge("delivrd_fold_backlog_requests", "Requests that wait for the fold", requests),
         gauge(

@@ -306,3 +306,15 @@ async def messages_by_uuid(tx: Tx, accounts: Accounts, uuids: Sequence[str]) -> 
         return []
     rows = await tx.fetch("SELECT id FROM message WHERE uuid = ANY($1::text[])", list(uuids))
     return await shown(tx, accounts, await trees.messages(tx, [row[0] for row in rows]))
+
+
+async def finality(tx: Tx, uuids: list[str]) -> list[tuple[str, int, bool]]:
+    """Of each of these messages its UUID, the id of its row, and whether it is final; after a
+    merge, of the row that it was merged into."""
+    rows = await tx.fetch(
+        "SELECT asked.uuid, m.id, m.final FROM message asked "
+        "JOIN message m ON m.id = coalesce(asked.merged_into, asked.id) "
+        "WHERE asked.uuid = ANY($1::text[])",
+        uuids,
+    )
+    return [(row[0], row[1], bool(row[2])) for row in rows]

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Depends, Response
 
 from delivrd.store.base import StoreUnavailable
+from delivrd.store.health import answers
 from delivrd.store.keys import Scope
-from delivrd.store.tx import Tx
 from delivrd.web.api.common import PROBLEM, answer, responses
 from delivrd.web.auth import needs
 from delivrd.web.context import Context
@@ -35,12 +35,8 @@ def router(context: Context) -> APIRouter:
 
         `restarts` counts restarts by part, for parts that failed.
         """
-
-        async def ask(tx: Tx) -> None:
-            await tx.fetch("SELECT 1")
-
         try:
-            await context.store.read(ask)
+            await context.store.read(answers)
         except StoreUnavailable as error:
             raise Problem(
                 503, f"The database does not answer: {error}", "`delivrd doctor` tells more."

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from delivrd.store import schema
+from delivrd.store import idempotency
+from delivrd.store.idempotency import Made
 from delivrd.store.ids import now_micros
 from delivrd.store.tx import Tx
 from delivrd.web.auth import SESSION_KEY_ID
@@ -21,12 +22,6 @@ async def used(tx: Tx, once: str, made: str) -> str | None:
     ``once`` is the form's token (`token_of`), ``made`` what is created now; both are kept like
     idempotency keys.
     """
-    key = f"secret {once}"
-    columns = ("key_id", "key", "body_hash", "message_uuid", "created_at")
-    row = (SESSION_KEY_ID, key, b"", made, now_micros())
-    if await tx.insert(schema.idempotency, columns, [row], "ignore"):
-        return None
-    rows = await tx.fetch(
-        "SELECT message_uuid FROM idempotency WHERE key_id = $1 AND key = $2", SESSION_KEY_ID, key
-    )
-    return str(rows[0][0])
+    making = Made(made, b"")
+    earlier = await idempotency.use(tx, SESSION_KEY_ID, f"secret {once}", making, now_micros())
+    return earlier and earlier.uuid
