@@ -93,6 +93,7 @@ def firing(kind: str, **more: Any) -> AlertFiring:
     fields: dict[str, Any] = {
         "id": "fir_1", "rule": "r", "kind": kind, "sentence": "", "state": "firing",
         "place": {"account": "main"}, "where": "main", "headline": "", "since": NOW,
+        "simulated": False,
         "fired_at": NOW, "ended_at": None, "merged_into": None, "beside": None, "facts": {},
         "causes": None, "messages": {"account": "main", "since": NOW.isoformat()},
         "acknowledged_at": None, "acknowledged_by": None, "snoozed_until": None, "notices": [],
