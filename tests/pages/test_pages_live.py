@@ -143,6 +143,14 @@ def test_a_hidden_page_asks_for_nothing(hub: PagesHub, overview: Any) -> None:
     more_than(overview, before)
 
 
+def test_a_session_that_ended_leads_to_signing_in_and_back(hub: PagesHub, page: Any) -> None:
+    page.goto("/messages?range=24h")
+    expect(page.locator("[data-live]")).to_be_attached()
+    page.context.clear_cookies()
+    page.wait_for_url("**/sign-in?next=/messages*range*")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
 def hide(page: Any, *, hidden: bool) -> None:
     page.evaluate(
         """(hidden) => {

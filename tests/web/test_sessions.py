@@ -195,6 +195,17 @@ def test_a_link_to_a_filtered_page_survives_signing_in(sqlite_url: str) -> None:
     run(test())
 
 
+def test_a_part_of_a_page_is_not_replaced_by_the_page_to_sign_in(sqlite_url: str) -> None:
+    """Scripts follow redirects: the form would stand where the list was."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            script = hub.somebody(accept="text/html", **{"hx-request": "true"})
+            assert (await script.get("/messages/live")).status_code == 401
+
+    run(test())
+
+
 async def _never() -> Message:
     raise AssertionError("the body was read")
 

@@ -155,6 +155,17 @@ def is_safe(method: str) -> bool:
     return method in _SAFE
 
 
+def by_htmx(headers: Headers) -> bool:
+    """Whether a page's own script asks, which puts what it gets into that page."""
+    return "hx-request" in headers
+
+
+def wants_page(path: str, headers: Headers) -> bool:
+    """Whether a person opens this address or sends a form, to whom an error is shown as a page."""
+    accepts = "text/html" in headers.get("accept", "")
+    return accepts and not path.startswith("/v1/") and not by_htmx(headers)
+
+
 def check_origin(headers: Headers) -> None:
     """Refuses requests that another site made the browser send.
 

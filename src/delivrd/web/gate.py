@@ -27,6 +27,7 @@ from delivrd.web.auth import (
     is_safe,
     lacking,
     unauthorized,
+    wants_page,
 )
 from delivrd.web.problems import Problem, crashed, unavailable
 
@@ -215,8 +216,8 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 def _refusal(problem: Problem, scope: Scope, headers: Headers) -> Response:
     """The problem; a person who is not signed in is redirected to the sign-in page."""
-    wants_page = "text/html" in headers.get("accept", "") and not scope["path"].startswith("/v1/")
-    if problem.status == 401 and wants_page and scope["method"] == "GET":
+    person = wants_page(scope["path"], headers)
+    if problem.status == 401 and person and scope["method"] == "GET":
         return RedirectResponse(f"/sign-in?next={quote(_goal(scope))}", 303)
     return problem.response()
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from delivrd.web import problems
-from delivrd.web.auth import is_public
+from delivrd.web.auth import is_public, wants_page
 from delivrd.web.context import Context
 from delivrd.web.pages import (
     alert_rule,
@@ -24,7 +24,7 @@ from delivrd.web.pages import (
     start,
     static,
 )
-from delivrd.web.pages.render import Pages, partial
+from delivrd.web.pages.render import Pages
 
 _PAGES = (
     overview,
@@ -54,17 +54,13 @@ def install(app: FastAPI, context: Context) -> None:
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code != 404 or not _is_person(request) or is_public(request.url.path):
+        path = request.url.path
+        if error.status_code != 404 or not wants_page(path, request.headers) or is_public(path):
             return await problems.http(request, error)
         why = "The address may be mistyped, or of another release."
         return pages.missing(request, "There is no such page", why)
 
     app.add_exception_handler(HTTPException, missing)
-
-
-def _is_person(request: Request) -> bool:
-    wants_page = "text/html" in request.headers.get("accept", "")
-    return wants_page and not request.url.path.startswith("/v1/") and not partial(request)
 
 
 def router(context: Context) -> APIRouter:
