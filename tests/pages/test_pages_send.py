@@ -5,6 +5,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from delivrd.web.auth import CSRF_FIELD
+from tests.pages.pages_support import sign_in
 
 
 def test_the_length_is_counted_while_one_types(page: Any) -> None:
@@ -32,11 +33,50 @@ def test_a_wrong_number_is_told_at_its_field_and_nothing_is_lost(page: Any) -> N
     expect(page.get_by_label("Text")).to_have_value("Hello")
 
 
-def test_sending_opens_the_message(page: Any) -> None:
+def typed(page: Any) -> None:
+    """The form, filled in."""
     page.goto("/send")
     page.get_by_label("To").fill("+44 7400 123456")
     page.get_by_label("From").fill("Acme")
     page.get_by_label("Text").fill("Hello")
+
+
+def test_what_is_typed_outlives_the_session_and_is_sent_after_signing_in_again(
+    page: Any, browser: Any
+) -> None:
+    typed(page)
+    page.context.clear_cookies()
+    page.get_by_label("Text").press_sequentially(" there")
+    toast = page.locator("#toast")
+    expect(toast).to_contain_text("Your session has ended")
+    with page.expect_popup() as opened:
+        toast.get_by_role("link", name="Sign in").click()
+    sign_in(opened.value)
+    opened.value.close()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(toast).to_be_hidden()
+    expect(page.get_by_label("Text")).to_have_value("Hello there")
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/messages/*-*")
+
+
+def test_a_form_sent_without_a_session_leads_to_signing_in_and_back_to_what_was_typed(
+    page: Any,
+) -> None:
+    typed(page)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not signed in")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Sign in").click()
+    sign_in(opened.value)
+    opened.value.close()
+    page.go_back()
+    expect(page.get_by_label("Text")).to_have_value("Hello")
+
+
+def test_sending_opens_the_message(page: Any) -> None:
+    typed(page)
     page.get_by_role("button", name="Send").click()
     page.wait_for_url("**/messages/*-*")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Pending")

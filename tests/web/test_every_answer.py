@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from delivrd.web.gate import Gate, allowed_hosts
+from delivrd.web.pages.render import Pages
 from tests.support import run
 from tests.web.access import raw_status
 from tests.web.web_support import ADMIN_KEY, web, web_settings
@@ -103,7 +104,13 @@ def test_an_answer_that_breaks_off_is_not_ended_as_if_it_were_whole(sqlite_url: 
     async def test() -> None:
         async with web(sqlite_url) as hub:
             parts = hub.context
-            gate = Gate(breaks, config=parts.config, auth=parts.auth, metrics=parts.metrics)
+            gate = Gate(
+                breaks,
+                config=parts.config,
+                auth=parts.auth,
+                metrics=parts.metrics,
+                page=Pages(parts).problem,
+            )
             broken = httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(app=gate), base_url="http://127.0.0.1"
             )

@@ -4,9 +4,11 @@ import json
 from html import unescape
 from urllib.parse import urlencode
 
+import httpx2
 import pytest
 from starlette.types import Message
 
+from delivrd import __version__
 from delivrd.web.app import create
 from delivrd.web.auth import COOKIE
 from delivrd.web.signin import first_link, local_path
@@ -285,6 +287,60 @@ def test_only_who_opens_a_page_is_led_to_signing_in(
         async with web(sqlite_url) as hub:
             answer = await hub.somebody(accept="text/html").request(method, path)
             assert answer.status_code == 401
+
+    run(test())
+
+
+PERSON = {"accept": "text/html"}
+
+
+async def _refused(browser: httpx2.AsyncClient, status: int, what: str, **form: str) -> str:
+    """The page that a refused form leads to."""
+    answer = await browser.post("/send", data=form, headers=PERSON)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert what in answer.text
+    return answer.text
+
+
+def test_a_form_without_a_session_is_refused_by_a_page_that_leads_to_signing_in(
+    sqlite_url: str,
+) -> None:
+    """Strangers are not told the release."""
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            page = await _refused(hub.somebody(), 401, "Not signed in", text="Hello")
+            assert 'href="/sign-in"' in page
+            assert __version__ not in page
+
+    run(test())
+
+
+def test_a_form_that_this_session_may_not_send_is_refused_by_a_page(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=await make_key(hub, "read"))
+            page = await _refused(browser, 403, "the scope admin", csrf=await csrf(browser))
+            assert 'href="/messages"' in page
+
+    run(test())
+
+
+def test_a_form_with_the_token_of_an_older_session_is_refused_by_a_page(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            await _refused(browser, 403, "reload the page", csrf="of an older session")
+
+    run(test())
+
+
+def test_a_form_that_is_too_long_is_refused_by_a_page(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, limits={"max_body": 70_000}) as hub:
+            browser, _ = await sign_in(hub, key=ADMIN_KEY)
+            await _refused(browser, 413, "70000 bytes", text="x" * 80_000)
 
     run(test())
 

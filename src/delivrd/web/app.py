@@ -25,6 +25,7 @@ from delivrd.web.api import (
 from delivrd.web.api.common import plain_query, schemas
 from delivrd.web.context import Context
 from delivrd.web.gate import Gate
+from delivrd.web.pages.render import Pages
 
 _API = (
     messages,
@@ -45,7 +46,13 @@ _API = (
 
 def create(context: Context) -> ASGIApp:
     """The app behind its gate. Whoever calls this also runs ``context.streams.run()``."""
-    return Gate(routes(context), config=context.config, auth=context.auth, metrics=context.metrics)
+    return Gate(
+        routes(context),
+        config=context.config,
+        auth=context.auth,
+        metrics=context.metrics,
+        page=Pages(context).problem,
+    )
 
 
 def routes(context: Context) -> FastAPI:

@@ -205,7 +205,7 @@ def check_csrf(caller: Caller, headers: Headers, body: bytes) -> None:
         raise Problem(
             403,
             "The call does not have the token of your page.",
-            "Reload the page and try again.",
+            "Go back, copy what you typed, reload the page and try again.",
         )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,11 +53,17 @@ FORM_LIMIT = 64 * 1024
 """The most bytes that unauthenticated callers may send: enough for the sign-in form."""
 
 
+ErrorPage = Callable[[Request, Problem], Response]
+"""Shows a problem to a person. Without a caller in the request's state, it is a stranger."""
+
+
 class Gate:
     """Checks the host, the caller and the body's size; measures and counts the answers."""
 
-    def __init__(self, app: ASGIApp, *, config: Config, auth: Auth, metrics: Metrics) -> None:
-        self._app, self._auth, self._metrics = app, auth, metrics
+    def __init__(
+        self, app: ASGIApp, *, config: Config, auth: Auth, metrics: Metrics, page: ErrorPage
+    ) -> None:
+        self._app, self._auth, self._metrics, self._page = app, auth, metrics, page
         self._limit = int(config.limits.max_body)
         self._hosts = allowed_hosts(config)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,13 +101,14 @@ class Gate:
         try:
             self._check_host(headers)
             caller = await self._who(scope["path"], headers)  # before the body is read
+            _tell(scope, caller)
             limit = self._limit if caller else FORM_LIMIT
             body = b"" if is_safe(scope["method"]) else await _receive(headers, receive, limit)
             self._let_in(scope, headers, caller, body)
         except StoreUnavailable as error:
-            await unavailable(error).response()(scope, receive, send)
+            await self._refusal(unavailable(error), scope, headers)(scope, receive, send)
         except Problem as problem:
-            await _refusal(problem, scope, headers)(scope, receive, send)
+            await self._refusal(problem, scope, headers)(scope, receive, send)
         else:
             again = receive if is_safe(scope["method"]) else _replayed(body, receive)
             await self._app(scope, again, send)
@@ -119,7 +127,7 @@ class Gate:
         return caller
 
     def _let_in(self, scope: Scope, headers: Headers, caller: Caller | None, body: bytes) -> None:
-        """Puts the caller into the scope, for the handlers.
+        """Checks what the caller may do here.
 
         Raises:
             Problem: the caller may not do this, or another site sent the call.
@@ -132,8 +140,14 @@ class Gate:
             check_csrf(caller, headers, body)
         if not scope["path"].startswith("/v1/") and scope["path"] != SIGN_OUT:
             _check_pages(caller, scope["method"])
-        state = scope.setdefault("state", {})
-        state["caller"], state["actor"], state["csrf"] = caller, caller.name, caller.csrf
+
+    def _refusal(self, problem: Problem, scope: Scope, headers: Headers) -> Response:
+        """The problem; a person gets it as a page, or is redirected to the sign-in page."""
+        if not wants_page(scope["path"], headers):
+            return problem.response()
+        if problem.status == 401 and scope["method"] == "GET":
+            return RedirectResponse(f"/sign-in?next={quote(_goal(scope))}", 303)
+        return self._page(Request(scope), problem)
 
     def _check_host(self, headers: Headers) -> None:
         """Refuses host names that others could point at this machine (DNS rebinding)."""
@@ -189,6 +203,13 @@ class _Answer:
         await self._send(message)
 
 
+def _tell(scope: Scope, caller: Caller | None) -> None:
+    """Puts the caller into the scope, for the handlers and the error page."""
+    if caller is not None:
+        state = scope.setdefault("state", {})
+        state["caller"], state["actor"], state["csrf"] = caller, caller.name, caller.csrf
+
+
 def _check_pages(caller: Caller, method: str) -> None:
     """Checks the scope for a page: pages show everything, and their forms can change everything.
 
@@ -212,14 +233,6 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
-
-
-def _refusal(problem: Problem, scope: Scope, headers: Headers) -> Response:
-    """The problem; a person who is not signed in is redirected to the sign-in page."""
-    person = wants_page(scope["path"], headers)
-    if problem.status == 401 and person and scope["method"] == "GET":
-        return RedirectResponse(f"/sign-in?next={quote(_goal(scope))}", 303)
-    return problem.response()
 
 
 def _goal(scope: Scope) -> str:

@@ -117,14 +117,16 @@ class Pages:
         return HTMLResponse(text, status_code=status, headers=HEADERS)
 
     def problem(self, request: Request, problem: Problem) -> HTMLResponse:
-        """The error page of a problem."""
+        """The error page of a problem. Strangers get one that does not tell the release."""
+        known = getattr(request.state, "caller", None) is not None
         page = self.page(
             request,
-            "error.html",
+            "error.html" if known else "refused.html",
             status=problem.status,
             what=problem.detail,
             why=GONE if "GET /v1/" in problem.hint else problem.hint,
             retry=problem.status >= 500,
+            signed_out=problem.status == 401,
         )
         page.headers.update(problem.headers)
         return page

@@ -1,4 +1,4 @@
-"""Routers for pages, whose errors are shown as pages."""
+"""Routers for pages, whose errors are shown as pages, and told to scripts as problems."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.keys import Scope
-from delivrd.web.auth import needs
+from delivrd.web.auth import by_htmx, needs
 from delivrd.web.pages.render import Pages
 from delivrd.web.problems import Problem, unavailable
 
@@ -30,6 +30,8 @@ def router_for(pages: Pages, *scopes: Scope) -> APIRouter:
                     problem = unavailable(error)
                 except Problem as raised:
                     problem = raised
+                if by_htmx(request.headers):
+                    return problem.response()
                 return pages.problem(request, problem)
 
             return handled

@@ -62,9 +62,39 @@
     box.querySelector("span").textContent = text;
     again = retry;
     before = document.activeElement;
-    box.querySelector("button").hidden = !retry;
+    box.querySelector("a").hidden = !signedOut;
+    box.querySelector("button").textContent = retry ? "Try again" : "Close";
     box.hidden = false;
   }
+
+  // What somebody has typed outlives the session: nothing is loaded again until it is sent.
+  let typed = false;
+  let signedOut = false;
+  document.addEventListener("input", (event) => {
+    if (event.target.form?.method === "post") typed = true;
+  });
+
+  function signIn() {
+    if (!typed) location.reload();
+    else if (!signedOut) {
+      signedOut = true;
+      toast("Your session has ended. Sign in before you send this.", null);
+    }
+  }
+
+  // Who has signed in in another tab has a new token, which what was typed is sent with.
+  window.addEventListener("focus", async () => {
+    if (!signedOut) return;
+    const answer = await fetch("/start", { headers: { Accept: "text/html", "HX-Request": "true" } });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fields = "input[name=csrf]";
+    for (const field of document.querySelectorAll(fields)) field.value = page.querySelector(fields).value;
+    const sent = "hx-headers:inherited";
+    document.body.setAttribute(sent, page.body.getAttribute(sent));
+    signedOut = false;
+    document.getElementById("toast").hidden = true;
+  });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy], [data-copy-from]");
@@ -113,8 +143,8 @@
   });
   document.addEventListener("htmx:response:error", (event) => {
     const { response, sourceElement } = event.detail.ctx;
-    if (response?.status === 401) location.reload();
-    if (sourceElement?.dataset.quiet === undefined && response?.status >= 500) {
+    if (response?.status === 401) signIn();
+    else if (sourceElement?.dataset.quiet === undefined && response?.status >= 500) {
       toast(`The hub answered with an error (${response.status}).`, () => location.reload());
     }
   });
