@@ -142,6 +142,18 @@ def test_signing_out_ends_the_session(hub: PagesHub, new_page: Any) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_who_may_only_look_is_told_why_a_button_does_nothing(
+    hub: PagesHub, new_page: Any, ones: dict[str, str]
+) -> None:
+    made = hub.api("POST", "/v1/keys", {"name": "looks", "scopes": ["read"]})
+    page = sign_in(new_page(hub.url), made["key"])
+    page.goto(ones["read"])
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.locator("#toast")).to_contain_text("This needs a key with the scope admin.")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#toast")).to_be_hidden()
+
+
 def test_the_chart_is_drawn_and_stands_beside_its_numbers(hub: PagesHub, page: Any) -> None:
     hub.receipt()
     page.goto("/")

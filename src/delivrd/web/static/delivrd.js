@@ -142,12 +142,22 @@
     toast("The hub is not responding.", () => source && htmx.trigger(source, sourceEvent?.type ?? "click"));
   });
   document.addEventListener("htmx:response:error", (event) => {
-    const { response, sourceElement } = event.detail.ctx;
+    const { response, sourceElement, text } = event.detail.ctx;
     if (response?.status === 401) signIn();
-    else if (sourceElement?.dataset.quiet === undefined && response?.status >= 500) {
-      toast(`The hub answered with an error (${response.status}).`, () => location.reload());
+    else if (sourceElement?.dataset.quiet === undefined && response) {
+      const retry = response.status >= 500 ? () => location.reload() : null;
+      toast((!retry && detail(text)) || `The hub answered with an error (${response.status}).`, retry);
     }
   });
+
+  // Why a call was refused, in the hub's words; nothing for what a proxy answers.
+  function detail(text) {
+    try {
+      return JSON.parse(text).detail;
+    } catch {
+      return "";
+    }
+  }
   document.addEventListener("htmx:after:swap", (event) => {
     tick();
     const told = event.detail.ctx.target?.querySelector?.("[data-say]");
