@@ -1,5 +1,6 @@
 """What holds for every page: nothing without a session, no complaint, no sideways scrolling."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import TimeoutError, expect
 
 from tests.pages.pages_support import KEY, PagesHub, sign_in
+from tests.support import soon
 
 NARROW = {"width": 360, "height": 740}
 PAGES = (
@@ -184,8 +186,8 @@ def test_the_first_steps_of_a_hub_without_accounts_point_at_nothing_that_is_not_
     finally:
         hub.stop()
     assert "Configure an account" in steps
-    assert "play the gateway yourself" not in steps
-    assert "give this as the address" not in steps
+    assert "Send a" not in steps
+    assert "enter this address" not in steps
 
 
 def test_a_first_run_leads_to_three_steps_that_notice_the_first_call(
@@ -197,3 +199,24 @@ def test_a_first_run_leads_to_three_steps_that_notice_the_first_call(
     expect(page.get_by_role("heading", name="Watch it arrive")).to_be_visible()
     empty_hub.receipt()
     expect(page.get_by_role("heading", name="It arrived")).to_be_visible()
+
+
+def test_a_first_call_that_is_refused_is_no_step_done(
+    empty_hub: PagesHub, new_page: Callable[..., Any]
+) -> None:
+    page = sign_in(new_page(empty_hub.url), goal="/start")
+    empty_hub.call("/webhooks/mistyped", {"status": "delivered"})
+    expect(page.get_by_role("heading", name="A call came, but no receipt")).to_be_visible()
+    expect(page.locator(".step.done")).to_have_count(1)
+    expect(page.locator(".step").last).to_contain_text("Refused with 404")
+    page.get_by_role("link", name="Open it").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Refused")
+
+
+def test_the_last_call_of_an_account_is_marked_by_what_was_made_of_it(hub: PagesHub) -> None:
+    hub.receipt(account="signed")
+
+    def of_signed() -> str:
+        return hub.page("/start").partition("/webhooks/signed")[2].partition('class="hook"')[0]
+
+    assert "tone-bad" in soon(lambda: of_signed() if ": refused" in of_signed() else None)

@@ -9,7 +9,7 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries.requests import list_requests
 from delivrd.store.queries.views import plain
 from delivrd.store.tx import Tx
-from delivrd.web.pages import accounts
+from delivrd.web.pages import accounts, words
 from delivrd.web.pages.render import Pages
 from delivrd.web.pages.route import router_for
 
@@ -29,22 +29,24 @@ def routes(pages: Pages) -> APIRouter:
     async def values() -> dict[str, Any]:
         known = accounts.listed(config, store.accounts)
 
-        async def last(tx: Tx) -> tuple[Any, dict[str, Any]]:
-            newest = await list_requests(tx, store.accounts, limit=1)
-            by_account = {}
-            for account in known:
-                found = await list_requests(tx, store.accounts, account=account.name, limit=1)
-                by_account[account.name] = next(iter(plain(found.items)), None)
-            return next(iter(plain(newest.items)), None), by_account
+        async def newest(tx: Tx, **which: Any) -> Any:
+            found = await list_requests(tx, store.accounts, limit=1, **which)
+            return next(iter(plain(found.items)), None)
 
-        newest_call, by_account = await store.read(last)
-        rows = [{**a._asdict(), "last": by_account[a.name]} for a in known]
+        async def calls(tx: Tx) -> tuple[dict[str, Any], Any, Any]:
+            last = {account.name: await newest(tx, account=account.name) for account in known}
+            read = await newest(tx, verdict="read") or await newest(tx, verdict="partly")
+            return last, read, None if read else await newest(tx)
+
+        last, read, unread = await store.read(calls)
         return {
-            "accounts": rows,
-            "newest_call": newest_call,
+            "accounts": [{**account._asdict(), "last": last[account.name]} for account in known],
+            "read": read,
+            "unread": unread,
+            "why_unread": words.of_request(unread).what if unread else "",
+            "sends": any(account.sends for account in known),
             "local": config.local,
             "sample": SAMPLE.strip(),
-            "trial": f"curl '{known[0].webhook}?hello=1'" if known else "",
         }
 
     @router.get("/start")
