@@ -14,6 +14,11 @@ def test_a_receipt_makes_its_message_appear_with_its_status(hub: PagesHub, page:
     expect(page.locator("tr[data-row]")).to_contain_text("delivered")
 
 
+def test_no_time_is_told_for_a_message_that_another_program_sent(hub: PagesHub) -> None:
+    hub.receipt(msisdn="447400900016")
+    assert " ms</td>" not in hub.page("/messages?to=%2B447400900016")
+
+
 def test_a_filter_narrows_the_rows_and_stands_in_the_address(hub: PagesHub, page: Any) -> None:
     hub.receipt("failed", msisdn="447400900002")
     hub.receipt("delivered", msisdn="447400900002")
