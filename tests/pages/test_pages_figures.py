@@ -140,8 +140,14 @@ def test_the_settled_rate_stands_beside_the_naive_one_in_words() -> None:
 
 def test_a_settled_rate_of_too_few_is_not_told() -> None:
     assert "too few" in settled(low=0.2, high=0.98)
-    assert "Nothing was sent" in settled(total=0, settled_rate=None)
     assert "have ended: 80.0 %" in settled(pending=0)
+
+
+def test_without_a_message_that_this_hub_sent_there_is_nothing_to_estimate() -> None:
+    """Others may stand beside it that another program sent."""
+    none = {"total": 0, "settled_rate": None}
+    assert settled(**none).startswith("This hub handed over no message in the last hour")
+    assert "a route that reports" in settled(**none, unreported=9)
 
 
 def test_one_message_is_told_in_the_singular() -> None:

@@ -149,8 +149,10 @@ def _signed(value: float, unit: str, digits: int) -> str:
 def settled_words(settled: Item) -> str:
     """The settled rate of the last hour and its rate so far, in words."""
     total, pending = settled["total"], settled["pending"]
+    if not total and settled["unreported"]:
+        return "No message that was sent in the last hour is on a route that reports: no estimate."
     if not total:
-        return "Nothing was sent in the last hour."
+        return "This hub handed over no message in the last hour: there is nothing to estimate."
     so_far = settled["rate_so_far"]
     if not pending:
         share = percent(so_far)
