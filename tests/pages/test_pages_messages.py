@@ -158,6 +158,20 @@ def test_what_a_gateway_sends_is_text_and_never_markup(hub: PagesHub, page: Any)
     expect(page.locator("#evil")).to_have_count(0)
 
 
+def test_what_a_gateway_sends_turns_no_sentence_round(hub: PagesHub, page: Any) -> None:
+    """What is copied is what it sent."""
+    turned = "\u202e7"
+    theirs = hub.receipt("\u202edereviled", msisdn="447400900017", messageId=turned)
+    page.goto("/messages?to=%2B447400900017")
+    page.locator("a.row").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("reports “\\u202edereviled”")
+    page.get_by_text("Fields and request").first.click()
+    expect(page.locator("main")).to_contain_text("\\u202e7")
+    assert "\u202e" not in page.locator("body").inner_text()
+    copied = page.get_by_role("button", name="Copy the gateway id").first.get_attribute("data-copy")
+    assert copied == theirs == turned
+
+
 def test_a_message_that_is_not_there_is_told_in_words(hub: PagesHub, page: Any) -> None:
     answer = page.goto("/messages/00000000-0000-7000-8000-000000000000")
     assert answer.status == 404

@@ -261,6 +261,11 @@ def test_a_number_cannot_be_turned_into_another(told: str | None, shown: str) ->
     assert show.phone(told) == shown
 
 
+def test_a_text_shows_the_characters_that_would_turn_it_round() -> None:
+    assert show.unturned("a\u202eb") == "a\\u202eb"
+    assert show.unturned("שלום") == "שלום"
+
+
 def test_no_data_is_no_zero() -> None:
     assert show.percent(None) == "–"
     assert show.percent(0.0) == "0.0 %"

@@ -62,6 +62,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(WEB / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=show.unturned,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -114,6 +114,16 @@ _TURNED = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Characters that reverse the direction of a text, and could disguise it."""
 
 
+def unturned(value: Any) -> Any:
+    """A value as a page shows it: a text with ``\\u202e`` and its like spelt out.
+
+    Markup stays: what is copied or edited is not changed, and is escaped by the filter ``e``.
+    """
+    if not isinstance(value, str) or value.isascii() or hasattr(value, "__html__"):
+        return value
+    return _TURNED.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+
+
 def phone(value: str | None) -> str:
     """A number in international format with spaces; sender names are not changed."""
     if not value or not value.startswith("+") or not value[1:].isdigit():
