@@ -66,6 +66,21 @@ def test_a_wrong_admin_key_signs_nobody_in(sqlite_url: str) -> None:
     run(test())
 
 
+def test_signing_in_says_why_it_failed(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+
+            async def told(**form: str) -> str:
+                browser, answer = await sign_in(hub, **form)
+                return (await browser.get(answer.headers["location"])).text
+
+            assert "older than 15 minutes" in await told(token="used")
+            assert "unknown or revoked" in await told(key="of nobody")
+            assert "neither the scope read nor admin" in await told(key=await make_key(hub, "send"))
+
+    run(test())
+
+
 def test_signing_out_ends_the_session(sqlite_url: str) -> None:
     async def test() -> None:
         async with web(sqlite_url) as hub:

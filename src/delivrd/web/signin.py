@@ -50,10 +50,11 @@ def router(context: Context) -> APIRouter:
     async def sign_in(request: Request) -> Response:
         form = parse_qs((await request.body()).decode("latin-1"))
         given = {name: values[0] for name, values in form.items()}
-        cookie = await _cookie(context, given.get("token", ""), given.get("key", "").strip())
         goal = local_path(given.get("next", "/"))
-        if cookie is None:
-            return RedirectResponse(f"/sign-in?failed=1&next={quote(goal)}", 303)
+        try:
+            cookie = await _cookie(context, given.get("token", ""), given.get("key", "").strip())
+        except _Failed as why:
+            return RedirectResponse(f"/sign-in?failed={why}&next={quote(goal)}", 303)
         headers = {"Set-Cookie": set_cookie(context.config, cookie)}
         return RedirectResponse(goal, 303, headers)
 
@@ -68,19 +69,32 @@ def router(context: Context) -> APIRouter:
     return routes
 
 
-async def _cookie(context: Context, link: str, key: str) -> str | None:
-    """A new session for a link, or for a key that has at least the scope ``read``."""
+class _Failed(Exception):
+    """Nobody is signed in; its text is one of the reasons of the sign-in page."""
+
+
+async def _cookie(context: Context, link: str, key: str) -> str:
+    """A new session for a link, or for a key that has at least the scope ``read``.
+
+    Raises:
+        _Failed: the link or the key opens no session.
+    """
     store, now = context.store, now_micros()
     if link:
-        return await store.write(lambda tx: redeem_link(tx, link, now))
+        cookie = await store.write(lambda tx: redeem_link(tx, link, now))
+        if cookie is None:
+            raise _Failed("link")
+        return cookie
     if context.auth.is_admin_key(key):
         mark = context.auth.admin_mark
         return await store.write(lambda tx: create_session(tx, now, mark=mark))
 
-    async def by_key(tx: Tx) -> str | None:
+    async def by_key(tx: Tx) -> str:
         found = await find_key(tx, key)
-        if found is None or not found.scopes & {Scope.READ, Scope.ADMIN}:
-            return None
+        if found is None:
+            raise _Failed("key")
+        if not found.scopes & {Scope.READ, Scope.ADMIN}:
+            raise _Failed("scope")
         return await create_session(tx, now, found)
 
     return await store.write(by_key)

@@ -8,6 +8,13 @@ from fastapi import APIRouter, Request, Response
 from delivrd.web.pages.render import Pages
 from delivrd.web.signin import local_path
 
+FAILED = {
+    "link": "The link has been used or is older than 15 minutes.",
+    "key": "The key is unknown or revoked.",
+    "scope": "The key has neither the scope read nor admin, one of which the pages need.",
+}
+"""Why nobody was signed in -> the sentence about it."""
+
 
 def routes(pages: Pages) -> APIRouter:
     router = APIRouter(include_in_schema=False)
@@ -18,7 +25,11 @@ def routes(pages: Pages) -> APIRouter:
     ) -> Response:
         """Opening a link does not use it up: mail programs open links to check them."""
         return pages.page(
-            request, "sign_in.html", token=token, next=local_path(next), failed=bool(failed)
+            request,
+            "sign_in.html",
+            token=token,
+            next=local_path(next),
+            failed=FAILED.get(failed, ""),
         )
 
     return router
