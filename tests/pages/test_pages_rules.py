@@ -64,6 +64,24 @@ def test_an_empty_field_takes_what_the_kind_takes_by_itself() -> None:
     assert (made.rule.over, made.rule.within) == (5, 3600)
 
 
+@pytest.mark.parametrize("text", ["1,000", "1.000", "1_000", "5 %%", "٣", "1e3", "nan"])
+def test_a_number_that_could_be_another_is_refused(text: str) -> None:
+    made = sent(FULL, at_least=text)
+    assert made.errors == {"at_least": "must be a number, without separators of thousands"}
+
+
+@pytest.mark.parametrize("text", ["7.5", "7,5", "7.50 %", "7,5%"])
+def test_a_share_is_taken_with_either_mark_and_with_its_unit(text: str) -> None:
+    made = sent(FULL, over=text)
+    assert made.rule is not None
+    assert made.rule.over == 7.5
+
+
+def test_a_number_of_many_digits_passes_through_its_form() -> None:
+    rule = FULL.model_copy(update={"at_least": 1_000_000, "over": 0.125})
+    assert sent(rule).rule == rule
+
+
 @pytest.mark.parametrize(
     ("field", "text"),
     [("over", "lots"), ("within", "soon"), ("within", "5 s"), ("at_least", "-3"),

@@ -1,5 +1,6 @@
 """A rule as a form: the fields of each kind, their values, and the rule that they make."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def form_of(rule: Rule) -> dict[str, Any]:
     unit = SPECS[rule.kind].unit
     for name in NUMBERS:
         value = getattr(rule, name)
-        form[name] = "" if value is None else span(value) if _timed(name, unit) else f"{value:g}"
+        form[name] = "" if value is None else span(value) if _timed(name, unit) else f"{value:.9g}"
     for name in SPANS:
         value = getattr(rule, name)
         form[name] = "" if value is None else span(value)
@@ -139,12 +140,16 @@ def rule_of(form: Mapping[str, Any]) -> RuleOrErrors:
         return RuleOrErrors(None, _errors(error))
 
 
+_NUMBER = re.compile(r"([0-9]+(?:[.,][0-9]{1,2})?|0[.,][0-9]+)\s*%?")
+"""``1,000`` is none: it would be one or a thousand."""
+
+
 def _number(value: str, name: str, errors: dict[str, str]) -> float | None:
-    try:
-        return float(value.rstrip("% ").replace(",", "."))
-    except ValueError:
-        errors[name] = "must be a number"
+    found = _NUMBER.fullmatch(value)
+    if found is None:
+        errors[name] = "must be a number, without separators of thousands"
         return None
+    return float(found[1].replace(",", "."))
 
 
 def _pairs(text: str, errors: dict[str, str]) -> dict[str, str]:
