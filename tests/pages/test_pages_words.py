@@ -1,5 +1,6 @@
 """The sentences, times and marks of the pages: pure functions, without any browser."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
+from delivrd.providers import names
 from delivrd.web.pages import show, timeline, words
 from delivrd.web.pages.messages import asked, beside, filters_of
+from delivrd.web.pages.provider_tables import steps
 from delivrd.web.pages.send import counted
 
 START = datetime(2026, 11, 21, 20, 0, 0, tzinfo=UTC)
@@ -259,6 +262,21 @@ def test_only_a_whole_is_a_hundred_percent() -> None:
 )
 def test_a_number_cannot_be_turned_into_another(told: str | None, shown: str) -> None:
     assert show.phone(told) == shown
+
+
+@pytest.mark.parametrize("kind", names())
+def test_the_steps_of_an_account_name_it_and_its_address(kind: str) -> None:
+    """An example in them would be taken for what is to be typed."""
+    told = steps(kind, "my-own", "https://sms.example.org")
+    code = " ".join(piece for step in told for piece, is_code in step if is_code)
+    assert "YOUR-HOST" not in code
+    named = re.findall(r"\[accounts\.([\w-]+)|webhooks/([\w-]+)|--(?:via|account) (\S+)", code)
+    assert {"".join(one) for one in named} == {"my-own"}
+    assert set(re.findall(r"ACCOUNTS__(.+?)__", code)) <= {"MY_OWN"}
+
+
+def test_the_steps_of_a_hub_without_an_address_leave_it_open() -> None:
+    assert "https://YOUR-HOST/webhooks/main" in str(steps("vonage", "main", None))
 
 
 def test_a_text_shows_the_characters_that_would_turn_it_round() -> None:

@@ -1,5 +1,7 @@
 """From the providers' tables: descriptions of codes, the vendor's page, the set-up steps."""
 
+import re
+
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import Provider
 from delivrd.providers.reading import meant
@@ -28,10 +30,27 @@ def docs(name: str | None) -> str:
     return found.docs if found else ""
 
 
-def steps(name: str) -> list[list[tuple[str, bool]]]:
-    """The set-up steps, each as pieces of text with whether they are code."""
+_NAMED = re.compile(r"(\[accounts\.|/webhooks/|--via |--account )[\w-]+")
+_VARIABLE = re.compile(r"(?<=DELIVRD_ACCOUNTS__)[A-Z0-9]+(?=__)")
+_HOST = "https://YOUR-HOST"
+
+
+def steps(name: str, account: str, public_url: str | None) -> list[list[tuple[str, bool]]]:
+    """The set-up steps of an account, each as pieces of text with whether they are code.
+
+    They name the account and, where it is known, the address of the hub.
+    """
     found = known(name)
     return [
-        [(piece, bool(position % 2)) for position, piece in enumerate(step.split("`")) if piece]
+        [
+            (_own(piece, account, public_url) if position % 2 else piece, bool(position % 2))
+            for position, piece in enumerate(step.split("`"))
+            if piece
+        ]
         for step in (found.set_up if found else ())
     ]
+
+
+def _own(code: str, account: str, public_url: str | None) -> str:
+    code = _VARIABLE.sub(account.upper().replace("-", "_"), _NAMED.sub(rf"\g<1>{account}", code))
+    return code.replace(_HOST, (public_url or _HOST).rstrip("/"))

@@ -46,6 +46,7 @@ def routes(pages: Pages) -> APIRouter:
             "why_unread": words.of_request(unread).what if unread else "",
             "sends": any(account.sends for account in known),
             "local": config.local,
+            "public_url": config.public_url,
             "sample": SAMPLE.strip(),
         }
 
