@@ -91,7 +91,7 @@ def test_the_page_of_a_message_fits_a_window_of_360_pixels(
 
 def test_what_is_not_there_leads_back_to_its_list(page: Any) -> None:
     page.goto("/messages/01a21be4-0000-7000-8000-000000000000")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Message not found")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such message.")
     page.locator("main").get_by_role("link", name="Messages").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Messages")
 

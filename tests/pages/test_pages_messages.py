@@ -175,7 +175,7 @@ def test_what_a_gateway_sends_turns_no_sentence_round(hub: PagesHub, page: Any) 
 def test_a_message_that_is_not_there_is_told_in_words(hub: PagesHub, page: Any) -> None:
     answer = page.goto("/messages/00000000-0000-7000-8000-000000000000")
     assert answer.status == 404
-    expect(page.get_by_role("heading", name="Message not found")).to_be_visible()
+    expect(page.get_by_role("heading", name="There is no such message")).to_be_visible()
 
 
 def test_the_copy_button_copies(hub: PagesHub, new_page: Any, page: Any) -> None:

@@ -66,4 +66,4 @@ def test_an_unreadable_call_is_kept_and_says_so(hub: PagesHub, page: Any) -> Non
 def test_a_call_that_is_not_there_is_told_in_words(page: Any) -> None:
     for number in ("12345", "no-number", "9" * 40):
         assert page.goto(f"/requests/{number}").status == 404
-        expect(page.get_by_role("heading", name="Request not found")).to_be_visible()
+        expect(page.get_by_role("heading", name="There is no such request")).to_be_visible()

@@ -58,7 +58,7 @@ def install(app: FastAPI, context: Context) -> None:
         if error.status_code != 404 or not wants_page(path, request.headers) or is_public(path):
             return await problems.http(request, error)
         why = "The address may be mistyped, or of another release."
-        return pages.missing(request, "There is no such page", why)
+        return pages.problem(request, problems.not_found("page", why))
 
     app.add_exception_handler(HTTPException, missing)
 

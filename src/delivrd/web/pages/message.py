@@ -16,6 +16,7 @@ from delivrd.web.pages.deliveries import listed
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.requests import raw_call
 from delivrd.web.pages.route import router_for
+from delivrd.web.problems import not_found
 
 SHOWN = 20
 """Deliveries on a message's page; the list of deliveries has all."""
@@ -31,8 +32,7 @@ def routes(pages: Pages) -> APIRouter:
         uuid = clean(message_id.lower())
         found = await store.read(lambda tx: find_message(tx, store.accounts, uuid))
         if found is None:
-            why = "No message has this id. It may belong to another hub, or have been pruned."
-            return pages.missing(request, "Message not found", why)
+            raise not_found("message", "It may belong to another hub, or have been pruned.")
         view = plain(found)
         deliveries, names = await store.read(lambda tx: _deliveries(tx, view["id"]))
         events = timeline.events(view)

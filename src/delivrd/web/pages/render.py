@@ -132,9 +132,6 @@ class Pages:
         page.headers.update(problem.headers)
         return page
 
-    def missing(self, request: Request, what: str, why: str) -> HTMLResponse:
-        return self.page(request, "error.html", status=404, what=what, why=why, retry=False)
-
 
 def csrf_of(request: Request) -> str:
     """The CSRF token for the forms of this session; empty without a session."""

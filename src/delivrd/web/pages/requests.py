@@ -24,7 +24,7 @@ from delivrd.web.pages.misread import misread
 from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.pages.show import moment, pretty
-from delivrd.web.problems import Problem
+from delivrd.web.problems import Problem, not_found
 
 LIMIT = 50
 NAMES = ("verdict", "range", "account", "cursor")
@@ -157,9 +157,7 @@ class _Requests:
 
 
 def _missing() -> Problem:
-    return Problem(
-        404, "Request not found.", "It may have been pruned. Refused calls are kept for a while."
-    )
+    return not_found("request", "It may have been pruned. Refused calls are kept for a while.")
 
 
 def raw_call(view: Mapping[str, Any]) -> dict[str, Any]:
