@@ -155,6 +155,15 @@ def test_the_words_of_a_code_are_said_once() -> None:
     assert told.more.startswith("Code 1 of main; temporary.")
 
 
+def test_of_a_code_in_no_table_nothing_is_claimed() -> None:
+    error = {"code": "4711", "reason": "other", "permanent": False, "detail": None}
+    told = words.of_message(message("undelivered", receipt("undelivered", 5), error=error))
+    assert told.what == "Not delivered: main gave code 4711, which is unknown."
+    assert told.more == "Final after 1 receipt in 4.0 s."
+    said = words.of_message(message("undelivered", error={**error, "detail": "No luck."}))
+    assert said == ("Not delivered: main says “No luck”.", "Code 4711 of main.")
+
+
 def test_every_refusal_of_the_webhook_has_a_fix() -> None:
     for why in (
         "there is no such webhook",

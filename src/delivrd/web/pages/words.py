@@ -99,6 +99,7 @@ def _pending(message: Mapping[str, Any]) -> Verdict:
     return Verdict(f"Pending: {account} accepted it; no receipt yet.")
 
 
+UNKNOWN = "which is unknown"
 NOT_HANDED_OVER = "it was not handed over before its deadline"
 
 
@@ -133,7 +134,7 @@ def _why(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
         if detail:
             return f"{gateway(message)} says “{detail.rstrip('.')}”"
         if error.get("code"):
-            return f"{gateway(message)} gave code {error['code']}, which is unknown"
+            return f"{gateway(message)} gave code {error['code']}, {UNKNOWN}"
     why = str(error.get("explanation") or "").rstrip(".")
     return why[:1].lower() + why[1:]
 
@@ -145,13 +146,16 @@ def _never_handed_over(message: Mapping[str, Any]) -> bool:
 
 
 def _code(message: Mapping[str, Any], error: Mapping[str, Any], why: str) -> str:
-    """The gateway's code, its meaning unless ``why`` contains it, and whether it is permanent."""
-    if not error.get("code"):
+    """The gateway's code, its meaning unless ``why`` contains it, and whether it is permanent.
+
+    Of a code in no table nothing is known that ``why`` does not say.
+    """
+    if not error.get("code") or why.endswith(UNKNOWN):
         return ""
     meaning = _meaning(message, error)
     in_why = not meaning or meaning.rstrip(".") in why
     code = f"Code {error['code']} of {gateway(message)}" + ("" if in_why else f", “{meaning}”")
-    permanent = error.get("permanent")
+    permanent = error.get("permanent") if meaning or error.get("reason") != "other" else None
     lasting = "" if permanent is None else "; permanent" if permanent else "; temporary"
     return f"{code}{lasting}."
 
