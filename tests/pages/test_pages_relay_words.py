@@ -59,6 +59,9 @@ def test_one_that_fails_says_for_how_long_and_why() -> None:
     failing = {**WELL, "state": "failing", "failing_since": "2026-01-02T03:03:05Z"}
     said = relay_words.of_endpoint(failing, "it answered 500: an error of its own")
     assert said.what == "Retrying for 2 min: it answered 500: an error of its own."
+    assert relay_words.of_endpoint(failing, "it answered 500: Sorry.").what == (
+        "Retrying for 2 min: it answered 500: Sorry."
+    )
 
 
 @pytest.mark.parametrize(

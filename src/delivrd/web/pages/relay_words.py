@@ -89,6 +89,7 @@ def subscription(endpoint: Json) -> str:
 
 def of_endpoint(endpoint: Json, why: str | None) -> Verdict:
     """The state of an endpoint in a sentence, with the cause and what happens next."""
+    why = why and why.rstrip(".")
     if not endpoint["enabled"]:
         return _not_called(endpoint)
     match endpoint["state"]:
@@ -116,7 +117,7 @@ def _not_called(endpoint: Json) -> Verdict:
             "No calls are made. Resume it, then recover missed events.",
         )
     return Verdict(
-        f"Disabled {when}: {endpoint['disabled_why']}.",
+        f"Disabled {when}: {endpoint['disabled_why'].rstrip('.')}.",
         "Fix the receiving side, resume it here, then recover missed events.",
     )
 
