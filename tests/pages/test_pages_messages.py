@@ -19,6 +19,27 @@ def test_no_time_is_told_for_a_message_that_another_program_sent(hub: PagesHub) 
     assert " ms</td>" not in hub.page("/messages?to=%2B447400900016")
 
 
+def test_a_country_stands_before_its_number(hub: PagesHub, page: Any) -> None:
+    hub.receipt("failed", msisdn="447400900018", to="ParcelGo Ltd", **{"err-code": "6"})
+    page.goto("/messages?to=%2B447400900018")
+    number = page.locator(".nowrap", has_text="+44 7400 900018")
+    expect(number.locator(".cc")).to_have_text("GB")
+
+
+def test_a_reason_is_told_in_words(hub: PagesHub, page: Any) -> None:
+    theirs = hub.receipt("failed", msisdn="447400900019", **{"err-code": "6"})
+    page.goto(f"/search?q={theirs}")
+    expect(page.locator("main")).to_contain_text("blocked by carrier")
+    assert "blocked_by_carrier" not in page.locator("main").inner_text()
+
+
+def test_a_text_keeps_its_lines(hub: PagesHub, page: Any) -> None:
+    order = {"to": "+447400900020", "from": "Acme", "text": "One\nTwo", "via": ["away"]}
+    made = hub.api("POST", "/v1/messages", order)
+    page.goto(f"/messages/{made['id']}")
+    assert page.locator("bdi").inner_text() == "One\nTwo"
+
+
 def test_a_filter_narrows_the_rows_and_stands_in_the_address(hub: PagesHub, page: Any) -> None:
     hub.receipt("failed", msisdn="447400900002")
     hub.receipt("delivered", msisdn="447400900002")

@@ -75,7 +75,6 @@ def routes(pages: Pages) -> APIRouter:
             alerts=alerts,
             misread=misread(asked(request), store.accounts, {}),
             simulated={*map(store.accounts.name, store.accounts.simulated_ids)},
-            all_simulated=store.accounts.simulated(),
             providers={a.name: a.provider.name for a in store.accounts.by_id.values()},
         )
 

@@ -102,6 +102,7 @@ class Pages:
             "store_name": "PostgreSQL" if context.store.dialect == "postgresql" else "SQLite",
             "healthy": context.config.insight.healthy / 100,
             "simulation": bool(context.store.accounts.simulated_ids),
+            "all_simulated": context.store.accounts.simulated(),
         }
 
     def page(
