@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from starlette.datastructures import Headers
 from starlette.types import Message
 
 from delivrd import __version__
+from delivrd.store.base import StoreUnavailable
 from delivrd.web.app import create
 from delivrd.web.auth import COOKIE
 from delivrd.web.signin import first_link, local_path
@@ -356,6 +358,20 @@ def test_a_form_that_is_too_long_is_refused_by_a_page(sqlite_url: str) -> None:
         async with web(sqlite_url, limits={"max_body": 70_000}) as hub:
             browser, _ = await sign_in(hub, key=ADMIN_KEY)
             await _refused(browser, 413, "70000 bytes", text="x" * 80_000)
+
+    run(test())
+
+
+def test_a_form_while_the_database_is_away_is_refused_by_a_page(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(headers: Headers) -> None:
+        raise StoreUnavailable("disk I/O error")
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            monkeypatch.setattr(hub.context.auth, "caller", away)
+            assert "Try again" in await _refused(hub.somebody(), 503, "database does not answer")
 
     run(test())
 
