@@ -40,14 +40,15 @@ class Took(NamedTuple):
 
 
 async def steps(
-    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str
-) -> dict[Values, dict[int, int]]:
+    tx: Tx, accounts: Accounts, by: Sequence[str], filters: Filters, status: str,
+    zone: ZoneInfo | None = None,
+) -> dict[Values, dict[int, int]]:  # fmt: skip
     """Those that ended in ``status``: how many by latency step, by the values of the dimensions.
 
     Raises:
         Unanswerable: latencies are not kept by all these dimensions.
     """
-    found = await took(tx, accounts, by, filters, status)
+    found = await took(tx, accounts, by, filters, status, zone)
     return {values: histogram.steps() for values, histogram in found.by.items()}
 
 
