@@ -75,11 +75,8 @@ def command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     else:
         checks = asyncio.run(examine(loaded))
     _print(checks, as_json)
-    if (
-        not as_json
-        and (words := same_settings(config))
-        and any("delivrd " in c.mend for c in checks)
-    ):
+    words = same_settings(config)
+    if words and not as_json and any("delivrd " in check.mend for check in checks):
         note(f"The commands need the same settings: {words}")
     raise typer.Exit(FAILED if any(check.state == "bad" for check in checks) else 0)
 

@@ -90,14 +90,6 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
             unmapped=receipt.unmapped and _unmapped(said, own_word, code, own_code),
         )
 
-    def _before_its_code(receipt: Receipt, own_word: Word | None, own_code: Code | None) -> Word:
-        """What the receipt said before its code refined it. That is more than its word where the
-        adapter read word and code together, or other fields."""
-        refined = own_code is not None and own_code.status is receipt.status
-        if own_word is not None and own_word.status in FAILURES and refined:
-            return own_word
-        return Word(receipt.status, receipt.final, receipt.reason)
-
     def _unmapped(said: str, own_word: Any, code: str, own_code: Any) -> bool:
         word_is_known = said in words or own_word is not None
         code_is_known = not says_something(code) or code in codes or own_code or not provider.errors
@@ -106,3 +98,12 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
     changed = copy.copy(provider)
     changed.read = read
     return changed
+
+
+def _before_its_code(receipt: Receipt, own_word: Word | None, own_code: Code | None) -> Word:
+    """What the receipt said before its code refined it. That is more than its word where the
+    adapter read word and code together, or other fields."""
+    refined = own_code is not None and own_code.status is receipt.status
+    if own_word is not None and own_word.status in FAILURES and refined:
+        return own_word
+    return Word(receipt.status, receipt.final, receipt.reason)
