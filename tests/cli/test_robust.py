@@ -1,9 +1,11 @@
 """Commands in surroundings that are not as they should be: each says what is wrong."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,62 @@ def test_quiet_is_data_and_errors_alone(delivrd, hub, monkeypatch) -> None:
     assert "Ctrl-C ends" in delivrd(*tail).err
     assert delivrd("--quiet", *tail).err == ""
     assert "the id is empty" in delivrd("--quiet", "messages", "show", "").err
+
+
+def show_bars(monkeypatch) -> None:
+    """Makes standard error a terminal, and lets what takes time show it at once."""
+
+    class AtOnce:
+        def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+            self.start = act
+
+        def cancel(self) -> None: ...
+
+        def join(self) -> None: ...
+
+    monkeypatch.setattr(output, "Timer", AtOnce)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+LONG = [
+    (("messages", "export"), "exporting messages: 2,"),
+    (("messages", "export", "-o", "out.csv"), "exporting messages: 2,"),
+    (("requests", "replay", "-"), "replaying requests: 2 of 2,"),
+    (("deliveries", "replay", "--state", "parked"), "replaying deliveries: 2 of 2,"),
+    (("deliveries", "replay", "--state", "parked", "--yes"), "replaying deliveries: 2,"),
+]
+
+
+@pytest.fixture
+def long_work(hub, monkeypatch) -> None:
+    hub.answer("GET", "/v1/messages", {"items": [PENDING, PENDING], "next_cursor": None})
+    for number in (8, 9):
+        hub.answer("POST", f"/v1/requests/{number}/replay", {"changed": False})
+    hub.answer("POST", "/v1/deliveries/replay", {"count": 2, "next_cursor": None})
+    monkeypatch.setattr("sys.stdin", io.StringIO("8\n9\n"))
+
+
+@pytest.mark.parametrize(("command", "words"), LONG)
+def test_long_work_shows_on_a_terminal_how_far_it_is(
+    delivrd, long_work, monkeypatch, command, words
+) -> None:
+    show_bars(monkeypatch)
+    assert words in delivrd(*command).err
+
+
+@pytest.mark.parametrize("command", [command for command, _ in LONG])
+def test_long_work_is_not_shown_under_quiet(delivrd, long_work, monkeypatch, command) -> None:
+    show_bars(monkeypatch)
+    assert delivrd("--quiet", *command).err == ""
+
+
+@pytest.mark.parametrize("command", [command for command, _ in LONG])
+def test_a_bar_changes_nothing_in_a_pipe(delivrd, long_work, monkeypatch, command) -> None:
+    plain = delivrd(*command).out
+    show_bars(monkeypatch)
+    monkeypatch.setattr("sys.stdin", io.StringIO("8\n9\n"))
+    assert delivrd(*command).out == plain
 
 
 def test_no_color_is_an_option_too(delivrd, hub, monkeypatch) -> None:

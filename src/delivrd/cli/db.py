@@ -2,17 +2,24 @@
 
 import asyncio
 import os
-import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from delivrd.cli.client import ConfigOption
-from delivrd.cli.output import FAILED, UNREACHABLE, USAGE, Failure, JsonOption, note, print_json
+from delivrd.cli.output import (
+    FAILED,
+    UNREACHABLE,
+    USAGE,
+    Failure,
+    JsonOption,
+    note,
+    print_json,
+    working,
+)
 from delivrd.config import hide_password, load
 from delivrd.core.text import counted
 from delivrd.store.verify import Difference
@@ -55,20 +62,6 @@ def database_errors(job: Coroutine[Any, Any, T]) -> T:
         raise Failure("nothing was done", str(error)) from None
 
 
-@contextmanager
-def shown_progress(what: str) -> Generator[Callable[[str, float], None]]:
-    """Yields a function to call with what is done and how far (0 to 1): a bar on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda words, done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda words, done: bar.update(task, completed=done, description=f"{what} {words}")
-
-
 # --- verify -------------------------------------------------------------------------------------
 
 
@@ -93,7 +86,7 @@ def verify_command(as_json: JsonOption = False, config: ConfigOption = None) -> 
     delivrd db verify --json
     """
     loaded = load(config, os.environ)
-    with shown_progress("verifying") as progress:
+    with working("verifying") as progress:
         found = database_errors(verify_all(loaded.database, progress))
     if as_json:
         print_json({"differences": [_as_object(difference) for difference in found]})
@@ -135,11 +128,11 @@ def prune(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
     loaded = load(config, os.environ)
     _must_be_there(loaded.database)
-    with shown_progress("pruning") as progress:
+    with working("pruning") as progress:
 
         def tell(taken: dict[str, int]) -> None:
             for what, count in taken.items():
-                progress(f"{what.replace('_', ' ')}: {count}", 0.0)
+                progress(f"{count} {what.replace('_', ' ')}", None)
 
         taken = database_errors(hand_over(loaded, "db.prune", {}, tell))
     if as_json:
@@ -246,8 +239,8 @@ def _backup(source: Path, file: Path) -> int:
     from delivrd.store.backup import BackupFailed, backup
 
     try:
-        with shown_progress("copying") as progress:
-            return backup(source, file, lambda done: progress("", done))
+        with working("copying") as progress:
+            return backup(source, file, lambda done: progress(source.name, done))
     except FileExistsError:
         raise Failure(f"{file} exists", "a backup overwrites nothing", "name another") from None
     except (BackupFailed, OSError) as error:

@@ -14,6 +14,7 @@ from delivrd.cli.output import (
     Failure,
     JsonOption,
     clean,
+    counting,
     note,
     print_fields,
     print_json,
@@ -134,11 +135,13 @@ def replay(
     """
     asked = _asked(delivery_ids, endpoint, since, state, missed)
     hub = connect(config)
-    count = None if yes and not dry_run else sum(_steps(hub, {**asked, "dry_run": True}))
+    count = None
+    if dry_run or not yes:
+        count = _all_steps(hub, {**asked, "dry_run": True}, "counting deliveries")
     if not dry_run:
         if count is not None and not _agreed(count, as_json):
             raise typer.Exit(1)
-        count = sum(_steps(hub, asked))
+        count = _all_steps(hub, asked, "replaying deliveries", count)
         if delivery_ids and not count:
             why = "they do not exist, are under way, or their endpoints are disabled or deleted"
             raise Failure("nothing is sent again", why, "delivrd deliveries show ID")
@@ -165,15 +168,18 @@ def _asked(
     return {**wanted, "missed_only": True} if missed else wanted
 
 
-def _steps(hub: Hub, asked: Mapping[str, Any]) -> Iterator[int]:
-    """How many each call took, until there are no more."""
+def _all_steps(hub: Hub, asked: Mapping[str, Any], what: str, total: int | None = None) -> int:
+    """How many all calls took, until there are no more."""
+    count: int = 0
     cursor = None
-    while True:
-        found = hub.post("/v1/deliveries/replay", {**asked, "cursor": cursor})
-        yield found["count"]
-        cursor = found["next_cursor"]
-        if cursor is None:
-            return
+    with counting(what, total) as more:
+        while True:
+            found = hub.post("/v1/deliveries/replay", {**asked, "cursor": cursor})
+            count += found["count"]
+            more(found["count"])
+            cursor = found["next_cursor"]
+            if cursor is None:
+                return count
 
 
 def _agreed(count: int, as_json: bool) -> bool:

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain, islice
@@ -21,9 +21,11 @@ from delivrd.cli.output import (
     JsonOption,
     as_json_line,
     clean,
+    counting,
     dig,
     marked,
     note,
+    on_terminal,
     parse_time,
     print_fields,
     print_json,
@@ -158,15 +160,26 @@ def export(
     first = list(islice(found, 1))  # before a file is opened: what cannot be asked empties none
     messages = chain(first, found)
     write = _write_ndjson if as_json or format is Format.NDJSON else _write_csv
-    if output is None:
+    if output is None and on_terminal():  # where the messages are all the progress one can see
         write(messages, sys.stdout)
         return
-    try:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            count = write(messages, file)
-    except OSError as error:
-        raise Failure(f"{output} cannot be written", error.strerror or "") from None
+    with counting("exporting messages") as more:
+        told = _each(messages, more)
+        if output is None:
+            write(told, sys.stdout)
+            return
+        try:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                count = write(told, file)
+        except OSError as error:
+            raise Failure(f"{output} cannot be written", error.strerror or "") from None
     note(f"{counted(count, 'message')} in {output}")
+
+
+def _each(messages: Iterable[Any], more: Callable[[int], None]) -> Iterator[Any]:
+    for message in messages:
+        yield message
+        more(1)
 
 
 def _write_csv(messages: Iterable[Mapping[str, Any]], file: TextIO) -> int:

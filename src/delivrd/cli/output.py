@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -96,25 +97,58 @@ def on_terminal() -> bool:
 
 
 @contextmanager
-def working(what: str) -> Generator[None]:
-    """Shows a bar with the time on a terminal while the body runs, once that takes a second."""
-    if not sys.stderr.isatty():
-        yield
+def working(what: str) -> Generator[Callable[[str, float | None], None]]:
+    """Shows a bar with the time on a terminal while the body runs, once that takes a second.
+
+    Yields a function to call with words on what is done, and how far it is: 0 to 1, or None where
+    that is not known.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda words, done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    bar.add_task(what, total=None)
+    words = TextColumn("{task.description}", markup=False)
+    bar = Progress(
+        *(words, BarColumn(), TimeElapsedColumn()),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=on_terminal(),  # lines go above the bar; into a pipe, as without one
+    )
+    task = bar.add_task(what, total=None)
+
+    def tell(words: str, done: float | None) -> None:
+        total = None if done is None else 1.0
+        bar.update(task, description=f"{what}: {words}", completed=done, total=total)
+
     later = Timer(1.0, bar.start)
     later.start()
     try:
-        yield
+        yield tell
     finally:
         later.cancel()
         later.join()
         bar.stop()
+
+
+@contextmanager
+def counting(what: str, total: int | None = None) -> Generator[Callable[[int], None]]:
+    """As :func:`working`, of ``total`` things, or of a number that nobody knows.
+
+    Yields a function to call with how many more are done.
+    """
+    done, began = 0, time.monotonic()
+    with working(what) as tell:
+
+        def more(count: int) -> None:
+            nonlocal done
+            done += count
+            rate = done / max(time.monotonic() - began, 1.0)
+            of = f" of {total}" if total else ""
+            tell(f"{done}{of}, {rate:.0f} a second", done / total if total else None)
+
+        yield more
 
 
 def styled(text: str, colour: str) -> str:

@@ -15,6 +15,7 @@ from delivrd.cli.output import (
     Failure,
     JsonOption,
     clean,
+    counting,
     fail,
     marked,
     print_fields,
@@ -127,21 +128,23 @@ def replay(
     """
     hub = connect(config)
     body = {"dry_run": dry_run, "force": force, "admit": admit}
-    answers, failed = [], False
-    for request_id in _ids(request_ids):
-        try:
-            answer = hub.post(f"/v1/requests/{segment(request_id)}/replay", body)
-        except Failure as failure:
-            if failure.code != FAILED:
-                raise
-            fail(Failure(f"{request_id}: {failure.what}", failure.why, failure.next))
-            failed = True
-            continue
-        answers.append(answer)
-        failed = failed or bool(answer and answer.get("why_not"))
-        if not as_json:
-            for line in _difference(request_id, answer or {}):
-                typer.echo(clean(line))
+    answers, failed, ids = [], False, [*_ids(request_ids)]
+    with counting("replaying requests", len(ids)) as more:
+        for request_id in ids:
+            more(1)
+            try:
+                answer = hub.post(f"/v1/requests/{segment(request_id)}/replay", body)
+            except Failure as failure:
+                if failure.code != FAILED:
+                    raise
+                fail(Failure(f"{request_id}: {failure.what}", failure.why, failure.next))
+                failed = True
+                continue
+            answers.append(answer)
+            failed = failed or bool(answer and answer.get("why_not"))
+            if not as_json:
+                for line in _difference(request_id, answer or {}):
+                    typer.echo(clean(line))
     if as_json:
         print_json(answers)
     if failed:
