@@ -391,6 +391,38 @@ def test_a_receipt_on_a_terminal_is_one_line_with_a_masked_number(monkeypatch) -
     assert "447700900123" not in line
 
 
+def test_a_receipt_without_a_message_is_listed_and_doctor_told_of(
+    delivrd, hub, monkeypatch
+) -> None:
+    part = {
+        **{"account": "main", "provider_message_id": "0A1", "status": "delivered"},
+        **{"receipts": [{**receipt(1), "count": 2}], "first_seen": "2026-11-21T20:00:00Z"},
+    }
+    hub.answer("GET", "/v1/unmatched", {"items": [part], "next_cursor": None})
+    titles, row = delivrd("receipts", "unmatched", "--account", "main").out.splitlines()
+    assert dict(zip(titles.split("\t"), row.split("\t"), strict=True))["gateway's id"] == "0A1"
+    assert hub.asked[0].query["account"] == "main"
+    monkeypatch.setattr("delivrd.cli.output.on_terminal", lambda: True)
+    assert "delivrd doctor" in delivrd("receipts", "unmatched").err
+
+
+def test_an_unknown_word_is_listed_with_the_setting_that_gives_it_a_meaning(
+    delivrd, hub, monkeypatch
+) -> None:
+    word = {
+        **{"provider": "vonage", "accounts": ["main"], "provider_status": "frobnicated"},
+        **{"error_code": None, "count": 3, "last_seen": "2026-11-21T20:00:00Z"},
+        **{"sample": {"requests": ["7"]}},
+    }
+    hub.answer("GET", "/v1/unmapped", {"items": [word], "next_cursor": None})
+    _, row = delivrd("receipts", "unmapped").out.splitlines()
+    assert row.split("\t")[1:] == ["vonage", "main", "frobnicated", "", "3", "7"]
+    monkeypatch.setattr("delivrd.cli.output.on_terminal", lambda: True)
+    told = delivrd("receipts", "unmapped").err
+    assert "[overrides.GATEWAY.words]" in told
+    assert "delivrd requests replay" in told
+
+
 def test_requests_are_listed_with_numbers_of_receipts(delivrd, hub) -> None:
     item = {"id": "7", "account": "main", "verdict": "sha256", "receipts": [1, 2], "faults": []}
     hub.answer("GET", "/v1/requests", {"items": [item], "next_cursor": None})
@@ -485,6 +517,8 @@ def test_replay_tells_the_difference_in_words(delivrd, hub, answer, lines) -> No
     ("command", "path"),
     [
         (("messages", "list"), "/v1/messages"),
+        (("receipts", "unmatched"), "/v1/unmatched"),
+        (("receipts", "unmapped"), "/v1/unmapped"),
         (("requests", "list"), "/v1/requests"),
         (("endpoints", "list"), "/v1/endpoints"),
         (("deliveries", "list"), "/v1/deliveries"),

@@ -4,6 +4,8 @@ import pytest
 
 READS = [
     ["messages", "list"],
+    ["receipts", "unmatched"],
+    ["receipts", "unmapped"],
     ["requests", "list"],
     ["endpoints", "list"],
     ["deliveries", "list"],

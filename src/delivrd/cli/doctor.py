@@ -291,7 +291,7 @@ def _counted(figures: Figures) -> Iterator[Check]:
             figures.unmapped,
             "receipt",
             f"with an unknown status word or error code {week}",
-            "GET /v1/unmapped lists them; give them a meaning in [overrides.PROVIDER], or upgrade",
+            "delivrd receipts unmapped; give them a meaning in [overrides.PROVIDER], or upgrade",
         ),
         (
             "refused",

@@ -33,7 +33,7 @@ COMMANDS = (
     Entry("init", "init", "Write a first delivrd.toml."),
     Entry("send", "send", "Send a text message."),
     Entry("messages", "messages", "List, show and export messages."),
-    Entry("receipts", "receipts", "Print receipts as they come in."),
+    Entry("receipts", "receipts", "Print receipts as they come in; list what is unmatched."),
     Entry("requests", "requests", "Inspect stored webhook calls, and replay them."),
     Entry("stats", "stats", "Show rates, latencies, settled rates and comparisons."),
     Entry("endpoints", "endpoints", "Manage endpoints: the systems that get your events."),

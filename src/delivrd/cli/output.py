@@ -186,18 +186,24 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) ->
 
 
 def print_rows(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], as_json: bool, none: str = ""
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    as_json: bool,
+    none: str = "",
+    some: str = "",
 ) -> None:
     """What a reading command found: a list as JSON, or a table.
 
-    ``none`` is said on a terminal where there is nothing, with the command to go on with.
+    On a terminal, ``none`` is said where there is nothing, ``some`` where there is something: with
+    the command to go on with.
     """
     if as_json:
         print_json(rows)
         return
     print_table(rows, columns)
-    if not rows and on_terminal():
-        note(none)
+    words = some if rows else none
+    if words and on_terminal():
+        note(words)
 
 
 def _print_rich(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:

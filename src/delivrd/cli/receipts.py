@@ -1,4 +1,4 @@
-"""`delivrd receipts`: watch them come in."""
+"""`delivrd receipts`: watch them come in, and list what has no message or no meaning yet."""
 
 import sys
 import time
@@ -16,6 +16,7 @@ from delivrd.cli.messages import error_words
 from delivrd.cli.output import (
     DOTS,
     UNREACHABLE,
+    Column,
     Failure,
     JsonOption,
     clean,
@@ -24,6 +25,7 @@ from delivrd.cli.output import (
     on_terminal,
     parse_time,
     print_json_line,
+    print_rows,
     styled,
 )
 
@@ -35,7 +37,7 @@ REMEMBERED = 10_000
 
 @app.callback()
 def group() -> None:
-    """Print receipts as they come in."""
+    """Print receipts as they come in; list those without a message or a meaning."""
 
 
 @app.command()
@@ -101,6 +103,71 @@ def follow(
             yield receipt
         while len(seen) > REMEMBERED:
             seen.popitem(last=False)
+
+
+UNMATCHED = (
+    Column("first seen", "first_seen", when=True),
+    Column("account", lambda part: marked(part.get("account"), part)),
+    Column("gateway's id", "provider_message_id"),
+    Column("status", "status"),
+    Column("receipts", lambda part: sum(each["count"] for each in part["receipts"]), right=True),
+    Column("to", lambda part: next((each["to"] for each in part["receipts"]), None)),
+)
+
+
+@app.command()
+def unmatched(
+    account: filters.Account = None,
+    limit: filters.Limit = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List ids of gateways that receipts name and no message has, the newest first.
+
+    \b
+    delivrd receipts unmatched --account vonage
+    """
+    wanted = filters.query(None, None, account=account)
+    found = list(connect(config).items("/v1/unmatched", wanted, limit))
+    print_rows(
+        found,
+        UNMATCHED,
+        as_json,
+        none="No id without a message: every receipt has found the one it is about.",
+        some="They find their message when it is sent or registered. Which setting would match "
+        "them, and what to do with what other programs send: delivrd doctor",
+    )
+
+
+UNMAPPED = (
+    Column("last seen", "last_seen", when=True),
+    Column("gateway", "provider"),
+    Column("accounts", "accounts"),
+    Column("word", "provider_status"),
+    Column("code", "error_code"),
+    Column("receipts", "count", right=True),
+    Column("calls", "sample.requests"),
+)
+
+
+@app.command()
+def unmapped(
+    limit: filters.Limit = 50, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """List status words and error codes that no table has, the last seen first.
+
+    \b
+    delivrd receipts unmapped
+    """
+    print_rows(
+        list(connect(config).items("/v1/unmapped", limit=limit)),
+        UNMAPPED,
+        as_json,
+        none="No unknown word or code: the tables have a meaning for each that came.",
+        some="Give a word its meaning in [overrides.GATEWAY.words] of the settings, a code in "
+        "[overrides.GATEWAY.codes], restart the hub, and read the calls again: "
+        "delivrd requests replay CALL",
+    )
 
 
 def line(receipt: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ _GOOD: Mapping[str, Callable[[Facts, Rule], str]] = {
 _HINTS: Mapping[str, str] = {
     "no_messages": "Does the application still send, and does it reach this hub?",
     "rejected_signatures": "Check its secrets: `delivrd requests list --verdict refused`.",
-    "unmapped": "GET /v1/unmapped lists them; [overrides] gives them a meaning.",
+    "unmapped": "`delivrd receipts unmapped` lists them; [overrides] gives them a meaning.",
     "endpoint_failing": "Its deliveries wait, and are retried automatically.",
     "backlog": "`delivrd doctor` shows what the hub is busy with.",
 }
