@@ -179,6 +179,25 @@ def test_simulate_plays_the_gateways_of_the_settings(delivrd, tmp_path):
     assert PROOF in ran.err
 
 
+@pytest.mark.parametrize("many", [(), ("--messages", "1000000")])
+def test_simulate_ends_after_the_given_time_and_proves_what_was_sent(delivrd, tmp_path, many):
+    demo = demo_command.prepare(tmp_path, 0)
+    with serving(demo.settings):
+        ran = delivrd(
+            "simulate", "--for", "1s", "--rate", "60", "--speed", "200", "--json", *many,
+            "--config", str(demo.settings),
+        )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert PROOF in ran.err
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+def test_a_time_to_stop_after_that_is_none_is_wrong_usage(delivrd, command):
+    ran = delivrd(command, "--for", "long")
+    assert ran.code == 2
+    assert '"10 min"' in ran.err
+
+
 def simulated(delivrd, settings, *more):
     """A few messages through the gateways of these settings."""
     return delivrd("simulate", "--messages", "3", "--config", str(settings), *more)

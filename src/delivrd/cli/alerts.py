@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from delivrd.cli import filters
 from delivrd.cli.client import ConfigOption, connect, segment
 from delivrd.cli.output import (
     FAILED,
@@ -188,22 +189,13 @@ def snooze(
     """
     kind = "firings" if name.startswith("fir_") else "rules"
     path = f"/v1/alerts/{kind}/{segment(name)}/snooze"
-    found = connect(config).post(path, {"seconds": _seconds(time)})
+    found = connect(config).post(path, {"seconds": int(filters.seconds(time, "--for"))})
     if as_json:
         print_json(found)
     elif found["snoozed_until"]:
         note(f"{name} is quiet until {found['snoozed_until']}.")
     else:
         note(f"{name} is snoozed no more.")
-
-
-def _seconds(text: str) -> int:
-    from delivrd.alert_settings import span_seconds
-
-    try:
-        return int(text if text.isdigit() else span_seconds(text))
-    except ValueError as error:
-        raise Failure(f"--for {text!r}", str(error), code=USAGE) from None
 
 
 @app.command()

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import aiohttp
 import typer
 
-from delivrd.cli import figures, traffic
+from delivrd.cli import figures, filters, traffic
 from delivrd.cli.client import Hub
 from delivrd.cli.output import FAILED, Failure, JsonOption, note
 from delivrd.config import Config, load
@@ -94,9 +94,7 @@ def command(
     messages: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many messages.")
     ] = None,
-    seconds: Annotated[
-        float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")
-    ] = None,
+    time: traffic.For = None,
     rate: Annotated[float, typer.Option(min=0.1, max=500, help="Messages per second.")] = 4.0,
     speed: traffic.Speed = 10.0,
     scenario: Annotated[str, typer.Option(help="See `delivrd simulate --list`.")] = "happy",
@@ -109,6 +107,7 @@ def command(
     Example: delivrd demo --messages 200
     """
     traffic.known(scenario)
+    seconds = None if time is None else filters.seconds(time, "--for")
     plan = traffic.Plan(scenario, rate, messages, seconds, seed, speed)
     with orderly(), folder(keep) as place:
         demo = prepare(place, port)

@@ -1,4 +1,4 @@
-"""The filters that commands share, and how a time is written on the command line."""
+"""The filters that commands share, and how a time or a span is written on the command line."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,20 @@ def query(since: str | None, until: str | None, **filters: Any) -> dict[str, Any
     filters["from"] = filters.pop("sender", None)
     times = {"since": moment(since, "--since"), "until": moment(until, "--until")}
     return {name: value for name, value in {**filters, **times}.items() if value is not None}
+
+
+def seconds(text: str, option: str) -> float:
+    """The seconds of a span that a person wrote: ``2m``, ``"1 h"``; a number alone is of seconds.
+
+    Raises:
+        Failure: it is none.
+    """
+    from delivrd.alert_settings import span_seconds
+
+    try:
+        return float(text if re.fullmatch(r"\d+(\.\d+)?", text) else span_seconds(text))
+    except ValueError as error:
+        raise Failure(f"{option} {text!r}", str(error), code=USAGE) from None
 
 
 def moment(text: str | None, option: str) -> str | None:

@@ -53,6 +53,9 @@ Speed = Annotated[
 ]
 
 
+For = Annotated[str | None, typer.Option("--for", help="Stop after this time: 30s, 2m, 1h.")]
+
+
 class Plan(NamedTuple):
     """What traffic there shall be. ``number`` of texts, or endless; ``speed`` divides times."""
 
