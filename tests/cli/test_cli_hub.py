@@ -1,15 +1,17 @@
 """Commands that ask a running hub: what they send, what they print, how they fail."""
 
+import ast
 import csv
 import io
 import json
+import re
 import socket
 import threading
 from pathlib import Path
 
 import pytest
 
-from delivrd.cli import filters, receipts
+from delivrd.cli import client, filters, receipts
 from delivrd.cli.client import Hub
 from delivrd.cli.output import Failure
 
@@ -120,6 +122,39 @@ def test_a_refusal_is_shown_with_its_hint(delivrd, hub) -> None:
     assert ran.code == 2
     assert ran.err == "error: Not a number\n  why: '12' is too short\n  next: write +44…\n"
     assert ran.out == ""
+
+
+def hinted_routes() -> set[str]:
+    """The routes that the hub's own words tell people to look at, which are no docstrings."""
+    package = Path(client.__file__).parents[1]
+    found: set[str] = set()
+    for module in package.rglob("*.py"):
+        if "simulator" in module.parts:  # whose routes are those of gateways
+            continue
+        tree = ast.parse(module.read_text("utf-8"))
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in docs else None
+            found.update(re.findall(r"GET /v1/[a-z/]*[a-z]", text if isinstance(text, str) else ""))
+    return found
+
+
+@pytest.mark.parametrize("route", sorted(hinted_routes()))
+def test_a_hint_names_a_command_and_no_route(delivrd, hub, route: str) -> None:
+    hint = f"{route} lists them all."
+    hub.answer("GET", f"/v1/messages/{ID}", {"title": "no", "hint": hint}, status=404)
+    told = delivrd("messages", "show", ID).err
+    assert route not in told
+    (command,) = re.findall(r"`delivrd (.*?)`", told)
+    assert delivrd(*command.split(), "--help").code == 0
+
+
+def test_a_hint_at_one_message_names_the_command_that_shows_it(delivrd, hub) -> None:
+    hint = f"See GET /v1/messages/{ID}; give its ids."
+    hub.answer("GET", "/v1/messages/1", {"title": "no", "hint": hint}, status=409)
+    assert (
+        f"See `delivrd messages show {ID}`; give its ids." in delivrd("messages", "show", "1").err
+    )
 
 
 def test_no_hub_is_exit_3_with_the_command_that_starts_one(delivrd, monkeypatch) -> None:

@@ -194,8 +194,34 @@ def problem(status: int, answer: Any) -> Failure:
     }
     what = told.get("title") or http.client.responses.get(status, "the hub refused")
     why = told.get("detail") or f"HTTP {status}"
-    hint = str(told.get("hint") or hints.get(status, ""))
+    hint = in_commands(str(told.get("hint") or hints.get(status, "")))
     return Failure(str(what), str(why), hint, USAGE if status == 422 else FAILED, status)
+
+
+COMMANDS = {
+    "/v1/messages": "messages list",
+    "/v1/messages/ID": "messages show",
+    "/v1/requests": "requests list",
+    "/v1/endpoints": "endpoints list",
+    "/v1/deliveries": "deliveries list",
+    "/v1/keys": "keys list",
+    "/v1/alerts/rules": "alerts list",
+    "/v1/alerts/firings": "alerts firings",
+    "/v1/alerts/channels": "alerts channels",
+    "/v1/stats/delivery": "stats delivery",
+}
+"""The commands that ask the routes which the hub's hints name."""
+
+
+def in_commands(hint: str) -> str:
+    """A hint of the hub with the commands in the place of the routes that they ask."""
+
+    def command(found: re.Match[str]) -> str:
+        path, one = found[1], found[2] or ""
+        name = COMMANDS.get(f"{path}/ID" if one else path)
+        return f"`delivrd {name} {one}".rstrip() + "`" if name else found[0]
+
+    return re.sub(r"GET (/v1/[a-z/]*[a-z])(?:/([0-9a-f-]{36}))?", command, hint)
 
 
 def _query(query: Mapping[str, Any]) -> str:
