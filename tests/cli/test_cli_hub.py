@@ -411,6 +411,15 @@ def test_tail_prints_the_last_and_then_each_new_receipt_once(delivrd, hub) -> No
     assert [json.loads(line)["id"] for line in ran.out.splitlines()] == ["2", "3", "4", "5", "6"]
 
 
+def test_tail_says_on_a_terminal_that_it_waits_for_the_first(delivrd, hub, monkeypatch) -> None:
+    hub.answer("GET", "/v1/receipts", page(), page(1))
+    tail = ("receipts", "tail", "--interval", "0.1", "--limit", "1")
+    assert delivrd(*tail).err == ""
+    hub.answer("GET", "/v1/receipts", page(), page(1))
+    monkeypatch.setattr(receipts, "on_terminal", lambda: True)
+    assert "`delivrd send`" in delivrd(*tail).err
+
+
 def test_tail_fetches_page_after_page_when_many_came(delivrd, hub) -> None:
     hub.answer("GET", "/v1/receipts", page(1), page(5, 4, cursor="c"), page(3, 2, 1))
     ran = delivrd("receipts", "tail", "--limit", "5", "--interval", "0.1", "--json")

@@ -43,6 +43,27 @@ def test_all_pages_are_printed_the_oldest_first(delivrd, hub) -> None:
     assert told["next_cursor"] is None
 
 
+NO_TIMES = dict.fromkeys(("p50", "p90", "p95", "p99"))
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("delivery", {"items": [], "summary": {}}),
+        ("latency", {"items": [], "summary": {"total": 0, **NO_TIMES}}),
+        ("honesty", {"items": []}),
+    ],
+)
+def test_numbers_of_nothing_say_so_with_the_next_step(
+    delivrd, hub, monkeypatch, command, told
+) -> None:
+    hub.answer("GET", f"/v1/stats/{command}", {"unit": "messages", **told})
+    assert delivrd("stats", command).err == ""
+    for module in ("output", "stats"):
+        monkeypatch.setattr(f"delivrd.cli.{module}.on_terminal", lambda: True)
+    assert "delivrd messages list" in delivrd("stats", command).err
+
+
 def test_simulated_traffic_is_told_beside_the_numbers(delivrd, hub) -> None:
     told = {"unit": "attempts", "items": [], "summary": {}, "simulated": ["staging", "trial"]}
     hub.answer("GET", "/v1/stats/delivery", told)

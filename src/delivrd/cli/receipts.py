@@ -72,6 +72,12 @@ def tail(
             sys.stdout.flush()
 
 
+NONE = (
+    "No receipt has come that is asked for; the next one is shown as it comes. Send a message by "
+    "`delivrd send`, or see by `delivrd doctor` why none comes."
+)
+
+
 def follow(
     hub: Hub, wanted: Mapping[str, Any], last: int, interval: float
 ) -> Iterator[Mapping[str, Any]]:
@@ -83,6 +89,8 @@ def follow(
     seen: OrderedDict[str, None] = OrderedDict()
     first = hub.get("/v1/receipts", {**wanted, "limit": max(last, 1)})["items"]
     seen.update((receipt["id"], None) for receipt in first)
+    if not first and on_terminal():
+        note(NONE)
     yield from reversed(first[:last])
     away = False
     while True:

@@ -219,6 +219,11 @@ def _all_pages(hub: Hub, path: str, wanted: Mapping[str, Any]) -> dict[str, Any]
     return {**told, "items": list(chain(*reversed(items))), "next_cursor": None}
 
 
+NONE = (
+    "No messages that these numbers could be of. Look at another time, or leave out a filter; "
+    "which messages there are: delivrd messages list"
+)
+
 Get = Callable[[Mapping[str, Any]], Any]
 
 
@@ -231,8 +236,8 @@ def _print(
         return
     rows = told["items"] if by or "summary" not in told else [told["summary"]]
     print_table(rows, [*(Column(name, name) for name in by), *columns])
-    if not rows and on_terminal():
-        note("No messages in that time.")
+    if on_terminal() and not any(row.get("total", 1) for row in rows):
+        note(NONE)
     if simulated := told.get("simulated"):
         note(f"Simulated traffic is in these numbers: that of {', '.join(simulated)}.")
 
