@@ -28,7 +28,8 @@ def test_the_inside_is_refused_however_it_is_written(host: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["https://example.org/a?b=c", "https://8.8.8.8/", "https://[2606:4700::1111]/",
-     "https://[64:ff9b::808:808]/", "https://bücher.example/", "https://EXAMPLE.org:8443/"],
+     "https://[64:ff9b::808:808]/", "https://bücher.example/", "https://EXAMPLE.org:8443/",
+     "https://example.org./", "https://sms_hook.example/", f"https://{'a' * 63}.example/"],
 )  # fmt: skip
 def test_the_outside_may_be_called(url: str) -> None:
     check_url(url, allow_http=False)
@@ -45,6 +46,16 @@ def test_the_outside_may_be_called(url: str) -> None:
 def test_what_is_odd_is_refused(url: str) -> None:
     with pytest.raises(BadUrl):
         check_url(url, allow_http=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["bad..host", ".host", "host..", f"{'a' * 64}.example", "a.b." * 64 + "example", "-a.example",
+     "a-.example", "a,b.example", "a!b", "a*.example"],
+)  # fmt: skip
+def test_a_host_that_no_name_can_be_is_refused(host: str) -> None:
+    with pytest.raises(BadUrl, match="no host name"):
+        check_url(f"https://{host}/", allow_http=False)
 
 
 def test_settings_allow_a_network() -> None:

@@ -257,6 +257,17 @@ def test_the_inside_is_never_called(sqlite_url: str, url: str, words: str) -> No
     run(test())
 
 
+def test_a_host_that_no_name_can_be_is_told_in_words(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with telling(sqlite_url) as story:
+            await story.endpoint("https://bad..host/")
+            await story.happens()
+            await story.settle()
+            assert await story.errors() == ["it may not be called: its host is no host name"]
+
+    run(test())
+
+
 def test_http_is_not_called_unless_it_is_allowed(sqlite_url: str) -> None:
     async def test() -> None:
         async with telling(sqlite_url, allow_http=False) as story, Sink().listening() as sink:

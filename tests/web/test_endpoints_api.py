@@ -124,6 +124,7 @@ def test_secrets_are_shown_once(sqlite_url: str) -> None:
         ({"url": "https://127.0.0.1/x"}, "url", "allow_networks"),
         ({"url": "https://0x7f.1/x"}, "url", "not a public address"),
         ({"url": "https://me:pw@app.example.org/"}, "url", "user name"),
+        ({"url": "https://app..example.org/"}, "url", "no host name"),
         ({"url": URL, "format": "vonage-jason"}, "format", "Did you mean vonage-json?"),
         ({"url": URL, "format": "kannel"}, "url", "neither %d nor %A"),
         (

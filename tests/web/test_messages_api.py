@@ -83,6 +83,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"deadline_seconds": "60"}, "deadline_seconds"),
     ({"metadata": []}, "metadata"),
     ({"callback_url": "http://127.0.0.1/"}, "callback_url"),
+    ({"callback_url": "https://app..example.org/"}, "callback_url"),
     ({"colour": "red"}, "colour"),
     ({"reference": "\0"}, "reference"),
     ({"reference": "r" * 201}, "reference"),

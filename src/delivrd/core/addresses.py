@@ -21,6 +21,9 @@ _PRIVATE_NAMES = (".localhost", ".internal", ".local", ".test")
 """Endings of names that no public DNS has."""
 
 
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+"""A part of a host name; an underscore is in no public one, but in those of some networks."""
+
 _HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:@\[\]]*))(?::\d*)?")
 
 
@@ -38,7 +41,8 @@ def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] =
     Host names are checked again once they are resolved for the call.
 
     Raises:
-        BadUrl: another scheme, a user name in it, or an address that is not public.
+        BadUrl: another scheme, a user name in it, a host that no name can be, or an address that
+            is not public.
     """
     try:
         parts = urlsplit(url)
@@ -60,8 +64,22 @@ def check_url(url: str, *, allow_http: bool, allow_networks: Iterable[Network] =
         )
     if address is None and (host == "localhost" or host.endswith((".localhost", ".internal"))):
         raise BadUrl(f"{host} is not a public name", "Use the address, and allow its network.")
+    if address is None and not _is_name(parts.hostname or ""):
+        raise BadUrl(
+            "its host is no host name",
+            "A name has parts of 1 to 63 letters, digits and hyphens, with one dot between two.",
+        )
     if parts.scheme == "http" and not allow_http:
         raise BadUrl("it is not https", "Use https, or set [relay] allow_http = true.")
+
+
+def _is_name(host: str) -> bool:
+    """Whether a name can be looked up, in the letters that are sent for it."""
+    try:
+        name = host.encode("idna").decode().removesuffix(".")
+    except UnicodeError:  # an empty part, or one that is too long
+        return False
+    return len(name) <= 253 and all(map(_LABEL.fullmatch, name.split(".")))
 
 
 def host_name(header: str) -> str:
