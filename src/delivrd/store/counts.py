@@ -76,12 +76,7 @@ Place = tuple[
 latency step, price, currency; for attempts also the sender, the raw error code and the second of
 the hand-over (None: not handed over)."""
 
-Sent = tuple[str | None, str | None, int | None]
-"""The last three fields of a place."""
-
-NOT_SENT: Sent = (None, None, None)
-
-NOWHERE: Place = (None, None, None, "", None, None, None, None, *NOT_SENT)
+NOWHERE: Place = (None, None, None, "", None, None, None, None, None, None, None)
 
 Move = tuple[int, int, Place, Place]
 """Unit, account, old place, new place."""

@@ -25,16 +25,7 @@ from delivrd.core.units import SECOND
 from delivrd.store import schema
 from delivrd.store.accounts import Accounts
 from delivrd.store.adding import add
-from delivrd.store.counts import (
-    NOT_SENT,
-    Move,
-    Place,
-    Sent,
-    deltas,
-    first_minute,
-    latency_step,
-    spread,
-)
+from delivrd.store.counts import Move, deltas, first_minute, latency_step, spread
 from delivrd.store.endpoints import any_listens
 from delivrd.store.event_data import EventData, as_text, merge_data, status_data
 from delivrd.store.ids import Ids
@@ -53,6 +44,7 @@ from delivrd.store.rows import (
     read_statement,
     write_statement,
 )
+from delivrd.store.tally import attempt_place, message_place
 from delivrd.store.tx import Tx
 
 _PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE"
@@ -289,47 +281,25 @@ class Graph:
         if message.sent_at is None:
             message.sent_at = min((a.handed_at for a in attempts if a.handed_at), default=None)
         cohort, stored = _cohort(message), message.stored
-        country_before = None if stored is None else stored[_COUNTRY]
-        sender_before = None if stored is None else stored[_SENDER]
+        country, sender = (None, None) if stored is None else (stored[_COUNTRY], stored[_SENDER])
         outcomes = []
         for attempt in attempts:
+            before = attempt_place(attempt, country, sender)
             outcome = attempt.outcome()
             outcomes.append(outcome)
-            since = attempt.handed_at or message.sent_at
-            counted_at = cohort and (since or cohort)
-            second = since // SECOND if since and counted_at else None
-            sent_before = (sender_before, attempt.error_code, attempt.second)
-            sent = (message.sender, outcome.error_code, second)
-            self._count(attempt, 1, attempt.account_id, outcome, since, counted_at,
-                        message.country, country_before, sent_before, sent)  # fmt: skip
-            attempt.second = second
-            attempt.status, attempt.final = outcome.status._value_, outcome.final
-            attempt.reason = outcome.reason and outcome.reason._value_
-            attempt.network, attempt.error_code = outcome.network, outcome.error_code
-            attempt.price, attempt.currency = outcome.price, outcome.currency
-        outcome = fold_message(outcomes)
-        self._count(message, 0, 0, outcome, message.sent_at, cohort,
-                    message.country, country_before)  # fmt: skip
+            _settle_attempt(attempt, outcome, attempt.handed_at or message.sent_at, cohort)
+            after = attempt_place(attempt, message.country, message.sender)
+            if before != after:
+                self._moves[1, attempt.account_id, before, after] += 1
+        outcome, before = fold_message(outcomes), message_place(message, country)
+        message.bucket = spread(cohort)
+        message.latency = None if cohort is None else latency_step(outcome, message.sent_at)
         if message.merged_into is None:
             self._queue_status_event(message, outcome)
             _settle(message, outcome)
-
-    def _count(
-        self, row: AttemptRow | MessageRow, unit: int, account_id: int, outcome: Outcome,
-        since: int | None, cohort: int | None, country: str | None, country_before: str | None,
-        before: Sent = NOT_SENT, after: Sent = NOT_SENT,
-    ) -> None:  # fmt: skip
-        """Notes that a row is counted in another place than before (rule F1)."""
-        bucket = spread(cohort)
-        step = None if bucket is None else latency_step(outcome, since)
-        reason = outcome.reason and outcome.reason._value_
-        old: Place = (row.bucket, country_before, row.network, row.status, row.reason, row.latency,
-                      row.price, row.currency, *before)  # fmt: skip
-        new: Place = (bucket, country, outcome.network, outcome.status._value_, reason, step,
-                      outcome.price, outcome.currency, *after)  # fmt: skip
-        if old != new:
-            self._moves[unit, account_id, old, new] += 1
-            row.bucket, row.latency = bucket, step
+        after = message_place(message, message.country)
+        if before != after:
+            self._moves[0, 0, before, after] += 1
 
     def _queue_status_event(self, message: MessageRow, outcome: Outcome) -> None:
         status = outcome.status._value_
@@ -431,11 +401,27 @@ def _needs_text(attempt: AttemptRow) -> bool:
     return attempt.state in (State.QUEUED, State.HANDING_OVER) and attempt.timeout_at is None
 
 
+def _settle_row(row: AttemptRow | MessageRow, outcome: Outcome) -> None:
+    row.status, row.final = outcome.status._value_, outcome.final
+    row.reason = outcome.reason and outcome.reason._value_
+    row.network, row.error_code = outcome.network, outcome.error_code
+    row.price, row.currency = outcome.price, outcome.currency
+
+
+def _settle_attempt(
+    attempt: AttemptRow, outcome: Outcome, since: int | None, cohort: int | None
+) -> None:
+    """Writes the outcome into an attempt, and where it is counted: nowhere without a ``cohort``;
+    ``since`` is its hand-over, if that is known."""
+    _settle_row(attempt, outcome)
+    counted_at = cohort and (since or cohort)
+    attempt.bucket = spread(counted_at)
+    attempt.latency = None if counted_at is None else latency_step(outcome, since)
+    attempt.second = since // SECOND if since and counted_at else None
+
+
 def _settle(message: MessageRow, outcome: Outcome) -> None:
-    message.status, message.final = outcome.status._value_, outcome.final
-    message.reason = outcome.reason and outcome.reason._value_
-    message.permanent = outcome.permanent
-    message.error_code, message.detail = outcome.error_code, outcome.detail
-    message.provider_status, message.network = outcome.provider_status, outcome.network
-    message.price, message.currency = outcome.price, outcome.currency
+    _settle_row(message, outcome)
+    message.permanent, message.detail = outcome.permanent, outcome.detail
+    message.provider_status = outcome.provider_status
     message.finished_at, message.delivered_at = outcome.finished_at, outcome.delivered_at
