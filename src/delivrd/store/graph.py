@@ -29,6 +29,7 @@ from delivrd.store.counts import Move, deltas, first_minute, latency_step, sprea
 from delivrd.store.endpoints import any_listens
 from delivrd.store.event_data import EventData, as_text, merge_data, status_data
 from delivrd.store.ids import Ids
+from delivrd.store.loading import add_attempts, add_parts, add_statements, parts_of
 from delivrd.store.messages import describe
 from delivrd.store.rows import (
     ATTEMPT_COLUMNS,
@@ -41,28 +42,20 @@ from delivrd.store.rows import (
     MessageRow,
     PartRow,
     StatementRow,
-    read_statement,
     write_statement,
 )
 from delivrd.store.tally import attempt_place, message_place
 from delivrd.store.tx import Tx
 
-_PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE"
-_PARTS_BY_KEY = f"{_PARTS} key = ANY($1::text[]) ORDER BY key FOR UPDATE"
-_PARTS_BY_ATTEMPT = f"{_PARTS} attempt_id = ANY($1::bigint[])"
+_PARTS = (
+    f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE key = ANY($1::text[]) "
+    "ORDER BY key FOR UPDATE"
+)
 _MESSAGES_OF = "SELECT id, message_id FROM attempt WHERE id = ANY($1::bigint[])"
 _MESSAGES = (
     f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id = ANY($1::bigint[]) "
     "ORDER BY id FOR UPDATE"
 )
-_ATTEMPTS = (
-    f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt WHERE message_id = ANY($1::bigint[]) "
-    "ORDER BY message_id, seq"
-)
-_STATEMENTS = (
-    f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
-)
-
 
 _COUNTRY, _SENDER = MESSAGE_COLUMNS.index("country"), MESSAGE_COLUMNS.index("sender")
 
@@ -138,7 +131,7 @@ class Graph:
         if not names:
             return []
         keys = sorted(names)
-        found = [PartRow(*row) for row in await self.tx.fetch(_PARTS_BY_KEY, keys)]
+        found = [PartRow(*row) for row in await self.tx.fetch(_PARTS, keys)]
         self.parts = {part.key: part for part in found}
         missing = [key for key in keys if key not in self.parts]
         if missing:
@@ -154,7 +147,7 @@ class Graph:
                 for key in missing
             ]
             await self.tx.insert(schema.part, PART_COLUMNS, rows, "ignore")
-            new = [PartRow(*row) for row in await self.tx.fetch(_PARTS_BY_KEY, missing)]
+            new = [PartRow(*row) for row in await self.tx.fetch(_PARTS, missing)]
             self.parts.update((part.key, part) for part in new)
             found += new
         return found
@@ -166,24 +159,15 @@ class Graph:
             message = MessageRow(*row)
             message.stored = row
             self.messages[message.id] = message
-        for row in await self.tx.fetch(_ATTEMPTS, list(self.messages)):
-            attempt = AttemptRow(*row)
-            attempt.stored = row
-            self.attempts[attempt.id] = attempt
-            self.messages[attempt.message_id].attempts.append(attempt)
+        self.attempts = await add_attempts(self.tx, self.messages)
 
     async def _load_statements(self, named: list[PartRow]) -> None:
         by_id = {part.id: part for part in named}
-        if self.attempts:
-            for row in await self.tx.fetch(_PARTS_BY_ATTEMPT, list(self.attempts)):
-                by_id.setdefault(row[0], PartRow(*row))
-        for part in sorted(by_id.values(), key=lambda part: part.id):
-            self.parts[part.key] = part
-            if part.attempt_id is not None:
-                self.attempts[part.attempt_id].parts.append(part)
-        for row in await self.tx.fetch(_STATEMENTS, list(by_id)) if by_id else ():
-            part_id, statement = read_statement(row)
-            by_id[part_id].statements.append(statement)
+        for part in await parts_of(self.tx, self.attempts):
+            by_id.setdefault(part.id, part)
+        self.parts.update((part.key, part) for part in by_id.values())
+        add_parts(by_id.values(), self.attempts)
+        await add_statements(self.tx, by_id.values())
 
     # --- changing facts -------------------------------------------------------------------------
 

@@ -30,16 +30,13 @@ from delivrd.store.graph import Graph
 from delivrd.store.ids import Ids, now_micros
 from delivrd.store.latencies import BUCKETS_A_HALF, BUCKETS_A_PART, STEPS
 from delivrd.store.latencies import TABLES as LATENCIES
+from delivrd.store.loading import complete
 from delivrd.store.reader import Reader, snapshot
 from delivrd.store.rows import (
     ATTEMPT_COLUMNS,
     MESSAGE_COLUMNS,
-    PART_COLUMNS,
-    STATEMENT_COLUMNS,
     AttemptRow,
     MessageRow,
-    PartRow,
-    read_statement,
 )
 from delivrd.store.tally import Tally
 from delivrd.store.tx import Row, Tx, ends
@@ -128,16 +125,6 @@ async def _walk(store: Reader, walk: _Walk, progress: Progress) -> list[Differen
 # --- messages and attempts ----------------------------------------------------------------------
 
 _MESSAGES = f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id > $1 ORDER BY id LIMIT $2"
-_ATTEMPTS = (
-    f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt WHERE message_id = ANY($1::bigint[]) "
-    "ORDER BY message_id, seq"
-)
-_PARTS = (
-    f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE attempt_id = ANY($1::bigint[]) ORDER BY id"
-)
-_STATEMENTS = (
-    f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
-)
 
 _NOT_DERIVED = ("text", "last_event")
 """Columns that a fold changes but that cannot be derived."""
@@ -167,18 +154,8 @@ async def _fill(graph: Graph, tx: Tx, after: int) -> None:
     """Loads messages and all that determines them, like :meth:`Graph.load`, but without locks."""
     for row in await tx.fetch(_MESSAGES, after, SLICE):
         message = graph.messages[row[0]] = MessageRow(*row)
-        message.stored = tuple(row)
-    for row in await tx.fetch(_ATTEMPTS, list(graph.messages)):
-        attempt = graph.attempts[row[0]] = AttemptRow(*row)
-        attempt.stored = tuple(row)
-        graph.messages[attempt.message_id].attempts.append(attempt)
-    parts = {}
-    for row in await tx.fetch(_PARTS, list(graph.attempts)):
-        part = parts[row[0]] = graph.parts[row[1]] = PartRow(*row)
-        graph.attempts[row[4]].parts.append(part)
-    for row in await tx.fetch(_STATEMENTS, list(parts)):
-        part_id, statement = read_statement(row)
-        parts[part_id].statements.append(statement)
+        message.stored = row
+    graph.attempts = await complete(tx, graph.messages)
 
 
 def _compare(what: str, name: str, row: MessageRow | AttemptRow) -> Iterator[Difference]:

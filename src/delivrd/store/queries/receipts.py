@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from delivrd.core.statement import moment
 from delivrd.core.status import fold_part
 from delivrd.store.accounts import Accounts
+from delivrd.store.loading import add_statements
 from delivrd.store.queries import trees
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan, spanned
 from delivrd.store.queries.provider_ids import parts_of
@@ -87,7 +88,7 @@ async def list_unmatched(
         **({} if before is None else {"below": before}),
     )
     parts = [PartRow(*row) for row in found.rows]
-    await trees.fill(tx, parts)
+    await add_statements(tx, parts)
     spoken_of = [part for part in parts if part.live]
     ids = [said.id for part in spoken_of for said in part.statements]
     requests = await trees.requests_of(tx, ids)

@@ -1,18 +1,15 @@
 """Messages with their attempts, parts and statements, and single statements; without locks."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from delivrd.store.accounts import Accounts
+from delivrd.store.loading import complete
 from delivrd.store.queries.views import NOT_BROUGHT, Brought, Receipt, receipt
 from delivrd.store.rows import (
-    ATTEMPT_COLUMNS,
     MESSAGE_COLUMNS,
-    PART_COLUMNS,
     STATEMENT_COLUMNS,
-    AttemptRow,
     MessageRow,
-    PartRow,
     StatementRow,
     read_statement,
 )
@@ -22,14 +19,6 @@ REQUESTS_SHOWN = 10
 """The number of requests shown with each receipt: the first that brought it."""
 
 _MESSAGES = f"SELECT {', '.join(MESSAGE_COLUMNS)} FROM message WHERE id = ANY($1::bigint[])"
-_ATTEMPTS = (
-    f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt WHERE message_id = ANY($1::bigint[]) "
-    "ORDER BY message_id, seq"
-)
-_PARTS = f"SELECT {', '.join(PART_COLUMNS)} FROM part WHERE attempt_id = ANY($1::bigint[])"
-_STATEMENTS_OF = (
-    f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE part_id = ANY($1::bigint[])"
-)
 _STATEMENTS = f"SELECT {', '.join(STATEMENT_COLUMNS)} FROM statement WHERE id = ANY($1::bigint[])"
 _LINKS = (
     "SELECT statement_id, request_id FROM link WHERE statement_id = ANY($1::bigint[]) AND live "
@@ -48,25 +37,8 @@ async def messages(tx: Tx, ids: Sequence[int]) -> list[MessageRow]:
     if not ids:
         return []
     rows = {row[0]: MessageRow(*row) for row in await tx.fetch(_MESSAGES, list(ids))}
-    attempts: dict[int, AttemptRow] = {}
-    for row in await tx.fetch(_ATTEMPTS, list(rows)):
-        attempt = AttemptRow(*row)
-        attempts[attempt.id] = attempt
-        rows[attempt.message_id].attempts.append(attempt)
-    found = [PartRow(*row) for row in await tx.fetch(_PARTS, list(attempts))]
-    for part in sorted(found, key=lambda part: part.id):
-        if part.attempt_id is not None:
-            attempts[part.attempt_id].parts.append(part)
-    await fill(tx, found)
+    await complete(tx, rows)
     return [rows[i] for i in ids if i in rows]
-
-
-async def fill(tx: Tx, parts: Iterable[PartRow]) -> None:
-    """Loads the statements of the parts into them."""
-    by_id = {part.id: part for part in parts}
-    for row in await tx.fetch(_STATEMENTS_OF, list(by_id)) if by_id else ():
-        part_id, said = read_statement(row)
-        by_id[part_id].statements.append(said)
 
 
 async def statements(tx: Tx, ids: Sequence[int]) -> list[tuple[int, StatementRow]]:
