@@ -8,7 +8,6 @@ to do.
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -29,6 +28,7 @@ from pydantic import (
 
 from delivrd.alert_settings import Alerts
 from delivrd.config_endpoints import EndpointSettings
+from delivrd.core.addresses import is_local
 from delivrd.providers import provider
 from delivrd.providers.base import AccountSettings, Provider
 from delivrd.providers.overrides import Overrides, overridden
@@ -281,7 +281,7 @@ class Config(Section):
     @property
     def local(self) -> bool:
         """Whether only this machine can reach the hub."""
-        return is_loopback(self.host) and self.public_url is None
+        return is_local(self.host) and self.public_url is None
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -346,16 +346,6 @@ def hide_password(url: str) -> str:
     """A database's address without its password, and without that of a client's key."""
     url = re.sub(r"(?<=://)([^:/@]*):[^/]*@", r"\1:***@", url)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a server bound to this host is reachable only from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def proofs(account: AccountSettings) -> list[str]:

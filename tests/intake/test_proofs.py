@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from delivrd.core.addresses import is_loopback
 from delivrd.intake.proof import Address, Proof
 from delivrd.intake.reread import CannotReread, admit
 from delivrd.intake.ring import PER_SOURCE, Refusal, Ring
-from delivrd.intake.source import is_loopback, source_of, within
+from delivrd.intake.source import source_of, within
 from delivrd.providers import provider
 from delivrd.providers.base import Request, Unauthentic
 from delivrd.store.accounts import Account

@@ -1,9 +1,11 @@
-"""Which URLs users may have the hub call: none inside its own network (rule H6)."""
+"""Which addresses are this machine, and which URLs the hub may call: none inside its own network
+(rules H2 and H6)."""
 
 import re
 import socket
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
@@ -86,6 +88,27 @@ def host_name(header: str) -> str:
     """The name or address in a Host header, without its port; what is no host is returned whole."""
     found = _HOST.fullmatch(header)
     return (header if found is None else found[1] or found[2] or "").lower()
+
+
+@lru_cache(maxsize=4096)
+def address_of(text: str) -> Address | None:
+    """The address that a text is, an IPv4 one mapped into IPv6 as IPv4; None for other texts."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a text is an address of this machine alone."""
+    found = address_of(address)
+    return found is not None and found.is_loopback
+
+
+def is_local(host: str) -> bool:
+    """Whether a host's name or address is of this machine alone."""
+    return host == "localhost" or is_loopback(host)
 
 
 def private_host(host: str) -> bool:

@@ -6,8 +6,8 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import NamedTuple
 
-from delivrd.core.addresses import host_name
-from delivrd.intake.source import FORWARDING, is_loopback, within
+from delivrd.core.addresses import host_name, is_local, is_loopback
+from delivrd.intake.source import FORWARDING, within
 from delivrd.providers.base import Authentic, Request, Unauthentic, same
 from delivrd.store.accounts import Account
 
@@ -123,5 +123,4 @@ class Proof:
 @lru_cache(maxsize=256)
 def _is_local(host: str) -> bool:
     """Whether a Host header names the loopback."""
-    name = host_name(host)
-    return name == "localhost" or is_loopback(name)
+    return is_local(host_name(host))

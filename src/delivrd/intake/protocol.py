@@ -13,7 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from delivrd.config import Limits
-from delivrd.intake.source import is_loopback
+from delivrd.core.addresses import is_loopback
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request's head: its line and its headers."""

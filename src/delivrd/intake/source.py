@@ -1,10 +1,9 @@
 """The source address of a request behind proxies (rule H3)."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-Network = IPv4Network | IPv6Network
+from delivrd.core.addresses import Network, address_of
+
 MAX_LENGTH = 64
 """Characters of a source that are kept; real addresses are shorter."""
 
@@ -31,29 +30,12 @@ def source_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
     return source
 
 
-@lru_cache(maxsize=4096)
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return None
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        return found.ipv4_mapped
-    return found
-
-
 def within(address: str, networks: Iterable[Network]) -> bool:
     """Whether an address is in one of the networks; text that is not an address never is."""
-    found = _parsed(address)
+    found = address_of(address)
     return found is not None and any(
         found.version == network.version and found in network for network in networks
     )
-
-
-@lru_cache(maxsize=4096)
-def is_loopback(address: str) -> bool:
-    found = _parsed(address)
-    return found is not None and found.is_loopback
 
 
 def _without_port(hop: str) -> str:

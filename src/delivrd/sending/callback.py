@@ -2,7 +2,8 @@
 
 from urllib.parse import quote, urlsplit
 
-from delivrd.config import Config, is_loopback
+from delivrd.config import Config
+from delivrd.core.addresses import is_local
 from delivrd.store.accounts import Account
 
 
@@ -20,7 +21,7 @@ def callback_address(config: Config, account: Account, reference: str) -> str | 
     base = config.public_url
     if base is None:
         gateway = urlsplit(account.settings.base_url or "").hostname
-        if gateway is None or not is_loopback(gateway):
+        if gateway is None or not is_local(gateway):
             return None
         base = config.local_url
     return f"{base}{webhook_path(account)}/{reference}"

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, MutableMapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from delivrd.config import Config, is_loopback
-from delivrd.core.addresses import host_name
+from delivrd.config import Config
+from delivrd.core.addresses import address_of, host_name, is_local, is_loopback
 from delivrd.metrics import Metrics
 from delivrd.store.base import StoreUnavailable
 from delivrd.store.keys import Scope as Role
@@ -259,15 +258,11 @@ def allowed_hosts(config: Config) -> Callable[[str], bool]:
     named = {config.host.lower(), "localhost"}
     if config.public_url:
         named.add((urlsplit(config.public_url).hostname or "").lower())
-    any_address = not is_loopback(config.host)
+    any_address = not is_local(config.host)
 
     def allowed(host: str) -> bool:
-        if host in named:
+        if host in named or is_loopback(host):
             return True
-        try:
-            address = ip_address(host)
-        except ValueError:
-            return False
-        return any_address or address.is_loopback
+        return any_address and address_of(host) is not None
 
     return allowed
