@@ -88,8 +88,9 @@ class Accounts:
         here = {i for i, known in self._names.items() if name in (None, known)}
         return bool(here) and here <= self.simulated_ids
 
-    def id_of(self, name: str) -> int | None:
-        return next((i for i, n in self._names.items() if n == name), None)
+    def id_of(self, name: str | None) -> int:
+        """The id of the account with that name; -1, which none has, if there never was one."""
+        return next((i for i, n in self._names.items() if n == name), -1)
 
 
 async def enrol(tx: Tx, configured: Mapping[str, tuple[Provider, AccountSettings]]) -> Accounts:

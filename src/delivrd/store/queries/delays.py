@@ -20,13 +20,12 @@ async def newest_delays(
     out.
     """
     span = Span(since, until)
-    account_id = None if account is None else accounts.id_of(account)
-    if account_id is None:
+    if account is None:
         return {}
     rows = await tx.fetch(
         "SELECT country, finished_at - sent_at FROM (SELECT country, status, sent_at, finished_at, "
-        f"latency FROM message WHERE account_id = {account_id:d} AND id >= $1 AND id < $2 "
-        f"ORDER BY id DESC LIMIT {LOOKED_AT}) AS m "
+        f"latency FROM message WHERE account_id = {accounts.id_of(account):d} AND id >= $1 "
+        f"AND id < $2 ORDER BY id DESC LIMIT {LOOKED_AT}) AS m "
         f"WHERE status = 'delivered' AND latency <> {NO_LATENCY} AND sent_at >= $3 "
         "AND sent_at < $4",
         span.lowest,

@@ -120,8 +120,7 @@ def on_accounts(accounts: Accounts, account: str | None, provider: str | None) -
     """The names of an account and of a provider as conditions on account ids."""
     found: list[Condition] = []
     if account is not None:
-        account_id = accounts.id_of(account)
-        found.append(("account_id = ?", (-1 if account_id is None else account_id,)))
+        found.append(("account_id = ?", (accounts.id_of(account),)))
     if provider is not None:
         ids = [i for i, a in accounts.by_id.items() if a.provider.name == provider]
         found.append(("account_id = ANY(?::bigint[])", (ids,)))

@@ -119,8 +119,7 @@ def _inlined(accounts: Accounts, filters: Filters) -> list[Condition]:
             raise ValueError("a country is two letters")
         found.append((f"country = '{filters.country}'", ()))
     if filters.account is not None:
-        account_id = accounts.id_of(filters.account)
-        found.append((f"account_id = {-1 if account_id is None else account_id:d}", ()))
+        found.append((f"account_id = {accounts.id_of(filters.account):d}", ()))
     return found
 
 

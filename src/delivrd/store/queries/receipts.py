@@ -47,8 +47,7 @@ async def list_receipts(
         parts = await parts_of(tx, accounts, provider_message_id)
         indexed.append(("part_id = ANY(?::bigint[])", (parts,)))
     if account is not None:
-        account_id = accounts.id_of(account)
-        others.append(("account_id = ?", (-1 if account_id is None else account_id,)))
+        others.append(("account_id = ?", (accounts.id_of(account),)))
     if status is not None:
         others.append(("status = ?", (status,)))
     if provider_message_id is not None:

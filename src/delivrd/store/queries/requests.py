@@ -100,8 +100,7 @@ async def _kept(
     if odd or verdict in _KEPT_VERDICTS:
         indexed.append((_ODD, ()))
     if account is not None:
-        account_id = accounts.id_of(account)
-        others.append(("account_id = ?", (-1 if account_id is None else account_id,)))
+        others.append(("account_id = ?", (accounts.id_of(account),)))
     return await spanned(
         tx, _KEPT, span, "received_at", indexed=indexed, others=others, before=before, limit=limit
     )
@@ -165,7 +164,7 @@ def _of_log(accounts: Accounts, row: Row) -> Request:
 
 def _of_ring(accounts: Accounts, row: Row) -> Request:
     row_id, account, received_at, source, method, path, status, why, admissible, size = row
-    account_id = _id_of(accounts, account)
+    account_id = accounts.id_of(account)
     return Request(
         id=str(row_id),
         account=account,
@@ -185,11 +184,6 @@ def _of_ring(accounts: Accounts, row: Row) -> Request:
         admissible=bool(admissible),
         simulated=simulated(accounts, account_id),
     )
-
-
-def _id_of(accounts: Accounts, name: str | None) -> int:
-    found = None if name is None else accounts.id_of(name)
-    return -1 if found is None else found
 
 
 async def find_request(tx: Tx, accounts: Accounts, request_id: int) -> RequestDetail | None:

@@ -196,7 +196,7 @@ def check_account(accounts: Accounts, name: str | None) -> str | None:
     Raises:
         Problem: there never was one.
     """
-    if name is not None and accounts.id_of(name) is None:
+    if name is not None and name not in accounts.names:
         names = ", ".join(sorted(accounts.by_name)) or "none"
         raise invalid("account", f"there is no account {name[:50]!r}", f"Accounts: {names}.")
     return name

@@ -38,7 +38,7 @@ def _found(
             if not meant_country(value) and value.lower() not in words.get(name, ()):
                 yield name, value, COUNTRY
         elif name == "account":
-            if accounts.id_of(value) is None:
+            if value not in accounts.names:
                 yield name, value, _one_of(value, accounts.by_name)
         elif name == "range" or name in words:
             known = RANGES if name == "range" else words[name]
