@@ -1,5 +1,6 @@
 """The outbox: attempts are claimed, answered and timed out (rules C8, E1 and E3)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from delivrd.core.statement import Kind, Receipt, Status
@@ -117,22 +118,8 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, answered:
     others: list[MessageRow] = []
     match answer:
         case Accepted():
-            attempt.state = State.ACCEPTED.value
-            attempt.answered_at, attempt.answer_detail = answered.answered_at, None
-            attempt.parts_expected = max(1, len({name.key for name in names}))
-            asks = account.provider.look_up is not None
-            attempt.due_at = next_look_up(attempt, now) if asks else None
-            for name in names:
-                await renew(graph, account, name.key)
-            rows = [graph.parts[name.key] for name in names]
-            # earlier receipts on a receive-only account have created messages of their own
-            others = [
-                m for m in messages_of(graph, rows) if m.id != message.id and m.origin != "api"
-            ]
-            for row, part in zip(rows, sent, strict=True):
-                if row.attempt_id is None:
-                    graph.attach(row, attempt)
-                graph.state(row, account.id, Kind.ANSWER, _stated(part), None)
+            attempt.answered_at = answered.answered_at
+            others = await _accept(graph, account, attempt, names, sent)
         case Refused():
             attempt.state, attempt.answered_at = State.REFUSED.value, answered.answered_at
             attempt.answer_reason = answer.reason.value
@@ -145,6 +132,30 @@ async def store_answer(tx: Tx, accounts: Accounts, ids: Ids, now: int, answered:
             attempt.state, attempt.answer_detail = State.UNSURE.value, answer.detail
     await merge(graph, message, others)
     tx.queued = tx.queued or attempt.state == State.QUEUED
+
+
+async def _accept(
+    graph: Graph, account: Account, attempt: AttemptRow, names: Sequence[PartName],
+    sent: Sequence[SentPart],
+) -> list[MessageRow]:  # fmt: skip
+    """Gives the attempt its parts; returns messages that earlier receipts for them created."""
+    attempt.state, attempt.answer_detail = State.ACCEPTED.value, None
+    attempt.parts_expected = max(1, len({name.key for name in names}))
+    asks = account.provider.look_up is not None
+    attempt.due_at = next_look_up(attempt, graph.now) if asks else None
+    for name in names:
+        await renew(graph, account, name.key)
+    rows = [graph.parts[name.key] for name in names]
+    others = [
+        message
+        for message in messages_of(graph, rows)
+        if message.id != attempt.message_id and message.origin != "api"
+    ]
+    for row, part in zip(rows, sent, strict=True):
+        if row.attempt_id is None:
+            graph.attach(row, attempt)
+        graph.state(row, account.id, Kind.ANSWER, _stated(part), None)
+    return others
 
 
 async def _whose(tx: Tx, attempt_id: int) -> tuple[int, str]:
