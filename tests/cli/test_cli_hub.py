@@ -599,6 +599,9 @@ def test_what_a_simulator_is_behind_is_marked(delivrd, hub, tmp_path) -> None:
     assert "\tmain (simulated)\t" in delivrd("requests", "list").out
     hub.answer("GET", "/v1/receipts", {"items": [{**receipt(1), "simulated": True}]})
     assert "\tmain (simulated)\t" in delivrd("receipts", "tail", "--limit", "1").out
+    told = {"id": "dlv_1", "type": "message.delivered", "simulated": True}
+    hub.answer("GET", "/v1/deliveries", {"items": [told], "next_cursor": None})
+    assert "\tmessage.delivered (simulated)\t" in delivrd("deliveries", "list").out
 
 
 def test_keys_create_prints_the_key_once_and_alone(delivrd, hub) -> None:

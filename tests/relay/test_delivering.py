@@ -202,7 +202,7 @@ def test_every_member_of_a_batch_has_its_answer(database_url: str) -> None:
             for message in (1, 2):
                 await story.happens(message=message)
             await story.settle()
-            found = await story.store.read(list_deliveries)
+            found = await story.store.read(lambda tx: list_deliveries(tx, story.store.accounts))
             assert [one.last_status for one in found.items] == [200, 200]
 
     run(test())

@@ -9,7 +9,7 @@ from delivrd.store.queries import paging
 from delivrd.web.api import endpoint_rows
 from delivrd.web.pages.show import absolute
 from tests.relay.relay_support import Sink, resets, says
-from tests.support import run, until
+from tests.support import account, run, until
 from tests.web.test_endpoints_api import ALL, LOCAL, made
 from tests.web.web_support import Web, web
 
@@ -376,5 +376,28 @@ def test_metrics_cover_what_waits_and_of_tries(database_url: str) -> None:
                 )
 
             await until(told)
+
+    run(test())
+
+
+def test_a_delivery_says_whether_its_message_is_simulated(database_url: str) -> None:
+    async def test() -> None:
+        accounts = {
+            "inbox": account("vonage", receive_only=True),
+            "tried-out": account("vonage", receive_only=True, simulated=True),
+        }
+        async with (
+            web(database_url, ALL, relay=LOCAL, accounts=accounts) as hub,
+            Sink().listening() as sink,
+        ):
+            await made(hub, sink.url)
+            await hub.receipt("inbox", messageId="id-1", **DELIVERED)
+            await hub.receipt("tried-out", messageId="id-2", **DELIVERED)
+            told = {}
+            for one in await in_state(hub, "delivered", 2):
+                shown = await hub.get(f"/v1/deliveries/{one['id']}")
+                assert shown["delivery"]["simulated"] is one["simulated"]
+                told[shown["event"]["data"]["account"]] = one["simulated"]
+            assert told == {"inbox": False, "tried-out": True}
 
     run(test())

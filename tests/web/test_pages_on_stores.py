@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import account, run
+from tests.support import run
 from tests.web.web_support import web
 
 PATHS = ("/?range=24h", "/?range=all&account=main&country=US", "/compare", "/alerts",
@@ -104,21 +104,6 @@ def test_filters_that_can_be_are_not_remarked_on(sqlite_url: str, address: str) 
         async with web(sqlite_url) as hub:
             await hub.receipt("inbox", status="delivered")
             assert "is not understood" not in (await hub.client.get(address)).text
-
-    run(test())
-
-
-def test_where_all_accounts_are_simulated_no_message_is_marked(sqlite_url: str) -> None:
-    """The page says it once."""
-
-    async def test() -> None:
-        simulated = account("vonage", receive_only=True, simulated=True)
-        for others, marked in (({}, False), ({"real": account("vonage")}, True)):
-            async with web(sqlite_url, accounts={"inbox": simulated, **others}) as hub:
-                await hub.receipt("inbox", status="delivered")
-                page = (await hub.client.get("/messages")).text
-                assert ("badge soft" in page) is marked
-                assert ("All of these accounts are simulated" in page) is not marked
 
     run(test())
 

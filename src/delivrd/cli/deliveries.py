@@ -15,6 +15,7 @@ from delivrd.cli.output import (
     JsonOption,
     clean,
     counting,
+    marked,
     note,
     print_fields,
     print_json,
@@ -32,7 +33,7 @@ State = Annotated[
 
 COLUMNS = (
     Column("created", "created_at", when=True),
-    Column("event", "type"),
+    Column("event", lambda delivery: marked(delivery["type"], delivery)),
     Column("state", "state"),
     Column("tries", "tries", right=True),
     Column("answer", "last_status", right=True),

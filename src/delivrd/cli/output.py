@@ -264,9 +264,9 @@ def clean(text: str, *, lines: bool = False) -> str:
     )
 
 
-def marked(account: str | None, of: Mapping[str, Any]) -> str:
-    """The account of a message, receipt or call, with a mark where it is a simulator."""
-    return f"{account or ''} (simulated)" if of.get("simulated") else account or ""
+def marked(text: str | None, of: Mapping[str, Any]) -> str:
+    """What names a row, as its account, with a mark where a simulator is behind it."""
+    return f"{text or ''} (simulated)" if of.get("simulated") else text or ""
 
 
 def parse_time(text: Any) -> datetime | None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
+from delivrd.store.accounts import Accounts
 from delivrd.store.ids import floor
 from delivrd.store.queries.paging import Condition, Listed, Span, listed, scan
+from delivrd.store.queries.views import simulated
 from delivrd.store.replays import ENDED
 from delivrd.store.tx import Row, Tx
 
@@ -34,6 +36,7 @@ class Delivery(msgspec.Struct):
     type: str | None = None
     message_id: str | None = None
     last_status: int | None = None
+    simulated: bool = False
 
 
 class Try(msgspec.Struct):
@@ -67,6 +70,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS).replace('message_row', 'message_id')} FR
 
 async def list_deliveries(
     tx: Tx,
+    accounts: Accounts,
     *,
     endpoint_id: int | None = None,
     message_id: str | None = None,
@@ -94,33 +98,35 @@ async def list_deliveries(
         tx, _SELECT, indexed=indexed, others=others, below=span.below(before), lowest=span.lowest,
         limit=limit,
     )  # fmt: skip
-    return listed(await _with_related(tx, found.rows), found)
+    return listed(await _with_related(tx, accounts, found.rows), found)
 
 
-async def _with_related(tx: Tx, rows: Iterable[Row]) -> list[Delivery]:
-    """Adds what other tables hold: the event's type, the message's id, the last answer."""
+async def _with_related(tx: Tx, accounts: Accounts, rows: Iterable[Row]) -> list[Delivery]:
+    """Adds what other tables hold: of the event, the message, its account, and the last try."""
     found = [Delivery(*row) for row in rows]
-    events = [delivery.event_id for delivery in found]
-    types = dict(
-        await _pairs(tx, "SELECT id, type FROM event WHERE id = ANY($1::bigint[])", events)
+    types = await _by_id(
+        tx,
+        "SELECT id, type FROM event WHERE id = ANY($1::bigint[])",
+        [delivery.event_id for delivery in found],
     )
-    messages = [delivery.message_row for delivery in found]
-    uuids = dict(
-        await _pairs(tx, "SELECT id, uuid FROM message WHERE id = ANY($1::bigint[])", messages)
+    messages = await _by_id(
+        tx,
+        "SELECT id, uuid, account_id FROM message WHERE id = ANY($1::bigint[])",
+        [delivery.message_row for delivery in found],
     )
-    last = dict(
-        await _pairs(
-            tx,
-            "SELECT t.delivery_id, t.status FROM try t WHERE t.delivery_id = ANY($1::bigint[]) "
-            "AND t.number = (SELECT max(l.number) FROM try l WHERE l.delivery_id = t.delivery_id)",
-            [_lead(delivery) for delivery in found],
-        )
+    last = await _by_id(
+        tx,
+        "SELECT t.delivery_id, t.status FROM try t WHERE t.delivery_id = ANY($1::bigint[]) "
+        "AND t.number = (SELECT max(l.number) FROM try l WHERE l.delivery_id = t.delivery_id)",
+        [_lead(delivery) for delivery in found],
     )
     for delivery in found:
         delivery.final = bool(delivery.final)
-        delivery.type = types.get(delivery.event_id)
-        delivery.message_id = uuids.get(delivery.message_row)
-        delivery.last_status = last.get(_lead(delivery))
+        (delivery.type,) = types.get(delivery.event_id, (None,))
+        (delivery.last_status,) = last.get(_lead(delivery), (None,))
+        if message := messages.get(delivery.message_row):
+            delivery.message_id, account_id = message
+            delivery.simulated = simulated(accounts, account_id)
     return found
 
 
@@ -129,16 +135,17 @@ def _lead(delivery: Delivery) -> int:
     return delivery.batch or delivery.id
 
 
-async def _pairs(tx: Tx, sql: str, ids: Sequence[int]) -> list[tuple[int, Any]]:
-    return [(row[0], row[1]) for row in await tx.fetch(sql, sorted(set(ids)))] if ids else []
+async def _by_id(tx: Tx, sql: str, ids: Sequence[int]) -> dict[int, Sequence[Any]]:
+    """The other columns of the rows by the first one."""
+    return {row[0]: row[1:] for row in await tx.fetch(sql, sorted(set(ids)))} if ids else {}
 
 
-async def find_delivery(tx: Tx, delivery_id: int) -> Detail | None:
+async def find_delivery(tx: Tx, accounts: Accounts, delivery_id: int) -> Detail | None:
     """One delivery with its tries; the tries of a batch are kept with its first delivery."""
     rows = await tx.fetch(f"{_SELECT} WHERE id = $1", delivery_id)
     if not rows:
         return None
-    (delivery,) = await _with_related(tx, rows)
+    (delivery,) = await _with_related(tx, accounts, rows)
     lead = _lead(delivery)
     event = await tx.fetch("SELECT created_at, data FROM event WHERE id = $1", delivery.event_id)
     at, data = event[0] if event else (None, None)

@@ -85,6 +85,7 @@ def _reading(routes: APIRouter, context: Context) -> None:
             name = filters.endpoint
             return await queries.list_deliveries(
                 tx,
+                store.accounts,
                 endpoint_id=None if name is None else await filtered_by(tx, name),
                 message_id=message,
                 state=None if filters.state is None else str(filters.state),
@@ -191,8 +192,8 @@ async def shown(context: Context, name: str) -> relay_views.DeliveryDetail:
     Raises:
         Problem: there is none.
     """
-    row_id = delivery_row(name)
-    found = await context.store.read(lambda tx: queries.find_delivery(tx, row_id))
+    row_id, store = delivery_row(name), context.store
+    found = await store.read(lambda tx: queries.find_delivery(tx, store.accounts, row_id))
     if found is None:
         raise not_found("delivery", HINT)
     return relay_views.detail(found)

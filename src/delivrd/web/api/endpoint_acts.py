@@ -89,6 +89,6 @@ def _secrets(routes: APIRouter, context: Context) -> None:
         row_id = endpoint_row(id)
         one = await store.read(lambda tx: own(tx, row_id))
         delivery = await call_with_sample(store, context.config, one)
-        tried = await store.read(lambda tx: find_delivery(tx, delivery))
+        tried = await store.read(lambda tx: find_delivery(tx, store.accounts, delivery))
         assert tried is not None
         return answer(relay_views.detail(tried))

@@ -76,7 +76,9 @@ class Endpoint(msgspec.Struct, kw_only=True):
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """One event for one endpoint. ``why`` says in words why it has not been delivered."""
+    """One event for one endpoint. ``why`` says in words why it has not been delivered;
+    ``simulated``: no handset is involved in what the event tells.
+    """
 
     id: str
     event_id: str
@@ -93,6 +95,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     batch: str | None
     created_at: datetime
     ended_at: datetime | None
+    simulated: bool
 
 
 class Try(msgspec.Struct, kw_only=True):
@@ -227,6 +230,7 @@ def delivery(one: queries.Delivery) -> Delivery:
         batch=None if one.batch is None else delivery_id(one.batch),
         created_at=moment(one.created_at),
         ended_at=at(one.ended_at),
+        simulated=one.simulated,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from delivrd.store.accounts import Accounts
 from delivrd.store.endpoints import was_made
 from delivrd.store.keys import Scope
 from delivrd.store.queries.deliveries import STATES, Delivery, find_delivery, list_deliveries
@@ -47,7 +48,9 @@ class _Deliveries:
 
     async def table(self, request: Request) -> Response:
         given = chosen(request.query_params, NAMES)
-        found, names, unknown = await self._store.read(lambda tx: _listed(tx, given))
+        found, names, unknown = await self._store.read(
+            lambda tx: _listed(tx, self._store.accounts, given)
+        )
         return self._pages.page(
             request,
             "_deliveries.html" if partial(request) else "deliveries.html",
@@ -68,7 +71,7 @@ class _Deliveries:
 
     async def one(self, request: Request, delivery_id: str) -> Response:
         row_id = delivery_row(delivery_id)
-        found = await self._store.read(lambda tx: find_delivery(tx, row_id))
+        found = await self._store.read(lambda tx: find_delivery(tx, self._store.accounts, row_id))
         if found is None:
             raise not_found("delivery", "It may be pruned; parked ones are kept.")
         names = await self._store.read(endpoints.names)
@@ -104,7 +107,7 @@ def selection(given: Mapping[str, str]) -> dict[str, str] | None:
 
 
 async def _listed(
-    tx: Tx, given: Mapping[str, str]
+    tx: Tx, accounts: Accounts, given: Mapping[str, str]
 ) -> tuple[Listed[Delivery], dict[str, dict[str, str]], list[str]]:
     """The page of deliveries, the endpoints' names, and a sentence about each id that cannot be."""
     state = given.get("state")
@@ -121,6 +124,7 @@ async def _listed(
         unknown.append(sentence("message", message, "Ids of messages look like 0199a2b4-…"))
     found = await list_deliveries(
         tx,
+        accounts,
         endpoint_id=known,
         message_id=uuid,
         state=state if state in STATES else None,

@@ -101,14 +101,14 @@ async def detail(pages: Pages, name: str) -> dict[str, Any]:
     Raises:
         Problem: there is no such endpoint.
     """
-    row_id = endpoint_row(name)
+    row_id, store = endpoint_row(name), pages.context.store
 
     async def job(tx: Tx) -> dict[str, Any]:
         row, now = await found(tx, row_id), now_micros()
         by_id = await figures(tx, [row_id], now)
         endpoint = shown(relay_views.endpoint(row, by_id[row_id], now, hours=True), now)
         late = await lately(tx, row_id)
-        recent = await list_deliveries(tx, endpoint_id=row_id, limit=SHOWN)
+        recent = await list_deliveries(tx, store.accounts, endpoint_id=row_id, limit=SHOWN)
         return {
             "endpoint": endpoint,
             "verdict": relay_words.of_endpoint(endpoint, late.why),
@@ -122,7 +122,7 @@ async def detail(pages: Pages, name: str) -> dict[str, Any]:
             "once": secrets.token_urlsafe(12),
         }
 
-    return await pages.context.store.read(job)
+    return await store.read(job)
 
 
 def answers(late: Lately) -> list[tuple[str, int, float]]:

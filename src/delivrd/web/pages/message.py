@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 
 from delivrd.core.text import PREVIEW, clean
+from delivrd.store.accounts import Accounts
 from delivrd.store.keys import Scope
 from delivrd.store.queries.deliveries import Delivery, list_deliveries
 from delivrd.store.queries.messages import find_message
@@ -34,7 +35,7 @@ def routes(pages: Pages) -> APIRouter:
         if found is None:
             raise not_found("message", "It may belong to another hub, or have been pruned.")
         view = plain(found)
-        deliveries, names = await store.read(lambda tx: _deliveries(tx, view["id"]))
+        deliveries, names = await store.read(lambda tx: _deliveries(tx, store.accounts, view["id"]))
         events = timeline.events(view)
         deciding = first_to_show(events)
         numbers = deciding.receipt["requests"] if deciding and deciding.receipt else []
@@ -59,9 +60,11 @@ def routes(pages: Pages) -> APIRouter:
     return router
 
 
-async def _deliveries(tx: Tx, uuid: str) -> tuple[Sequence[Delivery], dict[str, dict[str, str]]]:
+async def _deliveries(
+    tx: Tx, accounts: Accounts, uuid: str
+) -> tuple[Sequence[Delivery], dict[str, dict[str, str]]]:
     """The message's deliveries, the newest first, and the names of their endpoints."""
-    found = (await list_deliveries(tx, message_id=uuid, limit=SHOWN)).items
+    found = (await list_deliveries(tx, accounts, message_id=uuid, limit=SHOWN)).items
     return found, await endpoints.names(tx) if found else {}
 
 

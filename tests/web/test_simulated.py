@@ -1,0 +1,80 @@
+"""What a simulator is behind is marked on every page that shows it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.relay.relay_support import Sink
+from tests.support import account, run, until
+from tests.web.test_endpoints_api import ALL, LOCAL, made
+from tests.web.web_support import Web, web
+
+BADGE = 'title="From a simulator; no handset was involved"'
+ROW = f'<span class="badge soft" {BADGE}'
+
+LISTS = (
+    "/messages",
+    "/messages?to=%2B12015555522",
+    "/requests",
+    "/deliveries",
+    "/endpoints/{endpoint}",
+    "/?range=all",
+)
+"""They may show both kinds of accounts."""
+ONES = ("/messages/{message}", "/requests/{request}", "/deliveries/{delivery}")
+
+
+@asynccontextmanager
+async def filled(url: str, **others: bool) -> AsyncGenerator[tuple[Web, dict[str, str]]]:
+    """A hub that a simulated gateway called, and the ids of what that led to."""
+    simulated = {"tried-out": True, **others}
+    accounts = {
+        name: account("vonage", receive_only=True, simulated=simulates)
+        for name, simulates in simulated.items()
+    }
+    async with (
+        web(url, ALL, relay=LOCAL, accounts=accounts) as hub,
+        Sink().listening() as sink,
+    ):
+        endpoint = await made(hub, sink.url)
+        await hub.receipt("tried-out", status="delivered")
+        await until(lambda: sink.calls)
+        kinds = ("message", "request", "delivery")
+        paths = ("/v1/messages", "/v1/requests", "/v1/deliveries")
+        ids = {k: (await hub.items(path))[0]["id"] for k, path in zip(kinds, paths, strict=True)}
+        yield hub, {**ids, "endpoint": endpoint["id"]}
+
+
+async def without(mark: str, hub: Web, paths: tuple[str, ...], ids: dict[str, str]) -> list[str]:
+    """Those of the pages that do not have the mark."""
+    pages = {path: (await hub.client.get(path.format(**ids))).text for path in paths}
+    return [path for path, text in pages.items() if mark not in text]
+
+
+def test_beside_a_real_account_each_row_of_a_simulated_one_is_marked(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with filled(sqlite_url, real=False) as (hub, ids):
+            assert await without(ROW, hub, LISTS, ids) == []
+
+    run(test())
+
+
+def test_where_all_accounts_are_simulated_the_page_says_it_once(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with filled(sqlite_url) as (hub, ids):
+            assert await without(BADGE, hub, LISTS, ids) == []
+            assert await without(ROW, hub, LISTS, ids) == list(LISTS)
+
+    run(test())
+
+
+@pytest.mark.parametrize("others", [{}, {"real": False}], ids=["alone", "beside a real account"])
+def test_the_page_of_one_simulated_thing_is_marked(
+    sqlite_url: str, others: dict[str, bool]
+) -> None:
+    async def test() -> None:
+        async with filled(sqlite_url, **others) as (hub, ids):
+            assert await without(BADGE, hub, ONES, ids) == []
+
+    run(test())
