@@ -22,9 +22,9 @@ def alerts(**fields: Any) -> Alerts:
     return Alerts.model_validate({"defaults": False, **fields})
 
 
-async def failing(hub: Web, number: int = 12) -> None:
+async def failing(hub: Web, number: int = 12, account: str = "inbox") -> None:
     for i in range(number):
-        await hub.receipt("inbox", messageId=f"id-{i}", **FAILED)
+        await hub.receipt(account, messageId=f"id-{i}", **FAILED)
 
 
 async def judged(hub: Web) -> None:

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.relay.relay_support import Sink
-from tests.support import account, run, until
-from tests.web.test_endpoints_api import ALL, LOCAL, made
+from delivrd.store.fan_out import fan_out
+from delivrd.store.ids import now_micros
+from tests.support import account, run
+from tests.web.test_alerts_api import RATE, alerts, failing, judged
+from tests.web.test_endpoints_api import made
 from tests.web.web_support import Web, web
 
 BADGE = 'title="From a simulator; no handset was involved"'
@@ -20,9 +22,18 @@ LISTS = (
     "/deliveries",
     "/endpoints/{endpoint}",
     "/?range=all",
+    "/compare?country=US&range=all",
+    "/alerts",
+    "/alerts/rules/rate",
 )
 """They may show both kinds of accounts."""
-ONES = ("/messages/{message}", "/requests/{request}", "/deliveries/{delivery}")
+ONES = (
+    "/messages/{message}",
+    "/requests/{request}",
+    "/deliveries/{delivery}",
+    "/alerts/firings/{firing}",
+    "/alerts/new",
+)
 
 
 @asynccontextmanager
@@ -33,15 +44,13 @@ async def filled(url: str, **others: bool) -> AsyncGenerator[tuple[Web, dict[str
         name: account("vonage", receive_only=True, simulated=simulates)
         for name, simulates in simulated.items()
     }
-    async with (
-        web(url, ALL, relay=LOCAL, accounts=accounts) as hub,
-        Sink().listening() as sink,
-    ):
-        endpoint = await made(hub, sink.url)
-        await hub.receipt("tried-out", status="delivered")
-        await until(lambda: sink.calls)
-        kinds = ("message", "request", "delivery")
-        paths = ("/v1/messages", "/v1/requests", "/v1/deliveries")
+    async with web(url, accounts=accounts, alerts=alerts(rules={"rate": RATE})) as hub:
+        endpoint, store = await made(hub), hub.store
+        await failing(hub, account="tried-out")
+        await judged(hub)
+        await store.write(lambda tx: fan_out(tx, store.ids, now_micros(), 100))
+        kinds = ("message", "request", "delivery", "firing")
+        paths = ("/v1/messages", "/v1/requests", "/v1/deliveries", "/v1/alerts/firings")
         ids = {k: (await hub.items(path))[0]["id"] for k, path in zip(kinds, paths, strict=True)}
         yield hub, {**ids, "endpoint": endpoint["id"]}
 

@@ -74,7 +74,6 @@ def routes(pages: Pages) -> APIRouter:
             **_view(found, wanted, links),
             alerts=alerts,
             misread=misread(asked(request), store.accounts, {}),
-            simulated={*map(store.accounts.name, store.accounts.simulated_ids)},
             providers={a.name: a.provider.name for a in store.accounts.by_id.values()},
         )
 

@@ -98,11 +98,13 @@ class Pages:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        accounts = context.store.accounts
         self._shared = {
             "store_name": "PostgreSQL" if context.store.dialect == "postgresql" else "SQLite",
             "healthy": context.config.insight.healthy / 100,
-            "simulation": bool(context.store.accounts.simulated_ids),
-            "all_simulated": context.store.accounts.simulated(),
+            "simulation": bool(accounts.simulated_ids),
+            "simulated": {*map(accounts.name, accounts.simulated_ids)},
+            "all_simulated": accounts.simulated(),
         }
 
     def page(
