@@ -65,3 +65,18 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
             r"(?:src|href|url\(|fetch\()\W{0,2}https?://\S+", file.read_text("utf-8")
         )
         assert found == [], file.name
+
+
+def test_every_class_that_has_a_style_is_used() -> None:
+    sources = [*WEB.glob("templates/*.html"), *STATIC.glob("*.js"), *WEB.rglob("*.py")]
+    used = "\n".join(path.read_text("utf-8") for path in sources)
+
+    def is_used(name: str) -> bool:
+        """As it is, or made of its first words and a value: st-{{ status }}."""
+        made = name.rpartition("-")[0] + "-{{"
+        return re.search(rf"(?<![\w-]){name}(?![\w-])", used) is not None or made in used
+
+    sheets = "".join(path.read_text("utf-8") for path in STATIC.glob("*.css"))
+    selectors = re.findall(r"[^{}]+(?=\{)", re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL))
+    styled = {*re.findall(r"\.([a-z][\w-]*)", " ".join(selectors))}
+    assert {name for name in styled if not is_used(name)} == {"htmx-request"}  # htmx sets it
