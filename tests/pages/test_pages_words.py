@@ -11,7 +11,7 @@ from delivrd.core.statement import Status
 from delivrd.providers import names
 from delivrd.web.pages import show, timeline, words
 from delivrd.web.pages.messages import asked, beside, filters_of
-from delivrd.web.pages.provider_tables import steps
+from delivrd.web.pages.provider_tables import meaning, steps
 from delivrd.web.pages.send import counted
 
 START = datetime(2026, 11, 21, 20, 0, 0, tzinfo=UTC)
@@ -326,3 +326,21 @@ def test_a_mark_says_a_filter_in_words_and_an_id_as_it_is() -> None:
         "reason blocked by carrier",
         "provider message id a_1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "code", "reason", "as_in_the_table"),
+    [
+        ("infobip", "EC_ABSENT_SUBSCRIBER_SM", "unreachable", "6"),
+        ("kannel", "11", "unknown_number", "0x0000000b"),
+        ("kannel", "0xB", "unknown_number", "0x0000000b"),
+    ],
+)
+def test_a_code_has_its_words_also_where_it_is_written_otherwise_than_in_the_table(
+    provider: str, code: str, reason: str, as_in_the_table: str
+) -> None:
+    assert meaning(provider, code, reason) == meaning(provider, as_in_the_table) != ""
+
+
+def test_a_code_that_only_looks_like_that_of_a_refusal_has_no_words() -> None:
+    assert meaning("kannel", "11", "unreachable") == ""

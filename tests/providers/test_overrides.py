@@ -10,7 +10,7 @@ from delivrd.core.statement import Status
 from delivrd.providers import provider
 from delivrd.providers.base import Request
 from delivrd.providers.overrides import CodeMeaning, Overrides, WordMeaning, overridden
-from delivrd.providers.reading import meant
+from delivrd.providers.reading import meaning_of
 from tests.providers.provider_cases import DIALECTS, request_of
 
 VONAGE = provider("vonage")
@@ -108,9 +108,7 @@ def test_a_reason_of_ones_own_changes_nothing_else_of_what_an_adapter_read(diale
             of.Settings(receive_only=True, **case["settings"]) if "settings" in case else None
         )
         for position, found in enumerate(of.read(request, settings).receipts):
-            known = meant(of.errors, found.error_code or "")
-            if of.meaning_of_code and not known:
-                known = of.meaning_of_code(found)
+            known = meaning_of(of, found.error_code or "", found.reason)
             if not found.error_code or (known and known.status):
                 continue
             codes = {found.error_code: CodeMeaning(reason="other")}

@@ -24,7 +24,7 @@ from pydantic_core import InitErrorDetails
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import FAILURES as FAILURES
-from delivrd.core.statement import Reading, Receipt, Status
+from delivrd.core.statement import Reading, Status
 
 
 class Request(msgspec.Struct, frozen=True, dict=True):
@@ -330,9 +330,9 @@ class Provider:
         self.statuses: Mapping[str, Word] = module.STATUSES
         self.errors: Mapping[str, Code] = getattr(module, "ERRORS", {})
         """Codes in receipts."""
-        self.meaning_of_code: Callable[[Receipt], Code | None] | None
+        self.meaning_of_code: Callable[[str, str | None], Code | None] | None
         self.meaning_of_code = getattr(module, "meaning_of_code", None)
-        """What the code in a receipt means, where it is not written as in the table."""
+        """What the code in a receipt with that reason means, if not written as in the table."""
         self.send_errors: Mapping[str, Code] = getattr(module, "SEND_ERRORS", {})
         """Codes in the answers to a send."""
         self.fields: Mapping[str, str] = getattr(module, "FIELDS", {})

@@ -256,9 +256,9 @@ def _named(code: str) -> Code | None:
     return ERRORS.get(ERROR_NAMES.get(code.upper().replace("_", ""), ""))
 
 
-def meaning_of_code(receipt: Receipt) -> Code | None:
+def meaning_of_code(code: str, reason: str | None) -> Code | None:
     """The meaning of an error that is told by its name."""
-    return _named(receipt.error_code or "")
+    return _named(code)
 
 
 def _network(told: f.Fields) -> str | None:

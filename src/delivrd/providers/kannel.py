@@ -305,14 +305,13 @@ def _refusal(code: str) -> Code | None:
     return ERRORS.get(f"0x{int(code, base):08x}")
 
 
-def meaning_of_code(receipt: Receipt) -> Code | None:
+def meaning_of_code(code: str, reason: str | None) -> Code | None:
     """The meaning of a refusal's code, in either base.
 
     A receipt's ``err:`` may look alike: the code counts only where it gave the reason.
     """
-    code = receipt.error_code or ""
     known = _refusal(code) if _REFUSAL.fullmatch(code) else None
-    return known if known and known.reason is receipt.reason else None
+    return known if known and known.reason == reason else None
 
 
 def _id(said: f.Fields, text: SmppReceipt, *, refused: bool) -> str | None:

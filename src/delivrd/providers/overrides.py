@@ -59,14 +59,12 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
     """The provider, with these meanings in place of those of its tables."""
     if overrides is None:
         return provider
-    from delivrd.providers.reading import meant, word  # settings need not load it
+    from delivrd.providers.reading import meaning_of, word  # settings need not load it
 
     words = {said.lower(): Word(m.status, m.final, m.reason) for said, m in overrides.words.items()}
     codes = {
         code: Code(m.words, m.reason, m.status, m.permanent) for code, m in overrides.codes.items()
     }
-
-    as_written = provider.meaning_of_code
 
     def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         reading = provider.read(request, settings)
@@ -78,7 +76,7 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
         if said not in words and code not in codes:
             return receipt
         own_word = word(provider.statuses, receipt.provider_status)
-        own_code = meant(provider.errors, code) or (as_written(receipt) if as_written else None)
+        own_code = meaning_of(provider, code, receipt.reason)
         base = words.get(said) or _before_its_code(receipt, own_word, own_code)
         meaning, reason, permanent = refine(base, codes.get(code) or own_code)
         return msgspec.structs.replace(

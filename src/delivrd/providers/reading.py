@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from delivrd.core.statement import Fault, Reading, Receipt, Status, says_something
 from delivrd.core.text import short
 from delivrd.providers import fields as f
-from delivrd.providers.base import Code, Request, Unreadable, Word, refine
+from delivrd.providers.base import Code, Provider, Request, Unreadable, Word, refine
 
 T = TypeVar("T")
 
@@ -137,6 +137,12 @@ def meant(errors: Mapping[str, Code], said: str) -> Code | None:
     if found is not None or not errors or said.isdigit():
         return found
     return next((code for name, code in errors.items() if name.lower() == said.lower()), None)
+
+
+def meaning_of(provider: Provider, code: str, reason: str | None) -> Code | None:
+    """What the code in a receipt with that reason means, as the table or the gateway writes it."""
+    as_written = provider.meaning_of_code
+    return meant(provider.errors, code) or (as_written(code, reason) if as_written else None)
 
 
 def word(statuses: Mapping[str, Word], said: str | None) -> Word | None:

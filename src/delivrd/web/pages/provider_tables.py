@@ -4,7 +4,7 @@ import re
 
 from delivrd.providers import UnknownProvider, provider
 from delivrd.providers.base import Provider
-from delivrd.providers.reading import meant
+from delivrd.providers.reading import meaning_of, meant
 
 
 def known(name: str | None) -> Provider | None:
@@ -15,12 +15,16 @@ def known(name: str | None) -> Provider | None:
         return None
 
 
-def meaning(name: str | None, code: str | None, *, of_send: bool = False) -> str:
-    """The provider's own words for its code, in a receipt or in the answer to a send."""
+def meaning(
+    name: str | None, code: str | None, reason: str | None = None, *, of_send: bool = False
+) -> str:
+    """The provider's own words for its code, in a receipt with that reason or in the answer to a
+    send.
+    """
     found = known(name)
     if found is None or code is None:
         return ""
-    entry = meant(found.send_errors if of_send else found.errors, code)
+    entry = meant(found.send_errors, code) if of_send else meaning_of(found, code, reason)
     return entry.words if entry else ""
 
 

@@ -163,7 +163,8 @@ def _code(message: Mapping[str, Any], error: Mapping[str, Any], why: str) -> str
 def _meaning(message: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     last = message["attempts"][-1] if message.get("attempts") else {}
     of_send = last.get("state") == "refused"
-    return provider_tables.meaning(last.get("provider"), error.get("code"), of_send=of_send)
+    code, reason = error.get("code"), error.get("reason")
+    return provider_tables.meaning(last.get("provider"), code, reason, of_send=of_send)
 
 
 def _bare(message: Mapping[str, Any]) -> str:
