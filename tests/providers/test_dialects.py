@@ -22,8 +22,9 @@ def told(receipt: Receipt) -> dict:
     """The fields that the receipt states."""
     values = msgspec.structs.asdict(receipt)
     values["occurred_at"] = iso(receipt.occurred_at)
-    if not receipt.unmapped:
-        del values["unmapped"]
+    for name in ("unmapped", "flagged"):
+        if not values[name]:
+            del values[name]
     return {name: value for name, value in values.items() if value is not None}
 
 

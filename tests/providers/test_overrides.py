@@ -64,6 +64,33 @@ def test_an_error_told_by_its_name_keeps_its_reason_beside_the_operators_word(wo
     assert not found.unmapped
 
 
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize("code", ["5", "4711"], ids=["of the table", "of no table"])
+@pytest.mark.parametrize("reason", [Reason.UNREACHABLE, Reason.UNKNOWN_NUMBER])
+def test_the_gateways_own_flag_stands_beside_the_operators_reason(code, flag, reason):
+    found = infobip_receipt(code, flag, CodeMeaning(reason=reason))
+    assert (found.reason, found.permanent) == (reason, flag)
+
+
+def test_an_operator_may_contradict_the_gateways_flag():
+    meaning = CodeMeaning(reason="unknown_number", permanent=False)
+    assert infobip_receipt("5", True, meaning).permanent is False
+
+
+def test_no_flag_makes_a_failure_of_what_the_operator_calls_delivered():
+    words = {"REJECTED": WordMeaning(status="delivered", final=True)}
+    assert infobip_receipt("5", True, words=words).permanent is None
+
+
+def infobip_receipt(code, flag, meaning=None, **others):
+    codes = {code: meaning} if meaning else {}
+    ours = overridden(provider("infobip"), Overrides(codes=codes, **others))
+    error = {"id": code, "permanent": flag}
+    told = {"messageId": "1", "status": {"name": "REJECTED"}, "error": error}
+    (found,) = ours.read(Request("POST", body=json.dumps(told).encode()), None).receipts
+    return found
+
+
 @pytest.mark.parametrize("code", ["11", "0xb", "0x0000000b"])
 def test_a_refusals_code_in_either_base_keeps_its_reason_beside_the_operators_word(code):
     found = kannel_receipt(f"NACK/{code}/Invalid")

@@ -54,6 +54,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     error_code: str | None = None
     reason: Reason | None = None
     permanent: bool | None = None
+    flagged: bool = False
+    """Whether the provider itself said ``permanent``; else its code implies it."""
     detail: str | None = None
     """The provider's description of the error, if the payload has one."""
     to: str | None = None
@@ -97,8 +99,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def identity(kind: Kind, receipt: Receipt) -> bytes:
     """A hash of 16 bytes that distinguishes this statement from others of its part (rule C1).
 
-    It covers all normalised fields and raw words, but not when and how often it was pushed.
+    It covers all normalised fields and raw words, but not when and how often it was pushed, nor who
+    says that it is permanent.
     """
+    if receipt.flagged:
+        receipt = msgspec.structs.replace(receipt, flagged=False)
     return blake2b(kind.encode() + _ENCODER.encode(receipt), digest_size=16).digest()
 
 

@@ -12,7 +12,6 @@ from datetime import datetime, tzinfo
 from typing import Any, ClassVar
 from xml.etree.ElementTree import ParseError
 
-import msgspec
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from pydantic import Field
@@ -24,7 +23,6 @@ from delivrd.providers import esendex_v2 as v2
 from delivrd.providers import fields as f
 from delivrd.providers import reading
 from delivrd.providers.base import (
-    FAILURES,
     AccountSettings,
     Authentic,
     Code,
@@ -255,12 +253,13 @@ def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
     ids = ("messageid",) if (event or "").lower() in _PUSHED else ("messageid", "id")
     word = carrier.get("stat") or f.text(told, "eventtype", "errortype", limit=64) or event
     happened = f.text(told, "occurredat") or carrier.get("sent")
-    found = reading.receipt(
+    return reading.receipt(
         STATUSES,
         ERRORS if _AMERICAN & told.keys() else {},
         # an error that is in no table is an error still
         pair=reading.word(STATUSES, word) or reading.word(STATUSES, event),
         provider_message_id=f.message_id(told, *ids),
+        permanent=f.flag(told, "permanentfailure"),
         provider_status=word,
         error_code=f.text(told, "code", "errortype", limit=64),
         detail=f.text(told, "detail", "description"),
@@ -270,14 +269,9 @@ def _receipt(told: f.Fields, zone: tzinfo, now: datetime | None) -> Receipt:
         or times.parse(carrier.get("done date"), zone, now=now, smpp=True),
         reference=f.text(told, "referenceid"),
     )
-    permanent = _BOOLEANS.get(str(told.get("permanentfailure")).lower())
-    if permanent is None or found.status not in FAILURES:
-        return found
-    return msgspec.structs.replace(found, permanent=permanent)
 
 
 _AMERICAN = {"deliveryreceipt", "deliveryreceiptmessage"}
-_BOOLEANS = {"true": True, "false": False}
 _PAIR = re.compile(
     r"\b(stat|done date) ?: ?(.*?) ?(?=\b(?:id|sub|dlvrd|submit date|done date|stat|err) ?:|$)",
     re.IGNORECASE,

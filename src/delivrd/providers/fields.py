@@ -251,6 +251,11 @@ def network(fields: Fields, mcc: str, mnc: str) -> str | None:
     return country + code.zfill(2) if country.isdigit() and code.isdigit() else None
 
 
+def flag(fields: Fields, name: str) -> bool | None:
+    """True or false, also where it is written as a word; None if it is neither."""
+    return {"true": True, "false": False}.get(str(fields.get(name)).strip().lower())
+
+
 def inner(fields: Fields, name: str) -> Fields:
     """The object inside a field; an empty one if there is none."""
     value = fields.get(name)

@@ -8,7 +8,6 @@ Sources: infobip.com/docs/api (receive outbound SMS message report, send SMS mes
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import msgspec
 from pydantic import Field, SecretStr
 
 from delivrd.core import times
@@ -192,10 +191,11 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         price = price or {"pricePerMessage": told.get("price"), "currency": told.get("currency")}
         word, meaning = _status(status or {"name": _word(told)})
         code, why = _error(error)
-        receipt = reading.receipt(
+        return reading.receipt(
             STATUSES,
             _table(code),
             pair=meaning,
+            permanent=None if code in (None, "0") else f.flag(error, "permanent"),
             provider_message_id=f.message_id(told, "messageId"),
             provider_status=word,
             error_code=code,
@@ -210,7 +210,6 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             ),
             reference=f.text(told, "callbackData"),
         )
-        return _as_flagged(receipt, str(error.get("permanent")).lower())
 
     told = infobip_oneapi.told(infobip_xml.told(request))
     return reading.read_told(_alone(told), one, _other, _results)
@@ -265,14 +264,6 @@ def _network(told: f.Fields) -> str | None:
     """MCC and MNC together; where nobody knows them, the word null stands there."""
     code = f.text(told, "mccMnc", "mccmnc", limit=16)
     return code if code and code.isdigit() else None
-
-
-def _as_flagged(receipt: Receipt, permanent: str) -> Receipt:
-    """With the vendor's own flag, where it comes with an error that explains a failure."""
-    failed = receipt.permanent is not None and receipt.error_code not in (None, "0")
-    if not failed or permanent not in ("true", "false"):
-        return receipt
-    return msgspec.structs.replace(receipt, permanent=permanent == "true")
 
 
 def _other(told: f.Fields) -> str | None:

@@ -44,7 +44,11 @@ class CodeMeaning(Meaning):
         default=None,
         description="The status of a failure with this code: undelivered, rejected, expired.",
     )
-    permanent: bool | None = Field(default=None, description="Whether another try would fail too.")
+    permanent: bool | None = Field(
+        default=None,
+        description="Whether another try would fail too; else what the gateway itself says of it, "
+        "or the reason.",
+    )
     words: str = Field(default="", description="The vendor's words for it.")
 
 
@@ -79,12 +83,15 @@ def overridden(provider: Provider, overrides: Overrides | None) -> Provider:
         own_code = meaning_of(provider, code, receipt.reason)
         base = words.get(said) or _before_its_code(receipt, own_word, own_code)
         meaning, reason, permanent = refine(base, codes.get(code) or own_code)
+        named = code in codes and codes[code].permanent is not None
+        flagged = receipt.flagged and permanent is not None and not named
         return msgspec.structs.replace(
             receipt,
             status=meaning.status,
             final=meaning.final,
             reason=reason,
-            permanent=permanent,
+            permanent=receipt.permanent if flagged else permanent,
+            flagged=flagged,
             unmapped=receipt.unmapped and _unmapped(said, own_word, code, own_code),
         )
 

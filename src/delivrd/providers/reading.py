@@ -101,17 +101,20 @@ def receipt(
     provider_status: str | None,
     error_code: str | None = None,
     pair: Word | None = None,
+    permanent: bool | None = None,
     **told: Any,
 ) -> Receipt:
     """A receipt whose status, reason and permanence follow from the provider's tables.
 
     An unknown word is ``unknown`` and not final; it is marked ``unmapped``, as is a code that the
     provider's table lacks (if it has one; only zeros mean that there is no code). ``pair`` is the
-    meaning of word and code together, if the provider's table has one.
+    meaning of word and code together, if the provider's table has one. ``permanent`` is the
+    provider's own flag, which counts more than the table where the receipt tells of a failure.
     """
     found = pair or word(statuses, provider_status)
     code = None if error_code is None else errors.get(error_code) or meant(errors, error_code)
-    meaning, reason, permanent = refine(found or UNKNOWN_WORD, code)
+    meaning, reason, implied = refine(found or UNKNOWN_WORD, code)
+    flagged = permanent is not None and implied is not None
     return Receipt(
         provider_message_id=provider_message_id,
         status=meaning.status,
@@ -119,7 +122,8 @@ def receipt(
         provider_status=provider_status,
         error_code=error_code,
         reason=reason,
-        permanent=permanent,
+        permanent=permanent if flagged else implied,
+        flagged=flagged,
         unmapped=found is None or (code is None and bool(errors) and says_something(error_code)),
         **told,
     )
