@@ -122,6 +122,45 @@ def test_of_a_receipt_with_a_text_only_the_text_is_cut(name: str, raw: str) -> N
     assert kept == raw.replace("@", "").replace("%40", "")
 
 
+def digits(text: str, coding: str = "ascii") -> str:
+    return text.encode(coding).hex()
+
+
+def numbers(text: str) -> list[int]:
+    return list(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("write", "place"),
+    [
+        (digits, lambda text: {"short_message_hex": text}),
+        (digits, lambda text: {"tlvs": {"message_payload": text}}),
+        (lambda text: digits(text, "utf-16-be"), lambda text: {"short_message_hex": text}),
+        (numbers, lambda text: {"short_message": text}),
+        (numbers, lambda text: {"short_message": {"type": "Buffer", "data": text}}),
+        (str, lambda text: {"short_message": {"message": text}}),
+    ],
+    ids=["hex", "hex in a payload", "hex of UCS-2", "numbers", "a buffer", "an object"],
+)
+def test_of_a_receipt_in_bytes_only_the_text_is_cut(write: Any, place: Any) -> None:
+    whole = place(write(RECEIPT + TEXT))
+    assert json.loads(kept("smpp", whole, "none")) == place(write(RECEIPT))
+    assert json.loads(kept("smpp", whole, "preview")) == place(write(RECEIPT + TEXT[:PREVIEW]))
+    assert json.loads(kept("smpp", whole, "full")) == whole
+
+
+def test_a_text_in_ucs2_beside_ascii_keys_is_cut_too() -> None:
+    text = "PIN 4711".encode("utf-16-be").decode()
+    told = {"short_message_hex": digits(RECEIPT + text)}
+    assert json.loads(kept("smpp", told, "none")) == {"short_message_hex": digits(RECEIPT)}
+
+
+@pytest.mark.parametrize("word", ["4711", "deadbeef", [47, 11], [999]])
+def test_digits_that_are_no_receipt_are_kept(word: Any) -> None:
+    told = {"short_message": word, "message_payload": word}
+    assert json.loads(kept("smpp", told, "none")) == told
+
+
 @pytest.mark.parametrize(
     ("raw", "empty"),
     [

@@ -133,15 +133,42 @@ def write(receipt: SmppReceipt) -> str:
 def decode(raw: bytes) -> str:
     """Decodes a receipt's short message without its data coding, which is often wrong.
 
+    Its errors are replaced.
+    """
+    return raw.decode(encoding(raw), "replace")
+
+
+def encoding(raw: bytes) -> str:
+    """The encoding of a receipt's short message.
+
     A receipt's keys are ASCII, so in UCS-2 every other byte of them is zero.
     """
     high, low = raw[::2].count(0), raw[1::2].count(0)
     if 4 * max(high, low) > len(raw):
-        return raw.decode("utf-16-be" if high > low else "utf-16-le", "replace")
+        return "utf-16-be" if high > low else "utf-16-le"
     try:
-        return raw.decode()
+        raw.decode()
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return "latin-1"
+    return "utf-8"
+
+
+def unwrapped(written: object) -> bytes | None:
+    """Bytes as JSON may hold them: in hexadecimal digits, as numbers, or as one character each.
+
+    The numbers may stand in an object, as Node.js writes a buffer. None if it holds no bytes.
+    """
+    if isinstance(written, dict):
+        written = written.get("data")
+    try:
+        if isinstance(written, list):
+            return bytes(int(number) for number in written)
+        if not isinstance(written, str):
+            return None
+        raw = written.encode("latin-1") if re.search(r"[\0-\x1f]", written) else None
+        return raw or bytes.fromhex(re.sub(r"^0x", "", written))
+    except (ValueError, TypeError):
+        return None
 
 
 def date(value: str | None, zone: tzinfo = UTC, *, now: datetime | None = None) -> datetime | None:

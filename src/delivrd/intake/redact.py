@@ -107,6 +107,13 @@ _BEARER = re.compile(rb"(?mi)^((?:proxy-)?authorization:(?! *basic ) *(?:\w+ +)?
 _COOKIE = re.compile(rb"(?mi)^(cookie: *).+")
 
 
+_AS_MEMBER = (
+    rb'("%s"\s*:\s*(?:\{\s*"type"\s*:\s*"Buffer"\s*,\s*"data"\s*:\s*)?)'
+    rb'("(?:[^"\\]|\\.)*"|\[[\d\s,]*\])'
+)
+"""A JSON member: its value is a string or a list of bytes, also in an object, as Node.js has it."""
+
+
 class _Echo(NamedTuple):
     """A field that repeats the text of the message, or its beginning at the end of an SMPP receipt,
     whose other fields are kept."""
@@ -119,7 +126,7 @@ class _Echo(NamedTuple):
     def cut(self, raw: bytes) -> bytes:
         name = re.escape(self.field)
         raw = re.sub(rb"(?<![^?&])(%s=)([^&]*)" % name, self._cut_pair, raw)
-        return re.sub(rb'("%s"\s*:\s*)("(?:[^"\\]|\\.)*")' % name, self._cut_member, raw)
+        return re.sub(_AS_MEMBER % name, self._cut_member, raw)
 
     def _cut_pair(self, found: re.Match[bytes]) -> bytes:
         text = unquote_plus(found[2].decode("latin-1"), errors="replace")
@@ -128,18 +135,45 @@ class _Echo(NamedTuple):
 
     def _cut_member(self, found: re.Match[bytes]) -> bytes:
         try:
-            text = json.loads(found[2], strict=False)
+            value = json.loads(found[2], strict=False)
         except ValueError:  # which no adapter reads either
             return found[1] + b'""'
-        cut = self._cut(text)
-        return found[0] if cut == text else found[1] + json.dumps(cut).encode()
+        cut = self._cut(value) if isinstance(value, str) else self._cut_numbers(value)
+        return found[0] if cut == value else found[1] + json.dumps(cut).encode()
 
     def _cut(self, text: str) -> str:
+        cut = self._cut_receipt(text)
+        if cut is not None:
+            return cut
+        coded = self._cut_coded(text)
+        if coded is not None:
+            return coded.hex()
+        return text[: self.limit] if self.is_text else text
+
+    def _cut_numbers(self, numbers: list[int]) -> list[int]:
+        coded = self._cut_coded(numbers)
+        return numbers if coded is None else list(coded)
+
+    def _cut_coded(self, written: object) -> bytes | None:
+        """The bytes of a receipt without its text; None if there are none or nothing to cut."""
+        raw = smpp_receipt.unwrapped(written)
+        if not raw:
+            return None
+        encoding = smpp_receipt.encoding(raw)
+        text = raw.decode(encoding, "replace")
+        cut = self._cut_receipt(text)
+        return None if cut is None or cut == text else cut.encode(encoding, "replace")
+
+    def _cut_receipt(self, text: str) -> str | None:
+        """A receipt without its text; None if it is not one."""
         receipt = smpp_receipt.parse(text)
         if receipt.stat is None and (receipt.id is None or receipt.err is None):
-            return text[: self.limit] if self.is_text else text
+            return None
         own = receipt.text or ""
-        return text if len(own) <= self.limit else text[: text.rfind(own) + self.limit]
+        if len(own) <= self.limit:
+            return text
+        text = text.replace("\0", "")  # as it is parsed
+        return text[: text.rfind(own) + self.limit]
 
 
 def account_secrets(account: Account) -> list[tuple[str, str]]:

@@ -39,7 +39,8 @@ TAGS = {
 }
 _CALLED = {written: name for name, all_ways in TAGS.items() for written in all_ways}
 
-RECEIPT_FIELDS = ("short_message", *TAGS["message_payload"])
+RECEIPT_FIELDS = ("short_message", "short_message_hex", *TAGS["message_payload"], "message")
+"""The last is inside the first, as node-smpp shows a text."""
 
 FIELDS = {
     "short_message, short_message_hex": "The receipt's text, or its bytes in hexadecimal digits.",
@@ -168,7 +169,7 @@ def _inner(text: object) -> object:
 
 
 def _of_hex(digits: object) -> str:
-    return smpp_receipt.decode(_bytes(digits) or b"")
+    return smpp_receipt.decode(smpp_receipt.unwrapped(digits) or b"")
 
 
 def _tlvs(told: f.Fields) -> dict[str, Any]:
@@ -193,30 +194,12 @@ def _error(tlvs: f.Fields, text: SmppReceipt) -> str | None:
 def _network_error(tlvs: f.Fields) -> str | None:
     """The code: of the three bytes, or as a library has split them."""
     value = tlvs.get("network_error_code")
-    raw = _bytes(value)
+    raw = smpp_receipt.unwrapped(value)
     code = smpp_receipt.network_error(raw) if raw else None
     if code is None:
         split = value if isinstance(value, dict) else {"code": value}
         code = f.text(split, "code", "error_code", limit=64)
     return None if code == "0" else code
-
-
-def _bytes(written: object) -> bytes | None:
-    """Bytes as JSON may hold them: in hexadecimal digits, as numbers, or as one character each.
-
-    The numbers may stand in an object, as Node.js writes a buffer.
-    """
-    if isinstance(written, dict):
-        written = written.get("data")
-    try:
-        if isinstance(written, list):
-            return bytes(int(number) for number in written)
-        if not isinstance(written, str):
-            return None
-        raw = written.encode("latin-1") if re.search(r"[\0-\x1f]", written) else None
-        return raw or bytes.fromhex(re.sub(r"^0x", "", written))
-    except (ValueError, TypeError):
-        return None
 
 
 def capture(line: Mapping[str, Any]) -> Request | None:
