@@ -1,12 +1,30 @@
-"""Tables of codes that are too large for a module: TOML files beside the adapters."""
+"""Tables of codes that are too large for a module (TOML files beside the adapters), and those whose
+codes are written in several ways."""
 
 import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any
 
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Status
 from delivrd.providers.base import Code
+
+
+class Codes(dict[str, Code]):
+    """A table of codes that are found in other spellings, too.
+
+    ``spellings`` gives those under which the table may have a code, the likeliest first.
+    """
+
+    def __init__(
+        self, table: Mapping[str, Code], spellings: Callable[[str], Iterable[str]]
+    ) -> None:
+        super().__init__(table)
+        self._spellings = spellings
+
+    def get(self, code: str, default: Any = None) -> Any:
+        return next((self[way] for way in self._spellings(code) if way in self), default)
 
 
 def load(name: str, section: str | None = None) -> dict[str, Code]:

@@ -4,7 +4,7 @@ Sources: gatewayapi.com/docs (REST, error codes, webhooks); onlinecity/gatewayap
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
@@ -40,6 +40,7 @@ from delivrd.providers.base import (
     Unsure,
     Word,
 )
+from delivrd.providers.code_tables import Codes
 
 NAME = "gatewayapi"
 TITLE = "GatewayAPI"
@@ -71,25 +72,20 @@ STATUSES = {
 } | legacy.STATUSES
 
 
-class HexCodes(dict[str, Code]):
-    """Codes in hex, found with and without 0x and in any case.
-
-    Those of two digits are found with an origin before them, too: 01 to 10, since the messaging
-    API's (19) have meanings of their own.
-    """
-
-    def get(self, code: str, default: Any = None) -> Any:
-        digits = code.lower().removeprefix("0x").upper()
-        found = super().get(f"0x{digits}", default)
-        if found is None and len(digits) == 4 and digits[:2] <= "10":
-            return super().get(f"0x{digits[2:]}")
-        return found
+def _in_hex(code: str) -> Iterator[str]:
+    """A code without 0x, in any case; one of two digits also comes with an origin before them: 01
+    to 10, since the messaging API's (19) have meanings of their own."""
+    digits = code.lower().removeprefix("0x").upper()
+    yield f"0x{digits}"
+    if len(digits) == 4 and digits[:2] <= "10":
+        yield f"0x{digits[2:]}"
 
 
 GENERAL = code_tables.load("gatewayapi_codes", "general")
-ERRORS = HexCodes(GENERAL | code_tables.load("gatewayapi_codes", "receipts"))
+RECEIPTS = code_tables.load("gatewayapi_codes", "receipts")
+ERRORS = Codes(GENERAL | RECEIPTS, _in_hex)
 
-SEND_ERRORS = HexCodes(
+SEND_ERRORS = Codes(
     GENERAL
     | {
         "0x03": Code("Not permitted", Reason.ACCOUNT_PROBLEM),
@@ -121,7 +117,8 @@ SEND_ERRORS = HexCodes(
         "0x0228": Code("There is no push setting for this service", Reason.ACCOUNT_PROBLEM),
         "0x0310": Code("A recipient is named twice", Reason.CONTENT_INVALID),
         "0x0311": Code("The priority is not available", Reason.ACCOUNT_PROBLEM),
-    }
+    },
+    _in_hex,
 )
 
 FIELDS = (

@@ -14,6 +14,7 @@ from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
 from delivrd.providers import packed, reading
 from delivrd.providers.base import AccountSettings, Code, Request, Word
+from delivrd.providers.code_tables import Codes
 
 NAME = "gupshup"
 TITLE = "Gupshup Enterprise SMS"
@@ -65,16 +66,14 @@ ALSO = {"00a": "014 015 016 017 018 019 01a 01b 01c 020 024", "003": "023"}
 """Codes that have the cause of another one."""
 
 
-class PaddedCodes(dict[str, Code]):
-    """Codes of three digits, found without the zeros before them, too: JSON may hold numbers."""
-
-    def get(self, code: str, default: Any = None) -> Any:
-        padded = code.lower().zfill(3) if code else code
-        return super().get(code) or super().get(padded, default)
+def _padded(code: str) -> tuple[str, ...]:
+    """A code without the zeros before it, too: JSON may hold numbers."""
+    return (code, code.lower().zfill(3)) if code else ()
 
 
-ERRORS = PaddedCodes({name: code for names, code in CAUSES.items() for name in names})
-ERRORS.update({code: ERRORS[known] for known, codes in ALSO.items() for code in codes.split()})
+MEANINGS = {name: code for names, code in CAUSES.items() for name in names}
+MEANINGS |= {code: MEANINGS[known] for known, codes in ALSO.items() for code in codes.split()}
+ERRORS = Codes(MEANINGS, _padded)
 """By code, and by cause, which is taken where a receipt has no code."""
 
 KINDS = (

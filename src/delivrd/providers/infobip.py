@@ -5,7 +5,6 @@ Sources: infobip.com/docs/api (receive outbound SMS message report, send SMS mes
 /docs/developer-resources/api-fundamentals (message status codes, error code reference).
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
@@ -33,6 +32,7 @@ from delivrd.providers.base import (
     Unsure,
     Word,
 )
+from delivrd.providers.code_tables import Codes
 
 NAME = "infobip"
 TITLE = "Infobip"
@@ -119,10 +119,18 @@ SEEN = {"SEEN": Word(Status.DELIVERED, True)}
 """Our word for a seen report (RCS and the like), which has a time and no status."""
 
 STATUSES = GROUPS | dict(NAMES.values()) | OLD | infobip_oneapi.WORDS | SEEN
-ERRORS = code_tables.load("infobip_codes")
 ERROR_NAMES = {
     name.replace("_", ""): code for name, code in code_tables.named("infobip_names").items()
 }
+
+
+def _numbered(code: str) -> tuple[str, ...]:
+    """A code, or the one that has this name."""
+    number = ERROR_NAMES.get(code.upper().replace("_", ""))
+    return (code,) if number is None else (number,)
+
+
+ERRORS = Codes(code_tables.load("infobip_codes"), _numbered)
 
 INBOUND = ("receivedAt", "text", "message", "inboundSMSMessageList")
 """What only a text from a handset has."""
@@ -193,7 +201,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         code, why = _error(error)
         return reading.receipt(
             STATUSES,
-            _table(code),
+            ERRORS,
             pair=meaning,
             permanent=None if code in (None, "0") else f.flag(error, "permanent"),
             provider_message_id=f.message_id(told, "messageId"),
@@ -241,23 +249,6 @@ def _error(error: f.Fields) -> tuple[str | None, str | None]:
     """The error's id, and its words where it is one; some pass on its name alone."""
     code, why = f.text(error, "id", "name", limit=64), f.text(error, "description")
     return None if code == "NO_ERROR" else code, None if code in ("0", "NO_ERROR") else why
-
-
-def _table(code: str | None) -> Mapping[str, Code]:
-    """The codes, with this one where it is the name of one."""
-    if code is None or code.isdigit():
-        return ERRORS
-    known = _named(code)
-    return {**ERRORS, code: known} if known else ERRORS
-
-
-def _named(code: str) -> Code | None:
-    return ERRORS.get(ERROR_NAMES.get(code.upper().replace("_", ""), ""))
-
-
-def meaning_of_code(code: str, reason: str | None) -> Code | None:
-    """The meaning of an error that is told by its name."""
-    return _named(code)
 
 
 def _network(told: f.Fields) -> str | None:
