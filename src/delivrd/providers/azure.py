@@ -121,7 +121,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is one event, and no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(event: f.Fields) -> Receipt:
         data = _camel(f.inner(event, "data") or event)

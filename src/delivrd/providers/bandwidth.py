@@ -141,7 +141,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is one event, and no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         if international.is_one(told):

@@ -117,7 +117,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no reference in it.
     """
-    zone = times.zone((settings and settings.time_zone) or ZONE)
+    zone = reading.zone(settings, ZONE)
 
     def one(told: f.Fields) -> Receipt:
         told = _flat(told)

@@ -70,7 +70,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no reference in it.
     """
-    zone = times.zone((settings.time_zone if settings else None) or ZONE)
+    zone = reading.zone(settings, ZONE)
 
     def one(told: f.Fields) -> Receipt:
         return reading.receipt(

@@ -199,7 +199,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         return _receipt(_api(told).told(told), zone, request.received_at)
@@ -268,5 +268,5 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
     for recipient in rest.recipients(answer, sought.provider_message_id):
         if f.number(recipient, "msisdn") == sought.to.removeprefix("+"):
             told = rest.looked_up(recipient, sought.provider_message_id)
-            return _receipt(told, times.zone(settings.time_zone), None)
+            return _receipt(told, reading.zone(settings), None)
     return Unanswered("the answer contains no such recipient")

@@ -136,7 +136,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         Unreadable: there is no id in it, or none of the array that the settings name.
     """
     own = settings if isinstance(settings, Settings) else _COMMON
-    zone = times.zone(own.time_zone)
+    zone = reading.zone(own)
 
     def one(told: f.Fields) -> Receipt:
         said = {

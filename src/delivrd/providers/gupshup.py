@@ -129,7 +129,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is one receipt, without an id.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         word = f.text(told, "eventType", "status", limit=64)

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from delivrd.core import smpp_receipt, times
+from delivrd.core import smpp_receipt
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.core.text import clean, short
@@ -130,7 +130,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         status = f.text(told, "message_status", limit=64)

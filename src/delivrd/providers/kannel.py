@@ -183,7 +183,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
     own = settings.fields if isinstance(settings, Settings) else {}
 
     def one(told: f.Fields) -> Receipt:

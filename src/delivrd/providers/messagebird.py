@@ -171,7 +171,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         return _receipt(bird.plain(told), zone, request.received_at)
@@ -296,5 +296,5 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
         if f.number(item, "recipient") == phone.digits(sought.to):
             shared = {name: told.get(name) for name in ("originator", "reference")}
             own = {**item, **shared, "id": sought.provider_message_id}
-            return _receipt(own, times.zone(settings.time_zone))
+            return _receipt(own, reading.zone(settings))
     return Unanswered("the answer does not name the recipient")

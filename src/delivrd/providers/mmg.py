@@ -119,7 +119,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no id in it.
     """
-    zone = times.zone((settings.time_zone if settings else None) or ZONE)
+    zone = reading.zone(settings, ZONE)
 
     def one(told: f.Fields) -> Receipt:
         status, code = f.text(told, "status", limit=64), f.text(told, "substatus", limit=64)

@@ -180,7 +180,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is one receipt, without an id.
     """
-    zone = times.zone((settings.time_zone if settings else None) or ZONE)
+    zone = reading.zone(settings, ZONE)
 
     def one(told: f.Fields) -> Receipt:
         own = f.text(told, "CRQID", "crqid", "meta")

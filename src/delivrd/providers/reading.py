@@ -2,12 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import tzinfo
 from typing import Any, TypeVar
 
+from delivrd.core import times
 from delivrd.core.statement import Fault, Reading, Receipt, Status, says_something
 from delivrd.core.text import short
 from delivrd.providers import fields as f
-from delivrd.providers.base import Code, Provider, Request, Unreadable, Word, refine
+from delivrd.providers.base import (
+    AccountSettings,
+    Code,
+    Provider,
+    Request,
+    Unreadable,
+    Word,
+    refine,
+)
 
 T = TypeVar("T")
 
@@ -91,6 +101,11 @@ def _raw(item: Any) -> str:
         return short(json.dumps(item, ensure_ascii=False), _RAW)
     except RecursionError:
         return "(nested too deeply)"
+
+
+def zone(settings: AccountSettings | None, usual: str | None = None) -> tzinfo:
+    """The zone of times that state none: the account's, else the gateway's usual one, else UTC."""
+    return times.zone((settings.time_zone if settings else None) or usual)
 
 
 def receipt(

@@ -112,7 +112,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
-    zone = _zone(settings)
+    zone = reading.zone(settings, ZONE)
 
     def one(told: f.Fields) -> Receipt:
         data = packed.bracketed(told, "data") or told
@@ -129,10 +129,6 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         )
 
     return reading.read_each(request, one, _other)
-
-
-def _zone(settings: AccountSettings | None) -> tzinfo:
-    return times.zone((settings.time_zone if settings else None) or ZONE)
 
 
 def _offset(told: f.Fields) -> tzinfo | None:
@@ -194,5 +190,5 @@ async def look_up(sought: Sought, settings: Settings, http: Http) -> Receipt | U
         {},
         provider_message_id=sought.provider_message_id,
         provider_status=word,
-        occurred_at=times.parse(when, _zone(settings)),
+        occurred_at=times.parse(when, reading.zone(settings, ZONE)),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
-from delivrd.core import smpp_receipt, times
+from delivrd.core import smpp_receipt
 from delivrd.core.smpp_receipt import SmppReceipt
 from delivrd.core.statement import Reading, Receipt, says_something
 from delivrd.core.text import clean
@@ -88,7 +88,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: it is not a PDU, or its id is not valid.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
     marked_only = isinstance(settings, Settings) and settings.marked_only
 
     def one(told: f.Fields) -> Receipt:

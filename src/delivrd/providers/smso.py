@@ -58,7 +58,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no uuid in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         receiver, word = packed.bracketed(told, "receiver"), f.text(told, "status", limit=64)

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt
 from delivrd.providers import code_tables, handover, reading
@@ -141,7 +140,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         receipt = v1.receipt if v1.ID in told else v2.receipt

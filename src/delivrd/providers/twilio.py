@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import code_tables, handover, reading
@@ -148,7 +147,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         if shapes.other(told):

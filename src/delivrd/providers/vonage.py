@@ -11,7 +11,6 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from delivrd.core import times
 from delivrd.core.reasons import Reason
 from delivrd.core.statement import Reading, Receipt, Status
 from delivrd.providers import fields as f
@@ -219,7 +218,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
     Raises:
         Unreadable: there is no message id in it.
     """
-    zone = times.zone(settings.time_zone if settings else None)
+    zone = reading.zone(settings)
 
     def one(told: f.Fields) -> Receipt:
         receipt = messages.receipt if messages.ID in told else sms.receipt
