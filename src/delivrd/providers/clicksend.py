@@ -107,7 +107,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
         return reading.receipt(
             STATUSES,
             ERRORS,
-            pair=_exact(said, f"{words} {error}".lower()),
+            pair=_exact(said, f"{words} {error}"),
             provider_message_id=f.message_id(told, "message_id"),
             provider_status=said,
             error_code=f.text(told, "error_code", limit=64),
@@ -130,7 +130,7 @@ def _exact(said: str | None, words: str) -> Word | None:
     word = reading.word(STATUSES, said)
     if word is None or word.status not in FAILURES:
         return word
-    return next((exact for part, exact in SAID if part in words), word)
+    return reading.held(SAID, words) or word
 
 
 def _other(told: f.Fields) -> str | None:

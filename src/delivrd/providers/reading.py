@@ -147,7 +147,7 @@ def receipt(
 def held(kinds: Iterable[tuple[str, Word]], said: str | None) -> Word | None:
     """What the first of these parts that a text holds means, in any case; None if it holds none."""
     text = (said or "").upper()
-    return next((meaning for part, meaning in kinds if part in text), None)
+    return next((meaning for part, meaning in kinds if part.upper() in text), None)
 
 
 def meant(errors: Mapping[str, Code], said: str) -> Code | None:
