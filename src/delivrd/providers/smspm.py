@@ -85,6 +85,7 @@ FIELDS = {
     "smsId": "Your own id; taken where there is no other.",
     "status": "The status word.",
     "event": 'In one shape "sms." and a status word; taken where there is no status.',
+    "error, errorCode": "The error code, where there is one.",
     "to, toNumber": "The recipient's number; one shape leaves it out.",
     "timestamp, deliveredAt": "When it happened (ISO 8601, UTC); one shape has none.",
 }
