@@ -114,6 +114,7 @@ RECEIPT = "id:7 sub:001 dlvrd:001 stat:DELIVRD err:000 text:"
         ("smpp", json.dumps({"short_message": "", "tlvs": {"message_payload": RECEIPT + "@"}})),
         ("kannel", urlencode({"d": 1, "A": RECEIPT + "@"})),
         ("kannel", urlencode({"d": 1, "a": RECEIPT + "@"})),
+        ("esendex", urlencode({"MessageID": 7, "DeliveryReceiptMessage": RECEIPT + "@"})),
     ],
 )
 def test_of_a_receipt_with_a_text_only_the_text_is_cut(name: str, raw: str) -> None:

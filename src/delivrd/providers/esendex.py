@@ -41,6 +41,7 @@ CHECKED = "2026-11-23"
 
 SECRET_FIELDS = ("password",)
 TEXT_FIELDS = ("Body",)
+RECEIPT_FIELDS = ("DeliveryReceiptMessage",)
 
 STATUSES = {
     "MessageDelivered": Word(Status.DELIVERED, True),
