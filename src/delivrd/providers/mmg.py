@@ -19,11 +19,14 @@ CHECKED = "2026-11-27"
 ZONE = "Europe/London"
 
 STATUSES = {
-    "2": Word(Status.UNDELIVERED, True),  # permanent failure
+    "2": Word(Status.UNDELIVERED, True),
     "3": Word(Status.DELIVERED, True),
-    "4": Word(Status.UNDELIVERED, True),  # temporary failure; MMG tries no more
+    "4": Word(Status.UNDELIVERED, True),  # MMG tries no more
     "5": Word(Status.REJECTED, True),
 }
+
+PERMANENT = {"2": True, "4": False}
+"""What MMG itself calls a permanent failure, and a temporary one."""
 
 TO_OPERATOR = ("3", "2")
 """Delivered, but to the operator: nothing proves that the handset has it."""
@@ -36,7 +39,7 @@ SUBSTATUSES = {
         "5": Code("Unidentified subscriber", Reason.UNKNOWN_NUMBER),
         "9": Code("Undelivered", Reason.OTHER),
         "11": Code("Service for the subscriber is suspended", Reason.UNKNOWN_NUMBER),
-        "12": Code("Illegal equipment", Reason.HANDSET_ERROR, permanent=True),
+        "12": Code("Illegal equipment", Reason.HANDSET_ERROR),
         "2049": Code("The subscriber's IMSI is blacklisted", Reason.BLOCKED_BY_CARRIER, R),
         "2050": Code("On a do-not-disturb list", Reason.BLOCKED_BY_RECIPIENT, R),
         "2052": Code("Destination blacklisted", Reason.BLOCKED_BY_CARRIER, R),
@@ -128,6 +131,7 @@ def read(request: Request, settings: AccountSettings | None = None) -> Reading:
             STATUSES,
             SUBSTATUSES.get(status or "", {}),
             pair=unproven if (status, code) == TO_OPERATOR else None,
+            permanent=PERMANENT.get(status or ""),
             provider_message_id=f.message_id(told, "CID", "reference"),
             provider_status=status,
             error_code=code,
