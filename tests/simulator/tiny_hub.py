@@ -67,6 +67,7 @@ class TinyHub:
         """Wait until every message was handed over, or surely never will be."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
+            await asyncio.sleep(0)  # finished ones are discarded by the loop
 
     async def _refuse(self, request):
         return web.Response(status=401)
