@@ -32,6 +32,18 @@ class Thread:
 INTAKE, FOLD = 50e-6, 80e-6
 
 
+@pytest.mark.parametrize("holds_loop", [True, False], ids=["in the loop", "beside it"])
+def test_the_first_requests_of_a_process_that_has_folded_nothing_yet_do_not_overrun_it(
+    holds_loop: bool,
+) -> None:
+    thread = Thread(holds_loop=holds_loop)
+    assert not thread.load.overloaded
+    thread.takes_in(1, INTAKE)
+    thread.now += WINDOW_SECONDS
+    thread.load.measure()
+    assert not thread.load.overloaded
+
+
 @pytest.mark.parametrize("sync", [0.0, 0.004], ids=["quick disk", "slow disk"])
 def test_a_thread_that_does_both_without_a_rest_is_overrun(sync: float) -> None:
     thread = Thread(sync)

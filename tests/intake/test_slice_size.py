@@ -35,6 +35,12 @@ def test_a_slice_that_took_too_long_tells_even_when_it_was_half_empty() -> None:
     assert size.receipts == 5
 
 
+def test_a_receipt_that_alone_takes_too_long_is_folded_alone() -> None:
+    size = SliceSize()
+    size.adapt(1, 2 * ALLOWED, ALLOWED)
+    assert size.receipts == 1
+
+
 @given(st.lists(st.tuples(st.integers(0, MOST), st.floats(0, 10))))
 def test_it_holds_a_receipt_at_least_and_a_thousand_at_most(
     slices: list[tuple[int, float]],
