@@ -104,6 +104,29 @@ def test_who_has_waited_long_enough_is_told_so_even_while_the_batch_is_written(
     run(test())
 
 
+def test_who_may_wait_longer_than_another_goes_on_waiting(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A7: each gateway has its own patience."""
+    monkeypatch.setattr(group, "WATCH_SECONDS", 0)
+
+    async def test() -> None:
+        async with opened(sqlite_url) as store:
+            commit, loop = GroupCommit(store, Folder(store)), asyncio.get_running_loop()
+            patient, *impatient = (loop.create_future() for _ in range(3))
+            commit.append(entry(store, "A"), 3600, patient)
+            watching = asyncio.create_task(commit.watch())
+            for written in impatient:
+                commit.append(entry(store, "B"), -1, written)
+                async with asyncio.timeout(20):
+                    with pytest.raises(StoreUnavailable):
+                        await written
+            assert not patient.done()
+            watching.cancel()
+
+    run(test())
+
+
 def test_what_is_read_in_one_round_of_the_loop_and_processed_in_the_next_joins_the_batch(
     sqlite_url: str,
 ) -> None:
