@@ -60,6 +60,17 @@ def test_it_can_be_given_back(database_url: str) -> None:
     run(test())
 
 
+def test_who_does_not_hold_it_gives_back_no_lease_of_another(database_url: str) -> None:
+    async def test() -> None:
+        async with opened(database_url) as store:
+            await take(store, "a")
+            await store.write(lambda tx: give_lease_back(tx, "work", "b"))
+            await store.write(lambda tx: give_lease_back(tx, "other work", "a"))
+            assert not await take(store, "b")
+
+    run(test())
+
+
 def test_a_lease_that_is_renewed_for_years_is_one_statement(sqlite_url: str) -> None:
     """Translations are remembered for good."""
 
