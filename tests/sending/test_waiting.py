@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from delivrd.store.queries.messages import finality
+from delivrd.store.tx import Tx
 from tests.sending.gateways import Sender, end, sending
 from tests.support import run, until
 
@@ -82,6 +84,50 @@ def test_who_gives_up_leaves_those_who_wait_for_the_same(sqlite_url: str) -> Non
             assert not waits.done()
             await end(hub, uuid)
             await waits
+
+    run(test())
+
+
+def test_nothing_is_asked_of_messages_for_which_nobody_waits_any_more(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers give up all day: each query would be longer than the one before."""
+    asked: set[str] = set()
+
+    async def noted(tx: Tx, uuids: list[str]) -> Any:
+        asked.update(uuids)
+        return await finality(tx, uuids)
+
+    async def test() -> None:
+        async with sending(sqlite_url, "http://127.0.0.1:9") as hub:
+            left, kept = await hub.send(), await hub.send()
+            await hub.hub.waiting.until_final(left, 0.05)
+            monkeypatch.setattr("delivrd.sending.waiting.finality", noted)
+            waits = asyncio.create_task(hub.hub.waiting.until_final(kept, FOR_EVER))
+            await end(hub, left)
+            await end(hub, kept)
+            await waits
+            assert asked == {kept}
+
+    run(test())
+
+
+def test_a_change_that_nobody_was_told_of_is_found_by_and_by(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notification of another process is lost with the connection that it came by."""
+    monkeypatch.setattr("delivrd.sending.waiting.POLL_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with sending(sqlite_url, "http://127.0.0.1:9") as hub:
+            uuid = await hub.send()
+            looks = Looks(hub)
+            waits = asyncio.create_task(hub.hub.waiting.until_final(uuid, FOR_EVER))
+            await looks.one_more()
+            monkeypatch.setattr(hub.hub.store.bell, "ring", lambda *told, **more: None)
+            await end(hub, uuid)
+            async with asyncio.timeout(20):
+                await waits
 
     run(test())
 
