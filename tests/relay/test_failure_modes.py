@@ -163,6 +163,20 @@ def test_the_headers_that_are_kept_of_a_call_hold_no_secret(
     run(test())
 
 
+def test_a_short_value_of_an_option_is_not_masked_wherever_it_stands(sqlite_url: str) -> None:
+    """It is no secret, and the headers could not be read any more."""
+
+    async def test() -> None:
+        async with telling(sqlite_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url, options={"mode": "json"})
+            await story.happens()
+            await story.settle()
+            ((kept,),) = await story.rows("SELECT request_headers FROM try")
+            assert dict(json.loads(kept))["content-type"] == "application/json"
+
+    run(test())
+
+
 def test_calls_that_were_claimed_when_the_relay_stopped_are_made(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
