@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from delivrd.relay import worker
 from delivrd.store import deliveries, endpoints, postgres, replays
 from delivrd.store.endpoints import Endpoint, new_secret
 from delivrd.store.ids import now_micros
@@ -433,6 +434,62 @@ def test_no_more_calls_a_second_than_the_limit(database_url: str) -> None:
             assert len(sink.calls) == 10
             await story.later(0.5)
             assert len(sink.calls) == 12
+
+    run(test())
+
+
+def test_no_more_calls_at_once_than_an_endpoint_may_get(sqlite_url: str) -> None:
+    """Also after some have ended, and with calls claimed ahead."""
+    under_way, most = 0, 0
+
+    async def counts(out: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(20):  # others come meanwhile, if they may
+            await asyncio.sleep(0)
+        under_way -= 1
+        await says(200)(out)
+
+    async def test() -> None:
+        async with (
+            telling(sqlite_url, relay={"concurrency": 2}) as story,
+            Sink(counts).listening() as sink,
+        ):
+            await story.endpoint(sink.url)
+            for number in range(1, 41):
+                await story.happens(message=number)
+            running = asyncio.create_task(story.relay.run())
+            await until(lambda: len(sink.calls) == 40)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert most == 2
+
+    run(test())
+
+
+def test_a_try_that_falls_due_is_made_though_nothing_else_happens(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with (
+            telling(database_url) as story,
+            Sink(says(500), says(200)).listening() as sink,
+        ):
+            await story.endpoint(sink.url)
+            await story.happens()
+            running = asyncio.create_task(story.relay.run())
+
+            async def failed() -> bool:
+                return bool(await story.rows("SELECT 1 FROM try"))
+
+            await until(failed)
+            story.clock.now += 60_000_000
+            await until(lambda: len(sink.calls) == 2)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     run(test())
 
