@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivrd.core.units import SECOND
+from delivrd.core.units import HOUR, SECOND
 from delivrd.insight import settled
 from delivrd.insight.settled import COLD_KEPT, PAST_KEPT, Settling
 from delivrd.store.base import StoreUnavailable
@@ -52,6 +52,24 @@ def test_what_was_learnt_is_used_for_its_time_and_then_read_anew(
         clock.now = begin + after
         run(settling.silent(None))  # type: ignore[arg-type]
     assert reads == [begin, begin + kept]
+
+
+def test_a_hub_is_young_until_a_message_is_old_enough_to_show_how_messages_end(
+    database_url: str,
+) -> None:
+    """It learns from its first hour meanwhile, and anew every few seconds."""
+
+    async def test() -> None:
+        async with watched(database_url) as known:
+            await sent(known.store, failed=3)
+            clock = Clock(now_micros())
+            settling, young = Settling(known.store.accounts, clock), []
+            for hours in (0, 6):
+                clock.now += hours * HOUR
+                young.append((await known.store.read(settling.seen)).learnt.young)
+            assert young == [True, False]
+
+    run(test())
 
 
 def test_learning_goes_on_when_the_store_was_away_and_keeps_what_it_knew(database_url: str) -> None:
