@@ -206,6 +206,30 @@ def test_a_delivery_goes_once_it_has_ended_and_its_event_with_it(database_url, s
     run(test())
 
 
+def test_deliveries_and_notices_within_their_time_stay(database_url):
+    async def test():
+        async with opened(database_url) as store:
+            old, new = (floor(now_micros() - days * DAY) for days in (31, 29))
+            for row_id in (old, new):
+                await execute(
+                    store,
+                    "INSERT INTO delivery (id, event_id, endpoint_id, message_id, state, "
+                    "created_at) VALUES ($1, $1, 1, 1, 'delivered', 0)",
+                    row_id,
+                )
+                await execute(
+                    store,
+                    "INSERT INTO notice (id, firing_id, channel, what, title, body, state, "
+                    "created_at) VALUES ($1, 1, 'ops', 'opened', 't', 'b', 'sent', 0)",
+                    row_id,
+                )
+            await sweep(store, database_url).once(pause=0)
+            for table in ("delivery", "notice"):
+                assert await scalar(store, f"SELECT min(id) FROM {table}") == new
+
+    run(test())
+
+
 def test_an_event_that_was_told_to_nobody_yet_stays(database_url):
     """However long the relay was away."""
 
