@@ -16,13 +16,15 @@ DELIVERED = {"status": "delivered", "err-code": "0", "network-code": "310090"}
 FAILED = {"status": "failed", "err-code": "1", "network-code": "310090"}
 
 
-async def sent(hub: Web, name: str, *, ago: float = 60, account: str = "main") -> str:
+async def sent(
+    hub: Web, name: str, *, ago: float = 60, account: str = "main", to: str = "+12015555522"
+) -> str:
     """A message that was handed over so many seconds ago; its id."""
     at = datetime.now(UTC) - timedelta(seconds=ago)
     body = {
         "account": account,
         "provider_message_ids": [name],
-        "to": "+12015555522",
+        "to": to,
         "sent_at": at.isoformat(),
     }
     return str((await hub.post("/v1/messages/sent", body, 201))["id"])
@@ -57,6 +59,21 @@ def test_open_messages_count_by_how_likely_they_arrive(database_url: str) -> Non
             assert 3 / 6 <= item["low"] <= item["settled_rate"] <= item["high"] <= 5 / 6
             assert told["summary"] == {k: v for k, v in item.items() if k in told["summary"]}
             assert await verify(hub.store) == []
+
+    run(test())
+
+
+def test_the_countries_with_most_messages_come_first(sqlite_url: str) -> None:
+    countries = {"GB": "+447700900123", "US": "+12015555522", "DE": "+4915123456789",
+                 "FR": "+33612345678"}  # fmt: skip
+
+    async def test() -> None:
+        async with web(sqlite_url) as hub:
+            for most, (country, to) in enumerate(countries.items(), start=1):
+                for number in range(most):
+                    await sent(hub, f"{country}{number}", to=to)
+            told = await hub.get("/v1/stats/settled", by="country")
+            assert [item["country"] for item in told["items"]] == ["FR", "DE", "US", "GB"]
 
     run(test())
 
