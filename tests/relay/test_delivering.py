@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from delivrd.relay import worker
+from delivrd.relay import replay, worker
 from delivrd.store import deliveries, endpoints, postgres, replays
 from delivrd.store.endpoints import Endpoint, new_secret
 from delivrd.store.ids import now_micros
@@ -685,6 +685,33 @@ async def claimed(story: Telling) -> None:
     await story.relay.fan_out()
     (endpoint,) = await endpoints_of(story)
     await story.write(lambda tx: deliveries.claim(tx, endpoint, story.clock(), 10))
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["counted", "told"])
+def test_a_replay_of_many_events_takes_each_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    """In calls of some steps, each of which goes on where the one before ended."""
+    monkeypatch.setattr(replays, "STEP", 2)
+    monkeypatch.setattr(replay, "STEPS", 2)
+
+    async def test() -> None:
+        async with telling(database_url) as story, Sink().listening() as sink:
+            await story.endpoint(sink.url)
+            for number in range(1, 6):
+                await story.happens(message=number)
+            await story.settle()
+            (endpoint,) = await endpoints_of(story)
+            taken, after = [], 0
+            while after is not None:
+                told, after = await replay.replay_to_endpoint(
+                    story.store, endpoint, START - 1, missed_only=False, dry_run=dry_run,
+                    after=after,
+                )  # fmt: skip
+                taken.append(told)
+            assert taken == [4, 1]
+
+    run(test())
 
 
 def test_recover_tells_what_an_endpoint_missed(database_url: str) -> None:
