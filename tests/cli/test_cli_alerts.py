@@ -125,6 +125,12 @@ def test_a_preview_says_when_it_would_have_fired(hub: StubHub, delivrd: Delivrd)
     assert hub.asked[-1].body == {"rule": "rate", "days": 1}
 
 
+def test_a_preview_marks_what_a_simulator_is_behind(hub: StubHub, delivrd: Delivrd) -> None:
+    firing = {**PREVIEW["firings"][0], "simulated": True}
+    hub.answer("POST", "/v1/alerts/preview", {**PREVIEW, "firings": [firing]})
+    assert "still\tmain: 40 % fail (simulated)\n" in delivrd("alerts", "preview", "rate").out
+
+
 def test_a_preview_says_what_there_is_to_judge(hub: StubHub, delivrd: Delivrd) -> None:
     hub.answer("POST", "/v1/alerts/preview", {**PREVIEW, "known_since": "2026-11-26T07:15:00Z"})
     told = delivrd("alerts", "preview", "rate").err

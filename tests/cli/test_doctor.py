@@ -95,6 +95,19 @@ def test_each_accounts_last_call_is_told(examined):
     assert states == {"ruach": "ok", "vonage": "warning", "smspm": "warning"}
 
 
+def test_what_the_last_day_says_of_a_simulated_account_is_marked(sqlite_url, tmp_path, delivrd):
+    async def prepare():
+        async with opened(sqlite_url, vonage={"simulated": True, "receive_only": True}) as store:
+            await receive(store, *(receipt(f"{i}", "pending", final=False) for i in range(12)))
+            await execute(store, "UPDATE rollup SET bucket = bucket - 4")
+
+    run(prepare())
+    ran = delivrd("doctor", "--json", "--config", str(write_settings(tmp_path, sqlite_url)))
+    (check,) = [c for c in ran.json["checks"] if c["name"] == "reporting"]
+    assert check["what"].startswith("vonage: 12 of 12 messages of the last day have no known end")
+    assert check["what"].endswith(" (simulated)")
+
+
 def test_ids_that_would_compare_in_another_format_are_proposed(examined):
     async def fill(store):
         await send(store, "00AB12")

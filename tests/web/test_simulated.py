@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
+from delivrd.core.units import HOUR
 from delivrd.store.fan_out import fan_out
 from delivrd.store.ids import now_micros
 from tests.support import account, run
@@ -55,6 +57,12 @@ async def filled(url: str, **others: bool) -> AsyncGenerator[tuple[Web, dict[str
         yield hub, {**ids, "endpoint": endpoint["id"]}
 
 
+async def hours_ago(tx: Any) -> None:
+    """Lets what there is have happened before: of the newest, nothing is judged."""
+    await tx.execute("UPDATE rollup SET bucket = bucket - 8")
+    await tx.execute("UPDATE message SET created_at = created_at - $1", 2 * HOUR)
+
+
 async def without(mark: str, hub: Web, paths: tuple[str, ...], ids: dict[str, str]) -> list[str]:
     """Those of the pages that do not have the mark."""
     pages = {path: (await hub.client.get(path.format(**ids))).text for path in paths}
@@ -85,5 +93,44 @@ def test_the_page_of_one_simulated_thing_is_marked(
     async def test() -> None:
         async with filled(sqlite_url, **others) as (hub, ids):
             assert await without(BADGE, hub, ONES, ids) == []
+
+    run(test())
+
+
+def test_the_firings_of_a_preview_are_marked(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with filled(sqlite_url, real=False) as (hub, _):
+            await hub.store.write(hours_ago)
+            told = await hub.post("/v1/alerts/preview", {"rule": "rate", "days": 1})
+            assert [one["simulated"] for one in told["firings"]] == [True]
+            assert ROW in (await hub.client.get("/alerts/rules/rate/preview")).text
+
+    run(test())
+
+
+def test_a_firing_of_a_preview_in_which_a_real_account_has_a_part_is_not_marked(
+    sqlite_url: str,
+) -> None:
+    async def test() -> None:
+        async with filled(sqlite_url, real=False) as (hub, _):
+            await failing(hub, account="real")
+            await hub.store.write(hours_ago)
+            told = await hub.post("/v1/alerts/preview", {"rule": "rate", "days": 1})
+            assert [one["simulated"] for one in told["firings"]] == [False]
+            assert ROW not in (await hub.client.get("/alerts/rules/rate/preview")).text
+
+    run(test())
+
+
+def test_what_the_diagnosis_finds_is_marked(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with filled(sqlite_url, real=False) as (hub, _):
+            for name in ("real", "tried-out"):
+                for i in range(60):
+                    await hub.receipt(name, messageId=f"open-{i}", status="buffered")
+            await hub.store.write(hours_ago)
+            found = (await hub.get("/v1/diagnosis"))["findings"]
+            marks = {one["account"]: one["simulated"] for one in found}
+            assert marks == {"real": False, "tried-out": True, None: False}
 
     run(test())

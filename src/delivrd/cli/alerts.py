@@ -74,7 +74,7 @@ CHANNELS = (
 PERIODS = (
     Column("fired", "fired_at"),
     Column("until", lambda row: row["until"] or "still"),
-    Column("what", "headline"),
+    Column("what", lambda row: marked(row["headline"], row)),
 )
 
 

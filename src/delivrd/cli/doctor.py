@@ -18,6 +18,7 @@ from delivrd.cli.output import (
     JsonOption,
     ago,
     clean,
+    marked,
     note,
     print_json,
     styled,
@@ -337,7 +338,10 @@ async def _diagnosed(reader: Any) -> list[Check]:
 
     now = now_micros()
     told = await reader.read(lambda tx: diagnosis(tx, reader.accounts, now))
-    return [Check(one.name, one.state, one.what, one.next) for one in told.findings]
+    return [
+        Check(one.name, one.state, marked(one.what, one._asdict()), one.next)
+        for one in told.findings
+    ]
 
 
 # --- receipts without a message -----------------------------------------------------------------

@@ -32,13 +32,17 @@ MANY_REPEATS = 0.05
 
 
 class Finding(NamedTuple):
-    """The result of one check; ``state`` is ``ok``, ``warning`` or ``bad``."""
+    """The result of one check; ``state`` is ``ok``, ``warning`` or ``bad``.
+
+    ``simulated``: there is no handset behind any of this.
+    """
 
     name: str
     state: str
     what: str
     next: str = ""
     account: str | None = None
+    simulated: bool = False
 
 
 class Figures(NamedTuple):
@@ -316,4 +320,6 @@ class Diagnosis(NamedTuple):
 
 async def diagnosis(tx: Tx, accounts: Accounts, now: int) -> Diagnosis:
     """Reads the last day and judges it, at the moment ``now`` (microseconds since 1970)."""
-    return Diagnosis(moment(now), diagnose(await figures(tx, accounts, now), now))
+    found = diagnose(await figures(tx, accounts, now), now)
+    marked = [one._replace(simulated=accounts.simulated(one.account)) for one in found]
+    return Diagnosis(moment(now), marked)

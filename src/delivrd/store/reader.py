@@ -56,7 +56,7 @@ async def open_reader(url: str) -> AsyncGenerator[Reader]:
     path = sqlite_path(url)
     async with _open_sqlite(path) if path else _open_postgres(url) as reader:
         await reader.read(_check_revision)
-        reader.accounts = await reader.read(_names)
+        reader.accounts = await reader.read(_accounts)
         yield reader
 
 
@@ -73,8 +73,10 @@ async def _check_revision(tx: Tx) -> None:
         raise NotUpgraded(f"the tables are of revision {found}, and this release needs {HEAD}")
 
 
-async def _names(tx: Tx) -> Accounts:
-    return Accounts((), {row[0]: row[1] for row in await tx.fetch("SELECT id, name FROM account")})
+async def _accounts(tx: Tx) -> Accounts:
+    rows = await tx.fetch("SELECT id, name, simulated FROM account")
+    simulated = {account_id for account_id, _, is_simulated in rows if is_simulated}
+    return Accounts((), {row[0]: row[1] for row in rows}, simulated=simulated)
 
 
 class _Sqlite:

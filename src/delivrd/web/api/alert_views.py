@@ -98,11 +98,14 @@ class AlertChannel(msgspec.Struct, kw_only=True):
 
 
 class AlertPeriod(msgspec.Struct, kw_only=True):
-    """A time in which a rule would have fired; ``until`` is null if it lasts to the end."""
+    """A time in which a rule would have fired; ``until`` is null if it lasts to the end.
+    ``simulated``: no handset is involved.
+    """
 
     place: dict[str, str]
     where: str
     headline: str
+    simulated: bool
     since: datetime
     fired_at: datetime
     until: datetime | None
@@ -215,22 +218,24 @@ def channel(name: str, settings: Settings, doing: stored.Doing) -> AlertChannel:
     )
 
 
-def preview(named: Named, found: previews.Preview) -> AlertPreview:
+def preview(named: Named, found: previews.Preview, accounts: Accounts) -> AlertPreview:
     return AlertPreview(
         sentence=plain(sentence(named.rule)),
         since=moment(found.since * SECOND),
         until=moment(found.until * SECOND),
         known_since=None if found.known_since is None else moment(found.known_since * SECOND),
-        firings=[_period(named, one) for one in found.firings],
+        firings=[_period(named, one, accounts) for one in found.firings],
         line=[AlertPoint(at=moment(p.at * SECOND), n=p.n, k=p.k) for p in found.line],
     )
 
 
-def _period(named: Named, one: previews.Period) -> AlertPeriod:
+def _period(named: Named, one: previews.Period, accounts: Accounts) -> AlertPeriod:
+    values = dict(one.place)
     return AlertPeriod(
-        place=dict(one.place),
+        place=values,
         where=place(one.place),
         headline=headline(one.update, named.rule),
+        simulated=accounts.simulated(values.get("account")),
         since=moment(one.since * SECOND),
         fired_at=moment(one.fired_at * SECOND),
         until=None if one.until is None else moment(one.until * SECOND),

@@ -150,7 +150,7 @@ async def preview_rule(context: Context, found: Named, days: int) -> views.Alert
     def evaluate() -> previews.Preview:
         return previews.preview(found.rule, past._replace(outlooks=outlooks), lambda: sleep(0))
 
-    return views.preview(found, await asyncio.to_thread(evaluate))
+    return views.preview(found, await asyncio.to_thread(evaluate), store.accounts)
 
 
 async def _past(store: Store, rule: Rule, since: int, until: int) -> previews.Past:

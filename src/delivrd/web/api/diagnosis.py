@@ -20,13 +20,14 @@ _SCHEMA: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["name", "state", "what", "next", "account"],
+                "required": ["name", "state", "what", "next", "account", "simulated"],
                 "properties": {
                     "name": {"type": "string", "enum": ["reporting", "rejected", "duplicates"]},
                     "state": {"type": "string", "enum": ["ok", "warning", "bad"]},
                     "what": {"type": "string"},
                     "next": {"type": "string"},
                     "account": {"type": ["string", "null"]},
+                    "simulated": {"type": "boolean", "description": "No handset is involved."},
                 },
             },
         },
