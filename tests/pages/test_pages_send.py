@@ -83,6 +83,24 @@ def test_sending_opens_the_message(page: Any) -> None:
     expect(page.locator("main")).to_contain_text("simulated")
 
 
+def test_who_comes_back_finds_what_was_typed(page: Any) -> None:
+    typed(page)
+    page.get_by_label("Reference").fill("order-1")
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/messages/*-*")
+    page.go_back()
+    expect(page.get_by_label("To")).to_have_value("+44 7400 123456")
+    expect(page.get_by_label("From")).to_have_value("Acme")
+    expect(page.get_by_label("Text")).to_have_value("Hello")
+    expect(page.get_by_label("Reference")).to_have_value("order-1")
+
+
+def test_the_browser_suggests_no_recipients(page: Any) -> None:
+    page.goto("/send")
+    for name in ("To", "From", "Reference"):
+        expect(page.get_by_label(name)).to_have_attribute("autocomplete", "off")
+
+
 def test_a_form_without_its_token_is_refused(page: Any) -> None:
     page.goto("/send")
     token = page.locator(f"form.panel input[name={CSRF_FIELD}]")

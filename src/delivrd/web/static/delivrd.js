@@ -126,6 +126,15 @@
   window.addEventListener("pageshow", () => {
     for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
   });
+  // Of a field with autocomplete="off", a browser does not bring back what was typed either, to who comes
+  // back to the page. A field that it must only not suggest numbers for has that while the page is shown.
+  const unsuggested = () => document.querySelectorAll("[data-unsuggested]");
+  window.addEventListener("pageshow", () => {
+    for (const field of unsuggested()) field.autocomplete = "off";
+  });
+  window.addEventListener("pagehide", () => {
+    for (const field of unsuggested()) field.removeAttribute("autocomplete");
+  });
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "get") return;
     for (const field of event.target.elements) {
