@@ -1,5 +1,6 @@
 """``/v1/alerts/firings``: list, show, acknowledge and snooze firings of alert rules."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -9,7 +10,6 @@ from delivrd.store import alerts as stored
 from delivrd.store.accounts import Accounts
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.store.names import row_of
 from delivrd.store.queries.paging import TOP, Listed
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
@@ -23,12 +23,16 @@ from delivrd.web.api.common import (
     page,
     ref,
     responses,
+    row_named,
 )
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found
 
 FIRINGS_HINT = "GET /v1/alerts/firings lists them all."
+
+firing_row = partial(row_named, what="firing", hint=FIRINGS_HINT, kind="fir")
+"""The row id of a firing's public id."""
 
 State = Literal["firing", "recovered", "merged", "withdrawn", "told"]
 
@@ -123,18 +127,6 @@ async def snooze_firing(
         return await shown_firing(tx, row_id, context.store.accounts)
 
     return await context.store.write(job)
-
-
-def firing_row(name: str) -> int:
-    """The row id of a firing's public id.
-
-    Raises:
-        Problem: it is not the id of a firing.
-    """
-    row_id = row_of(name, "fir")
-    if row_id is None:
-        raise not_found("firing", FIRINGS_HINT)
-    return row_id
 
 
 async def found_firing(tx: Tx, row_id: int) -> stored.Firing:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from delivrd.alert_settings import RULE_NAME, Rule
 from delivrd.config_alerts import ineffective
@@ -16,7 +16,16 @@ from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
 from delivrd.store.tx import Tx
 from delivrd.web.api import alert_views as views
-from delivrd.web.api.common import ListParams, answer, list_of, no_content, page_of, ref, responses
+from delivrd.web.api.common import (
+    Body,
+    ListParams,
+    answer,
+    list_of,
+    no_content,
+    page_of,
+    ref,
+    responses,
+)
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
 from delivrd.web.problems import Problem, invalid, not_found
@@ -45,9 +54,7 @@ class NewRule(Rule):
     name: Annotated[str, Field(pattern=f"^{RULE_NAME.pattern}$")] = Field(description="Its name.")
 
 
-class Snooze(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class Snooze(Body):
     seconds: int = Field(
         ge=0, le=30 * DAY // SECOND, description="Send no new notices for so long; 0 ends it."
     )

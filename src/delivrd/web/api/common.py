@@ -23,7 +23,7 @@ from delivrd.core.phone import InvalidNumber, checked_country, normalize
 from delivrd.core.statement import micros, moment
 from delivrd.core.text import clean
 from delivrd.store.accounts import Accounts
-from delivrd.store.names import number_of
+from delivrd.store.names import number_of, row_of
 from delivrd.store.queries import views
 from delivrd.store.queries.paging import Listed
 from delivrd.web.api import alert_views, relay_views
@@ -149,6 +149,12 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Body(BaseModel):
+    """The body of a call; unknown fields and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
 def plain_query(request: Request) -> None:
     """Refuses parameters that are given twice, and all of a call that changes something.
 
@@ -202,13 +208,13 @@ def check_account(accounts: Accounts, name: str | None) -> str | None:
     return name
 
 
-def row_id(text: str, what: str, hint: str) -> int:
-    """The row id that a path names.
+def row_named(text: str, what: str, hint: str, kind: str | None = None) -> int:
+    """The row id that a path names: in a public id of that kind, or else by its number alone.
 
     Raises:
         Problem: it cannot be an id.
     """
-    found = number_of(text)
+    found = number_of(text) if kind is None else row_of(text, kind)
     if found is None:
         raise not_found(what, hint)
     return found

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from delivrd.core.statement import micros
 from delivrd.relay.replay import STEPS, replay_to_endpoint
@@ -17,19 +17,17 @@ from delivrd.store.names import row_of
 from delivrd.store.queries import deliveries as queries
 from delivrd.store.replays import Step
 from delivrd.store.tx import Tx
-from delivrd.web.api.common import Moment, Word, before
+from delivrd.web.api.common import Body, Moment, Word, before, row_named
 from delivrd.web.api.endpoint_rows import endpoint_row, filtered_by, found
 from delivrd.web.context import Context
-from delivrd.web.problems import Problem, invalid, not_found
+from delivrd.web.problems import Problem, invalid
 
 HINT = "GET /v1/deliveries lists them; old ones are pruned."
 State = StrEnum("State", {word.upper(): word for word in queries.STATES})  # type: ignore[misc]
 
 
-class Choice(BaseModel):
+class Choice(Body):
     """Which deliveries: ``ids``, or those of a ``state``, or an endpoint's ``since`` a time."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     ids: list[Word] | None = Field(None, min_length=1, max_length=1000)
     endpoint: Word | None = Field(None, description="An endpoint's id.")
@@ -59,16 +57,8 @@ class DeliveryReplay(Choice):
     )
 
 
-def delivery_row(name: str) -> int:
-    """The row id of a delivery's public id.
-
-    Raises:
-        Problem: it is no id of a delivery.
-    """
-    row_id = row_of(name, "dlv")
-    if row_id is None:
-        raise not_found("delivery", HINT)
-    return row_id
+delivery_row = partial(row_named, what="delivery", hint=HINT, kind="dlv")
+"""The row id of a delivery's public id."""
 
 
 # --- many, in steps of bounded size ---------------------------------------------------------------

@@ -2,19 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from delivrd.core.statement import Status
 from delivrd.relay.formats import FORMATS
-from delivrd.web.api.common import Country, ListParams, Text, Word
+from delivrd.web.api.common import Body, Country, ListParams, Text, Word
 
 Filter = Field(None, min_length=1, max_length=250)
 Options = Annotated[dict[Word, Text], Field(max_length=20)]
 _Status = Annotated[Status, Field(strict=False)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Fields(Body):

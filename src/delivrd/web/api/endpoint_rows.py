@@ -1,5 +1,7 @@
 """Finding the endpoint that a call names, and checking what may be done to it."""
 
+from functools import partial
+
 from delivrd.store import endpoints
 from delivrd.store.endpoints import Endpoint
 from delivrd.store.ids import now_micros
@@ -7,6 +9,7 @@ from delivrd.store.names import endpoint_id, row_of
 from delivrd.store.queries.endpoints import figures
 from delivrd.store.tx import Tx
 from delivrd.web.api import relay_views
+from delivrd.web.api.common import row_named
 from delivrd.web.problems import Problem, invalid, not_found
 
 HINT = "GET /v1/endpoints lists them all."
@@ -14,16 +17,8 @@ NAMED = 10
 """Endpoints that a hint names."""
 
 
-def endpoint_row(name: str) -> int:
-    """The row id of an endpoint's public id.
-
-    Raises:
-        Problem: it is no id of an endpoint.
-    """
-    row_id = row_of(name, "ep")
-    if row_id is None:
-        raise not_found("endpoint", HINT)
-    return row_id
+endpoint_row = partial(row_named, what="endpoint", hint=HINT, kind="ep")
+"""The row id of an endpoint's public id."""
 
 
 async def filtered_by(tx: Tx, name: str) -> int:

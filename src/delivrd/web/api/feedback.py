@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Response
 from delivrd.store.feedback import OUTCOMES, store_feedback
 from delivrd.store.ids import now_micros
 from delivrd.store.keys import Scope
-from delivrd.web.api.common import answer, responses
-from delivrd.web.api.messages import Body, message_id
+from delivrd.web.api.common import Body, answer, responses
+from delivrd.web.api.messages import message_id
 from delivrd.web.auth import needs
 from delivrd.web.context import Context
 from delivrd.web.problems import not_found

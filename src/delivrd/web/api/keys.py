@@ -22,7 +22,7 @@ from delivrd.web.api.common import (
     page,
     ref,
     responses,
-    row_id,
+    row_named,
 )
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -82,7 +82,7 @@ def router(context: Context) -> APIRouter:
     )
     async def revoke(id: str, caller: Annotated[Caller, Depends(admin)]) -> Response:
         """Revokes a key, with immediate effect."""
-        key_id = row_id(id, "key", _HINT)
+        key_id = row_named(id, "key", _HINT)
 
         async def job(tx: Tx) -> bool:
             found = await revoke_key(tx, key_id, now_micros())

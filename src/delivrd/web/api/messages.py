@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Response
 from msgspec.structs import replace
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
 from delivrd.core.reasons import Reason
@@ -22,7 +22,9 @@ from delivrd.store.keys import Scope
 from delivrd.store.queries import messages as queries
 from delivrd.store.queries.views import Message
 from delivrd.web.api.common import (
+    Body,
     ListParams,
+    Params,
     Sender,
     SpanParams,
     Word,
@@ -47,10 +49,6 @@ ID_HINT = "Ids look like 0199a2b4-…; a provider's id goes into ?provider_messa
 
 Account = Annotated[str, Field(max_length=100)]
 """The name of an account; with a limit, pydantic also refuses lone surrogates."""
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewMessage(Body):
@@ -166,9 +164,7 @@ class MessageFilters(ListParams, SpanParams):
     code: Word | None = Field(None, description="The gateway's own error code.")
 
 
-class WaitParams(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class WaitParams(Params):
     timeout: float = Field(60, ge=0, le=MAX_WAIT, allow_inf_nan=False, description="Seconds.")
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from delivrd.intake.reread import CannotReread, admit, reread
 from delivrd.store.keys import Scope
@@ -12,6 +12,7 @@ from delivrd.store.queries import requests as queries
 from delivrd.store.queries.views import VERDICTS, Request, RequestDetail
 from delivrd.store.rereading import Difference
 from delivrd.web.api.common import (
+    Body,
     ListParams,
     SpanParams,
     Word,
@@ -23,7 +24,7 @@ from delivrd.web.api.common import (
     page,
     ref,
     responses,
-    row_id,
+    row_named,
 )
 from delivrd.web.auth import Caller, needs
 from delivrd.web.context import Context
@@ -40,9 +41,7 @@ class RequestFilters(ListParams, SpanParams):
     odd: bool = Field(False, description="Only those that were not simply read.")
 
 
-class RequestReplay(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class RequestReplay(Body):
     dry_run: bool = Field(default=False, description="Only tell what would change.")
     force: bool = Field(default=False, description="Also where less would be read than before.")
     admit: bool = Field(
@@ -94,7 +93,7 @@ def router(context: Context) -> APIRouter:
     @routes.get("/{id}", dependencies=[read], responses=responses(ref(RequestDetail), 404))
     async def show(id: str) -> Response:
         """One call as it came, with secrets replaced, and what was read from it."""
-        request_id = row_id(id, "request", _HINT)
+        request_id = row_named(id, "request", _HINT)
         found = await store.read(lambda tx: queries.find_request(tx, accounts, request_id))
         if found is None:
             raise not_found("request", _HINT)
@@ -108,7 +107,7 @@ def router(context: Context) -> APIRouter:
     ) -> Response:
         """Reads a stored call again with today's adapters, or accepts one that was refused."""
         how = body or RequestReplay()
-        return answer(await replay_request(context, row_id(id, "request", _HINT), how, caller))
+        return answer(await replay_request(context, row_named(id, "request", _HINT), how, caller))
 
     return routes
 
