@@ -98,9 +98,21 @@ def test_a_channel_that_does_not_take_its_test_ends_with_1(hub: StubHub, delivrd
     assert delivrd("alerts", "test", "ops").code == 0
 
 
-def test_without_channels_the_next_step_is_told(hub: StubHub, delivrd: Delivrd) -> None:
-    hub.answer("GET", "/v1/alerts/channels", page())
-    assert "[alerts.channels.NAME]" in delivrd("alerts", "channels").err
+@pytest.mark.parametrize(
+    ("path", "command", "next_step"),
+    [
+        ("rules", "list", "[alerts.rules.NAME]"),
+        ("channels", "channels", "[alerts.channels.NAME]"),
+        ("firings", "firings", "delivrd alerts list"),
+    ],
+)
+def test_where_there_is_nothing_the_next_step_is_told(
+    hub: StubHub, delivrd: Delivrd, monkeypatch: Any, path: str, command: str, next_step: str
+) -> None:
+    monkeypatch.setattr("delivrd.cli.output.on_terminal", lambda: True)
+    hub.answer("GET", f"/v1/alerts/{path}", page())
+    assert next_step in delivrd("alerts", command).err
+    assert delivrd("alerts", command, "--json").err == ""
 
 
 PREVIEW = {

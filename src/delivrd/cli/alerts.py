@@ -86,7 +86,11 @@ def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     delivrd alerts list
     """
     found = list(connect(config).items("/v1/alerts/rules"))
-    print_rows(found, RULES, as_json)
+    none = (
+        "No rules. Remove defaults = false from [alerts] in delivrd.toml for the built-in ones, or "
+        "write one of your own: [alerts.rules.NAME]"
+    )
+    print_rows(found, RULES, as_json, none)
 
 
 @app.command()
@@ -206,9 +210,8 @@ def channels(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     delivrd alerts channels
     """
     found = list(connect(config).items("/v1/alerts/channels"))
-    print_rows(found, CHANNELS, as_json)
-    if not found:
-        note('There is none: write [alerts.channels.NAME] url = "…" into delivrd.toml.')
+    none = 'No channels. Write one into delivrd.toml: [alerts.channels.NAME] url = "…"'
+    print_rows(found, CHANNELS, as_json, none)
 
 
 @app.command("test")
