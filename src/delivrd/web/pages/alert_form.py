@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from delivrd.alert_settings import DIMENSIONS, RULE_NAME, SPECS, Kind, Rule
+from delivrd.alert_settings import RULE_NAME, SPECS, Kind, Rule
 from delivrd.insight.alerts.sentence import span
 from delivrd.web.pages.alert_words import KINDS
 
@@ -176,6 +176,3 @@ def name_trouble(name: str) -> str:
     if RULE_NAME.fullmatch(name):
         return ""
     return "must be lower-case letters, digits, - and _, such as gb-failures"
-
-
-BY = DIMENSIONS

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivrd.alert_settings import SPECS, Rule
+from delivrd.alert_settings import DIMENSIONS, SPECS, Rule
 from delivrd.insight.alerts import preview as previews
 from delivrd.insight.alerts.rules import API, FILE, Named
 from delivrd.insight.alerts.sentence import sentence
@@ -149,7 +149,7 @@ class _Rule:
             defaults=alert_form.blank(kind),
             accounts=[a.name for a in accounts.listed(self._config, self._store.accounts)],
             channels=list(self._config.alerts.channels),
-            dimensions=alert_form.BY,
+            dimensions=DIMENSIONS,
             days=DAYS,
         )
 

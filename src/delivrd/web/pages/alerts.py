@@ -90,8 +90,8 @@ class _Alerts:
         return await _back(request, f"/alerts/firings/{id}")
 
     async def snooze(self, request: Request, id: str) -> Response:
-        seconds = await snooze_of(request)
-        await alert_firings.snooze_firing(self._context, caller_of(request), id, seconds)
+        body = await snooze_of(request)
+        await alert_firings.snooze_firing(self._context, caller_of(request), id, body)
         return await _back(request, f"/alerts/firings/{id}")
 
     async def test(self, request: Request, name: str) -> Response:

@@ -1,11 +1,11 @@
 """The buttons of an endpoint's page: pause and resume, a test, a new secret, recover, delete."""
 
-import re
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from delivrd.core.units import DAY, HOUR
 from delivrd.relay.replay import replay_to_endpoint
 from delivrd.relay.sample_call import call_with_sample
 from delivrd.store.ids import now_micros
@@ -21,7 +21,7 @@ from delivrd.web.pages.render import Pages, partial
 from delivrd.web.pages.route import router_for
 from delivrd.web.problems import Problem
 
-UNITS = {"h": 3600, "d": 86400}
+_UNITS = {"h": HOUR, "d": DAY}
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -112,5 +112,4 @@ class _Acts:
 
 def since_of(choice: str) -> int:
     """When a choice such as ``6h`` or ``3d`` begins, in microseconds since 1970."""
-    number, unit = re.fullmatch(r"(\d+)([hd])", choice).groups()  # type: ignore[union-attr]
-    return now_micros() - int(number) * UNITS[unit] * 1_000_000
+    return now_micros() - int(choice[:-1]) * _UNITS[choice[-1]]
