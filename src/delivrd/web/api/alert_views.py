@@ -157,7 +157,7 @@ def rule(named: Named, memory: stored.Memory | None, firing: int) -> AlertRule:
 def firing(one: stored.Firing, notices: list[stored.Notice], accounts: Accounts) -> AlertFiring:
     values = dict(one.place)
     where = one.facts.get("label") or place(one.place)
-    until = None if one.state == "told" and one.facts.get("message") else at(one.ended_at)
+    until = None if one.facts.get("message") else at(one.ended_at)
     return AlertFiring(
         id=firing_id(one.id),
         rule=one.rule,

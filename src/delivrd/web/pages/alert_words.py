@@ -92,8 +92,9 @@ def marked(sentence: str) -> Markup:
 
 def behind(firing: AlertFiring) -> str:
     """The link to the messages of a firing; empty if there is none."""
-    until = None if firing.state == "told" and firing.facts.get("message") else firing.ended_at
-    return pages.evidence_page(firing.kind, firing.place, firing.facts, firing.since, until)
+    return pages.evidence_page(
+        firing.kind, firing.place, firing.facts, firing.since, firing.ended_at
+    )
 
 
 def reasons(firing: AlertFiring) -> list[tuple[str, str, int]]:
