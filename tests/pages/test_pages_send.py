@@ -95,6 +95,14 @@ def test_who_comes_back_finds_what_was_typed(page: Any) -> None:
     expect(page.get_by_label("Reference")).to_have_value("order-1")
 
 
+def test_the_length_of_a_text_that_the_browser_brought_back_is_counted(page: Any) -> None:
+    typed(page)
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/messages/*-*")
+    page.go_back()
+    expect(page.locator("#counter")).to_contain_text("1 SMS, GSM 7-bit")
+
+
 def test_the_browser_suggests_no_recipients(page: Any) -> None:
     page.goto("/send")
     for name in ("To", "From", "Reference"):

@@ -131,6 +131,12 @@
   const unsuggested = () => document.querySelectorAll("[data-unsuggested]");
   window.addEventListener("pageshow", () => {
     for (const field of unsuggested()) field.autocomplete = "off";
+    // No event of typing tells of what the browser brought back. By a timer, as htmx begins by one.
+    setTimeout(() => {
+      for (const field of document.querySelectorAll("textarea[hx-post]")) {
+        if (field.value !== field.defaultValue) htmx.trigger(field, "restored");
+      }
+    });
   });
   window.addEventListener("pagehide", () => {
     for (const field of unsuggested()) field.removeAttribute("autocomplete");
