@@ -84,7 +84,9 @@ def _merged() -> dict[str, Code]:
         for code, meaning in SUBSTATUSES[status].items():
             words = f"{meaning.words} (status {status})"
             known = merged.get(code)
-            merged[code] = Code(f"{known.words}; {words}") if known else Code(words, *meaning[1:])
+            permanent = PERMANENT.get(status, meaning.permanent)
+            of_one = Code(words, meaning.reason, meaning.status, permanent)
+            merged[code] = Code(f"{known.words}; {words}") if known else of_one
     return merged
 
 
