@@ -8,6 +8,7 @@ import pytest
 from delivrd.store.queries import paging
 from delivrd.web.api import endpoint_rows
 from delivrd.web.pages.show import absolute
+from tests.ports import free_port
 from tests.relay.relay_support import Sink, resets, says
 from tests.support import account, run, until
 from tests.web.test_endpoints_api import ALL, LOCAL, made
@@ -74,6 +75,19 @@ def test_a_try_without_an_answer_says_why(sqlite_url: str) -> None:
             (only,) = shown["tries"]
             assert (only["status"], only["response"]) == (None, None)
             assert "connection" in only["error"]
+
+    run(test())
+
+
+def test_the_page_of_a_refused_connection_does_not_speak_of_one(sqlite_url: str) -> None:
+    async def test() -> None:
+        async with web(sqlite_url, relay=LOCAL) as hub:
+            endpoint = await made(hub, f"http://127.0.0.1:{free_port()}/")
+            refused = await hub.post(f"/v1/endpoints/{endpoint['id']}/test", None)
+            page = (await hub.client.get(f"/deliveries/{refused['delivery']['id']}")).text
+            assert "connection refused" in page
+            assert "in total" in page
+            assert "connection reused" not in page
 
     run(test())
 
